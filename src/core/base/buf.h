@@ -1,0 +1,101 @@
+/* buf.h: the bytes of connections: refcounted buffers, the inbox that reading fills, the chain that writing drains.
+ *
+ *   kernel --read--> inbox (one buffer, contiguous, grows) --consume--> protocol
+ *   protocol --reserve/commit--> chain (segments of buffers) --writev--> kernel
+ *
+ * Everything here belongs to one thread, that of the loop that owns the cache. Buffers come from the cache's free lists
+ * and go back to them: an inbox or chain that is empty holds none. */
+#ifndef GEE_BASE_BUF_H
+#define GEE_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+typedef struct gee_buf_cache gee_buf_cache_t;
+
+/* `keep`: bytes of free buffers that the cache keeps at most; what comes back beyond that goes to the system. */
+gee_buf_cache_t *gee_buf_cache_create(size_t keep);
+/* Every buffer must have come back: a live one is a leak of its holder, and asserts in debug builds. */
+void gee_buf_cache_destroy(gee_buf_cache_t **cache);
+size_t gee_buf_cache_live(const gee_buf_cache_t *cache); /* buffers handed out and not yet back */
+
+typedef struct gee_buf {
+    gee_buf_cache_t *cache;
+    struct gee_buf *next_free;
+    uint32_t references;
+    uint32_t size_class;
+    size_t capacity;
+    uint8_t data[];
+} gee_buf_t;
+
+#define GEE_BUF_SMALL 4096 /* capacity of the smallest buffer, header included: one page */
+
+/* Capacity at least `capacity`, one reference. Null when out of memory. */
+gee_buf_t *gee_buf_take(gee_buf_cache_t *cache, size_t capacity);
+gee_buf_t *gee_buf_hold(gee_buf_t *buf); /* one more reference; returns buf */
+void gee_buf_release(gee_buf_t **buf);   /* one fewer; leaves null; a null *buf is allowed */
+
+/* ---- inbox: what was read and not yet consumed, always contiguous ---- */
+typedef struct gee_inbox {
+    gee_buf_cache_t *cache;
+    gee_buf_t *buf; /* null when empty */
+    size_t start, end;
+} gee_inbox_t;
+
+void gee_inbox_init(gee_inbox_t *inbox, gee_buf_cache_t *cache);
+void gee_inbox_clear(gee_inbox_t *inbox);
+/* Room for at least `wanted` more bytes after what is there; *space says how much there is. The bytes may move, unless
+ * somebody holds the buffer: then they are copied and the holder keeps the old ones. Growth doubles, so that filling is
+ * linear. Null when out of memory. */
+uint8_t *gee_inbox_space(gee_inbox_t *inbox, size_t wanted, size_t *space);
+void gee_inbox_filled(gee_inbox_t *inbox, size_t count);                   /* `count` bytes of that room were written */
+int gee_inbox_append(gee_inbox_t *inbox, const void *bytes, size_t count); /* -1: out of memory */
+static inline const uint8_t *gee_inbox_bytes(const gee_inbox_t *inbox) {
+    return inbox->buf ? inbox->buf->data + inbox->start : NULL;
+}
+static inline size_t gee_inbox_length(const gee_inbox_t *inbox) {
+    return inbox->end - inbox->start;
+}
+/* Drops bytes at the front; an inbox that becomes empty lets its buffer go. */
+void gee_inbox_consume(gee_inbox_t *inbox, size_t count);
+
+/* ---- chain: what is to be written, in segments ---- */
+typedef struct gee_segment {
+    struct gee_segment *next;
+    gee_buf_t *buf;
+    uint8_t *start, *end;
+} gee_segment_t;
+
+typedef struct gee_chain {
+    gee_buf_cache_t *cache;
+    gee_segment_t *first, *last;
+    size_t length; /* bytes in all segments */
+} gee_chain_t;
+
+/* A place in a chain, to which it can be cut back when what was being written turns out not to be writable. */
+typedef struct gee_mark {
+    gee_segment_t *last;
+    uint8_t *end;
+    size_t length;
+} gee_mark_t;
+
+void gee_chain_init(gee_chain_t *chain, gee_buf_cache_t *cache);
+void gee_chain_clear(gee_chain_t *chain);
+/* A contiguous place for `count` bytes at the end, to be written and then committed in whole or in part. The pointer
+ * stays valid until those bytes are consumed (lengths are patched through it later). Null when out of memory. */
+uint8_t *gee_chain_reserve(gee_chain_t *chain, size_t count);
+void gee_chain_commit(gee_chain_t *chain, size_t count);
+int gee_chain_append(gee_chain_t *chain, const void *bytes, size_t count); /* copies; -1: out of memory */
+/* Adds bytes of a buffer without copying; takes a reference of its own. */
+int gee_chain_append_buf(gee_chain_t *chain, gee_buf_t *buf, const uint8_t *bytes, size_t count);
+void gee_chain_move(gee_chain_t *to, gee_chain_t *from); /* all of `from` behind `to`; same cache */
+void gee_chain_consume(gee_chain_t *chain, size_t count);
+int gee_chain_iov(const gee_chain_t *chain, struct iovec *vector, int capacity); /* entries filled */
+size_t gee_chain_copy(const gee_chain_t *chain, void *target, size_t capacity);  /* bytes copied, from the front */
+gee_mark_t gee_chain_mark(const gee_chain_t *chain);
+/* Cuts back to the mark. Nothing before the mark may have been consumed since it was made. */
+void gee_chain_rewind(gee_chain_t *chain, gee_mark_t mark);
+
+#endif

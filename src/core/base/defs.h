@@ -1,0 +1,22 @@
+/* defs.h: the few macros that every file uses. */
+#ifndef GEE_BASE_DEFS_H
+#define GEE_BASE_DEFS_H
+
+#include <stddef.h>
+
+#define GEE_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
+#define GEE_UNUSED                               __attribute__((unused))
+#define GEE_MUST_CHECK                           __attribute__((warn_unused_result))
+
+#define GEE_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The structure of which `member` is a part, from a pointer to that member. */
+#define GEE_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+#define GEE_KIB         1024UL
+#define GEE_MIB         (1024UL * 1024UL)
+#define GEE_MICROSECOND 1000LL
+#define GEE_MILLISECOND 1000000LL
+#define GEE_SECOND      1000000000LL
+
+#endif

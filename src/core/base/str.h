@@ -1,0 +1,65 @@
+/* str.h: counted strings (bytes that somebody else owns), and the small languages of durations and sizes.
+ *
+ * A gee_str_t is a view: pointer and length, never terminated, may hold zero bytes. Public: geerpc.h includes it. */
+#ifndef GEE_BASE_STR_H
+#define GEE_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct gee_str {
+    const char *data; /* may be null when length is 0 */
+    size_t length;
+} gee_str_t;
+
+typedef struct gee_bytes {
+    const uint8_t *data;
+    size_t length;
+} gee_bytes_t;
+
+/* A view of a string literal. */
+#define GEE_STR(literal) ((gee_str_t){ .data = "" literal, .length = sizeof(literal) - 1 })
+/* The two arguments of a "%.*s". */
+#define GEE_STR_ARGUMENTS(string) (int)(string).length, ((string).data ? (string).data : "")
+
+gee_str_t gee_str(const char *terminated); /* null gives the empty string */
+bool gee_str_equal(gee_str_t a, gee_str_t b);
+bool gee_str_equal_ignoring_case(gee_str_t a, gee_str_t b); /* ASCII letters only */
+bool gee_str_starts_with(gee_str_t string, gee_str_t prefix);
+int gee_str_compare(gee_str_t a, gee_str_t b); /* as memcmp, the shorter first */
+/* Offset of the last `c`, or -1. */
+ptrdiff_t gee_str_find_last(gee_str_t string, char c);
+ptrdiff_t gee_str_find(gee_str_t string, char c);
+
+/* True when the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
+bool gee_utf8_valid(const void *bytes, size_t length);
+
+/* Writes bytes as printable ASCII for a log line: backslash escapes for control bytes, quotes, backslash and bytes from
+ * 0x7f on (\x7f). Always terminates; ends in "..." when `capacity` is too small. Returns `target`. */
+char *gee_str_escape(char *target, size_t capacity, const void *bytes, size_t length);
+
+/* "250ms", "10s", "1.5h", "1h30m", "0"; units ns us ms s m h d. Nanoseconds in *result, never negative. 0, or -1 when
+ * the text is none (no unit, overflow, rubbish after it); *result is then left alone. */
+int gee_parse_duration(gee_str_t text, int64_t *nanoseconds);
+/* "64k", "4m", "1g", "512": powers of 1024, case ignored. 0 or -1 as above. */
+int gee_parse_size(gee_str_t text, uint64_t *bytes);
+/* A whole decimal number, sign allowed for the signed one. -1 on rubbish or overflow. */
+int gee_parse_int64(gee_str_t text, int64_t *number);
+int gee_parse_uint64(gee_str_t text, uint64_t *number);
+
+#define GEE_DURATION_TEXT 32
+/* As Go's time.Duration prints itself: "1s", "100ms", "1m30s", "1.5s", "2h0m0s", "0s". Returns `target`, which has room
+ * for GEE_DURATION_TEXT bytes. GeeRPC's timeout error carries this form. */
+char *gee_format_duration_go(char *target, int64_t nanoseconds);
+/* The shortest text that gee_parse_duration reads back to the same value: "250ms", "90s", "5m", "0". */
+char *gee_format_duration(char *target, int64_t nanoseconds);
+/* The same for sizes: "4m", "64k", "1000". */
+char *gee_format_size(char *target, uint64_t bytes);
+
+/* Edit distance (insert, delete, replace, swap of neighbours), for "did you mean". Strings over 63 bytes count as far. */
+unsigned gee_str_distance(gee_str_t a, gee_str_t b);
+/* Of `count` candidates the one nearest to `word`, or null when none is near enough to be meant. */
+const char *gee_str_nearest(gee_str_t word, const char *const *candidates, size_t count);
+
+#endif

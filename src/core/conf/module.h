@@ -1,0 +1,99 @@
+/* module.h: what every module exports, and the table of those that configure compiled in.
+ *
+ * A module NAME is src/modules/NAME.c, or a folder of that name; it exports one symbol, gee_NAME_module, and nothing
+ * else. Its one-line description is in modules.list. */
+#ifndef GEE_CONF_MODULE_H
+#define GEE_CONF_MODULE_H
+
+#include "core/base/log.h"
+#include "core/conf/option.h"
+
+#define GEE_MODULE_ABI 1u
+
+typedef enum gee_module_kind {
+    GEE_MODULE_TRANSPORT = 1,
+    GEE_MODULE_LAYER,
+    GEE_MODULE_PROTOCOL,
+    GEE_MODULE_CODEC,
+    GEE_MODULE_BALANCER,
+    GEE_MODULE_REGISTRY,
+    GEE_MODULE_FILTER,
+    GEE_MODULE_SERVICE
+} gee_module_kind_t;
+
+struct gee_engine; /* rpc/engine.h */
+
+/* What the core lends to a module that prepares, in the master. */
+typedef struct gee_prepare gee_prepare_t;
+struct gee_prepare {
+    gee_log_t *log;
+    unsigned workers; /* of this cycle; gee_engine's worker_index is below it */
+    /* Memory shared by master and workers, by name; it outlives cycles and workers. The same name, size and version give
+     * the same memory again, content kept; else it is new and zeroed (the old cycle keeps the old one until it is
+     * released). Null: failed. */
+    void *(*shared)(const gee_prepare_t *prepare, const char *name, size_t size, uint32_t version, gee_error_t *error);
+    /* Opens a log file for appending (relative paths under the prefix), and keeps it right: when logs are reopened the
+     * descriptor's number stays and its file changes, in every process. Closed by the core. -1: failed. */
+    int (*open_log)(const gee_prepare_t *prepare, const char *path, gee_error_t *error);
+};
+
+typedef struct gee_module {
+    uint32_t abi; /* GEE_MODULE_ABI */
+    gee_module_kind_t kind;
+    const char *name;      /* "codec_json" */
+    const void *interface; /* gee_codec_t and so on, by kind */
+
+    /* Optional: settings. They stand in geerpc.conf under the group `block`; several modules, and the core, may have rows
+     * under one group ("limits"). conf_size is the size of the structure that the rows describe. */
+    const char *block;
+    const gee_option_t *options;
+    size_t conf_size;
+
+    /* Optional hooks of the server; the library calls none. `conf` is the module's structure of that cycle (null when
+     * conf_size is 0).
+     * prepare: in the master, for a cycle that is being loaded; may open things and may fail, and must leave the running
+     *   cycle alone. rollback: undoes a prepare whose cycle will not run. commit: the cycle runs now; cannot fail.
+     * release: the cycle runs no more and nobody uses it; closes what prepare opened.
+     * worker_start: in each new worker, before it says that it is ready; may fail, which refuses the cycle.
+     * worker_stop: in the worker, after the last call has ended. */
+    int (*prepare)(void *conf, const gee_prepare_t *prepare, gee_error_t *error);
+    void (*commit)(void *conf);
+    void (*rollback)(void *conf);
+    void (*release)(void *conf);
+    int (*worker_start)(void *conf, struct gee_engine *engine, gee_error_t *error);
+    void (*worker_stop)(void *conf, struct gee_engine *engine);
+} gee_module_t;
+
+/* One line of the table that configure writes. */
+typedef struct gee_module_entry {
+    const gee_module_t *module;
+    const char *doc;
+} gee_module_entry_t;
+
+/* build/modules.c; ends with a null module. The order is that of modules.list. The library and the server each have
+ * their own. */
+extern const gee_module_entry_t gee_modules[];
+
+/* What configure knows, for -V: build/modules.c. */
+extern const char gee_version[];
+extern const char gee_compiler[];
+extern const char gee_configure_arguments[];
+extern const char gee_default_prefix[];
+
+const char *gee_module_kind_name(gee_module_kind_t kind);
+/* Checks every module's table of functions, name, options. Fails with module and member in the text. */
+int gee_modules_check(const gee_module_entry_t *table, gee_error_t *error);
+/* The nth (from 0) module of a kind; null after the last. */
+const gee_module_t *gee_module_next(const gee_module_entry_t *table, gee_module_kind_t kind, size_t n);
+
+/* A mandatory member of an interface, for gee_modules_check's per-kind checks, which the layers above register by
+ * handing a table of them (rpc/engine.c has the ones of all kinds). */
+typedef struct gee_member {
+    gee_module_kind_t kind;
+    const char *name;
+    size_t offset; /* of a pointer */
+} gee_member_t;
+int gee_modules_check_members(const gee_module_entry_t *table, const gee_member_t *members, size_t count,
+                              gee_error_t *error);
+
+#endif

@@ -1,0 +1,22 @@
+/* dial.h: from an address to a connected stream, without blocking: resolve, connect to each candidate in turn.
+ *
+ * Names are resolved on a thread of the pool; numeric addresses and paths at once. One deadline covers it all. */
+#ifndef GEE_EVENT_DIAL_H
+#define GEE_EVENT_DIAL_H
+
+#include "core/event/stream.h"
+#include "core/event/thread_pool.h"
+
+typedef struct gee_dial gee_dial_t;
+
+/* `stream` is null on failure; error->phase says how far it came (resolve, connect) and the text names the address.
+ * Called exactly once, never from inside gee_dial_start(). The dial is gone when it returns. */
+typedef void (*gee_dialled_t)(void *data, gee_stream_t *stream, const gee_error_t *error);
+
+/* `threads` may be null: then a name that needs DNS fails with that reason. `timeout_ns` 0: none. */
+gee_dial_t *gee_dial_start(gee_loop_t *loop, gee_thread_pool_t *threads, const gee_transport_t *transport,
+                           const gee_addr_t *addr, const gee_stream_options_t *options, int64_t timeout_ns,
+                           gee_dialled_t dialled, void *data, gee_error_t *error);
+void gee_dial_cancel(gee_dial_t **dial); /* dialled() is not called */
+
+#endif

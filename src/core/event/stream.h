@@ -1,0 +1,74 @@
+/* stream.h: a non-blocking byte stream with a peer: inbox, outgoing chain, water marks, a stack of layers.
+ *
+ *   descriptor -> [wire inbox -> layer -> ]* inbox -> owner          owner -> out -> [layer -> ]* wire chain -> descriptor
+ *
+ * Reading: one read a pass. Writing: what the owner appends to gee_stream_out() leaves in one writev at the end of the
+ * pass. When more than `high_water` bytes wait to be written, the stream stops reading, and gee_stream_congested() tells
+ * the owner to stop producing; under `low_water` it reads again and calls drained(). When nothing could be written for
+ * `write_timeout_ns`, it fails. Any stream belongs to one loop. An idle stream holds no buffers. */
+#ifndef GEE_EVENT_STREAM_H
+#define GEE_EVENT_STREAM_H
+
+#include "core/event/loop.h"
+#include "core/event/transport.h"
+
+typedef struct gee_stream gee_stream_t;
+
+/* What the owner hears. None of them is called from inside a function that the owner calls, except from
+ * gee_stream_reread(). A callback may destroy the stream. */
+typedef struct gee_stream_events {
+    /* New bytes are in gee_stream_inbox(); the owner consumes what it can. */
+    void (*received)(gee_stream_t *stream, void *owner);
+    /* The peer will send no more (what it sent before has been received). Writing is still possible. */
+    void (*ended)(gee_stream_t *stream, void *owner);
+    /* The waiting output fell under the low-water mark after having been over the high one. Optional. */
+    void (*drained)(gee_stream_t *stream, void *owner);
+    /* Everything that was to be written is in the kernel. Optional; called after each flush that empties the output. */
+    void (*flushed)(gee_stream_t *stream, void *owner);
+    /* The stream is broken (reset, write timeout, a layer's refusal); nothing more will happen on it. */
+    void (*failed)(gee_stream_t *stream, void *owner, const gee_error_t *reason);
+} gee_stream_events_t;
+
+typedef struct gee_stream_options {
+    size_t high_water, low_water; /* 0: 256 KiB and a quarter of the high mark */
+    size_t read_size;             /* room given to one read; 0: 16 KiB */
+    size_t inbox_limit;           /* reading stops while the inbox holds this much; 0: no limit */
+    int64_t write_timeout_ns;     /* 0: none */
+} gee_stream_options_t;
+
+/* Takes the descriptor (closed by destroy, and on failure). Reading starts at once. `peer` may be null. */
+gee_stream_t *gee_stream_create(gee_loop_t *loop, const gee_transport_t *transport, int descriptor,
+                                const gee_sockaddr_t *peer, const gee_stream_options_t *options, gee_error_t *error);
+/* Closes at once; what was not written is lost. Leaves null. */
+void gee_stream_destroy(gee_stream_t **stream);
+/* Writes what waits, ends our side in order (layers' finish, shutdown), then destroys, at the latest when
+ * `patience_ns` is over. Nothing is reported any more; the stream is no longer the caller's. Leaves null. */
+void gee_stream_close(gee_stream_t **stream, int64_t patience_ns);
+
+void gee_stream_set_owner(gee_stream_t *stream, const gee_stream_events_t *events, void *owner);
+/* Calls received() again at the end of this pass when the inbox is not empty (a new owner; reading resumed). */
+void gee_stream_reread(gee_stream_t *stream);
+
+gee_inbox_t *gee_stream_inbox(gee_stream_t *stream);
+gee_chain_t *gee_stream_out(gee_stream_t *stream); /* after appending: gee_stream_flush() */
+void gee_stream_flush(gee_stream_t *stream);       /* at the end of this pass */
+bool gee_stream_congested(const gee_stream_t *stream);
+size_t gee_stream_queued(const gee_stream_t *stream); /* bytes waiting to be written, all layers */
+/* The owner wants no more bytes for now, and again. Independent of the water marks. */
+void gee_stream_pause(gee_stream_t *stream);
+void gee_stream_resume(gee_stream_t *stream);
+bool gee_stream_has_ended(const gee_stream_t *stream); /* the peer's end was seen */
+
+/* Puts a layer on top. What is in the inbox moves under it. `setup` goes to the layer's start(). */
+int gee_stream_push(gee_stream_t *stream, const gee_layer_t *layer, gee_role_t role, const void *setup,
+                    gee_error_t *error);
+bool gee_stream_established(const gee_stream_t *stream); /* every layer's handshake is over */
+
+gee_loop_t *gee_stream_loop(const gee_stream_t *stream);
+int gee_stream_descriptor(const gee_stream_t *stream);
+const gee_sockaddr_t *gee_stream_peer(const gee_stream_t *stream);
+const char *gee_stream_peer_text(const gee_stream_t *stream); /* for logs; lives as long as the stream */
+uint64_t gee_stream_bytes_received(const gee_stream_t *stream);
+uint64_t gee_stream_bytes_sent(const gee_stream_t *stream);
+
+#endif

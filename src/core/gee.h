@@ -1,0 +1,36 @@
+/* gee.h: the one header that a module includes. */
+#ifndef GEE_H
+#define GEE_H
+
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/base/defs.h"
+#include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/base/list.h"
+#include "core/base/log.h"
+#include "core/base/pool.h"
+#include "core/base/str.h"
+#include "core/conf/module.h"
+#include "core/conf/option.h"
+#include "core/event/addr.h"
+#include "core/event/layer.h"
+#include "core/event/loop.h"
+#include "core/event/stream.h"
+#include "core/event/thread_pool.h"
+#include "core/event/transport.h"
+#include "core/rpc/call.h"
+#include "core/rpc/codec.h"
+#include "core/rpc/describe.h"
+#include "core/rpc/dispatch.h"
+#include "core/rpc/door.h"
+#include "core/rpc/engine.h"
+#include "core/rpc/filter.h"
+#include "core/rpc/protocol.h"
+#include "core/rpc/service.h"
+#include "core/rpc/session.h"
+#include "core/rpc/status.h"
+#include "core/rpc/type.h"
+#include "core/rpc/value.h"
+
+#endif

@@ -1,0 +1,91 @@
+/* call.h: one request and its reply, in either role, from its first byte to the end of its memory.
+ *
+ *   serving:  session -> gee_call_create -> filters -> handler (loop or pool thread) -> finish -> reply -> release
+ *   calling:  gee_call_create -> session sends -> reply, failure or timeout -> done() -> release
+ *
+ * What happens on the loop's thread is plain; what a handler may do on another goes through `finish` (an atomic word)
+ * and a posted task. */
+#ifndef GEE_RPC_CALL_H
+#define GEE_RPC_CALL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/base/list.h"
+#include "core/event/thread_pool.h"
+#include "core/rpc/engine.h"
+#include "core/rpc/protocol.h"
+#include "core/rpc/service.h"
+
+typedef enum gee_half {
+    GEE_HALF_OPEN,   /* messages may come */
+    GEE_HALF_CLOSED, /* no more messages this way */
+    GEE_HALF_ENDED   /* status was sent or received */
+} gee_half_t;
+
+#define GEE_CALL_FILTERS 16 /* most filters a program may have */
+
+/* Who a session talks to; outlives the session while calls refer to it. Counted on the loop's thread, read anywhere. */
+typedef struct gee_peer_record {
+    unsigned references;
+    gee_peer_t peer; /* address points behind the structure */
+} gee_peer_record_t;
+gee_peer_record_t *gee_peer_record_create(const char *address);
+void gee_peer_record_release(gee_peer_record_t **record);
+
+struct gee_call {
+    gee_link_t session_link; /* in the session's calls; out of it once answered or the session is gone */
+    gee_engine_t *engine;
+    gee_session_t *session; /* null once the peer is gone or the call was answered */
+    gee_pool_t *pool;
+    gee_half_t inbound, outbound;
+
+    gee_token_t token;
+    gee_str_t method_name;      /* as it came, in the pool */
+    const gee_method_t *method; /* null: unknown, or a calling role */
+    const gee_service_t *service;
+    void *method_slot;        /* dispatch's own record of the method (counters index, limits) */
+    const gee_codec_t *codec; /* of its bodies */
+    gee_metadata_t metadata;
+    int64_t started_ns;  /* gee_loop_now() when the request was complete */
+    int64_t deadline_ns; /* INT64_MAX: none */
+    int64_t timeout_ns;  /* the one that made the deadline, for the error's text; 0: none */
+    size_t request_bytes, reply_bytes;
+    gee_timer_t timer;
+    gee_status_t status; /* once answered; on_end reads it */
+
+    /* serving */
+    const void *arguments;
+    void *reply;
+    gee_job_t job;
+    gee_task_t finished_task; /* posted by a finish on another thread */
+    atomic_uint finish;       /* bits, see call.c */
+    gee_status_t handler_status;
+    bool answered;           /* reply or error went out, or nobody wants one */
+    bool handler_running;    /* between the handler's start and its finish being seen by the loop */
+    bool in_pool;            /* waits for or runs on a pool thread */
+    uint32_t filters_passed; /* how many filters saw it, for on_end and on_release */
+    gee_peer_record_t *peer;
+    pthread_mutex_t cancel_lock; /* guards the next three: a handler's thread and the loop's */
+    bool cancelled;
+    void (*on_cancel)(void *data);
+    void *on_cancel_data;
+
+    /* calling */
+    void (*done)(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data);
+    void *done_data;
+};
+
+/* From the engine's free list: zeroed but for its pool. Null: out of memory. */
+gee_call_t *gee_call_create(gee_engine_t *engine);
+/* Loop thread. Back to the free list; the pool is reset. */
+void gee_call_release(gee_call_t *call);
+
+/* Loop thread: marks it cancelled and calls what gee_call_on_cancel() left. Once. */
+void gee_call_cancel(gee_call_t *call);
+
+/* For filters that made a call wait. */
+void gee_call_proceed(gee_call_t *call);
+void gee_call_refuse(gee_call_t *call, const gee_status_t *status);
+
+#endif

@@ -1,0 +1,73 @@
+/* codec.h: the interface of codec modules: values to bytes and back. A codec knows no headers and no connections.
+ *
+ * A session has two states of its codec, one for what it receives and one for what it sends, allocated by the core by
+ * state_size and zeroed (gob keeps type definitions there; json and bin need none). Nothing here blocks. Errors carry a
+ * code: GEE_INVALID_ARGUMENT for bytes that are not a value of the type, GEE_OUT_OF_RANGE for numbers that do not fit,
+ * GEE_RESOURCE_EXHAUSTED for limits, GEE_INTERNAL for a value that cannot be written. Texts name the field, as a path
+ * ("Items[3].Name"). tests/contract/codec.c holds every codec to this. */
+#ifndef GEE_RPC_CODEC_H
+#define GEE_RPC_CODEC_H
+
+#include "core/base/buf.h"
+#include "core/base/error.h"
+#include "core/base/pool.h"
+#include "core/rpc/type.h"
+#include "core/rpc/value.h"
+
+typedef struct gee_codec_limits {
+    size_t message; /* bytes of one value */
+    unsigned nesting;
+} gee_codec_limits_t;
+
+/* Progress of measuring one value that comes in pieces. Zeroed by the caller before the first byte of each value; the
+ * rest is the codec's own. */
+typedef struct gee_measure {
+    size_t length;  /* of the whole value once it is done */
+    size_t scanned; /* bytes looked at so far: these are not looked at again */
+    uint64_t private_state[4];
+} gee_measure_t;
+
+typedef enum gee_measured { GEE_MEASURE_MORE, GEE_MEASURE_DONE, GEE_MEASURE_ERROR } gee_measured_t;
+
+typedef struct gee_codec {
+    const char *name;         /* "json" */
+    const char *content_type; /* "application/json": the Option's CodecType */
+    const char *separator;    /* written after each value on a bare stream ("\n" for json); "" when none */
+    /* Where a value ends can be told from its bytes. When false, measure is null and the protocol must frame. */
+    bool self_delimiting;
+    size_t state_size;
+
+    /* Optional. The state is zeroed before start and freed by the core after stop. */
+    int (*start)(void *state, gee_error_t *error);
+    void (*stop)(void *state);
+
+    /* With self_delimiting. How many of the leading bytes are padding between values (white space)? */
+    size_t (*padding)(const uint8_t *bytes, size_t length);
+    /* With self_delimiting. `bytes` begins at the value's first byte and is at least as long as at the call before for
+     * the same value (it may have moved). Linear in the length, however it is cut. DONE: progress->length bytes are the
+     * value. A scalar that only its successor ends (a JSON number) is DONE when that byte is seen. */
+    gee_measured_t (*measure)(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                              const gee_codec_limits_t *limits, gee_error_t *error);
+
+    /* Mandatory. Exactly one value (padding around it allowed) into `value`, which the caller zeroed. Unknown fields are
+     * skipped, missing ones stay zero. With `copy`, strings and bytes are copied into the pool; otherwise they may point
+     * into `bytes`. */
+    int (*decode)(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                  const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error);
+    /* Mandatory. Appends one value, without separator. On failure the caller rewinds the chain. */
+    int (*encode)(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
+
+    /* Optional: without a type. A codec whose bytes do not say their types (bin) has none. Strings are copied. */
+    int (*decode_value)(void *state, const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits,
+                        gee_pool_t *pool, gee_value_t *value, gee_error_t *error);
+    int (*encode_value)(void *state, const gee_value_t *value, gee_chain_t *out, gee_error_t *error);
+
+    /* Optional. One value's bytes, as received with `from` (a receiving state of this codec), to be sent with `to` (a
+     * sending state). Null: the bytes mean the same everywhere and are forwarded as they are. */
+    int (*carry)(const void *from, void *to, const uint8_t *bytes, size_t length, gee_chain_t *out, gee_error_t *error);
+    /* Optional: the state as a record for another process, and back (handover). */
+    int (*export_state)(const void *state, gee_chain_t *out, gee_error_t *error);
+    int (*import_state)(void *state, const uint8_t *bytes, size_t length, gee_error_t *error);
+} gee_codec_t;
+
+#endif

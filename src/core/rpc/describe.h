@@ -1,0 +1,52 @@
+/* describe.h: types as values: Gee.Describe tells a caller the types of a method, so that it can speak bin from JSON.
+ *
+ * A description is a flat table of types that refer to each other by index, so it can be recursive and stays bounded. */
+#ifndef GEE_RPC_DESCRIBE_H
+#define GEE_RPC_DESCRIBE_H
+
+#include "core/base/error.h"
+#include "core/base/pool.h"
+#include "core/rpc/service.h"
+#include "core/rpc/type.h"
+
+typedef struct gee_field_description {
+    gee_str_t name;
+    uint32_t tag;
+    uint32_t type; /* index */
+} gee_field_description_t;
+
+typedef struct gee_type_description {
+    gee_str_t kind; /* "int64", "string", "struct", "list", "map", "optional" */
+    gee_str_t name; /* of a struct */
+    GEE_LIST_OF(gee_field_description_t) fields;
+    uint32_t element; /* index; list, map, optional */
+} gee_type_description_t;
+
+typedef struct gee_method_description {
+    gee_str_t name;           /* "Arith.Multiply" */
+    uint32_t argument, reply; /* indices */
+    bool idempotent, blocking;
+} gee_method_description_t;
+
+typedef struct gee_describe_arguments {
+    gee_str_t method; /* "Arith.Multiply"; "Arith" for a whole service; empty for everything */
+} gee_describe_arguments_t;
+
+typedef struct gee_description {
+    GEE_LIST_OF(gee_method_description_t) methods;
+    GEE_LIST_OF(gee_type_description_t) types;
+} gee_description_t;
+
+extern const gee_type_t gee_type_of_gee_describe_arguments_t;
+extern const gee_type_t gee_type_of_gee_description_t;
+
+/* Adds a method, and its types where they are not there yet. Everything in `pool`. */
+int gee_describe_method(const char *service, const gee_method_t *method, gee_description_t *description,
+                        gee_pool_t *pool, gee_error_t *error);
+/* The type at `index` of a description that came from a peer: checked, laid out in memory, in `pool`. Null: refused,
+ * with the reason. At most 1,000 types and 10,000 fields; a struct that contains itself without list, map or optional
+ * between is refused. */
+const gee_type_t *gee_describe_type(const gee_description_t *description, uint32_t index, gee_pool_t *pool,
+                                    gee_error_t *error);
+
+#endif

@@ -1,0 +1,82 @@
+/* engine.h: what all sessions on one loop share: buffers, calls, modules, limits, timeouts, the thread pool.
+ *
+ * The server has one a worker, the library one a loop thread. */
+#ifndef GEE_RPC_ENGINE_H
+#define GEE_RPC_ENGINE_H
+
+#include "core/conf/module.h"
+#include "core/event/loop.h"
+#include "core/event/thread_pool.h"
+#include "core/event/transport.h"
+#include "core/rpc/codec.h"
+#include "core/rpc/protocol.h"
+
+/* Settings of sessions, with their option tables in engine.c: gee_limits_options, gee_timeouts_options. */
+typedef struct gee_limits {
+    uint64_t message;     /* bytes of one message, header and body together */
+    uint64_t call_memory; /* bytes that one call's arena may take */
+    int64_t nesting;      /* levels of structs, lists and maps in one value */
+    int64_t calls;        /* in flight on one connection; past it reading pauses */
+    uint64_t output;      /* bytes waiting on one connection; past it reading pauses */
+} gee_limits_t;
+
+typedef struct gee_timeouts { /* nanoseconds, 0: none */
+    int64_t handshake;        /* from accept until a session stands: layers, first bytes, Option */
+    int64_t read;             /* from a message's first byte to its last */
+    int64_t write;            /* without any progress in writing */
+    int64_t handle;           /* of one call */
+    int64_t idle;             /* nothing in flight, nothing received */
+} gee_timeouts_t;
+
+extern const gee_option_t gee_limits_options[];
+extern const gee_option_t gee_timeouts_options[];
+
+typedef struct gee_dispatch gee_dispatch_t;
+typedef struct gee_engine gee_engine_t;
+
+typedef struct gee_engine_options {
+    gee_loop_t *loop;
+    gee_log_t *log;
+    const gee_module_entry_t *modules;
+    gee_limits_t limits;
+    gee_timeouts_t timeouts;
+    gee_thread_pool_t *threads; /* may be null: then blocking methods run on the loop, and names are not resolved */
+    unsigned worker_index;
+} gee_engine_options_t;
+
+/* The members are for reading; call.c and session.c keep their free lists here. */
+struct gee_engine {
+    gee_loop_t *loop;
+    gee_log_t *log;
+    gee_buf_cache_t *buffers;
+    const gee_module_entry_t *modules;
+    gee_limits_t limits;
+    gee_timeouts_t timeouts;
+    gee_codec_limits_t codec_limits;
+    gee_thread_pool_t *threads;
+    gee_dispatch_t *dispatch; /* null in a client */
+    unsigned worker_index;
+    gee_list_t sessions;
+    gee_list_t doors; /* streams that have not become sessions yet */
+    size_t session_count;
+    gee_list_t free_calls;
+    size_t free_call_count;
+    size_t live_calls; /* calls whose memory is not back yet */
+};
+
+gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error);
+/* Closes every session at once; live calls must have been finished (their handlers hold the memory). */
+void gee_engine_destroy(gee_engine_t **engine);
+
+/* The compiled-in module, or null. */
+const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name);
+const gee_codec_t *gee_codec_by_content_type(const gee_module_entry_t *modules, gee_str_t content_type);
+const gee_transport_t *gee_transport_by_scheme(const gee_module_entry_t *modules, const char *scheme);
+const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, const char *name);
+/* "json, bin": what is compiled in of a kind, for messages. */
+char *gee_module_names(const gee_module_entry_t *modules, gee_module_kind_t kind, char *target, size_t capacity);
+
+/* The mandatory members of every interface, checked over the table: a program calls it once at start. */
+int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *error);
+
+#endif

@@ -1,0 +1,104 @@
+/* protocol.h: the interface of protocol modules: bytes to call events, call events to bytes; both roles.
+ *
+ *   receive(): bytes --> gee_session_event(session, event)        session --> send(event) --> stream's chain
+ *
+ * An event has parts, which happen in the order of their bits. A plain request is one event with BEGIN, MESSAGE and
+ * HALF_CLOSE, its reply one with MESSAGE and END; a stream of messages would have the same parts in several events. */
+#ifndef GEE_RPC_PROTOCOL_H
+#define GEE_RPC_PROTOCOL_H
+
+#include "core/event/layer.h"
+#include "core/rpc/codec.h"
+#include "core/rpc/status.h"
+
+typedef struct gee_session gee_session_t;
+
+enum {
+    GEE_EVENT_BEGIN = 1u << 0,      /* a call starts: token, method, timeout, metadata */
+    GEE_EVENT_MESSAGE = 1u << 1,    /* one value: payload */
+    GEE_EVENT_HALF_CLOSE = 1u << 2, /* the sender sends no further messages in this call */
+    GEE_EVENT_END = 1u << 3,        /* the call is over: status, metadata */
+    GEE_EVENT_CANCEL = 1u << 4,     /* the caller does not want the call any more: token */
+    GEE_EVENT_PING = 1u << 5,       /* token is to be given back in a PONG */
+    GEE_EVENT_PONG = 1u << 6,
+    GEE_EVENT_DRAIN = 1u << 7, /* the sender takes no new calls on this session */
+    GEE_EVENT_CREDIT = 1u << 8 /* kept for streaming */
+};
+#define GEE_EVENT_REQUEST (GEE_EVENT_BEGIN | GEE_EVENT_MESSAGE | GEE_EVENT_HALF_CLOSE)
+#define GEE_EVENT_REPLY   (GEE_EVENT_MESSAGE | GEE_EVENT_END)
+
+/* The caller's own mark on its call, given back as it came. Servers look nothing up by it: duplicates are possible. */
+typedef struct gee_token {
+    uint64_t number;
+    gee_str_t raw; /* a JSON-RPC id, as JSON; data null where the wire has numbers only */
+} gee_token_t;
+
+typedef enum gee_payload_kind {
+    GEE_PAYLOAD_EMPTY = 0, /* an empty struct: the body of an error reply */
+    GEE_PAYLOAD_TYPED,     /* type and value in memory */
+    GEE_PAYLOAD_VALUE,     /* a dynamic tree */
+    GEE_PAYLOAD_BYTES      /* encoded, by `codec` */
+} gee_payload_kind_t;
+
+typedef struct gee_payload {
+    gee_payload_kind_t kind;
+    const gee_type_t *type;
+    const void *typed;
+    const gee_value_t *value;
+    const gee_codec_t *codec; /* of bytes */
+    void *codec_state;        /* the receiving state that goes with them, or null */
+    const uint8_t *bytes;     /* valid during the event; to keep them, hold `buf` */
+    size_t length;
+    gee_buf_t *buf;
+} gee_payload_t;
+
+typedef struct gee_event {
+    unsigned parts;
+    gee_token_t token;
+    gee_str_t method;         /* BEGIN; given back with END where the wire wants it */
+    const gee_codec_t *codec; /* bodies of this call; null: the session's */
+    int64_t timeout_ns;       /* BEGIN: 0 none */
+    gee_metadata_t metadata;  /* BEGIN, END */
+    gee_payload_t payload;    /* MESSAGE */
+    gee_status_t status;      /* END */
+} gee_event_t;
+
+/* What a calling session asks of the handshake, and what a serving one learned from it. */
+typedef struct gee_session_setup {
+    const gee_codec_t *codec;
+    int64_t connect_timeout_ns; /* as the Option carries them: 0 no limit */
+    int64_t handle_timeout_ns;
+} gee_session_setup_t;
+
+typedef struct gee_protocol {
+    const char *name; /* "geerpc" */
+    size_t state_size;
+
+    /* Mandatory. Do these first bytes (1 or more) begin this protocol? MORE only while further bytes can change the
+     * answer. door.h has the one rule that the built-in protocols share. */
+    gee_claim_t (*claims)(const uint8_t *bytes, size_t length);
+
+    /* Mandatory. Serving: `setup` is null. Calling: what to say; first bytes (an Option) go to gee_session_out(). The
+     * state is zeroed, and freed by the core after stop. */
+    int (*start)(gee_session_t *session, void *state, gee_role_t role, const gee_session_setup_t *setup,
+                 gee_error_t *error);
+    /* Mandatory. Looks at the bytes received and not yet consumed; handles at most one message (one or more events);
+     * sets *consumed. 0 consumed and no error: more bytes are needed. -1: the peer broke the protocol; the session logs
+     * the reason with the peer and closes. Linear in the bytes, however they are cut. */
+    int (*receive)(gee_session_t *session, void *state, const uint8_t *bytes, size_t length, size_t *consumed,
+                   gee_error_t *error);
+    /* Mandatory. Appends the event's bytes to gee_session_out(). -1: the event cannot be written (a value that the
+     * codec refuses); nothing was appended, and the session stays usable. Parts that the wire cannot express (CANCEL,
+     * PING, DRAIN on a wire without them) append nothing and succeed; `can` says so beforehand. */
+    int (*send)(gee_session_t *session, void *state, const gee_event_t *event, gee_error_t *error);
+    unsigned can; /* GEE_EVENT_ bits beyond requests and replies that the wire has */
+
+    /* Mandatory. At a message boundary in both directions: nothing half received. */
+    bool (*quiet)(gee_session_t *session, void *state);
+    /* Optional. */
+    void (*stop)(gee_session_t *session, void *state);
+    int (*export_state)(gee_session_t *session, const void *state, gee_chain_t *out, gee_error_t *error);
+    int (*import_state)(gee_session_t *session, void *state, const uint8_t *bytes, size_t length, gee_error_t *error);
+} gee_protocol_t;
+
+#endif

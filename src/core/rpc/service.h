@@ -1,0 +1,92 @@
+/* service.h: writing a service: the macros, and what a handler may ask of its call.
+ *
+ * A handler finishes its call exactly once, now or later, from any thread, with gee_reply() or gee_fail(); a second
+ * finish is an error in the log and has no effect. Arguments, reply (zeroed before the handler starts) and everything
+ * from gee_call_alloc() live until the handler has finished, even when the call timed out or its peer is gone. */
+#ifndef GEE_RPC_SERVICE_H
+#define GEE_RPC_SERVICE_H
+
+#include "core/conf/module.h"
+#include "core/event/addr.h"
+#include "core/rpc/status.h"
+#include "core/rpc/type.h"
+
+typedef struct gee_call gee_call_t;
+
+/* ---- in a handler; every one may be called from any thread until the call is finished ---- */
+void gee_reply(gee_call_t *call);
+/* `text` is data, copied; gee_failf formats. GEE_OK is taken as GEE_UNKNOWN. */
+void gee_fail(gee_call_t *call, gee_code_t code, const char *text);
+void gee_failf(gee_call_t *call, gee_code_t code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Memory of the call, freed with it. Null when out of memory or past limits.call_memory. One thread at a time. */
+void *gee_call_alloc(gee_call_t *call, size_t size);
+gee_pool_t *gee_call_pool(gee_call_t *call);
+/* On gee_clock_monotonic()'s clock; INT64_MAX when there is none. */
+int64_t gee_call_deadline(const gee_call_t *call);
+gee_str_t gee_call_metadata(const gee_call_t *call, gee_str_t key); /* data null when absent */
+gee_str_t gee_call_method(const gee_call_t *call);                  /* "Arith.Multiply" */
+
+typedef struct gee_peer {
+    const char *address; /* "tcp@127.0.0.1:40312" */
+    const char *name;    /* the authenticated name; null when there is none */
+} gee_peer_t;
+gee_peer_t gee_call_peer(const gee_call_t *call);
+
+/* The answer is not wanted any more: deadline over, peer gone, cancelled. */
+bool gee_call_cancelled(const gee_call_t *call);
+/* Calls `cancelled(data)` once, on the loop's thread, when that happens; at once, on this thread, when it has. It is not
+ * called after gee_reply() or gee_fail() has returned. One per call; a second replaces the first. */
+void gee_call_on_cancel(gee_call_t *call, void (*cancelled)(void *data), void *data);
+
+/* ---- declaring ---- */
+typedef void (*gee_any_function_t)(void);
+
+#define GEE_IDEMPOTENT 1u /* may be tried again elsewhere when its fate is unknown */
+#define GEE_BLOCKING   2u /* runs on the thread pool */
+
+typedef struct gee_method {
+    const char *name;
+    const gee_type_t *argument, *reply;
+    unsigned flags;
+    gee_any_function_t handler; /* void (*)(gee_call_t *, const A *, R *), checked by GEE_METHOD */
+} gee_method_t;
+
+typedef struct gee_service {
+    const char *name;
+    const gee_method_t *methods;
+    size_t method_count;
+} gee_service_t;
+
+#define GEE_METHOD(method_name, function, A, R, method_flags)                                                          \
+    {                                                                                                                  \
+        .name = method_name, .argument = &gee_type_of_##A, .reply = &gee_type_of_##R,                                  \
+        .flags = (method_flags) + GEE_CHECKED_HANDLER(function, A, R), .handler = (gee_any_function_t)(function)       \
+    }
+#define GEE_CHECKED_HANDLER(function, A, R)                                                                            \
+    (0 * sizeof(struct {                                                                                               \
+         _Static_assert(__builtin_types_compatible_p(__typeof__(&function), void (*)(gee_call_t *, const A *, R *)),   \
+                        "handler " #function " must be void (gee_call_t *, const " #A " *, " #R " *)");                \
+         char unused;                                                                                                  \
+     }))
+
+/* A whole service module: GEE_SERVICE(service_arith, "Arith", GEE_METHOD(…), …); exports gee_service_arith_module. */
+#define GEE_SERVICE(module_name, service_name, ...)                                                                    \
+    GEE_SERVICE_WITH(module_name, service_name, (.abi = GEE_MODULE_ABI), __VA_ARGS__)
+/* The same with further members of gee_module_t (settings, hooks), in parentheses:
+ * GEE_SERVICE_WITH(service_x, "X", (.worker_start = start, .worker_stop = stop), GEE_METHOD(…)). */
+#define GEE_SERVICE_WITH(module_name, service_name, members, ...)                                                      \
+    static const gee_method_t gee_methods_of_##module_name[] = { __VA_ARGS__ };                                        \
+    static const gee_service_t gee_service_of_##module_name = {                                                        \
+        .name = service_name,                                                                                          \
+        .methods = gee_methods_of_##module_name,                                                                       \
+        .method_count = sizeof(gee_methods_of_##module_name) / sizeof(gee_method_t),                                   \
+    };                                                                                                                 \
+    extern const gee_module_t gee_##module_name##_module;                                                              \
+    const gee_module_t gee_##module_name##_module = { .kind = GEE_MODULE_SERVICE,                                      \
+                                                      .name = #module_name,                                            \
+                                                      .interface = &gee_service_of_##module_name,                      \
+                                                      GEE_UNWRAP members }
+#define GEE_UNWRAP(...) __VA_ARGS__
+
+#endif

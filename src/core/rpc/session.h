@@ -1,0 +1,90 @@
+/* session.h: one conversation, in either role: a stream, a protocol, the calls in flight.
+ *
+ *   stream's inbox -> protocol.receive -> gee_session_event -> dispatch (serving) | the waiting call (calling)
+ *   answer -> protocol.send -> stream's out -> one writev at the end of the pass
+ *
+ * All on the loop's thread. */
+#ifndef GEE_RPC_SESSION_H
+#define GEE_RPC_SESSION_H
+
+#include "core/base/hash.h"
+#include "core/event/stream.h"
+#include "core/rpc/call.h"
+#include "core/rpc/engine.h"
+#include "core/rpc/protocol.h"
+
+typedef struct gee_session_events {
+    /* The handshake is over (the Option was read; calling: the session may be used). Optional. */
+    void (*established)(gee_session_t *session, void *owner);
+    /* The session is gone after this returns; `reason` is null when it ended in good order. Optional. */
+    void (*closed)(gee_session_t *session, void *owner, const gee_error_t *reason);
+} gee_session_events_t;
+
+struct gee_session {
+    gee_link_t link; /* in the engine's sessions */
+    gee_engine_t *engine;
+    gee_stream_t *stream;
+    gee_role_t role;
+    const gee_protocol_t *protocol;
+    void *protocol_state;
+    const gee_codec_t *codec; /* null until the handshake has chosen it */
+    void *receive_state, *send_state;
+    gee_session_setup_t setup;
+    const gee_session_events_t *events;
+    void *owner;
+    gee_peer_record_t *peer;
+    gee_list_t calls;
+    size_t call_count;
+    gee_number_map_t *waiting; /* calling: by our own number */
+    uint64_t next_number;
+    bool is_established, draining, peer_ended, closing, parsing;
+    gee_timer_t timer; /* handshake, then read or idle: one at a time */
+    int timer_purpose; /* see session.c */
+    size_t message_start_bytes;
+    gee_task_t close_task;
+    gee_error_t close_reason;
+    bool close_failed;
+    uint64_t calls_total;
+};
+
+/* Takes the stream. Bytes that are in its inbox already are the protocol's first. `handshake_started_ns`: when the
+ * connection was made, for the handshake timeout; the door hands on its own. `setup`: calling role only. */
+gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, const gee_protocol_t *protocol,
+                                  gee_role_t role, const gee_session_setup_t *setup, int64_t handshake_started_ns,
+                                  const gee_session_events_t *events, void *owner, gee_error_t *error);
+
+/* At the end of this pass: calls in flight end (serving: cancelled; calling: done() with GEE_UNAVAILABLE and `reason`),
+ * what was written so far goes out, closed() is called, the session is freed. `reason` null: in good order. */
+void gee_session_close(gee_session_t *session, const gee_error_t *reason);
+/* Serving: takes no new calls, tells the peer where the wire can, closes when the last call was answered and a message
+ * boundary is reached. */
+void gee_session_drain(gee_session_t *session);
+
+/* ---- for protocols ---- */
+gee_chain_t *gee_session_out(gee_session_t *session);
+const char *gee_session_peer_text(const gee_session_t *session);
+/* The handshake chose the codec and timeouts: makes the codec's states. -1 when a state cannot be made. */
+int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error);
+/* One or more things happened. Strings and payload need to live only during the call. */
+void gee_session_event(gee_session_t *session, const gee_event_t *event);
+/* What a payload is, as bytes of the session's (or the event's) codec, appended to `out`: typed, dynamic, carried. */
+int gee_payload_encode(const gee_payload_t *payload, const gee_codec_t *codec, void *send_state, gee_chain_t *out,
+                       gee_error_t *error);
+
+/* ---- calling role ---- */
+/* Sends the request. call->method_name, metadata, timeout_ns, codec, done are set by the caller; done() is called
+ * exactly once, never from inside this function; the call is released by whoever gets done(). -1: not sent, done() will
+ * not be called. */
+int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload, gee_error_t *error);
+/* Gives up on it: the peer is told where the wire can; done() is not called; a late reply is dropped. */
+void gee_session_forget(gee_session_t *session, gee_call_t *call);
+int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error);
+
+/* ---- serving role: dispatch answers through this ---- */
+/* Writes reply or error (call->status), marks it answered, takes it off the session. */
+void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
+
+/* Test hooks. */
+bool gee_session_quiet(gee_session_t *session);
+
+#endif

@@ -1,0 +1,59 @@
+/* value.h: a dynamic tree of values, for when no C type is at hand. Everything in it belongs to a pool. */
+#ifndef GEE_RPC_VALUE_H
+#define GEE_RPC_VALUE_H
+
+#include "core/base/error.h"
+#include "core/base/pool.h"
+#include "core/rpc/type.h"
+
+typedef enum gee_value_kind {
+    GEE_VALUE_NULL = 0,
+    GEE_VALUE_BOOL,
+    GEE_VALUE_INT,  /* any integer that fits int64_t */
+    GEE_VALUE_UINT, /* an integer above INT64_MAX */
+    GEE_VALUE_DOUBLE,
+    GEE_VALUE_STRING, /* UTF-8 */
+    GEE_VALUE_BYTES,
+    GEE_VALUE_LIST,
+    GEE_VALUE_STRUCT, /* named fields, in order (a JSON object too) */
+    GEE_VALUE_MAP     /* string keys */
+} gee_value_kind_t;
+
+typedef struct gee_value gee_value_t;
+typedef struct gee_pair {
+    gee_str_t key;
+    gee_value_t *value;
+} gee_pair_t;
+
+struct gee_value {
+    gee_value_kind_t kind;
+    gee_str_t type_name; /* struct: where the wire has one (gob); else empty */
+    union {
+        bool boolean;
+        int64_t integer;
+        uint64_t unsigned_integer;
+        double number;
+        gee_str_t string;
+        gee_bytes_t bytes;
+        struct {
+            gee_value_t *items;
+            size_t count;
+        } list;
+        struct {
+            gee_pair_t *items;
+            size_t count;
+        } pairs; /* struct and map */
+    };
+};
+
+/* From a typed value to a tree and back; the tree shares strings with the value. -1: memory, or (back) a mismatch, an
+ * overflow, with the field's name in the text. A struct's missing fields stay zero, unknown ones are ignored. */
+int gee_value_from_type(const gee_type_t *type, const void *value, gee_pool_t *pool, gee_value_t *tree,
+                        gee_error_t *error);
+int gee_value_to_type(const gee_value_t *tree, const gee_type_t *type, void *value, gee_pool_t *pool,
+                      gee_error_t *error);
+/* The field or entry of that name, or null. */
+const gee_value_t *gee_value_get(const gee_value_t *tree, gee_str_t name);
+bool gee_value_equal(const gee_value_t *a, const gee_value_t *b);
+
+#endif
