@@ -2,6 +2,7 @@
 #ifndef GEE_H
 #define GEE_H
 
+#include "core/base/base64.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/defs.h"
@@ -26,6 +27,7 @@
 #include "core/rpc/door.h"
 #include "core/rpc/engine.h"
 #include "core/rpc/filter.h"
+#include "core/rpc/path.h"
 #include "core/rpc/protocol.h"
 #include "core/rpc/service.h"
 #include "core/rpc/session.h"

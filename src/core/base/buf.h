@@ -50,8 +50,9 @@ void gee_inbox_clear(gee_inbox_t *inbox);
  * somebody holds the buffer: then they are copied and the holder keeps the old ones. Growth doubles, so that filling is
  * linear. Null when out of memory. */
 uint8_t *gee_inbox_space(gee_inbox_t *inbox, size_t wanted, size_t *space);
-void gee_inbox_filled(gee_inbox_t *inbox, size_t count);                   /* `count` bytes of that room were written */
-int gee_inbox_append(gee_inbox_t *inbox, const void *bytes, size_t count); /* -1: out of memory */
+/* `count` bytes of that room were written. To be called with 0 too: an inbox with nothing in it then lets its buffer go. */
+void gee_inbox_filled(gee_inbox_t *inbox, size_t count);
+int gee_inbox_append(gee_inbox_t *inbox, const void *bytes, size_t count); /* -1: out of memory, nothing is added */
 static inline const uint8_t *gee_inbox_bytes(const gee_inbox_t *inbox) {
     return inbox->buf ? inbox->buf->data + inbox->start : NULL;
 }
@@ -87,7 +88,7 @@ void gee_chain_clear(gee_chain_t *chain);
  * stays valid until those bytes are consumed (lengths are patched through it later). Null when out of memory. */
 uint8_t *gee_chain_reserve(gee_chain_t *chain, size_t count);
 void gee_chain_commit(gee_chain_t *chain, size_t count);
-int gee_chain_append(gee_chain_t *chain, const void *bytes, size_t count); /* copies; -1: out of memory */
+int gee_chain_append(gee_chain_t *chain, const void *bytes, size_t count); /* copies; -1: no memory, nothing is added */
 /* Adds bytes of a buffer without copying; takes a reference of its own. */
 int gee_chain_append_buf(gee_chain_t *chain, gee_buf_t *buf, const uint8_t *bytes, size_t count);
 void gee_chain_move(gee_chain_t *to, gee_chain_t *from); /* all of `from` behind `to`; same cache */

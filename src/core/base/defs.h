@@ -8,6 +8,18 @@
 #define GEE_UNUSED                               __attribute__((unused))
 #define GEE_MUST_CHECK                           __attribute__((warn_unused_result))
 
+/* 1 in builds with AddressSanitizer, else 0: our own allocators then step back, so that it sees every block. */
+#if defined(__SANITIZE_ADDRESS__)
+#define GEE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GEE_ASAN 1
+#endif
+#endif
+#ifndef GEE_ASAN
+#define GEE_ASAN 0
+#endif
+
 #define GEE_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The structure of which `member` is a part, from a pointer to that member. */

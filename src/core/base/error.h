@@ -51,6 +51,8 @@ typedef struct gee_error {
     char text[GEE_ERROR_TEXT]; /* always terminated; cut at the end when too long, at a UTF-8 boundary */
 } gee_error_t;
 
+#pragma GCC visibility push(default) /* libgeerpc exports what follows */
+
 /* Sets code and text, clears the rest. Returns -1, so that `return gee_error_set(error, …)` fails the caller. */
 int gee_error_set(gee_error_t *error, gee_code_t code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int gee_error_vset(gee_error_t *error, gee_code_t code, const char *format, va_list arguments)
@@ -63,5 +65,7 @@ int gee_error_prefix(gee_error_t *error, const char *format, ...) __attribute__(
 const char *gee_code_name(gee_code_t code);
 /* "connect", "handshake"; "" for GEE_PHASE_NONE. Static memory. */
 const char *gee_phase_name(gee_phase_t phase);
+
+#pragma GCC visibility pop
 
 #endif

@@ -1,6 +1,7 @@
 /* log.h: leveled log lines: to a descriptor (the server), or to a function (the library). Thread-safe.
  *
- * A line is "2026-11-22T08:38:33.123Z [notice] 4711: text\n", written with one write(). A text is cut at 2 KiB. The
+ * A line is "2026-11-22T08:38:33.123Z [notice] 4711: text\n", written with one write(). A text is cut at 2 KiB;
+ * control bytes in it are escaped (\n, \x1b), so that a peer's bytes cannot forge a line. The
  * same format that comes more than GEE_LOG_BURST times within a second, at level warn or below in weight, is held back;
  * when the second is over a line says how many were. A level that is off costs one comparison. */
 #ifndef GEE_BASE_LOG_H
@@ -25,7 +26,7 @@ typedef enum gee_log_level {
 typedef struct gee_log gee_log_t;
 typedef void (*gee_log_sink_t)(void *data, gee_log_level_t level, const char *text);
 
-/* Writes lines to `descriptor`, which stays the caller's. `program` in place of nothing: "geerpc". Null: no memory. */
+/* Writes lines to `descriptor`, which stays the caller's. Null: no memory. */
 gee_log_t *gee_log_to_descriptor(int descriptor, gee_log_level_t level);
 /* Hands texts (no timestamp, no newline) to `sink`, on whatever thread logs. */
 gee_log_t *gee_log_to_sink(gee_log_sink_t sink, void *data, gee_log_level_t level);

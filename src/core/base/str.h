@@ -20,8 +20,11 @@ typedef struct gee_bytes {
 
 /* A view of a string literal. */
 #define GEE_STR(literal) ((gee_str_t){ .data = "" literal, .length = sizeof(literal) - 1 })
-/* The two arguments of a "%.*s". */
-#define GEE_STR_ARGUMENTS(string) (int)(string).length, ((string).data ? (string).data : "")
+/* The two arguments of a "%.*s". A length past INT_MAX is held there: a negative one would mean "until a zero byte". */
+#define GEE_STR_ARGUMENTS(string)                                                                                      \
+    (int)((string).length > 0x7fffffff ? 0x7fffffff : (string).length), ((string).data ? (string).data : "")
+
+#pragma GCC visibility push(default) /* libgeerpc exports what follows */
 
 gee_str_t gee_str(const char *terminated); /* null gives the empty string */
 bool gee_str_equal(gee_str_t a, gee_str_t b);
@@ -34,8 +37,12 @@ ptrdiff_t gee_str_find(gee_str_t string, char c);
 
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
 bool gee_utf8_valid(const void *bytes, size_t length);
+/* Bytes of the well-formed sequence (one code point) at the start: 1 to 4; 0 when there is none. */
+size_t gee_utf8_sequence(const void *bytes, size_t length);
+/* `length`, or up to 3 less, so that a text cut there does not end inside a sequence. */
+size_t gee_utf8_cut(const void *bytes, size_t length);
 
-/* Writes bytes as printable ASCII for a log line: backslash escapes for control bytes, quotes, backslash and bytes from
+/* Writes bytes as printable ASCII for a log line: backslash escapes for control bytes, ", backslash and bytes from
  * 0x7f on (\x7f). Always terminates; ends in "..." when `capacity` is too small. Returns `target`. */
 char *gee_str_escape(char *target, size_t capacity, const void *bytes, size_t length);
 
@@ -61,5 +68,7 @@ char *gee_format_size(char *target, uint64_t bytes);
 unsigned gee_str_distance(gee_str_t a, gee_str_t b);
 /* Of `count` candidates the one nearest to `word`, or null when none is near enough to be meant. */
 const char *gee_str_nearest(gee_str_t word, const char *const *candidates, size_t count);
+
+#pragma GCC visibility pop
 
 #endif

@@ -20,11 +20,16 @@ typedef struct gee_loop gee_loop_t;
 
 /* `log` may be null and must outlive the loop. */
 gee_loop_t *gee_loop_create(gee_log_t *log, gee_error_t *error);
-/* Nothing may be watched or timed any more. Tasks that were posted and not run are forgotten. */
+/* Nothing may be watched or timed any more. Tasks that were posted and not run are forgotten; streams that are still
+ * closing (gee_stream_close) are cut. */
 void gee_loop_destroy(gee_loop_t **loop);
+/* Are there streams that were closed and are still writing their last bytes, or waiting for their peer's end? Who stops
+ * in good order runs the loop until there are none, for as long as it has patience. */
+bool gee_loop_lingering(const gee_loop_t *loop);
 /* Runs until gee_loop_stop(). 0, or -1 when epoll itself failed. */
 int gee_loop_run(gee_loop_t *loop);
-/* One pass; waits at most `max_wait_ns` (0: not at all; -1: as long as timers allow). 0 or -1. */
+/* One pass; waits at most `max_wait_ns` (0: not at all; -1: as long as timers allow). 0 or -1 (epoll failed, or the call
+ * came from inside a pass). */
 int gee_loop_once(gee_loop_t *loop, int64_t max_wait_ns);
 void gee_loop_stop(gee_loop_t *loop); /* any thread; gee_loop_run returns after the pass */
 /* Readable when a pass has work to do; when timers are pending, the wait until the next is gee_loop_next_timer(). For a
@@ -32,7 +37,7 @@ void gee_loop_stop(gee_loop_t *loop); /* any thread; gee_loop_run returns after 
 int gee_loop_descriptor(const gee_loop_t *loop);
 int64_t gee_loop_next_timer(const gee_loop_t *loop); /* nanoseconds from now, 0 when due, -1 when there is none */
 
-/* Monotonic time read once a pass (and again after a wait). */
+/* Monotonic time, read once a pass, after its wait; between passes the time of the call. */
 int64_t gee_loop_now(const gee_loop_t *loop);
 gee_log_t *gee_loop_log(const gee_loop_t *loop);
 gee_buf_cache_t *
@@ -47,7 +52,9 @@ struct gee_watch {
     void (*ready)(gee_watch_t *watch, uint32_t events);
 };
 int gee_loop_watch(gee_loop_t *loop, gee_watch_t *watch, uint32_t events, gee_error_t *error);
-void gee_loop_rewatch(gee_loop_t *loop, gee_watch_t *watch, uint32_t events); /* no system call when unchanged */
+/* No system call when unchanged. 0 unwatches; on one that is not watched it watches. EPOLLET alone: hear only of errors
+ * and hang-ups, once each. */
+void gee_loop_rewatch(gee_loop_t *loop, gee_watch_t *watch, uint32_t events);
 /* After this `ready` is not called any more, not even for events of this pass. Allowed on one that is not watched. */
 void gee_loop_unwatch(gee_loop_t *loop, gee_watch_t *watch);
 

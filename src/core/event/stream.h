@@ -14,8 +14,8 @@
 
 typedef struct gee_stream gee_stream_t;
 
-/* What the owner hears. None of them is called from inside a function that the owner calls, except from
- * gee_stream_reread(). A callback may destroy the stream. */
+/* What the owner hears. None of them is called from inside a function that the owner calls. A callback may destroy or
+ * close the stream. */
 typedef struct gee_stream_events {
     /* New bytes are in gee_stream_inbox(); the owner consumes what it can. */
     void (*received)(gee_stream_t *stream, void *owner);
@@ -25,28 +25,34 @@ typedef struct gee_stream_events {
     void (*drained)(gee_stream_t *stream, void *owner);
     /* Everything that was to be written is in the kernel. Optional; called after each flush that empties the output. */
     void (*flushed)(gee_stream_t *stream, void *owner);
-    /* The stream is broken (reset, write timeout, a layer's refusal); nothing more will happen on it. */
+    /* The stream is broken (reset, write timeout, a layer's refusal); nothing more will happen on it. The text does not
+     * name the peer. */
     void (*failed)(gee_stream_t *stream, void *owner, const gee_error_t *reason);
 } gee_stream_events_t;
 
 typedef struct gee_stream_options {
     size_t high_water, low_water; /* 0: 256 KiB and a quarter of the high mark */
     size_t read_size;             /* room given to one read; 0: 16 KiB */
-    size_t inbox_limit;           /* reading stops while the inbox holds this much; 0: no limit */
+    size_t inbox_limit;           /* reading stops while the inbox holds this much; 0: no limit. Who consumes outside
+                                   * of received() then calls gee_stream_resume(). */
     int64_t write_timeout_ns;     /* 0: none */
 } gee_stream_options_t;
 
-/* Takes the descriptor (closed by destroy, and on failure). Reading starts at once. `peer` may be null. */
+/* Takes the descriptor (closed by destroy, and on failure). Reading starts with the first owner. `options` and `peer` may
+ * be null. */
 gee_stream_t *gee_stream_create(gee_loop_t *loop, const gee_transport_t *transport, int descriptor,
                                 const gee_sockaddr_t *peer, const gee_stream_options_t *options, gee_error_t *error);
 /* Closes at once; what was not written is lost. Leaves null. */
 void gee_stream_destroy(gee_stream_t **stream);
-/* Writes what waits, ends our side in order (layers' finish, shutdown), then destroys, at the latest when
- * `patience_ns` is over. Nothing is reported any more; the stream is no longer the caller's. Leaves null. */
+/* Writes what waits, ends our side in order (layers' finish, shutdown), discards what the peer still sends until it ends
+ * too (else the kernel would answer that with a reset, which can destroy our last bytes on their way), then destroys, at
+ * the latest when `patience_ns` is over. Nothing is reported any more; the stream is no longer the caller's. Leaves null.
+ * With gee_loop_lingering() one sees that such streams are left. */
 void gee_stream_close(gee_stream_t **stream, int64_t patience_ns);
 
 void gee_stream_set_owner(gee_stream_t *stream, const gee_stream_events_t *events, void *owner);
-/* Calls received() again at the end of this pass when the inbox is not empty (a new owner; reading resumed). */
+/* Calls received() again at the end of this pass when the inbox is not empty (a new owner; reading resumed), paused or
+ * not. */
 void gee_stream_reread(gee_stream_t *stream);
 
 gee_inbox_t *gee_stream_inbox(gee_stream_t *stream);
@@ -59,7 +65,9 @@ void gee_stream_pause(gee_stream_t *stream);
 void gee_stream_resume(gee_stream_t *stream);
 bool gee_stream_has_ended(const gee_stream_t *stream); /* the peer's end was seen */
 
-/* Puts a layer on top. What is in the inbox moves under it. `setup` goes to the layer's start(). */
+/* Puts a layer on top, at most four in all. What is in the inbox moves under it, what waits in gee_stream_out() is
+ * written below it; both give other pointers from now on. `setup` goes to the layer's start(). When start() fails the
+ * stream is as it was. */
 int gee_stream_push(gee_stream_t *stream, const gee_layer_t *layer, gee_role_t role, const void *setup,
                     gee_error_t *error);
 bool gee_stream_established(const gee_stream_t *stream); /* every layer's handshake is over */

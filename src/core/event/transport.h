@@ -1,7 +1,9 @@
 /* transport.h: the interface of transport modules: how streams of one scheme are listened for, dialled, read, written.
  *
  * A transport is stateless: everything that it knows of a connection is in the descriptor. All descriptors are
- * non-blocking and close-on-exec. One suite, tests/contract/transport.c, holds every transport to this contract. */
+ * non-blocking and close-on-exec. The texts of check, resolve and listen name the address; those of connect and connected
+ * are the bare reason ("Connection refused"), which the caller puts behind address and phase. One suite,
+ * tests/contract/transport_contract.c, holds every transport to this contract. */
 #ifndef GEE_EVENT_TRANSPORT_H
 #define GEE_EVENT_TRANSPORT_H
 
@@ -55,7 +57,19 @@ typedef struct gee_transport {
     ssize_t (*send)(int descriptor, const struct iovec *vector, int count);
 
     /* Optional. A layer that is pushed onto every stream that this transport dials (http@: the CONNECT handshake). */
-    const gee_layer_t *dial_layer;
+    const gee_layer_t *dial_layer; /* its start() gets the const gee_addr_t that is dialled as `setup` */
 } gee_transport_t;
+
+/* ---- what transports over sockets have in common: socket.c ---- */
+ssize_t gee_socket_receive(int descriptor, void *bytes, size_t capacity);
+ssize_t gee_socket_send(int descriptor, const struct iovec *vector, int count);
+/* The pending error of a socket, taken from it: an errno, or 0. */
+int gee_socket_error(int descriptor);
+/* The outcome of a connect, as gee_transport_t's connected(). */
+int gee_socket_connected(int descriptor, gee_error_t *error);
+/* accept4, non-blocking and close-on-exec; connections that died in the queue are passed over. */
+int gee_socket_accept(int listener, gee_sockaddr_t *peer);
+/* The code that goes with an errno of a socket call. */
+gee_code_t gee_socket_code(int reason);
 
 #endif

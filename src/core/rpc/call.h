@@ -36,44 +36,49 @@ void gee_peer_record_release(gee_peer_record_t **record);
 struct gee_call {
     gee_link_t session_link; /* in the session's calls; out of it once answered or the session is gone */
     gee_engine_t *engine;
-    gee_session_t *session; /* null once the peer is gone or the call was answered */
-    gee_pool_t *pool;
+    gee_session_t *session; /* null once the call was answered or the peer is gone */
     gee_half_t inbound, outbound;
 
     gee_token_t token;
     gee_str_t method_name;      /* as it came, in the pool */
     const gee_method_t *method; /* null: unknown, or a calling role */
     const gee_service_t *service;
-    void *method_slot;        /* dispatch's own record of the method (counters index, limits) */
+    void *method_slot;        /* dispatch's own record of the method */
     const gee_codec_t *codec; /* of its bodies */
     gee_metadata_t metadata;
     int64_t started_ns;  /* gee_loop_now() when the request was complete */
-    int64_t deadline_ns; /* INT64_MAX: none */
     int64_t timeout_ns;  /* the one that made the deadline, for the error's text; 0: none */
+    int64_t deadline_ns; /* INT64_MAX: none */
     size_t request_bytes, reply_bytes;
     gee_timer_t timer;
-    gee_status_t status; /* once answered; on_end reads it */
+    gee_status_t status; /* once answered */
+    gee_peer_record_t *peer;
 
     /* serving */
+    gee_payload_t payload; /* while a filter makes the call wait */
+    gee_buf_t *held;       /* the bytes that arguments point into, or the payload's */
     const void *arguments;
     void *reply;
     gee_job_t job;
-    gee_task_t finished_task; /* posted by a finish on another thread */
-    atomic_uint finish;       /* bits, see call.c */
-    gee_status_t handler_status;
-    bool answered;           /* reply or error went out, or nobody wants one */
-    bool handler_running;    /* between the handler's start and its finish being seen by the loop */
-    bool in_pool;            /* waits for or runs on a pool thread */
-    uint32_t filters_passed; /* how many filters saw it, for on_end and on_release */
-    gee_peer_record_t *peer;
-    pthread_mutex_t cancel_lock; /* guards the next three: a handler's thread and the loop's */
-    bool cancelled;
-    void (*on_cancel)(void *data);
-    void *on_cancel_data;
+    gee_task_t finished_task;    /* posted or deferred when the handler is through */
+    gee_status_t handler_status; /* what it said */
+    atomic_uint finish;          /* see call.c */
+    bool answered;               /* reply or error went out, or nobody wants one any more */
+    bool handler_running;        /* from its start (or its place in the queue) to the loop's seeing its finish */
+    bool queued;                 /* given to the thread pool */
+    bool finished_late;          /* by somebody else than the handler's own invocation */
+    uint32_t filters_passed;     /* how many filters saw it, for on_end and on_release */
 
     /* calling */
     void (*done)(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data);
     void *done_data;
+
+    /* From here on kept over gee_call_create(). */
+    gee_pool_t *pool;
+    pthread_mutex_t cancel_lock; /* guards the next two and the callback's run; recursive */
+    void (*on_cancel)(void *data);
+    void *on_cancel_data;
+    atomic_bool cancelled;
 };
 
 /* From the engine's free list: zeroed but for its pool. Null: out of memory. */
@@ -83,6 +88,13 @@ void gee_call_release(gee_call_t *call);
 
 /* Loop thread: marks it cancelled and calls what gee_call_on_cancel() left. Once. */
 void gee_call_cancel(gee_call_t *call);
+
+/* The handler's invocation has returned; true when the call is finished and nobody else will say so: the invoker must
+ * see to it (dispatch.c). */
+bool gee_call_returned(gee_call_t *call);
+
+/* Frees the free list; for gee_engine_destroy. */
+void gee_calls_destroy(gee_engine_t *engine);
 
 /* For filters that made a call wait. */
 void gee_call_proceed(gee_call_t *call);

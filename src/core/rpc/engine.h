@@ -61,7 +61,9 @@ struct gee_engine {
     size_t session_count;
     gee_list_t free_calls;
     size_t free_call_count;
-    size_t live_calls; /* calls whose memory is not back yet */
+    size_t live_calls;    /* calls whose memory is not back yet */
+    size_t late_handlers; /* handlers that still run though their call was answered (timed out, cancelled) */
+    gee_pool_t *scratch;  /* for one message at a time: decoded headers; reset by whoever starts a message */
 };
 
 gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error);

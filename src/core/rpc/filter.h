@@ -11,7 +11,8 @@
 typedef enum gee_verdict {
     GEE_FILTER_PASS,
     GEE_FILTER_REFUSE, /* *status says why; the call is answered with it */
-    GEE_FILTER_WAIT    /* gee_call_proceed() or gee_call_refuse() will be called later, on the loop's thread */
+    GEE_FILTER_WAIT /* gee_call_proceed() or gee_call_refuse() will be called later, on the loop's thread; not any more once
+                        on_end was called (the peer went away meanwhile) */
 } gee_verdict_t;
 
 typedef struct gee_filter {

@@ -89,9 +89,10 @@ typedef struct gee_protocol {
                    gee_error_t *error);
     /* Mandatory. Appends the event's bytes to gee_session_out(). -1: the event cannot be written (a value that the
      * codec refuses); nothing was appended, and the session stays usable. Parts that the wire cannot express (CANCEL,
-     * PING, DRAIN on a wire without them) append nothing and succeed; `can` says so beforehand. */
+     * PING, DRAIN on a wire without them) append nothing and succeed; can() says so beforehand. */
     int (*send)(gee_session_t *session, void *state, const gee_event_t *event, gee_error_t *error);
-    unsigned can; /* GEE_EVENT_ bits beyond requests and replies that the wire has */
+    /* Optional. GEE_EVENT_ bits beyond requests and replies that this session's wire has; absent: none. */
+    unsigned (*can)(const gee_session_t *session, const void *state);
 
     /* Mandatory. At a message boundary in both directions: nothing half received. */
     bool (*quiet)(gee_session_t *session, void *state);

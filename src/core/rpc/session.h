@@ -24,27 +24,33 @@ struct gee_session {
     gee_link_t link; /* in the engine's sessions */
     gee_engine_t *engine;
     gee_stream_t *stream;
-    gee_role_t role;
     const gee_protocol_t *protocol;
     void *protocol_state;
     const gee_codec_t *codec; /* null until the handshake has chosen it */
     void *receive_state, *send_state;
     gee_session_setup_t setup;
+    gee_role_t role;
     const gee_session_events_t *events;
     void *owner;
     gee_peer_record_t *peer;
     gee_list_t calls;
     size_t call_count;
+    uint64_t calls_total;
     gee_number_map_t *waiting; /* calling: by our own number */
     uint64_t next_number;
-    bool is_established, draining, peer_ended, closing, parsing;
-    gee_timer_t timer; /* handshake, then read or idle: one at a time */
-    int timer_purpose; /* see session.c */
-    size_t message_start_bytes;
+    bool established;
+    bool draining;
+    bool peer_ended;
+    bool stalled;  /* does not parse: too many calls in flight, or too much output waits */
+    bool unparsed; /* bytes may be waiting that the parser was not shown yet */
+    bool parsing;
+    bool closing;
+    bool failed;            /* close_reason says why */
+    gee_timer_t peer_timer; /* what the peer has begun must come to its end: handshake, message */
+    gee_timer_t idle_timer;
+    int64_t active_ns; /* when bytes came last */
     gee_task_t close_task;
-    gee_error_t close_reason;
-    bool close_failed;
-    uint64_t calls_total;
+    char *close_reason;
 };
 
 /* Takes the stream. Bytes that are in its inbox already are the protocol's first. `handshake_started_ns`: when the
@@ -59,6 +65,9 @@ void gee_session_close(gee_session_t *session, const gee_error_t *reason);
 /* Serving: takes no new calls, tells the peer where the wire can, closes when the last call was answered and a message
  * boundary is reached. */
 void gee_session_drain(gee_session_t *session);
+
+/* Ends every session without ceremony; for gee_engine_destroy. */
+void gee_sessions_destroy(gee_engine_t *engine);
 
 /* ---- for protocols ---- */
 gee_chain_t *gee_session_out(gee_session_t *session);
@@ -84,7 +93,7 @@ int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error
 /* Writes reply or error (call->status), marks it answered, takes it off the session. */
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
 
-/* Test hooks. */
+/* Nothing in flight, nothing half received, nothing waiting to be written. */
 bool gee_session_quiet(gee_session_t *session);
 
 #endif

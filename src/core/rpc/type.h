@@ -189,7 +189,9 @@ const char *gee_type_check(const gee_type_t *type);
 const gee_field_t *gee_type_field_by_name(const gee_type_t *type,
                                           gee_str_t name);        /* exact, then ignoring case (as Go) */
 bool gee_type_is_zero(const gee_type_t *type, const void *value); /* false, 0, "", empty, absent; struct: all fields */
-/* Equal in value: what tests compare round trips with. NaN equals NaN. */
+/* Equal in value: what tests compare round trips with. NaN equals NaN, the order of a map's entries does not count. */
 bool gee_type_equal(const gee_type_t *type, const void *a, const void *b);
+/* What a text calls the type: "int64", "Args", "list". */
+const char *gee_type_label(const gee_type_t *type);
 
 #endif

@@ -1,0 +1,253 @@
+# rules.mk: the rules of the Makefile that configure writes, which sets the variables in capitals and includes this.
+#
+#   src/core/{base,event,conf,http,rpc} ---> libgeecore.a ----+
+#   src/core/proc without main.c, modules -> libgeeserver.a --+--> geerpc, and the programs of tests/unit, tests/contract
+#   src/client, modules and core of the library -> libgeerpc.a, libgeerpc.so ---> geectl (from the archive)
+#
+# Every source is compiled once, to $B/obj/PATH.o, for program and shared library alike. Lists of sources are taken anew
+# by each make.
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+.SUFFIXES:
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+ifeq ($V,1)
+say :=
+quiet :=
+else
+say = @printf '  %-6s %s\n' $1 $2;
+quiet := @
+endif
+
+COMPILE := $(CC) $(LANGUAGE_FLAGS) $(OPTIMISATION) $(WARNINGS) -Isrc -Isrc/core -I$B \
+           $(CONFIG_CFLAGS) $(CJSON_CFLAGS) $(MODULE_CFLAGS) $(CMOCKA_CFLAGS) $(CC_OPT) $(CFLAGS)
+LINK    := $(CC) $(OPTIMISATION) $(LINK_FLAGS) $(LD_OPT) $(LDFLAGS)
+
+# ---- sources and objects ----
+objects = $(patsubst %.c,$B/obj/%.o,$(wildcard $1))
+
+CORE_PARTS     := base event conf rpc $(if $(filter yes,$(LLHTTP_FOUND)),http)
+CORE           := $(call objects,$(foreach part,$(CORE_PARTS),src/core/$(part)/*.c))
+LLHTTP         := $(if $(LLHTTP_DIR),$(patsubst $(LLHTTP_DIR)/%.c,$B/obj/llhttp/%.o,$(wildcard $(LLHTTP_DIR)/*.c)))
+PROC_MAIN      := $B/obj/src/core/proc/main.o
+PROC           := $(filter-out $(PROC_MAIN),$(call objects,src/core/proc/*.c))
+SERVER_MODULE  := $(call objects,$(foreach path,$(SERVER_MODULES),$(path).c $(path)/*.c))
+LIBRARY_MODULE := $(call objects,$(foreach path,$(LIBRARY_MODULES),$(path).c $(path)/*.c))
+CLIENT         := $(call objects,src/client/*.c)
+TOOLS          := $(call objects,src/tools/*.c)
+# libconfig and with it conf/conf*.c are the server's alone.
+LIBRARY        := $(CLIENT) $(LIBRARY_MODULE) $B/obj/modules_lib.o $(LLHTTP) \
+                  $(filter-out $B/obj/src/core/conf/conf%.o,$(CORE))
+SERVER         := $(PROC) $(SERVER_MODULE) $B/obj/modules.o
+
+UNIT_TESTS     := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/unit/*_test.c))
+CONTRACT_TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/contract/*_contract.c))
+TEST_PROGRAMS  := $(UNIT_TESTS) $(CONTRACT_TESTS)
+TEST_OBJECTS   := $(patsubst $B/tests/%,$B/obj/tests/%.o,$(TEST_PROGRAMS))
+TEST_SUPPORT   := $(filter-out $(TEST_OBJECTS),$(call objects,tests/unit/*.c tests/contract/*.c tests/support/*.c))
+
+GENERATED      := $B/gee_features.h $B/modules.c $B/modules_lib.c $B/geerpc.pc
+LIBRARY_FILES  := $B/libgeerpc.a $B/libgeerpc.so.$(ABI_VERSION)
+PROGRAMS       := $B/geerpc $B/geectl
+
+.PHONY: all tests run check install uninstall clean format docs help FORCE
+all: $(PROGRAMS) $(LIBRARY_FILES) ## the server, geectl and the library (V=1 shows the commands)
+tests: $(TEST_PROGRAMS)
+
+# ---- configuring again ----
+CONFIGURE_PARTS := configure $(addprefix auto/,version say options modules compiler libraries generate)
+
+$(THIS_MAKEFILE): $(CONFIGURE_PARTS) $(MODULES_LISTS)
+	@echo 'configure or modules.list is newer than $@: configuring again'
+	@./configure $(CONFIGURE_ARGUMENTS) >/dev/null
+$(GENERATED) &:
+	@./configure $(CONFIGURE_ARGUMENTS) >/dev/null
+
+# ---- compiling ----
+# $(call remember,NAME,TEXT): $B/stamp/NAME is newer than what depends on it when TEXT is not what it was.
+define remember
+ifneq ($$(strip $$(file <$B/stamp/$1)),$$(strip $2))
+$B/stamp/$1: FORCE
+endif
+$B/stamp/$1:
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(subst ','\'',$$(strip $2))' >$$@
+endef
+$(eval $(call remember,compile,$$(COMPILE)))
+$(eval $(call remember,link,$$(LINK)))
+$(eval $(call remember,core,$$(CORE) $$(LLHTTP)))
+$(eval $(call remember,server,$$(SERVER)))
+$(eval $(call remember,library,$$(LIBRARY)))
+$(eval $(call remember,tools,$$(TOOLS)))
+$(eval $(call remember,support,$$(TEST_SUPPORT)))
+
+define compile
+@mkdir -p $(@D)
+$(call say,CC,$<)$(COMPILE) -MMD -MP -c -o $@ $<
+endef
+
+$B/obj/modules.o $B/obj/modules_lib.o: $B/obj/%.o: $B/%.c $B/stamp/compile
+	$(compile)
+$(LLHTTP): $B/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c $B/stamp/compile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -w -c -o $@ $<
+$B/obj/%.o: %.c $B/stamp/compile | $(GENERATED)
+	$(compile)
+
+-include $(patsubst %.o,%.d,$(CORE) $(PROC_MAIN) $(SERVER) $(LIBRARY) $(TOOLS) $(TEST_OBJECTS) $(TEST_SUPPORT))
+
+# ---- linking ----
+define archive
+@rm -f $@
+$(call say,AR,$@)$(AR) qcs $@ $(filter %.o,$^)
+endef
+
+$B/libgeecore.a: $(CORE) $(LLHTTP) $B/stamp/core
+	$(archive)
+$B/libgeeserver.a: $(SERVER) $B/stamp/server
+	$(archive)
+$B/libgeerpc.a: $(LIBRARY) $B/stamp/library
+	$(archive)
+# Client tests can look inside the library too.
+$B/libgeetest.a: $(TEST_SUPPORT) $(CLIENT) $B/stamp/support
+	$(archive)
+
+SERVER_LIBS  := $(CONFIG_LIBS) $(CJSON_LIBS) $(SERVER_MODULE_LIBS) -lm
+LIBRARY_LIBS := $(LIBRARY_MODULE_LIBS) -lm
+
+$B/libgeerpc.so.$(ABI_VERSION): $(LIBRARY) $B/stamp/library $B/stamp/link
+	$(call say,LINK,$@)$(LINK) -shared -Wl,-soname,$(@F) $(LIBRARY_LINK_FLAGS) -o $@ $(filter %.o,$^) $(LIBRARY_LIBS)
+	$(quiet)ln -sf $(@F) $B/libgeerpc.so
+$B/geerpc: $(PROC_MAIN) $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
+	$(call say,LINK,$@)$(LINK) -pie -o $@ $(PROC_MAIN) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SERVER_LIBS)
+$B/geectl: $(TOOLS) $B/libgeerpc.a $B/stamp/tools $B/stamp/link
+	$(call say,LINK,$@)$(LINK) -pie -o $@ $(TOOLS) $B/libgeerpc.a $(CJSON_LIBS) $(LIBRARY_LIBS)
+$(TEST_PROGRAMS): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -pie -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	    $(CMOCKA_LIBS) $(SERVER_LIBS)
+
+# ---- running and checking ----
+run: $(PROGRAMS) ## start the server in the foreground with conf/geerpc.conf, its files in build/run/
+	@mkdir -p $B/run/conf $B/run/logs $B/run/run
+	@exec $B/geerpc -F -p '$(abspath $B/run)' -c '$(abspath conf/geerpc.conf)'
+
+# Everything that a run of the tests writes goes to $B or to /tmp. RESULTS: where the parts of a check note their counts.
+RESULTS := $B/check.results
+ifneq ($(origin T),command line)
+T :=
+endif
+export PYTHONDONTWRITEBYTECODE := 1
+export GEERPC_BUILD    := $(abspath $B)
+export GEERPC_SANITIZE := $(SANITIZE)
+export ASAN_OPTIONS    ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS   ?= print_stacktrace=1
+export TSAN_OPTIONS    ?= halt_on_error=1:second_deadlock_stack=1
+
+SANITIZED_TREE := $B/sanitize
+THREADS_TREE   := $B/threads
+# Unit tests of what several threads use: they run under ThreadSanitizer too.
+THREADED       := $(wildcard $(patsubst %,tests/unit/%_test.c,base_log log loop thread_pool session client dispatch))
+THREADED       := $(patsubst tests/%.c,$(THREADS_TREE)/tests/%,$(THREADED))
+CHECKS         := layers format docs unit process $(if $(SANITIZE),,sanitize threads)
+
+check: all tests ## every test: as built, and once more under ASan and UBSan
+	+@RUN_MAKE='$(MAKE) --no-print-directory -f $(THIS_MAKEFILE)' tests/run-check '$(RESULTS)' $(CHECKS)
+
+.PHONY: $(addprefix check-,layers format docs tools unit process sanitize threads)
+check-layers: ## that includes only point down
+	@auto/check-layers
+check-format: ## that clang-format would change nothing
+	@$(require_clang_format)
+	@badly=$$($(C_FILES) | xargs -0 $(CLANG_FORMAT) --dry-run --Werror 2>&1 | sed -n 's/ error: .*//p' | sort -V); \
+	    test -z "$$badly" || { printf '%s\n' "$$badly" 'not as clang-format has it: make format'; exit 1; }
+check-docs: $B/geerpc ## that docs/configuration.md is what the option tables say
+ifeq ($(DEFAULT_MODULES),yes)
+	@$B/geerpc --document-configuration | diff -u docs/configuration.md - || \
+	    { echo 'docs/configuration.md is not up to date: make docs'; exit 1; }
+else
+	@echo 'not checked: docs/configuration.md describes the default modules, this build has others'
+endif
+check-tools:
+	@test '$(CMOCKA_FOUND)' = yes || \
+	    { echo 'the tests need cmocka (Debian package libcmocka-dev): ./configure --install-deps'; exit 1; }
+	@$(PYTHON) -m pytest --version >/dev/null 2>&1 || \
+	    { echo 'the tests need pytest (Debian package python3-pytest): ./configure --install-deps'; exit 1; }
+$(TEST_OBJECTS) $(TEST_SUPPORT): | check-tools
+CHOSEN_TESTS = $(if $T,$(foreach program,$(TEST_PROGRAMS),$(if $(findstring $T,$(program)),$(program))),$(TEST_PROGRAMS))
+check-unit: $(TEST_PROGRAMS) ## tests/unit and tests/contract; T=NAME: only those with NAME in their name
+	@$(PYTHON) tests/run-units --results '$(RESULTS)' $(CHOSEN_TESTS)
+check-process: all | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
+	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T') tests/process
+check-sanitize: $(SANITIZED_TREE)/Makefile ## unit, contract and process tests under ASan and UBSan
+	@$(MAKE) --no-print-directory -f $< all tests
+	@failed=0; for part in unit process; do \
+	    $(MAKE) --no-print-directory -f $< check-$$part RESULTS='$(RESULTS)' || failed=1; done; exit $$failed
+check-threads: $(if $(THREADED),$(THREADS_TREE)/Makefile) ## the unit tests of threaded parts under TSan
+	@test -z '$(THREADED)' || $(MAKE) --no-print-directory -f $< $(THREADED)
+	@$(RUN_THREADS) $(PYTHON) tests/run-units --results '$(RESULTS)' $(THREADED)
+
+$(SANITIZED_TREE)/Makefile: $(THIS_MAKEFILE)
+	@./configure $(CONFIGURE_ARGUMENTS) --with-werror --with-sanitize=address,undefined --builddir=$(@D) >/dev/null
+$(THREADS_TREE)/Makefile: $(THIS_MAKEFILE)
+	@./configure $(CONFIGURE_ARGUMENTS) --with-werror --with-sanitize=thread --builddir=$(@D) >/dev/null
+
+C_FILES = find src tests -name '*.[ch]' -print0
+require_clang_format = test -n '$(CLANG_FORMAT)' || \
+    { echo 'this needs clang-format 14 (Debian package clang-format-14): ./configure --install-deps'; exit 1; }
+format: ## clang-format every source
+	@$(require_clang_format)
+	@$(C_FILES) | xargs -0 $(CLANG_FORMAT) -i
+docs: $B/geerpc ## write docs/configuration.md from the option tables
+ifeq ($(DEFAULT_MODULES),yes)
+	@$B/geerpc --document-configuration >docs/configuration.md.new
+	@mv docs/configuration.md.new docs/configuration.md
+else
+	@echo 'docs/configuration.md describes the default modules, this build has others: ./configure without options' && false
+endif
+
+# ---- installing ----
+DESTINATION = $(DESTDIR)$(prefix)
+PUBLIC_HEADERS = $(filter %.h,$(shell $(COMPILE) -MM src/client/geerpc.h))
+MAN_PAGES := $(wildcard docs/man/*.[1-8])
+
+install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alone
+	install -d '$(DESTINATION)/sbin' '$(DESTINATION)/bin' '$(DESTINATION)/lib/pkgconfig' '$(DESTINATION)/include/geerpc' \
+	    '$(DESTINATION)/conf' '$(DESTINATION)/logs' '$(DESTINATION)/run'
+	install -m 755 $B/geerpc '$(DESTINATION)/sbin/geerpc'
+	install -m 755 $B/geectl '$(DESTINATION)/bin/geectl'
+	install -m 644 $B/libgeerpc.a '$(DESTINATION)/lib/libgeerpc.a'
+	install -m 755 $B/libgeerpc.so.$(ABI_VERSION) '$(DESTINATION)/lib/libgeerpc.so.$(VERSION)'
+	ln -sf libgeerpc.so.$(VERSION) '$(DESTINATION)/lib/libgeerpc.so.$(ABI_VERSION)'
+	ln -sf libgeerpc.so.$(ABI_VERSION) '$(DESTINATION)/lib/libgeerpc.so'
+	install -m 644 $B/geerpc.pc '$(DESTINATION)/lib/pkgconfig/geerpc.pc'
+	install -m 644 src/client/geerpc.h '$(DESTINATION)/include/geerpc/geerpc.h'
+	for header in $(patsubst src/%,%,$(filter src/core/%,$(PUBLIC_HEADERS))); do \
+	    install -D -m 644 "src/$$header" '$(DESTINATION)/include/geerpc/'"$$header" || exit 1; done
+	for page in $(MAN_PAGES); do \
+	    install -D -m 644 "$$page" '$(DESTINATION)/share/man/man'"$${page##*.}/$${page##*/}" || exit 1; done
+	install -m 644 conf/geerpc.conf '$(DESTINATION)/conf/geerpc.conf.default'
+	test -e '$(DESTINATION)/conf/geerpc.conf' || install -m 644 conf/geerpc.conf '$(DESTINATION)/conf/geerpc.conf'
+
+uninstall: ## what install made, but for geerpc.conf and the logs
+	rm -f '$(DESTINATION)/sbin/geerpc' '$(DESTINATION)/bin/geectl' '$(DESTINATION)/lib/libgeerpc.a' \
+	    '$(DESTINATION)/lib/libgeerpc.so' '$(DESTINATION)/lib/libgeerpc.so.$(ABI_VERSION)' \
+	    '$(DESTINATION)/lib/libgeerpc.so.$(VERSION)' '$(DESTINATION)/lib/pkgconfig/geerpc.pc' \
+	    '$(DESTINATION)/conf/geerpc.conf.default'
+	rm -rf '$(DESTINATION)/include/geerpc'
+	for page in $(MAN_PAGES); do rm -f '$(DESTINATION)/share/man/man'"$${page##*.}/$${page##*/}"; done
+	for directory in sbin bin lib/pkgconfig lib include conf logs run $(addprefix share/man/man,1 2 3 4 5 6 7 8) \
+	    share/man share .; do \
+	    ! test -d '$(DESTINATION)/'"$$directory" || \
+	    rmdir --ignore-fail-on-non-empty "$$(realpath '$(DESTINATION)/'"$$directory")"; done
+
+clean: ## what make made; the configuration stays
+	rm -rf $B/obj $B/stamp $B/tests $B/run $B/sanitize $B/threads $B/check.results \
+	    $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
+
+help: ## this text
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' auto/rules.mk | while IFS='|' read -r target text; do \
+	    printf '  %-16s%s\n' "$$target" "$$text"; done

@@ -1,0 +1,104 @@
+/* text.c: JSON text as arguments and replies, for whatever codec the connection speaks.
+ *
+ *   json:    text -> checked -> sent as it is            received -> text
+ *   others:  text -> codec_json, by type -> value ->     received -> value, by type -> codec_json -> text
+ *
+ * codec_json keeps no state between values, so it is used without one, from any thread. */
+#include "client/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An object is read as a structure that has none of its fields, which checks all and keeps nothing. */
+static int check_value(const gee_client_t *client, const uint8_t *bytes, size_t length, gee_error_t *error) {
+    gee_empty_t nothing;
+    gee_value_t tree;
+    gee_pool_t *pool = gee_pool_create(GEE_KIB);
+    if (pool == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    int result = bytes[0] == '{'
+                     ? client->json->decode(NULL, GEE_TYPE_OF(gee_empty_t), bytes, length, &client->codec_limits, false,
+                                            pool, &nothing, error)
+                     : client->json->decode_value(NULL, bytes, length, &client->codec_limits, pool, &tree, error);
+    gee_pool_destroy(&pool);
+    return result;
+}
+
+int gee_text_check(const gee_client_t *client, gee_str_t *text, gee_error_t *error) {
+    const uint8_t *bytes = (const uint8_t *)text->data;
+    size_t length = text->length;
+    size_t padding = client->json->padding(bytes, length);
+    bytes += padding;
+    length -= padding;
+    while (length > 0 && client->json->padding(bytes + length - 1, 1) == 1)
+        length--;
+    if (length == 0)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "a JSON value is needed, the text is empty");
+    *text = (gee_str_t){ .data = (const char *)bytes, .length = length };
+    return check_value(client, bytes, length, error);
+}
+
+void *gee_text_read(const gee_client_t *client, gee_str_t text, const gee_type_t *type, gee_pool_t *pool,
+                    gee_error_t *error) {
+    gee_error_t reason;
+    void *value = gee_pool_zalloc(pool, type->size);
+    if (value == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    if (client->json->decode(NULL, type, (const uint8_t *)text.data, text.length, &client->codec_limits, false, pool,
+                             value, &reason) != 0) {
+        gee_error_set(error, reason.code, "arguments: %s", reason.text);
+        return NULL;
+    }
+    return value;
+}
+
+static char *copy_text(const void *bytes, size_t length, gee_error_t *error) {
+    char *copy = malloc(length + 1);
+    if (copy == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+static char *typed_text(const gee_client_t *client, const gee_type_t *type, const void *value, gee_error_t *error) {
+    gee_chain_t chain;
+    char *text = NULL;
+    gee_chain_init(&chain, gee_loop_buffers(client->runtime->loop));
+    if (client->json->encode(NULL, type, value, &chain, error) == 0) {
+        text = malloc(chain.length + 1);
+        if (text == NULL)
+            gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        else
+            text[gee_chain_copy(&chain, text, chain.length)] = '\0';
+    }
+    gee_chain_clear(&chain);
+    return text;
+}
+
+char *gee_text_write(const gee_client_t *client, const gee_payload_t *payload, const gee_type_t *type, gee_pool_t *pool,
+                     gee_error_t *error) {
+    if (payload == NULL || payload->kind == GEE_PAYLOAD_EMPTY)
+        return copy_text("{}", 2, error);
+    if (payload->kind == GEE_PAYLOAD_TYPED)
+        return typed_text(client, payload->type, payload->typed, error);
+    if (payload->kind != GEE_PAYLOAD_BYTES) {
+        gee_error_set(error, GEE_INTERNAL, "a reply that is a tree has no text yet");
+        return NULL;
+    }
+    if (payload->codec == client->json)
+        return copy_text(payload->bytes, payload->length, error);
+    void *value = type ? gee_pool_zalloc(pool, type->size) : NULL;
+    if (value == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    if (payload->codec->decode(payload->codec_state, type, payload->bytes, payload->length, &client->codec_limits,
+                               false, pool, value, error) != 0)
+        return NULL;
+    return typed_text(client, type, value, error);
+}

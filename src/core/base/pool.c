@@ -1,0 +1,192 @@
+/* pool.c: the arena.
+ *
+ *   pool | first chunk ......|  --chunks-->  chunk  -->  chunk of its own for a big piece  -->  ...
+ *
+ * Pieces are cut off the current chunk. A piece of more than a quarter of what the next chunk would be gets a chunk of
+ * its own, and the current one goes on being filled: so the ends that are left unused stay small beside what is used. */
+#include "core/base/pool.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/defs.h"
+
+#if GEE_ASAN
+#include <sanitizer/asan_interface.h>
+#define HIDE(bytes, length)   __asan_poison_memory_region(bytes, length)
+#define REVEAL(bytes, length) __asan_unpoison_memory_region(bytes, length)
+#else
+#define HIDE(bytes, length)   ((void)(bytes))
+#define REVEAL(bytes, length) ((void)(bytes))
+#endif
+
+enum { ALIGNMENT = 16, LEAST_CHUNK = 256, GREATEST_CHUNK = 64 * 1024 };
+
+typedef struct chunk {
+    struct chunk *next;
+    size_t unused; /* keeps the data aligned */
+    _Alignas(ALIGNMENT) uint8_t data[];
+} chunk_t;
+
+struct gee_pool {
+    chunk_t *chunks;    /* beyond the first */
+    uint8_t *at, *end;  /* what is left of the current chunk */
+    size_t used, limit; /* limit SIZE_MAX: none */
+    size_t first, next; /* bytes in the first chunk and in the next one to be made */
+    _Alignas(ALIGNMENT) uint8_t data[];
+};
+
+static bool round_up(size_t size, size_t *rounded) {
+    if (size == 0)
+        size = 1; /* every piece costs something, or the limit could be got round */
+    if (size > PTRDIFF_MAX - sizeof(gee_pool_t) - ALIGNMENT)
+        return false;
+    *rounded = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return true;
+}
+
+gee_pool_t *gee_pool_create(size_t first_chunk) {
+    size_t first;
+    if (!round_up(first_chunk < LEAST_CHUNK ? LEAST_CHUNK : first_chunk, &first))
+        return NULL;
+    gee_pool_t *pool = malloc(sizeof *pool + first);
+    if (pool == NULL)
+        return NULL;
+    pool->chunks = NULL;
+    pool->limit = SIZE_MAX;
+    pool->first = first;
+    gee_pool_reset(pool);
+    return pool;
+}
+
+static void free_chunks(gee_pool_t *pool) {
+    while (pool->chunks) {
+        chunk_t *chunk = pool->chunks;
+        pool->chunks = chunk->next;
+        free(chunk);
+    }
+}
+
+void gee_pool_destroy(gee_pool_t **pool) {
+    if (*pool == NULL)
+        return;
+    free_chunks(*pool);
+    free(*pool);
+    *pool = NULL;
+}
+
+void gee_pool_limit(gee_pool_t *pool, size_t bytes) {
+    pool->limit = bytes > 0 ? bytes : SIZE_MAX;
+}
+
+void gee_pool_reset(gee_pool_t *pool) {
+    free_chunks(pool);
+    pool->at = pool->data;
+    pool->end = pool->data + pool->first;
+    pool->used = 0;
+    pool->next = pool->first < GREATEST_CHUNK / 2 ? pool->first * 2 : GREATEST_CHUNK;
+    HIDE(pool->data, pool->first);
+}
+
+size_t gee_pool_used(const gee_pool_t *pool) {
+    return pool->used;
+}
+
+static chunk_t *add_chunk(gee_pool_t *pool, size_t size) {
+    chunk_t *chunk = malloc(sizeof *chunk + size);
+    if (chunk == NULL)
+        return NULL;
+    chunk->next = pool->chunks;
+    pool->chunks = chunk;
+    HIDE(chunk->data, size);
+    return chunk;
+}
+
+/* `rounded` bytes, for which the current chunk has no room. */
+static uint8_t *take_elsewhere(gee_pool_t *pool, size_t rounded) {
+    size_t next = pool->next;
+    bool alone = rounded > next / 4;
+    chunk_t *chunk = add_chunk(pool, alone ? rounded : next);
+    if (chunk == NULL)
+        return NULL;
+    if (next < GREATEST_CHUNK)
+        pool->next = next * 2;
+    if (!alone) {
+        pool->at = chunk->data + rounded;
+        pool->end = chunk->data + next;
+    }
+    return chunk->data;
+}
+
+void *gee_pool_alloc(gee_pool_t *pool, size_t size) {
+    size_t rounded;
+    if (!round_up(size, &rounded) || pool->used > pool->limit || rounded > pool->limit - pool->used)
+        return NULL;
+    uint8_t *piece = pool->at;
+    if (rounded <= (size_t)(pool->end - pool->at))
+        pool->at += rounded;
+    else
+        piece = take_elsewhere(pool, rounded);
+    if (piece == NULL)
+        return NULL;
+    pool->used += rounded;
+    REVEAL(piece, size);
+    return piece;
+}
+
+void *gee_pool_zalloc(gee_pool_t *pool, size_t size) {
+    void *piece = gee_pool_alloc(pool, size);
+    if (piece)
+        memset(piece, 0, size);
+    return piece;
+}
+
+void *gee_pool_array(gee_pool_t *pool, size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return NULL;
+    return gee_pool_zalloc(pool, bytes);
+}
+
+char *gee_pool_strndup(gee_pool_t *pool, const char *bytes, size_t length) {
+    if (length == SIZE_MAX)
+        return NULL;
+    char *copy = gee_pool_alloc(pool, length + 1);
+    if (copy == NULL)
+        return NULL;
+    if (length > 0)
+        memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *gee_pool_strdup(gee_pool_t *pool, const char *string) {
+    gee_str_t view = gee_str(string);
+    return gee_pool_strndup(pool, view.data, view.length);
+}
+
+gee_str_t gee_pool_str(gee_pool_t *pool, gee_str_t string) {
+    char *copy = gee_pool_strndup(pool, string.data, string.length);
+    return (gee_str_t){ .data = copy, .length = copy ? string.length : 0 };
+}
+
+char *gee_pool_printf(gee_pool_t *pool, const char *format, ...) {
+    char small[256], *text = NULL;
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(small, sizeof small, format, arguments);
+    if (length >= 0 && (size_t)length < sizeof small) {
+        text = gee_pool_strndup(pool, small, (size_t)length);
+    } else if (length >= 0) {
+        text = gee_pool_alloc(pool, (size_t)length + 1);
+        if (text && vsnprintf(text, (size_t)length + 1, format, again) != length)
+            text = NULL;
+    }
+    va_end(again);
+    va_end(arguments);
+    return text;
+}

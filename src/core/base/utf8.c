@@ -1,0 +1,87 @@
+/* utf8.c: is it well-formed UTF-8 (RFC 3629, table 3-7 of the Unicode standard), and where may it be cut. */
+#include <string.h>
+
+#include "core/base/str.h"
+
+static bool is_continuation(uint8_t byte) {
+    return (byte & 0xc0) == 0x80;
+}
+
+/* The second byte carries what tells overlong forms, surrogates and numbers past U+10FFFF apart. */
+static bool second_byte_fits(uint8_t first, uint8_t second) {
+    switch (first) {
+    case 0xe0:
+        return second >= 0xa0 && second <= 0xbf;
+    case 0xed:
+        return second >= 0x80 && second <= 0x9f;
+    case 0xf0:
+        return second >= 0x90 && second <= 0xbf;
+    case 0xf4:
+        return second >= 0x80 && second <= 0x8f;
+    default:
+        return is_continuation(second);
+    }
+}
+
+/* What the first byte promises: 1 to 4 bytes, 0 when no sequence starts with it. */
+static size_t promised_length(uint8_t first) {
+    if (first < 0x80)
+        return 1;
+    if (first < 0xc2)
+        return 0;
+    if (first < 0xe0)
+        return 2;
+    if (first < 0xf0)
+        return 3;
+    return first < 0xf5 ? 4 : 0;
+}
+
+size_t gee_utf8_sequence(const void *bytes, size_t length) {
+    const uint8_t *at = bytes;
+    if (length == 0)
+        return 0;
+    size_t promised = promised_length(at[0]);
+    if (promised <= 1)
+        return promised;
+    if (promised > length || !second_byte_fits(at[0], at[1]))
+        return 0;
+    for (size_t i = 2; i < promised; i++)
+        if (!is_continuation(at[i]))
+            return 0;
+    return promised;
+}
+
+bool gee_utf8_valid(const void *bytes, size_t length) {
+    const uint8_t *at = bytes;
+    while (length > 0) {
+        if (*at < 0x80) {
+            uint64_t word;
+            while (length >= sizeof word && (memcpy(&word, at, sizeof word), (word & 0x8080808080808080U) == 0)) {
+                at += sizeof word;
+                length -= sizeof word;
+            }
+            while (length > 0 && *at < 0x80) {
+                at++;
+                length--;
+            }
+            continue;
+        }
+        size_t sequence = gee_utf8_sequence(at, length);
+        if (sequence == 0)
+            return false;
+        at += sequence;
+        length -= sequence;
+    }
+    return true;
+}
+
+size_t gee_utf8_cut(const void *bytes, size_t length) {
+    const uint8_t *at = bytes;
+    for (size_t back = 1; back <= 3 && back <= length; back++) {
+        uint8_t byte = at[length - back];
+        if (is_continuation(byte))
+            continue;
+        return promised_length(byte) > back ? length - back : length;
+    }
+    return length;
+}

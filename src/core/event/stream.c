@@ -1,0 +1,236 @@
+/* stream.c: the life of a stream: made, owned, paused, failed, closed, destroyed.
+ *
+ *   create -> owned -> destroy
+ *                   -> failed() -> destroy
+ *                   -> close: write what waits -> shutdown -> discard until the peer's end, or patience -> destroy */
+#include "core/event/stream_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_HIGH_WATER (256 * GEE_KIB)
+#define DEFAULT_READ_SIZE  (16 * GEE_KIB)
+
+static void choose_options(gee_stream_options_t *options, const gee_stream_options_t *wanted) {
+    if (wanted)
+        *options = *wanted;
+    if (options->high_water == 0)
+        options->high_water = DEFAULT_HIGH_WATER;
+    if (options->low_water == 0)
+        options->low_water = options->high_water / 4;
+    if (options->low_water > options->high_water)
+        options->low_water = options->high_water;
+    if (options->low_water == 0)
+        options->low_water = 1; /* reached when nothing waits */
+    if (options->read_size == 0)
+        options->read_size = DEFAULT_READ_SIZE;
+}
+
+static void set_peer(gee_stream_t *stream, const gee_sockaddr_t *peer) {
+    socklen_t length = sizeof(stream->peer);
+    if (peer)
+        stream->peer = *peer;
+    else if (getpeername(stream->watch.descriptor, &stream->peer.any, &length) != 0)
+        memset(&stream->peer, 0, sizeof(stream->peer));
+    gee_sockaddr_text(&stream->peer, stream->peer_text);
+}
+
+static void patience_is_over(gee_timer_t *timer) {
+    gee_stream_t *stream = GEE_CONTAINER(timer, gee_stream_t, patience_timer);
+    gee_stream_destroy(&stream);
+}
+
+static void loop_ends(gee_leftover_t *leftover) {
+    gee_stream_t *stream = GEE_CONTAINER(leftover, gee_stream_t, leftover);
+    gee_stream_destroy(&stream);
+}
+
+gee_stream_t *gee_stream_create(gee_loop_t *loop, const gee_transport_t *transport, int descriptor,
+                                const gee_sockaddr_t *peer, const gee_stream_options_t *options, gee_error_t *error) {
+    gee_stream_t *stream = calloc(1, sizeof(*stream));
+    if (!stream) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "stream: out of memory");
+        close(descriptor);
+        return NULL;
+    }
+    stream->loop = loop;
+    stream->transport = transport;
+    stream->watch.descriptor = descriptor;
+    stream->watch.ready = gee_stream_ready;
+    stream->work.run = gee_stream_work;
+    stream->write_timer.fire = gee_stream_write_timeout;
+    stream->patience_timer.fire = patience_is_over;
+    stream->leftover.end = loop_ends;
+    choose_options(&stream->options, options);
+    for (size_t i = 0; i <= GEE_STREAM_LAYERS; i++) {
+        gee_inbox_init(&stream->inbox[i], gee_loop_buffers(loop));
+        gee_chain_init(&stream->out[i], gee_loop_buffers(loop));
+    }
+    set_peer(stream, peer);
+    /* EPOLLIN already, as the owner comes within this pass as a rule: that spares a system call a connection. */
+    if (gee_loop_watch(loop, &stream->watch, EPOLLIN, error) != 0)
+        gee_stream_destroy(&stream);
+    return stream;
+}
+
+static void let_go_of_output(gee_stream_t *stream) {
+    for (size_t i = 0; i <= GEE_STREAM_LAYERS; i++)
+        gee_chain_clear(&stream->out[i]);
+}
+
+static void silence(gee_stream_t *stream) {
+    gee_loop_unwatch(stream->loop, &stream->watch);
+    gee_timer_stop(stream->loop, &stream->write_timer);
+    gee_timer_stop(stream->loop, &stream->patience_timer);
+    gee_loop_undefer(&stream->work);
+}
+
+void gee_stream_destroy(gee_stream_t **slot) {
+    gee_stream_t *stream = *slot;
+    *slot = NULL;
+    if (!stream || stream->destroyed)
+        return;
+    stream->destroyed = true;
+    silence(stream);
+    gee_list_remove(&stream->leftover.link);
+    let_go_of_output(stream);
+    for (size_t i = 0; i <= GEE_STREAM_LAYERS; i++)
+        gee_inbox_clear(&stream->inbox[i]);
+    gee_stream_layers_free(stream);
+    close(stream->watch.descriptor);
+    if (stream->frames_deep == 0)
+        free(stream);
+}
+
+void gee_stream_leave(gee_stream_t *stream) {
+    if (--stream->frames_deep == 0 && stream->destroyed)
+        free(stream);
+}
+
+bool gee_stream_fail(gee_stream_t *stream, const gee_error_t *reason) {
+    if (stream->closing) {
+        gee_stream_t *own = stream;
+        gee_stream_destroy(&own);
+        return false;
+    }
+    stream->broken = true;
+    silence(stream);
+    let_go_of_output(stream);
+    if (stream->events && stream->events->failed)
+        stream->events->failed(stream, stream->owner, reason);
+    return false;
+}
+
+void gee_stream_close(gee_stream_t **slot, int64_t patience_ns) {
+    gee_stream_t *stream = *slot;
+    *slot = NULL;
+    if (!stream)
+        return;
+    stream->events = NULL;
+    stream->owner = NULL;
+    if (stream->broken || gee_timer_start(stream->loop, &stream->patience_timer, patience_ns) != 0) {
+        gee_stream_destroy(&stream);
+        return;
+    }
+    stream->closing = true;
+    stream->wants_reread = false;
+    gee_inbox_clear(gee_stream_top_inbox(stream));
+    gee_loop_adopt(stream->loop, &stream->leftover);
+    gee_loop_defer(stream->loop, &stream->work);
+}
+
+/* ---- reading: wanted or not ---- */
+
+bool gee_stream_wants_bytes(const gee_stream_t *stream) {
+    if (stream->ended)
+        return false;
+    if (stream->closing)
+        return true; /* to discard them */
+    if (!stream->events || stream->paused)
+        return false;
+    if (stream->congested && gee_stream_established(stream))
+        return false; /* during a handshake the waiting bytes can only leave when more is read */
+    size_t limit = stream->options.inbox_limit;
+    return limit == 0 || gee_inbox_length(&stream->inbox[stream->layer_count]) < limit;
+}
+
+/* A stream that waits for nothing must still hear of a reset, but only once: the kernel reports hang-ups and errors as
+ * long as they last, whether they are asked for or not, unless the watch is edge-triggered. */
+void gee_stream_set_interest(gee_stream_t *stream) {
+    uint32_t events = 0;
+    if (gee_stream_wants_bytes(stream))
+        events |= EPOLLIN;
+    if (stream->blocked)
+        events |= EPOLLOUT;
+    gee_loop_rewatch(stream->loop, &stream->watch, events ? events : EPOLLET);
+}
+
+void gee_stream_set_owner(gee_stream_t *stream, const gee_stream_events_t *events, void *owner) {
+    stream->events = events;
+    stream->owner = owner;
+    if (!stream->broken)
+        gee_stream_set_interest(stream);
+}
+
+/* What is waited for changes at the end of the pass: to pause and resume within one costs no system call. */
+static void work_later(gee_stream_t *stream) {
+    if (gee_stream_usable(stream))
+        gee_loop_defer(stream->loop, &stream->work);
+}
+
+void gee_stream_pause(gee_stream_t *stream) {
+    stream->paused = true;
+    work_later(stream);
+}
+void gee_stream_resume(gee_stream_t *stream) {
+    stream->paused = false;
+    work_later(stream);
+}
+void gee_stream_reread(gee_stream_t *stream) {
+    stream->wants_reread = true;
+    work_later(stream);
+}
+void gee_stream_flush(gee_stream_t *stream) {
+    work_later(stream);
+}
+
+/* ---- what a stream knows of itself ---- */
+
+gee_inbox_t *gee_stream_inbox(gee_stream_t *stream) {
+    return gee_stream_top_inbox(stream);
+}
+gee_chain_t *gee_stream_out(gee_stream_t *stream) {
+    return &stream->out[stream->layer_count];
+}
+size_t gee_stream_queued(const gee_stream_t *stream) {
+    size_t bytes = 0;
+    for (size_t i = 0; i <= stream->layer_count; i++)
+        bytes += stream->out[i].length;
+    return bytes;
+}
+bool gee_stream_congested(const gee_stream_t *stream) {
+    return stream->congested || gee_stream_queued(stream) > stream->options.high_water;
+}
+bool gee_stream_has_ended(const gee_stream_t *stream) {
+    return stream->ended;
+}
+gee_loop_t *gee_stream_loop(const gee_stream_t *stream) {
+    return stream->loop;
+}
+int gee_stream_descriptor(const gee_stream_t *stream) {
+    return stream->watch.descriptor;
+}
+const gee_sockaddr_t *gee_stream_peer(const gee_stream_t *stream) {
+    return &stream->peer;
+}
+const char *gee_stream_peer_text(const gee_stream_t *stream) {
+    return stream->peer_text;
+}
+uint64_t gee_stream_bytes_received(const gee_stream_t *stream) {
+    return stream->bytes_received;
+}
+uint64_t gee_stream_bytes_sent(const gee_stream_t *stream) {
+    return stream->bytes_sent;
+}

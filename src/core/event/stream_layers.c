@@ -1,0 +1,101 @@
+/* stream_layers.c: the stack of layers on a stream.
+ *
+ *   inbox[0] -> layer 0 -> inbox[1] -> layer 1 -> inbox[2] = the owner's
+ *   out[0]   <- layer 0 <- out[1]   <- layer 1 <- out[2]   = the owner's
+ *
+ * A push changes no bytes: what the owner had is then below the new layer, and the owner gets the next pair. */
+#include "core/event/stream_private.h"
+
+#include <stdlib.h>
+
+int gee_stream_push(gee_stream_t *stream, const gee_layer_t *layer, gee_role_t role, const void *setup,
+                    gee_error_t *error) {
+    size_t level = stream->layer_count;
+    if (level == GEE_STREAM_LAYERS)
+        return gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: a stream takes at most %d layers", layer->name,
+                             GEE_STREAM_LAYERS);
+    void *state = calloc(1, layer->state_size ? layer->state_size : 1);
+    if (!state)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", layer->name);
+    gee_mark_t mark = gee_chain_mark(&stream->out[level]);
+    if (layer->start(state, role, setup, &stream->out[level], error) != 0) {
+        gee_chain_rewind(&stream->out[level], mark);
+        if (layer->stop)
+            layer->stop(state);
+        free(state);
+        return -1;
+    }
+    stream->layers[level] = (gee_stream_layer_t){ .layer = layer, .state = state };
+    if (stream->fresh_layer == level && gee_inbox_length(&stream->inbox[level]) == 0)
+        stream->fresh_layer++; /* no bytes to look at */
+    stream->layer_count++;
+    gee_stream_flush(stream);
+    return 0;
+}
+
+static bool established(const gee_stream_layer_t *layer) {
+    return layer->layer->established(layer->state);
+}
+
+bool gee_stream_established(const gee_stream_t *stream) {
+    for (size_t i = 0; i < stream->layer_count; i++)
+        if (!established(&stream->layers[i]))
+            return false;
+    return true;
+}
+
+/* Hands what is new in inbox[from] upwards as far as it goes. Handshakes may answer, and bytes that waited for the end of
+ * one may go out now. */
+int gee_stream_layers_up(gee_stream_t *stream, size_t from, gee_error_t *error) {
+    for (size_t i = from; i < stream->layer_count; i++) {
+        gee_stream_layer_t *layer = &stream->layers[i];
+        size_t before = gee_inbox_length(&stream->inbox[i + 1]);
+        if (layer->layer->receive(layer->state, &stream->inbox[i], &stream->inbox[i + 1], &stream->out[i], error) != 0)
+            return -1;
+        if (gee_inbox_length(&stream->inbox[i + 1]) == before && i >= stream->fresh_layer)
+            stream->fresh_layer = i + 1;
+        else if (gee_inbox_length(&stream->inbox[i + 1]) == before)
+            break;
+    }
+    stream->fresh_layer = stream->layer_count;
+    if (gee_stream_queued(stream) > 0)
+        gee_stream_flush(stream);
+    return 0;
+}
+
+/* A layer in the middle of its handshake holds up what comes from above. When the stream is closing each layer ends what
+ * it sends, once all from above has gone through. */
+int gee_stream_layers_down(gee_stream_t *stream, gee_error_t *error) {
+    for (size_t i = stream->layer_count; i-- > 0;) {
+        gee_stream_layer_t *layer = &stream->layers[i];
+        gee_chain_t *above = &stream->out[i + 1], *below = &stream->out[i];
+        if (!established(layer))
+            continue;
+        if (above->length > 0 && layer->layer->send(layer->state, above, below, error) != 0)
+            return -1;
+        if (!stream->closing || layer->finished)
+            continue;
+        layer->finished = true;
+        if (layer->layer->finish && layer->layer->finish(layer->state, below, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int gee_stream_layers_ended(gee_stream_t *stream, size_t from, gee_error_t *error) {
+    for (size_t i = from; i < stream->layer_count; i++) {
+        gee_stream_layer_t *layer = &stream->layers[i];
+        if (layer->layer->ended && layer->layer->ended(layer->state, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+void gee_stream_layers_free(gee_stream_t *stream) {
+    while (stream->layer_count > 0) {
+        gee_stream_layer_t *layer = &stream->layers[--stream->layer_count];
+        if (layer->layer->stop)
+            layer->layer->stop(layer->state);
+        free(layer->state);
+    }
+}

@@ -1,0 +1,188 @@
+/* channel.c: messages over the socket pair between master and worker. */
+#include "core/proc/channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MOST_WAITING    1024 /* messages to a side that does not read */
+#define MOST_READ       64   /* messages in one pass */
+#define MESSAGE_MINIMUM offsetof(gee_message_t, text)
+
+typedef struct waiting_message {
+    gee_link_t link;
+    int descriptor;
+    gee_message_t message;
+} waiting_message_t;
+
+typedef union control_buffer {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+} control_buffer_t;
+
+int gee_channel_pair(int ends[2], gee_error_t *error) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "cannot make a channel: %s", strerror(errno));
+    return 0;
+}
+
+/* 0, or -1 with errno. */
+static int send_now(int channel, const gee_message_t *message, int descriptor) {
+    control_buffer_t control;
+    struct iovec part = { .iov_base = (void *)(uintptr_t)message, .iov_len = MESSAGE_MINIMUM + message->length };
+    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+    if (descriptor >= 0) {
+        memset(&control, 0, sizeof control);
+        header.msg_control = control.bytes;
+        header.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(rights), &descriptor, sizeof(int));
+    }
+    ssize_t sent;
+    do
+        sent = sendmsg(channel, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -1 : 0;
+}
+
+static bool try_later(int number) {
+    return number == EAGAIN || number == EWOULDBLOCK || number == ENOBUFS || number == ETOOMANYREFS;
+}
+
+static void forget(gee_channel_t *channel, waiting_message_t *waiting) {
+    gee_list_remove(&waiting->link);
+    channel->waiting_count--;
+    if (waiting->descriptor >= 0)
+        (void)close(waiting->descriptor);
+    free(waiting);
+}
+
+static int put_aside(gee_channel_t *channel, const gee_message_t *message, int descriptor) {
+    if (channel->waiting_count >= MOST_WAITING)
+        return -1;
+    waiting_message_t *waiting = calloc(1, sizeof *waiting);
+    if (!waiting)
+        return -1;
+    waiting->message = *message;
+    waiting->descriptor = -1;
+    if (descriptor >= 0) {
+        waiting->descriptor = dup(descriptor);
+        if (waiting->descriptor < 0) {
+            free(waiting);
+            return -1;
+        }
+    }
+    gee_list_append(&channel->waiting, &waiting->link);
+    channel->waiting_count++;
+    gee_loop_rewatch(channel->loop, &channel->watch, EPOLLIN | EPOLLOUT);
+    return 0;
+}
+
+int gee_channel_send(gee_channel_t *channel, const gee_message_t *message, int descriptor) {
+    if (channel->watch.descriptor < 0)
+        return -1;
+    if (channel->waiting_count == 0) {
+        if (send_now(channel->watch.descriptor, message, descriptor) == 0)
+            return 0;
+        if (!try_later(errno))
+            return -1;
+    }
+    return put_aside(channel, message, descriptor);
+}
+
+static void send_waiting(gee_channel_t *channel) {
+    gee_link_t *link;
+    while ((link = gee_list_first(&channel->waiting)) != NULL) {
+        waiting_message_t *waiting = GEE_CONTAINER(link, waiting_message_t, link);
+        if (send_now(channel->watch.descriptor, &waiting->message, waiting->descriptor) != 0 && try_later(errno))
+            return;
+        forget(channel, waiting); /* sent, or nobody is there to read: reading will tell */
+    }
+    gee_loop_rewatch(channel->loop, &channel->watch, EPOLLIN);
+}
+
+static int descriptor_of(struct msghdr *header) {
+    int descriptor = -1;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part))
+        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS && part->cmsg_len == CMSG_LEN(sizeof(int)))
+            memcpy(&descriptor, CMSG_DATA(part), sizeof(int));
+    return descriptor;
+}
+
+/* 1: a message; 0: none now; -1: the other side is gone. */
+static int receive_one(gee_channel_t *channel, gee_message_t *message, int *descriptor) {
+    control_buffer_t control;
+    struct iovec part = { .iov_base = message, .iov_len = sizeof *message };
+    struct msghdr header = { .msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes };
+    ssize_t length;
+    do
+        length = recvmsg(channel->watch.descriptor, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (length < 0 && errno == EINTR);
+    if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return 0;
+    if (length <= 0)
+        return -1;
+    *descriptor = descriptor_of(&header);
+    if ((size_t)length < MESSAGE_MINIMUM || message->length >= GEE_MESSAGE_TEXT ||
+        (size_t)length != MESSAGE_MINIMUM + message->length) {
+        if (*descriptor >= 0)
+            (void)close(*descriptor);
+        return -1;
+    }
+    message->text[message->length] = '\0';
+    return 1;
+}
+
+void gee_channel_read(gee_channel_t *channel) {
+    gee_message_t message;
+    for (int i = 0; i < MOST_READ && channel->watch.descriptor >= 0; i++) {
+        int descriptor = -1;
+        int outcome = receive_one(channel, &message, &descriptor);
+        if (outcome == 0)
+            return;
+        if (outcome < 0) {
+            gee_channel_close(channel);
+            channel->ended(channel);
+            return;
+        }
+        channel->received(channel, &message, descriptor);
+    }
+}
+
+static void on_ready(gee_watch_t *watch, uint32_t events) {
+    gee_channel_t *channel = GEE_CONTAINER(watch, gee_channel_t, watch);
+    if (events & EPOLLOUT)
+        send_waiting(channel);
+    if (events & ~(uint32_t)EPOLLOUT)
+        gee_channel_read(channel);
+}
+
+int gee_channel_open(gee_channel_t *channel, gee_loop_t *loop, int descriptor, gee_error_t *error) {
+    channel->loop = loop;
+    channel->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+    channel->waiting_count = 0;
+    gee_list_init(&channel->waiting);
+    if (gee_loop_watch(loop, &channel->watch, EPOLLIN, error) == 0)
+        return 0;
+    (void)close(descriptor);
+    channel->watch.descriptor = -1;
+    return -1;
+}
+
+void gee_channel_close(gee_channel_t *channel) {
+    if (channel->watch.descriptor < 0)
+        return;
+    while (!gee_list_empty(&channel->waiting))
+        forget(channel, GEE_CONTAINER(gee_list_first(&channel->waiting), waiting_message_t, link));
+    gee_loop_unwatch(channel->loop, &channel->watch);
+    (void)close(channel->watch.descriptor);
+    channel->watch.descriptor = -1;
+}

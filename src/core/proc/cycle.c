@@ -1,0 +1,200 @@
+/* cycle.c: loading, opening, committing, closing a cycle. In the master. */
+#include "core/proc/cycle.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/proc/settings_check.h"
+#include "core/proc/shm.h"
+
+#define MOST_AUTO_WORKERS 64
+
+static unsigned count_processors(void) {
+    cpu_set_t allowed;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : (int)online;
+    if (count < 1)
+        return 1;
+    return count > MOST_AUTO_WORKERS ? MOST_AUTO_WORKERS : (unsigned)count;
+}
+
+gee_cycle_t *gee_cycle_load(gee_server_t *server, const gee_cycle_t *running) {
+    gee_pool_t *pool = gee_pool_create(16 * GEE_KIB);
+    gee_cycle_t *cycle = pool ? gee_pool_zalloc(pool, sizeof *cycle) : NULL;
+    if (!cycle || gee_sections_create(&cycle->sections, server->modules, pool) != 0) {
+        gee_pool_destroy(&pool);
+        return NULL;
+    }
+    cycle->server = server;
+    cycle->pool = pool;
+    cycle->error_log = -1;
+    gee_list_init(&cycle->zones);
+    gee_log_files_init(&cycle->log_files, server, pool);
+    gee_conf_errors_init(&cycle->errors, pool);
+    (void)gee_conf_read(server->conf_path, server->overrides, server->override_count, cycle->sections.items,
+                        cycle->sections.count, pool, &cycle->errors, &cycle->places);
+    gee_settings_check(&cycle->sections.settings, server->modules, server->conf_path, cycle->places, &cycle->errors);
+    if (running && cycle->errors.count == 0)
+        (void)gee_conf_check_reload(running->sections.items, cycle->sections.items, cycle->sections.count,
+                                    &cycle->errors);
+    int64_t workers = cycle->sections.settings.workers;
+    cycle->workers = workers > 0 ? (unsigned)workers : count_processors();
+    return cycle;
+}
+
+const char *gee_cycle_errors_text(const gee_cycle_t *cycle) {
+    size_t length = 1;
+    for (size_t i = 0; i < cycle->errors.count; i++)
+        length += strlen(cycle->errors.items[i]) + 1;
+    char *text = gee_pool_alloc(cycle->pool, length), *end = text;
+    if (!text)
+        return "out of memory";
+    for (size_t i = 0; i < cycle->errors.count; i++) {
+        size_t bytes = strlen(cycle->errors.items[i]);
+        if (i > 0)
+            *end++ = '\n';
+        memcpy(end, cycle->errors.items[i], bytes);
+        end += bytes;
+    }
+    *end = '\0';
+    return text;
+}
+
+/* ---- what modules are lent ---- */
+
+static gee_cycle_t *cycle_of(const gee_prepare_t *prepare) {
+    return GEE_CONTAINER(prepare, gee_cycle_t, prepare);
+}
+
+static void *lend_shared(const gee_prepare_t *prepare, const char *name, size_t size, uint32_t version,
+                         gee_error_t *error) {
+    gee_cycle_t *cycle = cycle_of(prepare);
+    return gee_zone_share(cycle->server, &cycle->zones, name, size, version, error);
+}
+
+static int lend_log(const gee_prepare_t *prepare, const char *path, gee_error_t *error) {
+    return gee_log_files_open(&cycle_of(prepare)->log_files, path, error);
+}
+
+/* ---- opening ---- */
+
+static int open_identity(gee_cycle_t *cycle, gee_error_t *error) {
+    const char *user = gee_cycle_settings(cycle)->user;
+    if (user && geteuid() != 0)
+        gee_log(cycle->server->log, GEE_LOG_NOTICE, "user = \"%s\" is ignored: the server was not started by root",
+                user);
+    return gee_identity_find(&cycle->identity, user, cycle->pool, error);
+}
+
+static int open_error_log(gee_cycle_t *cycle, gee_error_t *error) {
+    if (cycle->server->foreground)
+        return 0;
+    cycle->error_log = gee_log_files_open(&cycle->log_files, gee_cycle_settings(cycle)->error_log.path, error);
+    return cycle->error_log < 0 ? -1 : 0;
+}
+
+/* The names of listen[i].protocols as the door wants them. */
+static int copy_protocols(gee_cycle_t *cycle, gee_cycle_listener_t *entry) {
+    const gee_strings_t *names = &entry->settings->protocols;
+    if (names->count == 0)
+        return 0;
+    entry->protocols = gee_pool_array(cycle->pool, names->count + 1, sizeof(*entry->protocols));
+    if (!entry->protocols)
+        return -1;
+    memcpy(entry->protocols, names->items, names->count * sizeof(*entry->protocols));
+    return 0;
+}
+
+static int open_listeners(gee_cycle_t *cycle, gee_error_t *error) {
+    const gee_settings_t *settings = gee_cycle_settings(cycle);
+    cycle->listeners = gee_pool_array(cycle->pool, settings->listen.count, sizeof *cycle->listeners);
+    if (!cycle->listeners)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "listen: out of memory");
+    for (size_t i = 0; i < settings->listen.count; i++) {
+        gee_cycle_listener_t *entry = &cycle->listeners[i];
+        entry->settings = gee_settings_listen(settings, i);
+        entry->listener = gee_listener_open(cycle->server, entry->settings, cycle->workers, error);
+        if (!entry->listener)
+            return gee_error_prefix(error, "%s: listen[%zu]: ",
+                                    gee_conf_place(cycle->places, &entry->settings->address), i);
+        cycle->listener_count++;
+        if (copy_protocols(cycle, entry) != 0)
+            return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "listen: out of memory");
+    }
+    return 0;
+}
+
+static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {
+    cycle->prepare = (gee_prepare_t){
+        .log = cycle->server->log, .workers = cycle->workers, .shared = lend_shared, .open_log = lend_log
+    };
+    for (size_t i = 0; i < cycle->sections.module_count; i++) {
+        const gee_module_t *module = cycle->server->modules[i].module;
+        if (module->prepare && module->prepare(cycle->sections.module_conf[i], &cycle->prepare, error) != 0)
+            return gee_error_prefix(error, "%s: ", module->name);
+        cycle->prepared++;
+    }
+    return 0;
+}
+
+static void unprepare_modules(gee_cycle_t *cycle) {
+    while (cycle->prepared > 0) {
+        size_t i = --cycle->prepared;
+        const gee_module_t *module = cycle->server->modules[i].module;
+        void (*hook)(void *conf) = cycle->committed ? module->release : module->rollback;
+        if (hook)
+            hook(cycle->sections.module_conf[i]);
+    }
+}
+
+static void close_opened(gee_cycle_t *cycle) {
+    unprepare_modules(cycle);
+    while (cycle->listener_count > 0) {
+        gee_cycle_listener_t *entry = &cycle->listeners[--cycle->listener_count];
+        gee_listener_release(&entry->listener);
+        free(entry->owners);
+        entry->owners = NULL;
+    }
+    gee_zones_release(&cycle->zones);
+    /* The server's log must not go on writing to a number that will be another file. */
+    if (cycle->error_log >= 0 && gee_log_descriptor(cycle->server->log) == cycle->error_log)
+        (void)gee_log_set_descriptor(cycle->server->log, STDERR_FILENO);
+    gee_log_files_close(&cycle->log_files);
+    cycle->error_log = -1;
+}
+
+int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
+    cycle->generation = ++cycle->server->last_generation;
+    if (open_identity(cycle, error) == 0 && open_error_log(cycle, error) == 0 && open_listeners(cycle, error) == 0 &&
+        prepare_modules(cycle, error) == 0)
+        return 0;
+    close_opened(cycle);
+    return -1;
+}
+
+void gee_cycle_commit(gee_cycle_t *cycle) {
+    gee_log_t *log = cycle->server->log;
+    cycle->committed = true;
+    if (cycle->error_log >= 0)
+        (void)gee_log_set_descriptor(log, cycle->error_log);
+    gee_log_set_level(log, (gee_log_level_t)gee_cycle_settings(cycle)->error_log.level);
+    for (size_t i = 0; i < cycle->sections.module_count; i++) {
+        const gee_module_t *module = cycle->server->modules[i].module;
+        if (module->commit)
+            module->commit(cycle->sections.module_conf[i]);
+    }
+    for (size_t i = 0; i < cycle->listener_count; i++)
+        gee_listener_adjust(cycle->server, cycle->listeners[i].listener, cycle->listeners[i].settings);
+}
+
+void gee_cycle_close(gee_cycle_t **cycle_pointer) {
+    gee_cycle_t *cycle = *cycle_pointer;
+    *cycle_pointer = NULL;
+    if (!cycle)
+        return;
+    close_opened(cycle);
+    gee_pool_t *pool = cycle->pool; /* the cycle itself is in it */
+    gee_pool_destroy(&pool);
+}

@@ -1,0 +1,63 @@
+/* cycle.h: one loaded configuration with all that it opened.
+ *
+ *   load (read, check) -> open (logs, listeners, modules prepare) -> commit -> ... -> close (modules release)
+ *                                     |                 '-> close (modules roll back)
+ *                                     '-> failed: nothing of it is left but the reasons
+ */
+#ifndef GEE_PROC_CYCLE_H
+#define GEE_PROC_CYCLE_H
+
+#include "core/proc/listener.h"
+#include "core/proc/log_files.h"
+#include "core/proc/server.h"
+#include "core/proc/settings.h"
+#include "core/proc/user.h"
+
+typedef struct gee_worker gee_worker_t; /* crew.h */
+
+typedef struct gee_cycle_listener {
+    gee_listener_t *listener;
+    const gee_listen_settings_t *settings;
+    const char **protocols; /* for the door: ends with null; null for all */
+    gee_worker_t **owners;  /* crew.c: who serves each slot */
+    size_t owner_count;
+} gee_cycle_listener_t;
+
+typedef struct gee_cycle {
+    gee_server_t *server;
+    uint64_t generation;
+    gee_pool_t *pool;
+    gee_sections_t sections;
+    gee_conf_places_t *places;
+    gee_conf_errors_t errors;
+    unsigned workers;
+
+    /* from here on: opened */
+    gee_identity_t identity;
+    gee_log_files_t log_files;
+    int error_log; /* -1: not opened */
+    gee_cycle_listener_t *listeners;
+    size_t listener_count;
+    gee_list_t zones;
+    gee_prepare_t prepare;
+    size_t prepared; /* modules */
+    bool committed;
+} gee_cycle_t;
+
+/* Reads and checks the file. Null: out of memory. cycle->errors says whether it is good. `running`, which may be null,
+ * is what a reload compares with. */
+gee_cycle_t *gee_cycle_load(gee_server_t *server, const gee_cycle_t *running);
+/* Opens what it names; leaves the running cycle alone. -1: undone, with the reason. */
+int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error);
+/* It runs now: modules' commit, level and descriptor of the log. */
+void gee_cycle_commit(gee_cycle_t *cycle);
+/* Closes everything, whatever state it is in. Leaves null. */
+void gee_cycle_close(gee_cycle_t **cycle);
+
+static inline const gee_settings_t *gee_cycle_settings(const gee_cycle_t *cycle) {
+    return &cycle->sections.settings;
+}
+/* The errors as one text, a line each, without the last newline, in the cycle's pool. */
+const char *gee_cycle_errors_text(const gee_cycle_t *cycle);
+
+#endif

@@ -1,0 +1,177 @@
+/* listener.c: opening, growing, retiring listeners. */
+#include "core/proc/listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/rpc/engine.h"
+
+static gee_listener_t *find(const gee_server_t *server, const char *text, bool retired) {
+    GEE_LIST_EACH(&server->listeners, link) {
+        gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
+        if (listener->retired == retired && strcmp(listener->addr.text, text) == 0)
+            return listener;
+    }
+    return NULL;
+}
+
+/* A relative path of a socket file is under the prefix. */
+static int parse(const gee_server_t *server, const char *text, gee_addr_t *addr, gee_error_t *error) {
+    if (gee_addr_parse(text, addr, error) != 0)
+        return -1;
+    if (strcmp(addr->scheme, "unix") != 0 || addr->place[0] == '/')
+        return 0;
+    char absolute[2 * GEE_ADDR_TEXT];
+    int length = snprintf(absolute, sizeof absolute, "unix@%s/%s", server->prefix, addr->place);
+    if (length < 0 || (size_t)length >= GEE_ADDR_TEXT)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: the path is too long under %s", text, server->prefix);
+    return gee_addr_parse(absolute, addr, error);
+}
+
+/* Sockets with SO_REUSEPORT share an address with whatever other process of this user has it: so ask first, without. */
+static int check_free(const gee_server_t *server, const gee_listener_t *listener, gee_error_t *error) {
+    if (!listener->transport->socket_per_worker || find(server, listener->addr.text, true))
+        return 0; /* workers may still be emptying the queues of a retired one */
+    int on = 1, result = 0;
+    int probe = socket(listener->sockaddr.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "%s: cannot make a socket: %s", listener->addr.text,
+                             strerror(errno));
+    (void)setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(probe, &listener->sockaddr.any, gee_sockaddr_length(&listener->sockaddr)) != 0)
+        result = gee_error_set(error, GEE_UNAVAILABLE, "cannot listen on %s: %s", listener->addr.text,
+                               strerror(errno));
+    (void)close(probe);
+    return result;
+}
+
+static int read_bound_address(gee_listener_t *listener, gee_error_t *error) {
+    socklen_t length = sizeof listener->sockaddr;
+    char text[GEE_ADDR_TEXT];
+    if (strcmp(listener->addr.scheme, "unix") == 0) {
+        memcpy(listener->bound, listener->addr.text, sizeof listener->bound);
+        return 0;
+    }
+    if (getsockname(listener->sockets[0], &listener->sockaddr.any, &length) != 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "%s: cannot read the bound address: %s", listener->addr.text,
+                             strerror(errno));
+    const char *place = strchr(gee_sockaddr_text(&listener->sockaddr, text), '@');
+    (void)snprintf(listener->bound, sizeof listener->bound, "%s%.*s", listener->addr.scheme, GEE_ADDR_TEXT - 20,
+                   place ? place : "@");
+    return 0;
+}
+
+static void close_sockets(gee_listener_t *listener, size_t from) {
+    while (listener->slots > from)
+        (void)close(listener->sockets[--listener->slots]);
+}
+
+static gee_listen_options_t options_of(const gee_listener_t *listener, const gee_listen_settings_t *settings) {
+    return (gee_listen_options_t){ .backlog = (int)settings->backlog,
+                                   .mode = (unsigned)settings->mode,
+                                   .reuse_port = listener->transport->socket_per_worker };
+}
+
+/* On failure, the slots that were there before stay. */
+static int grow(gee_listener_t *listener, const gee_listen_settings_t *settings, unsigned workers, gee_error_t *error) {
+    size_t wanted = listener->transport->socket_per_worker ? workers : 1, before = listener->slots;
+    gee_listen_options_t options = options_of(listener, settings);
+    if (before >= wanted)
+        return 0;
+    int *sockets = reallocarray(listener->sockets, wanted, sizeof *sockets);
+    if (!sockets)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", listener->addr.text);
+    listener->sockets = sockets;
+    while (listener->slots < wanted) {
+        int descriptor = listener->transport->listen(&listener->sockaddr, &options, error);
+        if (descriptor < 0)
+            goto fail;
+        sockets[listener->slots++] = descriptor;
+        /* The other slots take the port that the first one got. */
+        if (listener->slots == 1 && read_bound_address(listener, error) != 0)
+            goto fail;
+    }
+    return 0;
+fail:
+    close_sockets(listener, before);
+    return -1;
+}
+
+static gee_listener_t *create(gee_server_t *server, const gee_addr_t *addr, gee_error_t *error) {
+    size_t count = 0;
+    gee_listener_t *listener = calloc(1, sizeof *listener);
+    if (!listener) {
+        (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", addr->text);
+        return NULL;
+    }
+    listener->addr = *addr;
+    listener->transport = gee_transport_by_scheme(server->modules, addr->scheme);
+    if (!listener->transport)
+        (void)gee_error_set(error, GEE_NOT_FOUND, "%s: no transport for \"%s@\" is compiled in", addr->text,
+                            addr->scheme);
+    else if (listener->transport->resolve(addr, &listener->sockaddr, 1, &count, error) == 0 &&
+             check_free(server, listener, error) == 0)
+        return listener;
+    free(listener);
+    return NULL;
+}
+
+gee_listener_t *gee_listener_open(gee_server_t *server, const gee_listen_settings_t *settings, unsigned workers,
+                                  gee_error_t *error) {
+    gee_addr_t addr;
+    if (parse(server, settings->address, &addr, error) != 0)
+        return NULL;
+    gee_listener_t *listener = find(server, addr.text, false);
+    if (!listener) {
+        listener = create(server, &addr, error);
+        if (!listener)
+            return NULL;
+        listener->id = ++server->last_listener_id;
+        gee_list_append(&server->listeners, &listener->link);
+    }
+    if (strcmp(addr.scheme, "unix") == 0)
+        gee_server_make_parent(server, addr.place);
+    listener->references++;
+    if (grow(listener, settings, workers, error) != 0)
+        gee_listener_release(&listener);
+    return listener;
+}
+
+void gee_listener_adjust(const gee_server_t *server, gee_listener_t *listener, const gee_listen_settings_t *settings) {
+    int backlog = settings->backlog > 0 ? (int)settings->backlog : SOMAXCONN;
+    for (size_t i = 0; i < listener->slots; i++)
+        if (listen(listener->sockets[i], backlog) != 0)
+            gee_log(server->log, GEE_LOG_WARN, "%s: cannot change the backlog: %s", listener->addr.text,
+                    strerror(errno));
+    if (settings->mode != 0 && strcmp(listener->addr.scheme, "unix") == 0 &&
+        chmod(listener->addr.place, (mode_t)settings->mode) != 0)
+        gee_log(server->log, GEE_LOG_WARN, "%s: cannot change the mode: %s", listener->addr.text, strerror(errno));
+}
+
+void gee_listener_retire(gee_listener_t *listener) {
+    if (listener->retired)
+        return;
+    listener->retired = true;
+    if (listener->slots > 0 && listener->transport->unlisten)
+        listener->transport->unlisten(&listener->sockaddr);
+    close_sockets(listener, 0);
+}
+
+void gee_listener_release(gee_listener_t **listener_pointer) {
+    gee_listener_t *listener = *listener_pointer;
+    *listener_pointer = NULL;
+    if (!listener || --listener->references > 0)
+        return;
+    gee_listener_retire(listener);
+    gee_list_remove(&listener->link);
+    free(listener->sockets);
+    free(listener);
+}
+
+void gee_listeners_forget(const gee_server_t *server) {
+    GEE_LIST_EACH(&server->listeners, link) close_sockets(GEE_CONTAINER(link, gee_listener_t, link), 0);
+}

@@ -1,0 +1,31 @@
+/* log_files.h: the log files of one cycle, opened by the master and inherited by its workers under the same numbers.
+ *
+ *   reopen: master opens the path again -> puts it under the same number -> sends it to each worker, which does so too
+ */
+#ifndef GEE_PROC_LOG_FILES_H
+#define GEE_PROC_LOG_FILES_H
+
+#include "core/proc/server.h"
+
+typedef struct gee_log_file {
+    gee_link_t link;
+    int descriptor;
+    const char *path; /* absolute */
+} gee_log_file_t;
+
+typedef struct gee_log_files {
+    const gee_server_t *server;
+    gee_pool_t *pool;
+    gee_list_t files;
+} gee_log_files_t;
+
+void gee_log_files_init(gee_log_files_t *files, const gee_server_t *server, gee_pool_t *pool);
+/* The descriptor, or -1. */
+int gee_log_files_open(gee_log_files_t *files, const char *path, gee_error_t *error);
+/* `reopened` is called for each file that could be opened again; the others stay as they are. -1: one or more could not,
+ * the first one's reason is in `error`. */
+int gee_log_files_reopen(gee_log_files_t *files, void (*reopened)(int descriptor, void *data), void *data,
+                         gee_error_t *error);
+void gee_log_files_close(gee_log_files_t *files);
+
+#endif

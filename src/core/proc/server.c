@@ -1,0 +1,69 @@
+/* server.c: the prefix and the paths under it. */
+#include "core/proc/server.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/proc/settings.h"
+
+#define DIRECTORY_MODE 0755
+
+static const char *find_conf(gee_server_t *server, const char *conf, const char *current) {
+    const char *under_prefix = gee_server_path(server, conf, server->pool);
+    if (!under_prefix || *conf == '/' || access(under_prefix, F_OK) == 0)
+        return under_prefix;
+    const char *here = gee_pool_printf(server->pool, "%s/%s", current, conf);
+    return here && access(here, F_OK) == 0 ? here : under_prefix;
+}
+
+int gee_server_init(gee_server_t *server, const gee_module_entry_t *modules, const char *prefix, const char *conf,
+                    gee_error_t *error) {
+    char absolute[PATH_MAX], current[PATH_MAX];
+    server->modules = modules;
+    gee_list_init(&server->zones);
+    gee_list_init(&server->listeners);
+    if (!prefix || *prefix == '\0')
+        prefix = gee_default_prefix;
+    if (!getcwd(current, sizeof current))
+        current[0] = '\0';
+    /* A prefix that is not there is no error for -t or -v; opening things under it will be. */
+    if (!realpath(prefix, absolute))
+        (void)snprintf(absolute, sizeof absolute, "%s%s%s", *prefix == '/' ? "" : current, *prefix == '/' ? "" : "/",
+                       prefix);
+    server->pool = gee_pool_create(4 * GEE_KIB);
+    if (!server->pool || !(server->prefix = gee_pool_strdup(server->pool, absolute)) ||
+        !(server->conf_path = find_conf(server, conf ? conf : GEE_DEFAULT_CONF, current)))
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    return 0;
+}
+
+void gee_server_finish(gee_server_t *server) {
+    gee_log_destroy(&server->log);
+    gee_pool_destroy(&server->pool);
+}
+
+const char *gee_server_path(const gee_server_t *server, const char *path, gee_pool_t *pool) {
+    if (*path == '/')
+        return gee_pool_strdup(pool, path);
+    const char *between = strcmp(server->prefix, "/") == 0 ? "" : "/";
+    return gee_pool_printf(pool, "%s%s%s", server->prefix, between, path);
+}
+
+void gee_server_make_parent(const gee_server_t *server, const char *path) {
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0, prefix_length = strlen(server->prefix);
+    if (length <= prefix_length || length >= sizeof parent || strncmp(path, server->prefix, prefix_length) != 0 ||
+        path[prefix_length] != '/')
+        return;
+    memcpy(parent, path, length);
+    parent[length] = '\0';
+    if (mkdir(parent, DIRECTORY_MODE) == 0)
+        gee_log(server->log, GEE_LOG_NOTICE, "created the directory %s", parent);
+    else if (errno != EEXIST)
+        gee_log(server->log, GEE_LOG_INFO, "cannot create the directory %s: %s", parent, strerror(errno));
+}

@@ -1,0 +1,43 @@
+/* server.h: what stays for the whole life of a server, through all its configurations: where it lives, how it was
+ * started, the log, and what cycles share (listening sockets, memory zones). */
+#ifndef GEE_PROC_SERVER_H
+#define GEE_PROC_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/base/list.h"
+#include "core/base/log.h"
+#include "core/base/pool.h"
+#include "core/conf/module.h"
+
+typedef struct gee_server {
+    gee_pool_t *pool;
+    const gee_module_entry_t *modules;
+    const char *prefix;           /* absolute, without a / at its end (but "/") */
+    const char *conf_path;        /* absolute */
+    const char *const *overrides; /* the texts of -g */
+    size_t override_count;
+    bool foreground;
+    gee_log_t *log;
+    gee_list_t zones;     /* gee_zone_t, shm.c */
+    gee_list_t listeners; /* gee_listener_t, listener.c */
+    uint32_t last_listener_id;
+    uint64_t last_generation;
+} gee_server_t;
+
+/* `prefix` null: the one that configure was told. `conf` null: conf/geerpc.conf; a relative one is looked for under the
+ * prefix, then in the current directory. */
+int gee_server_init(gee_server_t *server, const gee_module_entry_t *modules, const char *prefix, const char *conf,
+                    gee_error_t *error);
+void gee_server_finish(gee_server_t *server);
+
+/* The absolute path: itself, or under the prefix. Null: out of memory. */
+const char *gee_server_path(const gee_server_t *server, const char *path, gee_pool_t *pool);
+/* Makes the directory of an absolute path if only that one is missing and it is under the prefix (run/, logs/). What
+ * cannot be made is found out by whoever opens the path. */
+void gee_server_make_parent(const gee_server_t *server, const char *path);
+
+#endif

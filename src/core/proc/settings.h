@@ -1,0 +1,77 @@
+/* settings.h: the core's own settings in geerpc.conf, and the sections of a whole file: the core's and every module's. */
+#ifndef GEE_PROC_SETTINGS_H
+#define GEE_PROC_SETTINGS_H
+
+#include "core/conf/conf.h"
+#include "core/conf/module.h"
+#include "core/rpc/engine.h"
+
+#define GEE_DEFAULT_CONF    "conf/geerpc.conf"
+#define GEE_DEFAULT_CONTROL "run/geerpc.control"
+
+typedef struct gee_listen_settings {
+    const char *address;
+    int64_t mode; /* 0: as the umask leaves it */
+    int64_t backlog;
+    gee_strings_t protocols; /* none: all */
+} gee_listen_settings_t;
+
+typedef struct gee_service_settings {
+    const char *name;
+    int64_t timeout;
+} gee_service_settings_t;
+
+typedef struct gee_error_log_settings {
+    const char *path;
+    int64_t level; /* gee_log_level_t */
+} gee_error_log_settings_t;
+
+typedef struct gee_connection_settings { /* of the group "limits", beside gee_limits_t */
+    int64_t connections;
+    int64_t connections_per_address;
+} gee_connection_settings_t;
+
+typedef struct gee_thread_pool_settings {
+    int64_t threads;
+    int64_t queue;
+} gee_thread_pool_settings_t;
+
+typedef struct gee_settings {
+    int64_t workers; /* 0: one a processor */
+    const char *user;
+    const char *pid;
+    const char *control;
+    gee_error_log_settings_t error_log;
+    gee_groups_t listen;   /* gee_listen_settings_t */
+    gee_groups_t services; /* gee_service_settings_t */
+    bool describe;
+    int64_t shutdown_timeout;
+    gee_thread_pool_settings_t thread_pool;
+    gee_connection_settings_t connections;
+    gee_limits_t limits;
+    gee_timeouts_t timeouts;
+} gee_settings_t;
+
+extern const gee_option_t gee_settings_options[];
+extern const gee_option_t gee_connection_options[];
+
+/* Everything that one file sets: the core's structure and one for each module that has settings. */
+typedef struct gee_sections {
+    gee_settings_t settings;
+    void **module_conf; /* by index in gee_modules; null where a module has none */
+    size_t module_count;
+    gee_conf_section_t *items;
+    size_t count;
+} gee_sections_t;
+
+/* In `pool`, zeroed; gee_conf_read fills them. -1: out of memory. */
+int gee_sections_create(gee_sections_t *sections, const gee_module_entry_t *modules, gee_pool_t *pool);
+
+static inline const gee_listen_settings_t *gee_settings_listen(const gee_settings_t *settings, size_t index) {
+    return (const gee_listen_settings_t *)settings->listen.items + index;
+}
+static inline const gee_service_settings_t *gee_settings_service(const gee_settings_t *settings, size_t index) {
+    return (const gee_service_settings_t *)settings->services.items + index;
+}
+
+#endif

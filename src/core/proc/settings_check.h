@@ -1,0 +1,15 @@
+/* settings_check.h: what a configuration that was read must be beyond its types: names that exist, addresses that can
+ * be listened on. */
+#ifndef GEE_PROC_SETTINGS_CHECK_H
+#define GEE_PROC_SETTINGS_CHECK_H
+
+#include "core/proc/settings.h"
+
+/* Adds to `errors`, each with its line; opens nothing. */
+void gee_settings_check(const gee_settings_t *settings, const gee_module_entry_t *modules, const char *conf_path,
+                        const gee_conf_places_t *places, gee_conf_errors_t *errors);
+
+/* The service of that name that is compiled in, or null. */
+const gee_service_t *gee_service_by_name(const gee_module_entry_t *modules, const char *name);
+
+#endif

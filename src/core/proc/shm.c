@@ -1,0 +1,77 @@
+/* shm.c: shared anonymous mappings, counted. Made by the master before it forks, so every worker has them at the same
+ * address. */
+#include "core/proc/shm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static gee_zone_t *find(const gee_server_t *server, const char *name, size_t size, uint32_t version) {
+    GEE_LIST_EACH(&server->zones, link) {
+        gee_zone_t *zone = GEE_CONTAINER(link, gee_zone_t, link);
+        if (zone->size == size && zone->version == version && strcmp(zone->name, name) == 0)
+            return zone;
+    }
+    return NULL;
+}
+
+static gee_zone_t *create(gee_server_t *server, const char *name, size_t size, uint32_t version, gee_error_t *error) {
+    size_t name_size = strlen(name) + 1;
+    gee_zone_t *zone = calloc(1, sizeof *zone + name_size);
+    if (!zone) {
+        (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "shared memory \"%s\": out of memory", name);
+        return NULL;
+    }
+    zone->memory = mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (zone->memory == MAP_FAILED) {
+        (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "shared memory \"%s\" of %zu bytes: %s", name, size,
+                            strerror(errno));
+        free(zone);
+        return NULL;
+    }
+    zone->name = memcpy(zone + 1, name, name_size);
+    zone->size = size;
+    zone->version = version;
+    gee_list_append(&server->zones, &zone->link);
+    return zone;
+}
+
+static void unreference(gee_zone_t *zone) {
+    if (--zone->references > 0)
+        return;
+    gee_list_remove(&zone->link);
+    (void)munmap(zone->memory, zone->size ? zone->size : 1);
+    free(zone);
+}
+
+void *gee_zone_share(gee_server_t *server, gee_list_t *references, const char *name, size_t size, uint32_t version,
+                     gee_error_t *error) {
+    gee_zone_t *zone = find(server, name, size, version);
+    GEE_LIST_EACH(references, link) {
+        if (zone && GEE_CONTAINER(link, gee_zone_reference_t, link)->zone == zone)
+            return zone->memory;
+    }
+    gee_zone_reference_t *reference = calloc(1, sizeof *reference);
+    if (!reference) {
+        (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "shared memory \"%s\": out of memory", name);
+        return NULL;
+    }
+    if (!zone && !(zone = create(server, name, size, version, error))) {
+        free(reference);
+        return NULL;
+    }
+    zone->references++;
+    reference->zone = zone;
+    gee_list_append(references, &reference->link);
+    return zone->memory;
+}
+
+void gee_zones_release(gee_list_t *references) {
+    gee_link_t *link;
+    while ((link = gee_list_pop(references)) != NULL) {
+        gee_zone_reference_t *reference = GEE_CONTAINER(link, gee_zone_reference_t, link);
+        unreference(reference->zone);
+        free(reference);
+    }
+}

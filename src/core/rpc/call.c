@@ -1,0 +1,224 @@
+/* call.c: the life of one call: its memory, its finish from any thread, its cancellation.
+ *
+ * Whose turn it is to tell the loop that a handler is through is decided by an atomic word. The handler's invocation
+ * sets RETURNED when it is left, the finish sets FINISHED when the outcome is written; whoever comes second hands the
+ * call on. So a handler that replies and goes on working, or that replies from another thread before its invocation has
+ * returned, is completed exactly once, after both. CLAIMED, set first, picks one of several finishes. */
+#include "core/rpc/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+
+enum { CLAIMED = 1u, FINISHED = 2u, RETURNED = 4u };
+
+#define CALL_POOL_SIZE  1024 /* what a small call's strings, arguments and reply take */
+#define FREE_CALLS_KEPT 4096
+
+static int init_recursive(pthread_mutex_t *mutex) {
+    pthread_mutexattr_t attributes;
+    if (pthread_mutexattr_init(&attributes) != 0)
+        return -1;
+    int failed = pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE) != 0 ||
+                 pthread_mutex_init(mutex, &attributes) != 0;
+    pthread_mutexattr_destroy(&attributes);
+    return failed ? -1 : 0;
+}
+
+static gee_call_t *call_new(gee_engine_t *engine) {
+    gee_call_t *call = calloc(1, sizeof(*call));
+    if (call == NULL)
+        return NULL;
+    call->pool = gee_pool_create(CALL_POOL_SIZE);
+    if (call->pool == NULL || init_recursive(&call->cancel_lock) != 0) {
+        gee_pool_destroy(&call->pool);
+        free(call);
+        return NULL;
+    }
+    gee_pool_limit(call->pool, (size_t)engine->limits.call_memory);
+    return call;
+}
+
+gee_call_t *gee_call_create(gee_engine_t *engine) {
+    gee_link_t *link = gee_list_pop(&engine->free_calls);
+    gee_call_t *call;
+    if (link != NULL) {
+        call = GEE_CONTAINER(link, gee_call_t, session_link);
+        engine->free_call_count--;
+        memset(call, 0, offsetof(gee_call_t, pool));
+    } else if ((call = call_new(engine)) == NULL) {
+        return NULL;
+    }
+    call->on_cancel = NULL;
+    call->on_cancel_data = NULL;
+    atomic_store_explicit(&call->cancelled, false, memory_order_relaxed);
+    call->engine = engine;
+    call->deadline_ns = INT64_MAX;
+    engine->live_calls++;
+    return call;
+}
+
+static void call_delete(gee_call_t *call) {
+    gee_pool_destroy(&call->pool);
+    pthread_mutex_destroy(&call->cancel_lock);
+    free(call);
+}
+
+void gee_call_release(gee_call_t *call) {
+    gee_engine_t *engine = call->engine;
+    gee_timer_stop(engine->loop, &call->timer);
+    gee_list_remove(&call->session_link);
+    gee_buf_release(&call->held);
+    gee_peer_record_release(&call->peer);
+    engine->live_calls--;
+    if (engine->free_call_count >= FREE_CALLS_KEPT) {
+        call_delete(call);
+        return;
+    }
+    gee_pool_reset(call->pool);
+    engine->free_call_count++;
+    /* The finish word stays as it is, so that a second finish of a call that lies here is seen for what it is. Calls
+     * that others than their own handler finished go to the far end, to lie here as long as possible. */
+    if (call->finished_late)
+        gee_list_append(&engine->free_calls, &call->session_link);
+    else
+        gee_list_prepend(&engine->free_calls, &call->session_link);
+}
+
+void gee_calls_destroy(gee_engine_t *engine) {
+    gee_link_t *link;
+    while ((link = gee_list_pop(&engine->free_calls)) != NULL)
+        call_delete(GEE_CONTAINER(link, gee_call_t, session_link));
+    engine->free_call_count = 0;
+}
+
+gee_peer_record_t *gee_peer_record_create(const char *address) {
+    size_t length = strlen(address) + 1;
+    gee_peer_record_t *record = malloc(sizeof(*record) + length);
+    if (record == NULL)
+        return NULL;
+    char *copy = (char *)(record + 1);
+    memcpy(copy, address, length);
+    record->references = 1;
+    record->peer = (gee_peer_t){ .address = copy, .name = NULL };
+    return record;
+}
+
+void gee_peer_record_release(gee_peer_record_t **record) {
+    if (*record != NULL && --(*record)->references == 0)
+        free(*record);
+    *record = NULL;
+}
+
+/* ---- finishing ---- */
+
+static void hand_on(gee_call_t *call) {
+    call->finished_late = true;
+    if (gee_loop_on_thread(call->engine->loop))
+        gee_loop_defer(call->engine->loop, &call->finished_task);
+    else
+        gee_loop_post(call->engine->loop, &call->finished_task);
+}
+
+bool gee_call_returned(gee_call_t *call) {
+    return (atomic_fetch_or_explicit(&call->finish, RETURNED, memory_order_acq_rel) & FINISHED) != 0;
+}
+
+static bool claim(gee_call_t *call) {
+    if (atomic_fetch_or_explicit(&call->finish, CLAIMED, memory_order_acq_rel) & CLAIMED) {
+        gee_log(call->engine->log, GEE_LOG_ERROR, "a handler finished its call twice (the second has no effect)");
+        return false;
+    }
+    return true;
+}
+
+static void finish(gee_call_t *call, gee_code_t code, gee_str_t text) {
+    call->handler_status = (gee_status_t){ .code = code, .text = text };
+    pthread_mutex_lock(&call->cancel_lock);
+    call->on_cancel = NULL;
+    pthread_mutex_unlock(&call->cancel_lock);
+    if (atomic_fetch_or_explicit(&call->finish, FINISHED, memory_order_acq_rel) & RETURNED)
+        hand_on(call);
+}
+
+void gee_reply(gee_call_t *call) {
+    if (claim(call))
+        finish(call, GEE_OK, GEE_STR(""));
+}
+
+void gee_fail(gee_call_t *call, gee_code_t code, const char *text) {
+    if (!claim(call))
+        return;
+    gee_str_t copy = gee_pool_str(call->pool, gee_str(text));
+    if (copy.data == NULL)
+        copy = GEE_STR("out of memory");
+    finish(call, code == GEE_OK ? GEE_UNKNOWN : code, copy);
+}
+
+void gee_failf(gee_call_t *call, gee_code_t code, const char *format, ...) {
+    char text[GEE_ERROR_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    gee_fail(call, code, text);
+}
+
+/* ---- cancelling ---- */
+
+void gee_call_cancel(gee_call_t *call) {
+    pthread_mutex_lock(&call->cancel_lock);
+    if (!atomic_exchange_explicit(&call->cancelled, true, memory_order_acq_rel) && call->on_cancel != NULL) {
+        void (*callback)(void *) = call->on_cancel;
+        call->on_cancel = NULL;
+        /* Under the lock, so that a finish on another thread waits until the callback has returned. */
+        callback(call->on_cancel_data);
+    }
+    pthread_mutex_unlock(&call->cancel_lock);
+}
+
+bool gee_call_cancelled(const gee_call_t *call) {
+    return atomic_load_explicit(&call->cancelled, memory_order_acquire);
+}
+
+void gee_call_on_cancel(gee_call_t *call, void (*cancelled)(void *data), void *data) {
+    pthread_mutex_lock(&call->cancel_lock);
+    bool already = gee_call_cancelled(call);
+    if (!already) {
+        call->on_cancel = cancelled;
+        call->on_cancel_data = data;
+    }
+    pthread_mutex_unlock(&call->cancel_lock);
+    if (already && cancelled != NULL)
+        cancelled(data);
+}
+
+/* ---- what a handler asks ---- */
+
+void *gee_call_alloc(gee_call_t *call, size_t size) {
+    return gee_pool_alloc(call->pool, size);
+}
+
+gee_pool_t *gee_call_pool(gee_call_t *call) {
+    return call->pool;
+}
+
+int64_t gee_call_deadline(const gee_call_t *call) {
+    return call->deadline_ns;
+}
+
+gee_str_t gee_call_metadata(const gee_call_t *call, gee_str_t key) {
+    return gee_metadata_get(&call->metadata, key);
+}
+
+gee_str_t gee_call_method(const gee_call_t *call) {
+    return call->method_name;
+}
+
+gee_peer_t gee_call_peer(const gee_call_t *call) {
+    if (call->peer == NULL)
+        return (gee_peer_t){ .address = "", .name = NULL };
+    return call->peer->peer;
+}

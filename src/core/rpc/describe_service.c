@@ -1,0 +1,40 @@
+/* describe_service.c: the built-in service Gee: Gee.Describe tells which methods there are and their types. */
+#include <string.h>
+
+#include "core/rpc/describe.h"
+#include "core/rpc/service_table.h"
+
+/* "" wants everything, "Arith" a service, "Arith.Multiply" a method. */
+static bool wanted(gee_str_t pattern, const gee_service_t *service, const gee_method_t *method) {
+    gee_str_t name = gee_str(service->name);
+    if (pattern.length == 0 || gee_str_equal(pattern, name))
+        return true;
+    size_t method_length = strlen(method->name);
+    return pattern.length == name.length + 1 + method_length && gee_str_starts_with(pattern, name) &&
+           pattern.data[name.length] == '.' && memcmp(pattern.data + name.length + 1, method->name, method_length) == 0;
+}
+
+static void describe(gee_call_t *call, const gee_describe_arguments_t *arguments, gee_description_t *description) {
+    const gee_service_table_t *table = gee_dispatch_table(call->engine->dispatch);
+    const gee_service_t *service;
+    gee_error_t error;
+    for (size_t i = 0; (service = gee_service_table_service(table, i)) != NULL; i++)
+        for (size_t j = 0; j < service->method_count; j++)
+            if (wanted(arguments->method, service, &service->methods[j]) &&
+                gee_describe_method(service->name, &service->methods[j], description, gee_call_pool(call), &error) !=
+                    0) {
+                gee_fail(call, error.code, error.text);
+                return;
+            }
+    if (description->methods.count == 0 && arguments->method.length > 0) {
+        gee_failf(call, GEE_NOT_FOUND, "rpc server: nothing is called %.200s here",
+                  gee_pool_str(gee_call_pool(call), arguments->method).data);
+        return;
+    }
+    gee_reply(call);
+}
+
+static const gee_method_t methods[] = { GEE_METHOD("Describe", describe, gee_describe_arguments_t, gee_description_t,
+                                                   GEE_IDEMPOTENT) };
+
+const gee_service_t gee_describe_service = { .name = "Gee", .methods = methods, .method_count = GEE_LENGTH(methods) };

@@ -1,0 +1,345 @@
+/* dispatch.c: from a request to its handler and back.
+ *
+ *                    +-- refuse --+            +-- times out, cancelled --+
+ *                    |            v            |                          v
+ *   request -> find, filters -> decode -> handler runs -> finished -> answer -> on_end -> on_release -> free
+ *                 |  wait ^                 loop | pool
+ *                 +-------+
+ *
+ * A call is answered once (on_end) and released once (on_release); when it is answered early, its handler goes on
+ * running and the release waits for it. The table of methods is in service_table.c. */
+#include "core/rpc/dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/rpc/service_table.h"
+#include "core/rpc/session.h"
+
+typedef struct filter_slot {
+    const gee_filter_t *filter;
+    void *state;
+} filter_slot_t;
+
+struct gee_dispatch {
+    gee_engine_t *engine;
+    gee_service_table_t *table;
+    filter_slot_t filters[GEE_CALL_FILTERS];
+    size_t filter_count;
+};
+
+typedef void (*handler_t)(gee_call_t *call, const void *arguments, void *reply);
+
+/* Up to this size arguments are decoded into copies, so that a call in flight does not keep a whole read buffer. */
+#define COPY_UP_TO 4096
+
+static void on_timeout(gee_timer_t *timer);
+static void on_finished(gee_task_t *task);
+static void run_job(gee_job_t *job);
+
+/* ---- making and ending ---- */
+
+static int start_filters(gee_dispatch_t *dispatch, const gee_filter_entry_t *filters, size_t count,
+                         gee_error_t *error) {
+    if (count > GEE_CALL_FILTERS)
+        return gee_error_set(error, GEE_INTERNAL, "%zu filters, at most %d are possible", count, GEE_CALL_FILTERS);
+    for (size_t i = 0; i < count; i++) {
+        filter_slot_t *slot = &dispatch->filters[i];
+        slot->filter = filters[i].module->interface;
+        slot->state = calloc(1, slot->filter->state_size ? slot->filter->state_size : 1);
+        if (slot->state == NULL)
+            return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", filters[i].module->name);
+        if (slot->filter->start != NULL &&
+            slot->filter->start(slot->state, filters[i].conf, dispatch->engine, error) != 0) {
+            free(slot->state);
+            return gee_error_prefix(error, "%s: ", filters[i].module->name);
+        }
+        dispatch->filter_count++;
+    }
+    return 0;
+}
+
+gee_dispatch_t *gee_dispatch_create(gee_engine_t *engine, const gee_service_entry_t *services, size_t service_count,
+                                    const gee_filter_entry_t *filters, size_t filter_count, bool describe,
+                                    gee_error_t *error) {
+    gee_dispatch_t *dispatch = calloc(1, sizeof(*dispatch));
+    if (dispatch == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "dispatch: out of memory");
+        return NULL;
+    }
+    dispatch->engine = engine;
+    engine->dispatch = dispatch;
+    dispatch->table = gee_service_table_create(services, service_count, describe, error);
+    if (dispatch->table == NULL || start_filters(dispatch, filters, filter_count, error) != 0)
+        gee_dispatch_destroy(&dispatch);
+    return dispatch;
+}
+
+void gee_dispatch_destroy(gee_dispatch_t **handle) {
+    gee_dispatch_t *dispatch = *handle;
+    if (dispatch == NULL)
+        return;
+    *handle = NULL;
+    for (size_t i = dispatch->filter_count; i-- > 0;) {
+        filter_slot_t *slot = &dispatch->filters[i];
+        if (slot->filter->stop != NULL)
+            slot->filter->stop(slot->state);
+        free(slot->state);
+    }
+    gee_service_table_destroy(&dispatch->table);
+    dispatch->engine->dispatch = NULL;
+    free(dispatch);
+}
+
+const gee_service_table_t *gee_dispatch_table(const gee_dispatch_t *dispatch) {
+    return dispatch->table;
+}
+
+size_t gee_dispatch_method_count(const gee_dispatch_t *dispatch) {
+    return gee_service_table_method_count(dispatch->table);
+}
+
+size_t gee_dispatch_method_number(const gee_dispatch_t *dispatch GEE_UNUSED, const gee_call_t *call) {
+    const gee_method_slot_t *slot = call->method_slot;
+    return slot ? slot->number : SIZE_MAX;
+}
+
+const gee_service_t *gee_dispatch_service(const gee_dispatch_t *dispatch, size_t n) {
+    return gee_service_table_service(dispatch->table, n);
+}
+
+/* ---- the end of a call ---- */
+
+static void release(gee_call_t *call) {
+    gee_dispatch_t *dispatch = call->engine->dispatch;
+    for (size_t i = call->filters_passed; i-- > 0;) {
+        const filter_slot_t *slot = &dispatch->filters[i];
+        if (slot->filter->on_release != NULL)
+            slot->filter->on_release(slot->state, call);
+    }
+    gee_call_release(call);
+}
+
+/* The call has its outcome: the peer hears of it when it is still there, the filters do. */
+static void answer(gee_call_t *call, gee_status_t status, const gee_payload_t *payload) {
+    gee_dispatch_t *dispatch = call->engine->dispatch;
+    call->answered = true;
+    call->status = status;
+    gee_timer_stop(call->engine->loop, &call->timer);
+    if (call->session != NULL)
+        gee_session_answer(call->session, call, payload);
+    for (size_t i = call->filters_passed; i-- > 0;) {
+        const filter_slot_t *slot = &dispatch->filters[i];
+        if (slot->filter->on_end != NULL)
+            slot->filter->on_end(slot->state, call);
+    }
+    call->status.text = GEE_STR(""); /* may have been on somebody's stack */
+}
+
+static void answer_and_release(gee_call_t *call, gee_code_t code, const char *text) {
+    gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
+    answer(call, (gee_status_t){ .code = code, .text = gee_str(text) }, &empty);
+    release(call);
+}
+
+static void finished(gee_call_t *call) {
+    call->handler_running = false;
+    if (call->answered) {
+        call->engine->late_handlers--;
+        gee_log(call->engine->log, GEE_LOG_DEBUG, "%.*s finished after its call was answered",
+                GEE_STR_ARGUMENTS(call->method_name));
+    } else {
+        bool ok = call->handler_status.code == GEE_OK;
+        gee_payload_t payload = { .kind = ok ? GEE_PAYLOAD_TYPED : GEE_PAYLOAD_EMPTY,
+                                  .type = call->method->reply,
+                                  .typed = call->reply };
+        answer(call, call->handler_status, &payload);
+    }
+    release(call);
+}
+
+static void on_finished(gee_task_t *task) {
+    finished(GEE_CONTAINER(task, gee_call_t, finished_task));
+}
+
+/* Answers while the handler may still run; then tells it that nobody waits any more. */
+static void answer_early(gee_call_t *call, gee_code_t code, const char *text) {
+    if (call->queued && gee_thread_pool_cancel(call->engine->threads, &call->job))
+        call->handler_running = false;
+    if (!call->handler_running) {
+        answer_and_release(call, code, text);
+        return;
+    }
+    gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
+    call->engine->late_handlers++;
+    answer(call, (gee_status_t){ .code = code, .text = gee_str(text) }, &empty);
+    /* What the callback finishes is handed on by a task, so the call outlives this line. */
+    gee_call_cancel(call);
+}
+
+static void on_timeout(gee_timer_t *timer) {
+    gee_call_t *call = GEE_CONTAINER(timer, gee_call_t, timer);
+    char duration[GEE_DURATION_TEXT];
+    /* GeeRPC's own words; the pool belongs to the handler's thread, so the text must not come from there. */
+    char text[sizeof("rpc server: request handle timeout: expect within ") + GEE_DURATION_TEXT];
+    strcpy(text, "rpc server: request handle timeout: expect within ");
+    strcat(text, gee_format_duration_go(duration, call->timeout_ns));
+    answer_early(call, GEE_DEADLINE_EXCEEDED, text);
+}
+
+void gee_dispatch_cancel(gee_call_t *call, bool wanted) {
+    if (!wanted) {
+        gee_list_remove(&call->session_link);
+        call->session = NULL;
+    }
+    answer_early(call, GEE_CANCELLED, wanted ? "rpc server: call cancelled by its caller" : "the caller is gone");
+}
+
+/* ---- running handlers ---- */
+
+static void run(gee_call_t *call) {
+    handler_t handler = (handler_t)call->method->handler;
+    handler(call, call->arguments, call->reply);
+}
+
+static void run_job(gee_job_t *job) {
+    gee_call_t *call = GEE_CONTAINER(job, gee_call_t, job);
+    gee_loop_t *loop = call->engine->loop;
+    run(call);
+    if (gee_call_returned(call))
+        gee_loop_post(loop, &call->finished_task);
+}
+
+static void start_deadline(gee_call_t *call) {
+    if (call->deadline_ns != INT64_MAX && gee_timer_start_at(call->engine->loop, &call->timer, call->deadline_ns) != 0)
+        gee_log(call->engine->log, GEE_LOG_ERROR, "out of memory: a call runs without its deadline");
+}
+
+static void run_on_pool(gee_call_t *call) {
+    call->job.run = run_job;
+    call->queued = true;
+    if (gee_thread_pool_submit(call->engine->threads, &call->job)) {
+        start_deadline(call);
+        return;
+    }
+    call->handler_running = false;
+    answer_and_release(call, GEE_RESOURCE_EXHAUSTED,
+                       "rpc server: the queue for blocking methods is full (thread_pool.queue)");
+}
+
+static void run_on_loop(gee_call_t *call) {
+    run(call);
+    if (gee_call_returned(call))
+        finished(call);
+    else
+        start_deadline(call);
+}
+
+static void set_deadline(gee_call_t *call) {
+    const gee_method_slot_t *slot = call->method_slot;
+    int64_t timeout = slot->timeout_ns ? slot->timeout_ns : call->engine->timeouts.handle;
+    if (call->session != NULL && call->session->setup.handle_timeout_ns > 0 &&
+        (timeout == 0 || call->session->setup.handle_timeout_ns < timeout))
+        timeout = call->session->setup.handle_timeout_ns;
+    if (call->timeout_ns > 0 && (timeout == 0 || call->timeout_ns < timeout))
+        timeout = call->timeout_ns;
+    call->timeout_ns = timeout;
+    call->deadline_ns = timeout ? gee_time_add(call->started_ns, timeout) : INT64_MAX;
+}
+
+static int decode_arguments(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
+    const gee_method_t *method = call->method;
+    void *arguments = gee_pool_zalloc(call->pool, method->argument->size);
+    call->arguments = arguments;
+    call->reply = gee_pool_zalloc(call->pool, method->reply->size);
+    if (arguments == NULL || call->reply == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    if (payload->kind != GEE_PAYLOAD_BYTES)
+        return gee_error_set(error, GEE_INTERNAL, "arguments are not bytes");
+    bool copy = payload->length <= COPY_UP_TO;
+    if (!copy && call->held == NULL && payload->buf != NULL)
+        call->held = gee_buf_hold(payload->buf);
+    return payload->codec->decode(payload->codec_state, method->argument, payload->bytes, payload->length,
+                                  &call->engine->codec_limits, copy || call->held == NULL, call->pool, arguments,
+                                  error);
+}
+
+static void invoke(gee_call_t *call, const gee_payload_t *payload) {
+    gee_error_t error;
+    if (decode_arguments(call, payload, &error) != 0) {
+        gee_error_prefix(&error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+        answer_and_release(call, error.code, error.text);
+        return;
+    }
+    set_deadline(call);
+    call->handler_running = true;
+    call->finished_task.run = on_finished;
+    call->timer.fire = on_timeout;
+    if ((call->method->flags & GEE_BLOCKING) != 0 && call->engine->threads != NULL)
+        run_on_pool(call);
+    else
+        run_on_loop(call);
+}
+
+/* ---- filters, then the method ---- */
+
+static void go_on(gee_call_t *call, const gee_payload_t *payload);
+
+static void refuse_unknown(gee_call_t *call) {
+    gee_error_t error;
+    gee_service_table_explain(call->engine->dispatch->table, call->method_name, &error);
+    answer_and_release(call, error.code, error.text);
+}
+
+/* Keeps what the call needs while a filter makes it wait. */
+static void keep_payload(gee_call_t *call, const gee_payload_t *payload) {
+    call->payload = *payload;
+    if (payload->buf != NULL && call->held == NULL)
+        call->held = gee_buf_hold(payload->buf);
+}
+
+static void go_on(gee_call_t *call, const gee_payload_t *payload) {
+    gee_dispatch_t *dispatch = call->engine->dispatch;
+    while (call->filters_passed < dispatch->filter_count) {
+        const filter_slot_t *slot = &dispatch->filters[call->filters_passed++];
+        gee_status_t status = { .code = GEE_PERMISSION_DENIED, .text = GEE_STR("rpc server: refused") };
+        gee_verdict_t verdict =
+            slot->filter->on_call ? slot->filter->on_call(slot->state, call, &status) : GEE_FILTER_PASS;
+        if (verdict == GEE_FILTER_WAIT) {
+            keep_payload(call, payload);
+            return;
+        }
+        if (verdict == GEE_FILTER_REFUSE) {
+            gee_call_refuse(call, &status);
+            return;
+        }
+    }
+    if (call->method == NULL)
+        refuse_unknown(call);
+    else
+        invoke(call, payload);
+}
+
+void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
+    const gee_method_slot_t *slot = gee_service_table_find(dispatch->table, method);
+    call->started_ns = gee_loop_now(call->engine->loop);
+    call->request_bytes = payload->length;
+    if (slot != NULL) {
+        call->method_slot = (void *)(uintptr_t)slot;
+        call->method = slot->method;
+        call->service = slot->service;
+    }
+    go_on(call, payload);
+}
+
+void gee_call_proceed(gee_call_t *call) {
+    gee_payload_t payload = call->payload;
+    go_on(call, &payload);
+}
+
+void gee_call_refuse(gee_call_t *call, const gee_status_t *status) {
+    gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
+    answer(call, *status, &empty);
+    release(call);
+}

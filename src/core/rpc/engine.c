@@ -1,0 +1,222 @@
+/* engine.c: what the sessions of one loop share, and the look-up of modules by name. */
+#include "core/rpc/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rpc/call.h"
+#include "core/rpc/door.h"
+#include "core/rpc/filter.h"
+#include "core/rpc/session.h"
+
+#define SCRATCH_SIZE 4096
+
+const gee_option_t gee_limits_options[] = {
+    { .name = "message",
+      .type = GEE_OPTION_SIZE,
+      .offset = offsetof(gee_limits_t, message),
+      .fallback = "4m",
+      .flags = GEE_OPTION_RELOADABLE,
+      .minimum = 1024,
+      .maximum = 1LL << 31,
+      .doc = "Largest message, header and body together; a larger one ends its connection" },
+    { .name = "call_memory",
+      .type = GEE_OPTION_SIZE,
+      .offset = offsetof(gee_limits_t, call_memory),
+      .fallback = "64m",
+      .flags = GEE_OPTION_RELOADABLE,
+      .minimum = 65536,
+      .maximum = 1LL << 40,
+      .doc = "Memory that the arguments and the handler of one call may take; past it the call fails" },
+    { .name = "nesting",
+      .type = GEE_OPTION_INT,
+      .offset = offsetof(gee_limits_t, nesting),
+      .fallback = "100",
+      .flags = GEE_OPTION_RELOADABLE,
+      .minimum = 1,
+      .maximum = 1000,
+      .doc = "Levels of structs, lists and maps in one value" },
+    { .name = "calls",
+      .type = GEE_OPTION_INT,
+      .offset = offsetof(gee_limits_t, calls),
+      .fallback = "1000",
+      .flags = GEE_OPTION_RELOADABLE,
+      .minimum = 1,
+      .maximum = 1000000,
+      .doc = "Calls in flight on one connection; past it the connection is not read until one ends" },
+    { .name = "output",
+      .type = GEE_OPTION_SIZE,
+      .offset = offsetof(gee_limits_t, output),
+      .fallback = "256k",
+      .flags = GEE_OPTION_RELOADABLE,
+      .minimum = 4096,
+      .maximum = 1LL << 31,
+      .doc = "Reply bytes waiting on one connection; past it the connection is not read until they have gone" },
+    { .name = NULL }
+};
+
+#define TIMEOUT_ROW(member, text, documentation)                                                                       \
+    {                                                                                                                  \
+        .name = #member, .type = GEE_OPTION_DURATION, .offset = offsetof(gee_timeouts_t, member), .fallback = text,    \
+        .flags = GEE_OPTION_RELOADABLE, .doc = documentation                                                           \
+    }
+
+const gee_option_t gee_timeouts_options[] = {
+    TIMEOUT_ROW(handshake, "10s",
+                "From accepting a connection until it has said what it speaks and its Option is whole"),
+    TIMEOUT_ROW(read, "60s", "From the first byte of a message to its last"),
+    TIMEOUT_ROW(write, "60s", "Without any progress in writing to a client that does not read"),
+    TIMEOUT_ROW(handle, "0", "For one call, where neither its service nor its caller says less; 0: none"),
+    TIMEOUT_ROW(idle, "0", "Nothing received and no call in flight; 0: none"),
+    { .name = NULL }
+};
+
+gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error) {
+    gee_engine_t *engine = calloc(1, sizeof(*engine));
+    gee_pool_t *scratch = gee_pool_create(SCRATCH_SIZE);
+    if (engine == NULL || scratch == NULL) {
+        free(engine);
+        gee_pool_destroy(&scratch);
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "engine: out of memory");
+        return NULL;
+    }
+    engine->loop = options->loop;
+    engine->log = options->log;
+    engine->buffers = gee_loop_buffers(options->loop);
+    engine->modules = options->modules;
+    engine->limits = options->limits;
+    engine->timeouts = options->timeouts;
+    engine->codec_limits.message = (size_t)options->limits.message;
+    engine->codec_limits.nesting = (unsigned)options->limits.nesting;
+    engine->threads = options->threads;
+    engine->worker_index = options->worker_index;
+    engine->scratch = scratch;
+    gee_pool_limit(scratch, (size_t)options->limits.call_memory);
+    gee_list_init(&engine->sessions);
+    gee_list_init(&engine->doors);
+    gee_list_init(&engine->free_calls);
+    return engine;
+}
+
+void gee_engine_destroy(gee_engine_t **handle) {
+    gee_engine_t *engine = *handle;
+    if (engine == NULL)
+        return;
+    *handle = NULL;
+    gee_door_close_all(engine);
+    gee_sessions_destroy(engine);
+    gee_calls_destroy(engine);
+    gee_pool_destroy(&engine->scratch);
+    free(engine);
+}
+
+const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_CODEC, i)) != NULL; i++) {
+        const gee_codec_t *codec = module->interface;
+        if (gee_str_equal(gee_str(codec->name), name))
+            return codec;
+    }
+    return NULL;
+}
+
+const gee_codec_t *gee_codec_by_content_type(const gee_module_entry_t *modules, gee_str_t content_type) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_CODEC, i)) != NULL; i++) {
+        const gee_codec_t *codec = module->interface;
+        if (gee_str_equal(gee_str(codec->content_type), content_type))
+            return codec;
+    }
+    return NULL;
+}
+
+const gee_transport_t *gee_transport_by_scheme(const gee_module_entry_t *modules, const char *scheme) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_TRANSPORT, i)) != NULL; i++) {
+        const gee_transport_t *transport = module->interface;
+        if (strcmp(transport->scheme, scheme) == 0)
+            return transport;
+    }
+    return NULL;
+}
+
+const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, const char *name) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_PROTOCOL, i)) != NULL; i++) {
+        const gee_protocol_t *protocol = module->interface;
+        if (strcmp(protocol->name, name) == 0)
+            return protocol;
+    }
+    return NULL;
+}
+
+/* A module's name without the kind in front: "json" of codec_json. */
+static const char *short_name(const gee_module_t *module) {
+    const char *underscore = strchr(module->name, '_');
+    return underscore ? underscore + 1 : module->name;
+}
+
+char *gee_module_names(const gee_module_entry_t *modules, gee_module_kind_t kind, char *target, size_t capacity) {
+    const gee_module_t *module;
+    size_t used = 0;
+    if (capacity == 0)
+        return target;
+    target[0] = '\0';
+    for (size_t i = 0; (module = gee_module_next(modules, kind, i)) != NULL && used < capacity; i++) {
+        int n = snprintf(target + used, capacity - used, "%s%s", i ? ", " : "", short_name(module));
+        if (n < 0)
+            break;
+        used += (size_t)n;
+    }
+    if (target[0] == '\0')
+        snprintf(target, capacity, "none");
+    return target;
+}
+
+int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *error) {
+#define MEMBER(kind, type, member)                                                                                     \
+    { kind, #member, offsetof(type, member) }
+    static const gee_member_t members[] = {
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, scheme),
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, check),
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, resolve),
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, numeric),
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, listen),
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, accept),
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, connect),
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, connected),
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, receive),
+        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, send),
+        MEMBER(GEE_MODULE_LAYER, gee_layer_t, name),
+        MEMBER(GEE_MODULE_LAYER, gee_layer_t, start),
+        MEMBER(GEE_MODULE_LAYER, gee_layer_t, receive),
+        MEMBER(GEE_MODULE_LAYER, gee_layer_t, send),
+        MEMBER(GEE_MODULE_LAYER, gee_layer_t, established),
+        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, name),
+        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, claims),
+        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, start),
+        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, receive),
+        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, send),
+        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, quiet),
+        MEMBER(GEE_MODULE_CODEC, gee_codec_t, name),
+        MEMBER(GEE_MODULE_CODEC, gee_codec_t, content_type),
+        MEMBER(GEE_MODULE_CODEC, gee_codec_t, separator),
+        MEMBER(GEE_MODULE_CODEC, gee_codec_t, decode),
+        MEMBER(GEE_MODULE_CODEC, gee_codec_t, encode),
+        MEMBER(GEE_MODULE_SERVICE, gee_service_t, name),
+        MEMBER(GEE_MODULE_SERVICE, gee_service_t, methods),
+    };
+#undef MEMBER
+    if (gee_modules_check(modules, error) != 0 ||
+        gee_modules_check_members(modules, members, GEE_LENGTH(members), error) != 0)
+        return -1;
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_CODEC, i)) != NULL; i++) {
+        const gee_codec_t *codec = module->interface;
+        if (codec->self_delimiting && (codec->measure == NULL || codec->padding == NULL))
+            return gee_error_set(error, GEE_INTERNAL, "module %s: self-delimiting, but without measure or padding",
+                                 module->name);
+    }
+    return 0;
+}

@@ -1,0 +1,521 @@
+/* session.c: one conversation: reading, answering, ending. The calling role's own part is in session_calls.c.
+ *
+ *   stream received -> parse loop -> protocol.receive -> gee_session_event -> dispatch | waiting call
+ *                        |  ^ stalls while too many calls are in flight or too much output waits
+ *                        v  |
+ *                   timers: peer_timer bounds what the peer has begun, idle_timer what it does not begin */
+#include "core/rpc/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/rpc/dispatch.h"
+#include "core/rpc/session_private.h"
+
+/* How long a closing connection may take to fetch its last bytes. */
+#define LINGER (5 * GEE_SECOND)
+
+static void parse(gee_session_t *session);
+
+/* ---- closing ---- */
+
+void gee_session_close(gee_session_t *session, const gee_error_t *reason) {
+    if (session->closing)
+        return;
+    session->closing = true;
+    if (reason != NULL) {
+        session->failed = true;
+        session->close_reason = strdup(reason->text); /* null is read as "out of memory" */
+    }
+    gee_stream_pause(session->stream);
+    gee_loop_defer(session->engine->loop, &session->close_task);
+}
+
+static void free_states(gee_session_t *session) {
+    if (session->codec != NULL && session->codec->stop != NULL) {
+        if (session->receive_state != NULL)
+            session->codec->stop(session->receive_state);
+        if (session->send_state != NULL)
+            session->codec->stop(session->send_state);
+    }
+    free(session->receive_state);
+    free(session->send_state);
+    if (session->protocol_state != NULL && session->protocol->stop != NULL)
+        session->protocol->stop(session, session->protocol_state);
+    free(session->protocol_state);
+}
+
+static void end_calls(gee_session_t *session, const gee_error_t *reason) {
+    gee_link_t *link;
+    while ((link = gee_list_first(&session->calls)) != NULL) {
+        gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
+        if (session->role == GEE_CALLING)
+            gee_session_fail_call(session, call, reason);
+        else
+            gee_dispatch_cancel(call, false);
+    }
+}
+
+/* Everything but the stream and the memory itself. */
+static void dismantle(gee_session_t *session, const gee_error_t *reason) {
+    gee_engine_t *engine = session->engine;
+    session->closing = true;
+    gee_timer_stop(engine->loop, &session->peer_timer);
+    gee_timer_stop(engine->loop, &session->idle_timer);
+    gee_loop_undefer(&session->close_task);
+    end_calls(session, reason);
+    if (session->events != NULL && session->events->closed != NULL)
+        session->events->closed(session, session->owner, session->failed ? reason : NULL);
+    free_states(session);
+    gee_list_remove(&session->link);
+    engine->session_count--;
+    gee_number_map_destroy(&session->waiting);
+    gee_peer_record_release(&session->peer);
+    free(session->close_reason);
+}
+
+static void reason_of(const gee_session_t *session, gee_error_t *reason) {
+    gee_error_set(reason, GEE_UNAVAILABLE, "%s",
+                  !session->failed        ? "the connection was closed"
+                  : session->close_reason ? session->close_reason
+                                          : "out of memory");
+    reason->phase = session->established ? GEE_PHASE_WAIT : GEE_PHASE_HANDSHAKE;
+}
+
+static void run_close(gee_task_t *task) {
+    gee_session_t *session = GEE_CONTAINER(task, gee_session_t, close_task);
+    gee_stream_t *stream = session->stream;
+    gee_error_t reason;
+    reason_of(session, &reason);
+    dismantle(session, &reason);
+    gee_stream_close(&stream, LINGER);
+    free(session);
+}
+
+void gee_sessions_destroy(gee_engine_t *engine) {
+    GEE_LIST_EACH(&engine->sessions, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        gee_error_t reason;
+        reason_of(session, &reason);
+        dismantle(session, &reason);
+        gee_stream_destroy(&session->stream);
+        free(session);
+    }
+}
+
+/* The peer did what it must not: said in the log, then closed. */
+static void refuse(gee_session_t *session, gee_error_t *error) {
+    gee_log(session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed", gee_session_peer_text(session),
+            error->text);
+    gee_session_close(session, error);
+}
+
+/* ---- timers ---- */
+
+static void on_peer_timeout(gee_timer_t *timer) {
+    gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, peer_timer);
+    gee_error_t error;
+    char text[GEE_DURATION_TEXT];
+    if (session->established)
+        gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "a message was begun and not completed within %s (timeouts.read)",
+                      gee_format_duration(text, session->engine->timeouts.read));
+    else
+        gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no complete Option within %s (timeouts.handshake)",
+                      gee_format_duration(text, session->engine->timeouts.handshake));
+    refuse(session, &error);
+}
+
+static void on_idle(gee_timer_t *timer) {
+    gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, idle_timer);
+    gee_loop_t *loop = session->engine->loop;
+    int64_t due = gee_time_add(session->active_ns, session->engine->timeouts.idle);
+    if (due > gee_loop_now(loop) || !gee_session_quiet(session)) {
+        if (due <= gee_loop_now(loop))
+            due = gee_time_add(gee_loop_now(loop), session->engine->timeouts.idle);
+        (void)gee_timer_start_at(loop, timer, due);
+        return;
+    }
+    gee_log(session->engine->log, GEE_LOG_INFO, "%s: idle: connection closed (timeouts.idle)",
+            gee_session_peer_text(session));
+    gee_session_close(session, NULL);
+}
+
+/* Bounds the message that has been begun; no restart while bytes of the same message trickle in. */
+static void watch_partial(gee_session_t *session) {
+    if (!session->established || gee_timer_started(&session->peer_timer) || session->engine->timeouts.read == 0)
+        return;
+    if (gee_timer_start(session->engine->loop, &session->peer_timer, session->engine->timeouts.read) != 0) {
+        gee_error_t error;
+        gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        refuse(session, &error);
+    }
+}
+
+/* ---- reading ---- */
+
+static bool must_stall(const gee_session_t *session) {
+    return gee_stream_congested(session->stream) ||
+           (session->role == GEE_SERVING && session->call_count >= (size_t)session->engine->limits.calls);
+}
+
+static void stall(gee_session_t *session) {
+    session->stalled = session->unparsed = true;
+    if (session->established)
+        gee_timer_stop(session->engine->loop, &session->peer_timer); /* that it takes long is our doing now */
+    gee_stream_pause(session->stream);
+}
+
+static void unstall(gee_session_t *session) {
+    if (!session->stalled || session->closing || must_stall(session))
+        return;
+    session->stalled = false;
+    gee_stream_resume(session->stream);
+    gee_stream_reread(session->stream);
+}
+
+static bool at_boundary(gee_session_t *session) {
+    return gee_inbox_length(gee_stream_inbox(session->stream)) == 0 &&
+           session->protocol->quiet(session, session->protocol_state);
+}
+
+bool gee_session_quiet(gee_session_t *session) {
+    return session->call_count == 0 && at_boundary(session) && gee_stream_queued(session->stream) == 0;
+}
+
+/* The end that was waited for: the peer's, or a drain's. */
+static void close_when_through(gee_session_t *session) {
+    if (session->closing || session->parsing || session->unparsed)
+        return;
+    if (session->role == GEE_CALLING) {
+        if (session->peer_ended) {
+            gee_error_t error;
+            gee_error_set(&error, GEE_UNAVAILABLE, "the peer closed the connection");
+            gee_session_close(session, &error);
+        }
+        return;
+    }
+    bool boundary = at_boundary(session);
+    if (session->draining && boundary)
+        gee_stream_pause(session->stream); /* the next request would be a new call */
+    if (session->call_count > 0)
+        return;
+    if (session->peer_ended && !boundary)
+        gee_log(session->engine->log, GEE_LOG_INFO, "%s: closed by the peer in the middle of a message",
+                gee_session_peer_text(session));
+    if (session->peer_ended || (session->draining && boundary))
+        gee_session_close(session, NULL);
+}
+
+static void parse(gee_session_t *session) {
+    gee_inbox_t *inbox = gee_stream_inbox(session->stream);
+    gee_error_t error;
+    session->parsing = true;
+    session->unparsed = false;
+    while (!session->closing && !session->stalled && gee_inbox_length(inbox) > 0) {
+        size_t consumed = 0;
+        if (session->protocol->receive(session, session->protocol_state, gee_inbox_bytes(inbox),
+                                       gee_inbox_length(inbox), &consumed, &error) != 0) {
+            refuse(session, &error);
+            break;
+        }
+        if (consumed == 0) {
+            watch_partial(session);
+            break;
+        }
+        if (session->established)
+            gee_timer_stop(session->engine->loop, &session->peer_timer);
+        gee_inbox_consume(inbox, consumed);
+        if (must_stall(session))
+            stall(session);
+    }
+    session->parsing = false;
+    close_when_through(session);
+}
+
+static void on_received(gee_stream_t *stream GEE_UNUSED, void *owner) {
+    gee_session_t *session = owner;
+    session->active_ns = gee_loop_now(session->engine->loop);
+    if (!session->closing && !session->stalled)
+        parse(session);
+}
+
+static void on_ended(gee_stream_t *stream GEE_UNUSED, void *owner) {
+    gee_session_t *session = owner;
+    session->peer_ended = true;
+    close_when_through(session);
+}
+
+static void on_drained(gee_stream_t *stream GEE_UNUSED, void *owner) {
+    unstall(owner);
+}
+
+static void on_failed(gee_stream_t *stream GEE_UNUSED, void *owner, const gee_error_t *reason) {
+    gee_session_t *session = owner;
+    gee_log(session->engine->log, session->role == GEE_SERVING ? GEE_LOG_INFO : GEE_LOG_DEBUG, "%s: %s",
+            gee_session_peer_text(session), reason->text);
+    gee_session_close(session, reason);
+}
+
+static const gee_stream_events_t stream_events = {
+    .received = on_received, .ended = on_ended, .drained = on_drained, .failed = on_failed
+};
+
+/* ---- beginning ---- */
+
+static int start(gee_session_t *session, gee_role_t role, const gee_session_setup_t *setup, int64_t started_ns,
+                 gee_error_t *error) {
+    gee_engine_t *engine = session->engine;
+    session->protocol_state = calloc(1, session->protocol->state_size ? session->protocol->state_size : 1);
+    session->peer = gee_peer_record_create(gee_stream_peer_text(session->stream));
+    if (role == GEE_CALLING)
+        session->waiting = gee_number_map_create();
+    if (session->protocol_state == NULL || session->peer == NULL || (role == GEE_CALLING && session->waiting == NULL))
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
+    if (engine->timeouts.handshake > 0 && gee_timer_start_at(engine->loop, &session->peer_timer,
+                                                             gee_time_add(started_ns, engine->timeouts.handshake)) != 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
+    gee_stream_set_owner(session->stream, &stream_events, session);
+    if (session->protocol->start(session, session->protocol_state, role, setup, error) != 0)
+        return -1;
+    gee_stream_reread(session->stream);
+    return 0;
+}
+
+gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, const gee_protocol_t *protocol,
+                                  gee_role_t role, const gee_session_setup_t *setup, int64_t handshake_started_ns,
+                                  const gee_session_events_t *events, void *owner, gee_error_t *error) {
+    gee_session_t *session = calloc(1, sizeof(*session));
+    if (session == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
+        gee_stream_destroy(stream);
+        return NULL;
+    }
+    session->engine = engine;
+    session->stream = *stream;
+    *stream = NULL;
+    session->protocol = protocol;
+    session->role = role;
+    session->next_number = 1; /* GeeRPC's clients begin with 1 */
+    session->active_ns = gee_loop_now(engine->loop);
+    session->close_task.run = run_close;
+    session->peer_timer.fire = on_peer_timeout;
+    session->idle_timer.fire = on_idle;
+    gee_list_init(&session->calls);
+    gee_list_append(&engine->sessions, &session->link);
+    engine->session_count++;
+    if (start(session, role, setup, handshake_started_ns, error) != 0) {
+        gee_stream_t *failed_stream = session->stream;
+        dismantle(session, error);
+        gee_stream_destroy(&failed_stream);
+        free(session);
+        return NULL;
+    }
+    session->events = events;
+    session->owner = owner;
+    if (session->established && events != NULL && events->established != NULL)
+        events->established(session, owner);
+    return session;
+}
+
+static int make_state(const gee_codec_t *codec, void **state, gee_error_t *error) {
+    if (codec->state_size == 0)
+        return 0;
+    *state = calloc(1, codec->state_size);
+    if (*state == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "codec %s: out of memory", codec->name);
+    if (codec->start != NULL && codec->start(*state, error) != 0) {
+        free(*state);
+        *state = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error) {
+    session->setup = *setup;
+    session->codec = setup->codec;
+    if (make_state(setup->codec, &session->receive_state, error) != 0 ||
+        make_state(setup->codec, &session->send_state, error) != 0)
+        return -1;
+    gee_timer_stop(session->engine->loop, &session->peer_timer);
+    session->established = true;
+    if (session->engine->timeouts.idle > 0 && session->role == GEE_SERVING &&
+        gee_timer_start(session->engine->loop, &session->idle_timer, session->engine->timeouts.idle) != 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
+    if (session->events != NULL && session->events->established != NULL)
+        session->events->established(session, session->owner);
+    return 0;
+}
+
+bool gee_session_can(const gee_session_t *session, unsigned event) {
+    return session->protocol->can != NULL && (session->protocol->can(session, session->protocol_state) & event) != 0;
+}
+
+gee_chain_t *gee_session_out(gee_session_t *session) {
+    return gee_stream_out(session->stream);
+}
+
+const char *gee_session_peer_text(const gee_session_t *session) {
+    return gee_stream_peer_text(session->stream);
+}
+
+/* ---- serving ---- */
+
+static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
+    if (metadata->count == 0)
+        return 0;
+    call->metadata.items = gee_pool_array(call->pool, metadata->count, sizeof(*metadata->items));
+    if (call->metadata.items == NULL)
+        return -1;
+    for (size_t i = 0; i < metadata->count; i++) {
+        call->metadata.items[i].key = gee_pool_str(call->pool, metadata->items[i].key);
+        call->metadata.items[i].value = gee_pool_str(call->pool, metadata->items[i].value);
+        if (call->metadata.items[i].key.data == NULL || call->metadata.items[i].value.data == NULL)
+            return -1;
+    }
+    call->metadata.count = metadata->count;
+    return 0;
+}
+
+static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t *event) {
+    call->token.number = event->token.number;
+    if (event->token.raw.data != NULL) {
+        call->token.raw = gee_pool_str(call->pool, event->token.raw);
+        if (call->token.raw.data == NULL)
+            return -1;
+    }
+    call->method_name = gee_pool_str(call->pool, event->method);
+    if (call->method_name.data == NULL || copy_metadata(call, &event->metadata) != 0)
+        return -1;
+    call->codec = event->codec ? event->codec : session->codec;
+    call->timeout_ns = event->timeout_ns;
+    call->inbound = GEE_HALF_CLOSED;
+    call->peer = session->peer;
+    call->peer->references++;
+    return 0;
+}
+
+/* There is not even memory for a call: its caller is told by hand. */
+static void refuse_for_memory(gee_session_t *session, const gee_event_t *event) {
+    gee_event_t reply = { .parts = GEE_EVENT_REPLY, .token = event->token, .method = event->method };
+    gee_error_t error;
+    reply.codec = event->codec;
+    reply.status = (gee_status_t){ .code = GEE_RESOURCE_EXHAUSTED, .text = GEE_STR("rpc server: out of memory") };
+    if (session->protocol->send(session, session->protocol_state, &reply, &error) != 0) {
+        gee_session_close(session, &error);
+        return;
+    }
+    gee_stream_flush(session->stream);
+}
+
+static void on_request(gee_session_t *session, const gee_event_t *event) {
+    gee_call_t *call = gee_call_create(session->engine);
+    if (call == NULL || fill_call(session, call, event) != 0) {
+        if (call != NULL)
+            gee_call_release(call);
+        refuse_for_memory(session, event);
+        return;
+    }
+    call->session = session;
+    gee_list_append(&session->calls, &call->session_link);
+    session->call_count++;
+    session->calls_total++;
+    gee_dispatch_request(session->engine->dispatch, call, call->method_name, &event->payload);
+}
+
+/* Tokens may repeat; the oldest call of that token is meant. */
+static void on_cancel(gee_session_t *session, const gee_event_t *event) {
+    GEE_LIST_EACH(&session->calls, link) {
+        gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
+        if (call->token.number == event->token.number && gee_str_equal(call->token.raw, event->token.raw)) {
+            gee_dispatch_cancel(call, true);
+            return;
+        }
+    }
+}
+
+static void on_ping(gee_session_t *session, const gee_event_t *event) {
+    gee_event_t pong = { .parts = GEE_EVENT_PONG, .token = event->token };
+    gee_error_t error;
+    if (session->protocol->send(session, session->protocol_state, &pong, &error) != 0) {
+        gee_session_close(session, &error);
+        return;
+    }
+    gee_stream_flush(session->stream);
+}
+
+void gee_session_event(gee_session_t *session, const gee_event_t *event) {
+    if (session->closing)
+        return;
+    if (event->parts & GEE_EVENT_BEGIN && session->role == GEE_SERVING)
+        on_request(session, event);
+    else if (event->parts & GEE_EVENT_END && session->role == GEE_CALLING)
+        gee_session_on_reply(session, event);
+    else if (event->parts & GEE_EVENT_CANCEL && session->role == GEE_SERVING)
+        on_cancel(session, event);
+    else if (event->parts & GEE_EVENT_PING)
+        on_ping(session, event);
+    else if (event->parts & GEE_EVENT_DRAIN && session->role == GEE_CALLING)
+        session->draining = true;
+}
+
+/* A reply that its codec refuses becomes an error reply that says so. */
+static int send_reply(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
+    gee_event_t event = { .parts = GEE_EVENT_REPLY,
+                          .token = call->token,
+                          .method = call->method_name,
+                          .codec = call->codec,
+                          .payload = *payload,
+                          .status = call->status };
+    if (session->protocol->send(session, session->protocol_state, &event, error) == 0)
+        return 0;
+    if (call->status.code != GEE_OK)
+        return -1;
+    char text[GEE_ERROR_TEXT];
+    gee_log(session->engine->log, GEE_LOG_ERROR, "%.*s: its reply cannot be written as %s: %s",
+            GEE_STR_ARGUMENTS(call->method_name), call->codec->name, error->text);
+    snprintf(text, sizeof(text), "rpc server: reply: %.400s", error->text);
+    call->status = (gee_status_t){ .code = GEE_INTERNAL, .text = gee_str(text) };
+    event.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
+    event.status = call->status;
+    int result = session->protocol->send(session, session->protocol_state, &event, error);
+    call->status.text = GEE_STR("rpc server: the reply could not be written");
+    return result;
+}
+
+void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
+    gee_error_t error;
+    size_t before = gee_session_out(session)->length;
+    gee_list_remove(&call->session_link);
+    call->session = NULL;
+    call->outbound = GEE_HALF_ENDED;
+    session->call_count--;
+    if (session->closing)
+        return;
+    if (call->status.code != GEE_OK && call->status.text.length == 0)
+        call->status.text = gee_str(gee_code_name(call->status.code)); /* an empty text would read as success */
+    if (send_reply(session, call, payload, &error) != 0) {
+        gee_error_prefix(&error, "reply to %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+        refuse(session, &error);
+        return;
+    }
+    call->reply_bytes = gee_session_out(session)->length - before;
+    gee_stream_flush(session->stream);
+    unstall(session);
+    if (session->peer_ended || session->draining)
+        close_when_through(session);
+}
+
+void gee_session_drain(gee_session_t *session) {
+    if (session->draining || session->closing)
+        return;
+    session->draining = true;
+    gee_event_t event = { .parts = GEE_EVENT_DRAIN };
+    gee_error_t error;
+    if (session->established && gee_session_can(session, GEE_EVENT_DRAIN) &&
+        session->protocol->send(session, session->protocol_state, &event, &error) == 0)
+        gee_stream_flush(session->stream);
+    close_when_through(session);
+}

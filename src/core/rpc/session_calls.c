@@ -1,0 +1,105 @@
+/* session_calls.c: the calling role: requests that wait for their replies, by a number of ours. */
+#include <string.h>
+
+#include "core/rpc/session.h"
+#include "core/rpc/session_private.h"
+
+static void take_off(gee_session_t *session, gee_call_t *call) {
+    gee_number_map_remove(session->waiting, call->token.number);
+    gee_list_remove(&call->session_link);
+    gee_timer_stop(session->engine->loop, &call->timer);
+    call->session = NULL;
+    session->call_count--;
+}
+
+void gee_session_fail_call(gee_session_t *session, gee_call_t *call, const gee_error_t *reason) {
+    take_off(session, call);
+    call->outbound = call->inbound = GEE_HALF_ENDED;
+    call->status = (gee_status_t){ .code = reason->code, .text = gee_str(reason->text) };
+    gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
+    call->done(call, &call->status, &empty, call->done_data);
+}
+
+void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
+    gee_call_t *call = gee_number_map_get(session->waiting, event->token.number);
+    if (call == NULL) {
+        gee_log(session->engine->log, GEE_LOG_DEBUG, "%s: a reply that nobody waits for was dropped",
+                gee_session_peer_text(session));
+        return;
+    }
+    take_off(session, call);
+    call->inbound = GEE_HALF_ENDED;
+    call->answered = true;
+    call->reply_bytes = event->payload.length;
+    call->status = event->status;
+    call->done(call, &call->status, &event->payload, call->done_data);
+}
+
+static void send_cancel(gee_session_t *session, const gee_call_t *call) {
+    gee_event_t event = { .parts = GEE_EVENT_CANCEL, .token = call->token };
+    gee_error_t error;
+    if (!session->closing && gee_session_can(session, GEE_EVENT_CANCEL) &&
+        session->protocol->send(session, session->protocol_state, &event, &error) == 0)
+        gee_stream_flush(session->stream);
+}
+
+static void on_timeout(gee_timer_t *timer) {
+    gee_call_t *call = GEE_CONTAINER(timer, gee_call_t, timer);
+    gee_session_t *session = call->session;
+    gee_error_t error;
+    char text[GEE_DURATION_TEXT];
+    gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no reply within %s", gee_format_duration(text, call->timeout_ns));
+    send_cancel(session, call);
+    gee_session_fail_call(session, call, &error);
+}
+
+int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
+    if (session->closing || session->peer_ended || session->draining)
+        return gee_error_set(error, GEE_UNAVAILABLE,
+                             session->draining ? "the peer takes no new calls on this connection"
+                                               : "the connection is closed");
+    call->token = (gee_token_t){ .number = session->next_number };
+    gee_event_t event = { .parts = GEE_EVENT_REQUEST,
+                          .token = call->token,
+                          .method = call->method_name,
+                          .codec = call->codec,
+                          .timeout_ns = call->timeout_ns,
+                          .metadata = call->metadata,
+                          .payload = *payload };
+    if (gee_number_map_put(session->waiting, call->token.number, call) != 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    call->timer.fire = on_timeout;
+    if ((call->timeout_ns > 0 && gee_timer_start(session->engine->loop, &call->timer, call->timeout_ns) != 0)) {
+        gee_number_map_remove(session->waiting, call->token.number);
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    if (session->protocol->send(session, session->protocol_state, &event, error) != 0) {
+        gee_timer_stop(session->engine->loop, &call->timer);
+        gee_number_map_remove(session->waiting, call->token.number);
+        return -1;
+    }
+    session->next_number++;
+    call->session = session;
+    call->outbound = GEE_HALF_CLOSED;
+    call->started_ns = gee_loop_now(session->engine->loop);
+    gee_list_append(&session->calls, &call->session_link);
+    session->call_count++;
+    session->calls_total++;
+    gee_stream_flush(session->stream);
+    return 0;
+}
+
+void gee_session_forget(gee_session_t *session, gee_call_t *call) {
+    send_cancel(session, call);
+    take_off(session, call);
+}
+
+int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error) {
+    if (!gee_session_can(session, GEE_EVENT_PING))
+        return gee_error_set(error, GEE_UNIMPLEMENTED, "%s has no ping", session->protocol->name);
+    gee_event_t event = { .parts = GEE_EVENT_PING, .token = { .number = number } };
+    if (session->protocol->send(session, session->protocol_state, &event, error) != 0)
+        return -1;
+    gee_stream_flush(session->stream);
+    return 0;
+}

@@ -1,0 +1,88 @@
+/* bin.h: what the parts of codec_bin share.
+ *
+ *   encode.c   value -> bytes          decode.c  bytes -> value          map.c  entries of a map, each key once
+ *   lookup.c   tag -> field            codec_bin.c  the module */
+#ifndef GEE_CODEC_BIN_H
+#define GEE_CODEC_BIN_H
+
+#include <gee.h>
+
+/* Protobuf's wire types. 3 and 4 began and ended groups; they are refused. */
+enum { GEE_WIRE_VARINT = 0, GEE_WIRE_FIXED64 = 1, GEE_WIRE_BYTES = 2, GEE_WIRE_FIXED32 = 5 };
+
+#define GEE_BIN_VARINT_LONGEST 10
+
+/* Kinds that a packed list may hold. */
+static inline bool gee_bin_is_number(gee_kind_t kind) {
+    return kind >= GEE_KIND_BOOL && kind <= GEE_KIND_DOUBLE;
+}
+/* Kinds that protobuf has only as fields, so that inside a list, a map or an optional they are wrapped in a message of
+ * their own, as its field 1. */
+static inline bool gee_bin_is_wrapped(gee_kind_t kind) {
+    return kind >= GEE_KIND_LIST;
+}
+static inline unsigned gee_bin_wire(gee_kind_t kind) {
+    if (kind == GEE_KIND_DOUBLE)
+        return GEE_WIRE_FIXED64;
+    if (kind == GEE_KIND_FLOAT)
+        return GEE_WIRE_FIXED32;
+    return kind <= GEE_KIND_UINT64 ? GEE_WIRE_VARINT : GEE_WIRE_BYTES;
+}
+
+/* Sets the error; -1, also where the compiler must see that. */
+#define GEE_BIN_FAIL(...) (gee_error_set(__VA_ARGS__), -1)
+
+/* ---- encode.c, decode.c: members of gee_codec_t ---- */
+int gee_bin_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
+int gee_bin_decode(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                   const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error);
+
+/* ---- lookup.c ---- */
+typedef struct gee_bin_index gee_bin_index_t;
+
+/* Where a message's fields are looked for. Zeroed but for the first two members when a message begins. */
+typedef struct gee_bin_fields {
+    const gee_field_t *fields;
+    size_t count;
+    size_t next; /* the field after the one found last: most often the next to come */
+    const gee_bin_index_t *index;
+} gee_bin_fields_t;
+
+/* The indices of one decoding, made when a large struct's fields come out of order; in the pool. */
+typedef struct gee_bin_indices {
+    gee_bin_index_t *first;
+} gee_bin_indices_t;
+
+/* The slow half of gee_bin_find. Sets *found to null for an unknown tag. -1: out of memory. */
+int gee_bin_search(gee_bin_fields_t *fields, uint32_t tag, gee_bin_indices_t *indices, gee_pool_t *pool,
+                   const gee_field_t **found);
+
+static inline int gee_bin_find(gee_bin_fields_t *fields, uint32_t tag, gee_bin_indices_t *indices, gee_pool_t *pool,
+                               const gee_field_t **found) {
+    size_t next = fields->next;
+    if (next < fields->count && fields->fields[next].tag == tag) {
+        fields->next = next + 1;
+        *found = &fields->fields[next];
+        return 0;
+    }
+    return gee_bin_search(fields, tag, indices, pool, found);
+}
+
+/* ---- map.c: what stands before the items of every list and map that the decoder makes ---- */
+typedef struct gee_bin_keys gee_bin_keys_t;
+typedef struct gee_bin_store {
+    size_t capacity; /* items that there is room for */
+    gee_bin_keys_t *keys;
+} gee_bin_store_t;
+_Static_assert(sizeof(gee_bin_store_t) <= 16, "items behind the store stay aligned");
+#define GEE_BIN_STORE_SIZE 16
+
+static inline gee_bin_store_t *gee_bin_store(const gee_list_value_t *list) {
+    return (gee_bin_store_t *)(void *)((char *)list->items - GEE_BIN_STORE_SIZE);
+}
+
+/* The entry at map->items[map->count] is complete: counts it, or, when its key is there already, lets its value replace
+ * the one that was there. -1: out of memory. */
+int gee_bin_map_add(gee_list_value_t *map, const gee_type_t *type, gee_pool_t *pool);
+
+#endif

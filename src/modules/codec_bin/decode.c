@@ -1,0 +1,468 @@
+/* decode.c: protobuf's bytes into a value in memory.
+ *
+ *   [ key | value ] [ key | value ] ...      key = tag * 8 + wire type
+ *
+ * As protobuf has it: of a field that comes again the last number or string counts, structs are merged, lists and maps
+ * go on. What is not as the type says is refused; only fields that the type does not know are skipped. Everything made
+ * here is in the pool. Items that come in one run are counted before there is room made for them; further runs double
+ * it, so that a list costs its length. */
+#include "bin.h"
+
+#include <endian.h>
+#include <string.h>
+
+typedef struct span {
+    const uint8_t *at, *end;
+} span_t;
+
+typedef struct reader {
+    gee_pool_t *pool;
+    gee_path_t *path;
+    gee_error_t *error;
+    unsigned depth; /* structs, lists, maps (and the messages that wrap optionals) around what is read */
+    unsigned nesting;
+    bool copy;
+    gee_bin_indices_t indices;
+} reader_t;
+
+static int read_field(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place);
+
+static const char *wire_name(unsigned wire) {
+    static const char *const names[] = {
+        "a varint", "64 bits", "counted bytes", "a group", "a group's end", "32 bits"
+    };
+    return wire < GEE_LENGTH(names) ? names[wire] : "nothing known";
+}
+
+static const char *type_name(const gee_type_t *type) {
+    switch (type->kind) {
+    case GEE_KIND_LIST:
+        return "a list";
+    case GEE_KIND_MAP:
+        return "a map";
+    case GEE_KIND_OPTIONAL:
+        return "an optional";
+    default:
+        return type->name;
+    }
+}
+
+/* Errors name their place: each level that a failure unwinds through puts its step before those inside. */
+static int in_field(const reader_t *reader, const gee_field_t *field) {
+    if (field->name[0] != '\0') /* a bare value's pseudo field has no name */
+        gee_path_field(reader->path, gee_str(field->name));
+    return -1;
+}
+
+static int in_item(const reader_t *reader, size_t index) {
+    gee_path_index(reader->path, index);
+    return -1;
+}
+
+static int in_entry(const reader_t *reader, gee_str_t key) {
+    gee_path_key(reader->path, key);
+    return -1;
+}
+
+/* ---- the wire ---- */
+
+static int truncated(reader_t *reader) {
+    return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "truncated: the message ends inside a value");
+}
+
+static int read_long_varint(reader_t *reader, span_t *span, uint64_t *number) {
+    uint64_t result = 0;
+    for (unsigned i = 0; i < GEE_BIN_VARINT_LONGEST; i++) {
+        if (span->at + i == span->end)
+            return truncated(reader);
+        uint8_t byte = span->at[i];
+        if (i == GEE_BIN_VARINT_LONGEST - 1 && byte > 1)
+            break;
+        result |= (uint64_t)(byte & 0x7f) << (7 * i);
+        if (byte < 0x80) {
+            span->at += i + 1;
+            *number = result;
+            return 0;
+        }
+    }
+    return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "a varint over 64 bits");
+}
+
+static inline int read_varint(reader_t *reader, span_t *span, uint64_t *number) {
+    if (span->at < span->end && *span->at < 0x80) {
+        *number = *span->at++;
+        return 0;
+    }
+    return read_long_varint(reader, span, number);
+}
+
+static inline int read_key(reader_t *reader, span_t *span, uint32_t *key) {
+    uint64_t number;
+    if (read_varint(reader, span, &number) != 0)
+        return -1;
+    if (number > UINT32_MAX || number < 8)
+        return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "field number %llu is out of range",
+                            (unsigned long long)number >> 3);
+    *key = (uint32_t)number;
+    return 0;
+}
+
+static inline int read_span(reader_t *reader, span_t *span, span_t *inner) {
+    uint64_t length;
+    if (read_varint(reader, span, &length) != 0)
+        return -1;
+    if (length > (size_t)(span->end - span->at))
+        return truncated(reader);
+    *inner = (span_t){ .at = span->at, .end = span->at + length };
+    span->at = inner->end;
+    return 0;
+}
+
+static int skip_bytes(reader_t *reader, span_t *span, size_t count) {
+    if ((size_t)(span->end - span->at) < count)
+        return truncated(reader);
+    span->at += count;
+    return 0;
+}
+
+static int skip_value(reader_t *reader, span_t *span, uint32_t key) {
+    uint64_t number;
+    span_t inner;
+    switch (key & 7) {
+    case GEE_WIRE_VARINT:
+        return read_varint(reader, span, &number);
+    case GEE_WIRE_FIXED64:
+        return skip_bytes(reader, span, 8);
+    case GEE_WIRE_FIXED32:
+        return skip_bytes(reader, span, 4);
+    case GEE_WIRE_BYTES:
+        return read_span(reader, span, &inner);
+    default:
+        return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "field number %u is %s, which is not supported",
+                            key >> 3, wire_name(key & 7));
+    }
+}
+
+static int wrong_wire(reader_t *reader, uint32_t key, const gee_type_t *type) {
+    return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "%s cannot be read from %s (wire type %u)",
+                        type_name(type), wire_name(key & 7), key & 7);
+}
+
+static inline int expect(reader_t *reader, uint32_t key, const gee_type_t *type, unsigned wire) {
+    return (key & 7) == wire ? 0 : wrong_wire(reader, key, type);
+}
+
+static int out_of_memory(reader_t *reader) {
+    return GEE_BIN_FAIL(reader->error, GEE_RESOURCE_EXHAUSTED, "the value takes more memory than a call may have");
+}
+
+static inline int enter(reader_t *reader) {
+    if (++reader->depth <= reader->nesting)
+        return 0;
+    return GEE_BIN_FAIL(reader->error, GEE_RESOURCE_EXHAUSTED, "nested deeper than limits.nesting = %u",
+                        reader->nesting);
+}
+
+/* ---- numbers ---- */
+
+static int out_of_range(reader_t *reader, gee_kind_t kind, uint64_t number) {
+    if (kind == GEE_KIND_BOOL)
+        return GEE_BIN_FAIL(reader->error, GEE_OUT_OF_RANGE, "%llu is neither false (0) nor true (1)",
+                            (unsigned long long)number);
+    if (kind == GEE_KIND_INT32)
+        return GEE_BIN_FAIL(reader->error, GEE_OUT_OF_RANGE, "%lld overflows int32", (long long)number);
+    return GEE_BIN_FAIL(reader->error, GEE_OUT_OF_RANGE, "%llu overflows uint32", (unsigned long long)number);
+}
+
+static inline int store_varint(reader_t *reader, gee_kind_t kind, uint64_t number, void *place) {
+    switch (kind) {
+    case GEE_KIND_BOOL:
+        if (number > 1)
+            return out_of_range(reader, kind, number);
+        *(bool *)place = number != 0;
+        return 0;
+    case GEE_KIND_INT32:
+        if ((int64_t)number < INT32_MIN || (int64_t)number > INT32_MAX)
+            return out_of_range(reader, kind, number);
+        *(int32_t *)place = (int32_t)(int64_t)number;
+        return 0;
+    case GEE_KIND_UINT32:
+        if (number > UINT32_MAX)
+            return out_of_range(reader, kind, number);
+        *(uint32_t *)place = (uint32_t)number;
+        return 0;
+    default:
+        memcpy(place, &number, sizeof number);
+        return 0;
+    }
+}
+
+/* A float or double: its bytes, least significant first. */
+static inline void store_fixed(gee_kind_t kind, const uint8_t *bytes, void *place) {
+    if (kind == GEE_KIND_FLOAT) {
+        uint32_t narrow;
+        memcpy(&narrow, bytes, sizeof narrow);
+        narrow = le32toh(narrow);
+        memcpy(place, &narrow, sizeof narrow);
+    } else {
+        uint64_t wide;
+        memcpy(&wide, bytes, sizeof wide);
+        wide = le64toh(wide);
+        memcpy(place, &wide, sizeof wide);
+    }
+}
+
+static inline int read_number(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
+    if (expect(reader, key, type, gee_bin_wire(type->kind)) != 0)
+        return -1;
+    if (type->kind <= GEE_KIND_UINT64) {
+        uint64_t number;
+        return read_varint(reader, span, &number) == 0 ? store_varint(reader, type->kind, number, place) : -1;
+    }
+    const uint8_t *bytes = span->at;
+    if (skip_bytes(reader, span, type->size) != 0)
+        return -1;
+    store_fixed(type->kind, bytes, place);
+    return 0;
+}
+
+/* ---- strings ---- */
+
+static int read_string(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
+    span_t inner;
+    if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || read_span(reader, span, &inner) != 0)
+        return -1;
+    gee_bytes_t bytes = { .data = inner.at, .length = (size_t)(inner.end - inner.at) };
+    if (type->kind == GEE_KIND_STRING && !gee_utf8_valid(bytes.data, bytes.length))
+        return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
+    if (reader->copy) {
+        gee_str_t text = { .data = (const char *)bytes.data, .length = bytes.length };
+        text = gee_pool_str(reader->pool, text);
+        if (text.data == NULL)
+            return out_of_memory(reader);
+        bytes.data = (const uint8_t *)text.data;
+    }
+    *(gee_bytes_t *)place = bytes; /* gee_str_t has the same shape */
+    return 0;
+}
+
+/* ---- messages ---- */
+
+/* The fields of one message up to its end. Zero fields are left alone, so that a second message is merged. */
+static int read_message(reader_t *reader, span_t span, const gee_field_t *rows, size_t count, void *base) {
+    gee_bin_fields_t fields = { .fields = rows, .count = count };
+    while (span.at < span.end) {
+        uint32_t key;
+        const gee_field_t *field;
+        if (read_key(reader, &span, &key) != 0)
+            return -1;
+        if (gee_bin_find(&fields, key >> 3, &reader->indices, reader->pool, &field) != 0)
+            return out_of_memory(reader);
+        if (field == NULL) {
+            if (skip_value(reader, &span, key) != 0)
+                return -1;
+        } else if (read_field(reader, &span, key, field->type, (char *)base + field->offset) != 0) {
+            return in_field(reader, field);
+        }
+    }
+    return 0;
+}
+
+static int read_struct(reader_t *reader, span_t inner, const gee_type_t *type, void *place) {
+    if (enter(reader) != 0)
+        return -1;
+    int result = read_message(reader, inner, type->fields, type->field_count, place);
+    reader->depth--;
+    return result;
+}
+
+/* A message of which the value is field 1. */
+static int read_wrapped(reader_t *reader, span_t inner, const gee_type_t *type, void *place) {
+    const gee_field_t field = { .name = "", .tag = 1, .type = type };
+    return read_message(reader, inner, &field, 1, place);
+}
+
+/* An item of a list, a value of a map, what an optional holds. */
+static int read_element(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
+    span_t inner;
+    if (!gee_bin_is_wrapped(type->kind))
+        return read_field(reader, span, key, type, place);
+    if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || read_span(reader, span, &inner) != 0)
+        return -1;
+    if (type->kind != GEE_KIND_OPTIONAL)
+        return read_wrapped(reader, inner, type, place);
+    if (enter(reader) != 0)
+        return -1;
+    int result = read_wrapped(reader, inner, type, place);
+    reader->depth--;
+    return result;
+}
+
+static int read_optional(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
+    void **present = place;
+    if (*present == NULL && (*present = gee_pool_zalloc(reader->pool, type->element->size)) == NULL)
+        return out_of_memory(reader);
+    return read_element(reader, span, key, type->element, *present);
+}
+
+/* ---- lists and maps ---- */
+
+/* Room for `wanted` more items, zeroed. */
+static int grow(reader_t *reader, gee_list_value_t *list, size_t item_size, size_t wanted) {
+    gee_bin_store_t *old = list->items ? gee_bin_store(list) : NULL, *store;
+    size_t capacity, size;
+    if (__builtin_add_overflow(list->count, wanted, &capacity))
+        return out_of_memory(reader);
+    if (old != NULL && capacity < 2 * old->capacity)
+        capacity = 2 * old->capacity;
+    if (__builtin_mul_overflow(capacity, item_size, &size) || __builtin_add_overflow(size, GEE_BIN_STORE_SIZE, &size) ||
+        (store = gee_pool_zalloc(reader->pool, size)) == NULL)
+        return out_of_memory(reader);
+    store->capacity = capacity;
+    store->keys = old ? old->keys : NULL;
+    char *items = (char *)store + GEE_BIN_STORE_SIZE;
+    if (list->count > 0)
+        memcpy(items, list->items, list->count * item_size);
+    list->items = items;
+    return 0;
+}
+
+/* How many values with this key follow each other, the one at `span` being the first. What is malformed ends the count
+ * and is reported when it is read. */
+static size_t run_length(const reader_t *reader, span_t span, uint32_t key) {
+    reader_t silent = { .nesting = reader->nesting };
+    uint32_t next = key;
+    size_t count = 0;
+    while (next == key && skip_value(&silent, &span, key) == 0) {
+        count++;
+        if (span.at == span.end || read_key(&silent, &span, &next) != 0)
+            break;
+    }
+    return count > 0 ? count : 1;
+}
+
+static inline int room_for_run(reader_t *reader, gee_list_value_t *list, size_t item_size, const span_t *span,
+                               uint32_t key) {
+    if (list->items != NULL && list->count < gee_bin_store(list)->capacity)
+        return 0;
+    return grow(reader, list, item_size, run_length(reader, *span, key));
+}
+
+static size_t packed_count(span_t inner, const gee_type_t *element) {
+    size_t length = (size_t)(inner.end - inner.at), count = 0;
+    if (element->kind > GEE_KIND_UINT64)
+        return length / element->size;
+    for (size_t i = 0; i < length; i++)
+        count += inner.at[i] < 0x80; /* the last byte of a varint */
+    return count;
+}
+
+static int read_packed(reader_t *reader, span_t *span, const gee_type_t *element, gee_list_value_t *list) {
+    span_t inner;
+    if (read_span(reader, span, &inner) != 0)
+        return -1;
+    size_t more = packed_count(inner, element);
+    if (more == 0)
+        return inner.at == inner.end ? 0 : truncated(reader);
+    if ((list->items == NULL || gee_bin_store(list)->capacity - list->count < more) &&
+        grow(reader, list, element->size, more) != 0)
+        return -1;
+    char *place = (char *)list->items + list->count * element->size;
+    for (; inner.at < inner.end; place += element->size) {
+        /* With a last varint that has no end, the count is one short; reading it fails before it is stored. */
+        if (read_number(reader, &inner, gee_bin_wire(element->kind), element, place) != 0)
+            return in_item(reader, list->count);
+        list->count++;
+    }
+    return 0;
+}
+
+static int read_list(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, gee_list_value_t *list) {
+    const gee_type_t *element = type->element;
+    if (enter(reader) != 0)
+        return -1;
+    if (gee_bin_is_number(element->kind) && (key & 7) == GEE_WIRE_BYTES) {
+        if (read_packed(reader, span, element, list) != 0)
+            return -1;
+    } else {
+        if (expect(reader, key, element, gee_bin_wire(element->kind)) != 0 ||
+            room_for_run(reader, list, element->size, span, key) != 0)
+            return -1;
+        if (read_element(reader, span, key, element, (char *)list->items + list->count * element->size) != 0)
+            return in_item(reader, list->count);
+        list->count++;
+    }
+    reader->depth--;
+    return 0;
+}
+
+static int read_entry_fields(reader_t *reader, span_t span, const gee_type_t *type, char *entry) {
+    while (span.at < span.end) {
+        uint32_t key;
+        int result;
+        if (read_key(reader, &span, &key) != 0)
+            return -1;
+        if (key >> 3 == 1)
+            result = read_string(reader, &span, key, GEE_TYPE_OF(gee_str_t), entry);
+        else if (key >> 3 == 2)
+            result = read_element(reader, &span, key, type->element, entry + type->value_offset);
+        else
+            result = skip_value(reader, &span, key);
+        if (result != 0)
+            return in_entry(reader, *(const gee_str_t *)(const void *)entry);
+    }
+    return 0;
+}
+
+static int read_entry(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, gee_list_value_t *map) {
+    span_t inner;
+    if (enter(reader) != 0 || expect(reader, key, type, GEE_WIRE_BYTES) != 0 ||
+        room_for_run(reader, map, type->entry_size, span, key) != 0 || read_span(reader, span, &inner) != 0)
+        return -1;
+    if (read_entry_fields(reader, inner, type, (char *)map->items + map->count * type->entry_size) != 0)
+        return -1;
+    if (gee_bin_map_add(map, type, reader->pool) != 0)
+        return out_of_memory(reader);
+    reader->depth--;
+    return 0;
+}
+
+/* ---- a field of a message ---- */
+
+static int read_field(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
+    span_t inner;
+    if (gee_bin_is_number(type->kind))
+        return read_number(reader, span, key, type, place);
+    switch (type->kind) {
+    case GEE_KIND_STRING:
+    case GEE_KIND_BYTES:
+        return read_string(reader, span, key, type, place);
+    case GEE_KIND_STRUCT:
+        if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || read_span(reader, span, &inner) != 0)
+            return -1;
+        return read_struct(reader, inner, type, place);
+    case GEE_KIND_LIST:
+        return read_list(reader, span, key, type, place);
+    case GEE_KIND_MAP:
+        return read_entry(reader, span, key, type, place);
+    default:
+        return read_optional(reader, span, key, type, place);
+    }
+}
+
+int gee_bin_decode(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                   const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error) {
+    (void)state;
+    if (limits->message != 0 && length > limits->message)
+        return GEE_BIN_FAIL(error, GEE_RESOURCE_EXHAUSTED, "a message of %zu bytes is over limits.message = %zu",
+                            length, limits->message);
+    if (length == 0) /* and bytes may be null */
+        return 0;
+    gee_path_t path;
+    gee_path_init(&path);
+    reader_t reader = { .pool = pool, .path = &path, .error = error, .nesting = limits->nesting, .copy = copy };
+    span_t all = { .at = bytes, .end = bytes + length };
+    int result = type->kind == GEE_KIND_STRUCT ? read_struct(&reader, all, type, value)
+                                               : read_wrapped(&reader, all, type, value);
+    return result == 0 ? 0 : gee_path_apply(&path, error);
+}

@@ -1,0 +1,285 @@
+/* encode.c: a value into protobuf's bytes, written from the end to the front.
+ *
+ *        <------------------------------- writing
+ *   [ room ........ | key | length | nested message ]
+ *
+ * A message's length stands before it and is known only when the message is there. Written backwards, it is: the bytes
+ * just put down are counted, and length and key go before them. So no lengths are computed twice, kept or patched,
+ * however deep the nesting, and every varint is minimal.
+ *
+ * The first try writes into FIRST_ROOM bytes, where most messages fit, and moves them to the front of their place. One
+ * that is longer goes on being counted without being written; then its size is known and a second pass writes it to
+ * exactly that room. The cost is linear in both cases, and nothing is allocated beside the chain. */
+#include "bin.h"
+
+#include <endian.h>
+#include <string.h>
+
+#define FIRST_ROOM 512
+/* Types can be recursive and a service can tie a knot: then this ends it. */
+#define DEEPEST 500
+
+typedef struct writer {
+    uint8_t *end;    /* behind the room */
+    size_t capacity; /* of the room */
+    size_t length;   /* written so far, or only counted when beyond the capacity */
+    unsigned depth;
+    bool checked; /* the strings were found to be UTF-8 by the pass before */
+    gee_path_t *path;
+    gee_error_t *error;
+} writer_t;
+
+static int write_element(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value);
+static int put_contents(writer_t *writer, const gee_type_t *type, const void *value);
+
+/* Errors name their place: each level that a failure unwinds through puts its step before those inside. */
+static int in_field(const writer_t *writer, const gee_field_t *field) {
+    gee_path_field(writer->path, gee_str(field->name));
+    return -1;
+}
+
+static int in_item(const writer_t *writer, size_t index) {
+    gee_path_index(writer->path, index);
+    return -1;
+}
+
+static int in_entry(const writer_t *writer, gee_str_t key) {
+    gee_path_key(writer->path, key);
+    return -1;
+}
+
+static int too_deep(const writer_t *writer) {
+    return GEE_BIN_FAIL(writer->error, GEE_INTERNAL, "nested deeper than %d levels", DEEPEST);
+}
+
+/* The place for `count` bytes before what is there; null when they are only counted. */
+static inline uint8_t *place_for(writer_t *writer, size_t count) {
+    writer->length += count;
+    return writer->length <= writer->capacity ? writer->end - writer->length : NULL;
+}
+
+static inline size_t varint_size(uint64_t number) {
+    unsigned highest = 63 - (unsigned)__builtin_clzll(number | 1);
+    return (highest * 9 + 73) / 64; /* one byte for each 7 bits begun */
+}
+
+static inline void put_varint(writer_t *writer, uint64_t number) {
+    uint8_t *place = place_for(writer, number < 0x80 ? 1 : varint_size(number));
+    if (place == NULL)
+        return;
+    while (number >= 0x80) {
+        *place++ = (uint8_t)(number | 0x80);
+        number >>= 7;
+    }
+    *place = (uint8_t)number;
+}
+
+static inline void put_key(writer_t *writer, uint32_t tag, unsigned wire) {
+    put_varint(writer, (uint64_t)tag << 3 | wire);
+}
+
+static inline void put_bytes(writer_t *writer, const void *bytes, size_t count) {
+    uint8_t *place = place_for(writer, count);
+    if (place != NULL && count > 0)
+        memcpy(place, bytes, count);
+}
+
+/* The length and key of what was written since `before`. */
+static inline void close_message(writer_t *writer, uint32_t tag, size_t before) {
+    put_varint(writer, writer->length - before);
+    put_key(writer, tag, GEE_WIRE_BYTES);
+}
+
+/* The bits of a number as they travel: a varint's value, or those of a float or double. Zero is what is not written, so
+ * -0.0 is. */
+static inline uint64_t number_bits(gee_kind_t kind, const void *value) {
+    uint32_t narrow;
+    uint64_t wide;
+    switch (kind) {
+    case GEE_KIND_BOOL:
+        return *(const bool *)value ? 1 : 0;
+    case GEE_KIND_INT32:
+        return (uint64_t)(int64_t) * (const int32_t *)value;
+    case GEE_KIND_UINT32:
+        return *(const uint32_t *)value;
+    case GEE_KIND_FLOAT:
+        memcpy(&narrow, value, sizeof narrow);
+        return narrow;
+    default:
+        memcpy(&wide, value, sizeof wide);
+        return wide;
+    }
+}
+
+static inline void put_number(writer_t *writer, gee_kind_t kind, uint64_t bits) {
+    if (kind == GEE_KIND_DOUBLE) {
+        uint64_t wide = htole64(bits);
+        put_bytes(writer, &wide, sizeof wide);
+    } else if (kind == GEE_KIND_FLOAT) {
+        uint32_t narrow = htole32((uint32_t)bits);
+        put_bytes(writer, &narrow, sizeof narrow);
+    } else {
+        put_varint(writer, bits);
+    }
+}
+
+static int put_string(writer_t *writer, gee_kind_t kind, const void *value) {
+    gee_bytes_t bytes = *(const gee_bytes_t *)value; /* gee_str_t has the same shape */
+    if (kind == GEE_KIND_STRING && !writer->checked && !gee_utf8_valid(bytes.data, bytes.length))
+        return GEE_BIN_FAIL(writer->error, GEE_INTERNAL, "the string is not valid UTF-8");
+    put_bytes(writer, bytes.data, bytes.length);
+    return 0;
+}
+
+static int put_packed(writer_t *writer, uint32_t tag, const gee_type_t *element, const gee_list_value_t *list) {
+    size_t before = writer->length;
+    for (size_t i = list->count; i-- > 0;) {
+        const void *item = (const char *)list->items + i * element->size;
+        put_number(writer, element->kind, number_bits(element->kind, item));
+    }
+    close_message(writer, tag, before);
+    return 0;
+}
+
+static int put_items(writer_t *writer, uint32_t tag, const gee_type_t *element, const gee_list_value_t *list) {
+    for (size_t i = list->count; i-- > 0;)
+        if (write_element(writer, tag, element, (const char *)list->items + i * element->size) != 0)
+            return in_item(writer, i);
+    return 0;
+}
+
+static int put_entries(writer_t *writer, uint32_t tag, const gee_type_t *type, const gee_list_value_t *map) {
+    for (size_t i = map->count; i-- > 0;) {
+        const char *entry = (const char *)map->items + i * type->entry_size;
+        size_t before = writer->length;
+        if (write_element(writer, 2, type->element, entry + type->value_offset) != 0 ||
+            write_element(writer, 1, GEE_TYPE_OF(gee_str_t), entry) != 0)
+            return in_entry(writer, *(const gee_str_t *)(const void *)entry);
+        close_message(writer, tag, before);
+    }
+    return 0;
+}
+
+static int put_list(writer_t *writer, uint32_t tag, const gee_type_t *type, const gee_list_value_t *list) {
+    if (list->count == 0)
+        return 0;
+    if (list->items == NULL)
+        return GEE_BIN_FAIL(writer->error, GEE_INTERNAL, "a count of %zu without items", list->count);
+    if (++writer->depth > DEEPEST)
+        return too_deep(writer);
+    int result = type->kind == GEE_KIND_MAP               ? put_entries(writer, tag, type, list)
+                 : gee_bin_is_number(type->element->kind) ? put_packed(writer, tag, type->element, list)
+                                                          : put_items(writer, tag, type->element, list);
+    writer->depth--;
+    return result;
+}
+
+/* A field of a message: what is zero, empty or absent is not written. */
+static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
+    if (gee_bin_is_number(type->kind)) {
+        uint64_t bits = number_bits(type->kind, value);
+        if (bits != 0) {
+            put_number(writer, type->kind, bits);
+            put_key(writer, tag, gee_bin_wire(type->kind));
+        }
+        return 0;
+    }
+    size_t before = writer->length;
+    switch (type->kind) {
+    case GEE_KIND_STRING:
+    case GEE_KIND_BYTES:
+    case GEE_KIND_STRUCT:
+        if (put_contents(writer, type, value) != 0)
+            return -1;
+        if (writer->length != before)
+            close_message(writer, tag, before);
+        return 0;
+    case GEE_KIND_OPTIONAL: {
+        const void *present = *(const void *const *)value;
+        return present == NULL ? 0 : write_element(writer, tag, type->element, present);
+    }
+    default:
+        return put_list(writer, tag, type, value);
+    }
+}
+
+/* An item of a list, a value of a map, what an optional holds: written whatever it is. */
+static int write_element(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
+    if (gee_bin_is_number(type->kind)) {
+        put_number(writer, type->kind, number_bits(type->kind, value));
+        put_key(writer, tag, gee_bin_wire(type->kind));
+        return 0;
+    }
+    size_t before = writer->length;
+    if (put_contents(writer, type, value) != 0)
+        return -1;
+    close_message(writer, tag, before);
+    return 0;
+}
+
+static int put_fields(writer_t *writer, const gee_type_t *type, const void *value) {
+    if (++writer->depth > DEEPEST)
+        return too_deep(writer);
+    for (size_t i = type->field_count; i-- > 0;) {
+        const gee_field_t *field = &type->fields[i];
+        if (write_field(writer, field->tag, field->type, (const char *)value + field->offset) != 0)
+            return in_field(writer, field);
+    }
+    writer->depth--;
+    return 0;
+}
+
+/* What stands between a length and the next key: of a string, a struct, or the message that wraps anything else. */
+static int put_contents(writer_t *writer, const gee_type_t *type, const void *value) {
+    if (type->kind == GEE_KIND_STRUCT)
+        return put_fields(writer, type, value);
+    if (type->kind == GEE_KIND_STRING || type->kind == GEE_KIND_BYTES)
+        return put_string(writer, type->kind, value);
+    if (++writer->depth > DEEPEST)
+        return too_deep(writer);
+    int result = write_field(writer, 1, type, value);
+    writer->depth--;
+    return result;
+}
+
+/* The outermost message: a struct's fields, or the field 1 that anything else is. */
+static int write_message(writer_t *writer, const gee_type_t *type, const void *value) {
+    return type->kind == GEE_KIND_STRUCT ? put_fields(writer, type, value) : write_field(writer, 1, type, value);
+}
+
+static int out_of_memory(gee_error_t *error, size_t length) {
+    return GEE_BIN_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a message of %zu bytes", length);
+}
+
+/* The second pass, for a message that the first has found to be too long for its room. */
+static int write_long(const writer_t *first, const gee_type_t *type, const void *value, gee_chain_t *out) {
+    uint8_t *room = gee_chain_reserve(out, first->length);
+    if (room == NULL)
+        return out_of_memory(first->error, first->length);
+    writer_t writer = { .end = room + first->length, .capacity = first->length, .checked = true };
+    writer.path = first->path;
+    writer.error = first->error;
+    if (write_message(&writer, type, value) != 0)
+        return -1;
+    if (writer.length != first->length)
+        return GEE_BIN_FAIL(first->error, GEE_INTERNAL, "the value was changed while it was being encoded");
+    gee_chain_commit(out, writer.length);
+    return 0;
+}
+
+int gee_bin_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error) {
+    (void)state;
+    uint8_t *room = gee_chain_reserve(out, FIRST_ROOM);
+    if (room == NULL)
+        return out_of_memory(error, FIRST_ROOM);
+    gee_path_t path;
+    gee_path_init(&path);
+    writer_t writer = { .end = room + FIRST_ROOM, .capacity = FIRST_ROOM, .path = &path, .error = error };
+    if (write_message(&writer, type, value) != 0)
+        return gee_path_apply(&path, error);
+    if (writer.length > FIRST_ROOM)
+        return write_long(&writer, type, value, out);
+    memmove(room, writer.end - writer.length, writer.length);
+    gee_chain_commit(out, writer.length);
+    return 0;
+}

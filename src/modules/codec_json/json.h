@@ -1,0 +1,192 @@
+/* json.h: what the parts of codec_json share.
+ *
+ *   scanner.c        where does a value end? (bytes in pieces, nothing kept but a few words)
+ *   reader.c         one whole value: white space, strings, numbers, skipping   used by
+ *     read_typed.c     ... into C memory by its type
+ *     read_value.c     ... into a tree
+ *   number.c         decimal digits <-> floating point, independent of the locale
+ *   writer.c         strings, numbers, punctuation into a chain                 used by
+ *     write_typed.c    ... a typed value
+ *     write_value.c    ... a tree
+ *   module.c         the table of these, for the core */
+#ifndef GEE_CODEC_JSON_H
+#define GEE_CODEC_JSON_H
+
+#include <gee.h>
+#include <string.h>
+
+/* Nesting is bounded even where the limit is 0 or huge: reading and writing recurse. */
+#define GEE_JSON_NESTING_MAX 1000u
+
+static inline unsigned gee_json_nesting(const gee_codec_limits_t *limits) {
+    return limits->nesting == 0 || limits->nesting > GEE_JSON_NESTING_MAX ? GEE_JSON_NESTING_MAX : limits->nesting;
+}
+
+/* ---- eight bytes at a time ---- */
+#define GEE_JSON_ONES 0x0101010101010101u
+#define GEE_JSON_HIGH 0x8080808080808080u
+
+static inline uint64_t gee_json_load(const uint8_t *bytes) {
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+/* The high bit of each byte that is a quote, a backslash or a control character. Right up to the first such byte, which
+ * is all that is asked: a borrow can only set bits behind it. */
+static inline uint64_t gee_json_special(uint64_t word) {
+    uint64_t quote = word ^ GEE_JSON_ONES * '"', backslash = word ^ GEE_JSON_ONES * '\\';
+    return (((quote - GEE_JSON_ONES) & ~quote) | ((backslash - GEE_JSON_ONES) & ~backslash) |
+            ((word - GEE_JSON_ONES * 0x20) & ~word)) &
+           GEE_JSON_HIGH;
+}
+
+/* The first byte of a string's inside that does not stand for itself, or `end`. `seen` gathers the bytes passed over, so
+ * that the caller knows whether any was outside ASCII. */
+static inline const uint8_t *gee_json_plain_end(const uint8_t *at, const uint8_t *end, uint64_t *seen) {
+    uint64_t gathered = *seen;
+    while (end - at >= 8) {
+        uint64_t word = gee_json_load(at), special = gee_json_special(word);
+        if (special) {
+            unsigned bit = (unsigned)__builtin_ctzll(special) & ~7u;
+            *seen = gathered | (word & (((uint64_t)1 << bit) - 1));
+            return at + bit / 8;
+        }
+        gathered |= word;
+        at += 8;
+    }
+    for (; at < end && *at != '"' && *at != '\\' && *at >= 0x20; at++)
+        gathered |= *at;
+    *seen = gathered;
+    return at;
+}
+
+/* ---- scanner.c ---- */
+size_t gee_json_padding(const uint8_t *bytes, size_t length);
+gee_measured_t gee_json_measure(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                                const gee_codec_limits_t *limits, gee_error_t *error);
+
+/* ---- number.c ---- */
+
+/* digits[0..count) times ten to the `exponent`, rounded correctly. False: it is too big. */
+bool gee_json_to_double(const uint8_t *digits, size_t count, int64_t exponent, double *number);
+bool gee_json_to_float(const uint8_t *digits, size_t count, int64_t exponent, float *number);
+
+#define GEE_JSON_NUMBER_TEXT 32
+/* The shortest decimal that reads back as the same number, in Go's form; finite numbers only. Returns its length. */
+size_t gee_json_format_double(char *target, double number);
+size_t gee_json_format_float(char *target, float number);
+
+/* ---- reader.c ---- */
+typedef struct gee_json_reader {
+    const uint8_t *start, *at, *end;
+    unsigned levels; /* of nesting, left */
+    bool copy;       /* strings may not point into the bytes */
+    gee_pool_t *pool;
+    gee_error_t *error;
+    gee_path_t path; /* of a failure */
+} gee_json_reader_t;
+
+/* A number's parts, as they stand in the bytes. */
+typedef struct gee_json_number {
+    gee_str_t text;
+    bool negative, integral; /* integral: neither fraction nor exponent is written */
+    const uint8_t *digits;   /* of the whole part, without the sign */
+    size_t whole, fraction;  /* digits of both; one '.' stands between them */
+    int64_t exponent;
+} gee_json_number_t;
+
+void gee_json_reader_init(gee_json_reader_t *reader, const uint8_t *bytes, size_t length,
+                          const gee_codec_limits_t *limits, gee_pool_t *pool, gee_error_t *error);
+/* After the value nothing but white space may come. Puts the path into the error when `result` is -1. */
+int gee_json_reader_finish(gee_json_reader_t *reader, int result);
+
+/* These fail the reader with a text; each returns -1. */
+int gee_json_no_memory(gee_json_reader_t *reader);
+int gee_json_expected(gee_json_reader_t *reader, const char *what);
+int gee_json_mismatch(gee_json_reader_t *reader, const char *label);
+
+static inline void gee_json_space(gee_json_reader_t *reader) {
+    const uint8_t *at = reader->at;
+    while (at < reader->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    reader->at = at;
+}
+/* The next byte; 0, which begins nothing, at the end. */
+static inline uint8_t gee_json_peek(const gee_json_reader_t *reader) {
+    return reader->at < reader->end ? *reader->at : 0;
+}
+
+int gee_json_read_literal(gee_json_reader_t *reader, const char *word);
+int gee_json_read_number(gee_json_reader_t *reader, gee_json_number_t *number);
+/* Digits only; *text is the token. False: too big for 64 bits, or not integral. */
+bool gee_json_number_magnitude(const gee_json_number_t *number, uint64_t *magnitude);
+bool gee_json_number_double(const gee_json_number_t *number, double *value);
+bool gee_json_number_float(const gee_json_number_t *number, float *value);
+int gee_json_does_not_fit(gee_json_reader_t *reader, gee_str_t number, const char *label);
+/* At the opening quote. What has escapes is put into the pool; the rest too with `copy`, else points into the bytes. */
+int gee_json_read_string(gee_json_reader_t *reader, bool copy, gee_str_t *string);
+/* Begins at '{' or '[', ends behind the closing one. Usage:
+ *   if (enter() < 0) fail; for (first = true; (more = next(first, ']')) > 0; first = false) read one; */
+int gee_json_enter(gee_json_reader_t *reader);
+/* 1: a further item is there, at its first byte; 0: that was the end, closed; -1: neither. */
+int gee_json_next(gee_json_reader_t *reader, bool first, char close);
+/* A key and its colon; stands at the first byte of the value then. */
+int gee_json_read_key(gee_json_reader_t *reader, bool copy, gee_str_t *key);
+int gee_json_read_colon(gee_json_reader_t *reader);
+/* Any value, checked and forgotten. */
+int gee_json_skip(gee_json_reader_t *reader);
+
+/* Makes `items` one longer by doubling, but never longer than the bytes that are left can fill. -1: no memory. */
+int gee_json_grow(gee_json_reader_t *reader, void **items, size_t count, size_t *capacity, size_t size);
+
+/* ---- read_typed.c, read_value.c ---- */
+int gee_json_decode(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                    const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error);
+int gee_json_decode_value(void *state, const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits,
+                          gee_pool_t *pool, gee_value_t *value, gee_error_t *error);
+
+/* ---- writer.c ---- */
+typedef struct gee_json_writer {
+    gee_chain_t *out;
+    uint8_t *start, *at, *end; /* of the room reserved; [start, at) is written and not yet committed */
+    unsigned levels;
+    gee_error_t *error;
+    gee_path_t path;
+} gee_json_writer_t;
+
+void gee_json_writer_init(gee_json_writer_t *writer, gee_chain_t *out, gee_error_t *error);
+/* Commits what is written; with `result` -1 puts the path into the error. */
+int gee_json_writer_finish(gee_json_writer_t *writer, int result);
+/* Room for `count` bytes at writer->at, count up to a few hundred. */
+int gee_json_make_room(gee_json_writer_t *writer, size_t count);
+static inline int gee_json_room(gee_json_writer_t *writer, size_t count) {
+    return (size_t)(writer->end - writer->at) >= count ? 0 : gee_json_make_room(writer, count);
+}
+static inline int gee_json_put(gee_json_writer_t *writer, char c) {
+    if (gee_json_room(writer, 1) < 0)
+        return -1;
+    *writer->at++ = (uint8_t)c;
+    return 0;
+}
+int gee_json_put_text(gee_json_writer_t *writer, const char *text, size_t length); /* short */
+int gee_json_put_unsigned(gee_json_writer_t *writer, uint64_t number);
+int gee_json_put_signed(gee_json_writer_t *writer, int64_t number);
+int gee_json_put_double(gee_json_writer_t *writer, double number);
+int gee_json_put_float(gee_json_writer_t *writer, float number);
+int gee_json_put_string(gee_json_writer_t *writer, gee_str_t string);
+int gee_json_put_bytes(gee_json_writer_t *writer, gee_bytes_t bytes);
+/* '{' or '[', counted as a level; gee_json_close takes the level back. */
+int gee_json_open(gee_json_writer_t *writer, char bracket);
+int gee_json_close(gee_json_writer_t *writer, char bracket);
+/* The comma before every item but the first, then the key and its colon. */
+int gee_json_put_key(gee_json_writer_t *writer, bool first, gee_str_t key);
+
+/* ---- write_typed.c, write_value.c ---- */
+int gee_json_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
+int gee_json_encode_value(void *state, const gee_value_t *value, gee_chain_t *out, gee_error_t *error);
+
+#endif

@@ -1,0 +1,23 @@
+/* module.c: JSON as a codec (RFC 8259): the table that the core sees. */
+#include "json.h"
+
+static const gee_codec_t codec = {
+    .name = "json",
+    .content_type = "application/json",
+    .separator = "\n",
+    .self_delimiting = true,
+    .padding = gee_json_padding,
+    .measure = gee_json_measure,
+    .decode = gee_json_decode,
+    .encode = gee_json_encode,
+    .decode_value = gee_json_decode_value,
+    .encode_value = gee_json_encode_value,
+};
+
+extern const gee_module_t gee_codec_json_module;
+const gee_module_t gee_codec_json_module = {
+    .abi = GEE_MODULE_ABI,
+    .kind = GEE_MODULE_CODEC,
+    .name = "codec_json",
+    .interface = &codec,
+};

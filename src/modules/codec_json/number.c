@@ -1,0 +1,249 @@
+/* number.c: decimal digits to floating point and back, rounded correctly whatever the process's locale.
+ *
+ * strtod() and printf() know the locale's decimal point. strtod() is therefore given digits and an exponent, never a
+ * point; of what printf("%e") makes, only digits and exponent are taken, and laid out here. */
+#include "json.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DIGITS_MAX   800    /* 767 decide any double; the rest is one digit that says "and something more" */
+#define EXPONENT_MAX 100000 /* beyond it everything is zero or too big */
+
+/* Decimal digits and a power of ten, as text without a point: what strtod() reads alike in every locale. */
+static void normalize(char text[DIGITS_MAX + 32], const uint8_t *digits, size_t count, int64_t exponent) {
+    size_t used = count < DIGITS_MAX ? count : DIGITS_MAX;
+    memcpy(text, digits, used);
+    int64_t power = exponent + (int64_t)(count - used);
+    for (size_t i = used; i < count; i++) {
+        if (digits[i] == '0')
+            continue;
+        text[used++] = '1';
+        power--;
+        break;
+    }
+    if (power > EXPONENT_MAX)
+        power = EXPONENT_MAX;
+    if (power < -EXPONENT_MAX)
+        power = -EXPONENT_MAX;
+    snprintf(text + used, 16, "e%d", (int)power);
+}
+
+/* At most 15 digits are an exact double, so is a power of ten up to 22: one operation on them rounds once. The same for
+ * 7 digits, 10 and float. Not where the machine computes with more than it stores. */
+static bool is_exact(size_t count, int64_t exponent, size_t digits, int64_t powers) {
+#if FLT_EVAL_METHOD == 0
+    return count <= digits && exponent >= -powers && exponent <= powers;
+#else
+    (void)powers;
+    return count <= digits && exponent == 0;
+#endif
+}
+
+static uint32_t small_value(const uint8_t *digits, size_t count) {
+    uint32_t value = 0;
+    for (size_t i = 0; i < count; i++)
+        value = value * 10 + (uint32_t)(digits[i] - '0');
+    return value;
+}
+
+static uint64_t value_of(const uint8_t *digits, size_t count) {
+    uint64_t value = 0;
+    for (size_t i = 0; i < count; i++)
+        value = value * 10 + (uint64_t)(digits[i] - '0');
+    return value;
+}
+
+static void skip_zeros(const uint8_t **digits, size_t *count) {
+    while (*count > 0 && **digits == '0') {
+        (*digits)++;
+        (*count)--;
+    }
+}
+
+static bool to_double(const uint8_t *digits, size_t count, int64_t exponent, double *number) {
+    static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    char text[DIGITS_MAX + 32];
+    skip_zeros(&digits, &count);
+    *number = 0;
+    if (count == 0)
+        return true;
+    if (is_exact(count, exponent, 15, 22)) {
+        double value = (double)value_of(digits, count);
+        *number = exponent < 0 ? value / powers[-exponent] : value * powers[exponent];
+        return true;
+    }
+    normalize(text, digits, count, exponent);
+    *number = strtod(text, NULL);
+    return !isinf(*number);
+}
+
+static bool to_float(const uint8_t *digits, size_t count, int64_t exponent, float *number) {
+    static const float powers[] = { 1e0F, 1e1F, 1e2F, 1e3F, 1e4F, 1e5F, 1e6F, 1e7F, 1e8F, 1e9F, 1e10F };
+    char text[DIGITS_MAX + 32];
+    skip_zeros(&digits, &count);
+    *number = 0;
+    if (count == 0)
+        return true;
+    if (is_exact(count, exponent, 7, 10)) {
+        float value = (float)small_value(digits, count);
+        *number = exponent < 0 ? value / powers[-exponent] : value * powers[exponent];
+        return true;
+    }
+    normalize(text, digits, count, exponent);
+    *number = strtof(text, NULL);
+    return !isinf(*number);
+}
+
+/* The digits of whole part and fraction in one run: as they stand there when all before the fraction is zero, else joined
+ * in `room`. Of more than fit, the last one tells that something came behind. */
+static const uint8_t *join(const gee_json_number_t *number, uint8_t room[DIGITS_MAX + 1], size_t *count,
+                           int64_t *exponent) {
+    const uint8_t *whole = number->digits, *fraction = number->digits + number->whole + 1;
+    size_t whole_count = number->whole, fraction_count = number->fraction;
+    *exponent = number->exponent - (int64_t)fraction_count;
+    skip_zeros(&whole, &whole_count);
+    *count = whole_count;
+    if (fraction_count == 0)
+        return whole;
+    *count = fraction_count;
+    if (whole_count == 0)
+        return fraction;
+    size_t head = whole_count < DIGITS_MAX ? whole_count : DIGITS_MAX;
+    size_t tail = fraction_count < DIGITS_MAX - head ? fraction_count : DIGITS_MAX - head;
+    memcpy(room, whole, head);
+    memcpy(room + head, fraction, tail);
+    *count = head + tail;
+    *exponent += (int64_t)(whole_count - head + fraction_count - tail);
+    if (head < whole_count || tail < fraction_count) { /* taken for something even when only zeros are cut off: */
+        room[(*count)++] = '1';                        /* that far behind the digits that decide, it does not matter */
+        (*exponent)--;
+    }
+    return room;
+}
+
+bool gee_json_number_double(const gee_json_number_t *number, double *value) {
+    uint8_t room[DIGITS_MAX + 1];
+    size_t count;
+    int64_t exponent;
+    const uint8_t *digits = join(number, room, &count, &exponent);
+    bool fits = to_double(digits, count, exponent, value);
+    if (number->negative)
+        *value = -*value;
+    return fits;
+}
+
+bool gee_json_number_float(const gee_json_number_t *number, float *value) {
+    uint8_t room[DIGITS_MAX + 1];
+    size_t count;
+    int64_t exponent;
+    const uint8_t *digits = join(number, room, &count, &exponent);
+    bool fits = to_float(digits, count, exponent, value);
+    if (number->negative)
+        *value = -*value;
+    return fits;
+}
+
+/* ---- back ---- */
+
+typedef struct decimal { /* d.ddd times ten to the exponent */
+    uint8_t digits[24];
+    size_t count;
+    int exponent;
+} decimal_t;
+
+/* `precision` digits of a positive number, rounded; zeros at the end taken off. */
+static void take_digits(decimal_t *decimal, double number, int precision) {
+    char text[48];
+    snprintf(text, sizeof(text), "%.*e", precision - 1, number);
+    const char *at = text;
+    decimal->count = 0;
+    for (; *at && *at != 'e'; at++) { /* between the digits stands the locale's point, of one byte or more */
+        if (*at >= '0' && *at <= '9' && decimal->count < sizeof(decimal->digits))
+            decimal->digits[decimal->count++] = (uint8_t)*at;
+    }
+    decimal->exponent = *at ? (int)strtol(at + 1, NULL, 10) : 0;
+    while (decimal->count > 1 && decimal->digits[decimal->count - 1] == '0')
+        decimal->count--;
+}
+
+static char *put_digits(char *at, const uint8_t *digits, size_t count) {
+    memcpy(at, digits, count);
+    return at + count;
+}
+
+static char *put_zeros(char *at, int count) {
+    for (int i = 0; i < count; i++)
+        *at++ = '0';
+    return at;
+}
+
+/* 0.000001 to 99999...(21 digits) without an exponent, the rest with one: as Go and JavaScript do. */
+static size_t lay_out(char *target, const decimal_t *decimal, bool negative) {
+    char *at = target;
+    const uint8_t *digits = decimal->digits;
+    int count = (int)decimal->count, exponent = decimal->exponent;
+    if (negative)
+        *at++ = '-';
+    if (exponent < -6 || exponent >= 21) {
+        *at++ = (char)digits[0];
+        if (count > 1) {
+            *at++ = '.';
+            at = put_digits(at, digits + 1, decimal->count - 1);
+        }
+        at += snprintf(at, 8, "e%+d", exponent);
+    } else if (exponent < 0) {
+        *at++ = '0';
+        *at++ = '.';
+        at = put_zeros(at, -exponent - 1);
+        at = put_digits(at, digits, decimal->count);
+    } else if (count <= exponent + 1) {
+        at = put_digits(at, digits, decimal->count);
+        at = put_zeros(at, exponent + 1 - count);
+    } else {
+        at = put_digits(at, digits, (size_t)exponent + 1);
+        *at++ = '.';
+        at = put_digits(at, digits + exponent + 1, decimal->count - (size_t)exponent - 1);
+    }
+    return (size_t)(at - target);
+}
+
+static size_t format_zero(char *target, bool negative) {
+    memcpy(target, "-0", 2);
+    if (!negative)
+        target[0] = '0';
+    return negative ? 2 : 1;
+}
+
+size_t gee_json_format_double(char *target, double number) {
+    bool negative = signbit(number);
+    double positive = fabs(number), back = 0;
+    decimal_t decimal;
+    if (positive == 0)
+        return format_zero(target, negative);
+    for (int precision = 15; precision <= 17; precision++) {
+        take_digits(&decimal, positive, precision);
+        to_double(decimal.digits, decimal.count, decimal.exponent - (int64_t)decimal.count + 1, &back);
+        if (back == positive)
+            break;
+    }
+    return lay_out(target, &decimal, negative);
+}
+
+size_t gee_json_format_float(char *target, float number) {
+    bool negative = signbit(number);
+    float positive = fabsf(number), back = 0;
+    decimal_t decimal;
+    if (positive == 0)
+        return format_zero(target, negative);
+    for (int precision = 6; precision <= 9; precision++) {
+        take_digits(&decimal, (double)positive, precision);
+        to_float(decimal.digits, decimal.count, decimal.exponent - (int64_t)decimal.count + 1, &back);
+        if (back == positive)
+            break;
+    }
+    return lay_out(target, &decimal, negative);
+}

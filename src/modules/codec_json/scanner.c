@@ -1,0 +1,249 @@
+/* scanner.c: finds the end of one JSON value in bytes that come in pieces.
+ *
+ *   START --"--> STRING --\--> ESCAPE      at the closing quote: done, or back to INSIDE
+ *     | --{ [--> INSIDE                    at the closing bracket of the first: done
+ *     | --t f n--> LITERAL                 at its last letter: done
+ *     ' --0-9 --> NUMBER                   at the first byte that is not part of it: done
+ *
+ * It looks at each byte once, and refuses at once what no further byte can make right: a value that cannot start so, a
+ * byte that JSON has only within strings, a control character in a string, the wrong closing bracket. The order of
+ * commas, colons and values is the reader's to judge. */
+#include "json.h"
+
+enum mode { START, INSIDE, STRING, ESCAPE, NUMBER, LITERAL };
+
+/* How gee_measure_t.private_state is used: [0] mode, depth and literal; [1] to [3] one bit a level, set for '['. Brackets
+ * that are nested deeper than there are bits are counted but not matched. */
+#define MATCHED_LEVELS 192u
+
+typedef struct scan {
+    enum mode mode;
+    unsigned depth;
+    unsigned word, letter; /* literal: which, and how many letters are there */
+} scan_t;
+
+enum byte_class { BAD, SPACE, PART, DIGIT, QUOTE, OPEN, CLOSE }; /* PART: of punctuation or of a literal */
+
+static const uint8_t classes[256] = {
+    ['\t'] = SPACE, ['\n'] = SPACE, ['\r'] = SPACE, [' '] = SPACE, ['"'] = QUOTE, ['{'] = OPEN,  ['['] = OPEN,
+    ['}'] = CLOSE,  [']'] = CLOSE,  [','] = PART,   [':'] = PART,  ['-'] = DIGIT, ['+'] = DIGIT, ['.'] = DIGIT,
+    ['0'] = DIGIT,  ['1'] = DIGIT,  ['2'] = DIGIT,  ['3'] = DIGIT, ['4'] = DIGIT, ['5'] = DIGIT, ['6'] = DIGIT,
+    ['7'] = DIGIT,  ['8'] = DIGIT,  ['9'] = DIGIT,  ['e'] = DIGIT, ['E'] = DIGIT, ['t'] = PART,  ['r'] = PART,
+    ['u'] = PART,   ['f'] = PART,   ['a'] = PART,   ['l'] = PART,  ['s'] = PART,  ['n'] = PART,
+};
+
+static const char *const words[] = { "true", "false", "null" };
+
+size_t gee_json_padding(const uint8_t *bytes, size_t length) {
+    size_t count = 0;
+    while (count < length && classes[bytes[count]] == SPACE)
+        count++;
+    return count;
+}
+
+static void load(scan_t *scan, const gee_measure_t *progress) {
+    uint64_t packed = progress->private_state[0];
+    scan->mode = (enum mode)(packed & 0xff);
+    scan->word = (unsigned)(packed >> 8 & 0xff);
+    scan->letter = (unsigned)(packed >> 16 & 0xff);
+    scan->depth = (unsigned)(packed >> 32);
+}
+
+static void save(const scan_t *scan, gee_measure_t *progress, size_t scanned) {
+    progress->private_state[0] = (uint64_t)scan->mode | (uint64_t)scan->word << 8 | (uint64_t)scan->letter << 16 |
+                                 (uint64_t)scan->depth << 32;
+    progress->scanned = scanned;
+}
+
+static gee_measured_t refuse(gee_error_t *error, const uint8_t *at, const uint8_t *bytes, const char *why) {
+    char shown[8];
+    gee_error_set(error, GEE_INVALID_ARGUMENT, "not JSON: '%s' at byte %zu %s",
+                  gee_str_escape(shown, sizeof(shown), at, 1), (size_t)(at - bytes), why);
+    return GEE_MEASURE_ERROR;
+}
+
+static bool open_level(scan_t *scan, gee_measure_t *progress, uint8_t bracket, const gee_codec_limits_t *limits,
+                       gee_error_t *error) {
+    unsigned level = scan->depth;
+    if (level >= gee_json_nesting(limits)) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the JSON value nests deeper than %u levels (limits.nesting)",
+                      gee_json_nesting(limits));
+        return false;
+    }
+    scan->depth++;
+    if (level < MATCHED_LEVELS) {
+        uint64_t bit = (uint64_t)1 << level % 64;
+        if (bracket == '[')
+            progress->private_state[1 + level / 64] |= bit;
+        else
+            progress->private_state[1 + level / 64] &= ~bit;
+    }
+    return true;
+}
+
+/* Does the closing bracket fit the one that opened this level? Takes the level back. */
+static bool close_level(scan_t *scan, const gee_measure_t *progress, uint8_t bracket) {
+    unsigned level = --scan->depth;
+    if (level >= MATCHED_LEVELS)
+        return true;
+    bool list = progress->private_state[1 + level / 64] >> level % 64 & 1;
+    return list == (bracket == ']');
+}
+
+/* The first byte of a value, behind white space. */
+static gee_measured_t start(scan_t *scan, gee_measure_t *progress, const uint8_t **position, const uint8_t *bytes,
+                            const gee_codec_limits_t *limits, gee_error_t *error) {
+    const uint8_t *at = *position;
+    uint8_t c = *at;
+    switch (classes[c]) {
+    case SPACE:
+        break;
+    case QUOTE:
+        scan->mode = STRING;
+        break;
+    case OPEN:
+        scan->mode = INSIDE;
+        if (!open_level(scan, progress, c, limits, error))
+            return GEE_MEASURE_ERROR;
+        break;
+    default:
+        if (c == '-' || (c >= '0' && c <= '9')) {
+            scan->mode = NUMBER;
+        } else if (c == 't' || c == 'f' || c == 'n') {
+            scan->mode = LITERAL;
+            scan->word = c == 't' ? 0 : c == 'f' ? 1 : 2;
+            scan->letter = 1;
+        } else {
+            return refuse(error, at, bytes, "does not begin a value");
+        }
+    }
+    *position = at + 1;
+    return GEE_MEASURE_MORE;
+}
+
+/* Between the brackets of the outermost list or object. */
+static gee_measured_t inside(scan_t *scan, gee_measure_t *progress, const uint8_t **position, const uint8_t *end,
+                             const uint8_t *bytes, const gee_codec_limits_t *limits, gee_error_t *error) {
+    const uint8_t *at = *position;
+    uint64_t seen = 0;
+    for (; at < end; at++) {
+        switch (classes[*at]) {
+        case SPACE:
+        case PART:
+        case DIGIT:
+            break;
+        case QUOTE: /* a string that ends in this piece does not leave this loop */
+            at = gee_json_plain_end(at + 1, end, &seen);
+            if (at < end && *at == '"')
+                break;
+            scan->mode = STRING;
+            *position = at;
+            return GEE_MEASURE_MORE;
+        case OPEN:
+            if (!open_level(scan, progress, *at, limits, error))
+                return GEE_MEASURE_ERROR;
+            break;
+        case CLOSE:
+            if (!close_level(scan, progress, *at))
+                return refuse(error, at, bytes, "closes what another bracket has opened");
+            if (scan->depth == 0) {
+                *position = at + 1;
+                return GEE_MEASURE_DONE;
+            }
+            break;
+        default:
+            return refuse(error, at, bytes, "stands outside a string");
+        }
+    }
+    *position = at;
+    return GEE_MEASURE_MORE;
+}
+
+static gee_measured_t string(scan_t *scan, const uint8_t **position, const uint8_t *end, const uint8_t *bytes,
+                             gee_error_t *error) {
+    uint64_t seen = 0;
+    const uint8_t *at = gee_json_plain_end(*position, end, &seen);
+    *position = at;
+    if (at == end)
+        return GEE_MEASURE_MORE;
+    if (*at < 0x20)
+        return refuse(error, at, bytes, "is a control character in a string");
+    *position = at + 1;
+    scan->mode = *at == '\\' ? ESCAPE : INSIDE;
+    return *at == '"' && scan->depth == 0 ? GEE_MEASURE_DONE : GEE_MEASURE_MORE;
+}
+
+static gee_measured_t escape(scan_t *scan, const uint8_t **position, const uint8_t *bytes, gee_error_t *error) {
+    const uint8_t *at = *position;
+    if (*at == '\0' || !strchr("\"\\/bfnrtu", *at))
+        return refuse(error, at, bytes, "follows a backslash");
+    scan->mode = STRING;
+    *position = at + 1;
+    return GEE_MEASURE_MORE;
+}
+
+static gee_measured_t number(const uint8_t **position, const uint8_t *end) {
+    const uint8_t *at = *position;
+    while (at < end && classes[*at] == DIGIT)
+        at++;
+    *position = at;
+    return at < end ? GEE_MEASURE_DONE : GEE_MEASURE_MORE;
+}
+
+static gee_measured_t literal(scan_t *scan, const uint8_t **position, const uint8_t *bytes, gee_error_t *error) {
+    const uint8_t *at = *position;
+    const char *word = words[scan->word];
+    if (*at != (uint8_t)word[scan->letter])
+        return refuse(error, at, bytes, "does not belong to true, false or null");
+    scan->letter++;
+    *position = at + 1;
+    return word[scan->letter] == '\0' ? GEE_MEASURE_DONE : GEE_MEASURE_MORE;
+}
+
+static gee_measured_t too_long(const gee_codec_limits_t *limits, gee_error_t *error) {
+    gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the JSON value is longer than %zu bytes (limits.message)",
+                  limits->message);
+    return GEE_MEASURE_ERROR;
+}
+
+gee_measured_t gee_json_measure(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                                const gee_codec_limits_t *limits, gee_error_t *error) {
+    (void)state;
+    /* One byte beyond the limit is looked at: a number of that very length is only ended by it. */
+    size_t visible = limits->message > 0 && limits->message < length ? limits->message + 1 : length;
+    const uint8_t *at = bytes + progress->scanned, *end = bytes + visible;
+    gee_measured_t result = GEE_MEASURE_MORE;
+    scan_t scan;
+    load(&scan, progress);
+    while (at < end && result == GEE_MEASURE_MORE) {
+        switch (scan.mode) {
+        case START:
+            result = start(&scan, progress, &at, bytes, limits, error);
+            break;
+        case INSIDE:
+            result = inside(&scan, progress, &at, end, bytes, limits, error);
+            break;
+        case STRING:
+            result = string(&scan, &at, end, bytes, error);
+            break;
+        case ESCAPE:
+            result = escape(&scan, &at, bytes, error);
+            break;
+        case NUMBER:
+            result = number(&at, end);
+            break;
+        case LITERAL:
+            result = literal(&scan, &at, bytes, error);
+            break;
+        }
+    }
+    if (result == GEE_MEASURE_ERROR)
+        return result;
+    size_t scanned = (size_t)(at - bytes);
+    if (limits->message > 0 && scanned > limits->message)
+        return too_long(limits, error);
+    save(&scan, progress, scanned);
+    if (result == GEE_MEASURE_DONE)
+        progress->length = scanned;
+    return result;
+}

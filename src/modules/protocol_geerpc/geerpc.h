@@ -1,0 +1,67 @@
+/* geerpc.h: the state of one geerpc conversation, and the parts that work on it.
+ *
+ *   option.c   the Option that opens a conversation, both ways
+ *   values.c   self-delimiting codecs: header value, body value, header value, …
+ *   frame.c    codecs that cannot tell where a value ends (bin): a 10-byte prefix, header, body
+ *   header.c   the header itself, as a value of a C type */
+#ifndef GEERPC_H
+#define GEERPC_H
+
+#include <gee.h>
+
+typedef struct geerpc_header {
+    gee_str_t service_method;
+    uint64_t seq;
+    gee_str_t error;
+    uint32_t kind;       /* frames only */
+    int64_t timeout_ns;  /* bare values: nanoseconds, as everywhere in Go */
+    uint64_t timeout_us; /* frames: microseconds */
+    gee_metadata_t metadata;
+    uint32_t code;
+} geerpc_header_t;
+
+/* Kinds of frames. */
+enum { KIND_CALL_OR_REPLY = 0, KIND_CANCEL = 1, KIND_DRAIN = 2, KIND_PING = 3, KIND_PONG = 4 };
+
+typedef enum geerpc_phase {
+    PHASE_OPTION,  /* serving: the Option is not whole yet */
+    PHASE_NEWLINE, /* one line feed may follow it */
+    PHASE_MESSAGES
+} geerpc_phase_t;
+
+typedef struct geerpc_state {
+    geerpc_phase_t phase;
+    gee_role_t role;
+    gee_object_scan_t option_scan;
+    size_t header_length;  /* bare values: 0 until the header of this message is measured */
+    gee_measure_t measure; /* of the header, then of the body */
+    bool started;          /* some bytes of a message were looked at */
+} geerpc_state_t;
+
+#define OPTION_MAGIC 3927900
+#define OPTION_LIMIT 4096 /* bytes, leading white space included */
+
+/* option.c */
+int geerpc_option_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
+                          size_t *consumed, gee_error_t *error);
+int geerpc_option_send(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error);
+
+/* header.c */
+extern const gee_type_t *const geerpc_value_header; /* json: ServiceMethod, Seq, Error, and what is ours where set */
+extern const gee_type_t *const geerpc_frame_header; /* bin: see docs/geerpc.proto */
+/* Hands the message on as an event; `payload` is the body. */
+int geerpc_header_to_event(gee_session_t *session, geerpc_state_t *state, const geerpc_header_t *header,
+                           const gee_payload_t *payload, gee_error_t *error);
+void geerpc_header_from_event(const gee_event_t *event, geerpc_header_t *header);
+
+/* values.c */
+int geerpc_values_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
+                          size_t *consumed, gee_error_t *error);
+int geerpc_values_send(gee_session_t *session, const gee_event_t *event, gee_error_t *error);
+
+/* frame.c */
+int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
+                         size_t *consumed, gee_error_t *error);
+int geerpc_frame_send(gee_session_t *session, const gee_event_t *event, gee_error_t *error);
+
+#endif

@@ -1,0 +1,74 @@
+/* protocol_geerpc.c: GeeRPC's protocol: an Option in JSON, then messages of a header and a body in the Option's codec. */
+#include "geerpc.h"
+
+static gee_claim_t claims(const uint8_t *bytes, size_t length) {
+    return gee_opening_claim(bytes, length, GEE_OPENING_GEERPC);
+}
+
+static int start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup,
+                 gee_error_t *error) {
+    geerpc_state_t *state = data;
+    state->role = role;
+    if (role == GEE_SERVING)
+        return 0;
+    if (geerpc_option_send(session, setup, error) != 0)
+        return -1;
+    state->phase = PHASE_MESSAGES; /* the Option has no answer */
+    return gee_session_establish(session, setup, error);
+}
+
+static int receive(gee_session_t *session, void *data, const uint8_t *bytes, size_t length, size_t *consumed,
+                   gee_error_t *error) {
+    geerpc_state_t *state = data;
+    *consumed = 0;
+    if (state->phase == PHASE_OPTION)
+        return geerpc_option_receive(session, state, bytes, length, consumed, error);
+    if (state->phase == PHASE_NEWLINE) {
+        state->phase = PHASE_MESSAGES;
+        if (bytes[0] == '\n') {
+            *consumed = 1;
+            return 0;
+        }
+    }
+    if (session->codec->self_delimiting)
+        return geerpc_values_receive(session, state, bytes, length, consumed, error);
+    return geerpc_frame_receive(session, state, bytes, length, consumed, error);
+}
+
+static int send_event(gee_session_t *session, void *data GEE_UNUSED, const gee_event_t *event, gee_error_t *error) {
+    gee_chain_t *out = gee_session_out(session);
+    gee_mark_t mark = gee_chain_mark(out);
+    int result = session->codec->self_delimiting ? geerpc_values_send(session, event, error)
+                                                 : geerpc_frame_send(session, event, error);
+    if (result != 0)
+        gee_chain_rewind(out, mark);
+    return result;
+}
+
+/* Only frames have kinds. */
+static unsigned can(const gee_session_t *session, const void *data GEE_UNUSED) {
+    if (session->codec == NULL || session->codec->self_delimiting)
+        return 0;
+    return GEE_EVENT_CANCEL | GEE_EVENT_PING | GEE_EVENT_PONG | GEE_EVENT_DRAIN;
+}
+
+static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
+    const geerpc_state_t *state = data;
+    return !state->started && state->option_scan.depth == 0;
+}
+
+static const gee_protocol_t protocol = {
+    .name = "geerpc",
+    .state_size = sizeof(geerpc_state_t),
+    .claims = claims,
+    .start = start,
+    .receive = receive,
+    .send = send_event,
+    .can = can,
+    .quiet = quiet,
+};
+
+extern const gee_module_t gee_protocol_geerpc_module;
+const gee_module_t gee_protocol_geerpc_module = {
+    .abi = GEE_MODULE_ABI, .kind = GEE_MODULE_PROTOCOL, .name = "protocol_geerpc", .interface = &protocol
+};
