@@ -27,6 +27,7 @@ static void tear_down(struct gee_runtime_thread *self) {
 
 static void *run(void *argument) {
     struct gee_runtime_thread *self = argument;
+    pthread_setname_np(pthread_self(), "geerpc-client");
     (void)gee_loop_run(self->runtime.loop);
     /* Whoever stopped the loop may be inside gee_loop_stop() still. */
     pthread_mutex_lock(&self->stopping);
@@ -35,10 +36,18 @@ static void *run(void *argument) {
     return NULL;
 }
 
+/* Signals are for the application's threads; but a fault belongs to the thread that makes it. */
+static void signals_to_block(sigset_t *signals) {
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
+    sigfillset(signals);
+    for (size_t i = 0; i < GEE_LENGTH(faults); i++)
+        sigdelset(signals, faults[i]);
+}
+
 static int start_thread(struct gee_runtime_thread *self, gee_error_t *error) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t blocked, before;
+    signals_to_block(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before); /* a new thread has its creator's mask */
     int failure = pthread_create(&self->runtime.thread, NULL, run, self);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failure != 0)

@@ -11,7 +11,7 @@
 
 /* An object is read as a structure that has none of its fields, which checks all and keeps nothing. */
 static int check_value(const gee_client_t *client, const uint8_t *bytes, size_t length, gee_error_t *error) {
-    gee_empty_t nothing;
+    gee_empty_t nothing = { 0 };
     gee_value_t tree;
     gee_pool_t *pool = gee_pool_create(GEE_KIB);
     if (pool == NULL)

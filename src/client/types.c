@@ -130,21 +130,18 @@ static bool says_no_describe(gee_str_t text) {
     return false;
 }
 
+/* Why the types are not known, and the phase to which that belongs. */
 static gee_phase_t refusal(const gee_method_types_t *types, const gee_call_t *call, const gee_status_t *status,
                            gee_error_t *error) {
-    if (gee_from_peer(call) && !says_no_describe(status->text)) {
-        gee_error_set(error, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
-        error->from_peer = true;
+    if (gee_from_peer(call) && says_no_describe(status->text)) {
+        gee_error_set(error, GEE_FAILED_PRECONDITION,
+                      "the server has no Gee.Describe, which is needed to turn JSON text into %s; use the codec json",
+                      types->client->codec->name);
         return GEE_PHASE_NONE;
     }
-    if (!gee_from_peer(call)) {
-        gee_error_set(error, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
-        return GEE_PHASE_WAIT;
-    }
-    gee_error_set(error, GEE_FAILED_PRECONDITION,
-                  "the server has no Gee.Describe, which is needed to make %s of JSON text; use the codec json",
-                  types->client->codec->name);
-    return GEE_PHASE_WAIT;
+    gee_error_set(error, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
+    error->from_peer = gee_from_peer(call);
+    return error->from_peer ? GEE_PHASE_NONE : GEE_PHASE_WAIT;
 }
 
 static void described(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data) {

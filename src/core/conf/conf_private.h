@@ -12,12 +12,12 @@
 
 #define GEE_CONF_TEXT_MAXIMUM  (16u << 20) /* bytes of a file with all that it includes */
 #define GEE_CONF_INCLUDE_DEPTH 10
-#define GEE_CONF_INCLUDES      1000    /* in all */
-#define GEE_CONF_NESTING       32      /* of { ( [ */
-#define GEE_CONF_STRING        65536   /* bytes of one text in quotes */
-#define GEE_CONF_GROUP_SIZE    256     /* settings in one group; libconfig looks at each for every other one */
-#define GEE_CONF_VALUES        1000000 /* in one file */
-#define GEE_CONF_PROBLEMS      100     /* reported; of the others only the number is */
+#define GEE_CONF_INCLUDES      1000   /* in all */
+#define GEE_CONF_NESTING       32     /* of { ( [ */
+#define GEE_CONF_STRING_LENGTH 65536  /* bytes of one text in quotes */
+#define GEE_CONF_GROUP_SIZE    256    /* settings in one group; libconfig looks at each for every other one */
+#define GEE_CONF_VALUES        200000 /* in one file */
+#define GEE_CONF_PROBLEMS      100    /* reported; of the others only the number is */
 
 /* ---- conf.c: problems and places ---- */
 

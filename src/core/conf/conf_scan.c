@@ -89,20 +89,30 @@ static int out_of_space(const scan_t *scan) {
     return -1;
 }
 
+/* The end of the text is where its last word stands, not after the empty lines. */
+static unsigned line_of(const scan_t *scan, const gee_conf_token_t *token) {
+    unsigned line = token->line;
+    if (token->type != GEE_CONF_END)
+        return line;
+    for (size_t i = scan->text->length; i > 0 && line > 1 && strchr(" \t\r\n", scan->text->bytes[i - 1]); i--)
+        line -= scan->text->bytes[i - 1] == '\n';
+    return line;
+}
+
 /* Reports that something else should stand where the token stands. */
 static int unexpected(const scan_t *scan, const gee_conf_token_t *token, const char *expected) {
-    char found[SHOWN_TEXT + 2];
+    char found[SHOWN_TEXT + 2], hint[512] = "";
+    unsigned line = line_of(scan, token);
+    if (scan->long_string > 0)
+        (void)snprintf(hint, sizeof hint,
+                       " (the text that starts at %s goes over the end of its line: is its closing quote missing?)",
+                       gee_conf_text_place(scan->text, scan->long_string));
     if (token->type == GEE_CONF_OPEN_STRING)
-        gee_conf_text_problem(scan->text, token->line, "the text that starts here has no closing quote");
+        gee_conf_text_problem(scan->text, line, "the text that starts here has no closing quote%s", hint);
     else if (token->type == GEE_CONF_OPEN_COMMENT)
-        gee_conf_text_problem(scan->text, token->line, "the comment that starts here has no end");
-    else if (scan->long_string > 0)
-        gee_conf_text_problem(scan->text, token->line,
-                              "expected %s, found %s (a text that starts at %s goes over the end of its line: "
-                              "is its closing quote missing?)",
-                              expected, found_text(token, found), gee_conf_text_place(scan->text, scan->long_string));
+        gee_conf_text_problem(scan->text, line, "the comment that starts here has no end%s", hint);
     else
-        gee_conf_text_problem(scan->text, token->line, "expected %s, found %s", expected, found_text(token, found));
+        gee_conf_text_problem(scan->text, line, "expected %s, found %s%s", expected, found_text(token, found), hint);
     return -1;
 }
 
@@ -289,7 +299,7 @@ static int take_string(scan_t *scan, gee_conf_token_t token) {
     size_t length = 0, start = scan->tidy->length;
     for (;;) {
         length += token.text.length;
-        if (length > GEE_CONF_STRING)
+        if (length > GEE_CONF_STRING_LENGTH)
             fault = "is longer than 64 KiB";
         else if (has_zero_byte(token.text))
             fault = "has a zero byte in it (\\x00)";

@@ -102,13 +102,15 @@ static int begin_chunk(gee_conf_text_t *text, const char *file, unsigned file_li
     return 0;
 }
 
-/* Adds whole lines to the current chunk; what ends without a line feed gets one, so that the next chunk starts a line. */
+/* Adds lines to the current chunk; a last one without a line feed gets one, so that the next chunk starts a line. */
 static int add_lines(gee_conf_text_t *text, const char *bytes, size_t length) {
-    if (gee_conf_text_append(text, bytes, length) < 0 || gee_conf_text_append(text, "\n", 1) < 0)
+    size_t start = text->length;
+    if (gee_conf_text_append(text, bytes, length) < 0)
         return -1;
-    for (size_t i = 0; i < length; i++)
-        text->line += bytes[i] == '\n';
-    text->line++;
+    if (length > 0 && bytes[length - 1] != '\n' && gee_conf_text_append(text, "\n", 1) < 0)
+        return -1;
+    for (size_t i = start; i < text->length; i++)
+        text->line += text->bytes[i] == '\n';
     return 0;
 }
 
@@ -215,8 +217,8 @@ static int include(gee_conf_text_t *text, const file_t *file, const gee_conf_tok
         result = join(text, &included);
     if (reason)
         gee_conf_problems_add(text->problems, text->source, text->line,
-                              gee_pool_printf(text->pool, "%s: include \"%.*s\": %s", place ? place : text->shown,
-                                              GEE_STR_ARGUMENTS(inner), reason));
+                              gee_pool_printf(text->pool, "%s: include \"%s\": %s", place ? place : text->shown,
+                                              included.name ? included.name : "", reason));
     free(included.bytes);
     return result;
 }
@@ -251,8 +253,7 @@ static int join(gee_conf_text_t *text, const file_t *file) {
         start = lexer.position;
         start_line = name.line;
     }
-    if (begin_chunk(text, file->name, start_line) < 0 ||
-        add_lines(text, lexer.bytes + start, lexer.length - start) < 0)
+    if (begin_chunk(text, file->name, start_line) < 0 || add_lines(text, lexer.bytes + start, lexer.length - start) < 0)
         return too_large(text);
     return 0;
 }
@@ -264,9 +265,9 @@ int gee_conf_text_load(gee_conf_text_t *text, const char *path) {
     text->maximum = GEE_CONF_TEXT_MAXIMUM;
     text->line = 1;
     if (read_file(path, &file) < 0)
-        gee_conf_problems_add(text->problems, text->source, 0,
-                              gee_pool_printf(text->pool, "%s: %s", path,
-                                              errno == EFBIG ? "larger than 16 MiB" : strerror(errno)));
+        gee_conf_problems_add(
+            text->problems, text->source, 0,
+            gee_pool_printf(text->pool, "%s: %s", path, errno == EFBIG ? "larger than 16 MiB" : strerror(errno)));
     else
         result = join(text, &file);
     free(file.bytes);

@@ -12,14 +12,10 @@ typedef struct kind {
 } kind_t;
 
 static const kind_t kinds[] = {
-    [GEE_MODULE_TRANSPORT] = { "transport", "transport_" },
-    [GEE_MODULE_LAYER] = { "layer", NULL },
-    [GEE_MODULE_PROTOCOL] = { "protocol", "protocol_" },
-    [GEE_MODULE_CODEC] = { "codec", "codec_" },
-    [GEE_MODULE_BALANCER] = { "balancer", "lb_" },
-    [GEE_MODULE_REGISTRY] = { "registry", "registry_" },
-    [GEE_MODULE_FILTER] = { "filter", "filter_" },
-    [GEE_MODULE_SERVICE] = { "service", "service_" },
+    [GEE_MODULE_TRANSPORT] = { "transport", "transport_" }, [GEE_MODULE_LAYER] = { "layer", NULL },
+    [GEE_MODULE_PROTOCOL] = { "protocol", "protocol_" },    [GEE_MODULE_CODEC] = { "codec", "codec_" },
+    [GEE_MODULE_BALANCER] = { "balancer", "lb_" },          [GEE_MODULE_REGISTRY] = { "registry", "registry_" },
+    [GEE_MODULE_FILTER] = { "filter", "filter_" },          [GEE_MODULE_SERVICE] = { "service", "service_" },
 };
 
 static const kind_t *find_kind(gee_module_kind_t kind) {
@@ -73,8 +69,8 @@ static int check_options(const gee_module_t *module, gee_error_t *error) {
     size_t extent = gee_option_table_extent(module->options);
     if (extent > module->conf_size)
         return gee_error_set(error, GEE_INTERNAL,
-                             "module %s: member \"conf_size\" is %zu, but its options need at least %zu",
-                             module->name, module->conf_size, extent);
+                             "module %s: member \"conf_size\" is %zu, but its options need at least %zu", module->name,
+                             module->conf_size, extent);
     return 0;
 }
 

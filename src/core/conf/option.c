@@ -114,7 +114,7 @@ const char *gee_option_expected(const gee_option_t *row, bool in_quotes, gee_poo
                                range_text(row, pool));
         break;
     case GEE_OPTION_STRING:
-        return in_quotes ? "a text in quotes such as \"text\"" : "a text";
+        return in_quotes ? "a text in quotes" : "a text";
     case GEE_OPTION_CHOICE:
         text = gee_pool_printf(pool, "one of %s", choices_text(row, "\"", ", ", pool));
         break;

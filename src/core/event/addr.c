@@ -18,8 +18,7 @@ static int wrong(gee_error_t *error, const char *text, const char *what) {
 int gee_addr_parse(const char *text, gee_addr_t *addr, gee_error_t *error) {
     const char *at = strchr(text, '@');
     if (!at || at == text || at[1] == '\0')
-        return wrong(error, text,
-                     "expected scheme@place, such as tcp@127.0.0.1:9999 or unix@/run/geerpc.sock");
+        return wrong(error, text, "expected scheme@place, such as tcp@127.0.0.1:9999 or unix@/run/geerpc.sock");
     size_t scheme = (size_t)(at - text), length = strlen(text);
     if (length >= sizeof(addr->text))
         return wrong(error, text, "too long");

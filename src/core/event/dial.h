@@ -1,6 +1,7 @@
 /* dial.h: from an address to a connected stream, without blocking: resolve, connect to each candidate in turn.
  *
- * Names are resolved on a thread of the pool; numeric addresses and paths at once. One deadline covers it all. */
+ * Names are resolved on a thread of the pool; numeric addresses and paths at once. One deadline covers it all; while
+ * several candidates are left each gets its share of the time, so that a dead one does not use up all of it. */
 #ifndef GEE_EVENT_DIAL_H
 #define GEE_EVENT_DIAL_H
 
@@ -13,7 +14,8 @@ typedef struct gee_dial gee_dial_t;
  * Called exactly once, never from inside gee_dial_start(). The dial is gone when it returns. */
 typedef void (*gee_dialled_t)(void *data, gee_stream_t *stream, const gee_error_t *error);
 
-/* `threads` may be null: then a name that needs DNS fails with that reason. `timeout_ns` 0: none. */
+/* `threads` may be null: then a name that needs DNS fails with that reason. It must outlive the dial. `timeout_ns` 0: none.
+ * Null when the dial cannot even begin (a wrong address, a full queue): then dialled() is not called. */
 gee_dial_t *gee_dial_start(gee_loop_t *loop, gee_thread_pool_t *threads, const gee_transport_t *transport,
                            const gee_addr_t *addr, const gee_stream_options_t *options, int64_t timeout_ns,
                            gee_dialled_t dialled, void *data, gee_error_t *error);

@@ -48,7 +48,7 @@ void gee_loop_destroy(gee_loop_t **slot) {
     if (!loop)
         return;
     gee_loop_tasks_close(loop);
-    GEE_LIST_EACH (&loop->leftovers, link) {
+    GEE_LIST_EACH(&loop->leftovers, link) {
         gee_leftover_t *leftover = GEE_CONTAINER(link, gee_leftover_t, link);
         leftover->end(leftover);
     }

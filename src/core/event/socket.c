@@ -15,7 +15,8 @@ ssize_t gee_socket_receive(int descriptor, void *bytes, size_t capacity) {
 ssize_t gee_socket_send(int descriptor, const struct iovec *vector, int count) {
     if (count == 1)
         return send(descriptor, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL);
-    struct iovec *writable = (struct iovec *)(uintptr_t)vector; /* sendmsg does not write to it, its type only says so */
+    struct iovec *writable =
+        (struct iovec *)(uintptr_t)vector; /* sendmsg does not write to it, its type only says so */
     struct msghdr message = { .msg_iov = writable, .msg_iovlen = (size_t)count };
     return sendmsg(descriptor, &message, MSG_NOSIGNAL);
 }

@@ -48,17 +48,17 @@ bool gee_stream_established(const gee_stream_t *stream) {
  * one may go out now. */
 int gee_stream_layers_up(gee_stream_t *stream, size_t from, gee_error_t *error) {
     for (size_t i = from; i < stream->layer_count; i++) {
-        gee_stream_layer_t *layer = &stream->layers[i];
-        size_t before = gee_inbox_length(&stream->inbox[i + 1]);
-        if (layer->layer->receive(layer->state, &stream->inbox[i], &stream->inbox[i + 1], &stream->out[i], error) != 0)
+        const gee_stream_layer_t *layer = &stream->layers[i];
+        gee_inbox_t *below = &stream->inbox[i], *above = &stream->inbox[i + 1];
+        size_t before = gee_inbox_length(above);
+        if (layer->layer->receive(layer->state, below, above, &stream->out[i], error) != 0)
             return -1;
-        if (gee_inbox_length(&stream->inbox[i + 1]) == before && i >= stream->fresh_layer)
-            stream->fresh_layer = i + 1;
-        else if (gee_inbox_length(&stream->inbox[i + 1]) == before)
+        if (i == stream->fresh_layer)
+            stream->fresh_layer = stream->layer_count;
+        if (gee_inbox_length(above) == before && i + 1 != stream->fresh_layer)
             break;
     }
-    stream->fresh_layer = stream->layer_count;
-    if (gee_stream_queued(stream) > 0)
+    if (stream->layer_count > 0 && gee_stream_queued(stream) > 0)
         gee_stream_flush(stream);
     return 0;
 }

@@ -10,10 +10,10 @@
 
 #include "core/rpc/engine.h"
 
-static gee_listener_t *find(const gee_server_t *server, const char *text, bool retired) {
+static gee_listener_t *find(const gee_server_t *server, const char *text) {
     GEE_LIST_EACH(&server->listeners, link) {
         gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
-        if (listener->retired == retired && strcmp(listener->addr.text, text) == 0)
+        if (!listener->retired && strcmp(listener->addr.text, text) == 0)
             return listener;
     }
     return NULL;
@@ -32,10 +32,26 @@ static int parse(const gee_server_t *server, const char *text, gee_addr_t *addr,
     return gee_addr_parse(absolute, addr, error);
 }
 
+static in_port_t port_of(const gee_sockaddr_t *address) {
+    if (address->any.sa_family == AF_INET)
+        return address->v4.sin_port;
+    return address->any.sa_family == AF_INET6 ? address->v6.sin6_port : 0;
+}
+
+/* Whether a listener of ours, or what workers still hold of a retired one, may have that port, on any host. */
+static bool is_ours(const gee_server_t *server, const gee_sockaddr_t *address) {
+    GEE_LIST_EACH(&server->listeners, link) {
+        const gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
+        if (port_of(address) != 0 && port_of(&listener->sockaddr) == port_of(address))
+            return true;
+    }
+    return false;
+}
+
 /* Sockets with SO_REUSEPORT share an address with whatever other process of this user has it: so ask first, without. */
 static int check_free(const gee_server_t *server, const gee_listener_t *listener, gee_error_t *error) {
-    if (!listener->transport->socket_per_worker || find(server, listener->addr.text, true))
-        return 0; /* workers may still be emptying the queues of a retired one */
+    if (!listener->transport->socket_per_worker || is_ours(server, &listener->sockaddr))
+        return 0;
     int on = 1, result = 0;
     int probe = socket(listener->sockaddr.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (probe < 0)
@@ -125,7 +141,7 @@ gee_listener_t *gee_listener_open(gee_server_t *server, const gee_listen_setting
     gee_addr_t addr;
     if (parse(server, settings->address, &addr, error) != 0)
         return NULL;
-    gee_listener_t *listener = find(server, addr.text, false);
+    gee_listener_t *listener = find(server, addr.text);
     if (!listener) {
         listener = create(server, &addr, error);
         if (!listener)

@@ -26,14 +26,13 @@ static void skip_space(cursor_t *cursor) {
 /* At a quote: moves behind the closing one. False: it is not there yet. */
 static bool skip_string(cursor_t *cursor, gee_str_t *content) {
     const uint8_t *start = ++cursor->at;
-    for (; cursor->at < cursor->end; cursor->at++) {
-        if (*cursor->at == '\\' && ++cursor->at == cursor->end)
-            return false;
-        else if (*cursor->at == '"') {
+    for (bool escaped = false; cursor->at < cursor->end; cursor->at++) {
+        if (*cursor->at == '"' && !escaped) {
             *content = (gee_str_t){ .data = (const char *)start, .length = (size_t)(cursor->at - start) };
             cursor->at++;
             return true;
         }
+        escaped = *cursor->at == '\\' && !escaped;
     }
     return false;
 }

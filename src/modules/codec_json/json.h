@@ -71,12 +71,22 @@ gee_measured_t gee_json_measure(void *state, gee_measure_t *progress, const uint
 
 /* ---- number.c ---- */
 
-/* digits[0..count) times ten to the `exponent`, rounded correctly. False: it is too big. */
-bool gee_json_to_double(const uint8_t *digits, size_t count, int64_t exponent, double *number);
-bool gee_json_to_float(const uint8_t *digits, size_t count, int64_t exponent, float *number);
+/* A number's parts, as they stand in the bytes. */
+typedef struct gee_json_number {
+    gee_str_t text;
+    bool negative, integral; /* integral: neither fraction nor exponent is written */
+    const uint8_t *digits;   /* of the whole part, without the sign */
+    size_t whole, fraction;  /* digits of both; one '.' stands between them */
+    int64_t exponent;
+} gee_json_number_t;
+
+/* Rounded correctly; false: too big. */
+bool gee_json_number_double(const gee_json_number_t *number, double *value);
+bool gee_json_number_float(const gee_json_number_t *number, float *value);
 
 #define GEE_JSON_NUMBER_TEXT 32
-/* The shortest decimal that reads back as the same number, in Go's form; finite numbers only. Returns its length. */
+/* The shortest decimal that reads back as the same number, in Go's form; finite numbers only. Not terminated; returns
+ * its length. */
 size_t gee_json_format_double(char *target, double number);
 size_t gee_json_format_float(char *target, float number);
 
@@ -89,15 +99,6 @@ typedef struct gee_json_reader {
     gee_error_t *error;
     gee_path_t path; /* of a failure */
 } gee_json_reader_t;
-
-/* A number's parts, as they stand in the bytes. */
-typedef struct gee_json_number {
-    gee_str_t text;
-    bool negative, integral; /* integral: neither fraction nor exponent is written */
-    const uint8_t *digits;   /* of the whole part, without the sign */
-    size_t whole, fraction;  /* digits of both; one '.' stands between them */
-    int64_t exponent;
-} gee_json_number_t;
 
 void gee_json_reader_init(gee_json_reader_t *reader, const uint8_t *bytes, size_t length,
                           const gee_codec_limits_t *limits, gee_pool_t *pool, gee_error_t *error);
@@ -122,10 +123,9 @@ static inline uint8_t gee_json_peek(const gee_json_reader_t *reader) {
 
 int gee_json_read_literal(gee_json_reader_t *reader, const char *word);
 int gee_json_read_number(gee_json_reader_t *reader, gee_json_number_t *number);
-/* Digits only; *text is the token. False: too big for 64 bits, or not integral. */
+/* Of an integral number, without its sign. False: more than 64 bits. */
 bool gee_json_number_magnitude(const gee_json_number_t *number, uint64_t *magnitude);
-bool gee_json_number_double(const gee_json_number_t *number, double *value);
-bool gee_json_number_float(const gee_json_number_t *number, float *value);
+int gee_json_not_integer(gee_json_reader_t *reader, gee_str_t number, const char *label);
 int gee_json_does_not_fit(gee_json_reader_t *reader, gee_str_t number, const char *label);
 /* At the opening quote. What has escapes is put into the pool; the rest too with `copy`, else points into the bytes. */
 int gee_json_read_string(gee_json_reader_t *reader, bool copy, gee_str_t *string);

@@ -12,17 +12,27 @@
 #define DIGITS_MAX   800    /* 767 decide any double; the rest is one digit that says "and something more" */
 #define EXPONENT_MAX 100000 /* beyond it everything is zero or too big */
 
+static void skip_zeros(const uint8_t **digits, size_t *count) {
+    while (*count > 0 && **digits == '0') {
+        (*digits)++;
+        (*count)--;
+    }
+}
+
+/* Is one of them not zero? */
+static bool any_digit(const uint8_t *digits, size_t count) {
+    skip_zeros(&digits, &count);
+    return count > 0;
+}
+
 /* Decimal digits and a power of ten, as text without a point: what strtod() reads alike in every locale. */
 static void normalize(char text[DIGITS_MAX + 32], const uint8_t *digits, size_t count, int64_t exponent) {
     size_t used = count < DIGITS_MAX ? count : DIGITS_MAX;
     memcpy(text, digits, used);
     int64_t power = exponent + (int64_t)(count - used);
-    for (size_t i = used; i < count; i++) {
-        if (digits[i] == '0')
-            continue;
+    if (any_digit(digits + used, count - used)) {
         text[used++] = '1';
         power--;
-        break;
     }
     if (power > EXPONENT_MAX)
         power = EXPONENT_MAX;
@@ -54,13 +64,6 @@ static uint64_t value_of(const uint8_t *digits, size_t count) {
     for (size_t i = 0; i < count; i++)
         value = value * 10 + (uint64_t)(digits[i] - '0');
     return value;
-}
-
-static void skip_zeros(const uint8_t **digits, size_t *count) {
-    while (*count > 0 && **digits == '0') {
-        (*digits)++;
-        (*count)--;
-    }
 }
 
 static bool to_double(const uint8_t *digits, size_t count, int64_t exponent, double *number) {
@@ -118,8 +121,8 @@ static const uint8_t *join(const gee_json_number_t *number, uint8_t room[DIGITS_
     memcpy(room + head, fraction, tail);
     *count = head + tail;
     *exponent += (int64_t)(whole_count - head + fraction_count - tail);
-    if (head < whole_count || tail < fraction_count) { /* taken for something even when only zeros are cut off: */
-        room[(*count)++] = '1';                        /* that far behind the digits that decide, it does not matter */
+    if (any_digit(whole + head, whole_count - head) || any_digit(fraction + tail, fraction_count - tail)) {
+        room[(*count)++] = '1';
         (*exponent)--;
     }
     return room;

@@ -141,3 +141,288 @@ bool gee_json_number_magnitude(const gee_json_number_t *number, uint64_t *magnit
     return true;
 }
 
+int gee_json_does_not_fit(gee_json_reader_t *reader, gee_str_t number, const char *label) {
+    bool cut = number.length > SHOWN;
+    return gee_error_set(reader->error, GEE_OUT_OF_RANGE, "%.*s%s does not fit %s", cut ? SHOWN : (int)number.length,
+                         number.data, cut ? "..." : "", label);
+}
+
+int gee_json_not_integer(gee_json_reader_t *reader, gee_str_t number, const char *label) {
+    bool cut = number.length > SHOWN;
+    return gee_error_set(reader->error, GEE_INVALID_ARGUMENT,
+                         "%.*s%s where %s is expected: write it without fraction and exponent",
+                         cut ? SHOWN : (int)number.length, number.data, cut ? "..." : "", label);
+}
+
+/* ---- strings ---- */
+
+/* The value of four hexadecimal digits; -1 when they are not that. */
+static int hexadecimal(const uint8_t *at, const uint8_t *end) {
+    int value = 0;
+    if (end - at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        uint8_t c = at[i];
+        if (c >= '0' && c <= '9')
+            value = value * 16 + (c - '0');
+        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+            value = value * 16 + ((c | 0x20) - 'a' + 10);
+        else
+            return -1;
+    }
+    return value;
+}
+
+static uint8_t *put_utf8(uint8_t *target, uint32_t point) {
+    if (point < 0x80) {
+        *target++ = (uint8_t)point;
+    } else if (point < 0x800) {
+        *target++ = (uint8_t)(0xc0 | point >> 6);
+        *target++ = (uint8_t)(0x80 | (point & 0x3f));
+    } else if (point < 0x10000) {
+        *target++ = (uint8_t)(0xe0 | point >> 12);
+        *target++ = (uint8_t)(0x80 | (point >> 6 & 0x3f));
+        *target++ = (uint8_t)(0x80 | (point & 0x3f));
+    } else {
+        *target++ = (uint8_t)(0xf0 | point >> 18);
+        *target++ = (uint8_t)(0x80 | (point >> 12 & 0x3f));
+        *target++ = (uint8_t)(0x80 | (point >> 6 & 0x3f));
+        *target++ = (uint8_t)(0x80 | (point & 0x3f));
+    }
+    return target;
+}
+
+/* Behind "\u": four digits, or with a second escape a pair of surrogates. */
+static uint8_t *read_code_point(gee_json_reader_t *reader, uint8_t *target) {
+    int unit = hexadecimal(reader->at, reader->end);
+    if (unit < 0) {
+        gee_json_expected(reader, "an escape of four hexadecimal digits");
+        return NULL;
+    }
+    reader->at += 4;
+    uint32_t point = (uint32_t)unit;
+    if (point < 0xd800 || point > 0xdfff)
+        return put_utf8(target, point);
+    int low = -1;
+    if (point < 0xdc00 && reader->end - reader->at >= 6 && reader->at[0] == '\\' && reader->at[1] == 'u')
+        low = hexadecimal(reader->at + 2, reader->end);
+    if (low < 0xdc00 || low > 0xdfff) {
+        gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "the string has half of a surrogate pair in it (\\u%04x)",
+                      (unsigned)unit);
+        return NULL;
+    }
+    reader->at += 6;
+    return put_utf8(target, 0x10000 + ((point - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
+}
+
+/* Behind a backslash. No escape is shorter than what it stands for. */
+static uint8_t *read_escape(gee_json_reader_t *reader, uint8_t *target) {
+    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    uint8_t c = gee_json_peek(reader);
+    if (c == 'u') {
+        reader->at++;
+        return read_code_point(reader, target);
+    }
+    const char *letter = c ? strchr(letters, c) : NULL;
+    if (!letter) {
+        gee_json_expected(reader, "an escape");
+        return NULL;
+    }
+    reader->at++;
+    *target++ = (uint8_t)meanings[letter - letters];
+    return target;
+}
+
+/* Where the string's closing quote is, from inside it; the end when there is none. */
+static const uint8_t *closing_quote(const uint8_t *at, const uint8_t *end) {
+    uint64_t seen = 0;
+    while ((at = gee_json_plain_end(at, end, &seen)) < end && *at != '"')
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+    return at;
+}
+
+static int check_utf8(gee_json_reader_t *reader, const void *bytes, size_t length, uint64_t seen) {
+    if ((seen & GEE_JSON_HIGH) == 0 || gee_utf8_valid(bytes, length))
+        return 0;
+    return gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
+}
+
+/* The rest of a string from its first escape on; `first` is where its inside begins. */
+static int read_escaped(gee_json_reader_t *reader, const uint8_t *first, uint64_t seen, gee_str_t *string) {
+    size_t most = (size_t)(closing_quote(reader->at, reader->end) - first);
+    size_t plain = (size_t)(reader->at - first);
+    uint8_t *bytes = gee_pool_alloc(reader->pool, most), *target = bytes;
+    if (!bytes)
+        return gee_json_no_memory(reader);
+    memcpy(target, first, plain);
+    target += plain;
+    while (gee_json_peek(reader) == '\\') {
+        reader->at++;
+        target = read_escape(reader, target);
+        if (!target)
+            return -1;
+        const uint8_t *run = reader->at;
+        reader->at = gee_json_plain_end(run, reader->end, &seen);
+        memcpy(target, run, (size_t)(reader->at - run));
+        target += reader->at - run;
+    }
+    *string = (gee_str_t){ .data = (const char *)bytes, .length = (size_t)(target - bytes) };
+    return check_utf8(reader, bytes, string->length, seen);
+}
+
+static int close_string(gee_json_reader_t *reader) {
+    if (gee_json_peek(reader) != '"')
+        return gee_json_expected(reader, "a string's character or closing quote");
+    reader->at++;
+    return 0;
+}
+
+int gee_json_read_string(gee_json_reader_t *reader, bool copy, gee_str_t *string) {
+    uint64_t seen = 0;
+    if (gee_json_peek(reader) != '"')
+        return gee_json_expected(reader, "a string");
+    const uint8_t *first = ++reader->at;
+    reader->at = gee_json_plain_end(first, reader->end, &seen);
+    if (gee_json_peek(reader) == '\\')
+        return read_escaped(reader, first, seen, string) < 0 ? -1 : close_string(reader);
+    gee_str_t plain = { .data = (const char *)first, .length = (size_t)(reader->at - first) };
+    if (close_string(reader) < 0 || check_utf8(reader, first, plain.length, seen) < 0)
+        return -1;
+    if (copy) {
+        plain = gee_pool_str(reader->pool, plain);
+        if (!plain.data)
+            return gee_json_no_memory(reader);
+    }
+    *string = plain;
+    return 0;
+}
+
+/* ---- objects and lists ---- */
+
+int gee_json_enter(gee_json_reader_t *reader) {
+    if (reader->levels == 0)
+        return gee_error_set(reader->error, GEE_RESOURCE_EXHAUSTED,
+                             "the JSON value nests deeper than limits.nesting allows");
+    reader->levels--;
+    reader->at++;
+    return 0;
+}
+
+int gee_json_next(gee_json_reader_t *reader, bool first, char close) {
+    gee_json_space(reader);
+    uint8_t c = gee_json_peek(reader);
+    if (c == (uint8_t)close) {
+        reader->at++;
+        reader->levels++;
+        return 0;
+    }
+    if (first)
+        return 1;
+    if (c != ',')
+        return gee_json_expected(reader, close == ']' ? "',' or ']'" : "',' or '}'");
+    reader->at++;
+    gee_json_space(reader);
+    if (gee_json_peek(reader) == (uint8_t)close)
+        return gee_json_expected(reader, close == ']' ? "a value" : "a key");
+    return 1;
+}
+
+int gee_json_read_colon(gee_json_reader_t *reader) {
+    gee_json_space(reader);
+    if (gee_json_peek(reader) != ':')
+        return gee_json_expected(reader, "':'");
+    reader->at++;
+    gee_json_space(reader);
+    return 0;
+}
+
+int gee_json_read_key(gee_json_reader_t *reader, bool copy, gee_str_t *key) {
+    if (gee_json_peek(reader) != '"')
+        return gee_json_expected(reader, "a key");
+    return gee_json_read_string(reader, copy, key) < 0 ? -1 : gee_json_read_colon(reader);
+}
+
+/* Behind the opening quote. Nothing is kept: escapes are written where the next one overwrites them. */
+static int skip_string(gee_json_reader_t *reader) {
+    uint8_t scratch[4];
+    for (;;) {
+        uint64_t seen = 0;
+        const uint8_t *run = reader->at;
+        reader->at = gee_json_plain_end(run, reader->end, &seen);
+        if (check_utf8(reader, run, (size_t)(reader->at - run), seen) < 0)
+            return -1;
+        if (gee_json_peek(reader) != '\\')
+            return close_string(reader);
+        reader->at++;
+        if (!read_escape(reader, scratch))
+            return -1;
+    }
+}
+
+static int skip_list(gee_json_reader_t *reader) {
+    int more;
+    if (gee_json_enter(reader) < 0)
+        return -1;
+    for (bool first = true; (more = gee_json_next(reader, first, ']')) > 0; first = false) {
+        if (gee_json_skip(reader) < 0)
+            return -1;
+    }
+    return more;
+}
+
+static int skip_object(gee_json_reader_t *reader) {
+    int more;
+    if (gee_json_enter(reader) < 0)
+        return -1;
+    for (bool first = true; (more = gee_json_next(reader, first, '}')) > 0; first = false) {
+        if (gee_json_peek(reader) != '"')
+            return gee_json_expected(reader, "a key");
+        reader->at++;
+        if (skip_string(reader) < 0 || gee_json_read_colon(reader) < 0 || gee_json_skip(reader) < 0)
+            return -1;
+    }
+    return more;
+}
+
+int gee_json_skip(gee_json_reader_t *reader) {
+    gee_json_number_t number;
+    switch (gee_json_peek(reader)) {
+    case '"':
+        reader->at++;
+        return skip_string(reader);
+    case '{':
+        return skip_object(reader);
+    case '[':
+        return skip_list(reader);
+    case 't':
+        return gee_json_read_literal(reader, "true");
+    case 'f':
+        return gee_json_read_literal(reader, "false");
+    case 'n':
+        return gee_json_read_literal(reader, "null");
+    case '-':
+    case '0' ... '9':
+        return gee_json_read_number(reader, &number);
+    default:
+        return gee_json_expected(reader, "a value");
+    }
+}
+
+int gee_json_grow(gee_json_reader_t *reader, void **items, size_t count, size_t *capacity, size_t size) {
+    if (count < *capacity)
+        return 0;
+    size_t wanted = count < 4 ? 8 : count * 2, bytes;
+    size_t most = count + (size_t)(reader->end - reader->at) / 2 + 1; /* an item has a byte and a comma at least */
+    if (wanted > most)
+        wanted = most;
+    if (__builtin_mul_overflow(wanted, size, &bytes))
+        return gee_json_no_memory(reader);
+    void *larger = gee_pool_alloc(reader->pool, bytes);
+    if (!larger)
+        return gee_json_no_memory(reader);
+    if (count > 0)
+        memcpy(larger, *items, count * size);
+    *items = larger;
+    *capacity = wanted;
+    return 0;
+}

@@ -50,8 +50,8 @@ static void load(scan_t *scan, const gee_measure_t *progress) {
 }
 
 static void save(const scan_t *scan, gee_measure_t *progress, size_t scanned) {
-    progress->private_state[0] = (uint64_t)scan->mode | (uint64_t)scan->word << 8 | (uint64_t)scan->letter << 16 |
-                                 (uint64_t)scan->depth << 32;
+    progress->private_state[0] =
+        (uint64_t)scan->mode | (uint64_t)scan->word << 8 | (uint64_t)scan->letter << 16 | (uint64_t)scan->depth << 32;
     progress->scanned = scanned;
 }
 

@@ -1,0 +1,293 @@
+/* read_typed.c: one JSON value into C memory, by its type.
+ *
+ * Every value is written over the whole of its memory, so of two members with one name the last wins. null leaves zero,
+ * as in Go. A failure names the field on its way out (gee_path_t). */
+#include "json.h"
+
+static int read_any(gee_json_reader_t *reader, const gee_type_t *type, void *value);
+
+static bool at_number(const gee_json_reader_t *reader) {
+    uint8_t c = gee_json_peek(reader);
+    return c == '-' || (c >= '0' && c <= '9');
+}
+
+/* ---- numbers ---- */
+
+/* Up to 18 digits with something behind them that ends a number: what nearly every integer looks like. */
+static bool read_short_integer(gee_json_reader_t *reader, bool *negative, uint64_t *magnitude) {
+    const uint8_t *at = reader->at, *end = reader->end;
+    uint64_t value = 0;
+    *negative = *at == '-';
+    at += *negative;
+    if (end - at > 18)
+        end = at + 18;
+    const uint8_t *first = at;
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        value = value * 10 + (uint64_t)(*at - '0');
+    if (at == first || (*first == '0' && at - first > 1))
+        return false;
+    if (at == reader->end || (*at != ',' && *at != '}' && *at != ']' && *at != ' ' && *at != '\n'))
+        return false;
+    *magnitude = value;
+    reader->at = at;
+    return true;
+}
+
+static int read_magnitude(gee_json_reader_t *reader, const gee_type_t *type, bool *negative, uint64_t *magnitude,
+                          gee_str_t *text) {
+    gee_json_number_t number;
+    const uint8_t *first = reader->at;
+    if (!at_number(reader))
+        return gee_json_mismatch(reader, gee_type_label(type));
+    if (read_short_integer(reader, negative, magnitude)) {
+        *text = (gee_str_t){ .data = (const char *)first, .length = (size_t)(reader->at - first) };
+        return 0;
+    }
+    if (gee_json_read_number(reader, &number) < 0)
+        return -1;
+    *text = number.text;
+    *negative = number.negative;
+    if (!number.integral)
+        return gee_json_not_integer(reader, number.text, gee_type_label(type));
+    if (!gee_json_number_magnitude(&number, magnitude))
+        return gee_json_does_not_fit(reader, number.text, gee_type_label(type));
+    return 0;
+}
+
+static int read_signed(gee_json_reader_t *reader, const gee_type_t *type, uint64_t most, int64_t *value) {
+    bool negative;
+    uint64_t magnitude;
+    gee_str_t text;
+    if (read_magnitude(reader, type, &negative, &magnitude, &text) < 0)
+        return -1;
+    if (magnitude > most + negative) /* two's complement reaches one further down */
+        return gee_json_does_not_fit(reader, text, gee_type_label(type));
+    *value = (int64_t)(negative ? 0 - magnitude : magnitude);
+    return 0;
+}
+
+static int read_unsigned(gee_json_reader_t *reader, const gee_type_t *type, uint64_t most, uint64_t *value) {
+    bool negative;
+    gee_str_t text;
+    if (read_magnitude(reader, type, &negative, value, &text) < 0)
+        return -1;
+    if (*value > most || (negative && *value > 0))
+        return gee_json_does_not_fit(reader, text, gee_type_label(type));
+    return 0;
+}
+
+static int read_integer(gee_json_reader_t *reader, const gee_type_t *type, void *value) {
+    int64_t number = 0;
+    uint64_t natural = 0;
+    int result;
+    if (type->kind == GEE_KIND_INT64) {
+        result = read_signed(reader, type, INT64_MAX, value);
+    } else if (type->kind == GEE_KIND_UINT64) {
+        result = read_unsigned(reader, type, UINT64_MAX, value);
+    } else if (type->kind == GEE_KIND_INT32) {
+        result = read_signed(reader, type, INT32_MAX, &number);
+        *(int32_t *)value = (int32_t)number;
+    } else {
+        result = read_unsigned(reader, type, UINT32_MAX, &natural);
+        *(uint32_t *)value = (uint32_t)natural;
+    }
+    return result;
+}
+
+static int read_floating(gee_json_reader_t *reader, const gee_type_t *type, void *value) {
+    gee_json_number_t number;
+    if (!at_number(reader))
+        return gee_json_mismatch(reader, gee_type_label(type));
+    if (gee_json_read_number(reader, &number) < 0)
+        return -1;
+    bool fits =
+        type->kind == GEE_KIND_DOUBLE ? gee_json_number_double(&number, value) : gee_json_number_float(&number, value);
+    return fits ? 0 : gee_json_does_not_fit(reader, number.text, gee_type_label(type));
+}
+
+/* ---- the other scalars ---- */
+
+static int read_bool(gee_json_reader_t *reader, const gee_type_t *type, bool *value) {
+    uint8_t c = gee_json_peek(reader);
+    if (c != 't' && c != 'f')
+        return gee_json_mismatch(reader, gee_type_label(type));
+    *value = c == 't';
+    return gee_json_read_literal(reader, c == 't' ? "true" : "false");
+}
+
+static int read_string(gee_json_reader_t *reader, const gee_type_t *type, gee_str_t *value) {
+    if (gee_json_peek(reader) != '"')
+        return gee_json_mismatch(reader, gee_type_label(type));
+    return gee_json_read_string(reader, reader->copy, value);
+}
+
+static int read_bytes(gee_json_reader_t *reader, const gee_type_t *type, gee_bytes_t *value) {
+    gee_str_t text;
+    if (gee_json_peek(reader) != '"')
+        return gee_json_mismatch(reader, gee_type_label(type));
+    if (gee_json_read_string(reader, false, &text) < 0)
+        return -1;
+    uint8_t *bytes = gee_pool_alloc(reader->pool, GEE_BASE64_DECODED(text.length));
+    if (!bytes)
+        return gee_json_no_memory(reader);
+    ptrdiff_t length = gee_base64_decode(bytes, text);
+    if (length < 0)
+        return gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "the string is not base64");
+    *value = (gee_bytes_t){ .data = bytes, .length = (size_t)length };
+    return 0;
+}
+
+/* ---- lists, maps, optionals ---- */
+
+static int read_list(gee_json_reader_t *reader, const gee_type_t *type, gee_list_value_t *list) {
+    size_t capacity = 0, count = 0, size = type->element->size;
+    void *items = NULL;
+    int more;
+    if (gee_json_peek(reader) != '[')
+        return gee_json_mismatch(reader, gee_type_label(type));
+    if (gee_json_enter(reader) < 0)
+        return -1;
+    for (; (more = gee_json_next(reader, count == 0, ']')) > 0; count++) {
+        if (gee_json_grow(reader, &items, count, &capacity, size) < 0)
+            return -1;
+        if (read_any(reader, type->element, (char *)items + count * size) < 0) {
+            gee_path_index(&reader->path, count);
+            return -1;
+        }
+    }
+    *list = (gee_list_value_t){ .items = items, .count = count };
+    return more;
+}
+
+static int read_entry(gee_json_reader_t *reader, const gee_type_t *type, char *entry) {
+    gee_str_t *key = (gee_str_t *)(void *)entry;
+    if (gee_json_read_key(reader, reader->copy, key) < 0)
+        return -1;
+    if (read_any(reader, type->element, entry + type->value_offset) < 0) {
+        gee_path_key(&reader->path, *key);
+        return -1;
+    }
+    return 0;
+}
+
+static int read_map(gee_json_reader_t *reader, const gee_type_t *type, gee_list_value_t *map) {
+    size_t capacity = 0, count = 0;
+    void *items = NULL;
+    int more;
+    if (gee_json_peek(reader) != '{')
+        return gee_json_mismatch(reader, gee_type_label(type));
+    if (gee_json_enter(reader) < 0)
+        return -1;
+    for (; (more = gee_json_next(reader, count == 0, '}')) > 0; count++) {
+        if (gee_json_grow(reader, &items, count, &capacity, type->entry_size) < 0 ||
+            read_entry(reader, type, (char *)items + count * type->entry_size) < 0)
+            return -1;
+    }
+    if (more < 0)
+        return -1;
+    *map = (gee_list_value_t){ .items = items, .count = count };
+    return gee_map_keep_last(type, map, reader->pool) < 0 ? gee_json_no_memory(reader) : 0;
+}
+
+static int read_optional(gee_json_reader_t *reader, const gee_type_t *type, void **value) {
+    *value = gee_pool_alloc(reader->pool, type->element->size);
+    return *value ? read_any(reader, type->element, *value) : gee_json_no_memory(reader);
+}
+
+/* ---- structs ---- */
+
+/* At a key: is it this one, written without escapes? Then stands behind it. Members mostly come in the struct's order. */
+static bool take_key(gee_json_reader_t *reader, const char *name) {
+    const uint8_t *at = reader->at + 1;
+    for (; at < reader->end && *name != '\0' && *at == (uint8_t)*name && *at != '\\'; at++)
+        name++;
+    if (at >= reader->end || *name != '\0' || *at != '"')
+        return false;
+    reader->at = at + 1;
+    return true;
+}
+
+/* Which field is the member at hand, null for an unknown one? Stands at the member's value then. */
+static int read_field_key(gee_json_reader_t *reader, const gee_type_t *type, size_t expected,
+                          const gee_field_t **field) {
+    gee_str_t key;
+    *field = NULL;
+    if (expected < type->field_count && gee_json_peek(reader) == '"' && take_key(reader, type->fields[expected].name)) {
+        *field = &type->fields[expected];
+        return gee_json_read_colon(reader);
+    }
+    if (gee_json_read_key(reader, false, &key) < 0)
+        return -1;
+    *field = gee_type_field_by_name(type, key);
+    return 0;
+}
+
+static int read_member(gee_json_reader_t *reader, const gee_type_t *type, size_t *expected, char *value) {
+    const gee_field_t *field;
+    if (read_field_key(reader, type, *expected, &field) < 0)
+        return -1;
+    if (!field)
+        return gee_json_skip(reader);
+    *expected = (size_t)(field - type->fields) + 1;
+    if (read_any(reader, field->type, value + field->offset) < 0) {
+        gee_path_field(&reader->path, gee_str(field->name));
+        return -1;
+    }
+    return 0;
+}
+
+static int read_struct(gee_json_reader_t *reader, const gee_type_t *type, void *value) {
+    size_t expected = 0;
+    int more;
+    if (gee_json_peek(reader) != '{')
+        return gee_json_mismatch(reader, gee_type_label(type));
+    if (gee_json_enter(reader) < 0)
+        return -1;
+    memset(value, 0, type->size);
+    for (bool first = true; (more = gee_json_next(reader, first, '}')) > 0; first = false) {
+        if (read_member(reader, type, &expected, value) < 0)
+            return -1;
+    }
+    return more;
+}
+
+static int read_any(gee_json_reader_t *reader, const gee_type_t *type, void *value) {
+    if (gee_json_peek(reader) == 'n') {
+        memset(value, 0, type->size);
+        return gee_json_read_literal(reader, "null");
+    }
+    switch (type->kind) {
+    case GEE_KIND_BOOL:
+        return read_bool(reader, type, value);
+    case GEE_KIND_INT32:
+    case GEE_KIND_INT64:
+    case GEE_KIND_UINT32:
+    case GEE_KIND_UINT64:
+        return read_integer(reader, type, value);
+    case GEE_KIND_FLOAT:
+    case GEE_KIND_DOUBLE:
+        return read_floating(reader, type, value);
+    case GEE_KIND_STRING:
+        return read_string(reader, type, value);
+    case GEE_KIND_BYTES:
+        return read_bytes(reader, type, value);
+    case GEE_KIND_STRUCT:
+        return read_struct(reader, type, value);
+    case GEE_KIND_LIST:
+        return read_list(reader, type, value);
+    case GEE_KIND_MAP:
+        return read_map(reader, type, value);
+    case GEE_KIND_OPTIONAL:
+        return read_optional(reader, type, value);
+    }
+    return gee_error_set(reader->error, GEE_INTERNAL, "a type has the unknown kind %d", (int)type->kind);
+}
+
+int gee_json_decode(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                    const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error) {
+    gee_json_reader_t reader;
+    (void)state;
+    gee_json_reader_init(&reader, bytes, length, limits, pool, error);
+    reader.copy = copy;
+    return gee_json_reader_finish(&reader, read_any(&reader, type, value));
+}

@@ -1,0 +1,79 @@
+/* describe.c: geectl describe: the types of a method, or of every method of a service. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/tools.h"
+
+static void print_method(const description_t *description, const description_method_t *method) {
+    gee_print_text(stdout, STYLE_NAME, method->name);
+    if (method->idempotent)
+        gee_print_text(stdout, STYLE_FAINT, "  idempotent");
+    if (method->blocking)
+        gee_print_text(stdout, STYLE_FAINT, "  blocking");
+    printf("\n  arguments  ");
+    gee_print_type(stdout, description, method->argument);
+    printf("\n  reply      ");
+    gee_print_type(stdout, description, method->reply);
+    putchar('\n');
+}
+
+static size_t name_width(const description_type_t *type) {
+    size_t width = 0;
+    for (size_t i = 0; i < type->field_count; i++)
+        if (strlen(type->fields[i].name) > width && strlen(type->fields[i].name) < 40)
+            width = strlen(type->fields[i].name);
+    return width;
+}
+
+static void print_struct(const description_t *description, const description_type_t *type) {
+    size_t width = name_width(type);
+    putchar('\n');
+    gee_print_text(stdout, STYLE_NAME, type->name);
+    printf(type->field_count > 0 ? " {\n" : " {");
+    for (size_t i = 0; i < type->field_count; i++) {
+        const description_field_t *field = &type->fields[i];
+        size_t length = strlen(field->name);
+        char tag[24];
+        printf("  ");
+        gee_print_text(stdout, STYLE_PLAIN, field->name);
+        printf("%*s", (int)(width > length ? width - length : 0) + 2, "");
+        gee_print_type(stdout, description, field->type);
+        snprintf(tag, sizeof(tag), "  = %u", field->tag);
+        gee_print_text(stdout, STYLE_FAINT, tag);
+        putchar('\n');
+    }
+    printf("}\n");
+}
+
+static int run(arguments_t *arguments) {
+    connection_t connection;
+    description_t description;
+    int status;
+    if (gee_connect(arguments, &connection, &status) != 0)
+        return status;
+    if (gee_description_fetch(&connection, arguments, arguments->items[1], &description, &status) == 0) {
+        for (size_t i = 0; i < description.method_count; i++)
+            print_method(&description, &description.methods[i]);
+        /* The table holds the types of these methods and no others. */
+        for (size_t i = 0; i < description.type_count; i++)
+            if (strcmp(description.types[i].kind, "struct") == 0)
+                print_struct(&description, &description.types[i]);
+        gee_description_free(&description);
+        status = EXIT_REPLY;
+    }
+    gee_client_close(&connection.client);
+    return status;
+}
+
+const command_t gee_describe_command = {
+    .name = "describe",
+    .synopsis = "ADDRESS METHOD",
+    .summary = "the types of a method or of a service",
+    .text = "Prints what METHOD takes and gives, or all methods of a service: the types, and of structs\n"
+            "the fields, each with its tag (protobuf's field number).\n"
+            "\n"
+            "  geectl describe tcp@127.0.0.1:9999 Arith.Divide",
+    .least = 2,
+    .most = 2,
+    .run = run,
+};

@@ -1,0 +1,139 @@
+/* description.c: from the reply of Gee.Describe to tables whose indices are checked. */
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/tools.h"
+
+#define TYPE_DEPTH 20 /* of lists, maps and optionals inside each other, when a type is printed */
+
+static const char *text_of(const cJSON *object, const char *name) {
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(object, name));
+    return text ? text : "";
+}
+
+static size_t number_of(const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItem(object, name);
+    return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 4294967296.0
+               ? (size_t)item->valuedouble
+               : 0;
+}
+
+/* An array of that many structures, or null; *count is 0 when `list` is no list. */
+static void *table_for(const cJSON *list, size_t size, size_t *count) {
+    *count = cJSON_IsArray(list) ? (size_t)cJSON_GetArraySize(list) : 0;
+    return calloc(*count ? *count : 1, size);
+}
+
+static int read_fields(const cJSON *object, description_type_t *type) {
+    const cJSON *list = cJSON_GetObjectItem(object, "Fields"), *item;
+    type->fields = table_for(list, sizeof(*type->fields), &type->field_count);
+    if (type->fields == NULL)
+        return -1;
+    description_field_t *field = type->fields;
+    if (type->field_count > 0)
+        cJSON_ArrayForEach(item, list) *field++ = (description_field_t){ .name = text_of(item, "Name"),
+                                                                         .tag = (unsigned)number_of(item, "Tag"),
+                                                                         .type = number_of(item, "Type") };
+    return 0;
+}
+
+static int read_types(const cJSON *tree, description_t *description) {
+    const cJSON *list = cJSON_GetObjectItem(tree, "Types"), *item;
+    description->types = table_for(list, sizeof(*description->types), &description->type_count);
+    if (description->types == NULL)
+        return -1;
+    description_type_t *type = description->types;
+    if (description->type_count > 0)
+        cJSON_ArrayForEach(item, list) {
+            type->kind = text_of(item, "Kind");
+            type->name = text_of(item, "Name");
+            type->element = number_of(item, "Element");
+            if (read_fields(item, type) != 0)
+                return -1;
+            type++;
+        }
+    return 0;
+}
+
+static int read_methods(const cJSON *tree, description_t *description) {
+    const cJSON *list = cJSON_GetObjectItem(tree, "Methods"), *item;
+    description->methods = table_for(list, sizeof(*description->methods), &description->method_count);
+    if (description->methods == NULL)
+        return -1;
+    description_method_t *method = description->methods;
+    if (description->method_count > 0)
+        cJSON_ArrayForEach(item, list) *method++ =
+            (description_method_t){ .name = text_of(item, "Name"),
+                                    .argument = number_of(item, "Argument"),
+                                    .reply = number_of(item, "Reply"),
+                                    .idempotent = cJSON_IsTrue(cJSON_GetObjectItem(item, "Idempotent")),
+                                    .blocking = cJSON_IsTrue(cJSON_GetObjectItem(item, "Blocking")) };
+    return 0;
+}
+
+void gee_description_free(description_t *description) {
+    for (size_t i = 0; description->types != NULL && i < description->type_count; i++)
+        free(description->types[i].fields);
+    free(description->types);
+    free(description->methods);
+    cJSON_Delete(description->tree);
+    memset(description, 0, sizeof(*description));
+}
+
+static int read_description(const char *json, description_t *description) {
+    memset(description, 0, sizeof(*description));
+    description->tree = cJSON_Parse(json);
+    if (cJSON_IsObject(description->tree) && read_types(description->tree, description) == 0 &&
+        read_methods(description->tree, description) == 0)
+        return 0;
+    gee_description_free(description);
+    return -1;
+}
+
+/* The request's text; null: out of memory. */
+static char *request(const char *name) {
+    cJSON *tree = cJSON_CreateObject();
+    char *text = tree && cJSON_AddStringToObject(tree, "Method", name) ? cJSON_PrintUnformatted(tree) : NULL;
+    cJSON_Delete(tree);
+    return text;
+}
+
+int gee_description_fetch(connection_t *connection, const arguments_t *arguments, const char *name,
+                          description_t *description, int *status) {
+    gee_error_t error;
+    char *reply = NULL;
+    char *json = request(name);
+    int result = -1;
+    *status = EXIT_USAGE;
+    if (json == NULL) {
+        gee_complain("out of memory");
+    } else if (gee_call(connection, arguments, "Gee.Describe", json, &reply, &error) != 0) {
+        *status = gee_report_error(&error);
+    } else if ((result = read_description(reply, description)) != 0) {
+        gee_complain("%s: what Gee.Describe replied is no description", gee_client_address(connection->client));
+        *status = EXIT_CONNECTION;
+    }
+    gee_free(reply);
+    cJSON_free(json);
+    return result;
+}
+
+void gee_print_type(FILE *out, const description_t *description, size_t type) {
+    for (int depth = 0; depth < TYPE_DEPTH && type < description->type_count; depth++) {
+        const description_type_t *described = &description->types[type];
+        if (strcmp(described->kind, "list") == 0) {
+            fputs("list of ", out);
+        } else if (strcmp(described->kind, "map") == 0) {
+            fputs("map of string to ", out);
+        } else if (strcmp(described->kind, "optional") == 0) {
+            fputs("optional ", out);
+        } else {
+            gee_print_text(out, STYLE_PLAIN,
+                           strcmp(described->kind, "struct") == 0 ? described->name : described->kind);
+            return;
+        }
+        type = described->element;
+    }
+    fputs("?", out);
+}

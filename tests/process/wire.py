@@ -1,0 +1,150 @@
+"""geerpc's wire by hand, for tests: JSON values and bin frames over a plain socket, without the client library."""
+import json
+import socket
+import struct
+
+OPTION_JSON = b'{"MagicNumber":3927900,"CodecType":"application/json"}'
+OPTION_BIN = b'{"MagicNumber":3927900,"CodecType":"application/bin"}'
+
+
+def connect(address, timeout=20):
+    """A socket to "tcp@host:port" or "unix@path"."""
+    scheme, place = address.split("@", 1)
+    if scheme == "unix":
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(timeout)
+        sock.connect(place)
+        return sock
+    host, port = place.rsplit(":", 1)
+    return socket.create_connection((host.strip("[]"), int(port)), timeout)
+
+
+class JsonPeer:
+    """One conversation in JSON. Calls are numbered by the caller; replies come as (header, body)."""
+
+    def __init__(self, address, option=OPTION_JSON, timeout=20):
+        self.sock = connect(address, timeout)
+        self.sock.sendall(option)
+        self.text = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def send(self, method, arguments, seq=1, **header):
+        header = {"ServiceMethod": method, "Seq": seq, **header}
+        self.sock.sendall((json.dumps(header) + json.dumps(arguments)).encode())
+
+    def value(self):
+        decoder = json.JSONDecoder()
+        while True:
+            stripped = self.text.lstrip()
+            if stripped and not (stripped[0] in "-0123456789" and "\n" not in stripped):
+                try:
+                    value, end = decoder.raw_decode(stripped)
+                    self.text = stripped[end:]
+                    return value
+                except json.JSONDecodeError:
+                    pass
+            more = self.sock.recv(1 << 20)
+            if not more:
+                raise EOFError("the server closed the connection; unread: %r" % self.text[:200])
+            self.text += more.decode()
+
+    def reply(self):
+        header = self.value()
+        return header, self.value()
+
+    def call(self, method, arguments, seq=1, **header):
+        self.send(method, arguments, seq, **header)
+        return self.reply()
+
+
+def varint(number):
+    number &= (1 << 64) - 1
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def field(tag, value):
+    """One protobuf field: an int as varint, bytes or text with their length."""
+    if isinstance(value, int):
+        return varint(tag << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(tag << 3 | 2) + varint(len(data)) + data
+
+
+def fields(data):
+    """{tag: last value} of a protobuf message of varints and byte strings."""
+    result, at = {}, 0
+
+    def read_varint():
+        nonlocal at
+        number = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            number |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return number
+
+    while at < len(data):
+        key = read_varint()
+        if key & 7 == 0:
+            result[key >> 3] = read_varint()
+        elif key & 7 == 2:
+            length = read_varint()
+            result[key >> 3] = data[at:at + length]
+            at += length
+        else:
+            raise ValueError("wire type %d" % (key & 7))
+    return result
+
+
+def signed(number):
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+class BinPeer:
+    """One conversation in frames. A header is {tag: value} as in docs/geerpc.proto."""
+
+    def __init__(self, address, timeout=20):
+        self.sock = connect(address, timeout)
+        self.sock.sendall(OPTION_BIN)
+        self.data = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def send(self, method, body, seq=1, codec=0, extra=b""):
+        header = field(1, method) + field(2, seq) + extra
+        self.sock.sendall(struct.pack(">BBII", codec, 0, len(header), len(body)) + header + body)
+
+    def take(self, count):
+        while len(self.data) < count:
+            more = self.sock.recv(1 << 20)
+            if not more:
+                raise EOFError("the server closed the connection")
+            self.data += more
+        taken, self.data = self.data[:count], self.data[count:]
+        return taken
+
+    def reply(self):
+        codec, flags, header_length, body_length = struct.unpack(">BBII", self.take(10))
+        assert flags == 0
+        header = fields(self.take(header_length))
+        return header, self.take(body_length)
+
+    def call(self, method, body, seq=1, **options):
+        self.send(method, body, seq, **options)
+        return self.reply()
