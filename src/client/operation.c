@@ -103,10 +103,13 @@ void gee_operation_post(gee_operation_t *operation) {
 }
 
 int gee_operation_wait(gee_operation_t *operation, char **reply, gee_error_t *error) {
+    int cancellable;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* a thread must not vanish with our lock */
     pthread_mutex_lock(&operation->lock);
     while (!operation->ended)
         pthread_cond_wait(&operation->changed, &operation->lock);
     pthread_mutex_unlock(&operation->lock);
+    pthread_setcancelstate(cancellable, NULL);
     if (operation->failed) {
         if (error != NULL)
             *error = operation->error;
@@ -137,27 +140,22 @@ void gee_operation_succeed(gee_operation_t *operation, char *reply) {
     end(operation);
 }
 
-static const char *skip(const char *text, const char *prefix) {
-    size_t length = strlen(prefix);
-    return length > 0 && strncmp(text, prefix, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2
-                                                                                                    : text;
-}
-
-/* "tcp@127.0.0.1:1: connect: Connection refused (0.2 ms)", whatever of that the cause has said already. */
+/* "tcp@127.0.0.1:1: connect: Connection refused (0.2 ms)"; the event loop's causes have all but the time already. */
 void gee_operation_error(const gee_operation_t *operation, gee_phase_t phase, const gee_error_t *cause,
                          gee_error_t *error) {
     const char *address = operation->client->addr.text;
     int64_t elapsed = gee_clock_monotonic() - operation->started_ns;
+    double milliseconds = (double)elapsed / (double)GEE_MILLISECOND;
     if (cause->phase != GEE_PHASE_NONE)
         phase = cause->phase;
-    *error = *cause;
-    error->elapsed_ns = elapsed;
     if (cause->from_peer || phase == GEE_PHASE_NONE)
-        return;
-    const char *reason = skip(skip(skip(cause->text, address), gee_phase_name(phase)), address);
-    gee_error_set(error, cause->code, "%s: %s: %s (%.1f ms)", address, gee_phase_name(phase), reason,
-                  (double)elapsed / (double)GEE_MILLISECOND);
-    error->phase = phase;
+        *error = *cause;
+    else if (gee_str_starts_with(gee_str(cause->text), gee_str(address)))
+        gee_error_set(error, cause->code, "%s (%.1f ms)", cause->text, milliseconds);
+    else
+        gee_error_set(error, cause->code, "%s: %s: %s (%.1f ms)", address, gee_phase_name(phase), cause->text,
+                      milliseconds);
+    error->phase = cause->from_peer ? GEE_PHASE_NONE : phase;
     error->elapsed_ns = elapsed;
 }
 

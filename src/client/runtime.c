@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define RESOLVING_AT_ONCE  2
 #define RESOLUTIONS_QUEUED 1000
@@ -28,7 +29,9 @@ static void tear_down(struct gee_runtime_thread *self) {
 static void *run(void *argument) {
     struct gee_runtime_thread *self = argument;
     pthread_setname_np(pthread_self(), "geerpc-client");
-    (void)gee_loop_run(self->runtime.loop);
+    while (gee_loop_run(self->runtime.loop) !=
+           0) /* it fails when the application closed descriptors that are not its own */
+        nanosleep(&(struct timespec){ .tv_nsec = 100 * GEE_MILLISECOND }, NULL);
     /* Whoever stopped the loop may be inside gee_loop_stop() still. */
     pthread_mutex_lock(&self->stopping);
     pthread_mutex_unlock(&self->stopping);

@@ -24,18 +24,22 @@ static int check_value(const gee_client_t *client, const uint8_t *bytes, size_t 
     return result;
 }
 
-int gee_text_check(const gee_client_t *client, gee_str_t *text, gee_error_t *error) {
-    const uint8_t *bytes = (const uint8_t *)text->data;
-    size_t length = text->length;
-    size_t padding = client->json->padding(bytes, length);
+/* Without the white space around. */
+static gee_str_t trimmed(const gee_client_t *client, gee_str_t text) {
+    const uint8_t *bytes = (const uint8_t *)text.data;
+    size_t padding = client->json->padding(bytes, text.length);
+    size_t length = text.length - padding;
     bytes += padding;
-    length -= padding;
     while (length > 0 && client->json->padding(bytes + length - 1, 1) == 1)
         length--;
-    if (length == 0)
+    return (gee_str_t){ .data = (const char *)bytes, .length = length };
+}
+
+int gee_text_check(const gee_client_t *client, gee_str_t *text, gee_error_t *error) {
+    *text = trimmed(client, *text);
+    if (text->length == 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "a JSON value is needed, the text is empty");
-    *text = (gee_str_t){ .data = (const char *)bytes, .length = length };
-    return check_value(client, bytes, length, error);
+    return check_value(client, (const uint8_t *)text->data, text->length, error);
 }
 
 void *gee_text_read(const gee_client_t *client, gee_str_t text, const gee_type_t *type, gee_pool_t *pool,
@@ -54,14 +58,14 @@ void *gee_text_read(const gee_client_t *client, gee_str_t text, const gee_type_t
     return value;
 }
 
-static char *copy_text(const void *bytes, size_t length, gee_error_t *error) {
-    char *copy = malloc(length + 1);
+static char *copy_text(gee_str_t text, gee_error_t *error) {
+    char *copy = malloc(text.length + 1);
     if (copy == NULL) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    memcpy(copy, bytes, length);
-    copy[length] = '\0';
+    memcpy(copy, text.data, text.length);
+    copy[text.length] = '\0';
     return copy;
 }
 
@@ -83,15 +87,17 @@ static char *typed_text(const gee_client_t *client, const gee_type_t *type, cons
 char *gee_text_write(const gee_client_t *client, const gee_payload_t *payload, const gee_type_t *type, gee_pool_t *pool,
                      gee_error_t *error) {
     if (payload == NULL || payload->kind == GEE_PAYLOAD_EMPTY)
-        return copy_text("{}", 2, error);
+        return copy_text(GEE_STR("{}"), error);
     if (payload->kind == GEE_PAYLOAD_TYPED)
         return typed_text(client, payload->type, payload->typed, error);
     if (payload->kind != GEE_PAYLOAD_BYTES) {
         gee_error_set(error, GEE_INTERNAL, "a reply that is a tree has no text yet");
         return NULL;
     }
-    if (payload->codec == client->json)
-        return copy_text(payload->bytes, payload->length, error);
+    if (payload->codec == client->json) {
+        gee_str_t text = { .data = (const char *)payload->bytes, .length = payload->length };
+        return copy_text(trimmed(client, text), error);
+    }
     void *value = type ? gee_pool_zalloc(pool, type->size) : NULL;
     if (value == NULL) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");

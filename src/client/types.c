@@ -35,6 +35,7 @@ static void remove_from_table(gee_method_types_t *types) {
 static void give_up_asking(gee_method_types_t *types) {
     if (types->call != NULL) {
         gee_session_forget(types->client->session, types->call);
+        gee_call_release(types->call);
         types->call = NULL;
     }
 }

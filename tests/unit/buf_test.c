@@ -126,7 +126,7 @@ static void test_big_free_buffers_make_way_for_small_ones(void **state) {
     const gee_buf_t *known = small;
     gee_buf_release(&big); /* fills what may be kept */
     gee_buf_release(&small);
-    gee_buf_t *other = malloc(4096); /* takes the place, had it been given back to the system */
+    void *volatile other = malloc(4096); /* takes the place, had it been given back to the system */
     small = gee_buf_take(cache, 100);
     assert_ptr_equal(small, known);
     free(other);

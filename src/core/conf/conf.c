@@ -131,12 +131,19 @@ const gee_conf_record_t *gee_conf_places_find(const gee_conf_places_t *places, c
     return NULL;
 }
 
-/* A structure and its first member have one address; the record that came last, the member's, is the narrower. */
+/* A structure and its first member have one address: then the member's own place is the narrower. */
 const char *gee_conf_place(const gee_conf_places_t *places, const void *member) {
+    const gee_conf_record_t *found = NULL;
     if (!places)
         return "configuration";
-    size_t end = places->sorted ? end_of_member(places, member) : 0;
-    if (end == 0 || places->items[end - 1].member != member)
-        return places->shown;
-    return places->items[end - 1].place;
+    for (size_t i = places->sorted ? end_of_member(places, member) : 0; i > 0; i--) {
+        const gee_conf_record_t *record = &places->items[i - 1];
+        if (record->member != member)
+            break;
+        if (record->row && record->row->type != GEE_OPTION_GROUP)
+            return record->place;
+        if (!found)
+            found = record;
+    }
+    return found ? found->place : places->shown;
 }

@@ -38,8 +38,14 @@ static void set_peer(gee_stream_t *stream, const gee_sockaddr_t *peer) {
 }
 
 static void patience_is_over(gee_timer_t *timer) {
-    gee_stream_t *stream = GEE_CONTAINER(timer, gee_stream_t, patience_timer);
-    gee_stream_destroy(&stream);
+    gee_stream_t *stream = GEE_CONTAINER(timer, gee_stream_t, patience_timer), *own = stream;
+    gee_stream_enter(stream);
+    if (gee_link_in_list(&stream->work.link)) { /* closed in this very pass: what waits is written once all the same */
+        gee_loop_undefer(&stream->work);
+        gee_stream_work(&stream->work);
+    }
+    gee_stream_destroy(&own);
+    gee_stream_leave(stream);
 }
 
 static void loop_ends(gee_leftover_t *leftover) {

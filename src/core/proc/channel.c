@@ -118,10 +118,9 @@ static int descriptor_of(struct msghdr *header) {
 static int receive_one(gee_channel_t *channel, gee_message_t *message, int *descriptor) {
     control_buffer_t control;
     struct iovec part = { .iov_base = message, .iov_len = sizeof *message };
-    struct msghdr header = { .msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes };
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
+    };
     ssize_t length;
     do
         length = recvmsg(channel->watch.descriptor, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

@@ -13,10 +13,10 @@
 #include "core/proc/slots.h"
 #include "core/proc/worker.h"
 
-#define START_PATIENCE (30 * GEE_SECOND)        /* for READY */
-#define LEAVE_PATIENCE (5 * GEE_SECOND)         /* beyond shutdown_timeout, or after TERM */
-#define SHORT_LIFE     GEE_SECOND               /* a worker that dies sooner is started again with back-off */
-#define LONG_LIFE      (10 * GEE_SECOND)        /* one that lived so long ends the back-off */
+#define START_PATIENCE (30 * GEE_SECOND) /* for READY */
+#define LEAVE_PATIENCE (5 * GEE_SECOND)  /* beyond shutdown_timeout, or after TERM */
+#define SHORT_LIFE     GEE_SECOND        /* a worker that dies sooner is started again with back-off */
+#define LONG_LIFE      (10 * GEE_SECOND) /* one that lived so long ends the back-off */
 #define FIRST_DELAY    (100 * GEE_MILLISECOND)
 #define LONGEST_DELAY  (10 * GEE_SECOND)
 
@@ -56,6 +56,13 @@ gee_crew_t *gee_crew_create(gee_loop_t *loop, gee_cycle_t **cycle, const gee_cre
     return crew;
 }
 
+static void free_worker(gee_worker_t *worker) {
+    gee_channel_close(&worker->channel);
+    gee_timer_stop(worker->crew->loop, &worker->timer);
+    gee_list_remove(&worker->link);
+    free(worker);
+}
+
 void gee_crew_destroy(gee_crew_t **crew_pointer) {
     gee_crew_t *crew = *crew_pointer;
     *crew_pointer = NULL;
@@ -65,6 +72,8 @@ void gee_crew_destroy(gee_crew_t **crew_pointer) {
     gee_loop_undefer(&crew->gone_task);
     for (unsigned i = 0; i < crew->count; i++)
         gee_timer_stop(crew->loop, &crew->places[i].timer);
+    GEE_LIST_EACH(&crew->workers, link)
+    free_worker(GEE_CONTAINER(link, gee_worker_t, link));
     gee_cycle_close(&crew->cycle);
     free(crew->places);
     free(crew);
@@ -280,6 +289,14 @@ void gee_crew_quit(gee_crew_t *crew, bool (*emptied)(const gee_listener_t *liste
     report_gone(crew);
 }
 
+static bool none(const gee_listener_t *listener GEE_UNUSED, void *data GEE_UNUSED) {
+    return false;
+}
+
+void gee_crew_leave(gee_crew_t *crew) {
+    gee_crew_quit(crew, none, NULL);
+}
+
 void gee_crew_stop(gee_crew_t *crew, int number) {
     stop_starting(crew);
     GEE_LIST_EACH(&crew->workers, link) {
@@ -338,7 +355,6 @@ static void on_end(gee_worker_t *worker, int status) {
     gee_place_t *place = &crew->places[worker->index];
     gee_channel_read(&worker->channel); /* its last words */
     gee_channel_close(&worker->channel);
-    gee_timer_stop(crew->loop, &worker->timer);
     gee_list_remove(&worker->link);
     gee_slots_forget(crew, worker);
     if (place->worker == worker)
@@ -348,7 +364,8 @@ static void on_end(gee_worker_t *worker, int status) {
         report_failed_start(worker, status);
     else if (!crew->leaving)
         replace(place, worker);
-    free(worker);
+    free_worker(worker);
+    crew->events->status(crew, crew->data); /* nobody waits for its answer any more */
 }
 
 bool gee_crew_reap(gee_crew_t *crew, pid_t pid, int status) {

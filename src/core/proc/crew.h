@@ -47,7 +47,7 @@ typedef struct gee_crew_events {
     /* The last worker is gone and none will be started: the crew may be destroyed. Never called from inside a function
      * of the crew. */
     void (*gone)(gee_crew_t *crew, void *data);
-    /* A worker has answered gee_crew_ask_status(). */
+    /* A worker has answered gee_crew_ask_status(), or is gone. */
     void (*status)(gee_crew_t *crew, void *data);
     /* In a child, right after fork: close the master's descriptors. */
     void (*forget)(void *data);
@@ -82,6 +82,7 @@ void gee_crew_assign(gee_crew_t *crew);
 /* They stop accepting and leave when their connections have ended. What waits in the queue of a listener that `emptied`
  * names (or all, when it is null) is accepted first. */
 void gee_crew_quit(gee_crew_t *crew, bool (*emptied)(const gee_listener_t *listener, void *data), void *data);
+void gee_crew_leave(gee_crew_t *crew);            /* the same, and the queues stay for those who come after */
 void gee_crew_stop(gee_crew_t *crew, int signal); /* TERM: at once, but in order; KILL */
 void gee_crew_reopen_log(gee_crew_t *crew, int descriptor);
 void gee_crew_ask_status(gee_crew_t *crew);
@@ -92,7 +93,7 @@ static inline bool gee_crew_empty(const gee_crew_t *crew) {
 }
 /* In a child: the other workers' channels. */
 void gee_crew_forget(gee_crew_t *crew);
-/* Closes the cycle too. There must be no worker left. Leaves null. */
+/* Closes the cycle too. Workers that are left notice that the master is gone. Leaves null. */
 void gee_crew_destroy(gee_crew_t **crew);
 
 #endif

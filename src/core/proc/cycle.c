@@ -65,7 +65,7 @@ const char *gee_cycle_errors_text(const gee_cycle_t *cycle) {
 /* ---- what modules are lent ---- */
 
 static gee_cycle_t *cycle_of(const gee_prepare_t *prepare) {
-    return GEE_CONTAINER(prepare, gee_cycle_t, prepare);
+    return GEE_CONTAINER((uintptr_t)prepare, gee_cycle_t, prepare); /* modules see it const, it is not */
 }
 
 static void *lend_shared(const gee_prepare_t *prepare, const char *name, size_t size, uint32_t version,
@@ -117,8 +117,8 @@ static int open_listeners(gee_cycle_t *cycle, gee_error_t *error) {
         entry->settings = gee_settings_listen(settings, i);
         entry->listener = gee_listener_open(cycle->server, entry->settings, cycle->workers, error);
         if (!entry->listener)
-            return gee_error_prefix(error, "%s: listen[%zu]: ",
-                                    gee_conf_place(cycle->places, &entry->settings->address), i);
+            return gee_error_prefix(error,
+                                    "%s: listen[%zu]: ", gee_conf_place(cycle->places, &entry->settings->address), i);
         cycle->listener_count++;
         if (copy_protocols(cycle, entry) != 0)
             return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "listen: out of memory");

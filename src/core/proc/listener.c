@@ -59,8 +59,7 @@ static int check_free(const gee_server_t *server, const gee_listener_t *listener
                              strerror(errno));
     (void)setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(probe, &listener->sockaddr.any, gee_sockaddr_length(&listener->sockaddr)) != 0)
-        result = gee_error_set(error, GEE_UNAVAILABLE, "cannot listen on %s: %s", listener->addr.text,
-                               strerror(errno));
+        result = gee_error_set(error, GEE_UNAVAILABLE, "cannot listen on %s: %s", listener->addr.text, strerror(errno));
     (void)close(probe);
     return result;
 }

@@ -39,8 +39,8 @@ static int reopen(gee_log_file_t *file, gee_error_t *error) {
         return -1;
     int result = 0;
     if (dup3(fresh, file->descriptor, O_CLOEXEC) < 0)
-        result = gee_error_set(error, GEE_UNAVAILABLE, "cannot reopen the log file %s: %s", file->path,
-                               strerror(errno));
+        result =
+            gee_error_set(error, GEE_UNAVAILABLE, "cannot reopen the log file %s: %s", file->path, strerror(errno));
     (void)close(fresh);
     return result;
 }

@@ -20,8 +20,7 @@ static int check_not_empty(const void *value, gee_error_t *error) {
     return 0;
 }
 
-static const char *const level_words[] = { "emerg",  "alert", "crit",  "error", "warn",
-                                           "notice", "info",  "debug", NULL };
+static const char *const level_words[] = { "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug", NULL };
 _Static_assert(GEE_LOG_DEBUG == GEE_LENGTH(level_words) - 2, "one word a level, in their order");
 
 static const char *const workers_words[] = { "auto", NULL };

@@ -4,6 +4,7 @@
 #define GEE_PROC_SETTINGS_CHECK_H
 
 #include "core/proc/settings.h"
+#include "core/rpc/service.h"
 
 /* Adds to `errors`, each with its line; opens nothing. */
 void gee_settings_check(const gee_settings_t *settings, const gee_module_entry_t *modules, const char *conf_path,

@@ -227,7 +227,7 @@ size_t gee_json_format_double(char *target, double number) {
     decimal_t decimal;
     if (positive == 0)
         return format_zero(target, negative);
-    for (int precision = 15; precision <= 17; precision++) {
+    for (int precision = positive < DBL_MIN ? 1 : 15; precision <= 17; precision++) { /* subnormals have fewer digits */
         take_digits(&decimal, positive, precision);
         to_double(decimal.digits, decimal.count, decimal.exponent - (int64_t)decimal.count + 1, &back);
         if (back == positive)
@@ -242,7 +242,7 @@ size_t gee_json_format_float(char *target, float number) {
     decimal_t decimal;
     if (positive == 0)
         return format_zero(target, negative);
-    for (int precision = 6; precision <= 9; precision++) {
+    for (int precision = positive < FLT_MIN ? 1 : 6; precision <= 9; precision++) {
         take_digits(&decimal, (double)positive, precision);
         to_float(decimal.digits, decimal.count, decimal.exponent - (int64_t)decimal.count + 1, &back);
         if (back == positive)

@@ -1,0 +1,108 @@
+/* control_ask.c: geerpc -s: asks the running master through its control socket and waits for the outcome. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/proc/control.h"
+
+static int connect_to(const char *path, FILE *trouble) {
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int descriptor = -1;
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+    } else {
+        strcpy(address.sun_path, path);
+        descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (descriptor >= 0 && connect(descriptor, (const struct sockaddr *)&address, sizeof address) == 0)
+            return descriptor;
+    }
+    bool absent = errno == ENOENT || errno == ECONNREFUSED;
+    (void)fprintf(trouble, "geerpc: %s (%s: %s)\n", absent ? "no server is running" : "cannot ask the server", path,
+                  strerror(errno));
+    if (descriptor >= 0)
+        (void)close(descriptor);
+    return -1;
+}
+
+static bool send_command(int descriptor, const char *command, FILE *trouble) {
+    char line[128];
+    int length = snprintf(line, sizeof line, "%s\n", command);
+    if (send(descriptor, line, (size_t)length, MSG_NOSIGNAL) == length)
+        return true;
+    (void)fprintf(trouble, "geerpc: cannot ask the server: %s\n", strerror(errno));
+    return false;
+}
+
+/* Everything until the server closes; the caller frees it. Null: trouble. */
+static char *read_all(int descriptor, FILE *trouble) {
+    char *text = NULL, bytes[4096];
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    ssize_t length = -1;
+    while (memory && (length = recv(descriptor, bytes, sizeof bytes, 0)) != 0) {
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0)
+            break;
+        (void)fwrite(bytes, 1, (size_t)length, memory);
+    }
+    int reason = errno;
+    /* A server that ended while a byte of ours was unread resets: it ended all the same. */
+    bool ended = memory && (length == 0 || reason == ECONNRESET);
+    if (memory && fclose(memory) != 0)
+        ended = false;
+    if (ended)
+        return text;
+    (void)fprintf(trouble, "geerpc: the server does not answer: %s\n", strerror(reason));
+    free(text);
+    return NULL;
+}
+
+/* The last line, and what stands before it. False: there is no whole line. */
+static bool split(char *text, const char **body, const char **outcome) {
+    size_t length = strlen(text);
+    if (length == 0 || text[length - 1] != '\n')
+        return false;
+    text[length - 1] = '\0';
+    char *newline = strrchr(text, '\n');
+    if (newline)
+        *newline = '\0';
+    *body = newline ? text : "";
+    *outcome = newline ? newline + 1 : text;
+    return true;
+}
+
+static int report(char *text, bool ends_server, FILE *out, FILE *trouble) {
+    const char *body = "", *outcome = "";
+    if (ends_server && *text == '\0')
+        return EXIT_SUCCESS;
+    (void)split(text, &body, &outcome);
+    bool ok = strcmp(outcome, "ok") == 0;
+    if (!ok && strcmp(outcome, "failed") != 0) {
+        (void)fprintf(trouble, "geerpc: the server ended before it had answered\n");
+        return EXIT_FAILURE;
+    }
+    if (*body)
+        (void)fprintf(ok ? out : trouble, "%s\n", body);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int gee_control_ask(const char *path, const char *command, FILE *out, FILE *trouble) {
+    bool ends_server = strcmp(command, "stop") == 0 || strcmp(command, "quit") == 0;
+    int status = EXIT_FAILURE, descriptor = connect_to(path, trouble);
+    if (descriptor < 0)
+        return EXIT_FAILURE;
+    if (send_command(descriptor, command, trouble)) {
+        if (ends_server && isatty(fileno(trouble)))
+            (void)fprintf(trouble, "geerpc: waiting for the server to end ...\n");
+        char *text = read_all(descriptor, trouble);
+        if (text)
+            status = report(text, ends_server, out, trouble);
+        free(text);
+    }
+    (void)close(descriptor);
+    return status;
+}

@@ -1,0 +1,292 @@
+/* master.c: the master's life: start, signals, the end. */
+#include "core/proc/master.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+
+/* ---- the first start, and what a reload has in common with it ---- */
+
+/* The master cannot go on, or not begin: the reason for whoever started it, and for the log. */
+static void fail_first_start(gee_master_t *master, const char *reason) {
+    char *text = NULL;
+    if (gee_log_descriptor(master->log) != STDERR_FILENO)
+        gee_log(master->log, GEE_LOG_EMERG, "the server does not start: %s", reason);
+    if (asprintf(&text, "geerpc: %s", reason) >= 0)
+        gee_starter_tell(master->starter, false, text);
+    free(text);
+    master->exit_status = EXIT_FAILURE;
+}
+
+static void on_ready(gee_crew_t *crew, void *data) {
+    gee_master_t *master = data;
+    if (crew != master->starting)
+        return;
+    if (master->phase == GEE_MASTER_RUNNING) {
+        gee_reload_ready(master);
+        return;
+    }
+    master->running = crew;
+    master->starting = NULL;
+    master->phase = GEE_MASTER_RUNNING;
+    gee_cycle_commit(crew->cycle);
+    gee_crew_serve(crew);
+    gee_log(master->log, GEE_LOG_NOTICE, "geerpc %s ready: %s", gee_version, gee_describe_cycle(crew->cycle));
+    gee_starter_tell(master->starter, true, gee_describe_ready(crew->cycle));
+}
+
+static void on_failed(gee_crew_t *crew, const char *reason, void *data) {
+    gee_master_t *master = data;
+    if (master->phase == GEE_MASTER_RUNNING) {
+        gee_reload_failed(master, reason);
+        return;
+    }
+    fail_first_start(master, reason);
+    gee_crew_stop(crew, SIGKILL);
+}
+
+static bool is_ending(const gee_master_t *master) {
+    return master->phase == GEE_MASTER_QUITTING || master->phase == GEE_MASTER_STOPPING;
+}
+
+static bool all_gone(const gee_master_t *master) {
+    GEE_LIST_EACH(&master->crews, link)
+    if (!gee_crew_empty(GEE_CONTAINER(link, gee_crew_t, link)))
+        return false;
+    return true;
+}
+
+static void on_gone(gee_crew_t *crew, void *data) {
+    gee_master_t *master = data;
+    if (crew == master->starting) {
+        if (master->phase == GEE_MASTER_STARTING) {
+            gee_loop_stop(master->loop);
+            return;
+        }
+        gee_reload_rolled_back(master);
+    } else if (crew == master->running) {
+        /* Its log is the server's: it stays to the end. */
+        if (!is_ending(master))
+            gee_log(master->log, GEE_LOG_NOTICE, "all workers have left; a reload starts new ones");
+    } else {
+        gee_log(master->log, GEE_LOG_NOTICE, "generation %llu has left", (unsigned long long)crew->cycle->generation);
+        gee_crew_destroy(&crew);
+    }
+    if (is_ending(master) && all_gone(master))
+        gee_loop_stop(master->loop);
+}
+
+static void on_status(gee_crew_t *crew GEE_UNUSED, void *data) {
+    gee_command_status_answered(data);
+}
+
+/* In a worker just forked: what only the master may hold. Its memory stays as it is, nothing is freed. */
+static void on_forget(void *data) {
+    gee_master_t *master = data;
+    GEE_LIST_EACH(&master->crews, link)
+    gee_crew_forget(GEE_CONTAINER(link, gee_crew_t, link));
+    gee_control_forget(&master->control);
+    gee_starter_forget(master->starter);
+    (void)close(master->pidfile.descriptor);
+    (void)close(gee_loop_descriptor(master->loop));
+}
+
+static const gee_crew_events_t crew_events = {
+    .ready = on_ready, .failed = on_failed, .gone = on_gone, .status = on_status, .forget = on_forget
+};
+
+int gee_master_start_crew(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error) {
+    if (gee_cycle_open(*cycle, error) != 0) {
+        gee_cycle_close(cycle);
+        return -1;
+    }
+    if (!master->running && (*cycle)->error_log >= 0)
+        (void)gee_log_set_descriptor(master->log, (*cycle)->error_log);
+    master->starting = gee_crew_create(master->loop, cycle, &crew_events, master, error);
+    if (!master->starting)
+        return -1;
+    gee_list_append(&master->crews, &master->starting->link);
+    gee_crew_start(master->starting);
+    return 0;
+}
+
+/* ---- ending ---- */
+
+void gee_master_quit(gee_master_t *master) {
+    if (is_ending(master))
+        return;
+    if (master->phase == GEE_MASTER_STARTING) {
+        gee_master_stop(master);
+        return;
+    }
+    gee_log(master->log, GEE_LOG_NOTICE, "quitting: calls in flight are finished first");
+    master->phase = GEE_MASTER_QUITTING;
+    gee_reload_forget(master, "the server ends");
+    if (master->starting)
+        gee_crew_stop(master->starting, SIGKILL);
+    gee_crew_quit(master->running, NULL, NULL);
+    for (size_t i = 0; i < master->running->cycle->listener_count; i++)
+        gee_listener_retire(master->running->cycle->listeners[i].listener);
+}
+
+void gee_master_stop(gee_master_t *master) {
+    if (master->phase == GEE_MASTER_STOPPING)
+        return;
+    gee_log(master->log, GEE_LOG_NOTICE, "stopping");
+    if (master->phase == GEE_MASTER_STARTING)
+        fail_first_start(master, "stopped before it was ready");
+    else
+        gee_reload_forget(master, "the server ends");
+    master->phase = GEE_MASTER_STOPPING;
+    GEE_LIST_EACH(&master->crews, link)
+    gee_crew_stop(GEE_CONTAINER(link, gee_crew_t, link), SIGTERM);
+}
+
+/* ---- signals ---- */
+
+static void reap(gee_master_t *master) {
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        bool found = false;
+        GEE_LIST_EACH(&master->crews, link)
+        found = found || gee_crew_reap(GEE_CONTAINER(link, gee_crew_t, link), pid, status);
+        if (!found)
+            gee_log(master->log, GEE_LOG_INFO, "process %d ended, which is no worker", (int)pid);
+    }
+}
+
+typedef struct reopening {
+    gee_crew_t *crew;
+} reopening_t;
+
+static void on_reopened(int descriptor, void *data) {
+    gee_crew_reopen_log(((const reopening_t *)data)->crew, descriptor);
+}
+
+void gee_master_reopen_logs(gee_master_t *master, gee_control_client_t *asker) {
+    gee_error_t error = { .code = GEE_OK }, first = { .code = GEE_OK };
+    GEE_LIST_EACH(&master->crews, link) {
+        reopening_t reopening = { .crew = GEE_CONTAINER(link, gee_crew_t, link) };
+        if (gee_log_files_reopen(&reopening.crew->cycle->log_files, on_reopened, &reopening, &error) != 0 &&
+            first.code == GEE_OK)
+            first = error;
+    }
+    bool ok = first.code == GEE_OK;
+    gee_log(master->log, ok ? GEE_LOG_NOTICE : GEE_LOG_ERROR, "%s", ok ? "log files reopened" : first.text);
+    if (asker)
+        gee_control_answer(asker, ok, ok ? "log files reopened" : first.text);
+}
+
+static void drain_workers(gee_master_t *master) {
+    /* A terminal sends this signal whenever its window changes. */
+    if (master->server->foreground || master->phase != GEE_MASTER_RUNNING || master->drained || master->starting)
+        return;
+    gee_log(master->log, GEE_LOG_NOTICE, "the workers leave; connections wait until a reload starts new ones");
+    master->drained = true;
+    gee_crew_leave(master->running);
+}
+
+static void on_signal(int number, void *data) {
+    gee_master_t *master = data;
+    switch (number) {
+    case SIGCHLD:
+        reap(master);
+        return;
+    case SIGTERM:
+    case SIGINT:
+        gee_master_stop(master);
+        return;
+    case SIGQUIT:
+        gee_master_quit(master);
+        return;
+    case SIGHUP:
+        gee_reload_ask(master, NULL);
+        return;
+    case SIGUSR1:
+        gee_master_reopen_logs(master, NULL);
+        return;
+    case SIGUSR2:
+        gee_log(master->log, GEE_LOG_WARN, "USR2: an upgrade to a new binary is not supported by this version");
+        return;
+    case SIGWINCH:
+        drain_workers(master);
+        return;
+    default:
+        return;
+    }
+}
+
+static int take_signals(gee_master_t *master, gee_error_t *error) {
+    static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH };
+    (void)signal(SIGPIPE, SIG_IGN);
+    return gee_loop_signals(master->loop, signals, GEE_LENGTH(signals), on_signal, master, error);
+}
+
+/* ---- running ---- */
+
+static int open_control(gee_master_t *master, const gee_cycle_t *cycle, gee_error_t *error) {
+    const char *path = gee_server_path(master->server, gee_cycle_settings(cycle)->control, master->server->pool);
+    if (!path)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    gee_server_make_parent(master->server, path);
+    master->control.asked = gee_command;
+    master->control.data = master;
+    return gee_control_open(&master->control, master->loop, master->log, path, error);
+}
+
+static int take_pidfile(gee_master_t *master, const gee_cycle_t *cycle, gee_error_t *error) {
+    const char *path = gee_server_path(master->server, gee_cycle_settings(cycle)->pid, master->server->pool);
+    if (!path)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    gee_server_make_parent(master->server, path);
+    return gee_pidfile_take(&master->pidfile, path, error);
+}
+
+static int start(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error) {
+    if (take_pidfile(master, *cycle, error) != 0)
+        return -1;
+    master->loop = gee_loop_create(master->log, error);
+    if (!master->loop || take_signals(master, error) != 0 || open_control(master, *cycle, error) != 0)
+        return -1;
+    return gee_master_start_crew(master, cycle, error);
+}
+
+static void finish(gee_master_t *master) {
+    GEE_LIST_EACH(&master->crews, link) {
+        gee_crew_t *crew = GEE_CONTAINER(link, gee_crew_t, link);
+        gee_crew_destroy(&crew);
+    }
+    gee_control_close(&master->control);
+    if (master->loop)
+        gee_timer_stop(master->loop, &master->status_timer);
+    gee_loop_destroy(&master->loop);
+    free(master->reload_reason);
+    gee_pidfile_release(&master->pidfile);
+}
+
+int gee_master_run(gee_server_t *server, gee_cycle_t **cycle, gee_starter_t *starter) {
+    static gee_master_t master; /* also found by leak checkers in workers, which inherit what it holds */
+    gee_error_t error;
+    master = (gee_master_t){ .server = server,
+                             .log = server->log,
+                             .starter = starter,
+                             .pidfile.descriptor = -1,
+                             .control.watch.descriptor = -1,
+                             .started_ns = gee_clock_monotonic() };
+    gee_list_init(&master.crews);
+    if (start(&master, cycle, &error) != 0)
+        fail_first_start(&master, error.text);
+    else if (gee_loop_run(master.loop) != 0)
+        master.exit_status = EXIT_FAILURE;
+    gee_cycle_close(cycle);
+    if (master.phase != GEE_MASTER_STARTING)
+        gee_log(server->log, GEE_LOG_NOTICE, "ended");
+    finish(&master);
+    return master.exit_status;
+}

@@ -1,0 +1,119 @@
+/* reload.c: a reload as a transaction.
+ *
+ *   ask -> load, check -> open, start workers -> all ready -> commit: the new crew serves, the old one leaves
+ *              '-> refused    '-> refused         '-> one failed -> all stopped -> rolled back: the old one never noticed
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/proc/master.h"
+
+static void begin(gee_master_t *master);
+
+static void finish(gee_master_t *master, bool ok, const char *text) {
+    gee_log(master->log, ok ? GEE_LOG_NOTICE : GEE_LOG_ERROR, ok ? "%s" : "reload refused: %s", text);
+    gee_answer_waiting(master, GEE_WAITS_RELOAD, ok, text);
+    if (!master->reload_again || master->phase != GEE_MASTER_RUNNING)
+        return;
+    master->reload_again = false;
+    GEE_LIST_EACH(&master->control.clients, link) {
+        gee_control_client_t *client = GEE_CONTAINER(link, gee_control_client_t, link);
+        if (client->waiting == GEE_WAITS_NEXT_RELOAD)
+            client->waiting = GEE_WAITS_RELOAD;
+    }
+    begin(master);
+}
+
+/* Each error of the file is a line of the log. */
+static void refuse_cycle(gee_master_t *master, gee_cycle_t **cycle) {
+    for (size_t i = 0; i < (*cycle)->errors.count; i++)
+        gee_log(master->log, GEE_LOG_ERROR, "reload refused: %s", (*cycle)->errors.items[i]);
+    gee_answer_waiting(master, GEE_WAITS_RELOAD, false, gee_cycle_errors_text(*cycle));
+    gee_cycle_close(cycle);
+}
+
+static void begin(gee_master_t *master) {
+    gee_error_t error;
+    gee_log(master->log, GEE_LOG_NOTICE, "reloading %s", master->server->conf_path);
+    gee_cycle_t *cycle = gee_cycle_load(master->server, master->running->cycle);
+    if (!cycle)
+        finish(master, false, "out of memory");
+    else if (cycle->errors.count > 0)
+        refuse_cycle(master, &cycle);
+    else if (gee_master_start_crew(master, &cycle, &error) != 0)
+        finish(master, false, error.text);
+    else /* the slots of listeners that stay may have become more; they are served from now on */
+        gee_crew_assign(master->running);
+}
+
+void gee_reload_ask(gee_master_t *master, gee_control_client_t *asker) {
+    if (master->phase != GEE_MASTER_RUNNING) {
+        if (asker)
+            gee_control_answer(asker, false, "the server is starting or ending");
+        return;
+    }
+    if (asker)
+        asker->waiting = master->starting ? GEE_WAITS_NEXT_RELOAD : GEE_WAITS_RELOAD;
+    if (master->starting)
+        master->reload_again = true;
+    else
+        begin(master);
+}
+
+/* ---- commit ---- */
+
+static bool is_removed(const gee_listener_t *listener, void *data) {
+    const gee_cycle_t *next = data;
+    for (size_t i = 0; i < next->listener_count; i++)
+        if (next->listeners[i].listener == listener)
+            return false;
+    return true;
+}
+
+/* The old workers have the last descriptors of what is removed: they close them when the queues are empty. */
+static void retire_removed(const gee_cycle_t *old, gee_cycle_t *next) {
+    for (size_t i = 0; i < old->listener_count; i++)
+        if (is_removed(old->listeners[i].listener, next))
+            gee_listener_retire(old->listeners[i].listener);
+}
+
+void gee_reload_ready(gee_master_t *master) {
+    gee_crew_t *old = master->running;
+    master->running = master->starting;
+    master->starting = NULL;
+    master->drained = false;
+    gee_cycle_t *next = master->running->cycle;
+    gee_cycle_commit(next);
+    gee_crew_serve(master->running);
+    gee_crew_quit(old, is_removed, next);
+    retire_removed(old->cycle, next);
+    const char *text = gee_describe_cycle(next);
+    char *line = NULL;
+    if (asprintf(&line, "reloaded, generation %llu: %s", (unsigned long long)next->generation, text) < 0)
+        line = NULL;
+    finish(master, true, line ? line : "reloaded");
+    free(line);
+}
+
+/* ---- rollback ---- */
+
+void gee_reload_failed(gee_master_t *master, const char *reason) {
+    master->reload_reason = strdup(reason);
+    gee_crew_stop(master->starting, SIGKILL);
+}
+
+void gee_reload_rolled_back(gee_master_t *master) {
+    char *reason = master->reload_reason;
+    gee_crew_destroy(&master->starting);
+    master->reload_reason = NULL;
+    if (master->phase == GEE_MASTER_RUNNING)
+        finish(master, false, reason ? reason : "out of memory");
+    free(reason);
+}
+
+void gee_reload_forget(gee_master_t *master, const char *reason) {
+    gee_answer_waiting(master, GEE_WAITS_RELOAD, false, reason);
+    gee_answer_waiting(master, GEE_WAITS_NEXT_RELOAD, false, reason);
+    master->reload_again = false;
+}

@@ -1,0 +1,253 @@
+/* worker.c: the life of a worker process.
+ *
+ *   forked -> user -> loop, threads, engine, dispatch, modules -> READY -> ADOPT sockets -> serve -> leave -> exit
+ */
+#include "core/proc/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "core/proc/settings_check.h"
+#include "core/proc/worker_private.h"
+
+#define EXIT_FAILED_START 1
+#define EXIT_BROKEN_LOOP  2
+
+/* ---- what the master says ---- */
+
+static void reopen_log(gee_worker_process_t *process, const gee_message_t *message, int descriptor) {
+    if (descriptor < 0)
+        return;
+    GEE_LIST_EACH(&process->cycle->log_files.files, link) {
+        int number = GEE_CONTAINER(link, gee_log_file_t, link)->descriptor;
+        if ((uint32_t)number == message->number && dup3(descriptor, number, O_CLOEXEC) < 0)
+            gee_log(process->log, GEE_LOG_ERROR, "a log file cannot be reopened: %s", strerror(errno));
+    }
+    (void)close(descriptor);
+}
+
+static void answer_status(gee_worker_process_t *process) {
+    gee_message_t message = { .type = GEE_MESSAGE_STATUS,
+                              .value = process->connections,
+                              .calls = process->finished_calls,
+                              .in_flight = process->engine->live_calls };
+    GEE_LIST_EACH(&process->engine->sessions, link)
+    message.calls += GEE_CONTAINER(link, gee_session_t, link)->calls_total;
+    (void)gee_channel_send(&process->channel, &message, -1);
+}
+
+static void on_message(gee_channel_t *channel, const gee_message_t *message, int descriptor) {
+    gee_worker_process_t *process = GEE_CONTAINER(channel, gee_worker_process_t, channel);
+    switch ((gee_message_type_t)message->type) {
+    case GEE_MESSAGE_ADOPT:
+        gee_worker_adopt(process, message, descriptor);
+        return;
+    case GEE_MESSAGE_REOPEN:
+        reopen_log(process, message, descriptor);
+        return;
+    case GEE_MESSAGE_RELEASE:
+        gee_worker_release(process, message);
+        break;
+    case GEE_MESSAGE_QUIT:
+        gee_worker_leave(process);
+        break;
+    case GEE_MESSAGE_STATUS:
+        answer_status(process);
+        break;
+    case GEE_MESSAGE_READY:
+    case GEE_MESSAGE_FAILED:
+        break;
+    }
+    if (descriptor >= 0)
+        (void)close(descriptor);
+}
+
+static void on_channel_ended(gee_channel_t *channel) {
+    gee_worker_process_t *process = GEE_CONTAINER(channel, gee_worker_process_t, channel);
+    gee_log(process->log, GEE_LOG_ALERT, "the master is gone: this worker leaves");
+    gee_worker_leave(process);
+}
+
+/* The signals that a terminal sends to all processes of the foreground are the master's business. */
+static void on_signal(int number, void *data) {
+    if (number == SIGTERM)
+        gee_worker_cut(data);
+}
+
+static int take_signals(gee_worker_process_t *process, gee_error_t *error) {
+    static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH };
+    sigset_t mask;
+    if (gee_loop_signals(process->loop, signals, GEE_LENGTH(signals), on_signal, process, error) != 0)
+        return -1;
+    (void)sigemptyset(&mask);
+    for (size_t i = 0; i < GEE_LENGTH(signals); i++)
+        (void)sigaddset(&mask, signals[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL); /* the master's own, SIGCHLD, is let through again */
+    return 0;
+}
+
+/* ---- starting ---- */
+
+static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
+    const gee_settings_t *settings = gee_cycle_settings(process->cycle);
+    process->threads =
+        gee_thread_pool_create((unsigned)settings->thread_pool.threads, (size_t)settings->thread_pool.queue, error);
+    if (!process->threads)
+        return -1;
+    gee_engine_options_t options = { .loop = process->loop,
+                                     .log = process->log,
+                                     .modules = process->cycle->server->modules,
+                                     .limits = settings->limits,
+                                     .timeouts = settings->timeouts,
+                                     .threads = process->threads,
+                                     .worker_index = process->index };
+    process->engine = gee_engine_create(&options, error);
+    return process->engine ? 0 : -1;
+}
+
+static size_t list_services(const gee_worker_process_t *process, gee_service_entry_t *entries) {
+    const gee_settings_t *settings = gee_cycle_settings(process->cycle);
+    const gee_module_entry_t *modules = process->cycle->server->modules;
+    const gee_module_t *module;
+    size_t count = 0;
+    for (size_t i = 0; i < settings->services.count; i++) {
+        const gee_service_settings_t *service = gee_settings_service(settings, i);
+        entries[count++] = (gee_service_entry_t){ .service = gee_service_by_name(modules, service->name),
+                                                  .timeout_ns = service->timeout };
+    }
+    if (settings->services.count > 0)
+        return count;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_SERVICE, i)) != NULL; i++)
+        entries[count++] = (gee_service_entry_t){ .service = module->interface };
+    return count;
+}
+
+static size_t list_filters(const gee_worker_process_t *process, gee_filter_entry_t *entries) {
+    const gee_module_entry_t *modules = process->cycle->server->modules;
+    size_t count = 0;
+    for (size_t i = 0; modules[i].module; i++)
+        if (modules[i].module->kind == GEE_MODULE_FILTER)
+            entries[count++] =
+                (gee_filter_entry_t){ .module = modules[i].module, .conf = process->cycle->sections.module_conf[i] };
+    return count;
+}
+
+static int make_dispatch(gee_worker_process_t *process, gee_error_t *error) {
+    const gee_settings_t *settings = gee_cycle_settings(process->cycle);
+    gee_pool_t *pool = process->cycle->pool;
+    size_t modules = process->cycle->sections.module_count;
+    gee_service_entry_t *services = gee_pool_array(pool, modules + settings->services.count, sizeof *services);
+    gee_filter_entry_t *filters = gee_pool_array(pool, modules, sizeof *filters);
+    if (!services || !filters)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    size_t service_count = list_services(process, services), filter_count = list_filters(process, filters);
+    process->dispatch =
+        gee_dispatch_create(process->engine, services, service_count, filters, filter_count, settings->describe, error);
+    return process->dispatch ? 0 : -1;
+}
+
+static int start_modules(gee_worker_process_t *process, gee_error_t *error) {
+    const gee_sections_t *sections = &process->cycle->sections;
+    for (size_t i = 0; i < sections->module_count; i++) {
+        const gee_module_t *module = process->cycle->server->modules[i].module;
+        if (module->worker_start && module->worker_start(sections->module_conf[i], process->engine, error) != 0)
+            return gee_error_prefix(error, "%s: ", module->name);
+        process->started++;
+    }
+    return 0;
+}
+
+static int start(gee_worker_process_t *process, gee_error_t *error) {
+    process->addresses = gee_string_map_create();
+    if (!process->addresses)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    if (gee_identity_take(&process->cycle->identity, error) != 0)
+        return -1;
+    /* A change of user clears it. A hook that hangs would not notice that the master is gone. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (make_engine(process, error) != 0 || make_dispatch(process, error) != 0 || start_modules(process, error) != 0)
+        return -1;
+    (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+    return 0;
+}
+
+/* ---- the end ---- */
+
+static void stop_modules(gee_worker_process_t *process) {
+    while (process->started > 0) {
+        size_t i = --process->started;
+        const gee_module_t *module = process->cycle->server->modules[i].module;
+        if (module->worker_stop)
+            module->worker_stop(process->cycle->sections.module_conf[i], process->engine);
+    }
+}
+
+static void finish(gee_worker_process_t *process) {
+    stop_modules(process);
+    gee_thread_pool_destroy(&process->threads);
+    gee_worker_leave_finish(process);
+    gee_worker_accept_finish(process);
+    gee_dispatch_destroy(&process->dispatch);
+    gee_engine_destroy(&process->engine);
+    gee_channel_close(&process->channel);
+    gee_loop_destroy(&process->loop);
+}
+
+static void tell_master(gee_worker_process_t *process, gee_message_type_t type, const char *text) {
+    gee_message_t message = { .type = (uint32_t)type };
+    (void)snprintf(message.text, sizeof message.text, "%s", text);
+    message.length = (uint32_t)strlen(message.text);
+    (void)gee_channel_send(&process->channel, &message, -1);
+}
+
+static void use_log(const gee_worker_process_t *process) {
+    if (process->cycle->error_log >= 0)
+        (void)gee_log_set_descriptor(process->log, process->cycle->error_log);
+    gee_log_set_level(process->log, (gee_log_level_t)gee_cycle_settings(process->cycle)->error_log.level);
+}
+
+/* The loop and the channel, without which nothing can be said to the master. */
+static int open_channel(gee_worker_process_t *process, int channel, gee_error_t *error) {
+    process->loop = gee_loop_create(process->log, error);
+    if (!process->loop) {
+        (void)close(channel);
+        return -1;
+    }
+    return gee_channel_open(&process->channel, process->loop, channel, error);
+}
+
+static int run(gee_worker_process_t *process, int channel) {
+    gee_error_t error;
+    if (open_channel(process, channel, &error) != 0 || take_signals(process, &error) != 0) {
+        gee_log(process->log, GEE_LOG_CRIT, "worker %u cannot start: %s", process->index, error.text);
+        return EXIT_FAILED_START;
+    }
+    if (start(process, &error) != 0) {
+        tell_master(process, GEE_MESSAGE_FAILED, error.text);
+        return EXIT_FAILED_START;
+    }
+    tell_master(process, GEE_MESSAGE_READY, "");
+    return gee_loop_run(process->loop) == 0 ? EXIT_SUCCESS : EXIT_BROKEN_LOOP;
+}
+
+int gee_worker_main(gee_cycle_t *cycle, unsigned index, int channel) {
+    static gee_worker_process_t process; /* found by leak checkers whatever happens to the stack */
+    process = (gee_worker_process_t){ .cycle = cycle, .index = index, .log = cycle->server->log };
+    gee_list_init(&process.acceptors);
+    process.channel = (gee_channel_t){ .watch.descriptor = -1, .received = on_message, .ended = on_channel_ended };
+    (void)prctl(PR_SET_NAME, "geerpc-worker", 0, 0, 0);
+    use_log(&process);
+    gee_listeners_forget(cycle->server);
+    int status = run(&process, channel);
+    if (process.abandon)
+        _exit(status); /* threads are still in handlers, which use all this */
+    if (process.loop)
+        finish(&process);
+    return status;
+}

@@ -1,0 +1,307 @@
+/* worker_accept.c: the listening sockets that this worker serves, and the connections that come in by them.
+ *
+ *   ADOPT -> acceptor --accept--> limits -> stream -> door -> session ... -> gone
+ *
+ * Sockets are unwatched while no connection can be taken: those that come wait in the kernel's queue. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/proc/worker_private.h"
+
+#define ACCEPTS_A_PASS  16
+#define ACCEPTS_AT_ONCE 100000 /* of what waits in a queue that is given up */
+#define RETRY_DELAY     (500 * GEE_MILLISECOND)
+#define INBOX_EXTRA     (64 * GEE_KIB) /* beyond one message */
+
+typedef struct acceptor {
+    gee_link_t link;
+    gee_watch_t watch;
+    gee_worker_process_t *process;
+    const gee_cycle_listener_t *entry;
+    uint32_t slot;
+} acceptor_t;
+
+/* ---- counting by address ---- */
+
+static gee_str_t address_bytes(const gee_sockaddr_t *peer) {
+    if (peer->any.sa_family == AF_INET)
+        return (gee_str_t){ (const char *)&peer->v4.sin_addr, sizeof peer->v4.sin_addr };
+    if (peer->any.sa_family == AF_INET6)
+        return (gee_str_t){ (const char *)&peer->v6.sin6_addr, sizeof peer->v6.sin6_addr };
+    return (gee_str_t){ NULL, 0 };
+}
+
+static gee_address_count_t *new_address(gee_worker_process_t *process, gee_str_t bytes) {
+    gee_address_count_t *address = calloc(1, sizeof *address);
+    if (!address)
+        return NULL;
+    memcpy(address->bytes, bytes.data, bytes.length);
+    address->length = bytes.length;
+    if (gee_string_map_put(process->addresses, (gee_str_t){ address->bytes, address->length }, address) != 0) {
+        free(address);
+        return NULL;
+    }
+    return address;
+}
+
+/* False: this address has as many connections as it may have. */
+static bool count_address(gee_connection_t *connection, const gee_sockaddr_t *peer) {
+    gee_worker_process_t *process = connection->process;
+    int64_t limit = gee_cycle_settings(process->cycle)->connections.connections_per_address;
+    gee_str_t bytes = address_bytes(peer);
+    if (limit == 0 || bytes.length == 0)
+        return true;
+    gee_address_count_t *address = gee_string_map_get(process->addresses, bytes);
+    if (!address && !(address = new_address(process, bytes)))
+        return false;
+    if (address->count >= (size_t)limit)
+        return false;
+    address->count++;
+    connection->address = address;
+    return true;
+}
+
+static void uncount_address(gee_connection_t *connection) {
+    gee_address_count_t *address = connection->address;
+    if (!address || --address->count > 0)
+        return;
+    (void)gee_string_map_remove(connection->process->addresses, (gee_str_t){ address->bytes, address->length });
+    free(address);
+}
+
+/* ---- pausing ---- */
+
+static void watch_acceptor(acceptor_t *acceptor) {
+    gee_worker_process_t *process = acceptor->process;
+    gee_error_t error;
+    if (process->full || process->waiting || acceptor->watch.events != 0)
+        return;
+    /* All workers have one Unix socket: without EPOLLEXCLUSIVE each connection would wake them all. */
+    uint32_t shared = acceptor->entry->listener->transport->socket_per_worker ? 0 : (uint32_t)EPOLLEXCLUSIVE;
+    if (gee_loop_watch(process->loop, &acceptor->watch, EPOLLIN | shared, &error) != 0)
+        gee_log(process->log, GEE_LOG_CRIT, "%s is not served: %s", acceptor->entry->listener->bound, error.text);
+}
+
+static void watch_all(gee_worker_process_t *process) {
+    GEE_LIST_EACH(&process->acceptors, link)
+    watch_acceptor(GEE_CONTAINER(link, acceptor_t, link));
+}
+
+static void unwatch_all(gee_worker_process_t *process) {
+    GEE_LIST_EACH(&process->acceptors, link)
+    gee_loop_unwatch(process->loop, &GEE_CONTAINER(link, acceptor_t, link)->watch);
+}
+
+static void on_retry(gee_timer_t *timer) {
+    gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, retry);
+    process->waiting = false;
+    watch_all(process);
+}
+
+static void wait_for_resources(gee_worker_process_t *process, int reason) {
+    if (process->waiting)
+        return;
+    gee_log(process->log, GEE_LOG_ERROR, "no connection is accepted for 500ms: %s%s", strerror(reason),
+            reason == EMFILE ? " (raise the limit of open files, or lower limits.connections)" : "");
+    process->retry.fire = on_retry;
+    if (gee_timer_start(process->loop, &process->retry, RETRY_DELAY) != 0)
+        return; /* level-triggered: the next pass tries again */
+    process->waiting = true;
+    unwatch_all(process);
+}
+
+static void check_full(gee_worker_process_t *process) {
+    int64_t limit = gee_cycle_settings(process->cycle)->connections.connections;
+    bool full = process->connections >= (size_t)limit;
+    if (full == process->full)
+        return;
+    process->full = full;
+    if (full) {
+        gee_log(process->log, GEE_LOG_WARN, "%zu connections: further ones wait (limits.connections)",
+                process->connections);
+        unwatch_all(process);
+    } else {
+        watch_all(process);
+    }
+}
+
+/* ---- connections ---- */
+
+static void connection_gone(gee_connection_t *connection) {
+    gee_worker_process_t *process = connection->process;
+    uncount_address(connection);
+    free(connection);
+    process->connections--;
+    check_full(process);
+    gee_worker_check_end(process);
+}
+
+static void on_left(void *owner, bool became_session) {
+    if (!became_session)
+        connection_gone(owner);
+}
+
+static void on_closed(gee_session_t *session, void *owner, const gee_error_t *reason) {
+    gee_connection_t *connection = owner;
+    gee_log(connection->process->log, GEE_LOG_INFO, "%s: closed%s%s, %llu calls", gee_session_peer_text(session),
+            reason ? ": " : "", reason ? reason->text : "", (unsigned long long)session->calls_total);
+    connection->process->finished_calls += session->calls_total;
+    connection_gone(connection);
+}
+
+static const gee_session_events_t session_events = { .closed = on_closed };
+
+static int open_door(acceptor_t *acceptor, gee_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
+                     gee_error_t *error) {
+    gee_worker_process_t *process = acceptor->process;
+    const gee_settings_t *settings = gee_cycle_settings(process->cycle);
+    gee_stream_options_t stream_options = { .high_water = settings->limits.output,
+                                            .inbox_limit = settings->limits.message + INBOX_EXTRA,
+                                            .write_timeout_ns = settings->timeouts.write };
+    gee_door_options_t door_options = {
+        .protocols = acceptor->entry->protocols, .events = &session_events, .owner = connection, .left = on_left
+    };
+    gee_stream_t *stream = gee_stream_create(process->loop, acceptor->entry->listener->transport, descriptor, peer,
+                                             &stream_options, error);
+    if (!stream)
+        return -1;
+    gee_log(process->log, GEE_LOG_INFO, "%s: connected to %s", gee_stream_peer_text(stream),
+            acceptor->entry->listener->bound);
+    return gee_door_open(process->engine, &stream, &door_options, error);
+}
+
+static void welcome(acceptor_t *acceptor, int descriptor, const gee_sockaddr_t *peer) {
+    gee_worker_process_t *process = acceptor->process;
+    gee_connection_t *connection = calloc(1, sizeof *connection);
+    char text[GEE_ADDR_TEXT];
+    gee_error_t error;
+    if (!connection) {
+        (void)close(descriptor);
+        gee_log(process->log, GEE_LOG_ERROR, "%s: closed: out of memory", gee_sockaddr_text(peer, text));
+        return;
+    }
+    connection->process = process;
+    connection->accepted_ns = gee_loop_now(process->loop);
+    if (!count_address(connection, peer)) {
+        gee_log(process->log, GEE_LOG_WARN, "%s: closed: too many connections (limits.connections_per_address)",
+                gee_sockaddr_text(peer, text));
+        (void)close(descriptor);
+        free(connection);
+        return;
+    }
+    process->connections++;
+    if (open_door(acceptor, connection, descriptor, peer, &error) != 0) {
+        gee_log(process->log, GEE_LOG_ERROR, "%s: closed: %s", gee_sockaddr_text(peer, text), error.text);
+        connection_gone(connection);
+        return;
+    }
+    check_full(process);
+}
+
+/* False: there is none, or none can be taken now. */
+static bool accept_one(acceptor_t *acceptor) {
+    gee_sockaddr_t peer;
+    memset(&peer, 0, sizeof peer);
+    int descriptor = acceptor->entry->listener->transport->accept(acceptor->watch.descriptor, &peer);
+    if (descriptor >= 0) {
+        welcome(acceptor, descriptor, &peer);
+        return true;
+    }
+    switch (errno) {
+    case EAGAIN:
+#if EAGAIN != EWOULDBLOCK
+    case EWOULDBLOCK:
+#endif
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        wait_for_resources(acceptor->process, errno);
+        return false;
+    default: /* that one went away while it waited; the next may be well */
+        gee_log(acceptor->process->log, GEE_LOG_INFO, "%s: accept: %s", acceptor->entry->listener->bound,
+                strerror(errno));
+        return errno == ECONNABORTED || errno == EINTR || errno == EPROTO || errno == EPERM;
+    }
+}
+
+static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+    acceptor_t *acceptor = GEE_CONTAINER(watch, acceptor_t, watch);
+    for (int i = 0; i < ACCEPTS_A_PASS && watch->events != 0; i++)
+        if (!accept_one(acceptor))
+            return;
+}
+
+/* ---- acceptors ---- */
+
+static const gee_cycle_listener_t *find_entry(const gee_worker_process_t *process, uint32_t id) {
+    for (size_t i = 0; i < process->cycle->listener_count; i++)
+        if (process->cycle->listeners[i].listener->id == id)
+            return &process->cycle->listeners[i];
+    return NULL;
+}
+
+void gee_worker_adopt(gee_worker_process_t *process, const gee_message_t *message, int descriptor) {
+    const gee_cycle_listener_t *entry = find_entry(process, message->number);
+    acceptor_t *acceptor = entry && descriptor >= 0 && !process->leaving ? calloc(1, sizeof *acceptor) : NULL;
+    if (!acceptor) {
+        if (descriptor >= 0)
+            (void)close(descriptor);
+        if (!process->leaving)
+            gee_log(process->log, GEE_LOG_ERROR, "listening socket %u.%u cannot be served", message->number,
+                    message->slot);
+        return;
+    }
+    acceptor->process = process;
+    acceptor->entry = entry;
+    acceptor->slot = message->slot;
+    acceptor->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+    gee_list_append(&process->acceptors, &acceptor->link);
+    watch_acceptor(acceptor);
+}
+
+static void close_acceptor(acceptor_t *acceptor) {
+    gee_loop_unwatch(acceptor->process->loop, &acceptor->watch);
+    (void)close(acceptor->watch.descriptor);
+    gee_list_remove(&acceptor->link);
+    free(acceptor);
+}
+
+/* Nobody else will take what waits here. */
+static void accept_all(acceptor_t *acceptor) {
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++)
+        if (!accept_one(acceptor))
+            return;
+}
+
+void gee_worker_release(gee_worker_process_t *process, const gee_message_t *message) {
+    GEE_LIST_EACH(&process->acceptors, link) {
+        acceptor_t *acceptor = GEE_CONTAINER(link, acceptor_t, link);
+        if (acceptor->entry->listener->id != message->number || acceptor->slot != message->slot)
+            continue;
+        if (message->value == 1)
+            accept_all(acceptor);
+        close_acceptor(acceptor);
+    }
+}
+
+/* A shared socket may have woken this worker, and no other, for a connection that it has not accepted yet. */
+void gee_worker_release_all(gee_worker_process_t *process) {
+    gee_link_t *link;
+    while ((link = gee_list_first(&process->acceptors)) != NULL) {
+        acceptor_t *acceptor = GEE_CONTAINER(link, acceptor_t, link);
+        if (!acceptor->entry->listener->transport->socket_per_worker)
+            accept_all(acceptor);
+        close_acceptor(acceptor);
+    }
+}
+
+void gee_worker_accept_finish(gee_worker_process_t *process) {
+    gee_timer_stop(process->loop, &process->retry);
+    while (!gee_list_empty(&process->acceptors))
+        close_acceptor(GEE_CONTAINER(gee_list_first(&process->acceptors), acceptor_t, link));
+    gee_string_map_destroy(&process->addresses);
+}

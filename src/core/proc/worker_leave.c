@@ -1,0 +1,128 @@
+/* worker_leave.c: how a worker ends.
+ *
+ *   QUIT, or the master is gone: no more accepting; each session is drained when it is quiet, or after a second;
+ *                                at shutdown_timeout what is left is cut
+ *   TERM:                        everything is cut
+ *   the last connection is gone, the last handler has returned: the loop stops
+ *
+ * A session is drained, not closed: a request that is on its way is still answered. */
+#include "core/proc/worker_private.h"
+
+#define SWEEP_INTERVAL (50 * GEE_MILLISECOND)
+#define QUIET_SWEEPS   2                       /* without a byte and without a call in flight */
+#define BUSY_PATIENCE  GEE_SECOND              /* then a session that is never quiet is drained too */
+#define CUT_PATIENCE   (250 * GEE_MILLISECOND) /* for last bytes, and for handlers to notice */
+#define LAST_PATIENCE  (500 * GEE_MILLISECOND) /* with peers that do not close their side */
+
+void gee_worker_check_end(gee_worker_process_t *process) {
+    int64_t now = gee_loop_now(process->loop);
+    if (!process->leaving)
+        return;
+    if (process->connections > 0 || process->engine->live_calls > 0) {
+        process->idle_ns = 0;
+        return;
+    }
+    if (process->idle_ns == 0)
+        process->idle_ns = now;
+    if (!gee_loop_lingering(process->loop) || now - process->idle_ns >= LAST_PATIENCE)
+        gee_loop_stop(process->loop);
+}
+
+/* ---- in good order ---- */
+
+static bool is_quiet(gee_connection_t *connection, const gee_session_t *session) {
+    uint64_t bytes = gee_stream_bytes_received(session->stream);
+    if (session->call_count > 0 || bytes != connection->bytes_seen)
+        connection->quiet_sweeps = 0;
+    else
+        connection->quiet_sweeps++;
+    connection->bytes_seen = bytes;
+    return connection->quiet_sweeps >= QUIET_SWEEPS;
+}
+
+static void drain(gee_worker_process_t *process) {
+    int64_t now = gee_loop_now(process->loop);
+    GEE_LIST_EACH(&process->engine->sessions, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        gee_connection_t *connection = session->owner;
+        if (!session->established || session->draining || session->closing)
+            continue;
+        /* One that was accepted from a queue that is given up has its time from then. */
+        int64_t since = connection->accepted_ns > process->left_ns ? connection->accepted_ns : process->left_ns;
+        if (is_quiet(connection, session) || now - since >= BUSY_PATIENCE)
+            gee_session_drain(session);
+    }
+}
+
+static void on_sweep(gee_timer_t *timer) {
+    gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, sweep);
+    if (!process->cutting)
+        drain(process);
+    gee_worker_check_end(process);
+    (void)gee_timer_start(process->loop, &process->sweep, SWEEP_INTERVAL);
+}
+
+static void log_cut(gee_worker_process_t *process) {
+    char patience[GEE_DURATION_TEXT];
+    (void)gee_format_duration(patience, gee_cycle_settings(process->cycle)->shutdown_timeout);
+    GEE_LIST_EACH(&process->engine->sessions, link) {
+        const gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        gee_log(process->log, GEE_LOG_NOTICE, "%s: cut with %zu calls in flight: shutdown_timeout (%s) is over",
+                gee_session_peer_text(session), session->call_count, patience);
+    }
+}
+
+static void on_deadline(gee_timer_t *timer) {
+    gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, deadline);
+    if (!process->cutting) {
+        log_cut(process);
+        gee_worker_cut(process);
+        return;
+    }
+    if (process->engine->live_calls > 0)
+        gee_log(process->log, GEE_LOG_NOTICE, "%zu calls are still being handled: they are abandoned",
+                process->engine->live_calls);
+    process->abandon = process->engine->live_calls > 0;
+    gee_loop_stop(process->loop);
+}
+
+static void stop_accepting(gee_worker_process_t *process) {
+    if (process->leaving)
+        return;
+    process->left_ns = gee_loop_now(process->loop);
+    process->sweep.fire = on_sweep;
+    process->deadline.fire = on_deadline;
+    gee_worker_release_all(process);
+    process->leaving = true;
+    if (gee_timer_start(process->loop, &process->sweep, SWEEP_INTERVAL) != 0)
+        gee_loop_stop(process->loop); /* no memory: leave at once rather than never */
+}
+
+void gee_worker_leave(gee_worker_process_t *process) {
+    if (process->leaving)
+        return;
+    stop_accepting(process);
+    if (gee_timer_start(process->loop, &process->deadline, gee_cycle_settings(process->cycle)->shutdown_timeout) != 0)
+        gee_loop_stop(process->loop);
+    gee_worker_check_end(process);
+}
+
+/* ---- at once ---- */
+
+void gee_worker_cut(gee_worker_process_t *process) {
+    if (process->cutting)
+        return;
+    stop_accepting(process);
+    process->cutting = true;
+    gee_door_close_all(process->engine);
+    GEE_LIST_EACH(&process->engine->sessions, link)
+    gee_session_close(GEE_CONTAINER(link, gee_session_t, link), NULL);
+    if (gee_timer_start(process->loop, &process->deadline, CUT_PATIENCE) != 0)
+        gee_loop_stop(process->loop);
+    gee_worker_check_end(process);
+}
+
+void gee_worker_leave_finish(gee_worker_process_t *process) {
+    gee_timer_stop(process->loop, &process->sweep);
+    gee_timer_stop(process->loop, &process->deadline);
+}

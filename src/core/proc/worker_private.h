@@ -1,0 +1,70 @@
+/* worker_private.h: what the files of the worker process share: worker.c, worker_accept.c, worker_leave.c. */
+#ifndef GEE_PROC_WORKER_PRIVATE_H
+#define GEE_PROC_WORKER_PRIVATE_H
+
+#include "core/base/hash.h"
+#include "core/proc/channel.h"
+#include "core/proc/cycle.h"
+#include "core/rpc/dispatch.h"
+#include "core/rpc/door.h"
+#include "core/rpc/engine.h"
+
+typedef struct gee_worker_process {
+    gee_cycle_t *cycle;
+    unsigned index;
+    gee_log_t *log;
+    gee_loop_t *loop;
+    gee_channel_t channel;
+    gee_thread_pool_t *threads;
+    gee_engine_t *engine;
+    gee_dispatch_t *dispatch;
+    size_t started; /* modules whose worker_start succeeded */
+    bool ready;
+
+    /* worker_accept.c */
+    gee_list_t acceptors;
+    gee_string_map_t *addresses; /* bytes of an IP address -> gee_address_count_t */
+    size_t connections;
+    uint64_t finished_calls; /* of sessions that are gone */
+    bool full;               /* limits.connections is reached */
+    bool waiting;            /* for descriptors or memory to become free */
+    gee_timer_t retry;
+
+    /* worker_leave.c */
+    bool leaving;
+    bool cutting;    /* connections are being closed, whatever they do */
+    bool abandon;    /* handlers still run: exit without waiting for their threads */
+    int64_t left_ns; /* since when it is leaving */
+    int64_t idle_ns; /* since when it has no connection and no call, while leaving; 0: it has */
+    gee_timer_t sweep;
+    gee_timer_t deadline;
+} gee_worker_process_t;
+
+typedef struct gee_address_count {
+    size_t length;
+    char bytes[16];
+    size_t count;
+} gee_address_count_t;
+
+/* From accept until the stream is gone: the owner of doors and sessions. */
+typedef struct gee_connection {
+    gee_worker_process_t *process;
+    gee_address_count_t *address; /* null: not counted */
+    int64_t accepted_ns;
+    uint64_t bytes_seen; /* received when it was last looked at, while leaving */
+    unsigned quiet_sweeps;
+} gee_connection_t;
+
+/* worker_accept.c */
+void gee_worker_adopt(gee_worker_process_t *process, const gee_message_t *message, int descriptor);
+void gee_worker_release(gee_worker_process_t *process, const gee_message_t *message);
+void gee_worker_release_all(gee_worker_process_t *process);
+void gee_worker_accept_finish(gee_worker_process_t *process);
+
+/* worker_leave.c */
+void gee_worker_leave(gee_worker_process_t *process); /* in good order */
+void gee_worker_cut(gee_worker_process_t *process);   /* at once */
+void gee_worker_check_end(gee_worker_process_t *process);
+void gee_worker_leave_finish(gee_worker_process_t *process);
+
+#endif

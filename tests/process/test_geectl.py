@@ -1,0 +1,354 @@
+"""geectl as a script sees it: standard output, standard error, exit status. The server here is a few lines of Python that
+speak GeeRPC's JSON by hand, so what geectl puts on the wire is looked at, too; the real server is met in other files."""
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import threading
+
+import pytest
+
+BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", pathlib.Path(__file__).parents[2] / "build"))
+GEECTL = BUILD / "geectl"
+
+TYPES = [
+    {"Kind": "struct", "Name": "Args", "Fields": [{"Name": "A", "Tag": 1, "Type": 1}, {"Name": "Bs", "Tag": 2, "Type": 2}]},
+    {"Kind": "int64"},
+    {"Kind": "list", "Element": 3},
+    {"Kind": "map", "Element": 1},
+]
+METHODS = [
+    {"Name": "Arith.Multiply", "Argument": 0, "Reply": 1, "Idempotent": True},
+    {"Name": "Arith.Divide", "Argument": 0, "Reply": 1, "Blocking": True},
+]
+
+
+class Server(threading.Thread):
+    """Serves one connection. `answer(header, body)` gives the reply's header fields and the body's JSON text."""
+
+    def __init__(self, answer):
+        super().__init__(daemon=True)
+        self.answer = answer
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.address = "tcp@127.0.0.1:%d" % self.socket.getsockname()[1]
+        self.first_bytes = b""  # what came with the first read, which is what Go's JSON decoder would see
+        self.option, self.requests = None, []
+        self.start()
+
+    def run(self):
+        try:
+            connection, _ = self.socket.accept()
+        except OSError:
+            return
+        with connection:
+            connection.settimeout(20)
+            try:
+                self.serve(connection)
+            except (OSError, EOFError):
+                pass
+
+    def serve(self, connection):
+        self.text = ""
+
+        def next_value():
+            decoder = json.JSONDecoder()
+            while True:
+                stripped = self.text.lstrip()
+                try:
+                    value, end = decoder.raw_decode(stripped)
+                    if end < len(stripped) or isinstance(value, dict):
+                        self.text = stripped[end:]
+                        return value
+                except json.JSONDecodeError:
+                    pass
+                received = connection.recv(65536)
+                if not received:
+                    raise EOFError
+                self.first_bytes = self.first_bytes or received
+                self.text += received.decode()
+
+        self.option = next_value()
+        while True:
+            header, body = next_value(), next_value()
+            self.requests.append((header, body))
+            fields, reply = self.answer(header, body)
+            header = {"ServiceMethod": header["ServiceMethod"], "Seq": header["Seq"], "Error": "", **fields}
+            connection.sendall((json.dumps(header) + "\n" + reply + "\n").encode())
+
+    def stop(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.join(20)
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(answer=lambda header, body: ({}, str(body["A"] * body["B"]))):
+        servers.append(Server(answer))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def geectl(*arguments, stdin="", **options):
+    done = subprocess.run(
+        [GEECTL, *arguments], input=stdin, capture_output=True, text=True, timeout=30, check=False, **options
+    )
+    for report in ("Sanitizer", "runtime error"):
+        assert report not in done.stderr, done.stderr
+    return done
+
+
+def test_reply(serve):
+    server = serve()
+    done = geectl("call", server.address, "Arith.Multiply", '{"A":7,"B":8}')
+    assert (done.returncode, done.stdout, done.stderr) == (0, "56\n", "")
+    assert server.option["MagicNumber"] == 3927900
+    assert server.option["CodecType"] == "application/json"
+    header, body = server.requests[0]
+    assert header["ServiceMethod"] == "Arith.Multiply"
+    assert body == {"A": 7, "B": 8}
+
+
+def test_option_is_padded(serve):
+    """Stock GeeRPC servers lose what their JSON decoder has read beyond the Option, unless that has 512 bytes."""
+    server = serve()
+    assert geectl("call", server.address, "Arith.Multiply", '{"A":7,"B":8}').returncode == 0
+    assert json.loads(server.first_bytes[:512])["MagicNumber"] == 3927900
+    assert server.first_bytes[512:].lstrip()[:1] in (b"", b"{")
+
+
+def test_reply_is_one_line(serve):
+    server = serve(lambda header, body: ({}, '{ "A" : [ 1,\n\t2 ], "a b\\" c": " x  y " }'))
+    done = geectl("call", server.address, "X.Y")
+    assert (done.returncode, done.stdout) == (0, '{"A":[1,2],"a b\\" c":" x  y "}\n')
+    assert server.requests[0][1] == {}
+
+
+@pytest.mark.parametrize("text", ["-5", "[1,2]", '"a"', "null", " 9007199254740993 "])
+def test_arguments_are_any_json_value(serve, text):
+    server = serve(lambda header, body: ({}, json.dumps(body)))
+    done = geectl("call", server.address, "X.Y", text)
+    assert (done.returncode, done.stdout) == (0, text.strip() + "\n")
+
+
+def test_arguments_from_standard_input(serve):
+    server = serve()
+    body = '{"A": 3,\n "Pad": "%s",\n "B": 4}\n' % ("x" * 100000)
+    done = geectl("call", server.address, "Arith.Multiply", "-", stdin=body)
+    assert (done.returncode, done.stdout) == (0, "12\n")
+    assert len(server.requests[0][1]["Pad"]) == 100000
+
+
+def test_error_reply(serve):
+    server = serve(lambda header, body: ({"Error": "100%s: divide by zero"}, "{}"))
+    done = geectl("call", server.address, "Arith.Divide", '{"A":1,"B":0}')
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "100%s: divide by zero\n")
+
+
+def test_metadata_and_timeout_travel(serve):
+    server = serve(lambda header, body: ({}, "1"))
+    done = geectl("call", "--metadata", "user=ann", server.address, "X.Y", "--metadata=path=a=b", "--timeout", "20s", "1")
+    assert done.returncode == 0, done.stderr
+    header, body = server.requests[0]
+    assert header["Metadata"] == {"user": "ann", "path": "a=b"}
+    assert 0 < header["Timeout"] <= 20_000_000_000
+    assert body == 1
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return "tcp@127.0.0.1:%d" % listener.getsockname()[1]
+
+
+def test_nobody_there():
+    address = closed_port()
+    done = geectl("call", address, "X.Y")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert re.fullmatch(r"geectl: %s: connect: Connection refused \(\d+\.\d ms\)\n" % re.escape(address), done.stderr)
+
+
+def test_no_socket_file(tmp_path):
+    done = geectl("call", f"unix@{tmp_path}/none", "X.Y")
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"geectl: unix@{tmp_path}/none: connect: No such file or directory (")
+
+
+def test_no_answer(serve):
+    gate = threading.Event()
+    server = serve(lambda header, body: (gate.wait(20) and {}, "1"))
+    done = geectl("call", "--timeout", "250ms", server.address, "X.Y")
+    gate.set()
+    assert (done.returncode, done.stdout) == (3, "")
+    assert re.match(r"geectl: %s: wait: no reply within " % re.escape(server.address), done.stderr)
+
+
+def test_server_goes_away(serve):
+    def vanish(header, body):
+        raise EOFError
+
+    server = serve(vanish)
+    done = geectl("call", server.address, "X.Y")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"geectl: {server.address}: wait: the peer closed the connection (")
+
+
+def test_peer_is_no_geerpc_server(serve):
+    server = serve(lambda header, body: ({"ServiceMethod": 5}, "HTTP/1.1 400 Bad Request"))
+    done = geectl("call", "--timeout", "20s", server.address, "X.Y")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"geectl: {server.address}: wait: ")
+
+
+def test_bin_needs_types(serve):
+    """A server that closes on an unknown codec: the trouble is told with address and phase."""
+
+    def refuse(header, body):
+        raise EOFError
+
+    server = serve(refuse)
+    done = geectl("call", "--codec", "bin", server.address, "X.Y")
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"geectl: {server.address}: ")
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["cal"], 'did you mean "call"'),
+        (["xyzzy"], "--help"),
+        (["call", "--tmeout", "5s", "tcp@127.0.0.1:1", "X.Y"], 'did you mean "--timeout"'),
+        (["list", "--metadata", "a=b", "tcp@127.0.0.1:1"], "unknown option"),
+        (["call", "tcp@127.0.0.1:1"], "usage: geectl call"),
+        (["call", "tcp@127.0.0.1:1", "X.Y", "{}", "{}"], "usage: geectl call"),
+        (["call", "--timeout", "5", "tcp@127.0.0.1:1", "X.Y"], "unit"),
+        (["call", "--timeout"], "needs a value"),
+        (["call", "--metadata", "novalue", "tcp@127.0.0.1:1", "X.Y"], "KEY=VALUE"),
+        (["call", "--codec", "xml", "tcp@127.0.0.1:1", "X.Y"], "json, bin"),
+        (["call", "nonsense", "X.Y"], "nonsense"),
+        (["call", "pigeon@roof", "X.Y"], "pigeon"),
+    ],
+)
+def test_usage(arguments, said):
+    done = geectl(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.startswith("geectl: ")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"A":1}}', "{'A':1}", "tru"])
+def test_arguments_that_are_no_json(serve, text):
+    done = geectl("call", serve().address, "X.Y", text)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "arguments: " in done.stderr
+
+
+def test_no_words_at_all():
+    done = geectl()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: geectl" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["call", "--help"], ["list", "-h"], ["describe", "--help"]])
+def test_help(arguments):
+    done = geectl(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: geectl")
+
+
+def test_version():
+    done = geectl("--version")
+    assert done.returncode == 0
+    assert re.fullmatch(r"geectl \d+\.\d+\.\d+\n", done.stdout)
+
+
+def describe(header, body):
+    assert header["ServiceMethod"] == "Gee.Describe"
+    methods = [method for method in METHODS if body["Method"] in ("", "Arith", method["Name"])]
+    if not methods:
+        return {"Error": "rpc server: nothing is called that"}, "{}"
+    return {}, json.dumps({"Methods": methods, "Types": TYPES})
+
+
+def test_list(serve):
+    server = serve(describe)
+    done = geectl("list", server.address)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Arith.Multiply\nArith.Divide\n", "")
+    assert server.requests[0][1] == {"Method": ""}
+
+
+def test_list_one_service(serve):
+    server = serve(describe)
+    assert geectl("list", server.address, "Nothing").returncode == 1
+    assert server.requests[0][1] == {"Method": "Nothing"}
+
+
+def test_describe(serve):
+    done = geectl("describe", serve(describe).address, "Arith.Multiply")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "Arith.Multiply  idempotent\n"
+        "  arguments  Args\n"
+        "  reply      int64\n"
+        "\n"
+        "Args {\n"
+        "  A   int64  = 1\n"
+        "  Bs  list of map of string to int64  = 2\n"
+        "}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "null",
+        "[]",
+        '{"Methods":5,"Types":"x"}',
+        '{"Methods":[1,{"Name":7,"Argument":-1,"Reply":1e300}],"Types":[null]}',
+        '{"Methods":[{"Name":"X.Y","Argument":9,"Reply":0}],"Types":[{"Kind":"list","Element":0}]}',
+        '{"Methods":[{"Name":"X.Y"}],"Types":[{"Kind":"struct","Fields":[{"Type":77}]}]}',
+    ],
+)
+def test_description_of_a_hostile_server(serve, reply):
+    """It ends, without a crash; what it prints is of no use to anybody."""
+    done = geectl("describe", serve(lambda header, body: ({}, reply)).address, "X.Y")
+    assert done.returncode in (0, 3)
+
+
+def test_terminal_is_not_ordered_about(serve):
+    """On a terminal a server's text is red and its control characters are shown, not sent; elsewhere it is as it came."""
+    evil = "bad \u001b]0;title\u0007 \u009b2J news\u00e9"
+    server = serve(lambda header, body: ({"Error": evil}, "{}"))
+    assert geectl("call", server.address, "X.Y").stderr == evil + "\n"
+    server = serve(lambda header, body: ({"Error": evil}, "{}"))
+    leader, follower = os.openpty()
+    try:
+        subprocess.run(
+            [GEECTL, "call", server.address, "X.Y"],
+            stdin=subprocess.DEVNULL,
+            stderr=follower,
+            timeout=30,
+            check=False,
+            env={**os.environ, "TERM": "xterm", "NO_COLOR": ""},
+        )
+        shown = os.read(leader, 4096).decode()
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert shown == "\x1b[31mbad \\x1b]0;title\\x07 \\xc2\\x9b2J news\u00e9\x1b[0m\r\n"
+
+
+def test_full_disk(serve):
+    server = serve()
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [GEECTL, "call", server.address, "X.Y", '{"A":1,"B":2}'], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 2
+    assert b"standard output" in done.stderr

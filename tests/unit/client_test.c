@@ -1,0 +1,298 @@
+/* client_test.c: the client library against a serving engine: calls with every codec, from many threads, to their end. */
+#include "client_fixture.h"
+
+#ifndef CALLS_A_THREAD
+#define CALLS_A_THREAD 1500
+#endif
+#define THREADS 16
+
+static const char *const codecs[] = { "json", "bin" };
+
+static void test_calls(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        gee_client_t *client = dial(server->address, codecs[i]);
+        assert_string_equal(gee_client_address(client), server->address);
+        expect_reply(client, "Test.Add", "{\"A\":7,\"B\":8}", "15");
+        expect_reply(client, "Test.Add", " \t\n{ \"A\" : 9007199254740992 , \"B\" : 1 }\r\n", "9007199254740993");
+        expect_reply(client, "Test.Add", NULL, "0");
+        expect_reply(client, "Test.Echo",
+                     "{\"Yes\":true,\"Bytes\":\"AP8=\",\"Pairs\":[{\"A\":1,\"B\":-2},{\"A\":0,\"B\":0}],"
+                     "\"Numbers\":{\"half\":0.5},\"Text\":{\"Text\":\"a\\u0000\xc3\xa9\"}}",
+                     "{\"Yes\":true,\"Bytes\":\"AP8=\",\"Pairs\":[{\"A\":1,\"B\":-2},{\"A\":0,\"B\":0}],"
+                     "\"Numbers\":{\"half\":0.5},\"Text\":{\"Text\":\"a\\u0000\xc3\xa9\"}}");
+        gee_client_close(&client);
+        assert_null(client);
+    }
+    server_stop(&server);
+}
+
+static void test_unix_socket(void **state GEE_UNUSED) {
+    char folder[] = "/tmp/gee-client-XXXXXX", path[64], address[80];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/socket", folder);
+    snprintf(address, sizeof(address), "unix@%s", path);
+    server_t *server = server_start(address, true);
+    gee_client_t *client = dial(address, "bin");
+    expect_reply(client, "Test.Add", "{\"A\":1,\"B\":2}", "3");
+    gee_client_close(&client);
+    server_stop(&server);
+    unlink(path);
+    rmdir(folder);
+}
+
+/* The server's own words come back as they are, percent signs and all; the connection goes on. */
+static void test_error_replies(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        gee_client_t *client = dial(server->address, codecs[i]);
+        gee_error_t error = expect_error(client, "Test.Fail", "{\"Text\":\"100%s broken\"}", 0);
+        assert_string_equal(error.text, "100%s broken");
+        assert_true(error.from_peer);
+        assert_true(error.elapsed_ns > 0);
+        assert_int_not_equal(error.code, GEE_OK);
+        error = expect_error(client, "Test.Nothing", "{}", 0);
+        assert_true(error.from_peer);
+        error = expect_error(client, "Nothing.Add", "{}", 0);
+        assert_true(error.from_peer);
+        expect_reply(client, "Test.Add", "{\"A\":1,\"B\":1}", "2");
+        gee_client_close(&client);
+    }
+    server_stop(&server);
+}
+
+static void expect_refused(gee_client_t *client, const char *arguments, const char *part) {
+    gee_error_t error = expect_error(client, "Test.Add", arguments, 0);
+    if (strstr(error.text, part) == NULL)
+        fail_msg("\"%s\" does not name \"%s\"", error.text, part);
+    assert_int_equal(error.phase, GEE_PHASE_NONE);
+    assert_false(error.from_peer);
+}
+
+/* What is no JSON, or does not fit the types, is refused here, and the connection does not suffer. */
+static void test_bad_arguments(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        gee_client_t *client = dial(server->address, codecs[i]);
+        expect_refused(client, "", "empty");
+        expect_refused(client, "{\"A\" 1}", "arguments: ");
+        expect_refused(client, "{\"A\":1}{\"B\":2}", "arguments: ");
+        expect_refused(client, "{\"A\":1", "arguments: ");
+        expect_refused(client, "nul", "arguments: ");
+        expect_refused(client, "\"\xff\"", "arguments: ");
+        expect_reply(client, "Test.Add", "{\"A\":2,\"B\":2}", "4");
+        gee_client_close(&client);
+    }
+    gee_client_t *client = dial(server->address, "bin");
+    expect_refused(client, "{\"A\":1,\"B\":\"two\"}", "B");
+    expect_refused(client, "{\"A\":9223372036854775808}", "A");
+    expect_reply(client, "Test.Add", "{\"A\":2,\"B\":3}", "5");
+    gee_client_close(&client);
+    server_stop(&server);
+}
+
+static void test_bin_needs_describe(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", false);
+    gee_client_t *client = dial(server->address, "bin");
+    gee_error_t error = expect_error(client, "Test.Add", "{}", 0);
+    assert_int_equal(error.code, GEE_FAILED_PRECONDITION);
+    assert_non_null(strstr(error.text, "Gee.Describe"));
+    gee_client_close(&client);
+    client = dial(server->address, "json");
+    expect_reply(client, "Test.Add", "{\"A\":1,\"B\":2}", "3");
+    gee_client_close(&client);
+    server_stop(&server);
+}
+
+static void test_types_are_asked_for_once(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    gee_client_t *client = dial(server->address, "bin");
+    for (int i = 0; i < 10; i++)
+        expect_reply(client, "Test.Add", "{\"A\":1,\"B\":2}", "3");
+    assert_int_equal(atomic_load(&calls_seen), 11);
+    expect_reply(client, "Test.Left", "{}", "-1");
+    assert_int_equal(atomic_load(&calls_seen), 13);
+    gee_client_close(&client);
+    server_stop(&server);
+}
+
+static void test_metadata_and_deadline_travel(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        gee_client_t *client = dial(server->address, codecs[i]);
+        gee_metadata_pair_t pairs[] = { { "user", "ann" }, { "traceparent", "00-1-2-01" } };
+        gee_call_options_t options = {
+            .size = sizeof(options), .timeout_ns = 5 * GEE_SECOND, .metadata = pairs, .metadata_count = 2
+        };
+        gee_error_t error = { 0 };
+        char *reply;
+        assert_int_equal(
+            gee_client_call(client, "Test.Metadata", "{\"Text\":\"traceparent\"}", &reply, &options, &error), 0);
+        assert_string_equal(reply, "{\"Text\":\"00-1-2-01\"}");
+        gee_free(reply);
+        assert_int_equal(gee_client_call(client, "Test.Left", "{}", &reply, &options, &error), 0);
+        assert_in_range(strtoll(reply, NULL, 10), 1, 5 * GEE_SECOND);
+        gee_free(reply);
+        expect_reply(client, "Test.Left", "{}", "-1");
+        gee_client_close(&client);
+    }
+    server_stop(&server);
+}
+
+static void test_call_timeout(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        gee_client_t *client = dial(server->address, codecs[i]);
+        gee_error_t error = expect_error(client, "Test.Keep", "{}", 50 * GEE_MILLISECOND);
+        assert_true(error.elapsed_ns >= 50 * GEE_MILLISECOND);
+        /* Who says so first, the server or the client, is open: both have the same time. */
+        if (!error.from_peer)
+            expect_text(&error, server->address, "wait", "no reply within 50ms");
+        expect_reply(client, "Test.Add", "{\"A\":2,\"B\":2}", "4");
+        gee_client_close(&client);
+    }
+    server_stop(&server);
+}
+
+static void test_long_replies(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        gee_client_t *client = dial(server->address, codecs[i]);
+        gee_error_t error;
+        char *reply;
+        assert_int_equal(gee_client_call(client, "Test.Long", "{\"A\":3000000}", &reply, NULL, &error), 0);
+        assert_int_equal(strlen(reply), 3000000 + strlen("{\"Text\":\"\"}"));
+        gee_free(reply);
+        gee_client_close(&client);
+        gee_dial_options_t options = { .size = sizeof(options), .codec = codecs[i], .message_limit = 1 << 20 };
+        client = gee_dial(server->address, &options, &error);
+        assert_non_null(client);
+        error = expect_error(client, "Test.Long", "{\"A\":3000000}", 0);
+        assert_int_equal(error.phase, GEE_PHASE_WAIT);
+        gee_client_close(&client);
+    }
+    server_stop(&server);
+}
+
+/* ---- threads ---- */
+
+typedef struct caller {
+    gee_client_t *client;
+    pthread_t thread;
+    int number;
+    unsigned wrong;
+    bool cancelled;
+} caller_t;
+
+static void *call_many(void *data) {
+    caller_t *caller = data;
+    for (int i = 0; i < CALLS_A_THREAD; i++) {
+        char arguments[64], expected[32], *reply = NULL;
+        gee_error_t error;
+        snprintf(arguments, sizeof(arguments), "{\"A\":%d,\"B\":%d}", caller->number * 1000000, i);
+        snprintf(expected, sizeof(expected), "%d", caller->number * 1000000 + i);
+        if (i % 7 == 3) { /* errors find their callers too */
+            snprintf(arguments, sizeof(arguments), "{\"Text\":\"%s\"}", expected);
+            if (gee_client_call(caller->client, "Test.Fail", arguments, &reply, NULL, &error) != -1 ||
+                strcmp(error.text, expected) != 0)
+                caller->wrong++;
+        } else if (gee_client_call(caller->client, "Test.Add", arguments, &reply, NULL, &error) != 0 ||
+                   strcmp(reply, expected) != 0) {
+            caller->wrong++;
+        }
+        gee_free(reply);
+    }
+    return NULL;
+}
+
+static void test_sixteen_threads(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        caller_t callers[THREADS];
+        gee_client_t *client = dial(server->address, codecs[i]);
+        for (int n = 0; n < THREADS; n++) {
+            callers[n] = (caller_t){ .client = client, .number = n };
+            assert_int_equal(pthread_create(&callers[n].thread, NULL, call_many, &callers[n]), 0);
+        }
+        for (int n = 0; n < THREADS; n++) {
+            pthread_join(callers[n].thread, NULL);
+            assert_int_equal(callers[n].wrong, 0);
+        }
+        gee_client_close(&client);
+    }
+    server_stop(&server);
+}
+
+static void *call_until_cancelled(void *data) {
+    caller_t *caller = data;
+    gee_error_t error = { 0 };
+    char *reply;
+    caller->cancelled = gee_client_call(caller->client, "Test.Keep", "{}", &reply, NULL, &error) == -1 &&
+                        error.code == GEE_CANCELLED && !error.from_peer && strstr(error.text, "closed") != NULL;
+    return NULL;
+}
+
+static void test_close_in_mid_call(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        caller_t callers[THREADS];
+        gee_client_t *client = dial(server->address, codecs[i]);
+        atomic_store(&kept_seen, 0);
+        for (int n = 0; n < THREADS; n++) {
+            callers[n] = (caller_t){ .client = client };
+            assert_int_equal(pthread_create(&callers[n].thread, NULL, call_until_cancelled, &callers[n]), 0);
+        }
+        int64_t give_up = gee_clock_monotonic() + 20 * GEE_SECOND;
+        while (atomic_load(&kept_seen) < THREADS && gee_clock_monotonic() < give_up)
+            sched_yield();
+        assert_int_equal(atomic_load(&kept_seen), THREADS);
+        gee_client_close(&client);
+        for (int n = 0; n < THREADS; n++) {
+            pthread_join(callers[n].thread, NULL);
+            assert_true(callers[n].cancelled);
+        }
+    }
+    server_stop(&server);
+}
+
+static void test_fork(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    gee_client_t *client = dial(server->address, "json");
+    expect_reply(client, "Test.Add", "{\"A\":1,\"B\":2}", "3");
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        gee_error_t error = { 0 };
+        char *reply;
+        int wrong = gee_client_call(client, "Test.Add", "{}", &reply, NULL, &error) != -1 ||
+                    error.code != GEE_FAILED_PRECONDITION;
+        gee_client_close(&client);
+        _exit(wrong);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    expect_reply(client, "Test.Add", "{\"A\":2,\"B\":2}", "4");
+    gee_client_close(&client);
+    server_stop(&server);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, before_each, after_each)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_calls),
+        TEST(test_unix_socket),
+        TEST(test_error_replies),
+        TEST(test_bad_arguments),
+        TEST(test_bin_needs_describe),
+        TEST(test_types_are_asked_for_once),
+        TEST(test_metadata_and_deadline_travel),
+        TEST(test_call_timeout),
+        TEST(test_long_replies),
+        TEST(test_sixteen_threads),
+        TEST(test_close_in_mid_call),
+        TEST(test_fork),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
