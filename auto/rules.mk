@@ -150,7 +150,7 @@ export TSAN_OPTIONS    ?= halt_on_error=1:second_deadlock_stack=1
 SANITIZED_TREE := $B/sanitize
 THREADS_TREE   := $B/threads
 # Unit tests of what several threads use: they run under ThreadSanitizer too.
-THREADED       := $(wildcard $(patsubst %,tests/unit/%_test.c,base_log log loop thread_pool session client dispatch))
+THREADED       := $(wildcard $(patsubst %,tests/unit/%_test.c,log loop thread_pool session client client_failure dispatch))
 THREADED       := $(patsubst tests/%.c,$(THREADS_TREE)/tests/%,$(THREADED))
 CHECKS         := layers format docs unit process $(if $(SANITIZE),,sanitize threads)
 

@@ -45,6 +45,31 @@ static void print_struct(const description_t *description, const description_typ
     printf("}\n");
 }
 
+static bool same_text(const description_t *description, size_t a, size_t b) {
+    if (a >= description->type_count || b >= description->type_count)
+        return a == b;
+    const description_type_t *one = &description->types[a], *other = &description->types[b];
+    return strcmp(one->kind, other->kind) == 0 && strcmp(one->name, other->name) == 0 && one->element == other->element;
+}
+
+/* The types of each method stand in the table anew: what two of them share would be printed twice. */
+static bool printed_before(const description_t *description, size_t index) {
+    const description_type_t *type = &description->types[index];
+    for (size_t i = 0; i < index; i++) {
+        const description_type_t *other = &description->types[i];
+        if (!same_text(description, i, index) || other->field_count != type->field_count)
+            continue;
+        size_t same = 0;
+        while (same < type->field_count && type->fields[same].tag == other->fields[same].tag &&
+               strcmp(type->fields[same].name, other->fields[same].name) == 0 &&
+               same_text(description, type->fields[same].type, other->fields[same].type))
+            same++;
+        if (same == type->field_count)
+            return true;
+    }
+    return false;
+}
+
 static int run(arguments_t *arguments) {
     connection_t connection;
     description_t description;
@@ -56,7 +81,7 @@ static int run(arguments_t *arguments) {
             print_method(&description, &description.methods[i]);
         /* The table holds the types of these methods and no others. */
         for (size_t i = 0; i < description.type_count; i++)
-            if (strcmp(description.types[i].kind, "struct") == 0)
+            if (strcmp(description.types[i].kind, "struct") == 0 && !printed_before(&description, i))
                 print_struct(&description, &description.types[i]);
         gee_description_free(&description);
         status = EXIT_REPLY;

@@ -10,6 +10,8 @@ import subprocess
 
 import pytest
 
+from wire import OPTION_BIN, connect
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STRANGER = "tests/modules/service_stranger"
 TIMEOUT_SECONDS = 600
@@ -67,9 +69,8 @@ class Tree:
 
     def modules(self):
         """The names in the module table of geerpc -V."""
-        version = self.run("build/geerpc", "-V")
-        table = "\n".join(line for line in version.splitlines() if "--with" not in line)
-        return set(re.findall(r"\b(?:transport|protocol|codec|filter|service)_\w+", table))
+        table = self.run("build/geerpc", "-V").partition("modules:\n")[2]
+        return {line.split()[1] for line in table.splitlines()}
 
 
 def copy_tree(target):
@@ -131,9 +132,22 @@ def test_a_module_can_be_left_out_and_come_back(tree):
     assert "codec_bin" in tree.modules()
 
 
-def test_a_module_from_elsewhere_in_the_tree(tree):
+def test_a_server_without_a_codec_refuses_it_with_a_word(tree, make_server):
+    tree.configure("--without-codec_bin")
+    tree.make()
+    server = make_server(build=tree.root / "build").start()
+    with connect(server.tcp) as peer:
+        peer.sendall(OPTION_BIN)
+        assert peer.recv(1) == b""
+    assert server.wait_for_log(r"127\.0\.0\.1:\d+.*application/bin")
+    assert server.call("Arith.Multiply", {"A": 7, "B": 8}) == ("", 56)
+
+
+def test_a_module_from_elsewhere_in_the_tree(tree, make_server):
     tree.configure(f"--add-module={STRANGER}")
     tree.make()
+    server = make_server(build=tree.root / "build").start()
+    assert server.call("Stranger.Greet", {"Name": "Ada"}) == ("", "Hello, Ada")
     assert "service_stranger" in tree.modules()
     assert "a stranger's service" in tree.run("build/geerpc", "-V")
     assert "gee_service_stranger_module" not in tree.symbols("build/libgeerpc.a")

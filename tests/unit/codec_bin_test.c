@@ -119,9 +119,10 @@ static size_t from_hex(const char *hex, uint8_t **bytes) {
     *bytes = malloc(length ? length : 1); /* exact, so that ASan sees a read behind the end */
     assert_non_null(*bytes);
     for (size_t i = 0; i < length; i++) {
-        unsigned byte;
-        assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-        (*bytes)[i] = (uint8_t)byte;
+        const char digits[] = { hex[2 * i], hex[2 * i + 1], '\0' };
+        char *end;
+        (*bytes)[i] = (uint8_t)strtoul(digits, &end, 16);
+        assert_ptr_equal(end, digits + 2);
     }
     return length;
 }

@@ -275,6 +275,9 @@ static void big_lists_and_maps(void **state) {
     strcpy(at, "}");
     reads(&gee_map_of_int64_t, text, &list);
     assert_int_equal(list.count, 1000);
+    gee_pool_reset(pool);
+    reads(&gee_list_of_item_t, "[{}]", &list);
+    assert_true(gee_pool_used(pool) <= 2 * sizeof(item_t)); /* no more room than the bytes could fill */
     reads(&gee_list_of_int64_t, "[]", &list);
     assert_int_equal(list.count, 0);
     free(text);

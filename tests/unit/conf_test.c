@@ -124,8 +124,8 @@ static const mistake_t mistakes[] = {
     { "user = \"root\";", { "geerpc.conf:1: user is \"root\": the server does not run as root" } },
     { "\nerror_log = { level = \"debug\";\n path = \"/dev/null\"; };",
       { "geerpc.conf:2: error_log: nobody would see the debug lines" } },
-    { "error_log = { level = \"loud\"; path = \"/dev/null\"; };",
-      { "geerpc.conf:1: error_log.level is \"loud\", expected one of \"error\", \"notice\", \"debug\"" } },
+    { "error_log = { level = \"debug\"; path = \"/dev/null\"; pat = 1; };",
+      { "geerpc.conf:1: unknown setting \"pat\" in error_log, did you mean \"path\"?" } },
     /* what is missing */
     { "listen = ( { address = \"a\"; },\n {\n } );", { "geerpc.conf:2: listen[1] has no \"address\"" } },
     { "listen = ( { address = \"a\";\nseal = { mode = \"off\"; }; } );",

@@ -25,7 +25,8 @@ void gee_conf_errors_init(gee_conf_errors_t *errors, gee_pool_t *pool);
 /* Adds one; for the checks that come after reading (a service that is not there), with the line of a setting. */
 void gee_conf_errors_add(gee_conf_errors_t *errors, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Where settings stood in the file, for errors found later; "geerpc.conf:12". */
+/* Where settings stood in the file, for errors found later; "geerpc.conf:12". A group or an element of a list has a place
+ * too; where it shares its address with its first member, that of the member. Not given: the file's name. */
 typedef struct gee_conf_places gee_conf_places_t;
 const char *gee_conf_place(const gee_conf_places_t *places, const void *member);
 

@@ -15,7 +15,7 @@
 
 typedef enum gee_option_type {
     GEE_OPTION_BOOL,     /* bool;          true, false */
-    GEE_OPTION_INT,      /* int64_t;       within minimum and maximum */
+    GEE_OPTION_INT,      /* int64_t;       within minimum and maximum; nth word of `choices`: n ("auto") */
     GEE_OPTION_DURATION, /* int64_t ns;    "250ms", "10s"; within minimum and maximum */
     GEE_OPTION_SIZE,     /* uint64_t;      "64k", "4m"; within minimum and maximum */
     GEE_OPTION_STRING,   /* const char *;  null when there is no default */
@@ -37,7 +37,7 @@ typedef struct gee_groups {
 } gee_groups_t;
 
 #define GEE_OPTION_RELOADABLE 1u /* a reload may change it; otherwise a restart is needed and a change is an error */
-#define GEE_OPTION_REQUIRED   2u /* has no default and must be given */
+#define GEE_OPTION_REQUIRED   2u /* has no default and must be given, if the group that it is in is given */
 
 typedef struct gee_option gee_option_t;
 struct gee_option {
@@ -47,7 +47,7 @@ struct gee_option {
     const char *fallback; /* the default as text, as a user would write it; null: zero, empty, or required */
     unsigned flags;
     const char *doc;            /* one line, a sentence without the final stop */
-    int64_t minimum, maximum;   /* both 0: any */
+    int64_t minimum, maximum;   /* both 0: any; a minimum above 0 with a maximum of 0: no maximum */
     const char *const *choices; /* ends with null */
     const gee_option_t *table;  /* of a group */
     size_t element_size;        /* of one structure of GEE_OPTION_GROUPS */
@@ -67,7 +67,8 @@ int gee_option_set(const gee_option_t *table, void *target, const char *name, co
 int gee_option_set_row(const gee_option_t *row, void *target, const char *value, gee_pool_t *pool, gee_error_t *error);
 
 const gee_option_t *gee_option_find(const gee_option_t *table, const char *name);
-/* The value as a user would write it, unquoted, in `pool`; null for groups and lists. */
+/* The value as a user would write it, unquoted, in `pool`; null for groups, lists and a text that is not set. `target` is
+ * the structure, here and in gee_option_equal. */
 const char *gee_option_text(const gee_option_t *row, const void *target, gee_pool_t *pool);
 /* "duration", "size", "one of a, b, c": for documentation and messages. */
 const char *gee_option_type_text(const gee_option_t *row, gee_pool_t *pool);

@@ -308,6 +308,7 @@ gee_dial_t *gee_dial_start(gee_loop_t *loop, gee_thread_pool_t *threads, const g
     dial->addr = *addr;
     if (options)
         dial->options = *options;
+    dial->options.read_while_congested = true;
     dial->started = gee_loop_now(loop);
     dial->timeout = timeout_ns;
     dial->phase = GEE_PHASE_RESOLVE;

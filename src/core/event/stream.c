@@ -156,8 +156,8 @@ bool gee_stream_wants_bytes(const gee_stream_t *stream) {
         return true; /* to discard them */
     if (!stream->events || stream->paused)
         return false;
-    if (stream->congested && gee_stream_established(stream))
-        return false; /* during a handshake the waiting bytes can only leave when more is read */
+    if (stream->congested && !stream->options.read_while_congested && gee_stream_established(stream))
+        return false; /* but during a handshake the waiting bytes can only leave when more is read */
     size_t limit = stream->options.inbox_limit;
     return limit == 0 || gee_inbox_length(&stream->inbox[stream->layer_count]) < limit;
 }

@@ -3,9 +3,9 @@
  *   descriptor -> [wire inbox -> layer -> ]* inbox -> owner          owner -> out -> [layer -> ]* wire chain -> descriptor
  *
  * Reading: one read a pass. Writing: what the owner appends to gee_stream_out() leaves in one writev at the end of the
- * pass. When more than `high_water` bytes wait to be written, the stream stops reading, and gee_stream_congested() tells
- * the owner to stop producing; under `low_water` it reads again and calls drained(). When nothing could be written for
- * `write_timeout_ns`, it fails. Any stream belongs to one loop. An idle stream holds no buffers. */
+ * pass. When more than `high_water` bytes wait to be written, the stream stops reading (a dialled one does not), and
+ * gee_stream_congested() tells the owner to stop producing; under `low_water` it reads again and calls drained(). When
+ * nothing could be written for `write_timeout_ns`, it fails. Any stream belongs to one loop. An idle stream holds no buffers. */
 #ifndef GEE_EVENT_STREAM_H
 #define GEE_EVENT_STREAM_H
 
@@ -36,6 +36,9 @@ typedef struct gee_stream_options {
     size_t inbox_limit;           /* reading stops while the inbox holds this much; 0: no limit. Who consumes outside
                                    * of received() then calls gee_stream_resume(). */
     int64_t write_timeout_ns;     /* 0: none */
+    /* The calling side of a conversation reads on while it is congested: if both sides stopped, they would wait for each
+     * other for ever. gee_dial_start() sets it on every stream that it makes. */
+    bool read_while_congested;
 } gee_stream_options_t;
 
 /* Takes the descriptor (closed by destroy, and on failure). Reading starts with the first owner. `options` and `peer` may

@@ -104,7 +104,7 @@ static void print_worker(FILE *out, const gee_worker_t *worker) {
     (void)fprintf(out, "worker %u: pid %d, %s, generation %" PRIu64 ", up %s", worker->index, (int)worker->pid,
                   state_of(worker), worker->crew->cycle->generation, lived);
     if (worker->answered)
-        (void)fprintf(out, ", %" PRIu64 " connections, %" PRIu64 " calls, %" PRIu64 " in flight\n", worker->connections,
+        (void)fprintf(out, ", connections %" PRIu64 ", calls %" PRIu64 ", in flight %" PRIu64 "\n", worker->connections,
                       worker->calls, worker->in_flight);
     else
         (void)fprintf(out, ", does not answer\n");

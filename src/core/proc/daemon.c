@@ -97,6 +97,8 @@ void gee_starter_tell(gee_starter_t *starter, bool ok, const char *text) {
 }
 
 void gee_starter_forget(const gee_starter_t *starter) {
-    if (starter->pipe >= 0)
-        (void)close(starter->pipe);
+    if (starter->pipe < 0)
+        return;
+    leave_terminal(); /* the master will; whoever reads what the command prints waits for all who could write */
+    (void)close(starter->pipe);
 }

@@ -145,7 +145,7 @@ static void on_left(void *owner, bool became_session) {
 
 static void on_closed(gee_session_t *session, void *owner, const gee_error_t *reason) {
     gee_connection_t *connection = owner;
-    gee_log(connection->process->log, GEE_LOG_INFO, "%s: closed%s%s, %llu calls", gee_session_peer_text(session),
+    gee_log(connection->process->log, GEE_LOG_INFO, "%s: closed%s%s, calls %llu", gee_session_peer_text(session),
             reason ? ": " : "", reason ? reason->text : "", (unsigned long long)session->calls_total);
     connection->process->finished_calls += session->calls_total;
     connection_gone(connection);

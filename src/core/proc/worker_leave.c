@@ -67,8 +67,8 @@ static void log_cut(gee_worker_process_t *process) {
     (void)gee_format_duration(patience, gee_cycle_settings(process->cycle)->shutdown_timeout);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         const gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
-        gee_log(process->log, GEE_LOG_NOTICE, "%s: cut with %zu calls in flight: shutdown_timeout (%s) is over",
-                gee_session_peer_text(session), session->call_count, patience);
+        gee_log(process->log, GEE_LOG_NOTICE, "%s: cut with %zu call%s in flight: shutdown_timeout (%s) is over",
+                gee_session_peer_text(session), session->call_count, session->call_count == 1 ? "" : "s", patience);
     }
 }
 
@@ -80,7 +80,7 @@ static void on_deadline(gee_timer_t *timer) {
         return;
     }
     if (process->engine->live_calls > 0)
-        gee_log(process->log, GEE_LOG_NOTICE, "%zu calls are still being handled: they are abandoned",
+        gee_log(process->log, GEE_LOG_NOTICE, "calls that are still being handled are abandoned: %zu",
                 process->engine->live_calls);
     process->abandon = process->engine->live_calls > 0;
     gee_loop_stop(process->loop);

@@ -261,9 +261,12 @@ static int read_message(reader_t *reader, span_t span, const gee_field_t *rows, 
         if (field == NULL) {
             if (skip_value(reader, &span, key) != 0)
                 return -1;
-        } else if (read_field(reader, &span, key, field->type, (char *)base + field->offset) != 0) {
-            return in_field(reader, field);
+            continue;
         }
+        void *place = (char *)base + field->offset;
+        if ((gee_bin_is_number(field->type->kind) ? read_number(reader, &span, key, field->type, place)
+                                                  : read_field(reader, &span, key, field->type, place)) != 0)
+            return in_field(reader, field);
     }
     return 0;
 }

@@ -22,7 +22,8 @@ typedef struct scan {
     unsigned word, letter; /* literal: which, and how many letters are there */
 } scan_t;
 
-enum byte_class { BAD, SPACE, PART, DIGIT, QUOTE, OPEN, CLOSE }; /* PART: of punctuation or of a literal */
+/* PART: of punctuation or of a literal. From PART on nothing is to be done about it between brackets. */
+enum byte_class { BAD, QUOTE, OPEN, CLOSE, PART, SPACE, DIGIT };
 
 static const uint8_t classes[256] = {
     ['\t'] = SPACE, ['\n'] = SPACE, ['\r'] = SPACE, [' '] = SPACE, ['"'] = QUOTE, ['{'] = OPEN,  ['['] = OPEN,
@@ -126,12 +127,12 @@ static gee_measured_t inside(scan_t *scan, gee_measure_t *progress, const uint8_
                              const uint8_t *bytes, const gee_codec_limits_t *limits, gee_error_t *error) {
     const uint8_t *at = *position;
     uint64_t seen = 0;
-    for (; at < end; at++) {
-        switch (classes[*at]) {
-        case SPACE:
-        case PART:
-        case DIGIT:
+    for (;; at++) {
+        while (at < end && classes[*at] >= PART)
+            at++;
+        if (at == end)
             break;
+        switch (classes[*at]) {
         case QUOTE: /* a string that ends in this piece does not leave this loop */
             at = gee_json_plain_end(at + 1, end, &seen);
             if (at < end && *at == '"')

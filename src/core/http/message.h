@@ -1,0 +1,47 @@
+/* message.h: one HTTP message as it was read: a request, or a response. Views into the memory of its reader. */
+#ifndef GEE_HTTP_MESSAGE_H
+#define GEE_HTTP_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/pool.h"
+#include "core/base/str.h"
+
+typedef struct gee_http_header {
+    gee_str_t name, value; /* the value without white space around it */
+} gee_http_header_t;
+
+typedef struct gee_http_message {
+    unsigned minor; /* of the version: HTTP/1.minor, 0 or 1 */
+    gee_http_header_t *headers;
+    size_t header_count;
+    gee_bytes_t body;
+    bool keep_alive; /* the sender is willing to go on with this connection */
+
+    /* request */
+    gee_str_t method;          /* "GET" */
+    gee_str_t target;          /* as it came: "/debug/geerpc?format=json" */
+    gee_str_t path, query;     /* of the target, still percent-encoded; query without the "?" */
+    bool wants_continue;       /* Expect: 100-continue, and there is a body to come */
+    bool unknown_expectation;  /* Expect: anything else */
+
+    /* response */
+    int status;
+    gee_str_t reason; /* "Not Found"; may be empty */
+} gee_http_message_t;
+
+/* The value of the first header of that name (case ignored); data is null when there is none. */
+gee_str_t gee_http_header(const gee_http_message_t *message, const char *name);
+size_t gee_http_header_count(const gee_http_message_t *message, const char *name);
+/* The value of a parameter of the query ("format" in "a=1&format=json"), percent-decoded into `pool`. Data is null when
+ * it is absent, ill-formed, or there is no memory. */
+gee_str_t gee_http_query(const gee_http_message_t *message, const char *name, gee_pool_t *pool);
+/* Does an Accept header take this media type, and at least as gladly as `instead` (a tie goes to the one that is named
+ * first)? Without an Accept header: no. For pages that have two forms. */
+bool gee_http_prefers(const gee_http_message_t *message, const char *type, const char *instead);
+
+/* "Not Found"; "Unknown" for a number without a name. Static memory. */
+const char *gee_http_reason(int status);
+
+#endif

@@ -1,0 +1,65 @@
+/* service_crash.c: a service that fails on demand, for the tests of master and workers. */
+#include <gee.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    const char *directory;
+    int64_t *starts; /* shared by master and workers */
+    int log;
+} conf_t;
+
+static const gee_option_t options[] = {
+    { .name = "directory",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(conf_t, directory),
+      .fallback = "/nonexistent",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc =
+          "Workers abort at start while there is a file \"abort\", and refuse to start while there is one \"refuse\"" },
+    { 0 },
+};
+
+static bool exists(const conf_t *conf, const char *name) {
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/%s", conf->directory, name);
+    return access(path, F_OK) == 0;
+}
+
+static int prepare(void *conf_pointer, const gee_prepare_t *prepare_pointer, gee_error_t *error) {
+    conf_t *conf = conf_pointer;
+    conf->starts = prepare_pointer->shared(prepare_pointer, "crash", sizeof(int64_t), 1, error);
+    conf->log = prepare_pointer->open_log(prepare_pointer, "logs/crash.log", error);
+    if (conf->starts == NULL || conf->log < 0)
+        return -1;
+    if (exists(conf, "refuse-prepare"))
+        return gee_error_set(error, GEE_FAILED_PRECONDITION, "there is a file \"refuse-prepare\"");
+    return 0;
+}
+
+static int worker_start(void *conf_pointer, gee_engine_t *engine, gee_error_t *error) {
+    const conf_t *conf = conf_pointer;
+    char line[64];
+    int64_t starts = __atomic_add_fetch(conf->starts, 1, __ATOMIC_SEQ_CST);
+    int length = snprintf(line, sizeof(line), "start %lld of worker %u\n", (long long)starts, engine->worker_index);
+    if (write(conf->log, line, (size_t)length) != length)
+        return gee_error_set(error, GEE_UNAVAILABLE, "crash.log: %s", strerror(errno));
+    if (exists(conf, "refuse"))
+        return gee_error_set(error, GEE_FAILED_PRECONDITION, "there is a file \"refuse\"");
+    if (exists(conf, "abort"))
+        abort();
+    return 0;
+}
+
+static void do_abort(gee_call_t *call GEE_UNUSED, const int64_t *argument GEE_UNUSED, int64_t *reply GEE_UNUSED) {
+    abort();
+}
+
+GEE_SERVICE_WITH(service_crash, "Crash",
+                 (.abi = GEE_MODULE_ABI, .block = "crash", .options = options, .conf_size = sizeof(conf_t),
+                  .prepare = prepare, .worker_start = worker_start),
+                 GEE_METHOD("Abort", do_abort, int64_t, int64_t, 0));

@@ -1,0 +1,329 @@
+"""Starts the real server in a private directory, and looks at what it leaves behind.
+
+    server        running in the foreground, tcp on a free port and a Unix socket, two workers
+    stopped       the same, not started: server.start(), server.start(daemon=True), server.run("-t")
+    make_server   a function that makes further ones
+
+However a test ends, its servers are stopped, and then: no [alert] and no [crit] in the log that the test did not
+allow(), no report of a sanitizer, no process left, an exit status of 0.
+"""
+import contextlib
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+
+import pytest
+
+from wire import JsonPeer
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", ROOT / "build"))
+TIMEOUT = 30 if not os.environ.get("GEERPC_SANITIZE") else 90
+
+CONF = """
+workers = 2;
+listen = (
+  { address = "tcp@127.0.0.1:0"; },
+  { address = "unix@run/geerpc.sock"; mode = "0666"; }
+);
+"""
+
+SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:")
+
+
+def eventually(check, what, timeout=TIMEOUT):
+    """Waits until check() gives something true, and returns that."""
+    end = time.monotonic() + timeout
+    while True:
+        result = check()
+        if result:
+            return result
+        assert time.monotonic() < end, f"not within {timeout} s: {what}"
+        time.sleep(0.01)
+
+
+class Server:
+    def __init__(self, build=BUILD):
+        self.build = pathlib.Path(build)
+        # Short, as paths of Unix sockets are; and passable for workers, which run as nobody when the tests run as root.
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="gee-", dir="/tmp"))
+        self.root.chmod(0o755)
+        self.reports = self.root / "sanitizer"
+        for name in ("conf", "run", "logs", "sanitizer"):
+            (self.root / name).mkdir()
+        self.reports.chmod(0o777)
+        self.conf = CONF
+        self.mark = f"GEERPC_TEST={uuid.uuid4()}"
+        self.environment = self._environment()
+        self.process = None  # in the foreground
+        self.daemonized = False
+        self.allowed = []
+        self.ready = ""
+        self.output = ""
+
+    def _environment(self):
+        environment = {name: value for name, value in os.environ.items() if name != "GEERPC_TEST"}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"):
+            given = environment.get(name)
+            path = f"log_path={self.reports}/{name[:4].lower()}"
+            environment[name] = f"{given}:{path}" if given else path
+        name, value = self.mark.split("=")
+        environment[name] = value
+        return environment
+
+    # ---- running ----
+
+    @property
+    def conf(self):
+        return (self.root / "conf/geerpc.conf").read_text()
+
+    @conf.setter
+    def conf(self, text):
+        (self.root / "conf/geerpc.conf").write_text(text)
+
+    def command(self, *arguments):
+        return [str(self.build / "geerpc"), "-p", str(self.root), *map(str, arguments)]
+
+    def run(self, *arguments, status=0, **options):
+        """geerpc with these arguments, to its end; what it printed on both streams is looked at by the test."""
+        options.setdefault("stdin", subprocess.DEVNULL)
+        done = subprocess.run(
+            self.command(*arguments),
+            env=self.environment,
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+            **options,
+        )
+        if status is not None:
+            assert done.returncode == status, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def start(self, *arguments, daemon=False, descriptors=None):
+        """descriptors: the limit of open files."""
+        limit = descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors)))
+        if daemon:
+            self.daemonized = True
+            self.output = self.run(*arguments).stdout
+        else:
+            with open(self.root / "stderr.log", "ab") as stderr:
+                self.process = subprocess.Popen(
+                    self.command("-F", *arguments),
+                    env=self.environment,
+                    cwd=self.root,
+                    stdin=subprocess.DEVNULL,
+                    stdout=open(self.root / "stdout.log", "wb"),
+                    stderr=stderr,
+                    start_new_session=True,
+                    preexec_fn=limit,
+                )
+            eventually(lambda: self.process.poll() is not None or "ready" in self._stdout(), "the ready line")
+            self.output = self._stdout()
+            assert self.process.poll() is None, "the server ended while it started\n" + self.log()
+        self.ready = re.search(r"^geerpc \S+ ready: (.*), \d+ workers?$", self.output, re.MULTILINE).group(1)
+        return self
+
+    def _stdout(self):
+        text = (self.root / "stdout.log").read_text()
+        return text[: text.rfind("\n") + 1]
+
+    def log(self):
+        """Everything logged so far."""
+        texts = []
+        for path in (self.root / "stderr.log", self.root / "logs/error.log"):
+            with contextlib.suppress(FileNotFoundError):
+                texts.append(path.read_text(errors="replace"))
+        return "".join(texts)
+
+    def wait_for_log(self, pattern, count=1):
+        return eventually(
+            lambda: len(found := re.findall(pattern, self.log())) >= count and found, f"{pattern!r} in the log"
+        )
+
+    def allow(self, pattern):
+        """Lines [alert] and [crit] that this test causes."""
+        self.allowed.append(pattern)
+
+    # ---- asking it ----
+
+    def ask(self, command, status=0):
+        return self.run("-s", command, status=status)
+
+    def reload(self, conf=None, status=0):
+        """With status 1 the reasons are in the result's stderr."""
+        if conf is not None:
+            self.conf = conf
+        return self.ask("reload", status)
+
+    def status(self):
+        return self.ask("status").stdout
+
+    def addresses(self):
+        return re.findall(r"^listening: (\S+)$", self.status(), re.MULTILINE)
+
+    def worker_pids(self, state="serving"):
+        return [int(pid) for pid in re.findall(rf"^worker \d+: pid (\d+), {state}", self.status(), re.MULTILINE)]
+
+    def generation(self):
+        return int(re.search(r"^geerpc .*, generation (\d+)", self.status(), re.MULTILINE).group(1))
+
+    @property
+    def pid(self):
+        return self.process.pid if self.process else int((self.root / "run/geerpc.pid").read_text())
+
+    def send_signal(self, number):
+        os.kill(self.pid, number)
+
+    # ---- talking to it ----
+
+    @property
+    def tcp(self):
+        return next(address for address in self.ready.split() if address.startswith("tcp@"))
+
+    @property
+    def unix(self):
+        return next(address for address in self.ready.split() if address.startswith("unix@"))
+
+    def peer(self, address=None, **options):
+        """A conversation in JSON: with server.peer() as peer: peer.call("Foo.Sum", {"Num1": 1, "Num2": 2})"""
+        return JsonPeer(address or self.tcp, timeout=TIMEOUT, **options)
+
+    def call(self, method, arguments, address=None):
+        """(error, reply) of one call on a connection of its own."""
+        with self.peer(address) as peer:
+            header, body = peer.call(method, arguments)
+            return header["Error"], body
+
+    # ---- the end ----
+
+    def processes(self):
+        """All that this server has started and that still live."""
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                with contextlib.suppress(OSError):
+                    if self.mark.encode() in pathlib.Path("/proc", entry, "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry))
+        return found
+
+    def wait_for_end(self):
+        """The exit status, of a server in the foreground."""
+        status = self.process.wait(TIMEOUT) if self.process else 0
+        eventually(lambda: not self.processes(), "the end of all its processes")
+        return status
+
+    def stop(self, number=signal.SIGTERM):
+        """The exit status; 0 when it was not running."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+        elif self.daemonized and self.processes():
+            with contextlib.suppress(OSError, ValueError):
+                self.send_signal(number)
+        return self.wait_for_end()
+
+    def problems(self):
+        """What a server must not leave behind."""
+        log = self.log()
+        problems = [
+            line
+            for line in log.splitlines()
+            if re.search(r"\[(alert|crit|emerg)\]", line) and not any(re.search(each, line) for each in self.allowed)
+        ]
+        problems += [report for report in SANITIZER_REPORTS if report in log]
+        problems += [path.read_text(errors="replace") for path in self.reports.iterdir()]
+        return problems
+
+    def finish(self, failed):
+        """Stops it, whatever it takes, and says what was wrong about it."""
+        problems = []
+        try:
+            status = self.stop()
+            if status != 0 and not self.allowed:
+                problems.append(f"exit status {status}")
+        except (AssertionError, subprocess.TimeoutExpired) as trouble:
+            problems.append(f"it did not stop: {trouble}")
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGCONT)
+        if self.process:
+            self.process.wait(TIMEOUT)
+        problems += self.problems()
+        if not problems and not failed:
+            shutil.rmtree(self.root, ignore_errors=True)
+        return problems
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if call.when == "call":
+        item.failed_call = report.failed
+        for server in getattr(item, "servers", []):
+            if report.failed:
+                report.sections.append((f"log of {server.root}", server.log()))
+
+
+@pytest.fixture
+def make_server(request):
+    servers = request.node.servers = []
+
+    def make(**options):
+        servers.append(Server(**options))
+        return servers[-1]
+
+    yield make
+    failed = getattr(request.node, "failed_call", True)
+    problems = [problem for server in servers for problem in server.finish(failed)]
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def stopped(make_server):
+    return make_server()
+
+
+@pytest.fixture
+def server(stopped):
+    return stopped.start()
+
+
+@pytest.fixture(scope="session")
+def crashing_build(tmp_path_factory):
+    """A build with the service of tests/modules/service_crash."""
+    directory = tmp_path_factory.mktemp("crashing") / "build"
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MAKE", "MFLAGS", "GNUMAKEFLAGS", "GEERPC_")) and name not in ("CFLAGS", "LDFLAGS")
+    }
+    sanitize = os.environ.get("GEERPC_SANITIZE")
+    configure = ["./configure", "--with-debug", f"--builddir={directory}", "--add-module=tests/modules/service_crash"]
+    commands = [
+        configure + ([f"--with-sanitize={sanitize}"] if sanitize else []),
+        ["make", "-j2", "-f", f"{directory}/Makefile", f"{directory}/geerpc"],
+    ]
+    for command in commands:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+    return directory

@@ -1,0 +1,169 @@
+"""geerpc's options: what is printed where, and the exit status."""
+import re
+
+import pytest
+
+from conftest import CONF
+
+MISTAKES = """workers = 2;
+lisen = ( );
+listen = (
+  { address = "tcp@127.0.0.1:0"; backlgo = 5; },
+  { address = "tpc@127.0.0.1:0"; },
+  { address = "unix@run/geerpc.sock"; protocols = ( "geerp" ); }
+);
+services = ( { name = "Arit"; } );
+shutdown_timeout = "5 parsecs";
+"""
+
+
+def test_every_mistake_is_reported_with_its_line(stopped):
+    stopped.conf = MISTAKES
+    lines = stopped.run("-t", status=1).stderr.splitlines()
+    expected = [
+        (2, 'unknown setting "lisen"', 'did you mean "listen"?'),
+        (4, "backlgo", 'did you mean "backlog"?'),
+        (5, 'no transport for "tpc@"', 'did you mean "tcp"?'),
+        (6, 'no protocol "geerp"', 'did you mean "geerpc"?'),
+        (8, 'no service "Arit"', 'did you mean "Arith"?'),
+        (9, "shutdown_timeout", "duration"),
+    ]
+    for number, what, hint in expected:
+        found = [line for line in lines if re.match(rf"\S*geerpc\.conf:{number}: ", line) and what in line]
+        assert found and hint in found[0], (number, what, lines)
+    assert len(lines) == len(expected)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("listen = ( { address = \"tcp@127.0.0.1:0\"; } )\nworkers = 12345678901;", ":2: "),
+        ("listen = ( { address = ", ":1: "),
+        ("workers = 2;", "there is no address to listen on"),
+        ("listen = ( { mode = \"0660\"; } );", "address"),
+        ('listen = ( { address = "tcp@127.0.0.1:7"; }, { address = "tcp@127.0.0.1:7"; } );', "stands in listen[0] already"),
+        ('listen = ( { address = "tcp@127.0.0.1"; } );', "listen[0].address"),
+        (CONF + "workers = 3;", "workers"),
+        (CONF + 'services = ( { name = "Foo"; }, { name = "Foo"; } );', "stands in services[0] already"),
+    ],
+)
+def test_mistakes(stopped, text, said):
+    stopped.conf = text
+    done = stopped.run("-t", status=1)
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert stopped.run(status=1).stderr == done.stderr  # starting says the same
+
+
+def test_missing_file(stopped):
+    assert "conf/none.conf" in stopped.run("-t", "-c", "conf/none.conf", status=1).stderr
+
+
+def test_good_file(stopped):
+    assert f"{stopped.root}/conf/geerpc.conf is good" in stopped.run("-t").stdout
+
+
+def test_dump_parses_to_the_same_again(stopped):
+    stopped.conf += 'timeouts = { idle = "90s"; };'
+    text = stopped.run("-T", "-g", 'limits = { message = "64k"; };').stdout
+    assert re.search(r'idle = "(90s|1m30s)"', text)
+    assert 'message = "64k"' in text
+    (stopped.root / "dump").write_text(text)
+    with open(stopped.root / "dump", encoding="utf-8") as file:
+        stopped.run("-t", "-c", "/dev/stdin", stdin=file)
+    with open(stopped.root / "dump", encoding="utf-8") as file:
+        assert stopped.run("-T", "-c", "/dev/stdin", stdin=file).stdout == text
+
+
+def test_the_shipped_files_are_good(stopped):
+    from conftest import ROOT
+
+    for path in [ROOT / "conf/geerpc.conf", *(ROOT / "conf/examples").iterdir()]:
+        stopped.run("-t", "-c", path)
+
+
+def test_settings_on_the_command_line(stopped):
+    stopped.start("-g", "workers = 1;")
+    assert ", 1 worker" in stopped.output
+    assert len(stopped.worker_pids()) == 1
+
+
+def test_a_mistake_on_the_command_line(stopped):
+    assert "wokers" in stopped.run("-t", "-g", "wokers = 1;", status=1).stderr
+
+
+def test_version(stopped):
+    short = stopped.run("-v").stdout
+    assert re.fullmatch(r"geerpc \d+\.\d+\.\d+\n", short)
+    long = stopped.run("-V").stdout
+    assert long.startswith(short)
+    assert "compiler: " in long and "configured with: " in long
+    assert re.search(r"^  codec +codec_json +JSON", long, re.MULTILINE)
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(stopped, option):
+    done = stopped.run(option)
+    assert done.stdout.startswith("usage: geerpc ")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--tset"], "tset"),
+        (["-x"], "x"),
+        (["-c"], "c"),
+        (["start"], '"start" is not an option'),
+        (["-s", "relaod"], 'did you mean "reload"?'),
+        (["-t", "-s", "stop"], "only one of"),
+    ],
+)
+def test_wrong_usage(stopped, arguments, said):
+    done = stopped.run(*arguments, status=2)
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["stop", "quit", "reload", "reopen", "status"])
+def test_no_server_is_running(stopped, command):
+    done = stopped.ask(command, status=1)
+    path = stopped.root / "run/geerpc.control"
+    assert done.stderr == f"geerpc: no server is running ({path}: No such file or directory)\n"
+
+
+def test_upgrade_is_refused(server):
+    assert "not supported" in server.ask("upgrade", status=1).stderr
+
+
+def test_status(server):
+    text = server.status()
+    assert re.match(rf"geerpc \S+: pid {server.pid}, running, generation 1, up \S+\n", text)
+    assert f"listening: {server.tcp}\n" in text
+    assert len(re.findall(r"^worker \d: pid \d+, serving, .* connections 0, calls 0, in flight 0$", text, re.M)) == 2
+
+
+def test_commands_work_when_the_file_is_broken(server):
+    """The control socket is found all the same."""
+    server.conf = "listen = ( { address ="
+    assert "running" in server.status()
+    server.ask("stop")
+    assert server.wait_for_end() == 0
+
+
+def test_unknown_commands_of_the_control_socket(server):
+    import socket
+
+    for line, answer in ((b"dance\n", b"this server does not know that command\nfailed\n"), (b"x" * 1000, b"")):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(str(server.root / "run/geerpc.control"))
+            client.sendall(line)
+            received = b""
+            try:
+                while more := client.recv(1000):
+                    received += more
+            except ConnectionResetError:
+                pass
+            assert received == answer
+    assert "running" in server.status()
