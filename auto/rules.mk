@@ -177,8 +177,8 @@ check-tools:
 	@$(PYTHON) -m pytest --version >/dev/null 2>&1 || \
 	    { echo 'the tests need pytest (Debian package python3-pytest): ./configure --install-deps'; exit 1; }
 $(TEST_OBJECTS) $(TEST_SUPPORT): | check-tools
-CHOSEN_TESTS = $(if $T,$(foreach program,$(TEST_PROGRAMS),$(if $(findstring $T,$(program)),$(program))),$(TEST_PROGRAMS))
-check-unit: $(TEST_PROGRAMS) ## tests/unit and tests/contract; T=NAME: only those with NAME in their name
+CHOSEN_TESTS := $(if $T,$(foreach program,$(TEST_PROGRAMS),$(if $(findstring $T,$(program)),$(program))),$(TEST_PROGRAMS))
+check-unit: $(CHOSEN_TESTS) ## tests/unit and tests/contract; T=NAME: only those with NAME in their name
 	@$(PYTHON) tests/run-units --results '$(RESULTS)' $(CHOSEN_TESTS)
 check-process: all | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
 	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T') tests/process

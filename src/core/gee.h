@@ -22,6 +22,7 @@
 #include "core/event/transport.h"
 #include "core/rpc/call.h"
 #include "core/rpc/codec.h"
+#include "core/rpc/counters.h"
 #include "core/rpc/describe.h"
 #include "core/rpc/dispatch.h"
 #include "core/rpc/door.h"

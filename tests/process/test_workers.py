@@ -89,7 +89,7 @@ def test_a_crash_in_a_call_costs_one_worker(make_server, crashing_build):
     server.conf += crash_settings(server)
     server.start()
     with server.peer() as peer:
-        peer.send("Crash.Abort", 1)
+        peer.send("Crash.Abort", "now")
         assert peer.sock.recv(1) == b""
     eventually(lambda: len(server.worker_pids()) == 2, "a new worker")
     assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
@@ -117,7 +117,7 @@ def test_a_module_that_crashes_at_start_does_not_fork_on_and_on(make_server, cra
     # What the module shares outlives its workers: the count of starts goes on.
     starts = [int(start) for start in re.findall(r"start (\d+)", (server.root / "logs/crash.log").read_text())]
     assert starts == list(range(1, len(starts) + 1))
-    assert 7 <= len(starts) <= 9
+    assert 6 <= len(starts) <= 8
 
 
 @pytest.mark.parametrize("daemon", [False, True])

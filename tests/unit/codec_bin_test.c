@@ -263,6 +263,36 @@ static void what_protobuf_lacks_is_wrapped(void **state) {
                "120a0a08000000000000e03fca010a0a080000000000000040");
 }
 
+typedef struct header {
+    gee_str_t service_method;
+    uint64_t seq;
+    gee_str_t error;
+    uint32_t kind;
+    uint64_t timeout_us;
+    gee_metadata_t metadata;
+    uint32_t code;
+} header_t;
+GEE_STRUCT(header_t, "Header", GEE_STRING(header_t, service_method, "service_method", 1),
+           GEE_UINT64(header_t, seq, "seq", 2), GEE_STRING(header_t, error, "error", 3),
+           GEE_UINT32(header_t, kind, "kind", 4), GEE_UINT64(header_t, timeout_us, "timeout_us", 5),
+           GEE_MAP(header_t, metadata, "metadata", 6, gee_str_t, gee_type_of_metadata),
+           GEE_UINT32(header_t, code, "code", 7));
+
+/* docs/geerpc.proto's Header, as protobuf writes it. */
+static void headers_are_as_protobuf_writes_them(void **state) {
+    (void)state;
+    header_t call = { .service_method = S("Arith.Multiply"), .seq = 1, .timeout_us = 1500000 };
+    __typeof__(*call.metadata.items) user[] = { { S("user"), S("ann") } };
+    call.metadata.items = user;
+    call.metadata.count = 1;
+    assert_hex(GEE_TYPE_OF(header_t), &call, "0a0e41726974682e4d756c7469706c79100128e0c65b320b0a04757365721203616e6e");
+    assert_hex(
+        GEE_TYPE_OF(header_t),
+        &(header_t){ .service_method = S("Arith.Divide"), .seq = UINT64_MAX, .error = S("divide by zero"), .code = 3 },
+        "0a0c41726974682e44697669646510ffffffffffffffffff011a0e646976696465206279207a65726f3803");
+    assert_hex(GEE_TYPE_OF(header_t), &(header_t){ .seq = 300, .kind = 3 }, "10ac022003");
+}
+
 static void a_bare_value_is_field_1(void **state) {
     (void)state;
     assert_hex(GEE_TYPE_OF(int64_t), &(int64_t){ 56 }, "0838");
@@ -673,6 +703,7 @@ int main(void) {
         cmocka_unit_test(lists_are_as_protobuf_writes_them),
         cmocka_unit_test(maps_and_optionals_are_as_protobuf_writes_them),
         cmocka_unit_test(what_protobuf_lacks_is_wrapped),
+        cmocka_unit_test(headers_are_as_protobuf_writes_them),
         cmocka_unit_test(a_bare_value_is_field_1),
         cmocka_unit_test(lists_come_packed_or_not),
         cmocka_unit_test(what_comes_again_is_merged),

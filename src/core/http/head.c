@@ -28,12 +28,33 @@ static bool is_token_byte(uint8_t byte) {
            (byte != 0 && strchr("!#$%&'*+-.^_`|~", byte) != NULL);
 }
 
+/* METHOD SP TARGET SP HTTP/d.d (RFC 9112, 3), with one space each. Whether method and version are known is for later. */
+static const char *flaw_of_request_line(const uint8_t *line, size_t length) {
+    size_t method = 0, target;
+    while (method < length && is_token_byte(line[method]))
+        method++;
+    if (method == 0 || method == length || line[method] != ' ')
+        return "the method is not well-formed";
+    for (target = method + 1; target < length && line[target] != ' '; target++)
+        if (line[target] < ' ' || line[target] >= 0x7f)
+            return "the target has a control byte or a byte outside of ASCII";
+    const uint8_t *version = line + target;
+    if (target == method + 1 || length - target != 9 || memcmp(version, " HTTP/", 6) != 0 || version[6] < '0' ||
+        version[6] > '9' || version[7] != '.' || version[8] < '0' || version[8] > '9')
+        return "the first line is not: method, target, HTTP version";
+    return NULL;
+}
+
+static const char *flaw_of_status_line(const uint8_t *line, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if ((line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f)
+            return "the first line has a control byte";
+    return NULL;
+}
+
 /* `line` without its end. */
 static const char *flaw_of_first_line(gee_http_kind_t kind, const uint8_t *line, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        if (line[i] < ' ' || line[i] == 0x7f || (kind == GEE_HTTP_REQUEST && line[i] > 0x7f))
-            return "the first line has a control byte or a byte outside of ASCII";
-    return NULL;
+    return kind == GEE_HTTP_REQUEST ? flaw_of_request_line(line, length) : flaw_of_status_line(line, length);
 }
 
 static const char *flaw_of_header(const uint8_t *line, size_t length) {

@@ -20,11 +20,11 @@ typedef struct gee_http_message {
     bool keep_alive; /* the sender is willing to go on with this connection */
 
     /* request */
-    gee_str_t method;          /* "GET" */
-    gee_str_t target;          /* as it came: "/debug/geerpc?format=json" */
-    gee_str_t path, query;     /* of the target, still percent-encoded; query without the "?" */
-    bool wants_continue;       /* Expect: 100-continue, and there is a body to come */
-    bool unknown_expectation;  /* Expect: anything else */
+    gee_str_t method;         /* "GET" */
+    gee_str_t target;         /* as it came: "/debug/geerpc?format=json" */
+    gee_str_t path, query;    /* of the target, still percent-encoded; query without the "?" */
+    bool wants_continue;      /* Expect: 100-continue, and there is a body to come */
+    bool unknown_expectation; /* Expect: anything else */
 
     /* response */
     int status;

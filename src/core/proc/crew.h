@@ -2,7 +2,7 @@
  *
  *   place 0 .. n-1: where a worker belongs; it has one, or waits to start one again (back-off)
  *   worker: STARTING --READY--> SERVING --told to QUIT--> LEAVING --exit--> gone
- *   slot j of a TCP listener belongs to place j % n; while that one waits to start again, the next serving worker has it
+ *   slot j of a TCP listener belongs to place j % n; while that one is being replaced, the next serving worker has it
  */
 #ifndef GEE_PROC_CREW_H
 #define GEE_PROC_CREW_H

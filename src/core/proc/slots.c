@@ -23,14 +23,12 @@ static gee_worker_t *next_serving(const gee_crew_t *crew, size_t from) {
     return NULL;
 }
 
-/* While the worker to whom a slot belongs starts, it waits, or stays with whoever has it. */
+/* Whom a slot belongs to; while that one is being replaced, whoever has the slot now, or the next. */
 static gee_worker_t *choose(const gee_crew_t *crew, size_t slot, gee_worker_t *now) {
-    const gee_place_t *place = &crew->places[slot % crew->count];
-    if (place->worker && place->worker->state == GEE_WORKER_SERVING)
-        return place->worker;
-    if (now)
-        return now;
-    return place->worker ? NULL : next_serving(crew, slot);
+    gee_worker_t *home = crew->places[slot % crew->count].worker;
+    if (home && home->state == GEE_WORKER_SERVING)
+        return home;
+    return now ? now : next_serving(crew, slot);
 }
 
 static int make_room(gee_cycle_listener_t *entry) {

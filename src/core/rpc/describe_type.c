@@ -138,10 +138,10 @@ static int read_rows(layout_t *layout) {
 /* Places the fields of a struct, after those of the structs within it. At most TYPES_MOST levels deep. */
 static int lay_out(layout_t *layout, size_t index) {
     gee_type_t *type = &layout->types[index];
-    gee_field_t *fields = &layout->fields[type->fields - layout->fields];
     size_t size = 0, alignment = 1;
     if (layout->progress[index] == LAID_OUT)
         return 0;
+    gee_field_t *fields = &layout->fields[type->fields - layout->fields];
     if (layout->progress[index] == STARTED)
         return refuse(layout, index, "contains itself without a list, map or optional between");
     layout->progress[index] = STARTED;

@@ -161,7 +161,8 @@ static bool must_stall(const gee_session_t *session) {
 }
 
 static void stall(gee_session_t *session) {
-    session->stalled = session->unparsed = true;
+    session->stalled = true;
+    session->unparsed = gee_inbox_length(gee_stream_inbox(session->stream)) > 0;
     if (session->established)
         gee_timer_stop(session->engine->loop, &session->peer_timer); /* that it takes long is our doing now */
     gee_stream_pause(session->stream);

@@ -55,11 +55,11 @@ static int worker_start(void *conf_pointer, gee_engine_t *engine, gee_error_t *e
     return 0;
 }
 
-static void do_abort(gee_call_t *call GEE_UNUSED, const int64_t *argument GEE_UNUSED, int64_t *reply GEE_UNUSED) {
+static void do_abort(gee_call_t *call GEE_UNUSED, const gee_str_t *why GEE_UNUSED, int64_t *reply GEE_UNUSED) {
     abort();
 }
 
 GEE_SERVICE_WITH(service_crash, "Crash",
                  (.abi = GEE_MODULE_ABI, .block = "crash", .options = options, .conf_size = sizeof(conf_t),
                   .prepare = prepare, .worker_start = worker_start),
-                 GEE_METHOD("Abort", do_abort, int64_t, int64_t, 0));
+                 GEE_METHOD("Abort", do_abort, gee_str_t, int64_t, 0));

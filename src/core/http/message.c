@@ -1,0 +1,166 @@
+/* message.c: looking things up in a message: headers, the query, what a client prefers, the names of statuses. */
+#include "core/http/message.h"
+
+#include <string.h>
+
+#include "core/base/defs.h"
+
+gee_str_t gee_http_header(const gee_http_message_t *message, const char *name) {
+    for (size_t i = 0; i < message->header_count; i++)
+        if (gee_str_equal_ignoring_case(message->headers[i].name, gee_str(name)))
+            return message->headers[i].value.data ? message->headers[i].value : GEE_STR("");
+    return (gee_str_t){ 0 };
+}
+
+size_t gee_http_header_count(const gee_http_message_t *message, const char *name) {
+    size_t count = 0;
+    for (size_t i = 0; i < message->header_count; i++)
+        count += gee_str_equal_ignoring_case(message->headers[i].name, gee_str(name));
+    return count;
+}
+
+/* ---- the query ---- */
+
+/* Cuts what stands before the first `separator` off the front of *rest. */
+static gee_str_t cut(gee_str_t *rest, char separator) {
+    ptrdiff_t at = gee_str_find(*rest, separator);
+    gee_str_t piece = *rest;
+    if (at < 0) {
+        *rest = (gee_str_t){ 0 };
+    } else {
+        piece.length = (size_t)at;
+        *rest = (gee_str_t){ .data = rest->data + at + 1, .length = rest->length - (size_t)at - 1 };
+    }
+    return piece;
+}
+
+static int hex(char digit) {
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    digit = (char)(digit | 0x20);
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+static gee_str_t decode(gee_str_t text, gee_pool_t *pool) {
+    char *target = gee_pool_alloc(pool, text.length + 1);
+    size_t length = 0;
+    if (target == NULL)
+        return (gee_str_t){ 0 };
+    for (size_t i = 0; i < text.length; i++) {
+        char byte = text.data[i] == '+' ? ' ' : text.data[i];
+        if (byte == '%') {
+            if (text.length - i < 3 || hex(text.data[i + 1]) < 0 || hex(text.data[i + 2]) < 0)
+                return (gee_str_t){ 0 };
+            byte = (char)(hex(text.data[i + 1]) << 4 | hex(text.data[i + 2]));
+            i += 2;
+        }
+        target[length++] = byte;
+    }
+    target[length] = '\0';
+    return (gee_str_t){ .data = target, .length = length };
+}
+
+gee_str_t gee_http_query(const gee_http_message_t *message, const char *name, gee_pool_t *pool) {
+    gee_str_t rest = message->query;
+    while (rest.length > 0) {
+        gee_str_t value = cut(&rest, '&');
+        gee_str_t key = cut(&value, '=');
+        gee_str_t plain = decode(key, pool);
+        if (plain.data != NULL && gee_str_equal(plain, gee_str(name)))
+            return decode(value, pool);
+    }
+    return (gee_str_t){ 0 };
+}
+
+/* ---- preferences ---- */
+
+static gee_str_t trim(gee_str_t text) {
+    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text.data++;
+        text.length--;
+    }
+    while (text.length > 0 && (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t'))
+        text.length--;
+    return text;
+}
+
+/* Of ";q=0.8" in thousandths; 1000 without one. */
+static int quality(gee_str_t parameters) {
+    while (parameters.length > 0) {
+        gee_str_t parameter = trim(cut(&parameters, ';'));
+        if (parameter.length < 3 || (parameter.data[0] | 0x20) != 'q' || parameter.data[1] != '=')
+            continue;
+        int thousandths = parameter.data[2] == '1' ? 1000 : 0, weight = 100;
+        for (size_t i = 4; i < parameter.length && weight > 0 && thousandths < 1000; i++, weight /= 10)
+            if (parameter.data[i] >= '0' && parameter.data[i] <= '9')
+                thousandths += (parameter.data[i] - '0') * weight;
+        return thousandths;
+    }
+    return 1000;
+}
+
+/* How gladly the header takes exactly this type (ranges do not count: they do not ask for it); and where it says so. */
+static int gladness(gee_str_t accept, const char *type, size_t *place) {
+    size_t at = 0;
+    while (accept.length > 0) {
+        gee_str_t parameters = cut(&accept, ',');
+        gee_str_t range = trim(cut(&parameters, ';'));
+        *place = at++;
+        if (gee_str_equal_ignoring_case(range, gee_str(type)))
+            return quality(parameters);
+    }
+    *place = at;
+    return 0;
+}
+
+bool gee_http_prefers(const gee_http_message_t *message, const char *type, const char *instead) {
+    size_t place, other_place;
+    gee_str_t accept = gee_http_header(message, "Accept");
+    int wanted = gladness(accept, type, &place), other = gladness(accept, instead, &other_place);
+    return wanted > 0 && (wanted > other || (wanted == other && place < other_place));
+}
+
+/* ---- statuses ---- */
+
+const char *gee_http_reason(int status) {
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = { { 100, "Continue" },
+                    { 200, "OK" },
+                    { 201, "Created" },
+                    { 202, "Accepted" },
+                    { 204, "No Content" },
+                    { 301, "Moved Permanently" },
+                    { 302, "Found" },
+                    { 303, "See Other" },
+                    { 304, "Not Modified" },
+                    { 400, "Bad Request" },
+                    { 401, "Unauthorized" },
+                    { 403, "Forbidden" },
+                    { 404, "Not Found" },
+                    { 405, "Method Not Allowed" },
+                    { 406, "Not Acceptable" },
+                    { 408, "Request Timeout" },
+                    { 409, "Conflict" },
+                    { 410, "Gone" },
+                    { 411, "Length Required" },
+                    { 412, "Precondition Failed" },
+                    { 413, "Content Too Large" },
+                    { 414, "URI Too Long" },
+                    { 415, "Unsupported Media Type" },
+                    { 417, "Expectation Failed" },
+                    { 422, "Unprocessable Content" },
+                    { 429, "Too Many Requests" },
+                    { 431, "Request Header Fields Too Large" },
+                    { 500, "Internal Server Error" },
+                    { 501, "Not Implemented" },
+                    { 502, "Bad Gateway" },
+                    { 503, "Service Unavailable" },
+                    { 504, "Gateway Timeout" },
+                    { 505, "HTTP Version Not Supported" } };
+    for (size_t i = 0; i < GEE_LENGTH(reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Unknown";
+}

@@ -1,0 +1,35 @@
+/* route.c: does a route answer this path, this method? */
+#include "core/http/route.h"
+
+#include <string.h>
+
+void gee_exchange_answer(gee_exchange_t *exchange) {
+    exchange->finish(exchange);
+}
+
+void gee_exchange_fail(gee_exchange_t *exchange, int status, const char *detail) {
+    gee_http_fail(&exchange->response, status, detail);
+    gee_exchange_answer(exchange);
+}
+
+bool gee_route_has_path(const gee_route_t *route, const void *conf, gee_str_t path) {
+    gee_str_t own = gee_str(route->place ? route->place(conf) : route->path);
+    if (own.length == 0 || !gee_str_starts_with(path, own))
+        return false;
+    return path.length == own.length || (route->flags & GEE_ROUTE_PREFIX && path.data[own.length] == '/');
+}
+
+bool gee_route_has_method(const gee_route_t *route, gee_str_t method) {
+    gee_str_t rest = gee_str(route->methods);
+    if (gee_str_equal(method, GEE_STR("HEAD")))
+        method = GEE_STR("GET");
+    while (rest.length > 0) {
+        const char *space = memchr(rest.data, ' ', rest.length);
+        size_t length = space ? (size_t)(space - rest.data) : rest.length;
+        if (gee_str_equal((gee_str_t){ rest.data, length }, method))
+            return true;
+        rest.data += space ? length + 1 : length;
+        rest.length -= space ? length + 1 : length;
+    }
+    return false;
+}

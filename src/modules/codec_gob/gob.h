@@ -1,0 +1,373 @@
+/* gob.h: what the parts of codec_gob share. The format is that of Go's encoding/gob, as its documentation has it.
+ *
+ *   received bytes                                           value to be sent
+ *        |                                                         |
+ *   measure.c   where does the value end; definitions are    send.c    which definitions has the peer; our ids
+ *        |      taken in: wire id -> definition              outline.c a gee_type_t or an inferred shape as a key
+ *        |      (walk.c where interfaces hide the end)       encode.c  a typed value        infer.c   a tree's types
+ *        v                                                         ^   encode_tree.c  a tree by its inferred types
+ *   received.c  wire id -> schema, once a type                     |
+ *        v                                                         |
+ *   schema.c    types interned by structure, shared by all connections of a worker, with their plans
+ *        v
+ *   plan.c      (schema, gee_type_t) -> what to do with each field; names are compared here and never again
+ *        v
+ *   decode.c    bytes to C memory by a plan                  decode_tree.c  bytes to a tree
+ *
+ *   definition.c  the bytes of a type definition, both ways      wire.h  numbers */
+#ifndef GEE_CODEC_GOB_H
+#define GEE_CODEC_GOB_H
+
+#include <gee.h>
+
+#include "wire.h"
+
+/* ---- bounds of one connection, beside limits.message ---- */
+#define GEE_GOB_IDS         1024u           /* type ids, each way */
+#define GEE_GOB_DEFINITIONS (1024UL * 1024) /* bytes of type definitions received */
+#define GEE_GOB_UNITS       32768u          /* types and fields, summed over the schemas of the types received */
+#define GEE_GOB_NESTING     1000u           /* even where limits.nesting is 0 or more */
+
+/* What lives longer than its connections is bounded too. */
+#define GEE_GOB_IDLE       256u                  /* schemas, and definitions, that nobody refers to at the moment */
+#define GEE_GOB_IDLE_BYTES (16UL * 1024)         /* a longer one is not kept */
+#define GEE_GOB_PLAN_BYTES (8UL * 1024 * 1024)   /* all plans of a worker; past it a plan lives for one decoding */
+#define GEE_GOB_PLAN_SLOTS (256UL * 1024)        /* of one plan, with those that it refers to */
+
+/* Sets the error; -1, also where the compiler must see that. */
+#define GEE_GOB_FAIL(...) (gee_error_set(__VA_ARGS__), -1)
+
+static inline unsigned gee_gob_nesting(const gee_codec_limits_t *limits) {
+    return limits->nesting == 0 || limits->nesting > GEE_GOB_NESTING ? GEE_GOB_NESTING : limits->nesting;
+}
+
+/* ---- types ---- */
+
+typedef enum gee_gob_kind {
+    /* Ids that every peer knows. */
+    GEE_GOB_BOOL = 1,
+    GEE_GOB_INT,
+    GEE_GOB_UINT,
+    GEE_GOB_FLOAT,
+    GEE_GOB_BYTES,
+    GEE_GOB_STRING,
+    GEE_GOB_COMPLEX,
+    GEE_GOB_INTERFACE,
+    /* Kinds of definitions. */
+    GEE_GOB_ARRAY,
+    GEE_GOB_SLICE,
+    GEE_GOB_STRUCT,
+    GEE_GOB_MAP,
+    GEE_GOB_OPAQUE /* has its own encoding: GobEncoder, BinaryMarshaler, TextMarshaler */
+} gee_gob_kind_t;
+
+#define GEE_GOB_BUILTIN_LAST GEE_GOB_INTERFACE
+#define GEE_GOB_FIRST_ID     64 /* the lowest that a definition may have; Go 1.19 begins with 65 */
+
+typedef struct gee_gob_node gee_gob_node_t;
+typedef struct gee_gob_member {
+    gee_str_t name;
+    const gee_gob_node_t *node;
+} gee_gob_member_t;
+
+/* One type. Nodes refer to each other within their schema, in circles too. */
+struct gee_gob_node {
+    gee_gob_kind_t kind;
+    uint32_t index;  /* in the schema */
+    gee_str_t name;  /* struct, opaque */
+    uint64_t length; /* array */
+    const gee_gob_node_t *key, *element;
+    gee_gob_member_t *members; /* struct */
+    size_t member_count;
+};
+
+extern const gee_gob_node_t gee_gob_builtins[GEE_GOB_BUILTIN_LAST + 1]; /* by id */
+/* What a text calls it: "int", "[]byte", "struct Args", "map". */
+char *gee_gob_label(const gee_gob_node_t *node, char *target, size_t capacity);
+#define GEE_GOB_LABEL 80
+
+/* ---- schema.c: interned things ---- */
+
+/* A thing with a key, alive while something refers to it, and then a while longer in its table's list of the idle. */
+typedef struct gee_gob_interned {
+    gee_link_t idle;
+    gee_str_t key;
+    size_t references;
+} gee_gob_interned_t;
+
+typedef struct gee_gob_table {
+    gee_string_map_t *by_key;
+    gee_list_t idle; /* the longest idle first */
+    size_t idle_count;
+    void (*destroy)(gee_gob_interned_t *thing);
+} gee_gob_table_t;
+
+/* The bytes of a type definition, its id first: the key is all there is. */
+typedef struct gee_gob_definition {
+    gee_gob_interned_t interned;
+    uint8_t bytes[];
+} gee_gob_definition_t;
+
+typedef struct gee_gob_planned gee_gob_planned_t;
+
+/* A type and all that it refers to, by structure: the same for every connection, whatever its ids. */
+typedef struct gee_gob_schema {
+    gee_gob_interned_t interned; /* the key says the same as the nodes: see outline.c */
+    gee_pool_t *pool;            /* of everything here */
+    const gee_gob_node_t *root;  /* a builtin, or nodes[0] */
+    gee_gob_node_t *nodes;
+    size_t node_count, units;
+    bool has_interface;
+    gee_gob_planned_t *plans;
+    size_t *plan_bytes; /* the worker's sum */
+} gee_gob_schema_t;
+
+/* What a key is built in. */
+typedef struct gee_gob_buffer {
+    uint8_t *bytes;
+    size_t length, capacity;
+    bool failed; /* out of memory, or over the limit: looked at once, at the end */
+} gee_gob_buffer_t;
+
+/* One a worker (or a state's own, where nobody shares). */
+typedef struct gee_gob_shared {
+    gee_gob_table_t definitions, schemas;
+    gee_number_map_t *by_type; /* address of a lasting gee_type_t -> schema; holds a reference */
+    gee_gob_buffer_t key;      /* for one key at a time */
+    gee_pool_t *scratch;       /* for one encoding or compiling at a time */
+    size_t plan_bytes;
+} gee_gob_shared_t;
+
+gee_gob_shared_t *gee_gob_shared_create(gee_error_t *error);
+void gee_gob_shared_destroy(gee_gob_shared_t **shared);
+
+/* With one more reference. Null: out of memory. */
+gee_gob_definition_t *gee_gob_definition_intern(gee_gob_shared_t *shared, const uint8_t *bytes, size_t length);
+gee_gob_schema_t *gee_gob_schema_intern(gee_gob_shared_t *shared, gee_str_t key);
+void gee_gob_definition_release(gee_gob_shared_t *shared, gee_gob_definition_t **definition);
+void gee_gob_schema_release(gee_gob_shared_t *shared, gee_gob_schema_t **schema);
+static inline gee_gob_schema_t *gee_gob_schema_hold(gee_gob_schema_t *schema) {
+    schema->interned.references++;
+    return schema;
+}
+
+/* ---- definition.c ---- */
+
+/* A definition's parts; they point into its bytes. */
+typedef struct gee_gob_view {
+    int64_t id; /* positive */
+    gee_gob_kind_t kind;
+    gee_str_t name;
+    int64_t key, element; /* ids */
+    uint64_t length;
+    size_t member_count;
+    gee_gob_input_t members; /* of the struct */
+} gee_gob_view_t;
+
+/* At the (negative) id; ends behind the definition. Checks everything that can be checked without other definitions. */
+int gee_gob_definition_read(gee_gob_input_t *input, gee_gob_view_t *view, gee_error_t *error);
+/* The next of view->members, which were checked. */
+void gee_gob_definition_next(gee_gob_input_t *members, gee_str_t *name, int64_t *id);
+
+/* ---- outline.c: keys of schemas ----
+ *
+ * Types are numbered in the order in which they are first referred to, from the root on, breadth first:
+ *
+ *   key = ref(root) node*    node = kind, then by kind:  slice ref   array length ref   map ref ref
+ *                                   struct name count (name ref)*   opaque name      ref = builtin id, or 16 + number
+ *
+ * So types of the same structure have the same key, whoever defined them and under whatever ids. */
+#define GEE_GOB_REF 16u
+
+void gee_gob_key_begin(gee_gob_buffer_t *key);
+void gee_gob_key_number(gee_gob_buffer_t *key, uint64_t number);
+void gee_gob_key_string(gee_gob_buffer_t *key, gee_str_t string);
+/* Of a C type. -1 with an error: memory, or what gob cannot express. */
+int gee_gob_outline_type(gee_gob_shared_t *shared, const gee_type_t *type, gee_error_t *error);
+
+/* ---- plan.c ---- */
+
+typedef struct gee_gob_plan gee_gob_plan_t;
+
+/* What to do with one value on the wire. */
+typedef struct gee_gob_slot {
+    const gee_type_t *type;     /* optionals looked through; null: skip */
+    const gee_type_t *optional; /* the type around it, or null */
+    const gee_gob_node_t *node;
+    const gee_gob_plan_t *plan; /* struct, list, map */
+    const gee_field_t *field;   /* of a struct's slots */
+} gee_gob_slot_t;
+
+struct gee_gob_plan {
+    gee_gob_slot_t *slots; /* struct: one for each member on the wire */
+    size_t count;
+    gee_gob_slot_t element; /* list, map */
+    /* while compiling */
+    const gee_gob_node_t *node;
+    const gee_type_t *type;
+    gee_gob_plan_t *same_node, *queued;
+    const gee_gob_plan_t *parent;
+    const gee_gob_slot_t *parent_slot;
+};
+
+/* A plan that is kept, or why there is none. */
+struct gee_gob_planned {
+    gee_gob_planned_t *next;
+    const gee_type_t *type;
+    gee_gob_slot_t slot;
+    gee_code_t failed;
+    const char *reason;
+};
+
+/* For the schema's root. `pool`: where the plan goes when it is not kept. -1: the types do not go together. */
+int gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type, gee_pool_t *pool,
+                 gee_gob_slot_t *slot, gee_error_t *error);
+
+/* ---- a connection's state ---- */
+
+/* What a wire id stands for. */
+typedef struct gee_gob_wire_type {
+    struct gee_gob_wire_type *next;
+    gee_gob_definition_t *definition; /* null: builtin */
+    gee_gob_schema_t *schema;         /* null until a value of it comes */
+} gee_gob_wire_type_t;
+
+/* A schema that was defined to the peer, its types under the ids from `first` on. */
+typedef struct gee_gob_sent {
+    gee_gob_schema_t *schema;
+    int64_t first;
+} gee_gob_sent_t;
+
+typedef struct gee_gob_walk gee_gob_walk_t;
+
+typedef struct gee_gob_state {
+    gee_gob_shared_t *shared;
+    bool own; /* ... and destroyed with the state */
+    /* receiving */
+    gee_number_map_t *types; /* wire id -> gee_gob_wire_type_t */
+    gee_gob_wire_type_t *first_type;
+    size_t type_count, definition_bytes, units;
+    gee_gob_walk_t *walk; /* through a value with interfaces that is being measured */
+    /* sending */
+    gee_number_map_t *sent_by_schema; /* address -> index in sent, + 1 */
+    gee_gob_sent_t *sent;
+    size_t sent_count, sent_capacity;
+    int64_t next_id;
+} gee_gob_state_t;
+
+/* ---- received.c ---- */
+/* Takes a definition in. One that is there already under that id is taken for the same when `again`, else refused. */
+int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, gee_error_t *error);
+/* The schema of a value's type, complete. Null: never defined, or refers to what was not. */
+gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error_t *error);
+void gee_gob_received_clear(gee_gob_state_t *state);
+
+/* ---- walk.c: through a value that nobody wants ---- */
+typedef struct gee_gob_step {
+    const gee_gob_node_t *node;
+    uint64_t at; /* struct: number of the next member; others: values left */
+} gee_gob_step_t;
+
+struct gee_gob_walk {
+    gee_gob_state_t *state;
+    bool again;   /* definitions inside interfaces were taken in already */
+    bool foreign; /* some interface was not nil */
+    unsigned depth, capacity;
+    gee_gob_step_t steps[];
+};
+
+typedef enum gee_gob_walked { GEE_GOB_WALK_ERROR = -1, GEE_GOB_WALK_DONE, GEE_GOB_WALK_SUSPENDED } gee_gob_walked_t;
+
+/* Begins with a value of that type; the walk must be at rest. `bare`: a top-level value, not a struct, after a zero. */
+gee_gob_walked_t gee_gob_walk_begin(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node, bool top,
+                                    gee_error_t *error);
+/* SUSPENDED: a type definition within an interface has ended the message; the value goes on in the next. */
+gee_gob_walked_t gee_gob_walk_on(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_error_t *error);
+
+/* ---- reader of one value's messages, for the decoders ---- */
+typedef struct gee_gob_reader {
+    gee_gob_input_t in;   /* the current message */
+    const uint8_t *limit; /* of the value's last message */
+    gee_gob_state_t *state;
+    gee_gob_schema_t *schema;
+    gee_gob_walk_t *walk; /* made when the first value is skipped */
+    gee_pool_t *pool;
+    gee_error_t *error;
+    unsigned levels; /* left */
+    unsigned nesting;
+    bool copy;
+    gee_path_t path;
+} gee_gob_reader_t;
+
+/* Passes the definitions; stands at the value, behind its id. */
+int gee_gob_reader_open(gee_gob_reader_t *reader, gee_gob_state_t *state, const uint8_t *bytes, size_t length,
+                        const gee_codec_limits_t *limits, gee_pool_t *pool, gee_error_t *error);
+/* After the value nothing may come. Puts the path into the error when `result` is -1. */
+int gee_gob_reader_close(gee_gob_reader_t *reader, int result);
+int gee_gob_skip(gee_gob_reader_t *reader, const gee_gob_node_t *node);
+int gee_gob_truncated(gee_gob_reader_t *reader);
+int gee_gob_no_memory(gee_gob_reader_t *reader);
+int gee_gob_enter(gee_gob_reader_t *reader);
+int gee_gob_read_text(gee_gob_reader_t *reader, bool utf8, bool copy, gee_bytes_t *text);
+/* The count before a slice's, an array's or a map's elements, of which each takes `least` bytes or more. */
+int gee_gob_read_count(gee_gob_reader_t *reader, const gee_gob_node_t *node, unsigned least, size_t *count);
+/* The number of the member after `*member` (-1 at first); false with 0: that was the last one. */
+int gee_gob_read_member(gee_gob_reader_t *reader, const gee_gob_node_t *node, size_t *next, bool *more);
+
+static inline int gee_gob_take_uint(gee_gob_reader_t *reader, uint64_t *number) {
+    return gee_gob_read_uint(&reader->in, number) ? 0 : gee_gob_truncated(reader);
+}
+
+/* ---- members of gee_codec_t ---- */
+size_t gee_gob_padding(const uint8_t *bytes, size_t length);
+gee_measured_t gee_gob_measure(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                               const gee_codec_limits_t *limits, gee_error_t *error);
+int gee_gob_decode(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                   const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error);
+int gee_gob_decode_tree(void *state, const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits,
+                        gee_pool_t *pool, gee_value_t *value, gee_error_t *error);
+int gee_gob_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
+int gee_gob_encode_tree(void *state, const gee_value_t *value, gee_chain_t *out, gee_error_t *error);
+int gee_gob_carry(const void *from, void *to, const uint8_t *bytes, size_t length, gee_chain_t *out,
+                  gee_error_t *error);
+uint64_t gee_gob_mark(const void *state);
+void gee_gob_rewind(void *state, uint64_t mark);
+
+/* ---- send.c ---- */
+/* The id under which the peer knows the schema; its definitions are appended first where it does not yet. 0: failed. */
+int64_t gee_gob_announce(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error);
+void gee_gob_sent_clear(gee_gob_state_t *state);
+
+/* ---- writer: bytes of one message ----
+ * What does not fit is counted; then a second pass has exactly that room. */
+typedef struct gee_gob_writer {
+    uint8_t *bytes;
+    size_t capacity, length;
+    unsigned levels; /* left */
+    bool checked;    /* the strings were found to be UTF-8 by the pass before */
+    gee_error_t *error;
+    gee_path_t path;
+} gee_gob_writer_t;
+
+void gee_gob_put_bytes(gee_gob_writer_t *writer, const void *bytes, size_t count);
+void gee_gob_put_long(gee_gob_writer_t *writer, uint64_t number);
+static inline void gee_gob_put_uint(gee_gob_writer_t *writer, uint64_t number) {
+    if (number < 0x80 && writer->length < writer->capacity)
+        writer->bytes[writer->length++] = (uint8_t)number;
+    else
+        gee_gob_put_long(writer, number);
+}
+static inline void gee_gob_put_int(gee_gob_writer_t *writer, int64_t number) {
+    gee_gob_put_uint(writer, gee_gob_from_int(number));
+}
+int gee_gob_put_string(gee_gob_writer_t *writer, gee_str_t string);
+int gee_gob_writer_enter(gee_gob_writer_t *writer);
+
+/* Appends one message, with its length before it. `put` writes the content, and the same each time it is called. */
+int gee_gob_put_message(gee_chain_t *out, gee_error_t *error, int (*put)(gee_gob_writer_t *writer, const void *data),
+                        const void *data);
+
+/* A definition's content, for send.c. */
+void gee_gob_put_definition(gee_gob_writer_t *writer, const gee_gob_node_t *node, int64_t first);
+
+#endif

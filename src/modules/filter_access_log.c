@@ -1,0 +1,219 @@
+/* filter_access_log: one line a call in a file:
+ *
+ *   2026-11-22T08:38:33.123Z tcp@127.0.0.1:40312 - Arith.Multiply json 0 14 2 35
+ *   time                     peer          its name method       codec code bytes in, bytes out, microseconds
+ *
+ * Fields are separated by one space; "-" stands for what there is not. What a peer chose is escaped, spaces too, so a
+ * line is always nine fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the loop's
+ * pass or when BUFFER bytes are full. When the file does not take them they are lost, counted, and said to be lost once. */
+#include <gee.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFER      (32 * 1024)
+#define METHOD_TEXT 400 /* of an escaped method's name; "..." ends one that is cut */
+#define NAME_TEXT   200
+#define PEER_TEXT   (2 * GEE_ADDR_TEXT)
+#define LINE_TEXT   (METHOD_TEXT + NAME_TEXT + PEER_TEXT + 200)
+
+typedef struct conf {
+    const char *path;
+    bool opened;
+    int descriptor; /* the core's */
+} conf_t;
+
+static const gee_option_t options[] = {
+    { .name = "path",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(conf_t, path),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "The file that gets a line for each call; without it there is no access log" },
+    { .name = NULL },
+};
+
+typedef struct state {
+    gee_engine_t *engine;
+    bool on;
+    int descriptor;
+    gee_task_t flush_task;
+    bool failing;  /* the last write failed, and that was logged */
+    bool torn;     /* the file ends within a line */
+    uint64_t lost; /* lines, since it began to fail */
+    int64_t stamped_ns;
+    char stamp[GEE_TIMESTAMP_TEXT]; /* of the pass that began at stamped_ns */
+    size_t length;
+    char buffer[BUFFER];
+} state_t;
+
+/* ---- writing ---- */
+
+static uint64_t count_lines(const char *text, size_t length) {
+    uint64_t lines = 0;
+    for (size_t i = 0; i < length; i++)
+        lines += text[i] == '\n';
+    return lines;
+}
+
+/* What the file did not take. An interrupted write is gone on with, a short one means that there is no room. */
+static size_t write_out(int descriptor, const char *bytes, size_t length) {
+    ssize_t written;
+    do
+        written = write(descriptor, bytes, length);
+    while (written < 0 && errno == EINTR);
+    return written < 0 ? length : length - (size_t)written;
+}
+
+static void lose(state_t *state, const char *rest, size_t length, int reason) {
+    state->lost += count_lines(rest, length);
+    if (!state->failing)
+        gee_log(state->engine->log, GEE_LOG_ERROR, "access_log: lines are lost: %s",
+                reason ? strerror(reason) : "the file takes no more");
+    state->failing = true;
+}
+
+static void flush(state_t *state) {
+    if (state->length == 0)
+        return;
+    errno = 0;
+    if (state->torn && write_out(state->descriptor, "\n", 1) == 0)
+        state->torn = false;
+    size_t rest = state->torn ? state->length : write_out(state->descriptor, state->buffer, state->length);
+    if (rest > 0) {
+        const char *left = state->buffer + state->length - rest;
+        state->torn = state->torn || (rest < state->length && left[-1] != '\n');
+        lose(state, left, rest, errno);
+    } else if (state->failing) {
+        state->failing = false;
+        gee_log(state->engine->log, GEE_LOG_NOTICE, "access_log: lines are written again, %" PRIu64 " were lost",
+                state->lost);
+        state->lost = 0;
+    }
+    state->length = 0;
+}
+
+static void flush_later(gee_task_t *task) {
+    flush(GEE_CONTAINER(task, state_t, flush_task));
+}
+
+/* ---- a line ---- */
+
+/* Printable ASCII but for space, quote and backslash as it is, other bytes as \xhh; "-" when there is nothing. Returns
+ * where it ends; at most `capacity` bytes. */
+static char *put_escaped(char *at, size_t capacity, const char *text, size_t length) {
+    static const char digits[] = "0123456789abcdef";
+    const char *end = at + capacity - 7; /* one more escape, and the dots */
+    if (length == 0)
+        *at++ = '-';
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (at >= end) {
+            memcpy(at, "...", 3);
+            return at + 3;
+        }
+        if (byte > ' ' && byte < 0x7f && byte != '"' && byte != '\\') {
+            *at++ = (char)byte;
+            continue;
+        }
+        *at++ = '\\';
+        *at++ = 'x';
+        *at++ = digits[byte >> 4];
+        *at++ = digits[byte & 15];
+    }
+    return at;
+}
+
+static char *put_text(char *at, size_t capacity, const char *text) {
+    return put_escaped(at, capacity, text ? text : "", text ? strlen(text) : 0);
+}
+
+/* The time is taken once a pass of the loop. */
+static const char *stamp(state_t *state) {
+    int64_t now = gee_loop_now(state->engine->loop);
+    if (now != state->stamped_ns) {
+        gee_format_timestamp(state->stamp, gee_clock_wall());
+        state->stamped_ns = now;
+    }
+    return state->stamp;
+}
+
+static void put_line(state_t *state, const gee_call_t *call) {
+    char *start = state->buffer + state->length, *at = start;
+    gee_peer_t peer = gee_call_peer(call);
+    int64_t taken = gee_clock_monotonic() - call->started_ns;
+    at = put_text(at, GEE_TIMESTAMP_TEXT + 8, stamp(state));
+    *at++ = ' ';
+    at = put_text(at, PEER_TEXT, peer.address);
+    *at++ = ' ';
+    at = put_text(at, NAME_TEXT, peer.name);
+    *at++ = ' ';
+    at = put_escaped(at, METHOD_TEXT, call->method_name.data, call->method_name.length);
+    *at++ = ' ';
+    at = put_text(at, 32, call->codec ? call->codec->name : NULL);
+    at += sprintf(at, " %d %zu %zu %" PRId64 "\n", (int)call->status.code, call->request_bytes, call->reply_bytes,
+                  taken > 0 ? taken / 1000 : 0);
+    state->length += (size_t)(at - start);
+}
+
+static void on_end(void *data, gee_call_t *call) {
+    state_t *state = data;
+    if (!state->on)
+        return;
+    if (state->length + LINE_TEXT > BUFFER)
+        flush(state);
+    if (state->length == 0)
+        gee_loop_defer(state->engine->loop, &state->flush_task);
+    put_line(state, call);
+}
+
+/* ---- life ---- */
+
+static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error) {
+    conf_t *conf = data;
+    if (conf->path == NULL || conf->path[0] == '\0')
+        return 0;
+    conf->descriptor = prepare->open_log(prepare, conf->path, error);
+    conf->opened = conf->descriptor >= 0;
+    return conf->opened ? 0 : gee_error_prefix(error, "access_log.path: ");
+}
+
+static int start(void *data, const void *settings, gee_engine_t *engine, gee_error_t *error) {
+    state_t *state = data;
+    const conf_t *conf = settings;
+    (void)error;
+    state->engine = engine;
+    state->on = conf != NULL && conf->opened;
+    if (state->on)
+        state->descriptor = conf->descriptor;
+    state->flush_task.run = flush_later;
+    return 0;
+}
+
+static void stop(void *data) {
+    state_t *state = data;
+    gee_loop_undefer(&state->flush_task);
+    if (state->on)
+        flush(state);
+}
+
+static const gee_filter_t filter = {
+    .state_size = sizeof(state_t),
+    .start = start,
+    .stop = stop,
+    .on_end = on_end,
+};
+
+extern const gee_module_t gee_filter_access_log_module;
+const gee_module_t gee_filter_access_log_module = {
+    .abi = GEE_MODULE_ABI,
+    .kind = GEE_MODULE_FILTER,
+    .name = "filter_access_log",
+    .interface = &filter,
+    .block = "access_log",
+    .options = options,
+    .conf_size = sizeof(conf_t),
+    .prepare = prepare,
+};

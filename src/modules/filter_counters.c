@@ -1,0 +1,113 @@
+/* filter_counters: counts calls, errors, what is in flight and how long calls take, by method, for whoever reads
+ * core/rpc/counters.h. */
+#include <gee.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct conf {
+    bool enabled;
+    gee_counters_t *counters; /* null: not counted */
+    size_t size;
+} conf_t;
+
+static const gee_option_t options[] = {
+    { .name = "enabled",
+      .type = GEE_OPTION_BOOL,
+      .offset = offsetof(conf_t, enabled),
+      .fallback = "true",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Count calls, errors and times by method" },
+    { .name = NULL },
+};
+
+typedef struct state {
+    const gee_dispatch_t *dispatch;
+    gee_counters_slot_t *slot; /* null: not counted */
+    gee_counters_row_t **rows; /* by the number of the method; the last is that of unknown ones */
+    size_t methods;
+} state_t;
+
+static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error) {
+    conf_t *conf = data;
+    if (!conf->enabled)
+        return 0;
+    conf->size = gee_counters_size(prepare->workers);
+    conf->counters = prepare->shared(prepare, GEE_COUNTERS_NAME, conf->size, GEE_COUNTERS_VERSION, error);
+    return conf->counters != NULL ? 0 : -1;
+}
+
+static int start(void *data, const void *settings, gee_engine_t *engine, gee_error_t *error) {
+    state_t *state = data;
+    const conf_t *conf = settings;
+    if (conf == NULL || conf->counters == NULL)
+        return 0;
+    state->dispatch = engine->dispatch;
+    state->methods = gee_dispatch_method_count(engine->dispatch);
+    state->rows = calloc(state->methods + 1, sizeof(*state->rows));
+    if (state->rows == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory for one pointer a method");
+    state->slot = gee_counters_claim(conf->counters, conf->size, getpid());
+    if (state->slot == NULL)
+        gee_log(engine->log, GEE_LOG_WARN, "this worker's calls are not counted: so many old workers are still busy");
+    return 0;
+}
+
+static void stop(void *data) {
+    state_t *state = data;
+    if (state->slot != NULL)
+        gee_counters_yield(state->slot);
+    free(state->rows);
+    state->rows = NULL;
+}
+
+/* Rows are looked for by name once a method and worker. */
+static gee_counters_row_t *row_of(state_t *state, const gee_call_t *call) {
+    size_t number = gee_dispatch_method_number(state->dispatch, call);
+    gee_counters_row_t **row = &state->rows[number < state->methods ? number : state->methods];
+    if (*row == NULL)
+        *row =
+            gee_counters_row(state->slot, number < state->methods ? call->method_name : GEE_STR(GEE_COUNTERS_UNKNOWN));
+    return *row;
+}
+
+static gee_verdict_t on_call(void *data, gee_call_t *call, gee_status_t *status) {
+    state_t *state = data;
+    (void)status;
+    if (state->slot != NULL)
+        gee_counters_begin(row_of(state, call));
+    return GEE_FILTER_PASS;
+}
+
+static void on_end(void *data, gee_call_t *call) {
+    state_t *state = data;
+    if (state->slot != NULL)
+        gee_counters_end(row_of(state, call), call->status.code != GEE_OK, gee_clock_monotonic() - call->started_ns);
+}
+
+static void on_release(void *data, gee_call_t *call) {
+    state_t *state = data;
+    if (state->slot != NULL)
+        gee_counters_release(row_of(state, call));
+}
+
+static const gee_filter_t filter = {
+    .state_size = sizeof(state_t),
+    .start = start,
+    .stop = stop,
+    .on_call = on_call,
+    .on_end = on_end,
+    .on_release = on_release,
+};
+
+extern const gee_module_t gee_filter_counters_module;
+const gee_module_t gee_filter_counters_module = {
+    .abi = GEE_MODULE_ABI,
+    .kind = GEE_MODULE_FILTER,
+    .name = "filter_counters",
+    .interface = &filter,
+    .block = "counters",
+    .options = options,
+    .conf_size = sizeof(conf_t),
+    .prepare = prepare,
+};
