@@ -25,6 +25,7 @@ typedef struct gee_runtime {
     gee_thread_pool_t *threads; /* resolves names */
     gee_engine_t *engine;
     pthread_t thread;
+    bool resolution_abandoned; /* the loop's own: a name was given up on while it was being looked up */
 } gee_runtime_t;
 
 gee_runtime_t *gee_runtime_create(const gee_limits_t *limits, const gee_timeouts_t *timeouts, gee_error_t *error);

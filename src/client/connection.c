@@ -97,6 +97,8 @@ static void dialled(void *data, gee_stream_t *stream, const gee_error_t *reason)
     gee_client_t *client = data;
     gee_error_t error;
     client->dial = NULL;
+    if (stream == NULL && reason->phase == GEE_PHASE_RESOLVE)
+        client->runtime->resolution_abandoned |= reason->code == GEE_DEADLINE_EXCEEDED;
     if (stream == NULL)
         lose(client, reason);
     else if (start_handshake(client, &stream, &error) != 0)
@@ -117,8 +119,10 @@ void gee_connection_open(gee_client_t *client, gee_operation_t *operation) {
 void gee_connection_close(gee_client_t *client) {
     gee_error_t error;
     gee_error_set(&error, GEE_CANCELLED, "the client was closed");
-    if (client->dial != NULL)
+    if (client->dial != NULL) {
+        client->runtime->resolution_abandoned = true;
         gee_dial_cancel(&client->dial);
+    }
     if (client->state == GEE_CONNECTION_NEW)
         client->state = GEE_CONNECTION_DIALLING;
     lose(client, &error);

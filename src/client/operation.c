@@ -178,11 +178,19 @@ void gee_operation_fail_all(gee_client_t *client, gee_phase_t phase, const gee_e
 
 /* ---- on the loop's thread: on its way ---- */
 
+/* To three digits: a caller that gives what is left of a time gives nanoseconds that nobody wants to read. */
+static int64_t rounded(int64_t duration) {
+    int64_t scale = 1;
+    while (duration / scale >= 1000)
+        scale *= 10;
+    return gee_time_add(duration, scale / 2) / scale * scale;
+}
+
 static void time_is_over(gee_operation_t *operation, gee_phase_t phase) {
     gee_error_t error;
     char text[GEE_DURATION_TEXT];
     gee_error_set(&error, GEE_DEADLINE_EXCEEDED, phase == GEE_PHASE_SEND ? "not sent within %s" : "no reply within %s",
-                  gee_format_duration(text, operation->timeout_ns));
+                  gee_format_duration(text, rounded(operation->timeout_ns)));
     gee_operation_fail(operation, phase, &error);
 }
 

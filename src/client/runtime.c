@@ -95,7 +95,7 @@ void gee_runtime_destroy(gee_runtime_t **handle) {
     *handle = NULL;
     pthread_t thread = self->runtime.thread;
     /* A name that is being looked up cannot be given up, and may take long: nobody waits for that. */
-    bool wait = gee_thread_pool_running(self->runtime.threads) == 0;
+    bool wait = !self->runtime.resolution_abandoned || gee_thread_pool_running(self->runtime.threads) == 0;
     if (!wait)
         pthread_detach(thread);
     pthread_mutex_lock(&self->stopping);

@@ -96,19 +96,22 @@ def test_quit_answers_what_is_on_its_way(server):
     """A worker that has been told to leave, but has not run since, has requests in its sockets and connections in its
     queues."""
     workers = server.worker_pids()
-    with server.peer() as peer:
-        assert peer.call("Foo.Sum", {"Num1": 1, "Num2": 2})[1] == 3
+    with server.peer() as peer, server.peer() as other:
+        for each in (peer, other):
+            assert each.call("Foo.Sum", {"Num1": 1, "Num2": 2})[1] == 3
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)
         peer.send("Foo.Sum", {"Num1": 3, "Num2": 4})
-        late = [server.peer(address) for address in (server.tcp, server.unix) for _ in range(4)]
+        late = [server.peer(address) for address in (server.tcp, server.unix) for _ in range(100)]
         for each in late:
             each.send("Foo.Sum", {"Num1": 5, "Num2": 6})
         server.send_signal(signal.SIGQUIT)
         server.wait_for_log("quitting")
+        other.send("Foo.Sum", {"Num1": 7, "Num2": 8})
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
         assert peer.reply()[1] == 7
+        assert other.reply()[1] == 15
         for each in late:
             assert each.reply()[1] == 11
             each.sock.close()

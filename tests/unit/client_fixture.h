@@ -295,7 +295,7 @@ static inline int before_each(void **state GEE_UNUSED) {
     descriptors_before = open_descriptors();
     return 0;
 }
-/* Every client, server and peer of the test is gone, and nothing of them is left. */
+/* Every client, server and peer of the test is gone, and none of their descriptors is left. */
 static inline int after_each(void **state GEE_UNUSED) {
     return open_descriptors() == descriptors_before ? 0 : -1;
 }

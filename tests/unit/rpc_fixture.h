@@ -206,19 +206,22 @@ static inline void fixture_destroy(fixture_t *fixture) {
     free(fixture);
 }
 
-/* The peer's end of a new connection through the door. */
-static inline int fixture_connect(fixture_t *fixture) {
+/* The peer's end of a new connection through that door. */
+static inline int fixture_connect_to(fixture_t *fixture, const gee_door_options_t *door) {
     int ends[2];
     gee_error_t error = { 0 };
-    gee_door_options_t door = { 0 };
     gee_stream_options_t options = { .high_water = (size_t)fixture->engine->limits.output };
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
     gee_stream_t *stream = gee_stream_create(fixture->loop, &pair_transport, ends[0], NULL, &options, &error);
     assert_non_null(stream);
-    assert_int_equal(gee_door_open(fixture->engine, &stream, &door, &error), 0);
+    assert_int_equal(gee_door_open(fixture->engine, &stream, door, &error), 0);
     fixture->got_length = 0;
     fixture->got_end = false;
     return ends[1];
+}
+
+static inline int fixture_connect(fixture_t *fixture) {
+    return fixture_connect_to(fixture, &(gee_door_options_t){ 0 });
 }
 
 /* Writes all, turning the loop where the socket is full; takes in what comes meanwhile. */

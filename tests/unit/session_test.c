@@ -129,13 +129,15 @@ static void test_refused(void **state GEE_UNUSED) {
         { OPTION_JSON "{\"ServiceMethod\":1}{}", "header" },
         { OPTION_JSON "{\"ServiceMethod\":\"\xff.x\"}{}", "header" },
         { "\x01\x02\x03", "first bytes" },
-        { "\x2f\xff\x81", "net/rpc (gob)" },
-        { "GET / HTTP/1.1\r\n", "HTTP" },
-        { "{\"method\":1}", "JSON-RPC" },
+        { "\x2f\xff\x81", "it speaks net/rpc (gob), which " },
+        { "GET / HTTP/1.1\r\n", "it speaks HTTP, which" },
+        { "{\"method\":1}", "it speaks JSON-RPC, which " },
     };
+    static const char *const protocols[] = { "geerpc", NULL };
+    const gee_door_options_t door = { .protocols = protocols };
     for (size_t i = 0; i < GEE_LENGTH(rows); i++) {
         fixture_t *fixture = fixture_create(NULL, NULL);
-        int peer = fixture_connect(fixture);
+        int peer = fixture_connect_to(fixture, &door);
         peer_says(fixture, peer, rows[i].bytes);
         wait_for(fixture, peer, 1);
         assert_int_equal(fixture->got_length, 0);

@@ -12,10 +12,15 @@ typedef struct kind {
 } kind_t;
 
 static const kind_t kinds[] = {
-    [GEE_MODULE_TRANSPORT] = { "transport", "transport_" }, [GEE_MODULE_LAYER] = { "layer", NULL },
-    [GEE_MODULE_PROTOCOL] = { "protocol", "protocol_" },    [GEE_MODULE_CODEC] = { "codec", "codec_" },
-    [GEE_MODULE_BALANCER] = { "balancer", "lb_" },          [GEE_MODULE_REGISTRY] = { "registry", "registry_" },
-    [GEE_MODULE_FILTER] = { "filter", "filter_" },          [GEE_MODULE_SERVICE] = { "service", "service_" },
+    [GEE_MODULE_TRANSPORT] = { "transport", "transport_" },
+    [GEE_MODULE_LAYER] = { "layer", NULL },
+    [GEE_MODULE_PROTOCOL] = { "protocol", "protocol_" },
+    [GEE_MODULE_CODEC] = { "codec", "codec_" },
+    [GEE_MODULE_BALANCER] = { "balancer", "lb_" },
+    [GEE_MODULE_REGISTRY] = { "registry", "registry_" },
+    [GEE_MODULE_FILTER] = { "filter", "filter_" },
+    [GEE_MODULE_SERVICE] = { "service", "service_" },
+    [GEE_MODULE_PAGE] = { "page", "page_" },
 };
 
 static const kind_t *find_kind(gee_module_kind_t kind) {

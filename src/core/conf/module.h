@@ -18,10 +18,12 @@ typedef enum gee_module_kind {
     GEE_MODULE_BALANCER,
     GEE_MODULE_REGISTRY,
     GEE_MODULE_FILTER,
-    GEE_MODULE_SERVICE
+    GEE_MODULE_SERVICE,
+    GEE_MODULE_PAGE /* its interface is its table of routes */
 } gee_module_kind_t;
 
 struct gee_engine; /* rpc/engine.h */
+struct gee_route;  /* http/route.h */
 
 /* What the core lends to a module that prepares, in the master. */
 typedef struct gee_prepare gee_prepare_t;
@@ -62,6 +64,9 @@ typedef struct gee_module {
     void (*release)(void *conf);
     int (*worker_start)(void *conf, struct gee_engine *engine, gee_error_t *error);
     void (*worker_stop)(void *conf, struct gee_engine *engine);
+
+    /* Optional, for a module of any kind: what it answers over HTTP; ends with a route without path. */
+    const struct gee_route *routes;
 } gee_module_t;
 
 /* One line of the table that configure writes. */

@@ -1,6 +1,7 @@
 /* dial.c: from an address to a stream, step by step.
  *
- *   start -> resolve (here, or as a job on a thread) -> connect to candidate 1, 2, ... -> stream, or the last reason
+ *   start -> resolve (here, or as a job on a thread) -> connect to candidate 1, 2, ... -> the transport's layer shakes
+ *   hands -> stream, or the last reason
  *
  * The job has memory of its own with two holders, dial and thread: a dial can be cancelled while getaddrinfo() still
  * runs, and the thread then finds nobody to tell. */
@@ -54,9 +55,10 @@ struct gee_dial {
     gee_task_t first_step;
     resolve_job_t *job; /* while a thread resolves */
     candidates_t candidates;
-    size_t next;       /* the candidate after the one that is being tried */
-    gee_watch_t watch; /* the socket that is connecting; -1: none */
-    gee_timer_t timer; /* the end of the attempt, or of it all */
+    size_t next;          /* the candidate after the one that is being tried */
+    gee_watch_t watch;    /* the socket that is connecting; -1: none */
+    gee_timer_t timer;    /* the end of the attempt, or of it all */
+    gee_stream_t *stream; /* while its layer shakes hands */
     gee_phase_t phase;
     gee_error_t error; /* the last reason */
 };
@@ -119,6 +121,7 @@ void gee_dial_cancel(gee_dial_t **slot) {
     if (!dial)
         return;
     close_attempt(dial);
+    gee_stream_destroy(&dial->stream);
     gee_timer_stop(dial->loop, &dial->timer);
     gee_loop_undefer(&dial->first_step);
     if (dial->job)
@@ -189,6 +192,43 @@ static void try_next(gee_dial_t *dial) {
     finish(dial, NULL);
 }
 
+/* ---- the transport's layer ---- */
+
+static void handshake_done(gee_stream_t *stream, void *owner) {
+    gee_dial_t *dial = owner;
+    dial->stream = NULL;
+    gee_stream_set_owner(stream, NULL, NULL);
+    finish(dial, stream);
+}
+
+static void handshake_failed(gee_stream_t *stream GEE_UNUSED, void *owner, const gee_error_t *reason) {
+    gee_dial_t *dial = owner;
+    dial->error = *reason;
+    gee_error_prefix(&dial->error, "%s: handshake: ", dial->addr.text);
+    finish(dial, NULL);
+}
+
+static void handshake_ended(gee_stream_t *stream, void *owner) {
+    gee_error_t error;
+    gee_error_set(&error, GEE_UNAVAILABLE, "the peer closed the connection in the middle of it");
+    handshake_failed(stream, owner, &error);
+}
+
+static void shake_hands(gee_dial_t *dial, gee_stream_t *stream) {
+    static const gee_stream_events_t events = { .established = handshake_done,
+                                                .ended = handshake_ended,
+                                                .failed = handshake_failed };
+    dial->phase = GEE_PHASE_HANDSHAKE;
+    dial->stream = stream;
+    if (dial->timeout > 0 &&
+        gee_timer_start_at(dial->loop, &dial->timer, gee_time_add(dial->started, dial->timeout)) != 0) {
+        gee_error_set(&dial->error, GEE_RESOURCE_EXHAUSTED, "%s: handshake: out of memory", dial->addr.text);
+        finish(dial, NULL);
+        return;
+    }
+    gee_stream_set_owner(stream, &events, dial);
+}
+
 static void connected(gee_dial_t *dial) {
     const gee_sockaddr_t *peer = &dial->candidates.list[dial->next - 1];
     const gee_layer_t *layer = dial->transport->dial_layer;
@@ -201,7 +241,10 @@ static void connected(gee_dial_t *dial) {
         gee_stream_destroy(&stream);
     if (!stream)
         explain(dial, peer);
-    finish(dial, stream);
+    if (stream && !gee_stream_established(stream))
+        shake_hands(dial, stream);
+    else
+        finish(dial, stream);
 }
 
 static void attempt_ready(gee_watch_t *watch, uint32_t events) {

@@ -1,4 +1,5 @@
-/* dial.h: from an address to a connected stream, without blocking: resolve, connect to each candidate in turn.
+/* dial.h: from an address to a connected stream, without blocking: resolve, connect to each candidate in turn, and let
+ * the transport's layer, if it has one, shake hands.
  *
  * Names are resolved on a thread of the pool; numeric addresses and paths at once. One deadline covers it all; while
  * several candidates are left each gets its share of the time, so that a dead one does not use up all of it. */
@@ -10,8 +11,8 @@
 
 typedef struct gee_dial gee_dial_t;
 
-/* `stream` is null on failure; error->phase says how far it came (resolve, connect) and the text names the address.
- * Called exactly once, never from inside gee_dial_start(). The dial is gone when it returns. */
+/* `stream` is null on failure; error->phase says how far it came (resolve, connect, handshake) and the text names the
+ * address. Called exactly once, never from inside gee_dial_start(). The dial is gone when it returns. */
 typedef void (*gee_dialled_t)(void *data, gee_stream_t *stream, const gee_error_t *error);
 
 /* `threads` may be null: then a name that needs DNS fails with that reason. It must outlive the dial. `timeout_ns` 0: none.

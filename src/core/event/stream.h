@@ -17,6 +17,9 @@ typedef struct gee_stream gee_stream_t;
 /* What the owner hears. None of them is called from inside a function that the owner calls. A callback may destroy or
  * close the stream. */
 typedef struct gee_stream_events {
+    /* The handshake of the last layer is over: gee_stream_established() is true now. Optional; comes before what that
+     * handshake's end brought up is received. Another owner may be set here. */
+    void (*established)(gee_stream_t *stream, void *owner);
     /* New bytes are in gee_stream_inbox(); the owner consumes what it can. */
     void (*received)(gee_stream_t *stream, void *owner);
     /* The peer will send no more (what it sent before has been received). Writing is still possible. */

@@ -49,9 +49,16 @@ static bool tell_received(gee_stream_t *stream) {
     return gee_stream_usable(stream);
 }
 
+static bool tell_established(gee_stream_t *stream) {
+    if (stream->events && stream->events->established)
+        stream->events->established(stream, stream->owner);
+    return gee_stream_usable(stream);
+}
+
 /* New bytes are in inbox[from]: brings what comes of them to the owner. */
 static bool deliver(gee_stream_t *stream, size_t from) {
     gee_error_t error;
+    bool was_established = gee_stream_established(stream);
     if (stream->shut_down) { /* nobody cares for them any more */
         gee_inbox_clear(&stream->inbox[from]);
         return true;
@@ -59,6 +66,8 @@ static bool deliver(gee_stream_t *stream, size_t from) {
     size_t before = from < stream->layer_count ? gee_inbox_length(gee_stream_top_inbox(stream)) : 0;
     if (gee_stream_layers_up(stream, from, &error) != 0)
         return gee_stream_fail(stream, &error);
+    if (!was_established && gee_stream_established(stream) && !tell_established(stream))
+        return false;
     if (gee_inbox_length(gee_stream_top_inbox(stream)) <= before)
         return true;
     return tell_received(stream);

@@ -72,4 +72,14 @@ int gee_socket_accept(int listener, gee_sockaddr_t *peer);
 /* The code that goes with an errno of a socket call. */
 gee_code_t gee_socket_code(int reason);
 
+/* ---- what transports over TCP have in common: tcp.c; members of gee_transport_t for a place of the form host:port ---- */
+int gee_tcp_check(const gee_addr_t *addr, gee_error_t *error);
+bool gee_tcp_numeric(const gee_addr_t *addr);
+int gee_tcp_resolve(const gee_addr_t *addr, gee_sockaddr_t *candidates, size_t capacity, size_t *count,
+                    gee_error_t *error);
+int gee_tcp_listen(const gee_sockaddr_t *address, const gee_listen_options_t *options, gee_error_t *error);
+int gee_tcp_accept(int listener, gee_sockaddr_t *peer);
+int gee_tcp_connect(const gee_sockaddr_t *address, gee_error_t *error);
+int gee_tcp_connected(int descriptor, gee_error_t *error);
+
 #endif

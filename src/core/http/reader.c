@@ -172,6 +172,13 @@ static int on_headers_complete(llhttp_t *parser) {
     return 0;
 }
 
+static int on_chunk_header(llhttp_t *parser) {
+    gee_http_reader_t *reader = parser->data;
+    if (parser->content_length > reader->limits.body - reader->body_length)
+        return refuse_inside(reader, 413, "the body is too long");
+    return 0;
+}
+
 static int on_body(llhttp_t *parser, const char *at, size_t length) {
     gee_http_reader_t *reader = parser->data;
     if (length > reader->limits.body - reader->body_length)
@@ -193,6 +200,7 @@ static const llhttp_settings_t settings = { .on_url = on_url,
                                             .on_header_field = on_header_field,
                                             .on_header_value = on_header_value,
                                             .on_headers_complete = on_headers_complete,
+                                            .on_chunk_header = on_chunk_header,
                                             .on_body = on_body,
                                             .on_message_complete = on_message_complete };
 
@@ -294,22 +302,28 @@ static gee_http_progress_t refused_by_parser(const gee_http_reader_t *reader, ge
     return GEE_HTTP_REFUSED;
 }
 
-/* Between the two spaces of a request line: enough to tell "GET" from another token. */
+/* head.c has seen to it that there are two spaces, and HTTP/d.d behind the second. */
 static void note_method(gee_http_reader_t *reader) {
     const char *text = (const char *)gee_inbox_bytes(&reader->head.text);
     const char *space = memchr(text, ' ', gee_inbox_length(&reader->head.text));
-    if (space != NULL && reader->kind == GEE_HTTP_REQUEST)
-        reader->message.method = view(text, (size_t)(space - text));
+    reader->message.method = view(text, (size_t)(space - text));
 }
 
-/* HTTP/0.9, 2.0 and what does not exist: HTTP/1.x is all that is read. */
-static bool version_is_known(const llhttp_t *parser) {
-    return parser->http_major == 1 && parser->http_minor <= 1;
+static bool version_is_known(const gee_http_reader_t *reader) {
+    const char *text = (const char *)gee_inbox_bytes(&reader->head.text);
+    const char *end = memchr(text, '\r', gee_inbox_length(&reader->head.text));
+    return memcmp(end - 3, "1.0", 3) == 0 || memcmp(end - 3, "1.1", 3) == 0;
 }
 
 static gee_http_progress_t read_head(gee_http_reader_t *reader, gee_http_fault_t *fault) {
     const char *text = (const char *)gee_inbox_bytes(&reader->head.text);
-    note_method(reader);
+    if (reader->kind == GEE_HTTP_REQUEST) {
+        note_method(reader);
+        if (!version_is_known(reader)) {
+            *fault = (gee_http_fault_t){ 505, "the version is not HTTP/1.0 or HTTP/1.1" };
+            return GEE_HTTP_REFUSED;
+        }
+    }
     llhttp_errno_t outcome = llhttp_execute(&reader->parser, text, gee_inbox_length(&reader->head.text));
     if (outcome == HPE_PAUSED_UPGRADE && reader->head_done) {
         reader->body_done = true;
@@ -317,10 +331,6 @@ static gee_http_progress_t read_head(gee_http_reader_t *reader, gee_http_fault_t
     }
     if (reader->fault.text != NULL || (outcome != HPE_OK && outcome != HPE_PAUSED) || !reader->head_done)
         return refused_by_parser(reader, fault);
-    if (!version_is_known(&reader->parser)) {
-        *fault = (gee_http_fault_t){ 505, "the version is not HTTP/1.0 or HTTP/1.1" };
-        return GEE_HTTP_REFUSED;
-    }
     return GEE_HTTP_HEAD;
 }
 

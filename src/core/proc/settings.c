@@ -25,6 +25,9 @@ _Static_assert(GEE_LOG_DEBUG == GEE_LENGTH(level_words) - 2, "one word a level, 
 
 static const char *const workers_words[] = { "auto", NULL };
 
+static const char *const pages_words[] = { "auto", "on", "off", NULL };
+_Static_assert(GEE_PAGES_OFF == GEE_LENGTH(pages_words) - 2, "one word each, in their order");
+
 static const gee_option_t listen_options[] = {
     { .name = "address",
       .type = GEE_OPTION_STRING,
@@ -51,6 +54,15 @@ static const gee_option_t listen_options[] = {
       .offset = offsetof(gee_listen_settings_t, protocols),
       .flags = GEE_OPTION_RELOADABLE,
       .doc = "The protocols that are taken here; without it, all that are compiled in" },
+    { .name = "pages",
+      .type = GEE_OPTION_CHOICE,
+      .offset = offsetof(gee_listen_settings_t, pages),
+      .fallback = "auto",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc =
+          "Answer HTTP requests for pages about the server, such as /debug/geerpc; auto: where only this machine can "
+          "ask, on loopback addresses and Unix sockets",
+      .choices = pages_words },
     { 0 },
 };
 

@@ -14,7 +14,10 @@ typedef struct gee_listen_settings {
     int64_t mode; /* 0: as the umask leaves it */
     int64_t backlog;
     gee_strings_t protocols; /* none: all */
+    int64_t pages;           /* gee_pages_t */
 } gee_listen_settings_t;
+
+typedef enum gee_pages { GEE_PAGES_AUTO, GEE_PAGES_ON, GEE_PAGES_OFF } gee_pages_t;
 
 typedef struct gee_service_settings {
     const char *name;

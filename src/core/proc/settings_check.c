@@ -44,6 +44,7 @@ static const char *name_of(const gee_module_t *module) {
     case GEE_MODULE_BALANCER:
     case GEE_MODULE_REGISTRY:
     case GEE_MODULE_FILTER:
+    case GEE_MODULE_PAGE:
         break;
     }
     return module->name;

@@ -103,6 +103,7 @@ static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
     gee_engine_options_t options = { .loop = process->loop,
                                      .log = process->log,
                                      .modules = process->cycle->server->modules,
+                                     .module_conf = process->cycle->sections.module_conf,
                                      .limits = settings->limits,
                                      .timeouts = settings->timeouts,
                                      .threads = process->threads,

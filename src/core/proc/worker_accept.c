@@ -153,6 +153,12 @@ static void on_closed(gee_session_t *session, void *owner, const gee_error_t *re
 
 static const gee_session_events_t session_events = { .closed = on_closed };
 
+static bool serves_pages(const gee_cycle_listener_t *entry) {
+    if (entry->settings->pages == GEE_PAGES_AUTO)
+        return gee_sockaddr_loopback(&entry->listener->sockaddr);
+    return entry->settings->pages == GEE_PAGES_ON;
+}
+
 static int open_door(acceptor_t *acceptor, gee_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
                      gee_error_t *error) {
     gee_worker_process_t *process = acceptor->process;
@@ -160,9 +166,11 @@ static int open_door(acceptor_t *acceptor, gee_connection_t *connection, int des
     gee_stream_options_t stream_options = { .high_water = settings->limits.output,
                                             .inbox_limit = settings->limits.message + INBOX_EXTRA,
                                             .write_timeout_ns = settings->timeouts.write };
-    gee_door_options_t door_options = {
-        .protocols = acceptor->entry->protocols, .events = &session_events, .owner = connection, .left = on_left
-    };
+    gee_door_options_t door_options = { .protocols = acceptor->entry->protocols,
+                                        .pages = serves_pages(acceptor->entry),
+                                        .events = &session_events,
+                                        .owner = connection,
+                                        .left = on_left };
     gee_stream_t *stream = gee_stream_create(process->loop, acceptor->entry->listener->transport, descriptor, peer,
                                              &stream_options, error);
     if (!stream)

@@ -1,8 +1,8 @@
 /* door.c: the doorway of a listener.
  *
  *   accepted stream -> first bytes -> which protocol or layer claims them? -> session
- *        ^                                        |
- *        +------------- layer pushed -------------+
+ *        ^                                        |                             |
+ *        +------------- layer pushed -------------+------ given back (CONNECT) -+
  *
  * The handshake timeout runs from the accept and goes on in the session until its Option is whole. */
 #include "core/rpc/door.h"
@@ -16,8 +16,7 @@ struct gee_door {
     gee_link_t link; /* in the engine's doors */
     gee_engine_t *engine;
     gee_stream_t *stream;
-    gee_door_options_t options;
-    int64_t opened_ns;
+    gee_way_back_t way;
     gee_timer_t timer;
 };
 
@@ -27,8 +26,8 @@ static void leave(gee_door_t *door, bool became_session) {
     gee_timer_stop(door->engine->loop, &door->timer);
     gee_list_remove(&door->link);
     gee_stream_destroy(&door->stream);
-    if (door->options.left != NULL)
-        door->options.left(door->options.owner, became_session);
+    if (door->way.options.left != NULL)
+        door->way.options.left(door->way.options.owner, became_session);
     free(door);
 }
 
@@ -67,20 +66,23 @@ static void log_refusal(const gee_door_t *door, const uint8_t *bytes, size_t len
 }
 
 static bool allowed(const gee_door_t *door, const gee_protocol_t *protocol) {
-    if (door->options.protocols == NULL)
+    if (door->way.options.protocols == NULL)
         return true;
-    for (size_t i = 0; door->options.protocols[i] != NULL; i++)
-        if (strcmp(door->options.protocols[i], protocol->name) == 0)
+    for (size_t i = 0; door->way.options.protocols[i] != NULL; i++)
+        if (strcmp(door->way.options.protocols[i], protocol->name) == 0)
             return true;
     return false;
 }
 
 static void become_session(gee_door_t *door, const gee_protocol_t *protocol) {
     gee_error_t error;
-    gee_session_t *session = gee_session_create(door->engine, &door->stream, protocol, GEE_SERVING, NULL,
-                                                door->opened_ns, door->options.events, door->options.owner, &error);
+    gee_session_t *session =
+        gee_session_create(door->engine, &door->stream, protocol, GEE_SERVING, NULL, door->way.started_ns,
+                           door->way.options.events, door->way.options.owner, &error);
     if (session == NULL)
         gee_log(door->engine->log, GEE_LOG_ERROR, "a connection was closed: %s", error.text);
+    else if (protocol->upgrades && (session->way_back = malloc(sizeof(*session->way_back))) != NULL)
+        *session->way_back = door->way; /* without it the stream ends where it would be given back */
     leave(door, session != NULL);
 }
 
@@ -165,18 +167,19 @@ static void on_timeout(gee_timer_t *timer) {
 
 static const gee_stream_events_t stream_events = { .received = on_received, .ended = on_ended, .failed = on_failed };
 
-int gee_door_open(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options, gee_error_t *error) {
+static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns,
+                     gee_error_t *error) {
     gee_door_t *door = calloc(1, sizeof(*door));
     if (door == NULL) {
         gee_stream_destroy(stream);
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "door: out of memory");
     }
     door->engine = engine;
-    door->options = *options;
-    door->opened_ns = gee_loop_now(engine->loop);
+    door->way = *way;
+    door->way.started_ns = started_ns;
     door->timer.fire = on_timeout;
     if (engine->timeouts.handshake > 0 &&
-        gee_timer_start(engine->loop, &door->timer, engine->timeouts.handshake) != 0) {
+        gee_timer_start_at(engine->loop, &door->timer, gee_time_add(started_ns, engine->timeouts.handshake)) != 0) {
         free(door);
         gee_stream_destroy(stream);
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "door: out of memory");
@@ -187,6 +190,22 @@ int gee_door_open(gee_engine_t *engine, gee_stream_t **stream, const gee_door_op
     gee_stream_set_owner(door->stream, &stream_events, door);
     gee_stream_reread(door->stream);
     return 0;
+}
+
+int gee_door_open(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options, gee_error_t *error) {
+    gee_way_back_t way = { .options = *options };
+    return open_door(engine, stream, &way, gee_loop_now(engine->loop), error);
+}
+
+void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns) {
+    gee_error_t error;
+    gee_way_back_t again = *way;
+    again.upgrades++;
+    if (open_door(engine, stream, &again, started_ns, &error) == 0)
+        return;
+    gee_log(engine->log, GEE_LOG_ERROR, "a connection was closed: %s", error.text);
+    if (way->options.left != NULL)
+        way->options.left(way->options.owner, false);
 }
 
 void gee_door_close_all(gee_engine_t *engine) {

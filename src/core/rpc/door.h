@@ -10,6 +10,7 @@
 typedef struct gee_door gee_door_t;
 typedef struct gee_door_options {
     const char *const *protocols;       /* names that this listener takes, ends with null; null: all compiled in */
+    bool pages;                         /* guarded routes (http/route.h) are answered */
     const gee_session_events_t *events; /* of the sessions that come of it */
     void *owner;
     /* The stream was refused or failed before a session stood (it is closed and logged already), or became a session.
@@ -19,6 +20,16 @@ typedef struct gee_door_options {
 
 /* Takes the stream. Refusals, failures and the handshake timeout are logged with peer, reason and first bytes. */
 int gee_door_open(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options, gee_error_t *error);
+
+/* What a session keeps of the door that it came through, when its protocol can give the stream back (session.h). */
+typedef struct gee_way_back {
+    gee_door_options_t options;
+    int64_t started_ns; /* when the connection was accepted */
+    unsigned upgrades;  /* how often the stream was given back already */
+} gee_way_back_t;
+/* Takes the stream again; the handshake began at `started_ns`. */
+void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns);
+
 /* Closes all streams that are still in the doorway (the worker stops). They are linked in the engine. */
 void gee_door_close_all(gee_engine_t *engine);
 

@@ -69,6 +69,7 @@ const gee_option_t gee_timeouts_options[] = {
     TIMEOUT_ROW(write, "60s", "Without any progress in writing to a client that does not read"),
     TIMEOUT_ROW(handle, "0", "For one call, where neither its service nor its caller says less; 0: none"),
     TIMEOUT_ROW(idle, "0", "Nothing received and no call in flight; 0: none"),
+    TIMEOUT_ROW(keep_alive, "75s", "Between two requests of an HTTP connection; 0: none"),
     { .name = NULL }
 };
 
@@ -85,6 +86,7 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     engine->log = options->log;
     engine->buffers = gee_loop_buffers(options->loop);
     engine->modules = options->modules;
+    engine->module_conf = options->module_conf;
     engine->limits = options->limits;
     engine->timeouts = options->timeouts;
     engine->codec_limits.message = (size_t)options->limits.message;
@@ -109,6 +111,10 @@ void gee_engine_destroy(gee_engine_t **handle) {
     gee_calls_destroy(engine);
     gee_pool_destroy(&engine->scratch);
     free(engine);
+}
+
+void *gee_engine_conf(const gee_engine_t *engine, size_t n) {
+    return engine->module_conf ? engine->module_conf[n] : NULL;
 }
 
 const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name) {

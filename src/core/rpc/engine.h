@@ -26,6 +26,7 @@ typedef struct gee_timeouts { /* nanoseconds, 0: none */
     int64_t write;            /* without any progress in writing */
     int64_t handle;           /* of one call */
     int64_t idle;             /* nothing in flight, nothing received */
+    int64_t keep_alive;       /* HTTP: from an answer to the next request's first byte */
 } gee_timeouts_t;
 
 extern const gee_option_t gee_limits_options[];
@@ -38,6 +39,7 @@ typedef struct gee_engine_options {
     gee_loop_t *loop;
     gee_log_t *log;
     const gee_module_entry_t *modules;
+    void *const *module_conf; /* by index in modules: the settings of each; may be null */
     gee_limits_t limits;
     gee_timeouts_t timeouts;
     gee_thread_pool_t *threads; /* may be null: then blocking methods run on the loop, and names are not resolved */
@@ -50,6 +52,7 @@ struct gee_engine {
     gee_log_t *log;
     gee_buf_cache_t *buffers;
     const gee_module_entry_t *modules;
+    void *const *module_conf;
     gee_limits_t limits;
     gee_timeouts_t timeouts;
     gee_codec_limits_t codec_limits;
@@ -69,6 +72,9 @@ struct gee_engine {
 gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error);
 /* Closes every session at once; live calls must have been finished (their handlers hold the memory). */
 void gee_engine_destroy(gee_engine_t **engine);
+
+/* The settings of the nth entry of engine->modules; null when it has none. */
+void *gee_engine_conf(const gee_engine_t *engine, size_t n);
 
 /* The compiled-in module, or null. */
 const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name);

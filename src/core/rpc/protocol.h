@@ -73,6 +73,7 @@ typedef struct gee_session_setup {
 typedef struct gee_protocol {
     const char *name; /* "geerpc" */
     size_t state_size;
+    bool upgrades; /* may call gee_session_hand_back() */
 
     /* Mandatory. Do these first bytes (1 or more) begin this protocol? MORE only while further bytes can change the
      * answer. door.h has the one rule that the built-in protocols share. */

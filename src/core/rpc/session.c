@@ -12,6 +12,7 @@
 
 #include "core/base/clock.h"
 #include "core/rpc/dispatch.h"
+#include "core/rpc/door.h"
 #include "core/rpc/session_private.h"
 
 /* How long a closing connection may take to fetch its last bytes. */
@@ -74,6 +75,7 @@ static void dismantle(gee_session_t *session, const gee_error_t *reason) {
     gee_number_map_destroy(&session->waiting);
     gee_peer_record_release(&session->peer);
     free(session->close_reason);
+    free(session->way_back);
 }
 
 static void reason_of(const gee_session_t *session, gee_error_t *reason) {
@@ -84,10 +86,36 @@ static void reason_of(const gee_session_t *session, gee_error_t *reason) {
     reason->phase = session->established ? GEE_PHASE_WAIT : GEE_PHASE_HANDSHAKE;
 }
 
+/* The owner keeps what it has of the connection: it hears of its end from what comes next. */
+static void run_hand_back(gee_session_t *session) {
+    gee_engine_t *engine = session->engine;
+    gee_stream_t *stream = session->stream;
+    gee_way_back_t way = *session->way_back;
+    const gee_layer_t *layer = session->next_layer;
+    int64_t started_ns = session->next_started_ns;
+    gee_error_t error;
+    session->events = NULL;
+    dismantle(session, NULL);
+    free(session);
+    gee_stream_resume(stream);
+    if (layer != NULL && gee_stream_push(stream, layer, GEE_SERVING, NULL, &error) != 0) {
+        gee_log(engine->log, GEE_LOG_WARN, "%s: %s: %s", gee_stream_peer_text(stream), layer->name, error.text);
+        gee_stream_destroy(&stream);
+        if (way.options.left != NULL)
+            way.options.left(way.options.owner, false);
+        return;
+    }
+    gee_door_reopen(engine, &stream, &way, started_ns);
+}
+
 static void run_close(gee_task_t *task) {
     gee_session_t *session = GEE_CONTAINER(task, gee_session_t, close_task);
     gee_stream_t *stream = session->stream;
     gee_error_t reason;
+    if (session->handing_back) {
+        run_hand_back(session);
+        return;
+    }
     reason_of(session, &reason);
     dismantle(session, &reason);
     gee_stream_close(&stream, LINGER);
@@ -122,7 +150,7 @@ static void on_peer_timeout(gee_timer_t *timer) {
         gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "a message was begun and not completed within %s (timeouts.read)",
                       gee_format_duration(text, session->engine->timeouts.read));
     else
-        gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no complete Option within %s (timeouts.handshake)",
+        gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no complete Option or request within %s (timeouts.handshake)",
                       gee_format_duration(text, session->engine->timeouts.handshake));
     refuse(session, &error);
 }
@@ -156,7 +184,7 @@ static void watch_partial(gee_session_t *session) {
 /* ---- reading ---- */
 
 static bool must_stall(const gee_session_t *session) {
-    return gee_stream_congested(session->stream) ||
+    return session->held || gee_stream_congested(session->stream) ||
            (session->role == GEE_SERVING && session->call_count >= (size_t)session->engine->limits.calls);
 }
 
@@ -174,6 +202,28 @@ static void unstall(gee_session_t *session) {
     session->stalled = false;
     gee_stream_resume(session->stream);
     gee_stream_reread(session->stream);
+}
+
+void gee_session_hold(gee_session_t *session) {
+    session->held = true;
+}
+
+void gee_session_release(gee_session_t *session) {
+    session->held = false;
+    unstall(session);
+}
+
+void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int64_t started_ns) {
+    if (session->closing)
+        return;
+    if (session->way_back == NULL || gee_stream_has_ended(session->stream)) {
+        gee_session_close(session, NULL);
+        return;
+    }
+    session->handing_back = true;
+    session->next_layer = layer;
+    session->next_started_ns = started_ns;
+    gee_session_close(session, NULL);
 }
 
 static bool at_boundary(gee_session_t *session) {
@@ -222,7 +272,10 @@ static void parse(gee_session_t *session) {
             break;
         }
         if (consumed == 0) {
-            watch_partial(session);
+            if (session->held)
+                stall(session);
+            else
+                watch_partial(session);
             break;
         }
         if (session->established)
@@ -256,6 +309,7 @@ static void on_failed(gee_stream_t *stream GEE_UNUSED, void *owner, const gee_er
     gee_session_t *session = owner;
     gee_log(session->engine->log, session->role == GEE_SERVING ? GEE_LOG_INFO : GEE_LOG_DEBUG, "%s: %s",
             gee_session_peer_text(session), reason->text);
+    session->handing_back = false;
     gee_session_close(session, reason);
 }
 
@@ -337,8 +391,8 @@ static int make_state(const gee_codec_t *codec, void **state, gee_error_t *error
 int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error) {
     session->setup = *setup;
     session->codec = setup->codec;
-    if (make_state(setup->codec, &session->receive_state, error) != 0 ||
-        make_state(setup->codec, &session->send_state, error) != 0)
+    if (setup->codec != NULL && (make_state(setup->codec, &session->receive_state, error) != 0 ||
+                                 make_state(setup->codec, &session->send_state, error) != 0))
         return -1;
     gee_timer_stop(session->engine->loop, &session->peer_timer);
     session->established = true;

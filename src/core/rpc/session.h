@@ -41,7 +41,8 @@ struct gee_session {
     bool established;
     bool draining;
     bool peer_ended;
-    bool stalled;  /* does not parse: too many calls in flight, or too much output waits */
+    bool stalled;  /* does not parse: too many calls in flight, too much output waits, or held */
+    bool held;     /* by its protocol */
     bool unparsed; /* bytes may be waiting that the parser was not shown yet */
     bool parsing;
     bool closing;
@@ -51,6 +52,10 @@ struct gee_session {
     int64_t active_ns; /* when bytes came last */
     gee_task_t close_task;
     char *close_reason;
+    struct gee_way_back *way_back; /* door.h; null where the protocol has no use for it */
+    bool handing_back;             /* closing, but the stream goes back to the door */
+    const gee_layer_t *next_layer;
+    int64_t next_started_ns;
 };
 
 /* Takes the stream. Bytes that are in its inbox already are the protocol's first. `handshake_started_ns`: when the
@@ -72,8 +77,17 @@ void gee_sessions_destroy(gee_engine_t *engine);
 /* ---- for protocols ---- */
 gee_chain_t *gee_session_out(gee_session_t *session);
 const char *gee_session_peer_text(const gee_session_t *session);
-/* The handshake chose the codec and timeouts: makes the codec's states. -1 when a state cannot be made. */
+/* The handshake chose the codec (null where a protocol has none) and timeouts: makes the codec's states. -1 when a
+ * state cannot be made. */
 int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error);
+/* Inside receive(), which then consumes nothing: no bytes are wanted until gee_session_release(). The stream is not read
+ * meanwhile. */
+void gee_session_hold(gee_session_t *session);
+void gee_session_release(gee_session_t *session);
+/* At the end of this pass the session is dissolved, without closed(), and the door reads the bytes that were not consumed
+ * as those of a new connection: of what is inside a tunnel, or above `layer`, which may be null. The handshake timeout
+ * runs from `started_ns`. For a serving protocol with `upgrades`, with no call in flight. */
+void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int64_t started_ns);
 /* One or more things happened. Strings and payload need to live only during the call. */
 void gee_session_event(gee_session_t *session, const gee_event_t *event);
 /* What a payload is, as bytes of the session's (or the event's) codec, appended to `out`: typed, dynamic, carried. */

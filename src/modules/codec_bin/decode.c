@@ -71,20 +71,22 @@ static int truncated(reader_t *reader) {
 }
 
 static int read_long_varint(reader_t *reader, span_t *span, uint64_t *number) {
+    bool is_short = span->end - span->at < GEE_BIN_VARINT_LONGEST;
+    const uint8_t *at = span->at, *limit = is_short ? span->end : at + GEE_BIN_VARINT_LONGEST;
     uint64_t result = 0;
-    for (unsigned i = 0; i < GEE_BIN_VARINT_LONGEST; i++) {
-        if (span->at + i == span->end)
-            return truncated(reader);
-        uint8_t byte = span->at[i];
-        if (i == GEE_BIN_VARINT_LONGEST - 1 && byte > 1)
+    for (unsigned shift = 0; at < limit; shift += 7) {
+        uint64_t byte = *at++;
+        result |= (byte & 0x7f) << shift;
+        if (byte >= 0x80)
+            continue;
+        if (shift == 63 && byte > 1)
             break;
-        result |= (uint64_t)(byte & 0x7f) << (7 * i);
-        if (byte < 0x80) {
-            span->at += i + 1;
-            *number = result;
-            return 0;
-        }
+        span->at = at;
+        *number = result;
+        return 0;
     }
+    if (is_short)
+        return truncated(reader);
     return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "a varint over 64 bits");
 }
 

@@ -9,7 +9,7 @@
  * As in every struct each member's number is given as the distance from the last one's (-1 at first), 0 ends it. */
 #include "gob.h"
 
-enum { ARRAY_MEMBER, SLICE_MEMBER, STRUCT_MEMBER, MAP_MEMBER, GOB_ENCODER_MEMBER, MARSHALER_MEMBER, TEXT_MEMBER };
+enum { ARRAY_MEMBER, SLICE_MEMBER, STRUCT_MEMBER, MAP_MEMBER };
 
 /* ---- reading ---- */
 
@@ -135,6 +135,8 @@ int gee_gob_definition_read(gee_gob_input_t *input, gee_gob_view_t *view, gee_er
     if ((more = next_member(input, GEE_LENGTH(kinds), &member, error)) <= 0)
         return more < 0 ? -1 : malformed(error);
     view->kind = kinds[member];
+    if (view->kind == GEE_GOB_OPAQUE)
+        view->length = (uint64_t)member;
     if (read_body(input, view, error) != 0)
         return -1;
     more = next_member(input, GEE_LENGTH(kinds), &member, error);
@@ -192,10 +194,10 @@ void gee_gob_put_definition(gee_gob_writer_t *writer, const gee_gob_node_t *node
     static const unsigned members[] = { [GEE_GOB_ARRAY] = ARRAY_MEMBER,
                                         [GEE_GOB_SLICE] = SLICE_MEMBER,
                                         [GEE_GOB_STRUCT] = STRUCT_MEMBER,
-                                        [GEE_GOB_MAP] = MAP_MEMBER,
-                                        [GEE_GOB_OPAQUE] = GOB_ENCODER_MEMBER };
+                                        [GEE_GOB_MAP] = MAP_MEMBER };
+    uint64_t member = node->kind == GEE_GOB_OPAQUE ? node->length : members[node->kind];
     gee_gob_put_int(writer, -(first + node->index));
-    gee_gob_put_uint(writer, members[node->kind] + 1);
+    gee_gob_put_uint(writer, member + 1);
     put_common(writer, node, first);
     if (node->kind == GEE_GOB_STRUCT)
         put_members(writer, node, first);

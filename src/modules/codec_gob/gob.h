@@ -75,7 +75,7 @@ struct gee_gob_node {
     gee_gob_kind_t kind;
     uint32_t index;  /* in the schema */
     gee_str_t name;  /* struct, opaque */
-    uint64_t length; /* array */
+    uint64_t length; /* array; opaque: which of the three, as its member's number in a definition */
     const gee_gob_node_t *key, *element;
     gee_gob_member_t *members; /* struct */
     size_t member_count;
@@ -117,6 +117,7 @@ typedef struct gee_gob_schema {
     const gee_gob_node_t *root;  /* a builtin, or nodes[0] */
     gee_gob_node_t *nodes;
     size_t node_count, units;
+    size_t base_bytes; /* of the pool, without the plans */
     bool has_interface;
     gee_gob_planned_t *plans;
     size_t *plan_bytes; /* the worker's sum */
@@ -129,11 +130,19 @@ typedef struct gee_gob_buffer {
     bool failed; /* out of memory, or over the limit: looked at once, at the end */
 } gee_gob_buffer_t;
 
+/* The types of one key, by what they are known by (an id, an address), and their numbers. */
+typedef struct gee_gob_numbering {
+    uint64_t types[GEE_GOB_IDS];
+    size_t count;
+    uint16_t slots[2 * GEE_GOB_IDS]; /* number + 1; 0: free */
+} gee_gob_numbering_t;
+
 /* One a worker (or a state's own, where nobody shares). */
 typedef struct gee_gob_shared {
     gee_gob_table_t definitions, schemas;
     gee_number_map_t *by_type; /* address of a lasting gee_type_t -> schema; holds a reference */
-    gee_gob_buffer_t key;      /* for one key at a time */
+    gee_gob_buffer_t key;      /* for one key at a time, with its numbering */
+    gee_gob_numbering_t *numbering;
     gee_pool_t *scratch;       /* for one encoding or compiling at a time */
     size_t plan_bytes;
 } gee_gob_shared_t;
@@ -173,17 +182,22 @@ void gee_gob_definition_next(gee_gob_input_t *members, gee_str_t *name, int64_t 
  *
  * Types are numbered in the order in which they are first referred to, from the root on, breadth first:
  *
- *   key = ref(root) node*    node = kind, then by kind:  slice ref   array length ref   map ref ref
- *                                   struct name count (name ref)*   opaque name      ref = builtin id, or 16 + number
+ *   key = count of nodes (4 bytes), ref(root), node*    node = kind, then by kind:  slice ref   array length ref   map ref ref
+ *                                   struct name count (name ref)*   opaque which name      ref = builtin id, or 16 + number
  *
  * So types of the same structure have the same key, whoever defined them and under whatever ids. */
 #define GEE_GOB_REF 16u
 
-void gee_gob_key_begin(gee_gob_buffer_t *key);
+void gee_gob_key_begin(gee_gob_shared_t *shared);
 void gee_gob_key_number(gee_gob_buffer_t *key, uint64_t number);
 void gee_gob_key_string(gee_gob_buffer_t *key, gee_str_t string);
-/* Of a C type. -1 with an error: memory, or what gob cannot express. */
-int gee_gob_outline_type(gee_gob_shared_t *shared, const gee_type_t *type, gee_error_t *error);
+/* A reference to the type known by `type`, which gets a number when it is new. */
+void gee_gob_key_refer(gee_gob_shared_t *shared, uint64_t type);
+void gee_gob_key_builtin(gee_gob_shared_t *shared, gee_gob_kind_t kind);
+/* The schema of the key that was built, with one more reference. Null: out of memory, or too many types. */
+gee_gob_schema_t *gee_gob_key_end(gee_gob_shared_t *shared, gee_error_t *error);
+/* Of a C type. Null: memory, or what gob cannot express. */
+gee_gob_schema_t *gee_gob_schema_of(gee_gob_shared_t *shared, const gee_type_t *type, gee_error_t *error);
 
 /* ---- plan.c ---- */
 

@@ -1,0 +1,130 @@
+/* measure.c: where one value ends: after any number of definitions, with the message that holds it.
+ *
+ *   [length -id definition] [length -id definition] [length id value]
+ *   ^ progress->scanned goes from message to message; each is looked at when it is whole
+ *
+ * Messages carry their length, so the bytes of a value are not looked at. Only where its type has interfaces in it the
+ * value can go on in further messages, and is walked through to find out. */
+#include "gob.h"
+
+#include <stdlib.h>
+
+size_t gee_gob_padding(const uint8_t *bytes GEE_UNUSED, size_t length GEE_UNUSED) {
+    return 0;
+}
+
+typedef struct measuring {
+    gee_gob_state_t *state;
+    const gee_codec_limits_t *limits;
+    gee_error_t *error;
+} measuring_t;
+
+static void end_walk(gee_gob_state_t *state) {
+    free(state->walk);
+    state->walk = NULL;
+}
+
+/* DONE: *message is the one at progress->scanned. */
+static gee_measured_t find_message(const measuring_t *measuring, const gee_measure_t *progress, const uint8_t *bytes,
+                                   size_t length, gee_gob_input_t *message) {
+    gee_gob_input_t input = { .at = bytes + progress->scanned, .end = bytes + length };
+    uint64_t count;
+    if (input.at == input.end)
+        return GEE_MEASURE_MORE;
+    unsigned prefix = gee_gob_uint_length(*input.at);
+    if (prefix == 0) {
+        gee_error_set(measuring->error, GEE_INVALID_ARGUMENT, "not gob: no message begins with byte 0x%02x", *input.at);
+        return GEE_MEASURE_ERROR;
+    }
+    if (!gee_gob_read_uint(&input, &count))
+        return GEE_MEASURE_MORE;
+    size_t begun = progress->scanned + prefix;
+    if (count == 0) {
+        gee_error_set(measuring->error, GEE_INVALID_ARGUMENT, "an empty message");
+        return GEE_MEASURE_ERROR;
+    }
+    if (measuring->limits->message != 0 &&
+        (begun > measuring->limits->message || count > measuring->limits->message - begun)) {
+        gee_error_set(measuring->error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes (limits.message)",
+                      measuring->limits->message);
+        return GEE_MEASURE_ERROR;
+    }
+    if (count > gee_gob_left(&input))
+        return GEE_MEASURE_MORE;
+    *message = (gee_gob_input_t){ .at = input.at, .end = input.at + count };
+    return GEE_MEASURE_DONE;
+}
+
+static gee_measured_t walk_through(const measuring_t *measuring, gee_gob_input_t *message) {
+    gee_gob_state_t *state = measuring->state;
+    gee_gob_walked_t result = gee_gob_walk_on(state->walk, message, measuring->error);
+    if (result == GEE_GOB_WALK_SUSPENDED)
+        return GEE_MEASURE_MORE;
+    end_walk(state);
+    return result == GEE_GOB_WALK_DONE ? GEE_MEASURE_DONE : GEE_MEASURE_ERROR;
+}
+
+static gee_measured_t begin_walk(const measuring_t *measuring, gee_gob_input_t *message,
+                                 const gee_gob_schema_t *schema) {
+    gee_gob_state_t *state = measuring->state;
+    unsigned nesting = gee_gob_nesting(measuring->limits);
+    state->walk = calloc(1, sizeof *state->walk + nesting * sizeof state->walk->steps[0]);
+    if (state->walk == NULL) {
+        gee_error_set(measuring->error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return GEE_MEASURE_ERROR;
+    }
+    state->walk->state = state;
+    state->walk->capacity = nesting;
+    if (gee_gob_walk_begin(state->walk, message, schema->root, true, measuring->error) == GEE_GOB_WALK_ERROR) {
+        end_walk(state);
+        return GEE_MEASURE_ERROR;
+    }
+    return walk_through(measuring, message);
+}
+
+/* MORE: the value is not at its end with this message. */
+static gee_measured_t take_message(const measuring_t *measuring, gee_gob_input_t message) {
+    gee_gob_state_t *state = measuring->state;
+    gee_gob_input_t ahead = message;
+    int64_t id;
+    if (state->walk != NULL)
+        return walk_through(measuring, &message);
+    if (!gee_gob_read_int(&ahead, &id)) {
+        gee_error_set(measuring->error, GEE_INVALID_ARGUMENT, "a message without a type id");
+        return GEE_MEASURE_ERROR;
+    }
+    if (id < 0) {
+        if (gee_gob_define(state, &message, false, measuring->error) != 0)
+            return GEE_MEASURE_ERROR;
+        if (message.at == message.end)
+            return GEE_MEASURE_MORE;
+        gee_error_set(measuring->error, GEE_INVALID_ARGUMENT, "bytes behind a type definition");
+        return GEE_MEASURE_ERROR;
+    }
+    const gee_gob_schema_t *schema = gee_gob_received(state, id, measuring->error);
+    if (schema == NULL)
+        return GEE_MEASURE_ERROR;
+    return schema->has_interface ? begin_walk(measuring, &ahead, schema) : GEE_MEASURE_DONE;
+}
+
+gee_measured_t gee_gob_measure(void *data, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                               const gee_codec_limits_t *limits, gee_error_t *error) {
+    measuring_t measuring = { .state = data, .limits = limits, .error = error };
+    gee_measured_t result = GEE_MEASURE_DONE;
+    if (progress->scanned == 0)
+        end_walk(data); /* of a value that was given up */
+    for (;;) {
+        gee_gob_input_t message;
+        result = find_message(&measuring, progress, bytes, length, &message);
+        if (result != GEE_MEASURE_DONE)
+            return result;
+        result = take_message(&measuring, message);
+        if (result == GEE_MEASURE_ERROR)
+            return result;
+        progress->scanned = (size_t)(message.end - bytes);
+        if (result == GEE_MEASURE_DONE) {
+            progress->length = progress->scanned;
+            return GEE_MEASURE_DONE;
+        }
+    }
+}

@@ -1,0 +1,230 @@
+/* plan.c: what decoding a type as received into a C type amounts to, found out once.
+ *
+ *   struct Args { A int; X string; B int }  on the wire        plan for args_t { int64_t a, b }
+ *                                                                slots[0]  int64 at the offset of a
+ *                                                                slots[1]  skip
+ *                                                                slots[2]  int64 at the offset of b
+ *
+ * Kept with the schema for types that live as long as the program; for others, and past the worker's allowance, made in
+ * the call's pool each time. As strict as Go: what does not go together is refused even where no value of it comes.
+ * Plans refer to plans (types are recursive), so they are filled from a queue, each (node, type) once. */
+#include "gob.h"
+
+#include <stdio.h>
+
+typedef struct compiler {
+    gee_pool_t *pool;
+    gee_gob_plan_t **by_node; /* plans made so far, by the node's index */
+    gee_gob_plan_t *first, **last;
+    size_t slots;
+    gee_error_t *error;
+    gee_path_t path;
+} compiler_t;
+
+static int no_memory(const compiler_t *compiler) {
+    return GEE_GOB_FAIL(compiler->error, GEE_RESOURCE_EXHAUSTED, "out of memory for a decoding plan");
+}
+
+static bool goes_with(const gee_type_t *type, const gee_gob_node_t *node) {
+    switch (type->kind) {
+    case GEE_KIND_BOOL:
+        return node->kind == GEE_GOB_BOOL;
+    case GEE_KIND_INT32:
+    case GEE_KIND_INT64:
+        return node->kind == GEE_GOB_INT;
+    case GEE_KIND_UINT32:
+    case GEE_KIND_UINT64:
+        return node->kind == GEE_GOB_UINT;
+    case GEE_KIND_FLOAT:
+    case GEE_KIND_DOUBLE:
+        return node->kind == GEE_GOB_FLOAT;
+    case GEE_KIND_STRING:
+        return node->kind == GEE_GOB_STRING;
+    case GEE_KIND_BYTES:
+        return node->kind == GEE_GOB_BYTES;
+    case GEE_KIND_STRUCT:
+        return node->kind == GEE_GOB_STRUCT;
+    case GEE_KIND_LIST:
+        return node->kind == GEE_GOB_SLICE || node->kind == GEE_GOB_ARRAY;
+    case GEE_KIND_MAP:
+        return node->kind == GEE_GOB_MAP;
+    case GEE_KIND_OPTIONAL:
+        break;
+    }
+    return false;
+}
+
+static int mismatch(const compiler_t *compiler, const gee_gob_node_t *node, const gee_type_t *type) {
+    char label[GEE_GOB_LABEL];
+    return GEE_GOB_FAIL(compiler->error, GEE_INVALID_ARGUMENT, "%s is sent where %s is expected",
+                        gee_gob_label(node, label, sizeof label), gee_type_label(type));
+}
+
+/* The plan for a pair, filled later when it is new. Null: failed. */
+static gee_gob_plan_t *plan_for(compiler_t *compiler, const gee_gob_node_t *node, const gee_type_t *type,
+                                const gee_gob_plan_t *parent, const gee_gob_slot_t *parent_slot) {
+    for (gee_gob_plan_t *plan = compiler->by_node[node->index]; plan != NULL; plan = plan->same_node)
+        if (plan->type == type)
+            return plan;
+    gee_gob_plan_t *plan = gee_pool_zalloc(compiler->pool, sizeof *plan);
+    if (plan == NULL) {
+        (void)no_memory(compiler);
+        return NULL;
+    }
+    plan->node = node;
+    plan->type = type;
+    plan->parent = parent;
+    plan->parent_slot = parent_slot;
+    plan->same_node = compiler->by_node[node->index];
+    compiler->by_node[node->index] = plan;
+    *compiler->last = plan;
+    compiler->last = &plan->queued;
+    return plan;
+}
+
+static int make_slot(compiler_t *compiler, gee_gob_slot_t *slot, const gee_gob_node_t *node, const gee_type_t *type,
+                     const gee_gob_plan_t *parent) {
+    slot->node = node;
+    slot->type = type;
+    if (type->kind == GEE_KIND_OPTIONAL) {
+        slot->optional = type;
+        slot->type = type->element;
+    }
+    if (!goes_with(slot->type, node))
+        return mismatch(compiler, node, slot->type);
+    if (slot->type->kind < GEE_KIND_STRUCT)
+        return 0;
+    slot->plan = plan_for(compiler, node, slot->type, parent, slot);
+    return slot->plan ? 0 : -1;
+}
+
+/* Exact, as in Go. Most often the fields are in the same order. */
+static const gee_field_t *find_field(const gee_type_t *type, gee_str_t name, size_t *next) {
+    for (size_t i = 0; i < type->field_count; i++) {
+        size_t at = (*next + i) % type->field_count;
+        if (gee_str_equal(gee_str(type->fields[at].name), name)) {
+            *next = at + 1;
+            return &type->fields[at];
+        }
+    }
+    return NULL;
+}
+
+static int fill_struct(compiler_t *compiler, gee_gob_plan_t *plan) {
+    const gee_gob_node_t *node = plan->node;
+    size_t next = 0, matched = 0;
+    compiler->slots += node->member_count;
+    if (compiler->slots > GEE_GOB_PLAN_SLOTS)
+        return GEE_GOB_FAIL(compiler->error, GEE_RESOURCE_EXHAUSTED, "the types are too big to be decoded");
+    plan->count = node->member_count;
+    plan->slots = gee_pool_array(compiler->pool, plan->count, sizeof *plan->slots);
+    if (plan->slots == NULL)
+        return no_memory(compiler);
+    for (size_t i = 0; i < plan->count; i++) {
+        gee_gob_slot_t *slot = &plan->slots[i];
+        slot->node = node->members[i].node;
+        slot->field = find_field(plan->type, node->members[i].name, &next);
+        if (slot->field == NULL)
+            continue;
+        matched++;
+        if (make_slot(compiler, slot, slot->node, slot->field->type, plan) != 0) {
+            gee_path_field(&compiler->path, gee_str(slot->field->name));
+            return -1;
+        }
+    }
+    if (plan->parent == NULL && matched == 0 && plan->count > 0 && plan->type->field_count > 0) {
+        char label[GEE_GOB_LABEL];
+        return GEE_GOB_FAIL(compiler->error, GEE_INVALID_ARGUMENT, "%s is sent, which has no field of %s",
+                            gee_gob_label(node, label, sizeof label), gee_type_label(plan->type));
+    }
+    return 0;
+}
+
+static int fill(compiler_t *compiler, gee_gob_plan_t *plan) {
+    if (plan->type->kind == GEE_KIND_STRUCT)
+        return fill_struct(compiler, plan);
+    if (plan->type->kind == GEE_KIND_MAP && plan->node->key->kind != GEE_GOB_STRING) {
+        char label[GEE_GOB_LABEL];
+        return GEE_GOB_FAIL(compiler->error, GEE_INVALID_ARGUMENT,
+                            "a map with keys of %s is sent where one with strings is expected",
+                            gee_gob_label(plan->node->key, label, sizeof label));
+    }
+    if (make_slot(compiler, &plan->element, plan->node->element, plan->type->element, plan) == 0)
+        return 0;
+    gee_path_index(&compiler->path, 0);
+    return -1;
+}
+
+/* Where in the root's value the plan's is. */
+static int locate(compiler_t *compiler, const gee_gob_plan_t *plan) {
+    for (; plan->parent != NULL; plan = plan->parent) {
+        if (plan->parent_slot->field != NULL)
+            gee_path_field(&compiler->path, gee_str(plan->parent_slot->field->name));
+        else
+            gee_path_index(&compiler->path, 0);
+    }
+    return gee_path_apply(&compiler->path, compiler->error);
+}
+
+static int compile(gee_gob_shared_t *shared, const gee_gob_schema_t *schema, const gee_type_t *type, gee_pool_t *pool,
+                   gee_gob_slot_t *slot, gee_error_t *error) {
+    gee_pool_reset(shared->scratch);
+    compiler_t compiler = { .pool = pool, .error = error };
+    compiler.last = &compiler.first;
+    compiler.by_node = gee_pool_array(shared->scratch, schema->node_count, sizeof(gee_gob_plan_t *));
+    if (compiler.by_node == NULL)
+        return no_memory(&compiler);
+    gee_path_init(&compiler.path);
+    if (make_slot(&compiler, slot, schema->root, type, NULL) != 0)
+        return -1;
+    for (gee_gob_plan_t *plan = compiler.first; plan != NULL; plan = plan->queued)
+        if (fill(&compiler, plan) != 0)
+            return locate(&compiler, plan);
+    return 0;
+}
+
+/* Fails without a record when there is no memory for one. */
+static gee_gob_planned_t *compile_and_keep(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type,
+                                           gee_error_t *error) {
+    gee_error_t reason;
+    size_t before = gee_pool_used(schema->pool);
+    gee_gob_planned_t *planned = gee_pool_zalloc(schema->pool, sizeof *planned);
+    if (planned == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a decoding plan");
+        return NULL;
+    }
+    planned->type = type;
+    if (compile(shared, schema, type, schema->pool, &planned->slot, &reason) != 0) {
+        planned->failed = reason.code;
+        planned->reason = gee_pool_strdup(schema->pool, reason.text);
+    }
+    shared->plan_bytes += gee_pool_used(schema->pool) - before;
+    if (planned->failed == GEE_RESOURCE_EXHAUSTED) { /* may go better the next time */
+        gee_error_set(error, reason.code, "%s", reason.text);
+        return NULL;
+    }
+    planned->next = schema->plans;
+    schema->plans = planned;
+    return planned;
+}
+
+int gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type, gee_pool_t *pool,
+                 gee_gob_slot_t *slot, gee_error_t *error) {
+    gee_gob_planned_t *planned = NULL;
+    if (type->lasting)
+        for (planned = schema->plans; planned != NULL && planned->type != type;)
+            planned = planned->next;
+    if (planned == NULL) {
+        if (!type->lasting || shared->plan_bytes > GEE_GOB_PLAN_BYTES) {
+            *slot = (gee_gob_slot_t){ 0 };
+            return compile(shared, schema, type, pool, slot, error);
+        }
+        planned = compile_and_keep(shared, schema, type, error);
+        if (planned == NULL)
+            return -1;
+    }
+    if (planned->failed != GEE_OK)
+        return GEE_GOB_FAIL(error, planned->failed, "%s", planned->reason ? planned->reason : "the types differ");
+    *slot = planned->slot;
+    return 0;
+}

@@ -1,0 +1,158 @@
+/* received.c: the types that a peer has defined on its connection.
+ *
+ *   wire id -> definition (its bytes)                          when it comes
+ *   wire id -> schema (it and all that it refers to)           when the first value of it comes
+ *
+ * A definition may refer to ids that are defined after it, so nothing is looked up before a value comes. */
+#include "gob.h"
+
+#include <stdlib.h>
+
+static gee_gob_wire_type_t *find(const gee_gob_state_t *state, int64_t id) {
+    return state->types ? gee_number_map_get(state->types, (uint64_t)id) : NULL;
+}
+
+static gee_gob_wire_type_t *add(gee_gob_state_t *state, int64_t id) {
+    gee_gob_wire_type_t *type = calloc(1, sizeof *type);
+    if (state->types == NULL)
+        state->types = gee_number_map_create();
+    if (type == NULL || state->types == NULL || gee_number_map_put(state->types, (uint64_t)id, type) != 0) {
+        free(type);
+        return NULL;
+    }
+    type->next = state->first_type;
+    state->first_type = type;
+    return type;
+}
+
+static int no_memory(gee_error_t *error) {
+    return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a type definition");
+}
+
+int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, gee_error_t *error) {
+    gee_gob_view_t view;
+    const uint8_t *start = input->at;
+    if (gee_gob_definition_read(input, &view, error) != 0)
+        return -1;
+    if (find(state, view.id) != NULL)
+        return again ? 0
+                     : GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "type id %lld is defined a second time",
+                                    (long long)view.id);
+    size_t length = (size_t)(input->at - start);
+    if (state->type_count >= GEE_GOB_IDS)
+        return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "more than %u types are defined on one connection",
+                            GEE_GOB_IDS);
+    if (length > GEE_GOB_DEFINITIONS - state->definition_bytes)
+        return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "over %lu bytes of type definitions on one connection",
+                            GEE_GOB_DEFINITIONS);
+    gee_gob_definition_t *definition = gee_gob_definition_intern(state->shared, start, length);
+    gee_gob_wire_type_t *type = definition ? add(state, view.id) : NULL;
+    if (type == NULL) {
+        gee_gob_definition_release(state->shared, &definition);
+        return no_memory(error);
+    }
+    type->definition = definition;
+    state->type_count++;
+    state->definition_bytes += length;
+    return 0;
+}
+
+/* ---- a definition and those that it refers to, as a key ---- */
+
+static void refer(gee_gob_shared_t *shared, int64_t id) {
+    if (id <= GEE_GOB_BUILTIN_LAST)
+        gee_gob_key_builtin(shared, (gee_gob_kind_t)id);
+    else
+        gee_gob_key_refer(shared, (uint64_t)id);
+}
+
+static void put_definition(gee_gob_shared_t *shared, gee_gob_view_t *view) {
+    gee_gob_buffer_t *key = &shared->key;
+    gee_gob_key_number(key, view->kind);
+    if (view->kind == GEE_GOB_ARRAY || view->kind == GEE_GOB_OPAQUE)
+        gee_gob_key_number(key, view->length);
+    if (view->kind == GEE_GOB_STRUCT || view->kind == GEE_GOB_OPAQUE)
+        gee_gob_key_string(key, view->name);
+    if (view->kind == GEE_GOB_STRUCT) {
+        gee_gob_key_number(key, view->member_count);
+        for (size_t i = 0; i < view->member_count; i++) {
+            gee_str_t name = { 0 };
+            int64_t id = GEE_GOB_BOOL;
+            gee_gob_definition_next(&view->members, &name, &id);
+            gee_gob_key_string(key, name);
+            refer(shared, id);
+        }
+    }
+    if (view->kind == GEE_GOB_MAP)
+        refer(shared, view->key);
+    if (view->kind == GEE_GOB_ARRAY || view->kind == GEE_GOB_SLICE || view->kind == GEE_GOB_MAP)
+        refer(shared, view->element);
+}
+
+static int undefined(int64_t id, gee_error_t *error) {
+    return GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "type id %lld was never defined", (long long)id);
+}
+
+/* The units that this takes are in *units. */
+static int put_definitions(gee_gob_state_t *state, size_t *units, gee_error_t *error) {
+    const gee_gob_numbering_t *numbering = state->shared->numbering;
+    *units = 0;
+    for (size_t i = 0; i < numbering->count; i++) {
+        int64_t id = (int64_t)numbering->types[i];
+        const gee_gob_wire_type_t *type = find(state, id);
+        gee_gob_view_t view;
+        if (type == NULL || type->definition == NULL)
+            return undefined(id, error);
+        gee_str_t bytes = type->definition->interned.key;
+        gee_gob_input_t input = { .at = (const uint8_t *)bytes.data, .end = (const uint8_t *)bytes.data + bytes.length };
+        if (gee_gob_definition_read(&input, &view, error) != 0)
+            return -1;
+        *units += 1 + view.member_count;
+        if (*units > GEE_GOB_UNITS - state->units)
+            return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "the types received on one connection have over %u fields",
+                                GEE_GOB_UNITS);
+        put_definition(state->shared, &view);
+    }
+    return 0;
+}
+
+static gee_gob_schema_t *make_schema(gee_gob_state_t *state, int64_t id, gee_error_t *error) {
+    size_t units;
+    gee_gob_key_begin(state->shared);
+    refer(state->shared, id);
+    if (put_definitions(state, &units, error) != 0)
+        return NULL;
+    gee_gob_schema_t *schema = gee_gob_key_end(state->shared, error);
+    if (schema != NULL)
+        state->units += units;
+    return schema;
+}
+
+gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error_t *error) {
+    gee_gob_wire_type_t *type = find(state, id);
+    if (type == NULL) {
+        if (id < 1 || id > GEE_GOB_BUILTIN_LAST) {
+            (void)undefined(id, error);
+            return NULL;
+        }
+        type = add(state, id);
+        if (type == NULL) {
+            (void)no_memory(error);
+            return NULL;
+        }
+    }
+    if (type->schema == NULL)
+        type->schema = make_schema(state, id, error);
+    return type->schema;
+}
+
+void gee_gob_received_clear(gee_gob_state_t *state) {
+    for (gee_gob_wire_type_t *type = state->first_type, *next; type != NULL; type = next) {
+        next = type->next;
+        gee_gob_definition_release(state->shared, &type->definition);
+        gee_gob_schema_release(state->shared, &type->schema);
+        free(type);
+    }
+    gee_number_map_destroy(&state->types);
+    state->first_type = NULL;
+}

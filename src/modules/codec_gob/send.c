@@ -1,0 +1,179 @@
+/* send.c: which types the peer knows from us, and under which ids; and values that are handed on as they came.
+ *
+ *   sent[0] schema of Header, ids 65..65    sent[1] schema of Reply, ids 66..68    next_id 69
+ *
+ * A mark is the count of what was sent. Rewinding to it forgets the later ones: their definitions were in bytes that
+ * never left. */
+#include "gob.h"
+
+#include <stdlib.h>
+
+#define FIRST_SENT 65 /* as Go 1.19 does */
+
+static int no_memory(gee_error_t *error) {
+    return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a type definition");
+}
+
+uint64_t gee_gob_mark(const void *data) {
+    const gee_gob_state_t *state = data;
+    return state->sent_count;
+}
+
+void gee_gob_rewind(void *data, uint64_t mark) {
+    gee_gob_state_t *state = data;
+    while (state->sent_count > mark) {
+        gee_gob_sent_t *sent = &state->sent[--state->sent_count];
+        gee_number_map_remove(state->sent_by_schema, (uintptr_t)sent->schema);
+        state->next_id = sent->first;
+        gee_gob_schema_release(state->shared, &sent->schema);
+    }
+}
+
+void gee_gob_sent_clear(gee_gob_state_t *state) {
+    gee_gob_rewind(state, 0);
+    gee_number_map_destroy(&state->sent_by_schema);
+    free(state->sent);
+    state->sent = NULL;
+}
+
+/* Notes it as sent, under the next ids. */
+static int note(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_error_t *error) {
+    if (state->sent_by_schema == NULL)
+        state->sent_by_schema = gee_number_map_create();
+    if (state->sent_by_schema == NULL)
+        return no_memory(error);
+    if (state->sent_count == state->sent_capacity) {
+        size_t capacity = state->sent_capacity ? 2 * state->sent_capacity : 4;
+        gee_gob_sent_t *sent = realloc(state->sent, capacity * sizeof *sent);
+        if (sent == NULL)
+            return no_memory(error);
+        state->sent = sent;
+        state->sent_capacity = capacity;
+    }
+    if (state->next_id == 0)
+        state->next_id = FIRST_SENT;
+    if (state->next_id + (int64_t)schema->node_count > FIRST_SENT + (int64_t)GEE_GOB_IDS)
+        return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "more than %u types to be defined on one connection",
+                            GEE_GOB_IDS);
+    if (gee_number_map_put(state->sent_by_schema, (uintptr_t)schema, (void *)(state->sent_count + 1)) != 0)
+        return no_memory(error);
+    state->sent[state->sent_count++] =
+        (gee_gob_sent_t){ .schema = gee_gob_schema_hold(schema), .first = state->next_id };
+    state->next_id += (int64_t)schema->node_count;
+    return 0;
+}
+
+typedef struct definition_data {
+    const gee_gob_node_t *node;
+    int64_t first;
+} definition_data_t;
+
+static int put_definition(gee_gob_writer_t *writer, const void *data) {
+    const definition_data_t *definition = data;
+    gee_gob_put_definition(writer, definition->node, definition->first);
+    return 0;
+}
+
+static int define(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error) {
+    uint64_t mark = gee_gob_mark(state);
+    if (note(state, schema, error) != 0)
+        return -1;
+    definition_data_t definition = { .first = state->sent[state->sent_count - 1].first };
+    for (size_t i = 0; i < schema->node_count; i++) {
+        definition.node = &schema->nodes[i];
+        if (gee_gob_put_message(out, error, put_definition, &definition) != 0) {
+            gee_gob_rewind(state, mark);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int64_t gee_gob_announce(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error) {
+    if (schema->node_count == 0)
+        return (int64_t)schema->root->kind;
+    uintptr_t place = 0;
+    if (state->sent_by_schema != NULL)
+        place = (uintptr_t)gee_number_map_get(state->sent_by_schema, (uintptr_t)schema);
+    if (place == 0) {
+        if (define(state, schema, out, error) != 0)
+            return 0;
+        place = state->sent_count;
+    }
+    return state->sent[place - 1].first;
+}
+
+/* ---- carrying ---- */
+
+/* Stands behind the id of the value that is in the last of the messages then. */
+static int find_value(gee_gob_input_t *input, int64_t *id, gee_error_t *error) {
+    gee_gob_input_t rest = *input;
+    do {
+        uint64_t length;
+        if (!gee_gob_read_uint(&rest, &length) || length == 0 || length > gee_gob_left(&rest))
+            return GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "truncated: no whole message");
+        *input = (gee_gob_input_t){ .at = rest.at, .end = rest.at + length };
+        rest.at = input->end;
+        if (!gee_gob_read_int(input, id))
+            return GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "truncated: a message without a type id");
+    } while (*id < 0);
+    return 0;
+}
+
+/* The types of what is in an interface are known by ids of the connection it came on, in the middle of its bytes. */
+static int check_interfaces(gee_gob_state_t *state, const gee_gob_schema_t *schema, gee_gob_input_t input,
+                            gee_error_t *error) {
+    gee_gob_walk_t *walk = calloc(1, sizeof *walk + GEE_GOB_NESTING * sizeof walk->steps[0]);
+    if (walk == NULL)
+        return no_memory(error);
+    walk->state = state;
+    walk->again = true;
+    walk->capacity = GEE_GOB_NESTING;
+    gee_gob_walked_t result = gee_gob_walk_begin(walk, &input, schema->root, true, error);
+    if (result == GEE_GOB_WALK_DONE)
+        result = gee_gob_walk_on(walk, &input, error);
+    bool foreign = walk->foreign;
+    free(walk);
+    if (result == GEE_GOB_WALK_ERROR)
+        return -1;
+    if (foreign || result == GEE_GOB_WALK_SUSPENDED)
+        return GEE_GOB_FAIL(error, GEE_UNIMPLEMENTED, "a gob with a value in an interface cannot be forwarded");
+    return 0;
+}
+
+typedef struct carried {
+    int64_t id;
+    gee_gob_input_t value;
+} carried_t;
+
+static int put_carried(gee_gob_writer_t *writer, const void *data) {
+    const carried_t *carried = data;
+    gee_gob_put_int(writer, carried->id);
+    gee_gob_put_bytes(writer, carried->value.at, gee_gob_left(&carried->value));
+    return 0;
+}
+
+int gee_gob_carry(const void *from_data, void *to_data, const uint8_t *bytes, size_t length, gee_chain_t *out,
+                  gee_error_t *error) {
+    gee_gob_state_t from = *(const gee_gob_state_t *)from_data; /* only read: measuring has found the type */
+    gee_gob_state_t *to = to_data;
+    carried_t carried = { .value = { .at = bytes, .end = bytes + length } };
+    int64_t id;
+    if (find_value(&carried.value, &id, error) != 0)
+        return -1;
+    gee_gob_schema_t *schema = gee_gob_received(&from, id, error), *ours;
+    if (schema == NULL || (schema->has_interface && check_interfaces(&from, schema, carried.value, error) != 0))
+        return -1;
+    ours = from.shared == to->shared ? gee_gob_schema_hold(schema)
+                                     : gee_gob_schema_intern(to->shared, schema->interned.key);
+    if (ours == NULL)
+        return no_memory(error);
+    uint64_t mark = gee_gob_mark(to);
+    carried.id = gee_gob_announce(to, ours, out, error);
+    gee_gob_schema_release(to->shared, &ours);
+    if (carried.id == 0 || gee_gob_put_message(out, error, put_carried, &carried) != 0) {
+        gee_gob_rewind(to, mark);
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,152 @@
+/* walk.c: through a value that nobody wants, to find its end. An explicit stack, so that it can stop where a message
+ * ends and go on in the next.
+ *
+ * That happens to interfaces alone. Their value is the name of a type, its definitions where they are new, its id, a count
+ * of bytes, the value; and Go sends each definition off together with what stands before it:
+ *
+ *   message 1   id, fields ..., name, -id' definition'
+ *   message 2   -id'' definition''
+ *   message 3   id', count, value, the remaining fields */
+#include "gob.h"
+
+static gee_gob_walked_t truncated(gee_error_t *error) {
+    gee_error_set(error, GEE_INVALID_ARGUMENT, "truncated: the message ends inside a value");
+    return GEE_GOB_WALK_ERROR;
+}
+
+static gee_gob_walked_t push(gee_gob_walk_t *walk, const gee_gob_node_t *node, uint64_t at, gee_error_t *error) {
+    if (walk->depth == walk->capacity) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "nested deeper than limits.nesting = %u", walk->capacity);
+        return GEE_GOB_WALK_ERROR;
+    }
+    walk->steps[walk->depth++] = (gee_gob_step_t){ .node = node, .at = at };
+    return GEE_GOB_WALK_DONE;
+}
+
+static gee_gob_walked_t pass_bytes(gee_gob_input_t *input, gee_error_t *error) {
+    uint64_t length;
+    if (!gee_gob_read_uint(input, &length) || length > gee_gob_left(input))
+        return truncated(error);
+    input->at += length;
+    return GEE_GOB_WALK_DONE;
+}
+
+static gee_gob_walked_t begin_interface(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node,
+                                        gee_error_t *error) {
+    if (input->at < input->end && *input->at == 0) {
+        input->at++; /* without a name: nil */
+        return GEE_GOB_WALK_DONE;
+    }
+    walk->foreign = true;
+    return pass_bytes(input, error) == GEE_GOB_WALK_DONE ? push(walk, node, 0, error) : GEE_GOB_WALK_ERROR;
+}
+
+/* A scalar is passed at once, anything else begun. */
+static gee_gob_walked_t begin(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node,
+                              gee_error_t *error) {
+    uint64_t number;
+    switch (node->kind) {
+    case GEE_GOB_BOOL:
+    case GEE_GOB_INT:
+    case GEE_GOB_UINT:
+    case GEE_GOB_FLOAT:
+        return gee_gob_read_uint(input, &number) ? GEE_GOB_WALK_DONE : truncated(error);
+    case GEE_GOB_COMPLEX:
+        return gee_gob_read_uint(input, &number) && gee_gob_read_uint(input, &number) ? GEE_GOB_WALK_DONE
+                                                                                      : truncated(error);
+    case GEE_GOB_BYTES:
+    case GEE_GOB_STRING:
+    case GEE_GOB_OPAQUE:
+        return pass_bytes(input, error);
+    case GEE_GOB_INTERFACE:
+        return begin_interface(walk, input, node, error);
+    case GEE_GOB_STRUCT:
+        return push(walk, node, 0, error);
+    default:
+        break;
+    }
+    if (!gee_gob_read_uint(input, &number))
+        return truncated(error);
+    if ((node->kind == GEE_GOB_ARRAY && number != node->length) || number > UINT64_MAX / 2) {
+        gee_error_set(error, GEE_INVALID_ARGUMENT, "an impossible count of elements");
+        return GEE_GOB_WALK_ERROR;
+    }
+    return push(walk, node, node->kind == GEE_GOB_MAP ? 2 * number : number, error);
+}
+
+static gee_gob_walked_t step_struct(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_gob_step_t *step,
+                                    gee_error_t *error) {
+    uint64_t delta;
+    if (!gee_gob_read_uint(input, &delta))
+        return truncated(error);
+    if (delta == 0) {
+        walk->depth--;
+        return GEE_GOB_WALK_DONE;
+    }
+    if (delta > step->node->member_count - step->at) {
+        gee_error_set(error, GEE_INVALID_ARGUMENT, "a field number past the struct's %zu fields",
+                      step->node->member_count);
+        return GEE_GOB_WALK_ERROR;
+    }
+    step->at += delta;
+    return begin(walk, input, step->node->members[step->at - 1].node, error);
+}
+
+static gee_gob_walked_t step_elements(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_gob_step_t *step,
+                                      gee_error_t *error) {
+    if (step->at == 0) {
+        walk->depth--;
+        return GEE_GOB_WALK_DONE;
+    }
+    bool is_key = step->node->kind == GEE_GOB_MAP && step->at % 2 == 0;
+    step->at--;
+    return begin(walk, input, is_key ? step->node->key : step->node->element, error);
+}
+
+/* Behind the name, or behind a definition that came after it. */
+static gee_gob_walked_t step_interface(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_error_t *error) {
+    gee_gob_input_t ahead = *input;
+    int64_t id;
+    uint64_t number;
+    if (input->at == input->end)
+        return GEE_GOB_WALK_SUSPENDED;
+    if (!gee_gob_read_int(&ahead, &id))
+        return truncated(error);
+    if (id < 0) {
+        if (gee_gob_define(walk->state, input, walk->again, error) != 0)
+            return GEE_GOB_WALK_ERROR;
+        /* Of an interface within an interface the pieces lie in one message, each after its count. */
+        return input->at == input->end || gee_gob_read_uint(input, &number) ? GEE_GOB_WALK_DONE : truncated(error);
+    }
+    *input = ahead;
+    const gee_gob_schema_t *schema = gee_gob_received(walk->state, id, error);
+    if (schema == NULL)
+        return GEE_GOB_WALK_ERROR;
+    if (!gee_gob_read_uint(input, &number))
+        return truncated(error);
+    walk->depth--;
+    return gee_gob_walk_begin(walk, input, schema->root, true, error);
+}
+
+gee_gob_walked_t gee_gob_walk_begin(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node, bool top,
+                                    gee_error_t *error) {
+    if (top && node->kind != GEE_GOB_STRUCT && (input->at == input->end || *input->at++ != 0)) {
+        gee_error_set(error, GEE_INVALID_ARGUMENT, "a value that is no struct does not begin with a zero");
+        return GEE_GOB_WALK_ERROR;
+    }
+    return begin(walk, input, node, error);
+}
+
+gee_gob_walked_t gee_gob_walk_on(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_error_t *error) {
+    gee_gob_walked_t result = GEE_GOB_WALK_DONE;
+    while (walk->depth > 0 && result == GEE_GOB_WALK_DONE) {
+        gee_gob_step_t *step = &walk->steps[walk->depth - 1];
+        if (step->node->kind == GEE_GOB_STRUCT)
+            result = step_struct(walk, input, step, error);
+        else if (step->node->kind == GEE_GOB_INTERFACE)
+            result = step_interface(walk, input, error);
+        else
+            result = step_elements(walk, input, step, error);
+    }
+    return result;
+}

@@ -1,0 +1,199 @@
+/* protocol_http.c: HTTP/1.1 on the server's ports: the routes that modules have, CONNECT among them.
+ *
+ *   session -> gee_http_connection (core/http) -> the routes of all modules -> handler -> session's out
+ *                                                                  `-> upgrade -> session given back to the door
+ *
+ * An HTTP session has no calls; what it waits for is a handler's answer. */
+#include <gee.h>
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct state {
+    gee_session_t *session;
+    gee_http_connection_t *connection;
+} state_t;
+
+/* ---- routes ---- */
+
+static const gee_route_t *routes_of(const gee_module_t *module) {
+    if (module->routes != NULL)
+        return module->routes;
+    return module->kind == GEE_MODULE_PAGE ? module->interface : NULL;
+}
+
+/* "GET" and "POST DELETE" to "GET, POST, DELETE". What does not fit is left out. */
+static void add_methods(char allow[64], const gee_route_t *route) {
+    size_t length = strlen(allow);
+    for (const char *at = route->methods; *at != '\0' && length < 60; at++) {
+        if (length > 0 && (at == route->methods || at[-1] == ' ')) {
+            allow[length++] = ',';
+            allow[length++] = ' ';
+        }
+        if (*at != ' ')
+            allow[length++] = *at;
+    }
+    allow[length] = '\0';
+}
+
+/* Looks through one module's table; true when a route takes path and method. */
+static bool find_in(const gee_route_t *route, void *conf, bool pages, gee_exchange_t *exchange, char allow[64]) {
+    for (; route != NULL && route->path != NULL; route++) {
+        if ((route->flags & GEE_ROUTE_GUARDED && !pages) || !gee_route_has_path(route, conf, exchange->request->path))
+            continue;
+        exchange->route = route;
+        exchange->conf = conf;
+        if (gee_route_has_method(route, exchange->request->method))
+            return true;
+        add_methods(allow, route);
+    }
+    return false;
+}
+
+static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
+    const state_t *state = owner;
+    const gee_session_t *session = state->session;
+    gee_engine_t *engine = session->engine;
+    bool pages = session->way_back != NULL && session->way_back->options.pages;
+    exchange->engine = engine;
+    exchange->peer = gee_session_peer_text(session);
+    if (session->draining)
+        gee_http_connection_drain(state->connection);
+    for (size_t i = 0; engine->modules[i].module != NULL; i++)
+        if (find_in(routes_of(engine->modules[i].module), gee_engine_conf(engine, i), pages, exchange, allow))
+            return true;
+    return false;
+}
+
+/* ---- what the connection asks of its session ---- */
+
+static gee_chain_t *out(void *owner) {
+    const state_t *state = owner;
+    return gee_session_out(state->session);
+}
+
+static void written(void *owner) {
+    const state_t *state = owner;
+    gee_stream_flush(state->session->stream);
+}
+
+static void begun(void *owner) {
+    const state_t *state = owner;
+    gee_session_setup_t setup = { 0 };
+    gee_error_t error;
+    if (gee_session_establish(state->session, &setup, &error) != 0)
+        gee_session_close(state->session, &error);
+}
+
+static void resume(void *owner) {
+    const state_t *state = owner;
+    gee_session_release(state->session);
+}
+
+static void end(void *owner, const char *reason) {
+    const state_t *state = owner;
+    gee_error_t error;
+    if (reason == NULL) {
+        gee_session_close(state->session, NULL);
+        return;
+    }
+    gee_error_set(&error, GEE_INVALID_ARGUMENT, "HTTP: %s", reason);
+    gee_log(state->session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed",
+            gee_session_peer_text(state->session), error.text);
+    gee_session_close(state->session, &error);
+}
+
+/* Once: a tunnel in a tunnel would serve nobody but those who pile them up. */
+static bool may_upgrade(void *owner) {
+    const state_t *state = owner;
+    return state->session->way_back != NULL && state->session->way_back->upgrades == 0;
+}
+
+static void upgraded(void *owner, const gee_route_t *route) {
+    const state_t *state = owner;
+    int64_t began = gee_http_connection_began(state->connection);
+    gee_session_hand_back(state->session, route->layer, began ? began : state->session->way_back->started_ns);
+}
+
+static const gee_http_host_t host = { .find = find,
+                                      .out = out,
+                                      .written = written,
+                                      .begun = begun,
+                                      .resume = resume,
+                                      .end = end,
+                                      .may_upgrade = may_upgrade,
+                                      .upgraded = upgraded };
+
+/* ---- the protocol ---- */
+
+static gee_claim_t claims(const uint8_t *bytes, size_t length) {
+    return gee_opening_claim(bytes, length, GEE_OPENING_HTTP);
+}
+
+static int start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup GEE_UNUSED,
+                 gee_error_t *error) {
+    state_t *state = data;
+    const gee_engine_t *engine = session->engine;
+    if (role != GEE_SERVING)
+        return gee_error_set(error, GEE_UNIMPLEMENTED,
+                             "http carries no calls by itself: dial http@HOST:PORT and speak another protocol in it");
+    gee_http_connection_options_t options = { .limits = GEE_HTTP_LIMITS,
+                                              .read_timeout_ns = engine->timeouts.read,
+                                              .idle_timeout_ns = engine->timeouts.keep_alive };
+    options.limits.body = (size_t)engine->limits.message;
+    state->session = session;
+    state->connection = gee_http_connection_create(engine->loop, &options, &host, state, error);
+    return state->connection != NULL ? 0 : -1;
+}
+
+static int receive(gee_session_t *session, void *data, const uint8_t *bytes, size_t length, size_t *consumed,
+                   gee_error_t *error GEE_UNUSED) {
+    state_t *state = data;
+    if (gee_http_connection_busy(state->connection)) {
+        gee_session_hold(session);
+        *consumed = 0;
+        return 0;
+    }
+    gee_http_connection_take(state->connection, bytes, length, consumed);
+    return 0;
+}
+
+static unsigned can(const gee_session_t *session GEE_UNUSED, const void *data GEE_UNUSED) {
+    return GEE_EVENT_DRAIN;
+}
+
+static int send_event(gee_session_t *session GEE_UNUSED, void *data, const gee_event_t *event,
+                      gee_error_t *error GEE_UNUSED) {
+    state_t *state = data;
+    if (event->parts & GEE_EVENT_DRAIN)
+        gee_http_connection_drain(state->connection);
+    return 0;
+}
+
+static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
+    const state_t *state = data;
+    return gee_http_connection_quiet(state->connection);
+}
+
+static void stop(gee_session_t *session GEE_UNUSED, void *data) {
+    state_t *state = data;
+    gee_http_connection_destroy(&state->connection);
+}
+
+static const gee_protocol_t protocol = {
+    .name = "http",
+    .state_size = sizeof(state_t),
+    .upgrades = true,
+    .claims = claims,
+    .start = start,
+    .receive = receive,
+    .send = send_event,
+    .can = can,
+    .quiet = quiet,
+    .stop = stop,
+};
+
+extern const gee_module_t gee_protocol_http_module;
+const gee_module_t gee_protocol_http_module = {
+    .abi = GEE_MODULE_ABI, .kind = GEE_MODULE_PROTOCOL, .name = "protocol_http", .interface = &protocol
+};

@@ -1,0 +1,93 @@
+/* jsonrpc.h: the state of one JSON-RPC conversation, and the parts that work on it.
+ *
+ *   protocol_jsonrpc.c   one message is one JSON value, measured by codec_json
+ *        |  serving                              |  calling
+ *        v                                       v
+ *   request.c   object or batch -> events    calling.c   requests out, replies in (1.0, as Go's servers want it)
+ *   reply.c     events -> replies; those of a batch are gathered until the last of its calls has ended
+ *   scan.c      checks a JSON text and finds the members of an object in its bytes, decoding nothing */
+#ifndef JSONRPC_H
+#define JSONRPC_H
+
+#include <gee.h>
+
+/* What a served call's token says; its reply is written by it. The upper bits are the number of its batch, 0: none. */
+enum {
+    JSONRPC_TWO = 1u << 0,          /* it came as 2.0 and is answered so */
+    JSONRPC_NOTIFICATION = 1u << 1, /* it is not answered */
+    JSONRPC_BATCH_SHIFT = 2
+};
+
+/* The codes of JSON-RPC 2.0, section 5.1. */
+enum {
+    JSONRPC_PARSE_ERROR = -32700,
+    JSONRPC_INVALID_REQUEST = -32600,
+    JSONRPC_METHOD_NOT_FOUND = -32601,
+    JSONRPC_INVALID_PARAMS = -32602,
+    JSONRPC_INTERNAL_ERROR = -32603,
+    JSONRPC_SERVER_ERROR = -32000 /* and down: minus the status code */
+};
+
+typedef struct jsonrpc_batch {
+    uint64_t number;
+    size_t pending; /* calls without a reply, and one for the reader while it reads */
+    gee_chain_t replies;
+} jsonrpc_batch_t;
+
+typedef struct jsonrpc_state {
+    gee_role_t role;
+    gee_measure_t measure;
+    bool started; /* some bytes of a message were looked at */
+    uint64_t last_batch;
+    gee_number_map_t *batches; /* number -> jsonrpc_batch_t; made by the first batch */
+    size_t gathered;           /* bytes of replies in all of them */
+} jsonrpc_state_t;
+
+/* ---- scan.c: what it returns are slices of the JSON text; data null: there is none ---- */
+typedef struct jsonrpc_slot {
+    const char *name;
+    gee_str_t value;
+} jsonrpc_slot_t;
+
+/* Checks a whole text. False: it is not JSON. */
+bool jsonrpc_check(gee_str_t text);
+/* Of a text that was checked, an object: fills in the members of these names; of two with one name the last. `pool` is
+ * for names with escapes; one that cannot be read is none of ours. */
+void jsonrpc_members(gee_str_t object, const gee_codec_t *json, gee_pool_t *pool, jsonrpc_slot_t *slots, size_t count);
+/* Of a text that was checked, a list: the first element (*list is the whole of it at first) or the next; false: there is
+ * none. */
+bool jsonrpc_next_element(gee_str_t *list, gee_str_t *element);
+static inline char jsonrpc_first(gee_str_t value) {
+    return value.length > 0 ? value.data[0] : '\0';
+}
+static inline bool jsonrpc_is_number(gee_str_t value) {
+    char first = jsonrpc_first(value);
+    return first == '-' || (first >= '0' && first <= '9');
+}
+/* The text of a JSON string; may point into it. -1: not a string. */
+int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text);
+
+/* ---- request.c ---- */
+/* One whole JSON value from the peer. -1: the conversation cannot go on. */
+int jsonrpc_serve(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, gee_error_t *error);
+
+/* ---- reply.c ---- */
+int jsonrpc_send_reply(gee_session_t *session, jsonrpc_state_t *state, const gee_event_t *event, gee_error_t *error);
+/* An error that no call stands behind. `id` as JSON, "null" where it is not known. */
+int jsonrpc_send_error(gee_session_t *session, jsonrpc_batch_t *batch, unsigned flags, gee_str_t id, int code,
+                       const gee_status_t *status, gee_error_t *error);
+/* Null: no memory. The reader holds it until jsonrpc_batch_release(). */
+jsonrpc_batch_t *jsonrpc_batch_create(gee_session_t *session, jsonrpc_state_t *state);
+/* The reader, or a call, is through; the last one sends what was gathered. -1: no memory, and nothing has changed. */
+int jsonrpc_batch_release(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_t *batch, gee_error_t *error);
+void jsonrpc_batches_destroy(jsonrpc_state_t *state);
+
+/* ---- calling.c ---- */
+int jsonrpc_send_request(gee_session_t *session, const gee_event_t *event, gee_error_t *error);
+int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, gee_error_t *error);
+
+static inline int jsonrpc_no_memory(gee_error_t *error) {
+    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+}
+
+#endif

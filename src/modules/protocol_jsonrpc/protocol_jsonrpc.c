@@ -1,0 +1,120 @@
+/* protocol_jsonrpc.c: JSON-RPC 1.0, as Go's net/rpc/jsonrpc speaks it, and 2.0, on a bare stream.
+ *
+ * A message is one JSON value. It is measured by codec_json where it lies, each byte once, and looked into when it is
+ * whole. What is not JSON is answered and then the end: nobody knows where the next message begins. */
+#include "jsonrpc.h"
+
+static gee_claim_t claims(const uint8_t *bytes, size_t length) {
+    return gee_opening_claim(bytes, length, GEE_OPENING_JSONRPC);
+}
+
+static int start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup,
+                 gee_error_t *error) {
+    jsonrpc_state_t *state = data;
+    gee_session_setup_t chosen = { 0 };
+    state->role = role;
+    if (setup != NULL)
+        chosen = *setup;
+    const gee_codec_t *json = gee_codec_by_name(session->engine->modules, GEE_STR("json"));
+    if (json == NULL)
+        return gee_error_set(error, GEE_UNIMPLEMENTED,
+                             "jsonrpc needs the codec json, which is not compiled in (configure --with-codec_json)");
+    if (chosen.codec != NULL && chosen.codec != json)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "jsonrpc carries JSON only: the codec %s does not go with it",
+                             chosen.codec->name);
+    chosen.codec = json;
+    return gee_session_establish(session, &chosen, error);
+}
+
+/* -1, with the measure's reason; 0 with *message empty: there is more to come. */
+static int measure(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
+                   gee_str_t *message, gee_error_t *error) {
+    const gee_codec_limits_t *limits = &session->engine->codec_limits;
+    *message = (gee_str_t){ 0 };
+    switch (session->codec->measure(session->receive_state, &state->measure, bytes, length, limits, error)) {
+    case GEE_MEASURE_DONE:
+        *message = (gee_str_t){ .data = (const char *)bytes, .length = state->measure.length };
+        state->measure = (gee_measure_t){ 0 };
+        state->started = false;
+        return 0;
+    case GEE_MEASURE_ERROR:
+        return -1;
+    case GEE_MEASURE_MORE:
+        break;
+    }
+    if (limits->message > 0 && length >= limits->message)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes (limits.message)", limits->message);
+    return 0;
+}
+
+/* The last word to a peer whose bytes are no messages. */
+static int give_up(gee_session_t *session, const jsonrpc_state_t *state, gee_error_t *error) {
+    if (state->role == GEE_CALLING)
+        return gee_error_prefix(error, "reply: ");
+    gee_error_t ignored;
+    gee_error_prefix(error, error->code == GEE_INVALID_ARGUMENT ? "Parse error: " : "message: ");
+    gee_status_t status = { .code = error->code, .text = gee_str(error->text) };
+    int code = error->code == GEE_INVALID_ARGUMENT ? JSONRPC_PARSE_ERROR : JSONRPC_SERVER_ERROR - (int)error->code;
+    if (jsonrpc_send_error(session, NULL, JSONRPC_TWO, GEE_STR("null"), code, &status, &ignored) == 0)
+        gee_stream_flush(session->stream);
+    return -1;
+}
+
+static int receive(gee_session_t *session, void *data, const uint8_t *bytes, size_t length, size_t *consumed,
+                   gee_error_t *error) {
+    jsonrpc_state_t *state = data;
+    gee_str_t message;
+    *consumed = 0;
+    if (!state->started) {
+        /* What stands between messages is dropped at once, so that a quiet connection holds no buffer. */
+        *consumed = session->codec->padding(bytes, length);
+        if (*consumed > 0)
+            return 0;
+        state->started = true;
+    }
+    if (measure(session, state, bytes, length, &message, error) != 0)
+        return give_up(session, state, error);
+    if (message.length == 0)
+        return 0;
+    if (state->role == GEE_CALLING) {
+        if (jsonrpc_take_reply(session, message, error) != 0)
+            return -1;
+    } else if (jsonrpc_serve(session, state, message, error) != 0) {
+        return give_up(session, state, error);
+    }
+    *consumed = message.length;
+    return 0;
+}
+
+static int send_event(gee_session_t *session, void *data, const gee_event_t *event, gee_error_t *error) {
+    jsonrpc_state_t *state = data;
+    if (!(event->parts & GEE_EVENT_MESSAGE))
+        return 0; /* cancel, ping, drain: no form here */
+    return state->role == GEE_CALLING ? jsonrpc_send_request(session, event, error)
+                                      : jsonrpc_send_reply(session, state, event, error);
+}
+
+static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
+    const jsonrpc_state_t *state = data;
+    return !state->started;
+}
+
+static void stop(gee_session_t *session GEE_UNUSED, void *data) {
+    jsonrpc_batches_destroy(data);
+}
+
+static const gee_protocol_t protocol = {
+    .name = "jsonrpc",
+    .state_size = sizeof(jsonrpc_state_t),
+    .claims = claims,
+    .start = start,
+    .receive = receive,
+    .send = send_event,
+    .quiet = quiet,
+    .stop = stop,
+};
+
+extern const gee_module_t gee_protocol_jsonrpc_module;
+const gee_module_t gee_protocol_jsonrpc_module = {
+    .abi = GEE_MODULE_ABI, .kind = GEE_MODULE_PROTOCOL, .name = "protocol_jsonrpc", .interface = &protocol
+};

@@ -1,0 +1,191 @@
+/* reply.c: the serving role: replies, one line each.
+ *
+ *   1.0   {"id":0,"result":56,"error":null}              {"id":0,"result":null,"error":"divide by zero"}
+ *   2.0   {"jsonrpc":"2.0","id":0,"result":56}           {"jsonrpc":"2.0","id":0,"error":{"code":…,"message":…,"data":…}}
+ *
+ * Those of a batch are gathered in a chain of their own, "[reply,reply", which is closed and sent when the last of its
+ * calls has ended. What all batches of a session hold is bounded by limits.message. */
+#include "jsonrpc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PUT(out, literal) gee_chain_append(out, literal, sizeof(literal) - 1)
+
+static int put_str(gee_chain_t *out, gee_str_t string) {
+    return gee_chain_append(out, string.data, string.length);
+}
+
+/* A text that a service or a peer has made; JSON takes UTF-8 only. */
+static int put_text(const gee_session_t *session, gee_chain_t *out, gee_str_t text, gee_error_t *error) {
+    char escaped[GEE_ERROR_TEXT];
+    if (!gee_utf8_valid(text.data, text.length))
+        text = gee_str(gee_str_escape(escaped, sizeof(escaped), text.data, text.length));
+    return session->codec->encode(session->send_state, GEE_TYPE_OF(gee_str_t), &text, out, error);
+}
+
+/* ---- errors ---- */
+
+/* Everything that the server itself has to say begins so (they are GeeRPC's words); a service's texts do not. Its codes
+ * are its own matter, and none of JSON-RPC's. */
+static int code_of(const gee_event_t *event) {
+    gee_code_t code = event->status.code;
+    if (gee_str_starts_with(event->status.text, GEE_STR("rpc server: "))) {
+        if (code == GEE_UNIMPLEMENTED || (code == GEE_INVALID_ARGUMENT && gee_str_find(event->method, '.') < 0))
+            return JSONRPC_METHOD_NOT_FOUND;
+        if (code == GEE_INVALID_ARGUMENT || code == GEE_OUT_OF_RANGE)
+            return JSONRPC_INVALID_PARAMS;
+        if (code == GEE_INTERNAL)
+            return JSONRPC_INTERNAL_ERROR;
+    }
+    return JSONRPC_SERVER_ERROR - (int)code;
+}
+
+static int put_error_object(const gee_session_t *session, gee_chain_t *out, int code, const gee_status_t *status,
+                            gee_error_t *error) {
+    char number[64];
+    int length = snprintf(number, sizeof(number), "{\"code\":%d,\"message\":", code);
+    if (gee_chain_append(out, number, (size_t)length) != 0)
+        return jsonrpc_no_memory(error);
+    if (put_text(session, out, status->text, error) != 0)
+        return -1;
+    length = snprintf(number, sizeof(number), ",\"data\":{\"code\":%d,\"status\":\"", (int)status->code);
+    if (gee_chain_append(out, number, (size_t)length) != 0 || put_str(out, gee_str(gee_code_name(status->code))) != 0 ||
+        PUT(out, "\"}}") != 0)
+        return jsonrpc_no_memory(error);
+    return 0;
+}
+
+/* `status` as an error in the version's form, or, where it is good, the value. */
+static int put_outcome(const gee_session_t *session, gee_chain_t *out, bool two, int code, const gee_status_t *status,
+                       const gee_payload_t *payload, gee_error_t *error) {
+    if (status->code != GEE_OK) {
+        if (PUT(out, "\"error\":") != 0)
+            return jsonrpc_no_memory(error);
+        return two ? put_error_object(session, out, code, status, error) : put_text(session, out, status->text, error);
+    }
+    if (PUT(out, "\"result\":") != 0)
+        return jsonrpc_no_memory(error);
+    if (gee_payload_encode(payload, session->codec, session->send_state, out, error) != 0)
+        return -1;
+    return two || PUT(out, ",\"error\":null") == 0 ? 0 : jsonrpc_no_memory(error);
+}
+
+static int put_reply(const gee_session_t *session, gee_chain_t *out, bool two, gee_str_t id, int code,
+                     const gee_status_t *status, const gee_payload_t *payload, gee_error_t *error) {
+    if ((two ? PUT(out, "{\"jsonrpc\":\"2.0\",\"id\":") : PUT(out, "{\"id\":")) != 0 || put_str(out, id) != 0 ||
+        PUT(out, ",") != 0 || (!two && status->code != GEE_OK && PUT(out, "\"result\":null,") != 0))
+        return jsonrpc_no_memory(error);
+    if (put_outcome(session, out, two, code, status, payload, error) != 0)
+        return -1;
+    return PUT(out, "}") == 0 ? 0 : jsonrpc_no_memory(error);
+}
+
+/* ---- where they go ---- */
+
+/* A reply in the batch's chain, or as a line of its own; all of it or nothing. */
+static int put_in_place(gee_session_t *session, jsonrpc_batch_t *batch, bool two, gee_str_t id, int code,
+                        const gee_status_t *status, const gee_payload_t *payload, gee_error_t *error) {
+    gee_chain_t *out = batch ? &batch->replies : gee_session_out(session);
+    gee_mark_t mark = gee_chain_mark(out);
+    if (batch != NULL && (out->length == 0 ? PUT(out, "[") : PUT(out, ",")) != 0)
+        goto no_memory;
+    if (put_reply(session, out, two, id, code, status, payload, error) != 0)
+        goto fail;
+    if (batch == NULL && PUT(out, "\n") != 0)
+        goto no_memory;
+    return 0;
+no_memory:
+    jsonrpc_no_memory(error);
+fail:
+    gee_chain_rewind(out, mark);
+    return -1;
+}
+
+int jsonrpc_send_error(gee_session_t *session, jsonrpc_batch_t *batch, unsigned flags, gee_str_t id, int code,
+                       const gee_status_t *status, gee_error_t *error) {
+    return put_in_place(session, batch, flags & JSONRPC_TWO, id, code, status, NULL, error);
+}
+
+/* Into the batch, or, where that is full, an error that says so. */
+static int gather(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_t *batch, const gee_event_t *event,
+                  gee_error_t *error) {
+    const gee_status_t full = { .code = GEE_RESOURCE_EXHAUSTED,
+                                .text = GEE_STR("rpc server: the replies of the batch are too long (limits.message)") };
+    bool two = event->token.number & JSONRPC_TWO;
+    gee_mark_t mark = gee_chain_mark(&batch->replies);
+    size_t before = batch->replies.length, limit = session->engine->codec_limits.message;
+    if (put_in_place(session, batch, two, event->token.raw, code_of(event), &event->status, &event->payload, error) !=
+        0)
+        return -1;
+    if (batch->replies.length - before + state->gathered > limit) {
+        gee_chain_rewind(&batch->replies, mark);
+        if (put_in_place(session, batch, two, event->token.raw, JSONRPC_SERVER_ERROR - (int)full.code, &full, NULL,
+                         error) != 0)
+            return -1;
+    }
+    size_t added = batch->replies.length - before;
+    state->gathered += added;
+    if (jsonrpc_batch_release(session, state, batch, error) == 0)
+        return 0;
+    state->gathered -= added;
+    gee_chain_rewind(&batch->replies, mark);
+    return -1;
+}
+
+int jsonrpc_send_reply(gee_session_t *session, jsonrpc_state_t *state, const gee_event_t *event, gee_error_t *error) {
+    uint64_t number = event->token.number;
+    if (number & JSONRPC_NOTIFICATION)
+        return 0;
+    if (number >> JSONRPC_BATCH_SHIFT == 0)
+        return put_in_place(session, NULL, number & JSONRPC_TWO, event->token.raw, code_of(event), &event->status,
+                            &event->payload, error);
+    jsonrpc_batch_t *batch = gee_number_map_get(state->batches, number >> JSONRPC_BATCH_SHIFT);
+    if (batch == NULL)
+        return gee_error_set(error, GEE_INTERNAL, "a reply to a batch that has ended");
+    return gather(session, state, batch, event, error);
+}
+
+/* ---- batches ---- */
+
+jsonrpc_batch_t *jsonrpc_batch_create(gee_session_t *session, jsonrpc_state_t *state) {
+    jsonrpc_batch_t *batch = calloc(1, sizeof(*batch));
+    if (state->batches == NULL)
+        state->batches = gee_number_map_create();
+    if (batch == NULL || state->batches == NULL ||
+        gee_number_map_put(state->batches, state->last_batch + 1, batch) != 0) {
+        free(batch);
+        return NULL;
+    }
+    batch->number = ++state->last_batch;
+    batch->pending = 1;
+    gee_chain_init(&batch->replies, session->engine->buffers);
+    return batch;
+}
+
+int jsonrpc_batch_release(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_t *batch, gee_error_t *error) {
+    if (batch->pending > 1) {
+        batch->pending--;
+        return 0;
+    }
+    size_t length = batch->replies.length;
+    if (length > 0 && PUT(&batch->replies, "]\n") != 0)
+        return jsonrpc_no_memory(error);
+    gee_chain_move(gee_session_out(session), &batch->replies);
+    state->gathered -= length;
+    gee_number_map_remove(state->batches, batch->number);
+    free(batch);
+    return 0;
+}
+
+static void destroy(uint64_t number GEE_UNUSED, void *value, void *data GEE_UNUSED) {
+    jsonrpc_batch_t *batch = value;
+    gee_chain_clear(&batch->replies);
+    free(batch);
+}
+
+void jsonrpc_batches_destroy(jsonrpc_state_t *state) {
+    if (state->batches != NULL)
+        gee_number_map_each(state->batches, destroy, NULL);
+    gee_number_map_destroy(&state->batches);
+}

@@ -1,0 +1,243 @@
+/* scan.c: checks a JSON text (RFC 8259), and finds members and elements in it as slices of its bytes.
+ *
+ *   {"method":"Arith.Multiply","params":[{"A":7,"B":8}],"id":0}
+ *             `--------------'          `-------------'      `
+ *
+ * Checking and slicing are two steps: what is sliced was checked before, so that a slice begins and ends where its value
+ * does. The text has been measured by codec_json, which bounds its nesting. */
+#include "jsonrpc.h"
+
+#include <string.h>
+
+typedef struct cursor {
+    const char *at, *end;
+} cursor_t;
+
+static cursor_t cursor_of(gee_str_t text) {
+    return (cursor_t){ .at = text.data, .end = text.data + text.length };
+}
+
+static void skip_space(cursor_t *cursor) {
+    while (cursor->at < cursor->end &&
+           (*cursor->at == ' ' || *cursor->at == '\t' || *cursor->at == '\n' || *cursor->at == '\r'))
+        cursor->at++;
+}
+
+/* The next byte; 0, which stands for nothing in JSON, at the end. */
+static char peek(const cursor_t *cursor) {
+    return cursor->at < cursor->end ? *cursor->at : '\0';
+}
+
+static bool skip_byte(cursor_t *cursor, char byte) {
+    if (peek(cursor) != byte)
+        return false;
+    cursor->at++;
+    return true;
+}
+
+/* ---- checking ---- */
+
+static bool is_digit(char byte) {
+    return byte >= '0' && byte <= '9';
+}
+
+static bool check_digits(cursor_t *cursor) {
+    if (!is_digit(peek(cursor)))
+        return false;
+    while (is_digit(peek(cursor)))
+        cursor->at++;
+    return true;
+}
+
+static bool check_number(cursor_t *cursor) {
+    skip_byte(cursor, '-');
+    if (!skip_byte(cursor, '0') && !check_digits(cursor))
+        return false;
+    if (skip_byte(cursor, '.') && !check_digits(cursor))
+        return false;
+    if (peek(cursor) != 'e' && peek(cursor) != 'E')
+        return true;
+    cursor->at++;
+    if (!skip_byte(cursor, '+'))
+        skip_byte(cursor, '-');
+    return check_digits(cursor);
+}
+
+/* Behind the backslash. */
+static bool check_escape(cursor_t *cursor) {
+    char byte = peek(cursor);
+    if (byte == '\0' || strchr("\"\\/bfnrtu", byte) == NULL)
+        return false;
+    cursor->at++;
+    for (int digits = byte == 'u' ? 4 : 0; digits > 0; digits--, cursor->at++) {
+        char digit = peek(cursor);
+        if (!is_digit(digit) && !(digit >= 'a' && digit <= 'f') && !(digit >= 'A' && digit <= 'F'))
+            return false;
+    }
+    return true;
+}
+
+static bool check_string(cursor_t *cursor) {
+    const char *start = cursor->at;
+    unsigned char seen = 0;
+    if (!skip_byte(cursor, '"'))
+        return false;
+    for (;;) {
+        char byte = peek(cursor);
+        if ((unsigned char)byte < 0x20) /* the end, too */
+            return false;
+        cursor->at++;
+        if (byte == '"')
+            break;
+        if (byte == '\\' && !check_escape(cursor))
+            return false;
+        seen |= (unsigned char)byte;
+    }
+    return seen < 0x80 || gee_utf8_valid(start, (size_t)(cursor->at - start));
+}
+
+static bool check_word(cursor_t *cursor, const char *word) {
+    size_t length = strlen(word);
+    if ((size_t)(cursor->end - cursor->at) < length || memcmp(cursor->at, word, length) != 0)
+        return false;
+    cursor->at += length;
+    return true;
+}
+
+static bool check_value(cursor_t *cursor);
+
+/* At '{' or '['. */
+static bool check_items(cursor_t *cursor) {
+    char close = *cursor->at++ == '{' ? '}' : ']';
+    skip_space(cursor);
+    if (skip_byte(cursor, close))
+        return true;
+    for (;;) {
+        skip_space(cursor);
+        if (close == '}') {
+            if (!check_string(cursor))
+                return false;
+            skip_space(cursor);
+            if (!skip_byte(cursor, ':'))
+                return false;
+            skip_space(cursor);
+        }
+        if (!check_value(cursor))
+            return false;
+        skip_space(cursor);
+        if (skip_byte(cursor, close))
+            return true;
+        if (!skip_byte(cursor, ','))
+            return false;
+    }
+}
+
+static bool check_value(cursor_t *cursor) {
+    switch (peek(cursor)) {
+    case '{':
+    case '[':
+        return check_items(cursor);
+    case '"':
+        return check_string(cursor);
+    case 't':
+        return check_word(cursor, "true");
+    case 'f':
+        return check_word(cursor, "false");
+    case 'n':
+        return check_word(cursor, "null");
+    default:
+        return check_number(cursor);
+    }
+}
+
+bool jsonrpc_check(gee_str_t text) {
+    cursor_t cursor = cursor_of(text);
+    if (!check_value(&cursor))
+        return false;
+    skip_space(&cursor);
+    return cursor.at == cursor.end;
+}
+
+/* ---- slicing what was checked ---- */
+
+/* Behind the closing quote of the string that begins here. */
+static void skip_string(cursor_t *cursor) {
+    for (cursor->at++; peek(cursor) != '"' && cursor->at < cursor->end; cursor->at++)
+        if (*cursor->at == '\\')
+            cursor->at++;
+    if (cursor->at < cursor->end)
+        cursor->at++;
+}
+
+static gee_str_t slice_value(cursor_t *cursor) {
+    const char *start = cursor->at;
+    unsigned depth = 0;
+    while (cursor->at < cursor->end) {
+        char byte = *cursor->at;
+        if (byte == '"') {
+            skip_string(cursor);
+        } else if (depth == 0 && (strchr(",]} \t\r\n", byte) != NULL)) {
+            break;
+        } else {
+            if (byte == '{' || byte == '[')
+                depth++;
+            else if (byte == '}' || byte == ']')
+                depth--;
+            cursor->at++;
+        }
+        if (depth == 0 && (byte == '"' || byte == '}' || byte == ']'))
+            break;
+    }
+    return (gee_str_t){ .data = start, .length = (size_t)(cursor->at - start) };
+}
+
+static bool has_escapes(gee_str_t value) {
+    return memchr(value.data, '\\', value.length) != NULL;
+}
+
+int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text) {
+    gee_codec_limits_t limits = { .message = value.length, .nesting = 1 };
+    *text = (gee_str_t){ 0 };
+    if (jsonrpc_first(value) != '"')
+        return -1;
+    if (!has_escapes(value)) {
+        *text = (gee_str_t){ .data = value.data + 1, .length = value.length - 2 };
+        return 0;
+    }
+    return json->decode(NULL, GEE_TYPE_OF(gee_str_t), (const uint8_t *)value.data, value.length, &limits, false, pool,
+                        text, NULL);
+}
+
+void jsonrpc_members(gee_str_t object, const gee_codec_t *json, gee_pool_t *pool, jsonrpc_slot_t *slots, size_t count) {
+    cursor_t cursor = cursor_of(object);
+    cursor.at++;
+    for (;;) {
+        gee_str_t name;
+        skip_space(&cursor);
+        if (peek(&cursor) != '"')
+            return;
+        bool readable = jsonrpc_text(slice_value(&cursor), json, pool, &name) == 0;
+        skip_space(&cursor);
+        skip_byte(&cursor, ':');
+        skip_space(&cursor);
+        gee_str_t value = slice_value(&cursor);
+        for (size_t i = 0; readable && i < count; i++)
+            if (gee_str_equal(name, gee_str(slots[i].name)))
+                slots[i].value = value;
+        skip_space(&cursor);
+        skip_byte(&cursor, ',');
+    }
+}
+
+bool jsonrpc_next_element(gee_str_t *list, gee_str_t *element) {
+    cursor_t cursor = cursor_of(*list);
+    if (jsonrpc_first(*list) == '[' || jsonrpc_first(*list) == ',')
+        cursor.at++;
+    skip_space(&cursor);
+    if (cursor.at == cursor.end || *cursor.at == ']')
+        return false;
+    *element = slice_value(&cursor);
+    skip_space(&cursor);
+    *list = (gee_str_t){ .data = cursor.at, .length = (size_t)(cursor.end - cursor.at) };
+    return true;
+}

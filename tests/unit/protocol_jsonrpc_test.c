@@ -1,0 +1,513 @@
+/* protocol_jsonrpc_test.c: JSON-RPC byte by byte: 1.0 as Go speaks it, 2.0 with its error codes, notifications and
+ * batches, and the calling role. */
+#include "rpc_fixture.h"
+
+#define CALL_1  "{\"method\":\"Test.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":0}"
+#define REPLY_1 "{\"id\":0,\"result\":56,\"error\":null}\n"
+#define CALL_2  "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":{\"A\":7,\"B\":8},\"id\":\"x\"}"
+#define REPLY_2 "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":56}\n"
+
+static void leave(fixture_t *fixture, int peer) {
+    close(peer);
+    pump(fixture);
+    fixture_destroy(fixture);
+}
+
+/* What the peer says, and what it gets. */
+static void converse(fixture_t *fixture, int peer, const char *text, const char *wanted) {
+    fixture->got_length = 0;
+    fixture->got[0] = '\0';
+    peer_says(fixture, peer, text);
+    if (strcmp(fixture->got, wanted) != 0)
+        fail_msg("%s\n gave %s\n not  %s", text, fixture->got, wanted);
+}
+
+/* The same, where only a part of the answer is laid down; it is one line. */
+static void find(fixture_t *fixture, int peer, const char *text, const char *wanted) {
+    fixture->got_length = 0;
+    fixture->got[0] = '\0';
+    peer_says(fixture, peer, text);
+    const char *line = strchr(fixture->got, '\n');
+    if (strstr(fixture->got, wanted) == NULL || line == NULL || line[1] != '\0')
+        fail_msg("%s\n gave %s\n without %s", text, fixture->got, wanted);
+}
+
+/* ---- cuts ---- */
+
+static void cut_anywhere(const char *text, const char *wanted) {
+    for (size_t cut = 0; cut <= strlen(text); cut++) {
+        fixture_t *fixture = fixture_create(NULL, NULL);
+        int peer = fixture_connect(fixture);
+        peer_write(fixture, peer, text, cut);
+        pump(fixture);
+        peer_write(fixture, peer, text + cut, strlen(text) - cut);
+        pump(fixture);
+        peer_read(fixture, peer);
+        assert_string_equal(fixture->got, wanted);
+        leave(fixture, peer);
+    }
+}
+
+static void test_cut_anywhere(void **state GEE_UNUSED) {
+    cut_anywhere(CALL_1 "\n" CALL_1, REPLY_1 REPLY_1);
+    cut_anywhere(" \t" CALL_2 CALL_2 "\r\n", REPLY_2 REPLY_2);
+    cut_anywhere("[" CALL_2 " ," CALL_1 "]\n",
+                 "[{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":56},{\"id\":0,\"result\":56,\"error\":null}]\n");
+}
+
+static void test_a_byte_at_a_time(void **state GEE_UNUSED) {
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    int peer = fixture_connect(fixture);
+    receive_at_most = 1;
+    peer_write(fixture, peer, CALL_1 CALL_2, strlen(CALL_1 CALL_2));
+    wait_for(fixture, peer, strlen(REPLY_1 REPLY_2));
+    assert_string_equal(fixture->got, REPLY_1 REPLY_2);
+    leave(fixture, peer);
+}
+
+static void test_pipelined_leave_in_one_write(void **state GEE_UNUSED) {
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    int peer = fixture_connect(fixture);
+    converse(fixture, peer, CALL_1 CALL_1 CALL_2, REPLY_1 REPLY_1 REPLY_2);
+    assert_int_equal(sends, 1);
+    leave(fixture, peer);
+}
+
+/* ---- 1.0 ---- */
+
+static void test_one(void **state GEE_UNUSED) {
+    static const struct {
+        const char *text, *wanted;
+    } rows[] = {
+        /* Members in any order, unknown ones, duplicates: the last wins. */
+        { "{\"id\":1,\"extra\":{\"id\":[\"}\"]},\"params\":[{\"B\":8,\"A\":7}],\"method\":\"Test.Multiply\"}",
+          "{\"id\":1,\"result\":56,\"error\":null}\n" },
+        { "{\"method\":\"No.No\",\"id\":1,\"params\":[],\"id\":2,\"method\":\"Test.Multiply\",\"params\":[{\"A\":2,"
+          "\"B\":3}]}",
+          "{\"id\":2,\"result\":6,\"error\":null}\n" },
+        { "{ \"m\\u0065thod\" : \"Test\\u002eMultiply\" , \"params\" : [ { \"A\" : 2 , \"B\" : 3 } ] , \"id\" : 1 }",
+          "{\"id\":1,\"result\":6,\"error\":null}\n" },
+        /* An id is any value, given back as it came; none is null, and answered (as Go does). */
+        { "{\"method\":\"Test.Multiply\",\"params\":[{}],\"id\":{\"a\": [1, \"]}\\\"\"]}}",
+          "{\"id\":{\"a\": [1, \"]}\\\"\"]},\"result\":0,\"error\":null}\n" },
+        { "{\"method\":\"Test.Multiply\",\"params\":[{}],\"id\":-1.50e3}",
+          "{\"id\":-1.50e3,\"result\":0,\"error\":null}\n" },
+        { "{\"method\":\"Test.Multiply\",\"params\":[{}],\"id\":123456789012345678901234567890}",
+          "{\"id\":123456789012345678901234567890,\"result\":0,\"error\":null}\n" },
+        { "{\"method\":\"Test.Multiply\",\"params\":[{}],\"id\":null}", "{\"id\":null,\"result\":0,\"error\":null}\n" },
+        { "{\"method\":\"Test.Multiply\",\"params\":[{}]}", "{\"id\":null,\"result\":0,\"error\":null}\n" },
+        { "{\"jsonrpc\":\"1.0\",\"method\":\"Test.Multiply\",\"params\":[{}],\"id\":1}",
+          "{\"id\":1,\"result\":0,\"error\":null}\n" },
+        /* Of several arguments the first; of none, zero. */
+        { "{\"method\":\"Test.Multiply\",\"params\":[{\"A\":3,\"B\":3},{\"A\":1}],\"id\":1}",
+          "{\"id\":1,\"result\":9,\"error\":null}\n" },
+        { "{\"method\":\"Test.Multiply\",\"params\":[ ],\"id\":1}", "{\"id\":1,\"result\":0,\"error\":null}\n" },
+        { "{\"method\":\"Test.Multiply\",\"params\":{\"A\":3,\"B\":3},\"id\":1}",
+          "{\"id\":1,\"result\":9,\"error\":null}\n" },
+        { "{\"method\":\"Test.Multiply\",\"id\":1}",
+          "{\"id\":1,\"result\":null,\"error\":\"jsonrpc: request body missing params\"}\n" },
+        { "{\"method\":\"Test.Multiply\",\"params\":null,\"id\":1}",
+          "{\"id\":1,\"result\":null,\"error\":\"jsonrpc: request body missing params\"}\n" },
+        { "{\"method\":\"Test.Multiply\",\"params\":7,\"id\":1}",
+          "{\"id\":1,\"result\":null,\"error\":\"jsonrpc: params is not a list\"}\n" },
+        { "{\"method\":7,\"params\":[],\"id\":1}",
+          "{\"id\":1,\"result\":null,\"error\":\"jsonrpc: method is not a string\"}\n" },
+        { "{\"params\":[],\"id\":1}",
+          "{\"id\":1,\"result\":null,\"error\":\"rpc server: service/method request ill-formed: \"}\n" },
+        { "{\"method\":\"No.Way\",\"params\":[1],\"id\":1}",
+          "{\"id\":1,\"result\":null,\"error\":\"rpc server: can't find service No\"}\n" },
+        { "{\"method\":\"Test.Fail\",\"params\":[{\"Text\":\"%s \\\"n\\\"\"}],\"id\":1}",
+          "{\"id\":1,\"result\":null,\"error\":\"%s \\\"n\\\"\"}\n" },
+        { "{\"method\":\"Test.Echo\",\"params\":[{\"Text\":\"a\\u0000b\"}],\"id\":1}",
+          "{\"id\":1,\"result\":{\"Text\":\"a\\u0000b\"},\"error\":null}\n" },
+    };
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    int peer = fixture_connect(fixture);
+    peer_says(fixture, peer, CALL_1);
+    for (size_t i = 0; i < GEE_LENGTH(rows); i++)
+        converse(fixture, peer, rows[i].text, rows[i].wanted);
+    find(fixture, peer, "{\"method\":\"Test.Multiply\",\"params\":[{\"A\":9223372036854775808}],\"id\":1}",
+         "\"error\":\"rpc server: Test.Multiply: A: 9223372036854775808");
+    find(fixture, peer, "{\"method\":\"Test.NaN\",\"params\":[{}],\"id\":1}",
+         "\"result\":null,\"error\":\"rpc server: ");
+    converse(fixture, peer, CALL_1, REPLY_1);
+    leave(fixture, peer);
+}
+
+/* ---- 2.0 ---- */
+
+static void test_two(void **state GEE_UNUSED) {
+    static const struct {
+        const char *text, *wanted;
+    } rows[] = {
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":1}",
+          "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":56}\n" },
+        { "{\"id\":null,\"params\":{},\"method\":\"Test.Multiply\",\"jsonrpc\":\"2.0\"}",
+          "{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":0}\n" },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"id\":\"\\ud83d\\ude00\"}",
+          "{\"jsonrpc\":\"2.0\",\"id\":\"\\ud83d\\ude00\",\"result\":0}\n" },
+        /* Notifications. */
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":{}}", "" },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"No.No\"}", "" },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[1,2]}", "" },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Fail\",\"params\":{\"Text\":\"x\"}}", "" },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.NaN\"}", "" },
+    };
+    static const struct {
+        const char *text, *id;
+        int code;
+    } errors[] = {
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.No\",\"id\":5}", "5", -32601 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"No.No\",\"id\":5}", "5", -32601 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"multiply\",\"id\":5}", "5", -32601 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[1,2],\"id\":5}", "5", -32602 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[\"x\"],\"id\":5}", "5", -32602 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":{\"A\":9223372036854775808},\"id\":5}", "5",
+          -32602 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.NaN\",\"id\":5}", "5", -32603 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":\"bar\",\"id\":5}", "5", -32600 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":\"bar\"}", "null", -32600 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":1,\"id\":\"5\"}", "\"5\"", -32600 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":1}", "null", -32600 },
+        { "{\"jsonrpc\":\"2.0\",\"id\":5}", "5", -32600 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"id\":true}", "null", -32600 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"id\":{}}", "null", -32600 },
+        { "{\"jsonrpc\":\"3.0\",\"method\":\"Test.Multiply\",\"id\":5}", "5", -32600 },
+        { "{\"jsonrpc\":2.0,\"method\":\"Test.Multiply\",\"id\":5}", "5", -32600 },
+        { "7 ", "null", -32600 },
+        { "\"text\"", "null", -32600 },
+        { "[]", "null", -32600 },
+        { " [ ] ", "null", -32600 },
+        /* What the service itself says: its status code is in the data, too. */
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Fail\",\"params\":{\"Text\":\"x\"},\"id\":5}", "5", -32009 },
+    };
+    char wanted[200];
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    int peer = fixture_connect(fixture);
+    peer_says(fixture, peer, CALL_1);
+    for (size_t i = 0; i < GEE_LENGTH(rows); i++)
+        converse(fixture, peer, rows[i].text, rows[i].wanted);
+    for (size_t i = 0; i < GEE_LENGTH(errors); i++) {
+        snprintf(wanted, sizeof(wanted), "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":%d,\"message\":\"",
+                 errors[i].id, errors[i].code);
+        find(fixture, peer, errors[i].text, wanted);
+        assert_null(strstr(fixture->got, "\"result\""));
+    }
+    converse(fixture, peer, "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Fail\",\"params\":{\"Text\":\"x\\ny\"},\"id\":5}",
+             "{\"jsonrpc\":\"2.0\",\"id\":5,\"error\":{\"code\":-32009,\"message\":\"x\\ny\",\"data\":{\"code\":9,"
+             "\"status\":\"failed precondition\"}}}\n");
+    converse(fixture, peer, CALL_2, REPLY_2);
+    assert_int_equal(fixture->engine->live_calls, 0);
+    leave(fixture, peer);
+}
+
+/* What is not JSON: one last answer, and the end. */
+static void test_parse_errors(void **state GEE_UNUSED) {
+    static const struct {
+        const char *text;
+        int code;
+    } rows[] = {
+        { "{\"method\":\"Test.Multiply\",\"params\":[{\"A\":}],\"id\":1}", -32700 },
+        { "{\"method\":\"Test.Multiply\",}", -32700 },
+        { "{\"method\" \"Test.Multiply\"}", -32700 },
+        { "{\"method\":\"Test.Multiply\"]", -32700 },
+        { "{\"method\":\"\\x\"}", -32700 },
+        { "{\"method\":\"\xff\"}", -32700 },
+        { "{\"method\":\"a\nb\"}", -32700 },
+        { "{\"method\":tru}", -32700 },
+        { "{\"id\":01}", -32700 },
+        { "{\"id\":1.}", -32700 },
+        { "{\"id\":-}", -32700 },
+        { "{\"id\":1e}", -32700 },
+        { "{\"id\":\"\\u12g4\"}", -32700 },
+        { "{\"id\":[1 2]}", -32700 },
+        { "{\"id\":[1,]}", -32700 },
+        { "{\"id\":1,,\"method\":\"x\"}", -32700 },
+        { "[" CALL_2 ",{\"jsonrpc\":\"2.0\",\"method\"]", -32700 },
+        { "[" CALL_2 ",]", -32700 },
+        { CALL_1 ",", -32700 },
+        { CALL_1 "]", -32700 },
+        { CALL_1 "GET / HTTP/1.1\r\n", -32700 },
+        { "{\"id\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", -32008 },
+    };
+    char wanted[200];
+    for (size_t i = 0; i < GEE_LENGTH(rows); i++) {
+        gee_limits_t limits = {
+            .message = 4 << 20, .call_memory = 1 << 20, .nesting = 40, .calls = 10, .output = 65536
+        };
+        fixture_t *fixture = fixture_create(&limits, NULL);
+        int peer = fixture_connect(fixture);
+        peer_says(fixture, peer, rows[i].text);
+        wait_for(fixture, peer, sizeof(fixture->got));
+        assert_true(fixture->got_end);
+        const char *answer =
+            strstr(rows[i].text, CALL_1) == rows[i].text ? fixture->got + strlen(REPLY_1) : fixture->got;
+        snprintf(wanted, sizeof(wanted), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,", rows[i].code);
+        if (strstr(answer, wanted) != answer)
+            fail_msg("%s\n gave %s\n not %s", rows[i].text, fixture->got, wanted);
+        assert_non_null(strstr(fixture->log_text, rows[i].code == -32700 ? "Parse error" : "limits.nesting"));
+        assert_int_equal(fixture->engine->session_count, 0);
+        leave(fixture, peer);
+    }
+}
+
+static void test_message_limit(void **state GEE_UNUSED) {
+    gee_limits_t limits = { .message = 2000, .call_memory = 1 << 20, .nesting = 5, .calls = 10, .output = 65536 };
+    char text[8192];
+    fixture_t *fixture = fixture_create(&limits, NULL);
+    int peer = fixture_connect(fixture);
+    snprintf(text, sizeof(text), "{\"method\":\"Test.Echo\",\"params\":[{\"Text\":\"%0*d\"}],\"id\":1}", 1900, 0);
+    find(fixture, peer, text, "\"error\":null");
+    snprintf(text, sizeof(text), "{\"method\":\"Test.Echo\",\"params\":[{\"Text\":\"%0*d\"}],\"id\":1}", 2000, 0);
+    find(fixture, peer, text, "\"code\":-32008");
+    assert_true(fixture->got_end);
+    assert_non_null(strstr(fixture->log_text, "limits.message"));
+    leave(fixture, peer);
+}
+
+/* ---- batches ---- */
+
+static void test_batch(void **state GEE_UNUSED) {
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    int peer = fixture_connect(fixture);
+    /* The specification's own mixture. */
+    converse(
+        fixture, peer,
+        "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[{\"A\":2,\"B\":3}],\"id\":\"1\"},"
+        "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[{}]},{\"foo\":\"boo\"},"
+        "{\"jsonrpc\":\"2.0\",\"method\":\"No.Way\",\"id\":\"5\"},1]",
+        "[{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":6},"
+        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"Invalid Request: no method\","
+        "\"data\":{\"code\":3,\"status\":\"invalid argument\"}}},"
+        "{\"jsonrpc\":\"2.0\",\"id\":\"5\",\"error\":{\"code\":-32601,\"message\":\"rpc server: can't find service "
+        "No\",\"data\":{\"code\":12,\"status\":\"unimplemented\"}}},"
+        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"Invalid Request: not an "
+        "object\",\"data\":{\"code\":3,\"status\":\"invalid argument\"}}}]\n");
+    converse(fixture, peer,
+             "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\"},{\"jsonrpc\":\"2.0\",\"method\":\"No.No\"}]", "");
+    converse(fixture, peer, CALL_2, REPLY_2);
+    leave(fixture, peer);
+}
+
+static void test_batch_waits_for_its_last(void **state GEE_UNUSED) {
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    int peer = fixture_connect(fixture);
+    converse(fixture, peer,
+             "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Keep\",\"params\":{\"A\":1,\"B\":2},\"id\":1}," CALL_2 "]" CALL_1,
+             REPLY_1); /* another message is not held up */
+    gee_call_t *first = kept_call;
+    converse(fixture, peer, "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Keep\",\"params\":{\"A\":2,\"B\":2},\"id\":2}]",
+             "");
+    gee_reply(kept_call);
+    wait_for(fixture, peer, 1);
+    assert_string_equal(fixture->got, "[{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":4}]\n");
+    fixture->got_length = 0;
+    gee_reply(first);
+    wait_for(fixture, peer, 1);
+    assert_string_equal(
+        fixture->got,
+        "[{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":56},{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":3}]\n");
+
+    /* The peer leaves with a batch half answered; its call ends later. */
+    converse(fixture, peer, "[" CALL_2 ",{\"jsonrpc\":\"2.0\",\"method\":\"Test.Keep\",\"id\":1}]", "");
+    shutdown(peer, SHUT_RDWR);
+    pump(fixture);
+    gee_reply(kept_call);
+    leave(fixture, peer);
+}
+
+static void test_session_ends_with_a_batch_open(void **state GEE_UNUSED) {
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    int peer = fixture_connect(fixture);
+    converse(fixture, peer, "[" CALL_2 ",{\"jsonrpc\":\"2.0\",\"method\":\"Test.Keep\",\"id\":1}]", "");
+    peer_says(fixture, peer, "]");
+    wait_for(fixture, peer, sizeof(fixture->got));
+    assert_true(fixture->got_end);
+    assert_int_equal(fixture->engine->session_count, 0);
+    gee_reply(kept_call);
+    leave(fixture, peer);
+}
+
+static void test_batch_limits(void **state GEE_UNUSED) {
+    gee_limits_t limits = { .message = 1000, .call_memory = 1 << 20, .nesting = 5, .calls = 3, .output = 65536 };
+    fixture_t *fixture = fixture_create(&limits, NULL);
+    int peer = fixture_connect(fixture);
+    find(fixture, peer, "[1,2,3,4]",
+         "\"code\":-32600,\"message\":\"Invalid Request: a batch of over 3 (limits.calls)\"");
+    find(fixture, peer, "[1,2,3]", "not an object\",\"data\":{\"code\":3,\"status\":\"invalid argument\"}}}]\n");
+    /* Replies that together are longer than a message may be become errors, once the limit is reached. */
+    char text[1000];
+    snprintf(text, sizeof(text),
+             "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Echo\",\"params\":{\"Text\":\"%0*d\"},\"id\":1},"
+             "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Keep\",\"id\":3}]",
+             700, 0);
+    converse(fixture, peer, text, "");
+    gee_call_t *kept = kept_call;
+    snprintf(text, sizeof(text),
+             "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Echo\",\"params\":{\"Text\":\"%0*d\"},\"id\":2}]", 700, 0);
+    find(fixture, peer, text, "[{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":-32008,");
+    fixture->got_length = 0;
+    gee_reply(kept);
+    wait_for(fixture, peer, 1);
+    assert_non_null(strstr(fixture->got, "000\"}},{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":0}]\n"));
+    find(fixture, peer, text, "[{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"Text\":\"0000");
+    leave(fixture, peer);
+}
+
+/* ---- the calling role ---- */
+
+typedef struct outcome {
+    int count;
+    gee_code_t code;
+    bool answered;
+    char text[200];
+} outcome_t;
+
+static void done(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data) {
+    outcome_t *outcome = data;
+    outcome->count++;
+    outcome->code = status->code;
+    outcome->answered = call->answered;
+    if (status->code != GEE_OK)
+        snprintf(outcome->text, sizeof(outcome->text), "%.*s", GEE_STR_ARGUMENTS(status->text));
+    else
+        snprintf(outcome->text, sizeof(outcome->text), "%.*s", (int)payload->length, (const char *)payload->bytes);
+    gee_call_release(call);
+}
+
+static gee_session_t *dial(fixture_t *fixture, int *peer) {
+    int ends[2];
+    gee_error_t error = { 0 };
+    gee_stream_options_t options = { .high_water = 65536 };
+    gee_session_setup_t setup = { .codec = gee_codec_by_name(gee_modules, GEE_STR("json")) };
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    gee_stream_t *stream = gee_stream_create(fixture->loop, &pair_transport, ends[0], NULL, &options, &error);
+    assert_non_null(stream);
+    gee_session_t *session = gee_session_create(fixture->engine, &stream, gee_protocol_by_name(gee_modules, "jsonrpc"),
+                                                GEE_CALLING, &setup, gee_loop_now(fixture->loop), NULL, NULL, &error);
+    assert_non_null(session);
+    assert_true(session->established);
+    *peer = ends[1];
+    fixture->got_length = 0;
+    fixture->got_end = false;
+    return session;
+}
+
+static void begin(fixture_t *fixture, gee_session_t *session, const char *method, pair_t pair, outcome_t *outcome) {
+    gee_error_t error = { 0 };
+    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &pair };
+    gee_call_t *call = gee_call_create(fixture->engine);
+    call->method_name = gee_str(method);
+    call->codec = session->codec;
+    call->done = done;
+    call->done_data = outcome;
+    assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+}
+
+static void test_calling(void **state GEE_UNUSED) {
+    static const struct {
+        const char *reply, *text;
+        gee_code_t code;
+    } rows[] = {
+        { "{\"id\":1,\"result\":56,\"error\":null}\n", "56", GEE_OK },
+        { "{\"error\":null, \"result\": {\"A\": [1]} ,\"id\":1}\n", "{\"A\": [1]}", GEE_OK },
+        { "{\"jsonrpc\":\"2.0\",\"result\":null,\"id\":1}\n", "null", GEE_OK },
+        { "{\"id\":1,\"result\":null,\"error\":\"divide by zero\"}\n", "divide by zero", GEE_UNKNOWN },
+        { "{\"id\":1,\"result\":null,\"error\":\"\"}\n", "unspecified error", GEE_UNKNOWN },
+        { "{\"id\":1,\"result\":null,\"error\":\"a\\nb\"}\n", "a\nb", GEE_UNKNOWN },
+        { "{\"id\":1,\"result\":null,\"error\":[7]}\n", "[7]", GEE_UNKNOWN },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32601,\"message\":\"no\"}}\n", "no", GEE_UNIMPLEMENTED },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32009,\"message\":\"no\"}}\n", "no",
+          GEE_FAILED_PRECONDITION },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":17,\"message\":\"no\"}}\n", "no", GEE_UNKNOWN },
+        /* What fails the session fails the call. */
+        { "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"no\"}}\n", "the peer says: no",
+          GEE_UNAVAILABLE },
+        { "{\"id\":-1,\"result\":1}\n", "reply: its id is none of ours", GEE_UNAVAILABLE },
+        { "[]\n", "reply: not a JSON object", GEE_UNAVAILABLE },
+    };
+    static const char request[] = "{\"method\":\"Arith.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":1}\n";
+    for (size_t i = 0; i < GEE_LENGTH(rows); i++) {
+        for (size_t cut = 0; cut + 1 < strlen(rows[i].reply); cut++) { /* the line feed is not waited for */
+            outcome_t outcome = { 0 };
+            int peer;
+            fixture_t *fixture = fixture_create(NULL, NULL);
+            gee_session_t *session = dial(fixture, &peer);
+            begin(fixture, session, "Arith.Multiply", (pair_t){ .a = 7, .b = 8 }, &outcome);
+            pump(fixture);
+            peer_read(fixture, peer);
+            assert_string_equal(fixture->got, request);
+            peer_write(fixture, peer, rows[i].reply, cut);
+            pump(fixture);
+            assert_int_equal(outcome.count, 0);
+            peer_says(fixture, peer, rows[i].reply + cut);
+            assert_int_equal(outcome.count, 1);
+            assert_string_equal(outcome.text, rows[i].text);
+            assert_int_equal(outcome.code, rows[i].code);
+            assert_int_equal(outcome.answered, rows[i].code != GEE_UNAVAILABLE);
+            leave(fixture, peer);
+        }
+    }
+}
+
+static void test_replies_in_any_order(void **state GEE_UNUSED) {
+    outcome_t first = { 0 }, second = { 0 };
+    int peer;
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    gee_session_t *session = dial(fixture, &peer);
+    begin(fixture, session, "Arith.Multiply", (pair_t){ .a = 7, .b = 8 }, &first);
+    begin(fixture, session, "Arith.\"Add\"", (pair_t){ .a = 1, .b = 2 }, &second);
+    pump(fixture);
+    peer_read(fixture, peer);
+    assert_non_null(
+        strstr(fixture->got, "{\"method\":\"Arith.\\\"Add\\\"\",\"params\":[{\"A\":1,\"B\":2}],\"id\":2}\n"));
+    peer_says(fixture, peer, "{\"id\":7,\"result\":0,\"error\":null}{\"id\":2,\"result\":3,\"error\":null}");
+    assert_int_equal(first.count, 0);
+    assert_string_equal(second.text, "3");
+    peer_says(fixture, peer, "{\"id\":1,\"result\":56,\"error\":null}");
+    assert_string_equal(first.text, "56");
+    leave(fixture, peer);
+}
+
+/* Random bytes behind a call: nothing but answers, an error or the end come of them (sanitizers look on). */
+static void test_random_texts(void **state GEE_UNUSED) {
+    static const char alphabet[] = "{}[]\",:\\ \n0123456789-+.eEtrufalsn\"\"{}[],:";
+    unsigned seed = 20261123;
+    for (int round = 0; round < 400; round++) {
+        char text[300];
+        size_t length = 0;
+        fixture_t *fixture = fixture_create(NULL, NULL);
+        int peer = fixture_connect(fixture);
+        peer_write(fixture, peer, CALL_1, strlen(CALL_1));
+        while (length < sizeof(text)) {
+            unsigned choice = (unsigned)rand_r(&seed);
+            text[length++] = choice % 97 == 0 ? (char)(choice >> 8) : alphabet[(choice >> 8) % (sizeof(alphabet) - 1)];
+        }
+        peer_write(fixture, peer, text, length);
+        shutdown(peer, SHUT_WR);
+        wait_for(fixture, peer, sizeof(fixture->got));
+        assert_true(fixture->got_end);
+        assert_memory_equal(fixture->got, REPLY_1, strlen(REPLY_1));
+        leave(fixture, peer);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_a_byte_at_a_time),
+        cmocka_unit_test(test_pipelined_leave_in_one_write),
+        cmocka_unit_test(test_one),
+        cmocka_unit_test(test_two),
+        cmocka_unit_test(test_parse_errors),
+        cmocka_unit_test(test_message_limit),
+        cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_batch_waits_for_its_last),
+        cmocka_unit_test(test_session_ends_with_a_batch_open),
+        cmocka_unit_test(test_batch_limits),
+        cmocka_unit_test(test_calling),
+        cmocka_unit_test(test_replies_in_any_order),
+        cmocka_unit_test(test_random_texts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
