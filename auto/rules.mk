@@ -1,7 +1,7 @@
 # rules.mk: the rules of the Makefile that configure writes, which sets the variables in capitals and includes this.
 #
 #   src/core/{base,event,conf,http,rpc} ---> libgeecore.a ----+
-#   src/core/proc without main.c, modules -> libgeeserver.a --+--> geerpc, and the programs of tests/unit, tests/contract
+#   src/core/proc without main.c, modules -> libgeeserver.a --+--> geerpc; tests/unit, tests/contract
 #   src/client, modules and core of the library -> libgeerpc.a, libgeerpc.so ---> geectl (from the archive)
 #
 # Every source is compiled once, to $B/obj/PATH.o, for program and shared library alike. Lists of sources are taken anew
@@ -135,7 +135,7 @@ run: $(PROGRAMS) ## start the server in the foreground with conf/geerpc.conf, it
 	@mkdir -p $B/run/conf $B/run/logs $B/run/run
 	@exec $B/geerpc -F -p '$(abspath $B/run)' -c '$(abspath conf/geerpc.conf)'
 
-# Everything that a run of the tests writes goes to $B or to /tmp. RESULTS: where the parts of a check note their counts.
+# All that a run of the tests writes goes to $B or to /tmp. RESULTS: where the parts of a check note their counts.
 RESULTS := $B/check.results
 ifneq ($(origin T),command line)
 T :=
@@ -150,8 +150,8 @@ export TSAN_OPTIONS    ?= halt_on_error=1:second_deadlock_stack=1
 SANITIZED_TREE := $B/sanitize
 THREADS_TREE   := $B/threads
 # Unit tests of what several threads use: they run under ThreadSanitizer too.
-THREADED       := $(wildcard $(patsubst %,tests/unit/%_test.c,log loop thread_pool session client client_failure dispatch))
-THREADED       := $(patsubst tests/%.c,$(THREADS_TREE)/tests/%,$(THREADED))
+THREADED       := log loop thread_pool session client client_failure
+THREADED       := $(patsubst tests/%.c,$(THREADS_TREE)/tests/%,$(wildcard $(THREADED:%=tests/unit/%_test.c)))
 CHECKS         := layers format docs unit process $(if $(SANITIZE),,sanitize threads)
 
 check: all tests ## every test: as built, and once more under ASan and UBSan
@@ -177,7 +177,7 @@ check-tools:
 	@$(PYTHON) -m pytest --version >/dev/null 2>&1 || \
 	    { echo 'the tests need pytest (Debian package python3-pytest): ./configure --install-deps'; exit 1; }
 $(TEST_OBJECTS) $(TEST_SUPPORT): | check-tools
-CHOSEN_TESTS := $(if $T,$(foreach program,$(TEST_PROGRAMS),$(if $(findstring $T,$(program)),$(program))),$(TEST_PROGRAMS))
+CHOSEN_TESTS := $(foreach program,$(TEST_PROGRAMS),$(if $(or $(if $T,,all),$(findstring $T,$(program))),$(program)))
 check-unit: $(CHOSEN_TESTS) ## tests/unit and tests/contract; T=NAME: only those with NAME in their name
 	@$(PYTHON) tests/run-units --results '$(RESULTS)' $(CHOSEN_TESTS)
 check-process: all | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
@@ -206,7 +206,7 @@ ifeq ($(DEFAULT_MODULES),yes)
 	@$B/geerpc --document-configuration >docs/configuration.md.new
 	@mv docs/configuration.md.new docs/configuration.md
 else
-	@echo 'docs/configuration.md describes the default modules, this build has others: ./configure without options' && false
+	@echo 'docs/configuration.md describes the default modules, this build has others: ./configure'; false
 endif
 
 # ---- installing ----

@@ -57,7 +57,6 @@ static int unknown(gee_module_kind_t kind, const char *what, const char *name, g
 
 static int choose_modules(gee_client_t *client, const char *address, const gee_dial_options_t *options,
                           gee_error_t *error) {
-    const char *codec = options->codec ? options->codec : "json";
     const char *protocol = options->protocol ? options->protocol : "geerpc";
     if (gee_addr_parse(address, &client->addr, error) != 0)
         return -1;
@@ -69,6 +68,10 @@ static int choose_modules(gee_client_t *client, const char *address, const gee_d
     client->protocol = gee_protocol_by_name(gee_modules, protocol);
     if (client->protocol == NULL)
         return unknown(GEE_MODULE_PROTOCOL, "protocol", protocol, error);
+    const char *only = client->protocol->codec, *codec = options->codec ? options->codec : only ? only : "json";
+    if (only != NULL && strcmp(codec, only) != 0)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "the protocol %s carries the codec %s only, not %.100s",
+                             protocol, only, codec);
     client->codec = gee_codec_by_name(gee_modules, gee_str(codec));
     if (client->codec == NULL)
         return unknown(GEE_MODULE_CODEC, "codec", codec, error);

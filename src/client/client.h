@@ -166,7 +166,9 @@ int gee_text_check(const gee_client_t *client, gee_str_t *text, gee_error_t *err
 /* A value of `type` in memory, in `pool`; strings may point into the text. Null: refused, with the reason. */
 void *gee_text_read(const gee_client_t *client, gee_str_t text, const gee_type_t *type, gee_pool_t *pool,
                     gee_error_t *error);
-/* The payload of a reply as JSON, terminated, allocated with malloc. `type` is for payloads that are no JSON. */
+/* As a tree, for codecs that carry types of their own. */
+gee_value_t *gee_text_read_value(const gee_client_t *client, gee_str_t text, gee_pool_t *pool, gee_error_t *error);
+/* The payload of a reply as JSON, terminated, allocated with malloc. `type` is for payloads that do not say theirs. */
 char *gee_text_write(const gee_client_t *client, const gee_payload_t *payload, const gee_type_t *type, gee_pool_t *pool,
                      gee_error_t *error);
 

@@ -51,8 +51,8 @@ GEE_EXPORT const char *gee_version_text(void);
  * library, which may have more members. Times are in nanoseconds; a negative one means no limit. Strings are copied. */
 typedef struct gee_dial_options {
     size_t size;
-    const char *codec;          /* "json" (the default), "bin" */
-    const char *protocol;       /* "geerpc" (the default) */
+    const char *codec;          /* "json" (the default), "bin", "gob" (with "netrpc" the only one, and the default) */
+    const char *protocol;       /* "geerpc" (the default), "netrpc" and "jsonrpc" as Go's net/rpc speaks them */
     int64_t connect_timeout_ns; /* resolving, connecting and the handshake together; 10 s */
     int64_t handle_timeout_ns;  /* what the server is asked to bound the handling of each call by; none */
     int64_t write_timeout_ns;   /* without any progress in sending; then the connection is given up; 60 s */
@@ -85,8 +85,10 @@ typedef struct gee_call_options {
 } gee_call_options_t;
 
 /* Calls `method` ("Arith.Multiply") and waits for its reply. `arguments_json`: one JSON value; null is "{}". On success
- * *reply_json is the reply, one JSON value, terminated, to be given to gee_free(); `reply_json` may be null. With a codec
- * other than json, the client asks the server once for the types of the method (Gee.Describe) and keeps them.
+ * *reply_json is the reply, one JSON value, terminated, to be given to gee_free(); `reply_json` may be null. With the codec
+ * bin, the client asks the server once for the types of the method (Gee.Describe) and keeps them. With gob, which has
+ * types of its own, an object is sent as a struct, a number without a point or exponent as an integer, any other as
+ * floating point; what the server's own types refuse comes back as its error reply.
  * 0, or -1 with the reason. */
 GEE_EXPORT int gee_client_call(gee_client_t *client, const char *method, const char *arguments_json, char **reply_json,
                                const gee_call_options_t *options, gee_error_t *error);

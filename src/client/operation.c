@@ -226,7 +226,8 @@ static void done(gee_call_t *call, const gee_status_t *status, const gee_payload
         if (reply != NULL) {
             gee_operation_succeed(operation, reply);
         } else {
-            gee_error_prefix(&error, "the reply is not what was described: ");
+            gee_error_prefix(&error, operation->types ? "the reply is not what was described: "
+                                                      : "the reply has no form in JSON: ");
             gee_operation_fail(operation, GEE_PHASE_WAIT, &error);
         }
     }
@@ -237,6 +238,11 @@ static void done(gee_call_t *call, const gee_status_t *status, const gee_payload
 static int make_payload(const gee_operation_t *operation, gee_pool_t *pool, gee_payload_t *payload,
                         gee_error_t *error) {
     const gee_client_t *client = operation->client;
+    if (client->codec->types_on_wire) {
+        *payload = (gee_payload_t){ .kind = GEE_PAYLOAD_VALUE };
+        payload->value = gee_text_read_value(client, operation->arguments, pool, error);
+        return payload->value ? 0 : -1;
+    }
     if (operation->types == NULL) {
         *payload = (gee_payload_t){ .kind = GEE_PAYLOAD_BYTES,
                                     .codec = client->json,
@@ -307,7 +313,7 @@ static void begin(gee_task_t *task) {
         gee_operation_fail(operation, GEE_PHASE_SEND, &client->close_reason);
         return;
     }
-    if (client->codec == client->json) {
+    if (client->codec == client->json || client->codec->types_on_wire) {
         gee_operation_send(operation);
         return;
     }

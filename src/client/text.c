@@ -1,7 +1,8 @@
 /* text.c: JSON text as arguments and replies, for whatever codec the connection speaks.
  *
  *   json:    text -> checked -> sent as it is            received -> text
- *   others:  text -> codec_json, by type -> value ->     received -> value, by type -> codec_json -> text
+ *   bin:     text -> codec_json, by type -> value ->     received -> value, by type -> codec_json -> text
+ *   gob:     text -> codec_json -> tree ->               received -> tree -> codec_json -> text
  *
  * codec_json keeps no state between values, so it is used without one, from any thread. */
 #include "client/client.h"
@@ -58,6 +59,20 @@ void *gee_text_read(const gee_client_t *client, gee_str_t text, const gee_type_t
     return value;
 }
 
+gee_value_t *gee_text_read_value(const gee_client_t *client, gee_str_t text, gee_pool_t *pool, gee_error_t *error) {
+    gee_value_t *tree = gee_pool_zalloc(pool, sizeof(*tree));
+    if (tree == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    if (client->json->decode_value(NULL, (const uint8_t *)text.data, text.length, &client->codec_limits, pool, tree,
+                                   error) != 0) {
+        gee_error_prefix(error, "arguments: ");
+        return NULL;
+    }
+    return tree;
+}
+
 static char *copy_text(gee_str_t text, gee_error_t *error) {
     char *copy = malloc(text.length + 1);
     if (copy == NULL) {
@@ -69,11 +84,13 @@ static char *copy_text(gee_str_t text, gee_error_t *error) {
     return copy;
 }
 
-static char *typed_text(const gee_client_t *client, const gee_type_t *type, const void *value, gee_error_t *error) {
+/* `type` null: `value` is a tree. */
+static char *text_of(const gee_client_t *client, const gee_type_t *type, const void *value, gee_error_t *error) {
     gee_chain_t chain;
     char *text = NULL;
     gee_chain_init(&chain, gee_loop_buffers(client->runtime->loop));
-    if (client->json->encode(NULL, type, value, &chain, error) == 0) {
+    if ((type ? client->json->encode(NULL, type, value, &chain, error)
+              : client->json->encode_value(NULL, value, &chain, error)) == 0) {
         text = malloc(chain.length + 1);
         if (text == NULL)
             gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -89,22 +106,21 @@ char *gee_text_write(const gee_client_t *client, const gee_payload_t *payload, c
     if (payload == NULL || payload->kind == GEE_PAYLOAD_EMPTY)
         return copy_text(GEE_STR("{}"), error);
     if (payload->kind == GEE_PAYLOAD_TYPED)
-        return typed_text(client, payload->type, payload->typed, error);
-    if (payload->kind != GEE_PAYLOAD_BYTES) {
-        gee_error_set(error, GEE_INTERNAL, "a reply that is a tree has no text yet");
-        return NULL;
-    }
+        return text_of(client, payload->type, payload->typed, error);
+    if (payload->kind == GEE_PAYLOAD_VALUE)
+        return text_of(client, NULL, payload->value, error);
     if (payload->codec == client->json) {
         gee_str_t text = { .data = (const char *)payload->bytes, .length = payload->length };
         return copy_text(trimmed(client, text), error);
     }
-    void *value = type ? gee_pool_zalloc(pool, type->size) : NULL;
+    void *value = gee_pool_zalloc(pool, type ? type->size : sizeof(gee_value_t));
     if (value == NULL) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    if (payload->codec->decode(payload->codec_state, type, payload->bytes, payload->length, &client->codec_limits,
-                               false, pool, value, error) != 0)
-        return NULL;
-    return typed_text(client, type, value, error);
+    int result = type ? payload->codec->decode(payload->codec_state, type, payload->bytes, payload->length,
+                                               &client->codec_limits, false, pool, value, error)
+                      : payload->codec->decode_value(payload->codec_state, payload->bytes, payload->length,
+                                                     &client->codec_limits, pool, value, error);
+    return result == 0 ? text_of(client, type, value, error) : NULL;
 }

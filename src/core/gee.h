@@ -41,5 +41,6 @@
 #include "core/rpc/status.h"
 #include "core/rpc/type.h"
 #include "core/rpc/value.h"
+#include "core/rpc/value_stream.h"
 
 #endif

@@ -3,7 +3,14 @@
 
 #include "tools/tools.h"
 
-typedef enum option_kind { OPTION_CODEC, OPTION_TIMEOUT, OPTION_METADATA, OPTION_LIMIT, OPTION_HELP } option_kind_t;
+typedef enum option_kind {
+    OPTION_PROTOCOL,
+    OPTION_CODEC,
+    OPTION_TIMEOUT,
+    OPTION_METADATA,
+    OPTION_LIMIT,
+    OPTION_HELP
+} option_kind_t;
 
 typedef struct option {
     option_kind_t kind;
@@ -13,7 +20,8 @@ typedef struct option {
 } option_t;
 
 static const option_t options[] = {
-    { OPTION_CODEC, "--codec", "NAME", "how values are written: json (the default) or bin" },
+    { OPTION_PROTOCOL, "--protocol", "NAME", "geerpc (the default), netrpc or jsonrpc, as Go's net/rpc speaks them" },
+    { OPTION_CODEC, "--codec", "NAME", "how values are written: json (the default), bin or gob" },
     { OPTION_TIMEOUT, "--timeout", "TIME", "give up after this time, connecting included: 250ms, 5s, 1m" },
     { OPTION_METADATA, "--metadata", "KEY=VALUE", "send this with the call; may be given several times" },
     { OPTION_LIMIT, "--message-limit", "SIZE", "largest reply that is taken: 64k, 16m (4m)" },
@@ -73,6 +81,9 @@ static int set_metadata(arguments_t *arguments, char *value) {
 
 static int set(arguments_t *arguments, const option_t *option, char *value) {
     switch (option->kind) {
+    case OPTION_PROTOCOL:
+        arguments->protocol = value;
+        return 0;
     case OPTION_CODEC:
         arguments->codec = value;
         return 0;

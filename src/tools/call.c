@@ -18,6 +18,7 @@ int gee_connect(const arguments_t *arguments, connection_t *connection, int *sta
     gee_error_t error;
     gee_dial_options_t options = { .size = sizeof(options),
                                    .codec = arguments->codec,
+                                   .protocol = arguments->protocol,
                                    .connect_timeout_ns = arguments->timeout_ns,
                                    .message_limit = arguments->message_limit };
     int64_t started = now();

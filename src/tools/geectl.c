@@ -11,7 +11,7 @@ static void print_help(FILE *out) {
     fputs("usage: geectl COMMAND [OPTION]... ADDRESS [ARGUMENT]...\n"
           "       geectl COMMAND --help | --help | --version\n"
           "\n"
-          "Talks to a geerpc server. An address is tcp@HOST:PORT or unix@PATH.\n"
+          "Talks to a geerpc server, or a Go one. An address is tcp@HOST:PORT, unix@PATH or http@HOST:PORT.\n"
           "\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)

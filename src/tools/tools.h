@@ -24,8 +24,8 @@ enum {
 typedef struct arguments {
     const char *items[ARGUMENTS_MAX];
     size_t count;
-    const char *codec;
-    int64_t timeout_ns; /* 0: none */
+    const char *codec, *protocol; /* null: the library's choice */
+    int64_t timeout_ns;           /* 0: none */
     uint64_t message_limit;
     gee_metadata_pair_t metadata[METADATA_MAX];
     size_t metadata_count;

@@ -357,6 +357,23 @@ static void write_tree(wire_t *wire, const gee_value_t *tree) {
     gee_chain_clear(&chain);
 }
 
+static void forget_zeros(all_t *value) {
+    if (value->maybe && *value->maybe == 0)
+        value->maybe = NULL;
+    if (value->note && value->note->length == 0)
+        value->note = NULL;
+}
+
+/* A codec with types on the wire leaves out what is zero and what is absent alike, and the tree shows zero for both. */
+static bool same_from_tree(const gee_codec_t *codec, const gee_type_t *type, const void *value, any_t *back) {
+    if (!codec->types_on_wire || type != &gee_type_of_all_t)
+        return gee_type_equal(type, value, back);
+    all_t expected = *(const all_t *)value;
+    forget_zeros(&expected);
+    forget_zeros(&back->all);
+    return gee_type_equal(type, &expected, &back->all);
+}
+
 /* typed -> tree -> bytes -> typed, and typed -> bytes -> tree -> typed */
 static void trees_and_typed_values_agree(void **state) {
     (void)state;
@@ -383,7 +400,7 @@ static void trees_and_typed_values_agree(void **state) {
             memset(bytes, 0xee, length);
             if (gee_value_to_type(&read, type, &back, pool, &error) < 0)
                 fail_msg("%s: %s", codec->name, error.text);
-            assert_true(gee_type_equal(type, samples[i].values, &back));
+            assert_true(same_from_tree(codec, type, samples[i].values, &back));
             close_wire(&one);
             close_wire(&two);
         }

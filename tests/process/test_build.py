@@ -19,11 +19,8 @@ TIMEOUT_SECONDS = 600
 
 def clean_environment(**more):
     """The environment without what a make around us has put there."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MAKE", "MFLAGS", "GNUMAKEFLAGS", "GEERPC_")) and name not in ("CC", "CFLAGS", "LDFLAGS")
-    }
+    ours = ("MAKE", "MFLAGS", "GNUMAKEFLAGS", "GEERPC_", "CC", "CFLAGS", "LDFLAGS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, **more}
 
 

@@ -223,6 +223,45 @@ static void test_sixteen_threads(void **state GEE_UNUSED) {
     server_stop(&server);
 }
 
+#define BIG (1 << 20)
+
+static void *echo_big(void *data) {
+    caller_t *caller = data;
+    char *arguments = malloc(BIG + 64), *reply = NULL;
+    int start = snprintf(arguments, BIG, "{\"Yes\":false,\"Bytes\":\"");
+    memset(arguments + start, 'A', BIG);
+    strcpy(arguments + start + BIG, "\",\"Pairs\":[],\"Numbers\":{}}");
+    for (int i = 0; i < 4; i++) {
+        gee_error_t error;
+        gee_call_options_t options = { .size = sizeof(options), .timeout_ns = 60 * GEE_SECOND };
+        if (gee_client_call(caller->client, "Test.Echo", arguments, &reply, &options, &error) != 0 ||
+            strlen(reply) < BIG || memcmp(reply, arguments, (size_t)start + BIG) != 0)
+            caller->wrong++;
+        gee_free(reply);
+    }
+    free(arguments);
+    return NULL;
+}
+
+/* The server stops reading while its replies are not fetched. A client that did the same would wait for it for ever. */
+static void test_big_both_ways(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        caller_t callers[THREADS];
+        gee_client_t *client = dial(server->address, codecs[i]);
+        for (int n = 0; n < THREADS; n++) {
+            callers[n] = (caller_t){ .client = client };
+            assert_int_equal(pthread_create(&callers[n].thread, NULL, echo_big, &callers[n]), 0);
+        }
+        for (int n = 0; n < THREADS; n++) {
+            pthread_join(callers[n].thread, NULL);
+            assert_int_equal(callers[n].wrong, 0);
+        }
+        gee_client_close(&client);
+    }
+    server_stop(&server);
+}
+
 static void *call_until_cancelled(void *data) {
     caller_t *caller = data;
     gee_error_t error = { 0 };
@@ -264,6 +303,7 @@ static void test_fork(void **state GEE_UNUSED) {
     if (child == 0) {
         gee_error_t error = { 0 };
         char *reply;
+        alarm(20);
         int wrong = gee_client_call(client, "Test.Add", "{}", &reply, NULL, &error) != -1 ||
                     error.code != GEE_FAILED_PRECONDITION;
         gee_client_close(&client);
@@ -291,6 +331,7 @@ int main(void) {
         TEST(test_call_timeout),
         TEST(test_long_replies),
         TEST(test_sixteen_threads),
+        TEST(test_big_both_ways),
         TEST(test_close_in_mid_call),
         TEST(test_fork),
     };

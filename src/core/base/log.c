@@ -257,9 +257,15 @@ static void say_held(gee_log_t *log, bool everything) {
     }
 }
 
-void gee_log_tick(gee_log_t *log) {
-    if (log && atomic_load_explicit(&log->formats_held, memory_order_relaxed) > 0)
-        say_held(log, false);
+static bool holds_lines(const gee_log_t *log) {
+    return atomic_load_explicit(&log->formats_held, memory_order_relaxed) > 0;
+}
+
+bool gee_log_tick(gee_log_t *log) {
+    if (!log || !holds_lines(log))
+        return false;
+    say_held(log, false);
+    return holds_lines(log);
 }
 
 void gee_log_destroy(gee_log_t **log) {

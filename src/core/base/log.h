@@ -38,8 +38,9 @@ int gee_log_set_descriptor(gee_log_t *log, int descriptor);
 int gee_log_descriptor(const gee_log_t *log);
 /* ANSI colour for the level; for a terminal. Off at first. */
 void gee_log_set_colour(gee_log_t *log, bool colour);
-/* Writes the counts of lines held back whose second is over. The loop calls it when it is about to sleep. */
-void gee_log_tick(gee_log_t *log);
+/* Writes the counts of lines held back whose second is over. The loop calls it when it is about to sleep; true: there are
+ * more, so it should not sleep for longer than a second. */
+bool gee_log_tick(gee_log_t *log);
 
 bool gee_log_enabled(const gee_log_t *log, gee_log_level_t level); /* a null log is never enabled */
 void gee_log_write(gee_log_t *log, gee_log_level_t level, const char *format, ...)

@@ -114,8 +114,8 @@ int gee_loop_once(gee_loop_t *loop, int64_t max_wait_ns) {
         return -1; /* called from a callback: that pass must end first */
     atomic_store_explicit(&loop->thread, pthread_self(), memory_order_relaxed);
     int64_t wait_ns = wait_time(loop, max_wait_ns);
-    if (wait_ns != 0 && loop->log)
-        gee_log_tick(loop->log);
+    if (wait_ns != 0 && gee_log_tick(loop->log) && (wait_ns < 0 || wait_ns > GEE_SECOND))
+        wait_ns = GEE_SECOND;
     int count = wait_for_events(loop, wait_ns);
     if (count < 0 && errno != EINTR) {
         gee_log(loop->log, GEE_LOG_ALERT, "event loop: epoll_wait: %s", strerror(errno));

@@ -106,6 +106,8 @@ void gee_stream_destroy(gee_stream_t **slot) {
         gee_inbox_clear(&stream->inbox[i]);
     gee_stream_layers_free(stream);
     close(stream->watch.descriptor);
+    if (stream->gone)
+        stream->gone(stream->gone_data);
     if (stream->frames_deep == 0)
         free(stream);
 }
@@ -171,6 +173,11 @@ void gee_stream_set_interest(gee_stream_t *stream) {
     if (stream->blocked)
         events |= EPOLLOUT;
     gee_loop_rewatch(stream->loop, &stream->watch, events ? events : EPOLLET);
+}
+
+void gee_stream_set_gone(gee_stream_t *stream, void (*gone)(void *data), void *data) {
+    stream->gone = gone;
+    stream->gone_data = data;
 }
 
 void gee_stream_set_owner(gee_stream_t *stream, const gee_stream_events_t *events, void *owner) {

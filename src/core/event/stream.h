@@ -56,6 +56,9 @@ void gee_stream_destroy(gee_stream_t **stream);
  * With gee_loop_lingering() one sees that such streams are left. */
 void gee_stream_close(gee_stream_t **stream, int64_t patience_ns);
 
+/* `gone` is called once, when the stream's descriptor was closed: after gee_stream_close() that is later, and may be while
+ * the loop is destroyed. It must not touch the stream. */
+void gee_stream_set_gone(gee_stream_t *stream, void (*gone)(void *data), void *data);
 void gee_stream_set_owner(gee_stream_t *stream, const gee_stream_events_t *events, void *owner);
 /* Calls received() again at the end of this pass when the inbox is not empty (a new owner; reading resumed), paused or
  * not. */

@@ -22,6 +22,8 @@ struct gee_stream {
     const gee_transport_t *transport;
     const gee_stream_events_t *events; /* null: no owner yet, or not any more */
     void *owner;
+    void (*gone)(void *data);
+    void *gone_data;
     gee_stream_options_t options;
     gee_watch_t watch;
     gee_task_t work; /* the end of the pass: reread, write, change what is waited for */

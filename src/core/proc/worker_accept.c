@@ -67,7 +67,8 @@ static void uncount_address(gee_connection_t *connection) {
     gee_address_count_t *address = connection->address;
     if (!address || --address->count > 0)
         return;
-    (void)gee_string_map_remove(connection->process->addresses, (gee_str_t){ address->bytes, address->length });
+    if (connection->process->addresses)
+        (void)gee_string_map_remove(connection->process->addresses, (gee_str_t){ address->bytes, address->length });
     free(address);
 }
 
@@ -114,13 +115,13 @@ static void wait_for_resources(gee_worker_process_t *process, int reason) {
 
 static void check_full(gee_worker_process_t *process) {
     int64_t limit = gee_cycle_settings(process->cycle)->connections.connections;
-    bool full = process->connections >= (size_t)limit;
+    bool full = process->descriptors >= (size_t)limit;
     if (full == process->full)
         return;
     process->full = full;
     if (full) {
         gee_log(process->log, GEE_LOG_WARN, "%zu connections: further ones wait (limits.connections)",
-                process->connections);
+                process->descriptors);
         unwatch_all(process);
     } else {
         watch_all(process);
@@ -129,18 +130,32 @@ static void check_full(gee_worker_process_t *process) {
 
 /* ---- connections ---- */
 
-static void connection_gone(gee_connection_t *connection) {
-    gee_worker_process_t *process = connection->process;
+static void release(gee_connection_t *connection) {
+    if (!connection->served && !connection->open)
+        free(connection);
+}
+
+/* Only now is there room for another one: peers that do not close their side may keep a closed connection for seconds. */
+static void on_gone(void *data) {
+    gee_connection_t *connection = data;
+    connection->open = false;
+    connection->process->descriptors--;
     uncount_address(connection);
-    free(connection);
+    check_full(connection->process);
+    release(connection);
+}
+
+static void conversation_ended(gee_connection_t *connection) {
+    gee_worker_process_t *process = connection->process;
+    connection->served = false;
     process->connections--;
-    check_full(process);
+    release(connection);
     gee_worker_check_end(process);
 }
 
 static void on_left(void *owner, bool became_session) {
     if (!became_session)
-        connection_gone(owner);
+        conversation_ended(owner);
 }
 
 static void on_closed(gee_session_t *session, void *owner, const gee_error_t *reason) {
@@ -148,7 +163,7 @@ static void on_closed(gee_session_t *session, void *owner, const gee_error_t *re
     gee_log(connection->process->log, GEE_LOG_INFO, "%s: closed%s%s, calls %llu", gee_session_peer_text(session),
             reason ? ": " : "", reason ? reason->text : "", (unsigned long long)session->calls_total);
     connection->process->finished_calls += session->calls_total;
-    connection_gone(connection);
+    conversation_ended(connection);
 }
 
 static const gee_session_events_t session_events = { .closed = on_closed };
@@ -173,8 +188,11 @@ static int open_door(acceptor_t *acceptor, gee_connection_t *connection, int des
                                         .left = on_left };
     gee_stream_t *stream = gee_stream_create(process->loop, acceptor->entry->listener->transport, descriptor, peer,
                                              &stream_options, error);
-    if (!stream)
+    if (!stream) {
+        on_gone(connection);
         return -1;
+    }
+    gee_stream_set_gone(stream, on_gone, connection);
     gee_log(process->log, GEE_LOG_INFO, "%s: connected to %s", gee_stream_peer_text(stream),
             acceptor->entry->listener->bound);
     return gee_door_open(process->engine, &stream, &door_options, error);
@@ -199,10 +217,12 @@ static void welcome(acceptor_t *acceptor, int descriptor, const gee_sockaddr_t *
         free(connection);
         return;
     }
+    connection->served = connection->open = true;
     process->connections++;
+    process->descriptors++;
     if (open_door(acceptor, connection, descriptor, peer, &error) != 0) {
         gee_log(process->log, GEE_LOG_ERROR, "%s: closed: %s", gee_sockaddr_text(peer, text), error.text);
-        connection_gone(connection);
+        conversation_ended(connection);
         return;
     }
     check_full(process);

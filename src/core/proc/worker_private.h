@@ -25,6 +25,7 @@ typedef struct gee_worker_process {
     gee_list_t acceptors;
     gee_string_map_t *addresses; /* bytes of an IP address -> gee_address_count_t */
     size_t connections;
+    size_t descriptors; /* of connections, and of those that are closed but whose peer has not closed its side yet */
     uint64_t finished_calls; /* of sessions that are gone */
     bool full;               /* limits.connections is reached */
     bool waiting;            /* for descriptors or memory to become free */
@@ -46,10 +47,11 @@ typedef struct gee_address_count {
     size_t count;
 } gee_address_count_t;
 
-/* From accept until the stream is gone: the owner of doors and sessions. */
+/* The owner of doors and sessions. It ends twice: as a conversation, and when its descriptor is closed. */
 typedef struct gee_connection {
     gee_worker_process_t *process;
     gee_address_count_t *address; /* null: not counted */
+    bool served, open;            /* it has not come to the one end, to the other */
     int64_t accepted_ns;
     uint64_t bytes_seen; /* received when it was last looked at, while leaving */
     unsigned quiet_sweeps;

@@ -50,6 +50,7 @@ struct gee_call {
     int64_t timeout_ns;  /* the one that made the deadline, for the error's text; 0: none */
     int64_t deadline_ns; /* INT64_MAX: none */
     size_t request_bytes, reply_bytes;
+    size_t charged; /* of the session's call_bytes */
     gee_timer_t timer;
     gee_status_t status; /* once answered */
     gee_peer_record_t *peer;

@@ -1,10 +1,10 @@
 /* codec.h: the interface of codec modules: values to bytes and back. A codec knows no headers and no connections.
  *
  * A session has two states of its codec, one for what it receives and one for what it sends, allocated by the core by
- * state_size and zeroed (gob keeps type definitions there; json and bin need none). Nothing here blocks. Errors carry a
- * code: GEE_INVALID_ARGUMENT for bytes that are not a value of the type, GEE_OUT_OF_RANGE for numbers that do not fit,
- * GEE_RESOURCE_EXHAUSTED for limits, GEE_INTERNAL for a value that cannot be written. Texts name the field, as a path
- * ("Items[3].Name"). tests/contract/codec.c holds every codec to this. */
+ * state_size and zeroed (gob keeps type definitions there; json and bin need none). What all states of an engine can
+ * share is one object that the engine keeps. Nothing here blocks. Errors carry a code: GEE_INVALID_ARGUMENT for bytes
+ * that are not a value of the type, GEE_OUT_OF_RANGE for numbers that do not fit, GEE_RESOURCE_EXHAUSTED for limits,
+ * GEE_INTERNAL for a value that cannot be written. Texts name the field, as a path ("Items[3].Name"). tests/contract/codec.c holds every codec to this. */
 #ifndef GEE_RPC_CODEC_H
 #define GEE_RPC_CODEC_H
 
@@ -35,7 +35,16 @@ typedef struct gee_codec {
     const char *separator;    /* written after each value on a bare stream ("\n" for json); "" when none */
     /* Where a value ends can be told from its bytes. When false, measure is null and the protocol must frame. */
     bool self_delimiting;
+    /* The bytes carry the types of what they say, and a stock peer refuses or drops what its own lack: so a protocol
+     * writes exactly the header that such a peer has. */
+    bool types_on_wire;
     size_t state_size;
+
+    /* Optional, all three or none: what the states of one engine have in common. Made before the first of them, destroyed
+     * after the last; attach hands it to a zeroed state before start. A state that was never attached must do without. */
+    void *(*shared_create)(gee_error_t *error);
+    void (*shared_destroy)(void *shared);
+    void (*attach)(void *state, void *shared);
 
     /* Optional. The state is zeroed before start and freed by the core after stop. */
     int (*start)(void *state, gee_error_t *error);
@@ -54,7 +63,7 @@ typedef struct gee_codec {
      * into `bytes`. */
     int (*decode)(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
                   const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error);
-    /* Mandatory. Appends one value, without separator. On failure the caller rewinds the chain. */
+    /* Mandatory. Appends one value, without separator. On failure the caller rewinds the chain; the state is as it was. */
     int (*encode)(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
 
     /* Optional: without a type. A codec whose bytes do not say their types (bin) has none. Strings are copied. */
@@ -65,6 +74,10 @@ typedef struct gee_codec {
     /* Optional. One value's bytes, as received with `from` (a receiving state of this codec), to be sent with `to` (a
      * sending state). Null: the bytes mean the same everywhere and are forwarded as they are. */
     int (*carry)(const void *from, void *to, const uint8_t *bytes, size_t length, gee_chain_t *out, gee_error_t *error);
+    /* Optional, both or none, of a sending state that remembers what was sent (gob's type definitions): where it stands,
+     * and back there, when what was encoded since then is cut off the chain again. */
+    uint64_t (*mark)(const void *state);
+    void (*rewind)(void *state, uint64_t mark);
     /* Optional: the state as a record for another process, and back (handover). */
     int (*export_state)(const void *state, gee_chain_t *out, gee_error_t *error);
     int (*import_state)(void *state, const uint8_t *bytes, size_t length, gee_error_t *error);

@@ -35,8 +35,10 @@ static bool take(gee_counters_slot_t *slot, pid_t process) {
     if (!atomic_compare_exchange_strong(&slot->owner, &owner, (int64_t)process))
         return false;
     for (size_t i = 0; i < GEE_COUNTERS_ROWS; i++)
-        if (load(&slot->rows[i].in_flight) != 0)
+        if (load(&slot->rows[i].in_flight) != 0 || load(&slot->rows[i].late) != 0) {
             atomic_store_explicit(&slot->rows[i].in_flight, 0, memory_order_relaxed);
+            atomic_store_explicit(&slot->rows[i].late, 0, memory_order_relaxed);
+        }
     return true;
 }
 
@@ -94,6 +96,7 @@ void gee_counters_end(gee_counters_row_t *row, bool failed, int64_t nanoseconds)
     uint64_t microseconds = nanoseconds > 0 ? (uint64_t)nanoseconds / 1000 : 0;
     if (failed)
         gee_counters_add(&row->errors, 1);
+    gee_counters_add(&row->late, 1);
     gee_counters_add(&row->microseconds, microseconds);
     gee_counters_add(&row->histogram[bucket_of(microseconds)], 1);
 }
@@ -125,8 +128,10 @@ static void add_row(gee_counters_sum_t *sum, const gee_counters_row_t *row, bool
     sum->calls += load(&row->calls);
     sum->errors += load(&row->errors);
     sum->microseconds += load(&row->microseconds);
-    if (alive)
+    if (alive) {
         sum->in_flight += load(&row->in_flight);
+        sum->late += load(&row->late);
+    }
     for (size_t i = 0; i < GEE_COUNTERS_BUCKETS; i++)
         sum->histogram[i] += load(&row->histogram[i]);
 }
@@ -154,6 +159,30 @@ int gee_counters_read(const gee_counters_t *counters, gee_pool_t *pool, gee_coun
     if (sums->count > 1)
         qsort(sums->items, sums->count, sizeof(*sums->items), compare_sums);
     return 0;
+}
+
+static void add_to_worker(gee_counters_worker_t *worker, const gee_counters_slot_t *slot) {
+    uint32_t rows = atomic_load_explicit(&slot->row_count, memory_order_acquire);
+    for (uint32_t i = 0; i < rows && i < GEE_COUNTERS_ROWS; i++) {
+        worker->calls += load(&slot->rows[i].calls);
+        worker->errors += load(&slot->rows[i].errors);
+        worker->in_flight += load(&slot->rows[i].in_flight);
+        worker->late += load(&slot->rows[i].late);
+    }
+}
+
+gee_counters_worker_t *gee_counters_workers(const gee_counters_t *counters, gee_pool_t *pool, size_t *count) {
+    uint32_t slots = atomic_load(&counters->slot_count);
+    gee_counters_worker_t *workers = gee_pool_array(pool, slots ? slots : 1, sizeof(*workers));
+    *count = 0;
+    for (uint32_t i = 0; i < slots && workers != NULL; i++) {
+        int64_t process = atomic_load_explicit(&counters->slots[i].owner, memory_order_acquire);
+        if (!is_alive(process))
+            continue;
+        workers[*count].process = process;
+        add_to_worker(&workers[(*count)++], &counters->slots[i]);
+    }
+    return workers;
 }
 
 uint64_t gee_counters_quantile(const gee_counters_sum_t *sum, double share) {

@@ -18,7 +18,7 @@
 
 /* What gee_prepare_t.shared() is asked for. */
 #define GEE_COUNTERS_NAME    "counters"
-#define GEE_COUNTERS_VERSION 1u
+#define GEE_COUNTERS_VERSION 2u
 
 /* Latencies are counted in microseconds, log-linear: below 16 one bucket each, above 8 buckets to each power of two, up
  * to 2^36 us (19 hours). A bucket is at most an eighth of its value wide. */
@@ -34,6 +34,7 @@ typedef struct gee_counters_row {
     char method[GEE_COUNTERS_METHOD];
     _Atomic uint64_t calls, errors;
     _Atomic uint64_t in_flight; /* from the filters' first look to the handler's end */
+    _Atomic uint64_t late;      /* of these: answered already (timed out, cancelled), but the handler still runs */
     _Atomic uint64_t microseconds;
     _Atomic uint64_t histogram[GEE_COUNTERS_BUCKETS];
 } gee_counters_row_t;
@@ -70,15 +71,16 @@ static inline void gee_counters_begin(gee_counters_row_t *row) {
 }
 /* The call was answered. */
 void gee_counters_end(gee_counters_row_t *row, bool failed, int64_t nanoseconds);
-/* Its handler has finished too. */
+/* Its handler has finished too: after gee_counters_end(). */
 static inline void gee_counters_release(gee_counters_row_t *row) {
     gee_counters_add(&row->in_flight, (uint64_t)-1);
+    gee_counters_add(&row->late, (uint64_t)-1);
 }
 
 /* ---- the reader: any process, at any time ---- */
 typedef struct gee_counters_sum {
     gee_str_t method;
-    uint64_t calls, errors, in_flight, microseconds;
+    uint64_t calls, errors, in_flight, late, microseconds;
     uint64_t histogram[GEE_COUNTERS_BUCKETS];
 } gee_counters_sum_t;
 
@@ -87,6 +89,14 @@ typedef struct gee_counters_sums {
     size_t count;
 } gee_counters_sums_t;
 
+/* What one process has counted; calls and errors include those of the slot's processes before it. */
+typedef struct gee_counters_worker {
+    int64_t process;
+    uint64_t calls, errors, in_flight, late;
+} gee_counters_worker_t;
+
+/* The processes that count now, in `pool`, `*count` of them. Null: out of memory. */
+gee_counters_worker_t *gee_counters_workers(const gee_counters_t *counters, gee_pool_t *pool, size_t *count);
 /* Sums over all slots, in `pool`. What a dead process had in flight is not counted. -1: out of memory. */
 int gee_counters_read(const gee_counters_t *counters, gee_pool_t *pool, gee_counters_sums_t *sums);
 /* The time, in microseconds, within which `share` (0.5, 0.99) of the calls were answered: the upper end of the bucket in

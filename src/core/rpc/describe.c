@@ -32,6 +32,7 @@ const gee_type_t gee_type_of_gee_describe_arguments_t = {
     .kind = GEE_KIND_STRUCT,
     .name = "DescribeArguments",
     .size = sizeof(gee_describe_arguments_t),
+    .lasting = true,
     .fields = argument_fields,
     .field_count = GEE_LENGTH(argument_fields),
 };
@@ -44,6 +45,7 @@ const gee_type_t gee_type_of_gee_description_t = {
     .kind = GEE_KIND_STRUCT,
     .name = "Description",
     .size = sizeof(gee_description_t),
+    .lasting = true,
     .fields = description_fields,
     .field_count = GEE_LENGTH(description_fields),
 };

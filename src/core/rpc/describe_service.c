@@ -27,8 +27,8 @@ static void describe(gee_call_t *call, const gee_describe_arguments_t *arguments
                 return;
             }
     if (description->methods.count == 0 && arguments->method.length > 0) {
-        gee_failf(call, GEE_NOT_FOUND, "rpc server: nothing is called %.200s here",
-                  gee_pool_str(gee_call_pool(call), arguments->method).data);
+        gee_service_table_explain(table, arguments->method, &error);
+        gee_fail(call, error.code, error.text);
         return;
     }
     gee_reply(call);

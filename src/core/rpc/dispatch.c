@@ -272,6 +272,8 @@ static void invoke(gee_call_t *call, const gee_payload_t *payload) {
         answer_and_release(call, error.code, error.text);
         return;
     }
+    if (call->session != NULL)
+        gee_session_charge(call->session, call);
     set_deadline(call);
     call->handler_running = true;
     call->finished_task.run = on_finished;
@@ -297,6 +299,8 @@ static void keep_payload(gee_call_t *call, const gee_payload_t *payload) {
     call->payload = *payload;
     if (payload->buf != NULL && call->held == NULL)
         call->held = gee_buf_hold(payload->buf);
+    if (call->session != NULL)
+        gee_session_charge(call->session, call);
 }
 
 static void go_on(gee_call_t *call, const gee_payload_t *payload) {

@@ -45,6 +45,14 @@ const gee_option_t gee_limits_options[] = {
       .minimum = 1,
       .maximum = 1000000,
       .doc = "Calls in flight on one connection; past it the connection is not read until one ends" },
+    { .name = "input",
+      .type = GEE_OPTION_SIZE,
+      .offset = offsetof(gee_limits_t, input),
+      .fallback = "16m",
+      .flags = GEE_OPTION_RELOADABLE,
+      .minimum = 4096,
+      .maximum = 1LL << 40,
+      .doc = "Memory of the calls in flight on one connection; past it the connection is not read until one ends" },
     { .name = "output",
       .type = GEE_OPTION_SIZE,
       .offset = offsetof(gee_limits_t, output),
@@ -101,6 +109,72 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     return engine;
 }
 
+/* ---- codecs' states ---- */
+
+struct gee_codec_share {
+    gee_codec_share_t *next;
+    const gee_codec_t *codec;
+    void *shared;
+};
+
+static void destroy_codec_shares(gee_engine_t *engine) {
+    for (gee_codec_share_t *share = engine->codec_shares, *next; share != NULL; share = next) {
+        next = share->next;
+        share->codec->shared_destroy(share->shared);
+        free(share);
+    }
+    engine->codec_shares = NULL;
+}
+
+static void *shared_of(gee_engine_t *engine, const gee_codec_t *codec, gee_error_t *error) {
+    for (const gee_codec_share_t *share = engine->codec_shares; share != NULL; share = share->next)
+        if (share->codec == codec)
+            return share->shared;
+    gee_codec_share_t *share = calloc(1, sizeof(*share));
+    if (share == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "codec %s: out of memory", codec->name);
+        return NULL;
+    }
+    share->codec = codec;
+    share->shared = codec->shared_create(error);
+    if (share->shared == NULL) {
+        free(share);
+        return NULL;
+    }
+    share->next = engine->codec_shares;
+    engine->codec_shares = share;
+    return share->shared;
+}
+
+int gee_codec_state_create(gee_engine_t *engine, const gee_codec_t *codec, void **state, gee_error_t *error) {
+    void *shared = NULL;
+    *state = NULL;
+    if (codec->state_size == 0)
+        return 0;
+    if (codec->shared_create != NULL && (shared = shared_of(engine, codec, error)) == NULL)
+        return -1;
+    void *made = calloc(1, codec->state_size);
+    if (made == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "codec %s: out of memory", codec->name);
+    if (shared != NULL)
+        codec->attach(made, shared);
+    if (codec->start != NULL && codec->start(made, error) != 0) {
+        free(made);
+        return -1;
+    }
+    *state = made;
+    return 0;
+}
+
+void gee_codec_state_destroy(const gee_codec_t *codec, void **state) {
+    if (*state == NULL)
+        return;
+    if (codec->stop != NULL)
+        codec->stop(*state);
+    free(*state);
+    *state = NULL;
+}
+
 void gee_engine_destroy(gee_engine_t **handle) {
     gee_engine_t *engine = *handle;
     if (engine == NULL)
@@ -109,6 +183,7 @@ void gee_engine_destroy(gee_engine_t **handle) {
     gee_door_close_all(engine);
     gee_sessions_destroy(engine);
     gee_calls_destroy(engine);
+    destroy_codec_shares(engine);
     gee_pool_destroy(&engine->scratch);
     free(engine);
 }
@@ -223,6 +298,12 @@ int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *err
         if (codec->self_delimiting && (codec->measure == NULL || codec->padding == NULL))
             return gee_error_set(error, GEE_INTERNAL, "module %s: self-delimiting, but without measure or padding",
                                  module->name);
+        if (!codec->shared_create != !codec->shared_destroy || !codec->shared_create != !codec->attach)
+            return gee_error_set(error, GEE_INTERNAL,
+                                 "module %s: has some of shared_create, shared_destroy and attach, not all",
+                                 module->name);
+        if (!codec->mark != !codec->rewind)
+            return gee_error_set(error, GEE_INTERNAL, "module %s: has one of mark and rewind, not both", module->name);
     }
     return 0;
 }

@@ -17,6 +17,7 @@ typedef struct gee_limits {
     uint64_t call_memory; /* bytes that one call's arena may take */
     int64_t nesting;      /* levels of structs, lists and maps in one value */
     int64_t calls;        /* in flight on one connection; past it reading pauses */
+    uint64_t input;       /* bytes that those take, requests and arenas; past it reading pauses; 0: no limit */
     uint64_t output;      /* bytes waiting on one connection; past it reading pauses */
 } gee_limits_t;
 
@@ -33,6 +34,7 @@ extern const gee_option_t gee_limits_options[];
 extern const gee_option_t gee_timeouts_options[];
 
 typedef struct gee_dispatch gee_dispatch_t;
+typedef struct gee_codec_share gee_codec_share_t;
 typedef struct gee_engine gee_engine_t;
 
 typedef struct gee_engine_options {
@@ -64,9 +66,10 @@ struct gee_engine {
     size_t session_count;
     gee_list_t free_calls;
     size_t free_call_count;
-    size_t live_calls;    /* calls whose memory is not back yet */
-    size_t late_handlers; /* handlers that still run though their call was answered (timed out, cancelled) */
-    gee_pool_t *scratch;  /* for one message at a time: decoded headers; reset by whoever starts a message */
+    size_t live_calls;               /* calls whose memory is not back yet */
+    size_t late_handlers;            /* handlers that still run though their call was answered (timed out, cancelled) */
+    gee_codec_share_t *codec_shares; /* what codecs keep for all their states */
+    gee_pool_t *scratch;             /* for one message at a time: decoded headers; reset by whoever starts a message */
 };
 
 gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error);
@@ -75,6 +78,10 @@ void gee_engine_destroy(gee_engine_t **engine);
 
 /* The settings of the nth entry of engine->modules; null when it has none. */
 void *gee_engine_conf(const gee_engine_t *engine, size_t n);
+
+/* A zeroed and started state of the codec, in *state; null when it has none. Freed by gee_codec_state_destroy. */
+int gee_codec_state_create(gee_engine_t *engine, const gee_codec_t *codec, void **state, gee_error_t *error);
+void gee_codec_state_destroy(const gee_codec_t *codec, void **state);
 
 /* The compiled-in module, or null. */
 const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name);

@@ -71,7 +71,8 @@ typedef struct gee_session_setup {
 } gee_session_setup_t;
 
 typedef struct gee_protocol {
-    const char *name; /* "geerpc" */
+    const char *name;  /* "geerpc" */
+    const char *codec; /* optional: the name of the only one that it carries; null: the setup, or the peer, chooses */
     size_t state_size;
     bool upgrades; /* may call gee_session_hand_back() */
 

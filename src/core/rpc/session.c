@@ -35,14 +35,8 @@ void gee_session_close(gee_session_t *session, const gee_error_t *reason) {
 }
 
 static void free_states(gee_session_t *session) {
-    if (session->codec != NULL && session->codec->stop != NULL) {
-        if (session->receive_state != NULL)
-            session->codec->stop(session->receive_state);
-        if (session->send_state != NULL)
-            session->codec->stop(session->send_state);
-    }
-    free(session->receive_state);
-    free(session->send_state);
+    gee_codec_state_destroy(session->codec, &session->receive_state);
+    gee_codec_state_destroy(session->codec, &session->send_state);
     if (session->protocol_state != NULL && session->protocol->stop != NULL)
         session->protocol->stop(session, session->protocol_state);
     free(session->protocol_state);
@@ -134,7 +128,7 @@ void gee_sessions_destroy(gee_engine_t *engine) {
 }
 
 /* The peer did what it must not: said in the log, then closed. */
-static void refuse(gee_session_t *session, gee_error_t *error) {
+static void refuse(gee_session_t *session, const gee_error_t *error) {
     gee_log(session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed", gee_session_peer_text(session),
             error->text);
     gee_session_close(session, error);
@@ -183,9 +177,14 @@ static void watch_partial(gee_session_t *session) {
 
 /* ---- reading ---- */
 
+static bool too_much_in_flight(const gee_session_t *session) {
+    const gee_limits_t *limits = &session->engine->limits;
+    return session->call_count >= (size_t)limits->calls || (limits->input > 0 && session->call_bytes >= limits->input);
+}
+
 static bool must_stall(const gee_session_t *session) {
     return session->held || gee_stream_congested(session->stream) ||
-           (session->role == GEE_SERVING && session->call_count >= (size_t)session->engine->limits.calls);
+           (session->role == GEE_SERVING && session->call_count > 0 && too_much_in_flight(session));
 }
 
 static void stall(gee_session_t *session) {
@@ -307,9 +306,13 @@ static void on_drained(gee_stream_t *stream GEE_UNUSED, void *owner) {
 
 static void on_failed(gee_stream_t *stream GEE_UNUSED, void *owner, const gee_error_t *reason) {
     gee_session_t *session = owner;
+    session->handing_back = false;
+    if (session->role == GEE_SERVING && reason->code == GEE_DEADLINE_EXCEEDED) {
+        refuse(session, reason); /* it was dropped because it does not read */
+        return;
+    }
     gee_log(session->engine->log, session->role == GEE_SERVING ? GEE_LOG_INFO : GEE_LOG_DEBUG, "%s: %s",
             gee_session_peer_text(session), reason->text);
-    session->handing_back = false;
     gee_session_close(session, reason);
 }
 
@@ -374,25 +377,12 @@ gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, c
     return session;
 }
 
-static int make_state(const gee_codec_t *codec, void **state, gee_error_t *error) {
-    if (codec->state_size == 0)
-        return 0;
-    *state = calloc(1, codec->state_size);
-    if (*state == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "codec %s: out of memory", codec->name);
-    if (codec->start != NULL && codec->start(*state, error) != 0) {
-        free(*state);
-        *state = NULL;
-        return -1;
-    }
-    return 0;
-}
-
 int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error) {
     session->setup = *setup;
     session->codec = setup->codec;
-    if (setup->codec != NULL && (make_state(setup->codec, &session->receive_state, error) != 0 ||
-                                 make_state(setup->codec, &session->send_state, error) != 0))
+    gee_engine_t *engine = session->engine;
+    if (setup->codec != NULL && (gee_codec_state_create(engine, setup->codec, &session->receive_state, error) != 0 ||
+                                 gee_codec_state_create(engine, setup->codec, &session->send_state, error) != 0))
         return -1;
     gee_timer_stop(session->engine->loop, &session->peer_timer);
     session->established = true;
@@ -540,6 +530,12 @@ static int send_reply(gee_session_t *session, gee_call_t *call, const gee_payloa
     return result;
 }
 
+void gee_session_charge(gee_session_t *session, gee_call_t *call) {
+    size_t bytes = call->request_bytes + gee_pool_used(call->pool);
+    session->call_bytes += bytes - call->charged;
+    call->charged = bytes;
+}
+
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
     gee_error_t error;
     size_t before = gee_session_out(session)->length;
@@ -547,6 +543,8 @@ void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payl
     call->session = NULL;
     call->outbound = GEE_HALF_ENDED;
     session->call_count--;
+    session->call_bytes -= call->charged;
+    call->charged = 0;
     if (session->closing)
         return;
     if (call->status.code != GEE_OK && call->status.text.length == 0)

@@ -35,6 +35,7 @@ struct gee_session {
     gee_peer_record_t *peer;
     gee_list_t calls;
     size_t call_count;
+    size_t call_bytes; /* serving: what those take, see gee_session_charge() */
     uint64_t calls_total;
     gee_number_map_t *waiting; /* calling: by our own number */
     uint64_t next_number;
@@ -104,6 +105,8 @@ void gee_session_forget(gee_session_t *session, gee_call_t *call);
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error);
 
 /* ---- serving role: dispatch answers through this ---- */
+/* Notes what the call takes by now: its message, which it may hold, and its arena. */
+void gee_session_charge(gee_session_t *session, gee_call_t *call);
 /* Writes reply or error (call->status), marks it answered, takes it off the session. */
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
 

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #define SCALAR(c_type, the_kind, wire_name)                                                                            \
-    const gee_type_t gee_type_of_##c_type = { .kind = the_kind, .name = wire_name, .size = sizeof(c_type) }
+    const gee_type_t gee_type_of_##c_type = {                                                                          \
+        .kind = the_kind, .name = wire_name, .size = sizeof(c_type), .lasting = true                                   \
+    }
 
-const gee_type_t gee_type_of_bool = { .kind = GEE_KIND_BOOL, .name = "bool", .size = sizeof(bool) };
+const gee_type_t gee_type_of_bool = { .kind = GEE_KIND_BOOL, .name = "bool", .size = sizeof(bool), .lasting = true };
 SCALAR(int32_t, GEE_KIND_INT32, "int32");
 SCALAR(int64_t, GEE_KIND_INT64, "int64");
 SCALAR(uint32_t, GEE_KIND_UINT32, "uint32");
@@ -15,7 +17,9 @@ SCALAR(float, GEE_KIND_FLOAT, "float");
 SCALAR(double, GEE_KIND_DOUBLE, "double");
 SCALAR(gee_str_t, GEE_KIND_STRING, "string");
 SCALAR(gee_bytes_t, GEE_KIND_BYTES, "bytes");
-const gee_type_t gee_type_of_gee_empty_t = { .kind = GEE_KIND_STRUCT, .name = "Empty", .size = sizeof(gee_empty_t) };
+const gee_type_t gee_type_of_gee_empty_t = {
+    .kind = GEE_KIND_STRUCT, .name = "Empty", .size = sizeof(gee_empty_t), .lasting = true
+};
 
 const char *gee_type_label(const gee_type_t *type) {
     switch (type->kind) {

@@ -55,6 +55,9 @@ struct gee_type {
     const gee_type_t *element; /* list, map, optional */
     size_t value_offset;       /* map: of the value inside an entry */
     size_t entry_size;         /* map: of one entry */
+    /* This description and those it refers to stay as they are as long as the program runs, so it may be remembered by its
+     * address (gob keeps decoding plans). The macros below say so; what is made at run time does not. */
+    bool lasting;
 };
 
 /* The in-memory shape shared by every list, and by every map. */
@@ -105,6 +108,7 @@ typedef struct gee_empty {
         .kind = GEE_KIND_STRUCT,                                                                                       \
         .name = type_name,                                                                                             \
         .size = sizeof(T),                                                                                             \
+        .lasting = true,                                                                                               \
         .fields = gee_fields_of_##T,                                                                                   \
         .field_count = sizeof(gee_fields_of_##T) / sizeof(gee_fields_of_##T[0]),                                       \
     }
@@ -152,14 +156,17 @@ typedef struct gee_empty {
 
 /* static const gee_type_t gee_list_of_int64_t, from GEE_LIST_TYPE(int64_t); the element needs its gee_type_of_. */
 #define GEE_LIST_TYPE(C)                                                                                               \
-    GEE_MAYBE_UNUSED_TYPE gee_list_of_##C = {                                                                          \
-        .kind = GEE_KIND_LIST, .name = "", .size = sizeof(gee_list_value_t), .element = &gee_type_of_##C               \
-    }
+    GEE_MAYBE_UNUSED_TYPE gee_list_of_##C = { .kind = GEE_KIND_LIST,                                                   \
+                                              .name = "",                                                              \
+                                              .size = sizeof(gee_list_value_t),                                        \
+                                              .element = &gee_type_of_##C,                                             \
+                                              .lasting = true }
 #define GEE_MAP_TYPE(C)                                                                                                \
     GEE_MAYBE_UNUSED_TYPE gee_map_of_##C = { .kind = GEE_KIND_MAP,                                                     \
                                              .name = "",                                                               \
                                              .size = sizeof(gee_list_value_t),                                         \
                                              .element = &gee_type_of_##C,                                              \
+                                             .lasting = true,                                                          \
                                              .value_offset = offsetof(                                                 \
                                                  struct {                                                              \
                                                      gee_str_t key;                                                    \
@@ -172,15 +179,17 @@ typedef struct gee_empty {
                                              }) }
 #define GEE_OPTIONAL_TYPE(C)                                                                                           \
     GEE_MAYBE_UNUSED_TYPE gee_optional_of_##C = {                                                                      \
-        .kind = GEE_KIND_OPTIONAL, .name = "", .size = sizeof(void *), .element = &gee_type_of_##C                     \
+        .kind = GEE_KIND_OPTIONAL, .name = "", .size = sizeof(void *), .element = &gee_type_of_##C, .lasting = true    \
     }
 #define GEE_MAYBE_UNUSED_TYPE __attribute__((unused)) static const gee_type_t
 /* A list type under a name of its own, so that it can be an element again:
  *   typedef GEE_LIST_OF(double) row_t;  GEE_LIST_TYPE_AS(row_t, double);  GEE_LIST_TYPE(row_t);  makes a matrix. */
 #define GEE_LIST_TYPE_AS(T, C)                                                                                         \
-    GEE_MAYBE_UNUSED_TYPE gee_type_of_##T = {                                                                          \
-        .kind = GEE_KIND_LIST, .name = "", .size = sizeof(gee_list_value_t), .element = &gee_type_of_##C               \
-    }
+    GEE_MAYBE_UNUSED_TYPE gee_type_of_##T = { .kind = GEE_KIND_LIST,                                                   \
+                                              .name = "",                                                              \
+                                              .size = sizeof(gee_list_value_t),                                        \
+                                              .element = &gee_type_of_##C,                                             \
+                                              .lasting = true }
 
 /* Checks a description that was not made by the macros (one received from a peer): kinds, tags unique and in range,
  * names unique, offsets inside the size, depth. For services the table check at start calls it too. Returns null, or a

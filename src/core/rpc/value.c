@@ -39,13 +39,8 @@ static int too_deep(walk_t *walk) {
 static int from_any(walk_t *walk, const gee_type_t *type, const void *value, gee_value_t *tree);
 
 static void set_unsigned(gee_value_t *tree, uint64_t number) {
-    if (number <= INT64_MAX) {
-        tree->kind = GEE_VALUE_INT;
-        tree->integer = (int64_t)number;
-    } else {
-        tree->kind = GEE_VALUE_UINT;
-        tree->unsigned_integer = number;
-    }
+    tree->kind = GEE_VALUE_UINT; /* however small: gob tells them apart */
+    tree->unsigned_integer = number;
 }
 
 static int from_list(walk_t *walk, const gee_type_t *type, const gee_list_value_t *list, gee_value_t *tree) {

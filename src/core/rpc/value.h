@@ -10,7 +10,7 @@ typedef enum gee_value_kind {
     GEE_VALUE_NULL = 0,
     GEE_VALUE_BOOL,
     GEE_VALUE_INT,  /* any integer that fits int64_t */
-    GEE_VALUE_UINT, /* an integer above INT64_MAX */
+    GEE_VALUE_UINT, /* an integer above INT64_MAX, or any where a type says unsigned */
     GEE_VALUE_DOUBLE,
     GEE_VALUE_STRING, /* UTF-8 */
     GEE_VALUE_BYTES,

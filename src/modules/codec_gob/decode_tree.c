@@ -29,10 +29,10 @@ static int cannot(tree_reader_t *reader, const gee_gob_node_t *node) {
 
 static void set_zero(const gee_gob_node_t *node, gee_value_t *value) {
     static const gee_value_kind_t kinds[] = {
-        [GEE_GOB_BOOL] = GEE_VALUE_BOOL,       [GEE_GOB_INT] = GEE_VALUE_INT,     [GEE_GOB_UINT] = GEE_VALUE_UINT,
-        [GEE_GOB_FLOAT] = GEE_VALUE_DOUBLE,    [GEE_GOB_BYTES] = GEE_VALUE_BYTES, [GEE_GOB_STRING] = GEE_VALUE_STRING,
-        [GEE_GOB_COMPLEX] = GEE_VALUE_NULL,    [GEE_GOB_ARRAY] = GEE_VALUE_LIST,  [GEE_GOB_SLICE] = GEE_VALUE_LIST,
-        [GEE_GOB_INTERFACE] = GEE_VALUE_NULL,  [GEE_GOB_MAP] = GEE_VALUE_MAP,     [GEE_GOB_STRUCT] = GEE_VALUE_NULL,
+        [GEE_GOB_BOOL] = GEE_VALUE_BOOL,      [GEE_GOB_INT] = GEE_VALUE_INT,     [GEE_GOB_UINT] = GEE_VALUE_UINT,
+        [GEE_GOB_FLOAT] = GEE_VALUE_DOUBLE,   [GEE_GOB_BYTES] = GEE_VALUE_BYTES, [GEE_GOB_STRING] = GEE_VALUE_STRING,
+        [GEE_GOB_COMPLEX] = GEE_VALUE_NULL,   [GEE_GOB_ARRAY] = GEE_VALUE_LIST,  [GEE_GOB_SLICE] = GEE_VALUE_LIST,
+        [GEE_GOB_INTERFACE] = GEE_VALUE_NULL, [GEE_GOB_MAP] = GEE_VALUE_MAP,     [GEE_GOB_STRUCT] = GEE_VALUE_NULL,
         [GEE_GOB_OPAQUE] = GEE_VALUE_NULL,
     };
     value->kind = kinds[node->kind];

@@ -105,8 +105,9 @@ static int read_member(gee_gob_input_t *input, gee_gob_view_t *view, int member,
 }
 
 static int read_body(gee_gob_input_t *input, gee_gob_view_t *view, gee_error_t *error) {
-    static const unsigned counts[] = { [GEE_GOB_ARRAY] = 3, [GEE_GOB_SLICE] = 2, [GEE_GOB_STRUCT] = 2,
-                                       [GEE_GOB_MAP] = 3,   [GEE_GOB_OPAQUE] = 1 };
+    static const unsigned counts[] = {
+        [GEE_GOB_ARRAY] = 3, [GEE_GOB_SLICE] = 2, [GEE_GOB_STRUCT] = 2, [GEE_GOB_MAP] = 3, [GEE_GOB_OPAQUE] = 1
+    };
     int member = -1, more;
     while ((more = next_member(input, counts[view->kind], &member, error)) > 0)
         if (read_member(input, view, member, error) != 0)

@@ -22,8 +22,7 @@ static int put_map(gee_gob_writer_t *writer, const gee_type_t *type, const gee_l
     for (size_t i = 0; i < map->count; i++) {
         const char *entry = (const char *)map->items + i * type->entry_size;
         gee_str_t key = *(const gee_str_t *)(const void *)entry;
-        if (gee_gob_put_string(writer, key) != 0 ||
-            put_value(writer, type->element, entry + type->value_offset) != 0) {
+        if (gee_gob_put_string(writer, key) != 0 || put_value(writer, type->element, entry + type->value_offset) != 0) {
             gee_path_key(&writer->path, key);
             return -1;
         }

@@ -29,10 +29,10 @@
 #define GEE_GOB_NESTING     1000u           /* even where limits.nesting is 0 or more */
 
 /* What lives longer than its connections is bounded too. */
-#define GEE_GOB_IDLE       256u                  /* schemas, and definitions, that nobody refers to at the moment */
-#define GEE_GOB_IDLE_BYTES (16UL * 1024)         /* a longer one is not kept */
-#define GEE_GOB_PLAN_BYTES (8UL * 1024 * 1024)   /* all plans of a worker; past it a plan lives for one decoding */
-#define GEE_GOB_PLAN_SLOTS (256UL * 1024)        /* of one plan, with those that it refers to */
+#define GEE_GOB_IDLE       256u                /* schemas, and definitions, that nobody refers to at the moment */
+#define GEE_GOB_IDLE_BYTES (16UL * 1024)       /* a longer one is not kept */
+#define GEE_GOB_PLAN_BYTES (8UL * 1024 * 1024) /* all plans of a worker; past it a plan lives for one decoding */
+#define GEE_GOB_PLAN_SLOTS (256UL * 1024)      /* of one plan, with those that it refers to */
 
 /* Sets the error; -1, also where the compiler must see that. */
 #define GEE_GOB_FAIL(...) (gee_error_set(__VA_ARGS__), -1)
@@ -143,7 +143,7 @@ typedef struct gee_gob_shared {
     gee_number_map_t *by_type; /* address of a lasting gee_type_t -> schema; holds a reference */
     gee_gob_buffer_t key;      /* for one key at a time, with its numbering */
     gee_gob_numbering_t *numbering;
-    gee_pool_t *scratch;       /* for one encoding or compiling at a time */
+    gee_pool_t *scratch; /* for one encoding or compiling at a time */
     size_t plan_bytes;
 } gee_gob_shared_t;
 
@@ -274,6 +274,8 @@ typedef struct gee_gob_state {
 int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, gee_error_t *error);
 /* The schema of a value's type, complete. Null: never defined, or refers to what was not. */
 gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error_t *error);
+/* The same where it was asked for before; else null. */
+gee_gob_schema_t *gee_gob_received_before(const gee_gob_state_t *state, int64_t id);
 void gee_gob_received_clear(gee_gob_state_t *state);
 
 /* ---- walk.c: through a value that nobody wants ---- */
@@ -283,16 +285,15 @@ typedef struct gee_gob_step {
 } gee_gob_step_t;
 
 struct gee_gob_walk {
-    gee_gob_state_t *state;
-    bool again;   /* definitions inside interfaces were taken in already */
-    bool foreign; /* some interface was not nil */
+    gee_gob_state_t *state; /* null: an interface that is not nil is an error */
+    bool again;             /* definitions inside interfaces were taken in already */
     unsigned depth, capacity;
     gee_gob_step_t steps[];
 };
 
 typedef enum gee_gob_walked { GEE_GOB_WALK_ERROR = -1, GEE_GOB_WALK_DONE, GEE_GOB_WALK_SUSPENDED } gee_gob_walked_t;
 
-/* Begins with a value of that type; the walk must be at rest. `bare`: a top-level value, not a struct, after a zero. */
+/* Begins with a value of that type. `top`: not part of another, so that what is no struct comes after a zero. */
 gee_gob_walked_t gee_gob_walk_begin(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node, bool top,
                                     gee_error_t *error);
 /* SUSPENDED: a type definition within an interface has ended the message; the value goes on in the next. */
@@ -329,7 +330,7 @@ int gee_gob_read_count(gee_gob_reader_t *reader, const gee_gob_node_t *node, uns
 int gee_gob_read_member(gee_gob_reader_t *reader, const gee_gob_node_t *node, size_t *next, bool *more);
 
 static inline int gee_gob_take_uint(gee_gob_reader_t *reader, uint64_t *number) {
-    return gee_gob_read_uint(&reader->in, number) ? 0 : gee_gob_truncated(reader);
+    return gee_gob_read_uint(&reader->in, number) ? 0 : (gee_gob_truncated(reader), -1);
 }
 
 /* ---- members of gee_codec_t ---- */
@@ -346,6 +347,45 @@ int gee_gob_carry(const void *from, void *to, const uint8_t *bytes, size_t lengt
                   gee_error_t *error);
 uint64_t gee_gob_mark(const void *state);
 void gee_gob_rewind(void *state, uint64_t mark);
+
+/* ---- infer.c: the types of a tree ----
+ *
+ * Lists and maps have one type of element: what all of them have in common, which for structs is the fields of all. */
+typedef struct gee_gob_shape gee_gob_shape_t;
+typedef struct gee_gob_part {
+    gee_str_t name;
+    gee_gob_shape_t *shape;
+    size_t number;            /* on the wire, from 1; 0: left out, since nothing tells its type (null, an empty list) */
+    const gee_value_t *value; /* of the struct that is being written */
+    uint64_t written;         /* in which struct that was */
+} gee_gob_part_t;
+
+struct gee_gob_shape {
+    gee_value_kind_t kind; /* NULL: not known */
+    gee_str_t name;
+    gee_gob_shape_t *element;
+    gee_gob_part_t *parts; /* struct */
+    size_t count, capacity;
+    size_t *order;             /* room for the numbers of the parts that one struct has */
+    gee_string_map_t *by_name; /* of wide structs */
+    gee_gob_shape_t *next_wide;
+};
+
+typedef struct gee_gob_inference {
+    gee_pool_t *pool;
+    gee_gob_shape_t *wide;
+    unsigned levels;
+    gee_error_t *error;
+    gee_path_t path;
+} gee_gob_inference_t;
+
+/* Makes `shape` wide enough for the value too. Whatever comes out, the inference must be cleared. */
+int gee_gob_infer(gee_gob_inference_t *inference, gee_gob_shape_t *shape, const gee_value_t *value);
+void gee_gob_inference_clear(gee_gob_inference_t *inference);
+/* The part of that name; `guess` is where it is most likely. Null: none. */
+gee_gob_part_t *gee_gob_find_part(const gee_gob_shape_t *shape, gee_str_t name, size_t guess);
+/* Numbers the parts; with one more reference. Null: failed. */
+gee_gob_schema_t *gee_gob_schema_of_shape(gee_gob_shared_t *shared, gee_gob_shape_t *shape, gee_error_t *error);
 
 /* ---- send.c ---- */
 /* The id under which the peer knows the schema; its definitions are appended first where it does not yet. 0: failed. */

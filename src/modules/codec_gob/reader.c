@@ -63,8 +63,8 @@ int gee_gob_reader_open(gee_gob_reader_t *reader, gee_gob_state_t *state, const 
     reader->in = (gee_gob_input_t){ .at = bytes, .end = bytes };
     reader->limit = bytes + length;
     if (limits->message != 0 && length > limits->message)
-        return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "a message of %zu bytes is over limits.message = %zu", length,
-                            limits->message);
+        return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "a message of %zu bytes is over limits.message = %zu",
+                            length, limits->message);
     if (state == NULL || state->shared == NULL)
         return GEE_GOB_FAIL(error, GEE_INTERNAL, "gob cannot be read without its connection's state");
     if (pass_definitions(reader, &id) != 0)

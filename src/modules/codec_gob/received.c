@@ -104,13 +104,14 @@ static int put_definitions(gee_gob_state_t *state, size_t *units, gee_error_t *e
         if (type == NULL || type->definition == NULL)
             return undefined(id, error);
         gee_str_t bytes = type->definition->interned.key;
-        gee_gob_input_t input = { .at = (const uint8_t *)bytes.data, .end = (const uint8_t *)bytes.data + bytes.length };
+        gee_gob_input_t input = { .at = (const uint8_t *)bytes.data,
+                                  .end = (const uint8_t *)bytes.data + bytes.length };
         if (gee_gob_definition_read(&input, &view, error) != 0)
             return -1;
         *units += 1 + view.member_count;
         if (*units > GEE_GOB_UNITS - state->units)
-            return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "the types received on one connection have over %u fields",
-                                GEE_GOB_UNITS);
+            return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED,
+                                "the types received on one connection have over %u fields", GEE_GOB_UNITS);
         put_definition(state->shared, &view);
     }
     return 0;
@@ -144,6 +145,11 @@ gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error
     if (type->schema == NULL)
         type->schema = make_schema(state, id, error);
     return type->schema;
+}
+
+gee_gob_schema_t *gee_gob_received_before(const gee_gob_state_t *state, int64_t id) {
+    const gee_gob_wire_type_t *type = find(state, id);
+    return type ? type->schema : NULL;
 }
 
 void gee_gob_received_clear(gee_gob_state_t *state) {

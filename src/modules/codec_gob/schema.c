@@ -21,10 +21,18 @@ const gee_gob_node_t gee_gob_builtins[GEE_GOB_BUILTIN_LAST + 1] = {
 
 char *gee_gob_label(const gee_gob_node_t *node, char *target, size_t capacity) {
     static const char *const names[] = {
-        [GEE_GOB_BOOL] = "bool",          [GEE_GOB_INT] = "int",     [GEE_GOB_UINT] = "uint",
-        [GEE_GOB_FLOAT] = "float",        [GEE_GOB_BYTES] = "bytes", [GEE_GOB_STRING] = "string",
-        [GEE_GOB_COMPLEX] = "complex",    [GEE_GOB_ARRAY] = "array", [GEE_GOB_INTERFACE] = "an interface value",
-        [GEE_GOB_SLICE] = "slice",        [GEE_GOB_MAP] = "map",     [GEE_GOB_STRUCT] = "struct",
+        [GEE_GOB_BOOL] = "bool",
+        [GEE_GOB_INT] = "int",
+        [GEE_GOB_UINT] = "uint",
+        [GEE_GOB_FLOAT] = "float",
+        [GEE_GOB_BYTES] = "bytes",
+        [GEE_GOB_STRING] = "string",
+        [GEE_GOB_COMPLEX] = "complex",
+        [GEE_GOB_ARRAY] = "array",
+        [GEE_GOB_INTERFACE] = "an interface value",
+        [GEE_GOB_SLICE] = "slice",
+        [GEE_GOB_MAP] = "map",
+        [GEE_GOB_STRUCT] = "struct",
         [GEE_GOB_OPAQUE] = "the private encoding (GobEncoder, BinaryMarshaler) of",
     };
     bool named = (node->kind == GEE_GOB_STRUCT && node->name.length > 0) || node->kind == GEE_GOB_OPAQUE;

@@ -37,7 +37,10 @@ static gee_gob_walked_t begin_interface(gee_gob_walk_t *walk, gee_gob_input_t *i
         input->at++; /* without a name: nil */
         return GEE_GOB_WALK_DONE;
     }
-    walk->foreign = true;
+    if (walk->state == NULL) {
+        gee_error_set(error, GEE_UNIMPLEMENTED, "a gob with a value in an interface cannot be forwarded");
+        return GEE_GOB_WALK_ERROR;
+    }
     return pass_bytes(input, error) == GEE_GOB_WALK_DONE ? push(walk, node, 0, error) : GEE_GOB_WALK_ERROR;
 }
 

@@ -59,7 +59,7 @@ static int hand_on(gee_session_t *session, geerpc_state_t *state, const gee_code
 
 int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
                          size_t *consumed, gee_error_t *error) {
-    state->started = true;
+    state->frame_started = true;
     if (length < PREFIX)
         return 0;
     const gee_codec_t *codec = body_codec(session, bytes[0], error);
@@ -74,14 +74,14 @@ int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const ui
                              (unsigned long long)(header_length + body_length), (unsigned long long)limit);
     if (length - PREFIX < header_length + body_length)
         return 0;
-    state->started = false;
+    state->frame_started = false;
     if (hand_on(session, state, codec, bytes + PREFIX, (size_t)header_length, (size_t)body_length, error) != 0)
         return -1;
     *consumed = PREFIX + (size_t)(header_length + body_length);
     return 0;
 }
 
-int geerpc_frame_send(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
+static int append(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
     const gee_codec_t *codec = event->codec ? event->codec : session->codec;
     geerpc_header_t header;
@@ -107,4 +107,13 @@ int geerpc_frame_send(gee_session_t *session, const gee_event_t *event, gee_erro
     write_be32(prefix + 2, (uint32_t)(header_end - start));
     write_be32(prefix + 6, (uint32_t)body_length);
     return 0;
+}
+
+int geerpc_frame_send(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
+    gee_chain_t *out = gee_session_out(session);
+    gee_mark_t mark = gee_chain_mark(out);
+    if (append(session, event, error) == 0)
+        return 0;
+    gee_chain_rewind(out, mark);
+    return -1;
 }

@@ -33,9 +33,8 @@ typedef struct geerpc_state {
     geerpc_phase_t phase;
     gee_role_t role;
     gee_object_scan_t option_scan;
-    size_t header_length;  /* bare values: 0 until the header of this message is measured */
-    gee_measure_t measure; /* of the header, then of the body */
-    bool started;          /* some bytes of a message were looked at */
+    gee_value_stream_t values;
+    bool frame_started; /* some bytes of a frame were looked at */
 } geerpc_state_t;
 
 #define OPTION_MAGIC 3927900
@@ -48,6 +47,7 @@ int geerpc_option_send(gee_session_t *session, const gee_session_setup_t *setup,
 
 /* header.c */
 extern const gee_type_t *const geerpc_value_header; /* json: ServiceMethod, Seq, Error, and what is ours where set */
+extern const gee_type_t *const geerpc_stock_header; /* gob: ServiceMethod, Seq, Error */
 extern const gee_type_t *const geerpc_frame_header; /* bin: see docs/geerpc.proto */
 /* Hands the message on as an event; `payload` is the body. */
 int geerpc_header_to_event(gee_session_t *session, geerpc_state_t *state, const geerpc_header_t *header,

@@ -1,14 +1,15 @@
 /* header.c: GeeRPC's Header {ServiceMethod, Seq, Error}, with what geerpc adds to it, as a value that the codec writes.
  *
  * On bare values the added members are left out when they have nothing to say, so that a stock peer sees the header that
- * it knows. */
+ * it knows. Where the codec sends types with the values, they are not even in the type. */
 #include "geerpc.h"
 
 GEE_MAP_TYPE(gee_str_t);
 
-/* One structure, two descriptions: each wire has its own unit of time, and bare values have no kinds. */
+/* One structure, three descriptions: each wire has its own unit of time, and bare values have no kinds. */
 typedef geerpc_header_t frame_header_t;
 
+enum { STOCK_FIELDS = 3 }; /* the first of these */
 static const gee_field_t value_fields[] = {
     GEE_STRING(geerpc_header_t, service_method, "ServiceMethod", 1),
     GEE_UINT64(geerpc_header_t, seq, "Seq", 2),
@@ -21,8 +22,17 @@ static const gee_type_t value_header = { .kind = GEE_KIND_STRUCT,
                                          .name = "Header",
                                          .size = sizeof(geerpc_header_t),
                                          .fields = value_fields,
-                                         .field_count = GEE_LENGTH(value_fields) };
+                                         .field_count = GEE_LENGTH(value_fields),
+                                         .lasting = true };
 const gee_type_t *const geerpc_value_header = &value_header;
+
+static const gee_type_t stock_header = { .kind = GEE_KIND_STRUCT,
+                                         .name = "Header",
+                                         .size = sizeof(geerpc_header_t),
+                                         .fields = value_fields,
+                                         .field_count = STOCK_FIELDS,
+                                         .lasting = true };
+const gee_type_t *const geerpc_stock_header = &stock_header;
 
 GEE_STRUCT(frame_header_t, "Header", GEE_STRING(frame_header_t, service_method, "service_method", 1),
            GEE_UINT64(frame_header_t, seq, "seq", 2), GEE_STRING(frame_header_t, error, "error", 3),

@@ -36,13 +36,8 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
 }
 
 static int send_event(gee_session_t *session, void *data GEE_UNUSED, const gee_event_t *event, gee_error_t *error) {
-    gee_chain_t *out = gee_session_out(session);
-    gee_mark_t mark = gee_chain_mark(out);
-    int result = session->codec->self_delimiting ? geerpc_values_send(session, event, error)
-                                                 : geerpc_frame_send(session, event, error);
-    if (result != 0)
-        gee_chain_rewind(out, mark);
-    return result;
+    return session->codec->self_delimiting ? geerpc_values_send(session, event, error)
+                                           : geerpc_frame_send(session, event, error);
 }
 
 /* Only frames have kinds. */
@@ -54,7 +49,7 @@ static unsigned can(const gee_session_t *session, const void *data GEE_UNUSED) {
 
 static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
     const geerpc_state_t *state = data;
-    return !state->started && state->option_scan.depth == 0;
+    return !state->values.started && !state->frame_started && state->option_scan.depth == 0;
 }
 
 static const gee_protocol_t protocol = {

@@ -105,6 +105,7 @@ static void stop(gee_session_t *session GEE_UNUSED, void *data) {
 
 static const gee_protocol_t protocol = {
     .name = "jsonrpc",
+    .codec = "json",
     .state_size = sizeof(jsonrpc_state_t),
     .claims = claims,
     .start = start,

@@ -1,0 +1,34 @@
+/* value_stream.h: messages that are two values of the session's codec, a header and a body, one behind the other, as
+ * Go's net/rpc and GeeRPC have them. For codecs that know where their values end.
+ *
+ *   header body header body …   --measured where they lie-->  header decoded, body as it is  -->  take()
+ *
+ * What a header is, and what is in it, is the protocol's. */
+#ifndef GEE_RPC_VALUE_STREAM_H
+#define GEE_RPC_VALUE_STREAM_H
+
+#include "core/rpc/session.h"
+
+/* Part of a protocol's state; zeroed at first. */
+typedef struct gee_value_stream {
+    size_t header_length;  /* 0 until the header of this message is measured */
+    gee_measure_t measure; /* of the header, then of the body */
+    bool started;          /* some bytes of a message were looked at; otherwise it is quiet */
+} gee_value_stream_t;
+
+typedef struct gee_value_form {
+    const gee_type_t *header;
+    /* A whole message; the header is a C value of that type, both live during the call. Hands on an event. */
+    int (*take)(gee_session_t *session, void *protocol_state, const void *header, const gee_payload_t *body,
+                gee_error_t *error);
+} gee_value_form_t;
+
+/* As a protocol's receive. */
+int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream, const gee_value_form_t *form,
+                             void *protocol_state, const uint8_t *bytes, size_t length, size_t *consumed,
+                             gee_error_t *error);
+/* Appends both, or nothing. */
+int gee_value_stream_send(gee_session_t *session, const gee_type_t *header_type, const void *header,
+                          const gee_payload_t *body, gee_error_t *error);
+
+#endif

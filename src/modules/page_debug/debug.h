@@ -1,0 +1,39 @@
+/* debug.h: what the page shows, gathered once a request; between the files of page_debug only. */
+#ifndef PAGE_DEBUG_H
+#define PAGE_DEBUG_H
+
+#include <gee.h>
+
+typedef struct debug_method {
+    const char *name;
+    const char *argument, *reply;  /* "Args{A int64, B int64}" */
+    unsigned flags;                /* GEE_IDEMPOTENT and so on */
+    const gee_counters_sum_t *sum; /* never null */
+} debug_method_t;
+
+typedef struct debug_service {
+    const char *name;
+    debug_method_t *methods;
+    size_t method_count;
+} debug_service_t;
+
+typedef struct debug_view {
+    gee_pool_t *pool;
+    bool counted; /* false: filter_counters is off, the numbers mean nothing */
+    debug_service_t *services;
+    size_t service_count;
+    const gee_counters_sum_t **others; /* counted, but of no method that is served now */
+    size_t other_count;
+    gee_counters_worker_t *workers;
+    size_t worker_count;
+    gee_counters_worker_t total; /* of all rows; its process means nothing */
+} debug_view_t;
+
+/* Everything in `pool`. -1: out of memory. */
+int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, gee_pool_t *pool, debug_view_t *view);
+const char *debug_type_text(const gee_type_t *type, gee_pool_t *pool); /* null: out of memory */
+
+void debug_write_html(const debug_view_t *view, gee_http_response_t *response);
+void debug_write_json(const debug_view_t *view, gee_http_response_t *response);
+
+#endif

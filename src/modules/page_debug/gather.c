@@ -1,0 +1,123 @@
+/* gather.c: joins the services of this worker with the counts of all. */
+#include "debug.h"
+
+#include <string.h>
+
+#define TYPE_NESTING 8
+
+/* ---- types ---- */
+
+static const char *short_text(const gee_type_t *type, gee_pool_t *pool, unsigned depth) {
+    if (depth == TYPE_NESTING)
+        return "...";
+    const char *element = type->element ? short_text(type->element, pool, depth + 1) : "";
+    if (element == NULL)
+        return NULL;
+    switch (type->kind) {
+    case GEE_KIND_LIST:
+        return gee_pool_printf(pool, "[]%s", element);
+    case GEE_KIND_MAP:
+        return gee_pool_printf(pool, "map[string]%s", element);
+    case GEE_KIND_OPTIONAL:
+        return gee_pool_printf(pool, "*%s", element);
+    default:
+        return gee_type_label(type);
+    }
+}
+
+/* A struct with its fields, theirs by name only: types may contain themselves. */
+const char *debug_type_text(const gee_type_t *type, gee_pool_t *pool) {
+    if (type->kind != GEE_KIND_STRUCT)
+        return short_text(type, pool, 0);
+    const char *text = gee_pool_printf(pool, "%s{", gee_type_label(type));
+    for (size_t i = 0; i < type->field_count && text != NULL; i++) {
+        const char *field = short_text(type->fields[i].type, pool, 0);
+        text = field ? gee_pool_printf(pool, "%s%s%s %s", text, i ? ", " : "", type->fields[i].name, field) : NULL;
+    }
+    return text ? gee_pool_printf(pool, "%s}", text) : NULL;
+}
+
+/* ---- services ---- */
+
+static const gee_counters_sum_t no_calls = { .method = { .data = "", .length = 0 } };
+
+/* As counters cut long names. */
+static const gee_counters_sum_t *find_sum(const gee_counters_sums_t *sums, const char *name) {
+    gee_str_t wanted = gee_str(name);
+    if (wanted.length >= GEE_COUNTERS_METHOD)
+        wanted.length = GEE_COUNTERS_METHOD - 1;
+    for (size_t i = 0; i < sums->count; i++)
+        if (gee_str_equal(sums->items[i].method, wanted))
+            return &sums->items[i];
+    return NULL;
+}
+
+static int gather_method(const gee_service_t *service, const gee_method_t *method, const gee_counters_sums_t *sums,
+                         bool *used, gee_pool_t *pool, debug_method_t *target) {
+    const char *whole = gee_pool_printf(pool, "%s.%s", service->name, method->name);
+    target->name = method->name;
+    target->flags = method->flags;
+    target->argument = debug_type_text(method->argument, pool);
+    target->reply = debug_type_text(method->reply, pool);
+    if (whole == NULL || target->argument == NULL || target->reply == NULL)
+        return -1;
+    target->sum = find_sum(sums, whole);
+    if (target->sum != NULL)
+        used[target->sum - sums->items] = true;
+    else
+        target->sum = &no_calls;
+    return 0;
+}
+
+static int gather_services(const gee_dispatch_t *dispatch, const gee_counters_sums_t *sums, bool *used,
+                           debug_view_t *view) {
+    const gee_service_t *service;
+    size_t count = 0;
+    while (gee_dispatch_service(dispatch, count) != NULL)
+        count++;
+    view->services = gee_pool_array(view->pool, count, sizeof(*view->services));
+    if (view->services == NULL)
+        return -1;
+    for (size_t i = 0; (service = gee_dispatch_service(dispatch, i)) != NULL; i++) {
+        debug_service_t *target = &view->services[view->service_count++];
+        target->name = service->name;
+        target->methods = gee_pool_array(view->pool, service->method_count, sizeof(*target->methods));
+        if (target->methods == NULL)
+            return -1;
+        for (; target->method_count < service->method_count; target->method_count++)
+            if (gather_method(service, &service->methods[target->method_count], sums, used, view->pool,
+                              &target->methods[target->method_count]) != 0)
+                return -1;
+    }
+    return 0;
+}
+
+/* ---- everything ---- */
+
+static void gather_others(const gee_counters_sums_t *sums, const bool *used, debug_view_t *view) {
+    for (size_t i = 0; i < sums->count; i++) {
+        const gee_counters_sum_t *sum = &sums->items[i];
+        view->total.calls += sum->calls;
+        view->total.errors += sum->errors;
+        view->total.in_flight += sum->in_flight;
+        view->total.late += sum->late;
+        if (!used[i] && sum->calls > 0)
+            view->others[view->other_count++] = sum;
+    }
+}
+
+int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, gee_pool_t *pool, debug_view_t *view) {
+    gee_counters_sums_t sums;
+    *view = (debug_view_t){ .pool = pool };
+    view->counted = atomic_load(&counters->slot_count) > 0;
+    if (gee_counters_read(counters, pool, &sums) != 0)
+        return -1;
+    bool *used = gee_pool_array(pool, sums.count, sizeof(*used));
+    view->others = gee_pool_array(pool, sums.count, sizeof(*view->others));
+    view->workers = gee_counters_workers(counters, pool, &view->worker_count);
+    if (used == NULL || view->others == NULL || view->workers == NULL ||
+        gather_services(engine->dispatch, &sums, used, view) != 0)
+        return -1;
+    gather_others(&sums, used, view);
+    return 0;
+}

@@ -1,0 +1,84 @@
+// What both sides serve: the services of net/rpc's documentation and of GeeRPC's main, and one with a value of every kind.
+package main
+
+import (
+	"errors"
+	"time"
+)
+
+type Args struct{ A, B int }
+type Quotient struct{ Quo, Rem int }
+type Arith int
+
+func (*Arith) Multiply(args *Args, reply *int) error {
+	*reply = args.A * args.B
+	return nil
+}
+
+func (*Arith) Divide(args *Args, quo *Quotient) error {
+	if args.B == 0 {
+		return errors.New("divide by zero")
+	}
+	*quo = Quotient{args.A / args.B, args.A % args.B}
+	return nil
+}
+
+type FooArgs struct{ Num1, Num2 int }
+type Foo int
+
+func (Foo) Sum(args FooArgs, reply *int) error {
+	*reply = args.Num1 + args.Num2
+	return nil
+}
+
+func (f Foo) Sleep(args FooArgs, reply *int) error {
+	time.Sleep(time.Second * time.Duration(args.Num1))
+	return f.Sum(args, reply)
+}
+
+type Item struct {
+	Name  string
+	Count int64
+}
+
+type Everything struct {
+	Flag    bool
+	Int     int64
+	Small   int32
+	Uint    uint64
+	Word    uint32
+	Double  float64
+	Float   float32
+	Text    string
+	Bytes   []byte
+	Numbers []int64
+	Texts   []string
+	Items   []Item
+	Rows    [][]float64
+	Counts  map[string]int64
+	Named   map[string]Item
+	Inner   Item
+	Maybe   *Item
+}
+
+type Kinds int
+
+func (Kinds) Echo(everything *Everything, reply *Everything) error {
+	*reply = *everything
+	return nil
+}
+
+func (Kinds) Text(text string, reply *string) error {
+	*reply = text
+	return nil
+}
+
+func (Kinds) Numbers(numbers []int64, reply *[]int64) error {
+	*reply = numbers
+	return nil
+}
+
+func (Kinds) Counts(counts map[string]int64, reply *map[string]int64) error {
+	*reply = counts
+	return nil
+}
