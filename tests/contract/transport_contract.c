@@ -41,6 +41,8 @@ static bool place_for(const gee_transport_t *transport, gee_addr_t *addr) {
     char text[GEE_ADDR_TEXT];
     if (strcmp(transport->scheme, "tcp") == 0)
         snprintf(text, sizeof(text), "tcp@127.0.0.1:0");
+    else if (strcmp(transport->scheme, "http") == 0)
+        snprintf(text, sizeof(text), "http@127.0.0.1:0");
     else if (strcmp(transport->scheme, "unix") == 0)
         snprintf(text, sizeof(text), "unix@%s/socket", directory);
     else

@@ -11,7 +11,6 @@ import contextlib
 import os
 import pathlib
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -93,11 +92,10 @@ class Server:
 
     def run(self, *arguments, status=0, **options):
         """geerpc with these arguments, to its end; what it printed on both streams is looked at by the test."""
-        options.setdefault("stdin", subprocess.DEVNULL)
+        options = {"stdin": subprocess.DEVNULL, "cwd": self.root, **options}
         done = subprocess.run(
             self.command(*arguments),
             env=self.environment,
-            cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -109,12 +107,11 @@ class Server:
             assert done.returncode == status, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
-    def start(self, *arguments, daemon=False, descriptors=None):
-        """descriptors: the limit of open files."""
-        limit = descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors)))
+    def start(self, *arguments, daemon=False, before=None):
+        """before: called in the process that becomes the server."""
         if daemon:
             self.daemonized = True
-            self.output = self.run(*arguments).stdout
+            self.output = self.run(*arguments, preexec_fn=before).stdout
         else:
             with open(self.root / "stderr.log", "ab") as stderr:
                 self.process = subprocess.Popen(
@@ -125,7 +122,7 @@ class Server:
                     stdout=open(self.root / "stdout.log", "wb"),
                     stderr=stderr,
                     start_new_session=True,
-                    preexec_fn=limit,
+                    preexec_fn=before,
                 )
             eventually(lambda: self.process.poll() is not None or "ready" in self._stdout(), "the ready line")
             self.output = self._stdout()

@@ -59,6 +59,14 @@ def test_missing_file(stopped):
     assert "conf/none.conf" in stopped.run("-t", "-c", "conf/none.conf", status=1).stderr
 
 
+def test_a_relative_file_is_under_the_prefix_or_here(stopped, tmp_path):
+    here = tmp_path / "here.conf"
+    here.write_text("workers = 2;\n" + CONF)
+    assert f"{here}:3: " in stopped.run("-t", "-c", "here.conf", status=1, cwd=tmp_path).stderr
+    (stopped.root / "here.conf").write_text(CONF)
+    assert f"{stopped.root}/here.conf is good" in stopped.run("-t", "-c", "here.conf", cwd=tmp_path).stdout
+
+
 def test_good_file(stopped):
     assert f"{stopped.root}/conf/geerpc.conf is good" in stopped.run("-t").stdout
 

@@ -208,3 +208,22 @@ def test_worker_descriptors(server):
         sockets = [target for target in targets if target.startswith("socket:")]
         assert len(sockets) == 3, targets  # TCP, Unix, channel
         assert not any("geerpc.pid" in target for target in targets)
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+def test_what_is_inherited_about_signals_does_not_matter(stopped, daemon):
+    """nohup ignores HUP; other parents ignore CHLD, or block what they like."""
+
+    def inherit():
+        for number in (signal.SIGHUP, signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD, signal.SIGINT})
+
+    stopped.start(daemon=daemon, before=inherit)
+    stopped.allow("was killed by signal 9")
+    stopped.send_signal(signal.SIGHUP)
+    stopped.wait_for_log("reloaded, generation 2")
+    victim = stopped.worker_pids()[0]
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: len(now := stopped.worker_pids()) == 2 and victim not in now, "a new worker")
+    assert stopped.stop(signal.SIGTERM) == 0

@@ -1,6 +1,7 @@
 """Workers that die, and those who take their place."""
 import os
 import re
+import resource
 import signal
 import time
 
@@ -193,7 +194,7 @@ def test_connections_of_one_address_are_limited(stopped):
 def test_running_out_of_descriptors_is_survived(stopped):
     """With none left, connections wait; they are served when others have gone."""
     stopped.conf = stopped.conf.replace("workers = 2", "workers = 1")
-    stopped.start(descriptors=40)
+    stopped.start(before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
     workers = stopped.worker_pids()
     peers = [stopped.peer() for _ in range(60)]
     for peer in peers:

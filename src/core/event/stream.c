@@ -229,6 +229,9 @@ bool gee_stream_congested(const gee_stream_t *stream) {
 bool gee_stream_has_ended(const gee_stream_t *stream) {
     return stream->ended;
 }
+bool gee_stream_timed_out(const gee_stream_t *stream) {
+    return stream->timed_out;
+}
 gee_loop_t *gee_stream_loop(const gee_stream_t *stream) {
     return stream->loop;
 }

@@ -73,6 +73,7 @@ size_t gee_stream_queued(const gee_stream_t *stream); /* bytes waiting to be wri
 void gee_stream_pause(gee_stream_t *stream);
 void gee_stream_resume(gee_stream_t *stream);
 bool gee_stream_has_ended(const gee_stream_t *stream); /* the peer's end was seen */
+bool gee_stream_timed_out(const gee_stream_t *stream); /* it failed because of write_timeout_ns */
 
 /* Puts a layer on top, at most four in all. What is in the inbox moves under it, what waits in gee_stream_out() is
  * written below it; both give other pointers from now on. `setup` goes to the layer's start(). When start() fails the

@@ -145,7 +145,8 @@ void gee_stream_write_timeout(gee_timer_t *timer) {
     } else {
         char duration[GEE_DURATION_TEXT];
         gee_error_t error;
-        gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "write: the peer does not read: wrote nothing for %s",
+        stream->timed_out = true;
+        gee_error_set(&error, GEE_UNAVAILABLE, "write: the peer does not read: wrote nothing for %s",
                       gee_format_duration(duration, limit));
         gee_stream_fail(stream, &error);
     }

@@ -43,6 +43,7 @@ struct gee_stream {
     bool blocked;         /* the kernel takes no more: waiting for EPOLLOUT */
     bool ended;           /* the peer's end was read */
     bool broken;          /* failed() was called */
+    bool timed_out;       /* because nothing could be written for too long */
     bool closing;         /* gee_stream_close(): no owner, lives on its own */
     bool shut_down;       /* closing: our end is written */
     bool destroyed;       /* by a callback: the memory goes when the outermost frame leaves */

@@ -283,11 +283,10 @@ static gee_http_progress_t refused_by_parser(const gee_http_reader_t *reader, ge
         break;
     case HPE_UNEXPECTED_CONTENT_LENGTH:
     case HPE_INVALID_CONTENT_LENGTH:
-        *fault = (gee_http_fault_t){ 400, "the Content-Length is not well-formed, or not the only word on the length" };
-        break;
     case HPE_INVALID_TRANSFER_ENCODING:
-        *fault =
-            (gee_http_fault_t){ 400, "the Transfer-Encoding is not well-formed, or not the only word on the length" };
+        *fault = (gee_http_fault_t){
+            400, "the length of the body is not said in one well-formed way (Content-Length, Transfer-Encoding)"
+        };
         break;
     case HPE_INVALID_CHUNK_SIZE:
         *fault = (gee_http_fault_t){ 400, "a chunk's size is not well-formed" };

@@ -225,6 +225,9 @@ static void on_signal(int number, void *data) {
 static int take_signals(gee_master_t *master, gee_error_t *error) {
     static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH };
     (void)signal(SIGPIPE, SIG_IGN);
+    /* Whoever started us may ignore some of them (nohup does): they would not be delivered, nor children waited for. */
+    for (size_t i = 0; i < GEE_LENGTH(signals); i++)
+        (void)signal(signals[i], SIG_DFL);
     return gee_loop_signals(master->loop, signals, GEE_LENGTH(signals), on_signal, master, error);
 }
 

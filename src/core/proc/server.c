@@ -30,13 +30,16 @@ int gee_server_init(gee_server_t *server, const gee_module_entry_t *modules, con
         prefix = gee_default_prefix;
     if (!getcwd(current, sizeof current))
         current[0] = '\0';
-    /* A prefix that is not there is no error for -t or -v; opening things under it will be. */
-    if (!realpath(prefix, absolute))
-        (void)snprintf(absolute, sizeof absolute, "%s%s%s", *prefix == '/' ? "" : current, *prefix == '/' ? "" : "/",
-                       prefix);
     server->pool = gee_pool_create(4 * GEE_KIB);
-    if (!server->pool || !(server->prefix = gee_pool_strdup(server->pool, absolute)) ||
-        !(server->conf_path = find_conf(server, conf ? conf : GEE_DEFAULT_CONF, current)))
+    if (!server->pool)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    /* A prefix that is not there is no error for -t or -v; opening things under it will be. */
+    if (realpath(prefix, absolute))
+        server->prefix = gee_pool_strdup(server->pool, absolute);
+    else
+        server->prefix = gee_pool_printf(server->pool, "%s%s%s", *prefix == '/' ? "" : current,
+                                         *prefix == '/' ? "" : "/", prefix);
+    if (!server->prefix || !(server->conf_path = find_conf(server, conf ? conf : GEE_DEFAULT_CONF, current)))
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     return 0;
 }

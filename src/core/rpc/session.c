@@ -304,11 +304,11 @@ static void on_drained(gee_stream_t *stream GEE_UNUSED, void *owner) {
     unstall(owner);
 }
 
-static void on_failed(gee_stream_t *stream GEE_UNUSED, void *owner, const gee_error_t *reason) {
+static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reason) {
     gee_session_t *session = owner;
     session->handing_back = false;
-    if (session->role == GEE_SERVING && reason->code == GEE_DEADLINE_EXCEEDED) {
-        refuse(session, reason); /* it was dropped because it does not read */
+    if (session->role == GEE_SERVING && gee_stream_timed_out(stream)) {
+        refuse(session, reason);
         return;
     }
     gee_log(session->engine->log, session->role == GEE_SERVING ? GEE_LOG_INFO : GEE_LOG_DEBUG, "%s: %s",

@@ -21,7 +21,7 @@ static int read_any(tree_reader_t *reader, const gee_gob_node_t *node, gee_value
 
 static int cannot(tree_reader_t *reader, const gee_gob_node_t *node) {
     char label[GEE_GOB_LABEL];
-    return GEE_GOB_FAIL(reader->base.error, GEE_INVALID_ARGUMENT, "%s cannot be read without its Go program",
+    return GEE_GOB_FAIL(reader->base.error, GEE_INVALID_ARGUMENT, "%s is sent, which only a Go program can take",
                         gee_gob_label(node, label, sizeof label));
 }
 

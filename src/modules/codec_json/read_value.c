@@ -1,19 +1,31 @@
 /* read_value.c: one JSON value into a tree. Integers stay integers, exact to 64 bits; objects become structs. */
 #include "json.h"
 
+#include <float.h>
+
 static int read_value(gee_json_reader_t *reader, gee_value_t *value);
+
+/* Has it no more digits than a double, but zeros at the end? So is written, without an exponent, a double below 1e21. */
+static bool has_digits_of_double(const gee_json_number_t *number) {
+    size_t count = number->whole;
+    while (count > 0 && number->digits[count - 1] == '0')
+        count--;
+    return count <= DBL_DECIMAL_DIG;
+}
 
 static int read_number(gee_json_reader_t *reader, gee_value_t *value) {
     gee_json_number_t number;
-    uint64_t magnitude;
+    uint64_t magnitude = 0;
     if (gee_json_read_number(reader, &number) < 0)
         return -1;
-    if (!number.integral) {
+    bool fits = number.integral && gee_json_number_magnitude(&number, &magnitude) &&
+                (!number.negative || magnitude <= (uint64_t)INT64_MAX + 1);
+    if (!number.integral || (!fits && has_digits_of_double(&number))) {
         value->kind = GEE_VALUE_DOUBLE;
         return gee_json_number_double(&number, &value->number) ? 0
                                                                : gee_json_does_not_fit(reader, number.text, "double");
     }
-    if (!gee_json_number_magnitude(&number, &magnitude) || (number.negative && magnitude > (uint64_t)INT64_MAX + 1))
+    if (!fits)
         return gee_json_does_not_fit(reader, number.text, "64 bits");
     if (number.negative || magnitude <= INT64_MAX) {
         value->kind = GEE_VALUE_INT;

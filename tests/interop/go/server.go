@@ -2,7 +2,6 @@
 package main
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"net/rpc"
@@ -12,8 +11,7 @@ import (
 func serve(o *options) (string, error) {
 	server := rpc.NewServer()
 	for _, service := range []any{new(Arith), new(Foo), new(Kinds)} {
-		name := fmt.Sprintf("%T", service)[len("*main."):]
-		if err := server.RegisterName(name+"", service); err != nil {
+		if err := server.Register(service); err != nil {
 			return "", err
 		}
 	}

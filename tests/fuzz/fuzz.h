@@ -1,0 +1,159 @@
+/* fuzz.h: what the fuzz targets share: what a broken promise does, how input is cut, and a type with everything in it.
+ *
+ *   libFuzzer, or replay.c over tests/fuzz/{corpus,crashes}/NAME/ ---> LLVMFuzzerTestOneInput of fuzz_NAME.c
+ *
+ * The first byte of every input chooses (how it is cut, as what type it is read); the rest is what a peer has sent. */
+#ifndef TEST_FUZZ_H
+#define TEST_FUZZ_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gee.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define FUZZ_CHECK(condition, ...)                                                                                     \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: does not hold: %s: ", __FILE__, __LINE__, #condition);                             \
+            fprintf(stderr, __VA_ARGS__);                                                                              \
+            fputc('\n', stderr);                                                                                       \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+/* A copy that ends where it ends, so that ASan sees a read behind it. */
+static inline uint8_t *fuzz_copy(const void *bytes, size_t length) {
+    uint8_t *copy = malloc(length ? length : 1);
+    FUZZ_CHECK(copy != NULL, "out of memory");
+    if (length > 0)
+        memcpy(copy, bytes, length);
+    return copy;
+}
+
+/* ---- cuts ---- */
+
+/* The lengths of the pieces in which some bytes arrive, always the same for the same seed: 0 whole, 1 byte by byte, others mostly
+ * short and sometimes long ones. */
+typedef struct fuzz_cuts {
+    unsigned seed;
+    uint64_t random;
+} fuzz_cuts_t;
+
+static inline fuzz_cuts_t fuzz_cuts(unsigned seed) {
+    return (fuzz_cuts_t){ .seed = seed, .random = seed * 0x9e3779b97f4a7c15u + 1 };
+}
+
+static inline size_t fuzz_next_cut(fuzz_cuts_t *cuts, size_t left) {
+    if (cuts->seed == 0 || left == 0)
+        return left;
+    if (cuts->seed == 1)
+        return 1;
+    cuts->random = cuts->random * 6364136223846793005u + 1442695040888963407u;
+    size_t piece = 1 + (size_t)(cuts->random >> 33) % ((cuts->random >> 60) == 0 ? 5000 : 13);
+    return piece < left ? piece : left;
+}
+
+/* ---- a type with everything in it ---- */
+
+GEE_LIST_TYPE(bool);
+GEE_LIST_TYPE(int64_t);
+GEE_LIST_TYPE(double);
+GEE_LIST_TYPE(gee_str_t);
+GEE_LIST_TYPE(gee_bytes_t);
+GEE_MAP_TYPE(int64_t);
+GEE_OPTIONAL_TYPE(int64_t);
+GEE_OPTIONAL_TYPE(gee_str_t);
+
+typedef GEE_LIST_OF(double) row_t;
+GEE_LIST_TYPE_AS(row_t, double);
+GEE_LIST_TYPE(row_t);
+
+typedef struct {
+    gee_str_t name;
+    int32_t count;
+    GEE_LIST_OF(int64_t) sizes;
+} item_t;
+GEE_STRUCT(item_t, "Item", GEE_STRING(item_t, name, "Name", 1), GEE_INT32(item_t, count, "Count", 2),
+           GEE_LIST(item_t, sizes, "Sizes", 3, int64_t, gee_list_of_int64_t));
+GEE_LIST_TYPE(item_t);
+GEE_MAP_TYPE(item_t);
+GEE_OPTIONAL_TYPE(item_t);
+
+typedef struct {
+    bool flag;
+    int32_t i32;
+    int64_t i64;
+    uint32_t u32;
+    uint64_t u64;
+    float f;
+    double d;
+    gee_str_t s;
+    gee_bytes_t data;
+    item_t item;
+    GEE_LIST_OF(bool) flags;
+    GEE_LIST_OF(double) numbers;
+    GEE_LIST_OF(gee_str_t) names;
+    GEE_LIST_OF(gee_bytes_t) blobs;
+    GEE_LIST_OF(item_t) items;
+    GEE_LIST_OF(row_t) matrix;
+    GEE_MAP_OF(int64_t) prices;
+    GEE_MAP_OF(item_t) stock;
+    GEE_OPTIONAL_OF(int64_t) maybe;
+    GEE_OPTIONAL_OF(gee_str_t) note;
+    GEE_OPTIONAL_OF(item_t) other;
+} all_t;
+GEE_STRUCT(all_t, "All", GEE_BOOL(all_t, flag, "Flag", 1), GEE_INT32(all_t, i32, "I32", 2),
+           GEE_INT64(all_t, i64, "I64", 3), GEE_UINT32(all_t, u32, "U32", 4), GEE_UINT64(all_t, u64, "U64", 5),
+           GEE_FLOAT(all_t, f, "F", 6), GEE_DOUBLE(all_t, d, "D", 7), GEE_STRING(all_t, s, "S", 8),
+           GEE_BYTES(all_t, data, "Data", 9), GEE_NESTED(all_t, item, "Item", 10, item_t),
+           GEE_LIST(all_t, flags, "Flags", 11, bool, gee_list_of_bool),
+           GEE_LIST(all_t, numbers, "Numbers", 12, double, gee_list_of_double),
+           GEE_LIST(all_t, names, "Names", 13, gee_str_t, gee_list_of_gee_str_t),
+           GEE_LIST(all_t, blobs, "Blobs", 14, gee_bytes_t, gee_list_of_gee_bytes_t),
+           GEE_LIST(all_t, items, "Items", 15, item_t, gee_list_of_item_t),
+           GEE_LIST(all_t, matrix, "Matrix", 16, row_t, gee_list_of_row_t),
+           GEE_MAP(all_t, prices, "Prices", 17, int64_t, gee_map_of_int64_t),
+           GEE_MAP(all_t, stock, "Stock", 18, item_t, gee_map_of_item_t),
+           GEE_OPTIONAL(all_t, maybe, "Maybe", 19, int64_t, gee_optional_of_int64_t),
+           GEE_OPTIONAL(all_t, note, "Note", 20, gee_str_t, gee_optional_of_gee_str_t),
+           GEE_OPTIONAL(all_t, other, "Other", 21, item_t, gee_optional_of_item_t));
+
+/* As what some bytes can be read. */
+static const gee_type_t *const fuzz_types[] = {
+    &gee_type_of_all_t,   &gee_type_of_item_t,    &gee_type_of_bool,        &gee_type_of_int32_t,
+    &gee_type_of_int64_t, &gee_type_of_uint32_t,  &gee_type_of_uint64_t,    &gee_type_of_float,
+    &gee_type_of_double,  &gee_type_of_gee_str_t, &gee_type_of_gee_bytes_t, &gee_list_of_int64_t,
+    &gee_list_of_item_t,  &gee_map_of_item_t,     &gee_list_of_row_t,       &gee_type_of_gee_empty_t,
+};
+
+typedef union fuzz_value {
+    all_t all;
+    uint64_t number;
+} fuzz_value_t;
+
+/* ---- codecs ---- */
+
+#define FUZZ_MEMORY (4u * 1024 * 1024) /* that one value may take */
+GEE_UNUSED static const gee_codec_limits_t fuzz_limits = { .message = 64 * 1024, .nesting = 100 };
+
+static inline gee_pool_t *fuzz_pool(void) {
+    gee_pool_t *pool = gee_pool_create(4096);
+    FUZZ_CHECK(pool != NULL, "out of memory");
+    gee_pool_limit(pool, FUZZ_MEMORY);
+    return pool;
+}
+
+/* What is in the chain, which is empty then. */
+static inline uint8_t *fuzz_take_chain(gee_chain_t *chain, size_t *length) {
+    uint8_t *bytes = malloc(chain->length ? chain->length : 1);
+    FUZZ_CHECK(bytes != NULL, "out of memory");
+    *length = gee_chain_copy(chain, bytes, chain->length);
+    FUZZ_CHECK(*length == chain->length, "%zu of %zu", *length, chain->length);
+    gee_chain_clear(chain);
+    return bytes;
+}
+
+#endif

@@ -1,0 +1,185 @@
+/* fuzz_gob.c: values of encoding/gob, one behind the other on one connection, with their type definitions: where a value
+ * ends does not depend on how it is cut; a tree, a C type and a value that was carried to another connection say the same. */
+#include "fuzz.h"
+
+extern const gee_module_t gee_codec_gob_module;
+static const gee_codec_t *codec;
+static gee_buf_cache_t *cache;
+static void *shared; /* or null: each state has its own */
+
+#define VALUES 16 /* of one input */
+
+static void *make_state(void) {
+    gee_error_t error;
+    void *state = calloc(1, codec->state_size);
+    FUZZ_CHECK(state != NULL, "out of memory");
+    if (shared != NULL)
+        codec->attach(state, shared);
+    FUZZ_CHECK(codec->start(state, &error) == 0, "%s", error.text);
+    return state;
+}
+
+static void drop_state(void **state) {
+    codec->stop(*state);
+    free(*state);
+    *state = NULL;
+}
+
+/* A connection: one that sends and one that receives. */
+typedef struct fuzz_wire {
+    void *send, *receive;
+} fuzz_wire_t;
+
+static gee_measured_t measure(void *state, const uint8_t *bytes, size_t length, unsigned seed,
+                              const gee_codec_limits_t *limits, size_t *measured, gee_error_t *error) {
+    fuzz_cuts_t cuts = fuzz_cuts(seed);
+    gee_measure_t progress = { 0 };
+    gee_measured_t result = GEE_MEASURE_MORE;
+    for (size_t seen = 0; seen < length && result == GEE_MEASURE_MORE;) {
+        seen += fuzz_next_cut(&cuts, length - seen);
+        uint8_t *piece = length <= 512 ? fuzz_copy(bytes, seen) : NULL;
+        result = codec->measure(state, &progress, piece ? piece : bytes, seen, limits, error);
+        free(piece);
+        FUZZ_CHECK(progress.scanned <= seen, "%zu of %zu", progress.scanned, seen);
+    }
+    *measured = progress.length;
+    FUZZ_CHECK(result != GEE_MEASURE_DONE || (*measured > 0 && *measured <= length), "%zu of %zu", *measured, length);
+    return result;
+}
+
+/* What our own side has written is read by the other. */
+static void receive_own(fuzz_wire_t *wire, gee_chain_t *chain, gee_pool_t *pool, gee_value_t *tree) {
+    gee_codec_limits_t wide = { .message = 64 * fuzz_limits.message, .nesting = fuzz_limits.nesting };
+    gee_error_t error;
+    size_t length, measured;
+    uint8_t *bytes = fuzz_take_chain(chain, &length);
+    gee_measured_t result = measure(wire->receive, bytes, length, 0, &wide, &measured, &error);
+    FUZZ_CHECK(result == GEE_MEASURE_DONE && measured == length, "%d, %zu of %zu: %s", result, measured, length,
+               result == GEE_MEASURE_ERROR ? error.text : "");
+    FUZZ_CHECK(codec->decode_value(wire->receive, bytes, length, &wide, pool, tree, &error) == 0, "%s", error.text);
+    free(bytes);
+}
+
+static void check_tree(fuzz_wire_t *wire, const gee_value_t *tree) {
+    gee_chain_t chain;
+    gee_error_t error;
+    gee_pool_t *pool = gee_pool_create(4096);
+    gee_value_t again = { 0 };
+    gee_chain_init(&chain, cache);
+    uint64_t mark = codec->mark(wire->send);
+    if (codec->encode_value(wire->send, tree, &chain, &error) == 0) {
+        gee_chain_clear(&chain); /* cut off, and written once more */
+        codec->rewind(wire->send, mark);
+        FUZZ_CHECK(codec->encode_value(wire->send, tree, &chain, &error) == 0, "%s", error.text);
+        receive_own(wire, &chain, pool, &again);
+        FUZZ_CHECK(gee_value_equal(tree, &again), "a tree is another after its trip");
+    } else {
+        codec->rewind(wire->send, mark);
+    }
+    gee_chain_clear(&chain);
+    gee_pool_destroy(&pool);
+}
+
+static void check_carried(fuzz_wire_t *wire, const void *from, const uint8_t *bytes, size_t length,
+                          const gee_value_t *tree) {
+    gee_chain_t chain;
+    gee_error_t error;
+    gee_pool_t *pool = gee_pool_create(4096);
+    gee_value_t again = { 0 };
+    gee_chain_init(&chain, cache);
+    uint64_t mark = codec->mark(wire->send);
+    if (codec->carry(from, wire->send, bytes, length, &chain, &error) == 0) {
+        receive_own(wire, &chain, pool, &again);
+        FUZZ_CHECK(gee_value_equal(tree, &again), "a carried value is another");
+    } else {
+        codec->rewind(wire->send, mark);
+    }
+    gee_chain_clear(&chain);
+    gee_pool_destroy(&pool);
+}
+
+static void check_type(fuzz_wire_t *wire, void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                       const gee_value_t *tree) {
+    gee_chain_t chain;
+    gee_error_t error;
+    fuzz_value_t value = { 0 }, same = { 0 };
+    gee_value_t again = { 0 };
+    gee_pool_t *pool = gee_pool_create(4096), *typed_pool = fuzz_pool();
+    gee_chain_init(&chain, cache);
+    if (codec->decode(state, type, bytes, length, &fuzz_limits, true, typed_pool, &value, &error) == 0) {
+        if (tree != NULL) {
+            FUZZ_CHECK(gee_value_to_type(tree, type, &same, pool, &error) == 0, "as %s: %s", gee_type_label(type),
+                       error.text);
+            FUZZ_CHECK(gee_type_equal(type, &value, &same), "as %s", gee_type_label(type));
+        }
+        FUZZ_CHECK(codec->encode(wire->send, type, &value, &chain, &error) == 0, "as %s: %s", gee_type_label(type),
+                   error.text);
+        receive_own(wire, &chain, pool, &again);
+        memset(&same, 0, sizeof(same));
+        FUZZ_CHECK(gee_value_to_type(&again, type, &same, pool, &error) == 0, "as %s: %s", gee_type_label(type),
+                   error.text);
+        FUZZ_CHECK(gee_type_equal(type, &value, &same), "as %s", gee_type_label(type));
+    }
+    gee_pool_destroy(&typed_pool);
+    gee_pool_destroy(&pool);
+}
+
+static void check_value(fuzz_wire_t *wire, void *whole, void *cut, const gee_type_t *type, const uint8_t *bytes,
+                        size_t length) {
+    gee_pool_t *pool = fuzz_pool(), *other_pool = fuzz_pool();
+    gee_value_t tree = { 0 }, other = { 0 };
+    gee_error_t error, other_error;
+    uint8_t *exact = fuzz_copy(bytes, length);
+    int result = codec->decode_value(whole, exact, length, &fuzz_limits, pool, &tree, &error);
+    int again = codec->decode_value(cut, exact, length, &fuzz_limits, other_pool, &other, &other_error);
+    FUZZ_CHECK(result == again, "%s, %s", result ? error.text : "read", again ? other_error.text : "read");
+    if (result == 0) {
+        FUZZ_CHECK(gee_value_equal(&tree, &other), "read otherwise when it came in pieces");
+        check_tree(wire, &tree);
+        check_carried(wire, whole, exact, length, &tree);
+    }
+    check_type(wire, cut, type, exact, length, result == 0 ? &tree : NULL);
+    free(exact);
+    gee_pool_destroy(&other_pool);
+    gee_pool_destroy(&pool);
+}
+
+/* Like a session, which gives up at the first error that leaves the place of the next value unknown. */
+static void converse(const gee_type_t *type, unsigned seed, const uint8_t *bytes, size_t length) {
+    void *whole = make_state(), *cut = make_state();
+    fuzz_wire_t wire = { .send = make_state(), .receive = make_state() };
+    for (int i = 0; i < VALUES; i++) {
+        size_t measured, cut_measured;
+        gee_error_t error, cut_error;
+        gee_measured_t result = measure(whole, bytes, length, 0, &fuzz_limits, &measured, &error);
+        gee_measured_t other = measure(cut, bytes, length, seed, &fuzz_limits, &cut_measured, &cut_error);
+        FUZZ_CHECK(result == other, "cut: %d, whole: %d", other, result);
+        if (result != GEE_MEASURE_DONE)
+            break;
+        FUZZ_CHECK(measured == cut_measured, "cut: %zu, whole: %zu", cut_measured, measured);
+        check_value(&wire, whole, cut, type, bytes, measured);
+        bytes += measured;
+        length -= measured;
+    }
+    drop_state(&wire.receive);
+    drop_state(&wire.send);
+    drop_state(&cut);
+    drop_state(&whole);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    gee_error_t error;
+    if (size < 2)
+        return 0;
+    codec = gee_codec_gob_module.interface;
+    cache = gee_buf_cache_create(1 << 20);
+    shared = data[1] & 1 ? codec->shared_create(&error) : NULL;
+    uint8_t *bytes = fuzz_copy(data + 2, size - 2);
+    converse(fuzz_types[data[0] % GEE_LENGTH(fuzz_types)], 1 + data[1] / 2, bytes, size - 2);
+    free(bytes);
+    if (shared != NULL)
+        codec->shared_destroy(shared);
+    FUZZ_CHECK(gee_buf_cache_live(cache) == 0, "%zu buffers", gee_buf_cache_live(cache));
+    gee_buf_cache_destroy(&cache);
+    return 0;
+}
