@@ -68,6 +68,7 @@ static int choose_modules(gee_client_t *client, const char *address, const gee_d
     client->protocol = gee_protocol_by_name(gee_modules, protocol);
     if (client->protocol == NULL)
         return unknown(GEE_MODULE_PROTOCOL, "protocol", protocol, error);
+    gee_protocol_complete_address(client->protocol, &client->addr);
     const char *only = client->protocol->codec, *codec = options->codec ? options->codec : only ? only : "json";
     if (only != NULL && strcmp(codec, only) != 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "the protocol %s carries the codec %s only, not %.100s",

@@ -105,6 +105,7 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
 
 static const gee_protocol_t protocol = {
     .name = "netrpc",
+    .connect_path = "/_goRPC_",
     .codec = "gob",
     .state_size = sizeof(netrpc_state_t),
     .claims = claims,

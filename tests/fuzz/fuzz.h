@@ -24,6 +24,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                                              \
     } while (0)
 
+static inline void fuzz_show(const char *what, const char *bytes, size_t length) {
+    fprintf(stderr, "%s: ", what);
+    for (size_t i = 0; i < length; i++)
+        fprintf(stderr, bytes[i] >= ' ' && bytes[i] < 0x7f ? "%c" : "\\x%02x", (uint8_t)bytes[i]);
+    fputc('\n', stderr);
+}
+
 /* A copy that ends where it ends, so that ASan sees a read behind it. */
 static inline uint8_t *fuzz_copy(const void *bytes, size_t length) {
     uint8_t *copy = malloc(length ? length : 1);

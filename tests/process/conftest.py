@@ -297,7 +297,7 @@ def server(stopped):
 
 @pytest.fixture(scope="session")
 def crashing_build(tmp_path_factory):
-    """A build with the service of tests/modules/service_crash."""
+    """A build with the services of tests/modules/service_crash and, for its types, of service_kinds."""
     directory = tmp_path_factory.mktemp("crashing") / "build"
     environment = {
         name: value
@@ -305,7 +305,8 @@ def crashing_build(tmp_path_factory):
         if not name.startswith(("MAKE", "MFLAGS", "GNUMAKEFLAGS", "GEERPC_")) and name not in ("CFLAGS", "LDFLAGS")
     }
     sanitize = os.environ.get("GEERPC_SANITIZE")
-    configure = ["./configure", "--with-debug", f"--builddir={directory}", "--add-module=tests/modules/service_crash"]
+    configure = ["./configure", "--with-debug", f"--builddir={directory}"]
+    configure += ["--add-module=tests/modules/service_crash", "--add-module=tests/modules/service_kinds"]
     commands = [
         configure + ([f"--with-sanitize={sanitize}"] if sanitize else []),
         ["make", "-j2", "-f", f"{directory}/Makefile", f"{directory}/geerpc"],

@@ -285,6 +285,8 @@ static void go_trees_are_read(void **state) {
     from_hex(go_scalars_7);
     assert_int_equal(read_wire(NULL, NULL, &tree), 0);
     expect_tree(&tree, "{\"a\":1}");
+    close_state(&receiver); /* another connection */
+    receiver = open_state(shared);
     from_hex(go_odd_0);
     assert_int_equal(read_wire(NULL, NULL, &tree), 0);
     expect_tree(&tree,

@@ -399,7 +399,7 @@ static int layer_send(void *layer, gee_chain_t *from_above, gee_chain_t *down, g
 }
 static bool layer_established(const void *layer) {
     (void)layer;
-    return false;
+    return true; /* it shakes no hands: dialled() comes when the connection stands */
 }
 static const gee_layer_t layer = { .name = "layer",
                                    .start = layer_start,
@@ -428,7 +428,7 @@ static void test_the_layer_of_the_transport_is_pushed(void **state) {
         } else {
             char bytes[8];
             assert_non_null(result.stream);
-            assert_false(gee_stream_established(result.stream));
+            assert_true(gee_stream_established(result.stream));
             RUN_UNTIL(loop, gee_stream_queued(result.stream) == 0);
             assert_int_equal(read(fake_net.far_end, bytes, sizeof(bytes)), 7);
         }

@@ -443,6 +443,24 @@ static void test_addresses_with_paths(void **state GEE_UNUSED) {
             fail_msg("taken: %s", bad[i]);
 }
 
+static void test_the_path_that_a_protocol_wants(void **state GEE_UNUSED) {
+    static const struct {
+        const char *address, *place;
+    } cases[] = { { "http@127.0.0.1:80", "127.0.0.1:80/_goRPC_" },
+                  { "http@127.0.0.1:80/other", "127.0.0.1:80/other" },
+                  { "tcp@127.0.0.1:80", "127.0.0.1:80" } };
+    const gee_protocol_t protocol = { .name = "netrpc", .connect_path = "/_goRPC_" }, without = { .name = "geerpc" };
+    for (size_t i = 0; i < GEE_LENGTH(cases); i++) {
+        gee_addr_t addr;
+        assert_int_equal(gee_addr_parse(cases[i].address, &addr, NULL), 0);
+        gee_protocol_complete_address(&without, &addr);
+        assert_string_equal(addr.place, strchr(cases[i].address, '@') + 1);
+        gee_protocol_complete_address(&protocol, &addr);
+        assert_string_equal(addr.place, cases[i].place);
+        assert_string_equal(addr.text, cases[i].address);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_a_request_looks_like),
@@ -458,6 +476,7 @@ int main(void) {
         cmocka_unit_test(test_connect_without_an_answer),
         cmocka_unit_test(test_a_dial_that_is_cancelled_in_its_handshake),
         cmocka_unit_test(test_addresses_with_paths),
+        cmocka_unit_test(test_the_path_that_a_protocol_wants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -593,11 +593,27 @@ static void test_the_handshake_goes_on_in_a_tunnel(void **state GEE_UNUSED) {
     while (gee_clock_monotonic() < begun + 40 * GEE_MILLISECOND)
         gee_loop_once(fixture->loop, GEE_MILLISECOND);
     peer_says(fixture, peer, "CONNECT /_geeprc_ HTTP/1.0\n\n");
+    assert_true(gee_loop_next_timer(fixture->loop) <= 20 * GEE_MILLISECOND);
     wait_for(fixture, peer, SIZE_MAX);
     assert_true(fixture->got_end);
     assert_string_equal(fixture->got, GEE_200);
     assert_non_null(strstr(fixture->log_text, "timeouts.handshake"));
     assert_int_equal(left_count, 1);
+    finish(fixture, peer);
+}
+
+/* But a connection that was HTTP for long has its handshake before it. */
+static void test_a_tunnel_after_a_long_life(void **state GEE_UNUSED) {
+    gee_timeouts_t times = short_times(30 * GEE_MILLISECOND, 0, 0);
+    fixture_t *fixture = new_fixture(NULL, &times);
+    int peer = fixture_connect_to(fixture, &door);
+    peer_says(fixture, peer, GET("/tree"));
+    int64_t end = gee_clock_monotonic() + 60 * GEE_MILLISECOND;
+    while (gee_clock_monotonic() < end)
+        gee_loop_once(fixture->loop, 5 * GEE_MILLISECOND);
+    fixture->got_length = 0;
+    peer_says(fixture, peer, "CONNECT /_geeprc_ HTTP/1.0\n\n" OPTION_JSON CALL_1);
+    assert_string_equal(fixture->got, GEE_200 REPLY_1);
     finish(fixture, peer);
 }
 
@@ -641,6 +657,7 @@ int main(void) {
         cmocka_unit_test(test_a_tunnel_in_a_tunnel_is_refused),
         cmocka_unit_test(test_rubbish_in_a_tunnel),
         cmocka_unit_test(test_the_handshake_goes_on_in_a_tunnel),
+        cmocka_unit_test(test_a_tunnel_after_a_long_life),
         cmocka_unit_test(test_the_engine_ends_with_tunnels_and_waiting_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -285,6 +285,10 @@ static void test_batch(void **state GEE_UNUSED) {
         "object\",\"data\":{\"code\":3,\"status\":\"invalid argument\"}}}]\n");
     converse(fixture, peer,
              "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\"},{\"jsonrpc\":\"2.0\",\"method\":\"No.No\"}]", "");
+    /* A reply that cannot be written becomes an error in its place. */
+    find(fixture, peer, "[" CALL_2 ",{\"jsonrpc\":\"2.0\",\"method\":\"Test.NaN\",\"id\":1}," CALL_2 "]",
+         "[{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":56},{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32603,");
+    assert_non_null(strstr(fixture->got, "}}},{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":56}]\n"));
     converse(fixture, peer, CALL_2, REPLY_2);
     leave(fixture, peer);
 }

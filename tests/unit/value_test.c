@@ -89,7 +89,7 @@ static void typed_to_tree_and_back_is_the_same(void **state) {
     assert_int_equal(gee_value_from_type(&gee_type_of_all_t, &value, pool, &tree, &error), 0);
     assert_int_equal(tree.kind, GEE_VALUE_STRUCT);
     assert_int_equal(gee_value_get(&tree, GEE_STR("U64"))->kind, GEE_VALUE_UINT);
-    assert_int_equal(gee_value_get(&tree, GEE_STR("U32"))->kind, GEE_VALUE_INT);
+    assert_int_equal(gee_value_get(&tree, GEE_STR("U32"))->kind, GEE_VALUE_UINT);
     assert_int_equal(gee_value_to_type(&tree, &gee_type_of_all_t, &back, pool, &error), 0);
     assert_true(gee_type_equal(&gee_type_of_all_t, &value, &back));
     assert_true(back.prices.items[1].value == INT64_MIN);

@@ -37,8 +37,8 @@ int gee_server_init(gee_server_t *server, const gee_module_entry_t *modules, con
     if (realpath(prefix, absolute))
         server->prefix = gee_pool_strdup(server->pool, absolute);
     else
-        server->prefix = gee_pool_printf(server->pool, "%s%s%s", *prefix == '/' ? "" : current,
-                                         *prefix == '/' ? "" : "/", prefix);
+        server->prefix =
+            gee_pool_printf(server->pool, "%s%s%s", *prefix == '/' ? "" : current, *prefix == '/' ? "" : "/", prefix);
     if (!server->prefix || !(server->conf_path = find_conf(server, conf ? conf : GEE_DEFAULT_CONF, current)))
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     return 0;

@@ -328,7 +328,7 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
 void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
     const gee_method_slot_t *slot = gee_service_table_find(dispatch->table, method);
     call->started_ns = gee_loop_now(call->engine->loop);
-    call->request_bytes = payload->length;
+    call->request_bytes = payload->message_length ? payload->message_length : payload->length;
     if (slot != NULL) {
         call->method_slot = (void *)(uintptr_t)slot;
         call->method = slot->method;

@@ -232,6 +232,14 @@ const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, co
     return NULL;
 }
 
+void gee_protocol_complete_address(const gee_protocol_t *protocol, gee_addr_t *addr) {
+    size_t length = strlen(addr->place);
+    if (protocol->connect_path == NULL || strcmp(addr->scheme, "http") != 0 || strchr(addr->place, '/') != NULL ||
+        strlen(protocol->connect_path) >= sizeof(addr->place) - length)
+        return;
+    memcpy(addr->place + length, protocol->connect_path, strlen(protocol->connect_path) + 1);
+}
+
 /* A module's name without the kind in front: "json" of codec_json. */
 static const char *short_name(const gee_module_t *module) {
     const char *underscore = strchr(module->name, '_');

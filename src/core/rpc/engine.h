@@ -88,6 +88,9 @@ const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_
 const gee_codec_t *gee_codec_by_content_type(const gee_module_entry_t *modules, gee_str_t content_type);
 const gee_transport_t *gee_transport_by_scheme(const gee_module_entry_t *modules, const char *scheme);
 const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, const char *name);
+/* Before an address is dialled for this protocol: http@host:port gets the protocol's connect_path. The text stays as it was
+ * written. */
+void gee_protocol_complete_address(const gee_protocol_t *protocol, gee_addr_t *addr);
 /* "json, bin": what is compiled in of a kind, for messages. */
 char *gee_module_names(const gee_module_entry_t *modules, gee_module_kind_t kind, char *target, size_t capacity);
 

@@ -49,6 +49,7 @@ typedef struct gee_payload {
     void *codec_state;        /* the receiving state that goes with them, or null */
     const uint8_t *bytes;     /* valid during the event; to keep them, hold `buf` */
     size_t length;
+    size_t message_length; /* of the whole message that it came in, header and all; 0 where the wire has none */
     gee_buf_t *buf;
 } gee_payload_t;
 
@@ -75,6 +76,9 @@ typedef struct gee_protocol {
     const char *codec; /* optional: the name of the only one that it carries; null: the setup, or the peer, chooses */
     size_t state_size;
     bool upgrades; /* may call gee_session_hand_back() */
+    /* Optional: the path by which servers of this protocol are reached over http@, where an address names none; null:
+     * what the transport has for all. */
+    const char *connect_path;
 
     /* Mandatory. Do these first bytes (1 or more) begin this protocol? MORE only while further bytes can change the
      * answer. door.h has the one rule that the built-in protocols share. */

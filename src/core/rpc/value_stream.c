@@ -43,6 +43,7 @@ static int hand_on(gee_session_t *session, const gee_value_form_t *form, void *p
                            .codec_state = session->receive_state,
                            .bytes = bytes + header_length,
                            .length = body_length,
+                           .message_length = header_length + body_length,
                            .buf = gee_stream_inbox(session->stream)->buf };
     return form->take(session, protocol_state, header, &body, error);
 }

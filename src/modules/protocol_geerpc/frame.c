@@ -53,6 +53,7 @@ static int hand_on(gee_session_t *session, geerpc_state_t *state, const gee_code
                               .codec_state = codec == session->codec ? session->receive_state : NULL,
                               .bytes = header_bytes + header_length,
                               .length = body_length,
+                              .message_length = PREFIX + header_length + body_length,
                               .buf = gee_stream_inbox(session->stream)->buf };
     return geerpc_header_to_event(session, state, &header, &payload, error);
 }

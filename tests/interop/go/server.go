@@ -2,11 +2,27 @@
 package main
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/rpc"
 	"net/rpc/jsonrpc"
 )
+
+// acceptGee is GeeRPC's ServeHTTP: the answer ends with bare line feeds, and what came behind the request is lost.
+func acceptGee(server *rpc.Server, w http.ResponseWriter, request *http.Request) {
+	if request.Method != "CONNECT" {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		io.WriteString(w, "405 must CONNECT\n")
+		return
+	}
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	io.WriteString(conn, "HTTP/1.0 200 Connected to Gee RPC\n\n")
+	serveGee(server, conn)
+}
 
 func serve(o *options) (string, error) {
 	server := rpc.NewServer()
@@ -26,6 +42,7 @@ func serve(o *options) (string, error) {
 	if o.network == "http" {
 		mux := http.NewServeMux()
 		mux.Handle(rpc.DefaultRPCPath, server)
+		mux.HandleFunc("/_geeprc_", func(w http.ResponseWriter, request *http.Request) { acceptGee(server, w, request) })
 		go http.Serve(listener, mux)
 		return listener.Addr().String(), nil
 	}
