@@ -245,7 +245,7 @@ uninstall: ## what install made, but for geerpc.conf and the logs
 	    rmdir --ignore-fail-on-non-empty "$$(realpath '$(DESTINATION)/'"$$directory")"; done
 
 clean: ## what make made; the configuration stays
-	rm -rf $B/obj $B/stamp $B/tests $B/run $B/sanitize $B/threads $B/check.results \
+	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/sanitize $B/threads $B/check.results \
 	    $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
 
 help: ## this text

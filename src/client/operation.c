@@ -289,9 +289,12 @@ void gee_operation_send(gee_operation_t *operation) {
     call->done_data = operation;
     if (make_payload(operation, call->pool, &payload, &error) != 0)
         goto fail;
-    phase = GEE_PHASE_SEND;
-    if (gee_session_call(client->session, call, &payload, &error) != 0)
+    if (gee_session_call(client->session, call, &payload, &error) != 0) {
+        /* Otherwise it is the codec that refuses the arguments. */
+        if (error.code == GEE_UNAVAILABLE)
+            phase = GEE_PHASE_SEND;
         goto fail;
+    }
     operation->call = call;
     gee_stream_t *stream = client->session->stream;
     operation->request_end = gee_stream_bytes_sent(stream) + gee_stream_queued(stream);

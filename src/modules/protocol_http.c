@@ -16,12 +16,6 @@ typedef struct state {
 
 /* ---- routes ---- */
 
-static const gee_route_t *routes_of(const gee_module_t *module) {
-    if (module->routes != NULL)
-        return module->routes;
-    return module->kind == GEE_MODULE_PAGE ? module->interface : NULL;
-}
-
 /* "GET" and "POST DELETE" to "GET, POST, DELETE". What does not fit is left out. */
 static void add_methods(char allow[64], const gee_route_t *route) {
     size_t length = strlen(allow);
@@ -60,7 +54,7 @@ static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
     if (session->draining)
         gee_http_connection_drain(state->connection);
     for (size_t i = 0; engine->modules[i].module != NULL; i++)
-        if (find_in(routes_of(engine->modules[i].module), gee_engine_conf(engine, i), pages, exchange, allow))
+        if (find_in(gee_module_routes(engine->modules[i].module), gee_engine_conf(engine, i), pages, exchange, allow))
             return true;
     return false;
 }

@@ -184,26 +184,25 @@ static const gee_transport_t fuzz_transport = { .scheme = "pair", .receive = rec
 #define PEER_ROOM (1u << 20)
 typedef struct peer {
     int descriptor;
-    char *got;
+    char *got; /* of PEER_ROOM bytes */
     size_t length;
     bool ended;
 } peer_t;
 
-static inline gee_stream_t *peer_connect(const world_t *world, peer_t *peer) {
+static inline gee_stream_t *peer_connect(const world_t *world, peer_t *peer, char *room) {
     int ends[2];
     gee_error_t error;
     gee_stream_options_t options = { .high_water = (size_t)world->engine->limits.output };
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0, "%s", strerror(errno));
     gee_stream_t *stream = gee_stream_create(world->loop, &fuzz_transport, ends[0], NULL, &options, &error);
     FUZZ_CHECK(stream != NULL, "%s", error.text);
-    *peer = (peer_t){ .descriptor = ends[1], .got = malloc(PEER_ROOM) };
-    FUZZ_CHECK(peer->got != NULL, "out of memory");
+    *peer = (peer_t){ .descriptor = ends[1], .got = room };
     return stream;
 }
 
-static inline void peer_open(const world_t *world, peer_t *peer, const gee_door_options_t *door) {
+static inline void peer_open(const world_t *world, peer_t *peer, char *room, const gee_door_options_t *door) {
     gee_error_t error;
-    gee_stream_t *stream = peer_connect(world, peer);
+    gee_stream_t *stream = peer_connect(world, peer, room);
     FUZZ_CHECK(gee_door_open(world->engine, &stream, door, &error) == 0, "%s", error.text);
 }
 
@@ -248,12 +247,6 @@ static inline void peer_write(const world_t *world, peer_t *peer, const uint8_t 
         if (reads)
             peer_read(peer);
     }
-}
-
-static inline void peer_close(peer_t *peer) {
-    close(peer->descriptor);
-    free(peer->got);
-    peer->got = NULL;
 }
 
 /* Ends the conversation in good order, and waits for the server to do so too. */

@@ -317,7 +317,7 @@ static void what_has_no_one_type_is_refused(void **state) {
 /* A list whose every element has fields of its own: the work must go with what is there, not with its square. */
 static void wide_lists_are_linear(void **state) {
     (void)state;
-    enum { COUNT = 20000 };
+    enum { COUNT = 60000 };
     gee_value_t list = { .kind = GEE_VALUE_LIST };
     gee_value_t *values = gee_pool_array(pool, 2 * COUNT, sizeof(*values));
     gee_pair_t *pairs = gee_pool_array(pool, COUNT, sizeof(*pairs));

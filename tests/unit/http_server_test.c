@@ -470,6 +470,25 @@ static void test_a_path_that_settings_choose(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
+static void test_routes_are_checked_at_start(void **state GEE_UNUSED) {
+    static const gee_route_t defects[][2] = {
+        { { .path = "/a", .methods = "GET" }, { .path = NULL } },
+        { { .path = "/a", .handle = say_hello }, { .path = NULL } },
+        { { .path = "a", .methods = "GET", .handle = say_hello }, { .path = NULL } },
+        { { .path = "/a", .methods = "GET", .handle = say_hello, .upgrade = "x" }, { .path = NULL } },
+    };
+    gee_error_t error;
+    assert_int_equal(gee_engine_check_modules((gee_module_entry_t[]){ { &test_pages, "" }, { NULL, NULL } }, &error),
+                     0);
+    for (size_t i = 0; i < GEE_LENGTH(defects); i++) {
+        gee_module_t module = test_pages;
+        module.interface = defects[i];
+        assert_int_equal(gee_engine_check_modules((gee_module_entry_t[]){ { &module, "" }, { NULL, NULL } }, &error),
+                         -1);
+        assert_non_null(strstr(error.text, "module page_test: route"));
+    }
+}
+
 /* ---- CONNECT ---- */
 
 #define CALL_1  "{\"ServiceMethod\":\"Test.Multiply\",\"Seq\":1}{\"A\":7,\"B\":8}"
@@ -604,15 +623,16 @@ static void test_the_handshake_goes_on_in_a_tunnel(void **state GEE_UNUSED) {
 
 /* But a connection that was HTTP for long has its handshake before it. */
 static void test_a_tunnel_after_a_long_life(void **state GEE_UNUSED) {
-    gee_timeouts_t times = short_times(30 * GEE_MILLISECOND, 0, 0);
+    gee_timeouts_t times = short_times(300 * GEE_MILLISECOND, 0, 0);
     fixture_t *fixture = new_fixture(NULL, &times);
     int peer = fixture_connect_to(fixture, &door);
     peer_says(fixture, peer, GET("/tree"));
-    int64_t end = gee_clock_monotonic() + 60 * GEE_MILLISECOND;
+    int64_t end = gee_clock_monotonic() + 310 * GEE_MILLISECOND;
     while (gee_clock_monotonic() < end)
         gee_loop_once(fixture->loop, 5 * GEE_MILLISECOND);
     fixture->got_length = 0;
-    peer_says(fixture, peer, "CONNECT /_geeprc_ HTTP/1.0\n\n" OPTION_JSON CALL_1);
+    peer_says(fixture, peer, "CONNECT /_geeprc_ HTTP/1.0\n\n");
+    peer_says(fixture, peer, OPTION_JSON CALL_1);
     assert_string_equal(fixture->got, GEE_200 REPLY_1);
     finish(fixture, peer);
 }
@@ -648,6 +668,7 @@ int main(void) {
         cmocka_unit_test(test_a_waiting_answer_is_not_idle),
         cmocka_unit_test(test_guarded_routes_and_listeners),
         cmocka_unit_test(test_a_path_that_settings_choose),
+        cmocka_unit_test(test_routes_are_checked_at_start),
         cmocka_unit_test(test_connect_in_every_cut),
         cmocka_unit_test(test_a_client_that_waits_for_the_200),
         cmocka_unit_test(test_connect_behind_other_requests),

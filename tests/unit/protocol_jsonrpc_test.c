@@ -473,6 +473,28 @@ static void test_replies_in_any_order(void **state GEE_UNUSED) {
     leave(fixture, peer);
 }
 
+static void test_a_call_that_cannot_be_sent(void **state GEE_UNUSED) {
+    number_t number = { .number = __builtin_nan("") };
+    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(number_t), .typed = &number };
+    gee_error_t error = { 0 };
+    outcome_t outcome = { 0 };
+    int peer;
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    gee_session_t *session = dial(fixture, &peer);
+    gee_call_t *call = gee_call_create(fixture->engine);
+    call->method_name = GEE_STR("Test.Number");
+    call->codec = session->codec;
+    assert_int_equal(gee_session_call(session, call, &payload, &error), -1);
+    assert_non_null(strstr(error.text, "Number: JSON cannot express NaN"));
+    gee_call_release(call);
+    begin(fixture, session, "Arith.Multiply", (pair_t){ .a = 7, .b = 8 }, &outcome);
+    pump(fixture);
+    peer_read(fixture, peer);
+    assert_string_equal(fixture->got, "{\"method\":\"Arith.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":1}\n");
+    gee_session_close(session, NULL);
+    leave(fixture, peer);
+}
+
 /* Random bytes behind a call: nothing but answers, an error or the end come of them (sanitizers look on). */
 static void test_random_texts(void **state GEE_UNUSED) {
     static const char alphabet[] = "{}[]\",:\\ \n0123456789-+.eEtrufalsn\"\"{}[],:";
@@ -511,6 +533,7 @@ int main(void) {
         cmocka_unit_test(test_batch_limits),
         cmocka_unit_test(test_calling),
         cmocka_unit_test(test_replies_in_any_order),
+        cmocka_unit_test(test_a_call_that_cannot_be_sent),
         cmocka_unit_test(test_random_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

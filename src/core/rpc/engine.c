@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/http/route.h"
 #include "core/rpc/call.h"
 #include "core/rpc/door.h"
 #include "core/rpc/filter.h"
@@ -232,6 +233,12 @@ const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, co
     return NULL;
 }
 
+const gee_route_t *gee_module_routes(const gee_module_t *module) {
+    if (module->routes != NULL)
+        return module->routes;
+    return module->kind == GEE_MODULE_PAGE ? module->interface : NULL;
+}
+
 void gee_protocol_complete_address(const gee_protocol_t *protocol, gee_addr_t *addr) {
     size_t length = strlen(addr->place);
     if (protocol->connect_path == NULL || strcmp(addr->scheme, "http") != 0 || strchr(addr->place, '/') != NULL ||
@@ -261,6 +268,20 @@ char *gee_module_names(const gee_module_entry_t *modules, gee_module_kind_t kind
     if (target[0] == '\0')
         snprintf(target, capacity, "none");
     return target;
+}
+
+static int check_routes(const gee_module_t *module, gee_error_t *error) {
+    const gee_route_t *route = gee_module_routes(module);
+    for (; route != NULL && route->path != NULL; route++) {
+        const char *flaw = route->path[0] != '/' && route->place == NULL ? "its path does not begin with /"
+                           : route->methods == NULL                      ? "member \"methods\" is missing"
+                           : (route->handle == NULL) == (route->upgrade == NULL)
+                               ? "it must have one of handle and upgrade"
+                               : NULL;
+        if (flaw != NULL)
+            return gee_error_set(error, GEE_INTERNAL, "module %s: route %s: %s", module->name, route->path, flaw);
+    }
+    return 0;
 }
 
 int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *error) {
@@ -313,5 +334,8 @@ int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *err
         if (!codec->mark != !codec->rewind)
             return gee_error_set(error, GEE_INTERNAL, "module %s: has one of mark and rewind, not both", module->name);
     }
+    for (size_t i = 0; modules[i].module != NULL; i++)
+        if (check_routes(modules[i].module, error) != 0)
+            return -1;
     return 0;
 }

@@ -91,6 +91,8 @@ const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, co
 /* Before an address is dialled for this protocol: http@host:port gets the protocol's connect_path. The text stays as it was
  * written. */
 void gee_protocol_complete_address(const gee_protocol_t *protocol, gee_addr_t *addr);
+/* The table of what a module answers over HTTP, or null. */
+const struct gee_route *gee_module_routes(const gee_module_t *module);
 /* "json, bin": what is compiled in of a kind, for messages. */
 char *gee_module_names(const gee_module_entry_t *modules, gee_module_kind_t kind, char *target, size_t capacity);
 

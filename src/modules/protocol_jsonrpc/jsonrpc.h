@@ -32,6 +32,7 @@ typedef struct jsonrpc_batch {
     uint64_t number;
     size_t pending; /* calls without a reply, and one for the reader while it reads */
     gee_chain_t replies;
+    size_t counted; /* of their bytes, in the state's gathered */
 } jsonrpc_batch_t;
 
 typedef struct jsonrpc_state {

@@ -107,6 +107,12 @@ int jsonrpc_send_error(gee_session_t *session, jsonrpc_batch_t *batch, unsigned 
     return put_in_place(session, batch, flags & JSONRPC_TWO, id, code, status, NULL, error);
 }
 
+/* What all batches hold, brought up to date with what this one does. */
+static void count(jsonrpc_state_t *state, jsonrpc_batch_t *batch) {
+    state->gathered += batch->replies.length - batch->counted;
+    batch->counted = batch->replies.length;
+}
+
 /* Into the batch, or, where that is full, an error that says so. */
 static int gather(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_t *batch, const gee_event_t *event,
                   gee_error_t *error) {
@@ -114,22 +120,21 @@ static int gather(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_
                                 .text = GEE_STR("rpc server: the replies of the batch are too long (limits.message)") };
     bool two = event->token.number & JSONRPC_TWO;
     gee_mark_t mark = gee_chain_mark(&batch->replies);
-    size_t before = batch->replies.length, limit = session->engine->codec_limits.message;
     if (put_in_place(session, batch, two, event->token.raw, code_of(event), &event->status, &event->payload, error) !=
         0)
         return -1;
-    if (batch->replies.length - before + state->gathered > limit) {
+    count(state, batch);
+    if (state->gathered > session->engine->codec_limits.message) {
         gee_chain_rewind(&batch->replies, mark);
         if (put_in_place(session, batch, two, event->token.raw, JSONRPC_SERVER_ERROR - (int)full.code, &full, NULL,
                          error) != 0)
-            return -1;
+            goto fail;
     }
-    size_t added = batch->replies.length - before;
-    state->gathered += added;
     if (jsonrpc_batch_release(session, state, batch, error) == 0)
         return 0;
-    state->gathered -= added;
     gee_chain_rewind(&batch->replies, mark);
+fail:
+    count(state, batch);
     return -1;
 }
 
@@ -164,15 +169,15 @@ jsonrpc_batch_t *jsonrpc_batch_create(gee_session_t *session, jsonrpc_state_t *s
 }
 
 int jsonrpc_batch_release(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_t *batch, gee_error_t *error) {
+    count(state, batch);
     if (batch->pending > 1) {
         batch->pending--;
         return 0;
     }
-    size_t length = batch->replies.length;
-    if (length > 0 && PUT(&batch->replies, "]\n") != 0)
+    if (batch->replies.length > 0 && PUT(&batch->replies, "]\n") != 0)
         return jsonrpc_no_memory(error);
     gee_chain_move(gee_session_out(session), &batch->replies);
-    state->gathered -= length;
+    state->gathered -= batch->counted;
     gee_number_map_remove(state->batches, batch->number);
     free(batch);
     return 0;
