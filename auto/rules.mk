@@ -45,15 +45,18 @@ SERVER         := $(PROC) $(SERVER_MODULE) $B/obj/modules.o
 
 UNIT_TESTS     := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/unit/*_test.c))
 CONTRACT_TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/contract/*_contract.c))
-TEST_PROGRAMS  := $(UNIT_TESTS) $(CONTRACT_TESTS)
+# Fuzz targets: over stored inputs, with the main() of replay.c; with libFuzzer's in a tree of their own.
+REPLAYS        := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS        := $(REPLAYS:$B/tests/fuzz/%=$B/fuzzers/%)
+TEST_PROGRAMS  := $(UNIT_TESTS) $(CONTRACT_TESTS) $(REPLAYS)
 TEST_OBJECTS   := $(patsubst $B/tests/%,$B/obj/tests/%.o,$(TEST_PROGRAMS))
-TEST_SUPPORT   := $(filter-out $(TEST_OBJECTS),$(call objects,tests/unit/*.c tests/contract/*.c tests/support/*.c))
+TEST_SUPPORT   := $(filter-out $(TEST_OBJECTS),$(call objects,$(patsubst %,tests/%/*.c,unit contract support fuzz)))
 
 GENERATED      := $B/gee_features.h $B/modules.c $B/modules_lib.c $B/geerpc.pc
 LIBRARY_FILES  := $B/libgeerpc.a $B/libgeerpc.so.$(ABI_VERSION)
 PROGRAMS       := $B/geerpc $B/geectl
 
-.PHONY: all tests run check install uninstall clean format docs help FORCE
+.PHONY: all tests run check fuzz fuzzers install uninstall clean format docs help FORCE
 all: $(PROGRAMS) $(LIBRARY_FILES) ## the server, geectl and the library (V=1 shows the commands)
 tests: $(TEST_PROGRAMS)
 
@@ -130,6 +133,10 @@ $(TEST_PROGRAMS): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(CMOCKA_LIBS) $(SERVER_LIBS)
 
+$(FUZZERS): $B/fuzzers/%: $B/obj/tests/fuzz/%.o $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SERVER_LIBS)
+
 # ---- running and checking ----
 run: $(PROGRAMS) ## start the server in the foreground with conf/geerpc.conf, its files in build/run/
 	@mkdir -p $B/run/conf $B/run/logs $B/run/run
@@ -177,8 +184,10 @@ check-tools:
 	@$(PYTHON) -m pytest --version >/dev/null 2>&1 || \
 	    { echo 'the tests need pytest (Debian package python3-pytest): ./configure --install-deps'; exit 1; }
 $(TEST_OBJECTS) $(TEST_SUPPORT): | check-tools
-CHOSEN_TESTS := $(foreach program,$(TEST_PROGRAMS),$(if $(or $(if $T,,all),$(findstring $T,$(program))),$(program)))
-check-unit: $(CHOSEN_TESTS) ## tests/unit and tests/contract; T=NAME: only those with NAME in their name
+# Those of some programs that T chooses.
+chosen = $(foreach program,$1,$(if $(or $(if $T,,all),$(findstring $T,$(program))),$(program)))
+CHOSEN_TESTS := $(call chosen,$(TEST_PROGRAMS))
+check-unit: $(CHOSEN_TESTS) ## unit and contract tests, fuzz targets over stored inputs; T=NAME: those with NAME in them
 	@$(PYTHON) tests/run-units --results '$(RESULTS)' $(CHOSEN_TESTS)
 check-process: all | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
 	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T') tests/process
@@ -190,10 +199,36 @@ check-threads: $(if $(THREADED),$(THREADS_TREE)/Makefile) ## the unit tests of t
 	@test -z '$(THREADED)' || $(MAKE) --no-print-directory -f $< $(THREADED)
 	@$(RUN_THREADS) $(PYTHON) tests/run-units --results '$(RESULTS)' $(THREADED)
 
+# What a fuzzer finds is replayed by make check from then on.
+FUZZ_TREE      := $B/fuzz
+FUZZ_CC         = $(firstword $(foreach compiler,clang-14 clang,$(if $(shell command -v $(compiler)),$(compiler))))
+FUZZ_SECONDS   ?= 60
+CHOSEN_FUZZERS := $(call chosen,$(FUZZERS))
+fuzzers: $(CHOSEN_FUZZERS)
+FUZZ_FLAGS     := -max_len=4096 -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=64 -print_final_stats=1
+fuzz: $(FUZZ_TREE)/Makefile ## libFuzzer, FUZZ_SECONDS (60) for each target; T=NAME: those with NAME in them
+	@$(MAKE) --no-print-directory -f $< fuzzers
+	@set -e; for name in $(patsubst $B/fuzzers/fuzz_%,%,$(CHOSEN_FUZZERS)); do \
+	    echo "---- $$name"; found=tests/fuzz/crashes/$$name; corpus=$(FUZZ_TREE)/corpus/$$name; \
+	    mkdir -p $$found $$corpus; \
+	    $(FUZZ_TREE)/fuzzers/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) $(FUZZ_FLAGS) -artifact_prefix=$$found/ \
+	        $$(ls tests/fuzz/$$name.dict 2>/dev/null | sed 's/^/-dict=/') $$corpus tests/fuzz/corpus/$$name $$found; done
+$(FUZZ_TREE)/Makefile: $(THIS_MAKEFILE)
+	@test -n '$(FUZZ_CC)' || { echo 'make fuzz needs clang (Debian packages clang-14, libclang-rt-14-dev):' \
+	    './configure --install-deps'; exit 1; }
+	@./configure $(CONFIGURE_ARGUMENTS) --with-cc=$(FUZZ_CC) --with-sanitize=address,undefined \
+	    --with-cc-opt=-fsanitize=fuzzer-no-link --builddir=$(@D) >/dev/null
 $(SANITIZED_TREE)/Makefile: $(THIS_MAKEFILE)
 	@./configure $(CONFIGURE_ARGUMENTS) --with-sanitize=address,undefined --builddir=$(@D) >/dev/null
 $(THREADS_TREE)/Makefile: $(THIS_MAKEFILE)
 	@./configure $(CONFIGURE_ARGUMENTS) --with-sanitize=thread --builddir=$(@D) >/dev/null
+
+# Load generator and floor know nothing of the server: plain programs, not linked with it, never sanitized.
+$B/bench/%: tests/bench/%.c | $(THIS_MAKEFILE)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -o $@ $<
+bench: all $B/bench/load $B/bench/floor ## CPU of the server per call, beside a raw epoll echo; ROUNDS=5
+	@$(PYTHON) tests/bench/run $B $(ROUNDS)
 
 C_FILES = find src tests -name '*.[ch]' -print0
 require_clang_format = test -n '$(CLANG_FORMAT)' || \
@@ -245,7 +280,7 @@ uninstall: ## what install made, but for geerpc.conf and the logs
 	    rmdir --ignore-fail-on-non-empty "$$(realpath '$(DESTINATION)/'"$$directory")"; done
 
 clean: ## what make made; the configuration stays
-	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/sanitize $B/threads $B/check.results \
+	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/check.results \
 	    $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
 
 help: ## this text

@@ -290,9 +290,10 @@ void gee_operation_send(gee_operation_t *operation) {
     if (make_payload(operation, call->pool, &payload, &error) != 0)
         goto fail;
     if (gee_session_call(client->session, call, &payload, &error) != 0) {
-        /* Otherwise it is the codec that refuses the arguments. */
         if (error.code == GEE_UNAVAILABLE)
             phase = GEE_PHASE_SEND;
+        else
+            gee_error_prefix(&error, "arguments: "); /* which the codec refuses */
         goto fail;
     }
     operation->call = call;

@@ -1,6 +1,7 @@
-/* replay.c: main() for the fuzz targets without libFuzzer: runs one over files, for make check.
+/* replay.c: main() for the fuzz targets without libFuzzer: runs one over stored inputs, for make check.
  *
- * usage: fuzz_NAME FILE|DIRECTORY...; a file that crashes or hangs is the last one named. */
+ * usage: fuzz_NAME [FILE|DIRECTORY...]; without arguments those of the target, from the top of the source tree:
+ * tests/fuzz/corpus/NAME and tests/fuzz/crashes/NAME. The last file that is named is the one that crashed or hung. */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -48,9 +49,25 @@ static void run_path(const char *path) {
     free(entries);
 }
 
+static void run_own(const char *program) {
+    static const char *const folders[] = { "corpus", "crashes" };
+    const char *name = strstr(program, "fuzz_");
+    for (const char *next; name != NULL && (next = strstr(name + 1, "fuzz_")) != NULL;)
+        name = next;
+    FUZZ_CHECK(name != NULL, "%s is not called fuzz_NAME", program);
+    for (size_t i = 0; i < GEE_LENGTH(folders); i++) {
+        char path[256];
+        snprintf(path, sizeof(path), "tests/fuzz/%s/%s", folders[i], name + strlen("fuzz_"));
+        if (i == 0 || access(path, F_OK) == 0) /* nothing may have been found yet */
+            run_path(path);
+    }
+}
+
 int main(int count, char **arguments) {
+    if (count == 1)
+        run_own(arguments[0]);
     for (int i = 1; i < count; i++)
         run_path(arguments[i]);
-    printf("%zu files\n", run_count);
+    printf("[  PASSED  ] %zu test(s).\n", run_count); /* as cmocka says it, for tests/run-units */
     return run_count == 0;
 }

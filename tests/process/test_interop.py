@@ -240,6 +240,33 @@ def test_what_go_refuses(go_server, caller):
         assert status == 1 and said.startswith(words), said
 
 
+@pytest.mark.parametrize("caller", ["netrpc", "geerpc-gob"])
+def test_what_gob_cannot_say(go_server, caller):
+    """Refused before anything is sent: wrong usage."""
+    address = go_server(caller.split("-")[0], "tcp")
+    for arguments, words in (
+        ('[1,"x"]', "geectl: arguments: [1]: a string beside an integer"),
+        ("null", "geectl: arguments: null"),
+        ("{", "geectl: arguments: "),
+    ):
+        status, said = geectl(caller, address, "Arith.Multiply", arguments)
+        assert status == 2 and said.startswith(words), said
+
+
+def test_a_protocol_has_its_codec(go_server):
+    address = go_server("netrpc", "tcp")
+    done = subprocess.run(
+        [str(BUILD / "geectl"), "call", "--protocol", "netrpc", "--codec", "json", address, "Arith.Multiply"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    said = "geectl: the protocol netrpc carries the codec gob only, not json\n"
+    assert (done.returncode, done.stdout) == (2, said)
+
+
 class DialOptions(ctypes.Structure):
     """gee_dial_options_t of src/client/geerpc.h"""
 

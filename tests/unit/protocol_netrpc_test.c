@@ -16,6 +16,16 @@
 #define GO_REQUEST_5 "10ff820109546573742e4e6f6e650104000bff8801066e6f2077617900"
 #define GO_REQUEST_6 "0eff8201074e6f2e4e6f6e650105000bff8801066e6f2077617900"
 
+/* The same first and second calls from a process that had given 9,000 ids away; and the first as newer Go has it, whose ids
+ * begin with 64. */
+#define GO_REQUEST_1_LATE                                                                                              \
+    "31fe46d3030101075265717565737401fe46d4000102010d536572766963654d6574686f64010c000103536571010600000013fe46d4010d" \
+    "546573742e4d756c7469706c790020fe46d5030101045061697201fe46d6000102010141010400010142010400000008fe46d6010e011000"
+#define GO_REQUEST_2_LATE "15fe46d4010d546573742e4d756c7469706c7901010008fe46d6010e011200"
+#define GO_REQUEST_1_NEWER                                                                                             \
+    "2e7f030101075265717565737401ff80000102010d536572766963654d6574686f64010c000103536571010600000012ff80010d54657374" \
+    "2e4d756c7469706c79001eff81030101045061697201ff82000102010141010400010142010400000007ff82010e011000"
+
 /* The replies of Go's server to the first, second and fourth, whose seq fit our own numbers when they are 1 and 2. */
 #define GO_REPLY_1                                                                                                     \
     "3aff8503010108526573706f6e736501ff86000103010d536572766963654d6574686f64010c00010353657101060001054572726f72010c" \
@@ -265,6 +275,21 @@ static void test_requests_of_go(void **state GEE_UNUSED) {
     assert_memory_equal(pieces.data, whole.data, whole.length);
 }
 
+static void test_type_ids(void **state GEE_UNUSED) {
+    static const gee_type_t *const types[] = { GEE_TYPE_OF(int64_t), GEE_TYPE_OF(int64_t) };
+    outcome_t outcomes[GEE_LENGTH(types)];
+    bytes_t late = { 0 }, newer = { 0 }, reply = { 0 };
+    add_hex(&late, GO_REQUEST_1_LATE GO_REQUEST_2_LATE);
+    serve(&late, SIZE_MAX, &reply);
+    expect_replies(&reply, types, outcomes, 2);
+    assert_int_equal(outcomes[0].number, 56);
+    assert_int_equal(outcomes[1].number, 63);
+    add_hex(&newer, GO_REQUEST_1_NEWER);
+    serve(&newer, SIZE_MAX, &reply);
+    expect_replies(&reply, types, outcomes, 1);
+    assert_int_equal(outcomes[0].number, 56);
+}
+
 /* A type is defined once a connection: the second reply is the shorter for it. */
 static void test_types_are_sent_once(void **state GEE_UNUSED) {
     bytes_t one = { 0 }, two = { 0 }, first = { 0 }, both = { 0 };
@@ -326,6 +351,7 @@ int main(void) {
         cmocka_unit_test(test_replies_of_go),
         cmocka_unit_test(test_against_our_own_server),
         cmocka_unit_test(test_requests_of_go),
+        cmocka_unit_test(test_type_ids),
         cmocka_unit_test(test_types_are_sent_once),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_damaged),

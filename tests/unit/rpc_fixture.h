@@ -50,6 +50,9 @@ static void echo(gee_call_t *call, const text_t *argument, text_t *reply) {
 static void refuse(gee_call_t *call, const text_t *argument, text_t *reply GEE_UNUSED) {
     gee_failf(call, GEE_FAILED_PRECONDITION, "%.*s", GEE_STR_ARGUMENTS(argument->text));
 }
+static void garble(gee_call_t *call, const pair_t *pair GEE_UNUSED, int64_t *sum GEE_UNUSED) {
+    gee_fail(call, GEE_INTERNAL, "\xff and \xc3\xa9 and \xc3");
+}
 static void twice(gee_call_t *call, const pair_t *pair, int64_t *sum) {
     *sum = pair->a + pair->b;
     gee_reply(call);
@@ -88,6 +91,7 @@ static const gee_method_t test_methods[] = {
     GEE_METHOD("Multiply", multiply, pair_t, int64_t, GEE_IDEMPOTENT),
     GEE_METHOD("Echo", echo, text_t, text_t, 0),
     GEE_METHOD("Fail", refuse, text_t, text_t, 0),
+    GEE_METHOD("Garble", garble, pair_t, int64_t, 0),
     GEE_METHOD("Twice", twice, pair_t, int64_t, 0),
     GEE_METHOD("Keep", keep, pair_t, int64_t, 0),
     GEE_METHOD("Threaded", threaded, pair_t, int64_t, 0),

@@ -57,6 +57,26 @@ static void test_end_behind_a_reply_over_the_high_water_mark(void **state GEE_UN
     finish(fixture, peer);
 }
 
+/* limits.output: tiny requests with larger replies, which nobody fetches. All that were read are not answered at once. */
+static void test_replies_that_nobody_fetches(void **state GEE_UNUSED) {
+    fixture_t *fixture = fixture_create(&usual, NULL);
+    int peer = fixture_connect(fixture);
+    static const char calls[] = "{}{}{}{}{}{}{}{}{}{}{}{}{}{}{}{}";
+    size_t most = 0;
+    peer_says(fixture, peer, OPTION_JSON);
+    gee_session_t *session = GEE_CONTAINER(gee_list_first(&fixture->engine->sessions), gee_session_t, link);
+    for (int idle = 0; idle < 100; idle++) {
+        if (write(peer, calls, strlen(calls)) > 0)
+            idle = 0;
+        assert_int_equal(gee_loop_once(fixture->loop, 0), 0);
+        if (gee_stream_queued(session->stream) > most)
+            most = gee_stream_queued(session->stream);
+    }
+    assert_in_range(most, usual.output, usual.output + 200);
+    assert_true(session->stalled);
+    finish(fixture, peer);
+}
+
 /* limits.input: what calls in flight hold pauses the connection, but never the first of them. */
 static void test_memory_in_flight_pauses_the_peer(void **state GEE_UNUSED) {
     gee_limits_t limits = usual;
@@ -153,6 +173,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_end_behind_the_last_call_that_may_be_in_flight),
         cmocka_unit_test(test_end_behind_a_reply_over_the_high_water_mark),
+        cmocka_unit_test(test_replies_that_nobody_fetches),
         cmocka_unit_test(test_memory_in_flight_pauses_the_peer),
         cmocka_unit_test(test_no_body_behind_a_header_as_long_as_a_message),
         cmocka_unit_test(test_a_byte_at_a_time_costs_linear_work),

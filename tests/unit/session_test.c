@@ -82,6 +82,7 @@ static void test_errors_leave_the_connection_usable(void **state GEE_UNUSED) {
         { "Test.Fail", "{\"Text\":\"%s %n \\\"quoted\\\"\"}", "\"Error\":\"%s %n \\\"quoted\\\"\"" },
         { "Test.Fail", "{\"Text\":\"\"}", "\"Error\":\"failed precondition\"" },
         { "Test.NaN", "{}", "Number" },
+        { "Test.Garble", "{}", "\"Error\":\"? and \xc3\xa9 and ?\"" },
     };
     fixture_t *fixture = fixture_create(NULL, NULL);
     int peer = fixture_connect(fixture);

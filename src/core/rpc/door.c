@@ -7,6 +7,7 @@
  * The handshake timeout runs from the accept and goes on in the session until its Option is whole. */
 #include "core/rpc/door.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,11 +77,13 @@ static bool allowed(const gee_door_t *door, const gee_protocol_t *protocol) {
 
 static void become_session(gee_door_t *door, const gee_protocol_t *protocol) {
     gee_error_t error;
+    char peer[GEE_ADDR_TEXT];
+    snprintf(peer, sizeof(peer), "%s", gee_stream_peer_text(door->stream));
     gee_session_t *session =
         gee_session_create(door->engine, &door->stream, protocol, GEE_SERVING, NULL, door->way.started_ns,
                            door->way.options.events, door->way.options.owner, &error);
     if (session == NULL)
-        gee_log(door->engine->log, GEE_LOG_ERROR, "a connection was closed: %s", error.text);
+        gee_log(door->engine->log, GEE_LOG_ERROR, "%s: connection closed: %s", peer, error.text);
     else if (protocol->upgrades && (session->way_back = malloc(sizeof(*session->way_back))) != NULL)
         *session->way_back = door->way; /* without it the stream ends where it would be given back */
     leave(door, session != NULL);
@@ -200,10 +203,12 @@ int gee_door_open(gee_engine_t *engine, gee_stream_t **stream, const gee_door_op
 void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns) {
     gee_error_t error;
     gee_way_back_t again = *way;
+    char peer[GEE_ADDR_TEXT];
+    snprintf(peer, sizeof(peer), "%s", gee_stream_peer_text(*stream));
     again.upgrades++;
     if (open_door(engine, stream, &again, started_ns, &error) == 0)
         return;
-    gee_log(engine->log, GEE_LOG_ERROR, "a connection was closed: %s", error.text);
+    gee_log(engine->log, GEE_LOG_ERROR, "%s: connection closed: %s", peer, error.text);
     if (way->options.left != NULL)
         way->options.left(way->options.owner, false);
 }
