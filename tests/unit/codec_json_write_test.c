@@ -218,6 +218,12 @@ static void trees_survive_with_integers_exact(void **state) {
     assert_string_equal(written,
                         "{\"a\":[1,-9223372036854775808,18446744073709551615,1.5,1000,\"\\u0000\xc3\xa4\",true,"
                         "false,null],\"b\":{},\"\":[]}");
+    /* Doubles below 1e21 are written without an exponent. */
+    static const char whole[] = "[100000000000000000000,-18446744073709552000]";
+    assert_int_equal(codec->decode_value(NULL, (const uint8_t *)whole, sizeof(whole) - 1, &limits, pool, &tree, &error),
+                     0);
+    assert_int_equal(tree.list.items[0].kind, GEE_VALUE_DOUBLE);
+    assert_true(tree.list.items[0].number == 1e20 && tree.list.items[1].number == -0x1p64);
     static const char *const big[] = { "[18446744073709551616]", "[-9223372036854775809]", "[1e999]" };
     for (size_t i = 0; i < GEE_LENGTH(big); i++) {
         assert_int_equal(

@@ -34,6 +34,27 @@ static void test_end_behind_the_last_call_that_may_be_in_flight(void **state GEE
     finish(fixture, peer);
 }
 
+/* One that only ended its side waits for its reply; when it goes altogether, its calls end. */
+static void test_a_peer_that_leaves_behind_its_end(void **state GEE_UNUSED) {
+    for (int with_end = 0; with_end < 2; with_end++) {
+        fixture_t *fixture = fixture_create(NULL, NULL);
+        int peer = fixture_connect(fixture);
+        peer_says(fixture, peer, OPTION_JSON KEEP_1);
+        if (with_end) {
+            shutdown(peer, SHUT_WR);
+            pump(fixture);
+            assert_int_equal(kept_cancelled, 0);
+        }
+        close(peer);
+        pump(fixture);
+        assert_int_equal(kept_cancelled, 1);
+        assert_int_equal(fixture->engine->session_count, 0);
+        gee_reply(kept_call);
+        pump(fixture);
+        fixture_destroy(fixture);
+    }
+}
+
 /* A text of `count` times that byte between two others; to be freed. */
 static char *padded(const char *before, int byte, size_t count, const char *after) {
     char *text = malloc(strlen(before) + count + strlen(after) + 1), *at = text;
@@ -172,6 +193,7 @@ static void test_a_byte_at_a_time_costs_linear_work(void **state GEE_UNUSED) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_end_behind_the_last_call_that_may_be_in_flight),
+        cmocka_unit_test(test_a_peer_that_leaves_behind_its_end),
         cmocka_unit_test(test_end_behind_a_reply_over_the_high_water_mark),
         cmocka_unit_test(test_replies_that_nobody_fetches),
         cmocka_unit_test(test_memory_in_flight_pauses_the_peer),

@@ -272,6 +272,7 @@ static void test_whole_numbers(void **state) {
     assert_int_equal(gee_parse_uint64(GEE_STR("18446744073709551616"), &number), -1);
     assert_int_equal(gee_parse_uint64(GEE_STR("+1"), &number), -1);
     assert_int_equal(gee_parse_uint64(GEE_STR("1\0"), &number), -1);
+    assert_int_equal(gee_parse_uint64((gee_str_t){ NULL, 0 }, &number), -1);
 }
 
 int main(void) {

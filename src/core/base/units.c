@@ -18,9 +18,11 @@ static size_t take_digits(gee_str_t *text, uint64_t *number) {
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, (uint64_t)(text->data[count] - '0'), &value))
             return 0;
-    text->data += count;
-    text->length -= count;
     *number = value;
+    if (count > 0) { /* an empty text may be a null pointer, to which nothing may be added */
+        text->data += count;
+        text->length -= count;
+    }
     return count;
 }
 

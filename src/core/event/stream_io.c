@@ -228,7 +228,7 @@ static bool flush(gee_stream_t *stream, bool writable) {
 void gee_stream_ready(gee_watch_t *watch, uint32_t events) {
     gee_stream_t *stream = GEE_CONTAINER(watch, gee_stream_t, watch);
     const uint32_t trouble = EPOLLERR | EPOLLHUP;
-    bool heard = false, going = true;
+    bool heard = false, going = true, had_ended = stream->ended;
     gee_stream_enter(stream);
     if (events & (EPOLLIN | trouble) && gee_stream_wants_bytes(stream))
         going = read_once(stream, &heard);
@@ -239,6 +239,9 @@ void gee_stream_ready(gee_watch_t *watch, uint32_t events) {
         if (reason != 0)
             going = fail_with(stream, GEE_UNAVAILABLE, "connection", strerror(reason));
     }
+    /* Behind the peer's end: it has closed its other direction, too. (Over TCP only a reset says so.) */
+    if (going && events & EPOLLHUP && had_ended && !stream->closing)
+        going = fail_with(stream, GEE_UNAVAILABLE, "connection", "closed by the peer");
     if (going)
         gee_stream_set_interest(stream);
     gee_stream_leave(stream);
