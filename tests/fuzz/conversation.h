@@ -103,12 +103,20 @@ typedef struct world {
     gee_engine_t *engine;
     gee_dispatch_t *dispatch;
     gee_module_entry_t modules[64];
+    size_t memory; /* that was in use before */
 } world_t;
 
 /* One message takes at most so much of the memory of this process; several are under way. */
 #define WORLD_LIMITS                                                                                                   \
     { .message = 64 * 1024, .call_memory = 1024 * 1024, .nesting = 50, .calls = 8, .output = 64 * 1024 }
-#define WORLD_MEMORY (64u * 1024 * 1024)
+#define WORLD_MEMORY (24u * 1024 * 1024)
+
+/* ASan's, where it is there. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static inline size_t memory_in_use(void) {
+    return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes() : 0;
+}
 
 static inline void forget_log(void *data GEE_UNUSED, gee_log_level_t level, const char *text) {
     FUZZ_CHECK(level != GEE_LOG_ALERT, "%s", text);
@@ -118,6 +126,7 @@ static inline void world_open(world_t *world) {
     gee_error_t error;
     size_t count = 0;
     memset(world, 0, sizeof(*world));
+    world->memory = memory_in_use();
     kept_any = false;
     for (; gee_modules[count].module != NULL; count++)
         world->modules[count] = gee_modules[count];
@@ -136,15 +145,11 @@ static inline void world_open(world_t *world) {
     FUZZ_CHECK(world->dispatch != NULL, "%s", error.text);
 }
 
-/* ASan's, where it is there. */
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
-
 /* One pass of the loop. */
 static inline void world_turn(const world_t *world) {
     FUZZ_CHECK(gee_loop_once(world->loop, 0) == 0, "the loop failed");
-    FUZZ_CHECK(__sanitizer_get_current_allocated_bytes == NULL ||
-                   __sanitizer_get_current_allocated_bytes() < WORLD_MEMORY,
-               "%zu bytes are in use", __sanitizer_get_current_allocated_bytes());
+    size_t memory = memory_in_use();
+    FUZZ_CHECK(memory < world->memory + WORLD_MEMORY, "%zu bytes more are in use", memory - world->memory);
 }
 
 /* Everything has come back. */

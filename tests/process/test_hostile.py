@@ -18,7 +18,7 @@ import time
 import pytest
 
 from conftest import CONF, TIMEOUT, eventually
-from wire import OPTION_BIN, OPTION_JSON, BinPeer, JsonPeer, connect, field, fields, varint
+from wire import OPTION_BIN, OPTION_JSON, BinPeer, connect, field, fields, varint
 
 SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
 SUM = {"Num1": 1, "Num2": 2}
@@ -56,7 +56,7 @@ def connections(server):
 
 @contextlib.contextmanager
 def bystander(server):
-    """A well-behaved client on each address, which calls until the block ends: no error, no wrong answer, no long wait."""
+    """A well-behaved client on each address calls until the block ends: no error, no wrong answer, no long wait."""
     stop = threading.Event()
     failures, counts = [], []
 
@@ -115,6 +115,14 @@ def read_to_end(sock):
         while more := sock.recv(1 << 16):
             data += more
     return data
+
+
+def is_closed(sock, patience):
+    """By the server, within that time."""
+    try:
+        return bool(select.select([sock], [], [], patience)[0]) and sock.recv(1 << 16) == b""
+    except ConnectionResetError:
+        return True
 
 
 def say(address, data, half_close=False):
@@ -283,8 +291,8 @@ def hostile_rounds(server, rounds):
 
 
 def test_memory_is_flat(one_worker):
-    """After some rounds the worker has what it ever needs. Each further one sends it 50 MiB: a leak of a twentieth of it
-    would show."""
+    """After some rounds the worker has what it ever needs. Each further one sends it 50 MiB: a leak of a twentieth of
+    it would show."""
     server = one_worker.start()
     with bystander(server):
         hostile_rounds(server, 2)
@@ -325,7 +333,7 @@ AMPLIFIERS = {
 
 
 def test_amplification_is_bounded(make_server, crashing_build):
-    """Items of a byte or three are structs in memory: limits.call_memory, not the sender, says how much of it there is."""
+    """Items of a byte or three are structs in memory: limits.call_memory, not the sender, says how much there is."""
     server = make_server(build=crashing_build)
     server.conf = CONF.replace("workers = 2", "workers = 1") + 'limits = { call_memory = "24m"; };'
     server.start()
@@ -382,32 +390,12 @@ def send_until_full(sock, data, patience=1.0):
     return sent
 
 
-def test_small_segments_cost_linear_work(one_worker):
-    """A body that comes a byte at a time. What each byte costs is the system call that brings it; tests/unit has the same
-    with the parts below the socket left out, for more bytes."""
-    one_worker.start()
-    (pid,) = one_worker.worker_pids()
-    costs = []
-    for length in (48 << 10, 384 << 10):
-        with one_worker.peer() as peer:
-            peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            assert peer.call("Foo.Sum", SUM)[1] == 3
-            before = processor_time(pid)
-            data = HEADER + b'{"Num1":1,"Num2":2,"x":"' + b"y" * length + b'"}'
-            for i in range(len(data)):
-                peer.sock.send(data[i : i + 1])
-            assert peer.reply()[1] == 3
-            costs.append(processor_time(pid) - before)
-    # Each byte that is looked at again would make it 16 times as much; one read may also bring several bytes.
-    print("COSTS", costs)
-    assert costs[1] < 10 * costs[0] + 0.1, costs
-
-
 def test_four_mebibytes_in_pieces(one_worker):
-    """Whatever the pieces, the whole body costs little more than reading it."""
+    """Were all of the body looked at with each piece, it would cost some 10 seconds. (With one byte a read:
+    tests/unit/session_hostile_test.c. Here the kernel would gather bytes for a server that is slow.)"""
     one_worker.start()
     (pid,) = one_worker.worker_pids()
-    body = b'{"Num1":1,"Num2":2,"x":"' + b"y" * (4 * MIB - 200) + b'"}'
+    body = b'{"Num1":1,"Num2":2,"x":[' + b"{},[]," * (4 * MIB // 6 - 30) + b"0]}"
     with bystander(one_worker), one_worker.peer(one_worker.unix) as peer:
         before = processor_time(pid)
         peer.sock.sendall(HEADER)
@@ -471,7 +459,7 @@ def test_clients_that_stall(stopped):
         with connect(stopped.tcp, TIMEOUT) as sock:
             peer = "tcp@%s:%d" % sock.getsockname()
             sock.sendall(said)
-            while not select.select([sock], [], [], 0.05 if trickle else TIMEOUT)[0] or b"Error" in sock.recv(1000):
+            while not is_closed(sock, 0.05 if trickle else TIMEOUT):
                 if not send_all(sock, trickle):
                     break
                 assert time.monotonic() < start + TIMEOUT, reason
@@ -578,7 +566,7 @@ def test_no_descriptors_left(one_worker):
 
 
 def test_calls_over_the_limit_pause_their_connection(one_worker):
-    """Further requests wait in the kernel; when calls end, they are read and answered, and then the peer's end is seen."""
+    """Further requests wait in the kernel. When calls end they are read and answered; then the peer's end is seen."""
     one_worker.conf += "limits = { calls = 10; }; thread_pool = { threads = 10; };"
     one_worker.start()
     call = b'{"ServiceMethod":"Foo.Sleep","Seq":%d,"Timeout":300000000}{"Num1":60,"Num2":0}'
@@ -594,8 +582,8 @@ def test_calls_over_the_limit_pause_their_connection(one_worker):
 
 @pytest.mark.parametrize("scheme", ["tcp", "unix"])
 def test_calls_of_those_who_left_end(server, scheme):
-    """Nobody waits for them any more: the threads that they keep are free again. (Over TCP only a reset says that the peer
-    is gone: one that closes its side in order may still be reading.)"""
+    """Nobody waits for them any more: the threads that they keep are free again. (Over TCP only a reset says that the
+    peer is gone: one that closes its side in order may still be reading.)"""
     for _ in range(10):
         peer = server.peer(getattr(server, scheme))
         for i in range(30):
