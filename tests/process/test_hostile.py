@@ -495,7 +495,7 @@ def limit_descriptors(count):
 @pytest.fixture
 def many_descriptors():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4200 if hard == resource.RLIM_INFINITY else min(hard, 4200)
+    wanted = 10200 if hard == resource.RLIM_INFINITY else min(hard, 10200)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     yield wanted - 200
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

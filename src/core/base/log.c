@@ -257,6 +257,13 @@ static void say_held(gee_log_t *log, bool everything) {
     }
 }
 
+void gee_log_forget_held(gee_log_t *log) {
+    pthread_mutex_lock(&log->lock);
+    memset(log->rates, 0, sizeof log->rates);
+    atomic_store_explicit(&log->formats_held, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&log->lock);
+}
+
 static bool holds_lines(const gee_log_t *log) {
     return atomic_load_explicit(&log->formats_held, memory_order_relaxed) > 0;
 }

@@ -42,6 +42,9 @@ void gee_log_set_colour(gee_log_t *log, bool colour);
  * more, so it should not sleep for longer than a second. */
 bool gee_log_tick(gee_log_t *log);
 
+/* Forgets lines that were held back without saying so: for a process that was forked and inherited its parent's. */
+void gee_log_forget_held(gee_log_t *log);
+
 bool gee_log_enabled(const gee_log_t *log, gee_log_level_t level); /* a null log is never enabled */
 void gee_log_write(gee_log_t *log, gee_log_level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

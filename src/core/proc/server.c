@@ -68,5 +68,5 @@ void gee_server_make_parent(const gee_server_t *server, const char *path) {
     if (mkdir(parent, DIRECTORY_MODE) == 0)
         gee_log(server->log, GEE_LOG_NOTICE, "created the directory %s", parent);
     else if (errno != EEXIST)
-        gee_log(server->log, GEE_LOG_INFO, "cannot create the directory %s: %s", parent, strerror(errno));
+        gee_log(server->log, GEE_LOG_WARN, "cannot create the directory %s: %s", parent, strerror(errno));
 }

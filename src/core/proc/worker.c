@@ -208,6 +208,7 @@ static void tell_master(gee_worker_process_t *process, gee_message_type_t type, 
 }
 
 static void use_log(const gee_worker_process_t *process) {
+    gee_log_forget_held(process->log); /* what the master held back, the master will say */
     if (process->cycle->error_log >= 0)
         (void)gee_log_set_descriptor(process->log, process->cycle->error_log);
     gee_log_set_level(process->log, (gee_log_level_t)gee_cycle_settings(process->cycle)->error_log.level);

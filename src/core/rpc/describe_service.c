@@ -27,7 +27,12 @@ static void describe(gee_call_t *call, const gee_describe_arguments_t *arguments
                 return;
             }
     if (description->methods.count == 0 && arguments->method.length > 0) {
-        gee_service_table_explain(table, arguments->method, &error);
+        /* Without a dot it is a service that was asked for. */
+        if (gee_str_find(arguments->method, '.') < 0)
+            gee_error_set(&error, GEE_UNIMPLEMENTED, "rpc server: can't find service %.*s",
+                          GEE_STR_ARGUMENTS(arguments->method));
+        else
+            gee_service_table_explain(table, arguments->method, &error);
         gee_fail(call, error.code, error.text);
         return;
     }

@@ -83,7 +83,7 @@ static void become_session(gee_door_t *door, const gee_protocol_t *protocol) {
         gee_session_create(door->engine, &door->stream, protocol, GEE_SERVING, NULL, door->way.started_ns,
                            door->way.options.events, door->way.options.owner, &error);
     if (session == NULL)
-        gee_log(door->engine->log, GEE_LOG_ERROR, "%s: connection closed: %s", peer, error.text);
+        gee_log(door->engine->log, GEE_LOG_WARN, "%s: connection closed: %s", peer, error.text);
     else if (protocol->upgrades && (session->way_back = malloc(sizeof(*session->way_back))) != NULL)
         *session->way_back = door->way; /* without it the stream ends where it would be given back */
     leave(door, session != NULL);

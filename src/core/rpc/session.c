@@ -136,10 +136,17 @@ static void refuse(gee_session_t *session, const gee_error_t *error) {
 
 /* ---- timers ---- */
 
+static bool must_stall(const gee_session_t *session);
+
 static void on_peer_timeout(gee_timer_t *timer) {
     gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, peer_timer);
     gee_error_t error;
     char text[GEE_DURATION_TEXT];
+    if (session->established && must_stall(session)) {
+        /* The rest is not read because the peer does not fetch its replies: that is for timeouts.write to judge. */
+        (void)gee_timer_start(session->engine->loop, timer, session->engine->timeouts.read);
+        return;
+    }
     if (session->established)
         gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "a message was begun and not completed within %s (timeouts.read)",
                       gee_format_duration(text, session->engine->timeouts.read));
@@ -252,8 +259,9 @@ static void close_when_through(gee_session_t *session) {
     if (session->call_count > 0)
         return;
     if (session->peer_ended && !boundary)
-        gee_log(session->engine->log, GEE_LOG_INFO, "%s: closed by the peer in the middle of a message",
-                gee_session_peer_text(session));
+        gee_log(session->engine->log, session->established ? GEE_LOG_INFO : GEE_LOG_WARN,
+                "%s: closed by the peer in the middle of %s", gee_session_peer_text(session),
+                session->established ? "a message" : "its handshake");
     if (session->peer_ended || (session->draining && boundary))
         gee_session_close(session, NULL);
 }
