@@ -98,6 +98,36 @@ static void test_replies_that_nobody_fetches(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
+/* A peer that is stuck with its own unread replies is not one that stalls in the middle of a message: timeouts.read waits
+ * until it has fetched them. */
+static void test_half_a_message_behind_replies_that_nobody_fetches(void **state GEE_UNUSED) {
+    gee_limits_t limits = usual;
+    gee_timeouts_t timeouts = { .read = 5 * GEE_MILLISECOND };
+    limits.output = 4 * GEE_MIB;
+    fixture_t *fixture = fixture_create(&limits, &timeouts);
+    int peer = fixture_connect(fixture);
+    peer_says(fixture, peer, OPTION_JSON);
+    gee_session_t *session = GEE_CONTAINER(gee_list_first(&fixture->engine->sessions), gee_session_t, link);
+    static char calls[20000]; /* 10,000 empty values are 5,000 calls, each answered with an error of some bytes */
+    for (size_t i = 0; i < sizeof(calls); i += 2)
+        memcpy(calls + i, "{}", 2);
+    for (size_t sent = 0; sent < sizeof(calls);) {
+        ssize_t n = write(peer, calls + sent, sizeof(calls) - sent);
+        sent += n > 0 ? (size_t)n : 0;
+        assert_int_equal(gee_loop_once(fixture->loop, 0), 0);
+    }
+    assert_int_equal(write(peer, "{\"", 2), 2);
+    int64_t end = gee_clock_monotonic() + 50 * GEE_MILLISECOND;
+    while (gee_clock_monotonic() < end)
+        assert_int_equal(gee_loop_once(fixture->loop, GEE_MILLISECOND), 0);
+    assert_true(gee_stream_queued(session->stream) > 0);
+    assert_null(strstr(fixture->log_text, "timeouts.read"));
+    wait_for(fixture, peer, sizeof(fixture->got));
+    assert_true(fixture->got_end);
+    assert_non_null(strstr(fixture->log_text, "timeouts.read"));
+    finish(fixture, peer);
+}
+
 /* limits.input: what calls in flight hold pauses the connection, but never the first of them. */
 static void test_memory_in_flight_pauses_the_peer(void **state GEE_UNUSED) {
     gee_limits_t limits = usual;
@@ -196,6 +226,7 @@ int main(void) {
         cmocka_unit_test(test_a_peer_that_leaves_behind_its_end),
         cmocka_unit_test(test_end_behind_a_reply_over_the_high_water_mark),
         cmocka_unit_test(test_replies_that_nobody_fetches),
+        cmocka_unit_test(test_half_a_message_behind_replies_that_nobody_fetches),
         cmocka_unit_test(test_memory_in_flight_pauses_the_peer),
         cmocka_unit_test(test_no_body_behind_a_header_as_long_as_a_message),
         cmocka_unit_test(test_a_byte_at_a_time_costs_linear_work),

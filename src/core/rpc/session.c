@@ -142,8 +142,8 @@ static void on_peer_timeout(gee_timer_t *timer) {
     gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, peer_timer);
     gee_error_t error;
     char text[GEE_DURATION_TEXT];
-    if (session->established && must_stall(session)) {
-        /* The rest is not read because the peer does not fetch its replies: that is for timeouts.write to judge. */
+    if (session->established && (must_stall(session) || gee_stream_queued(session->stream) > 0)) {
+        /* The peer does not fetch its replies, which may be why it cannot send on: timeouts.write judges that. */
         (void)gee_timer_start(session->engine->loop, timer, session->engine->timeouts.read);
         return;
     }
