@@ -168,7 +168,7 @@ OPENINGS = {
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "it speaks TLS|first bytes are TLS"),
 }
 TRUNCATED = {
-    "truncated Option": (option()[:-1], "closed by the peer in the middle of a message"),
+    "truncated Option": (option()[:-1], "closed by the peer in the middle of its handshake"),
     "one byte": (b"{", "refused: its first bytes are "),
     "header only": (OPTION_JSON + HEADER, "closed by the peer in the middle of a message"),
     "half a body": (OPTION_JSON + HEADER + b'{"Num1":', "closed by the peer in the middle of a message"),
