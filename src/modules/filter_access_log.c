@@ -1,6 +1,6 @@
 /* filter_access_log: one line a call in a file:
  *
- *   2026-11-22T08:38:33.123Z tcp@127.0.0.1:40312 - Arith.Multiply json 0 14 2 35
+ *   2026-11-22T08:38:33.123Z tcp@127.0.0.1:40312 - Arith.Multiply json 0 55 57 35
  *   time                     peer          its name method       codec code bytes in, bytes out, microseconds
  *
  * Fields are separated by one space; "-" stands for what there is not. What a peer chose is escaped, spaces too, so a

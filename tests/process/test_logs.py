@@ -1,10 +1,12 @@
 """Log files: levels, and opening them again after they were renamed."""
 import re
 import signal
+import socket
 
 import pytest
 
 from conftest import CONF, eventually
+from wire import OPTION_JSON, connect
 
 
 def log_of(server, name="error.log"):
@@ -98,3 +100,29 @@ def test_logs_of_modules_are_reopened_too(make_server, crashing_build):
     os.kill(victim, signal.SIGKILL)
     eventually(lambda: log_of(server, "crash.log") == "start 3 of worker 0\n", "the new worker's line in the new file")
     assert len(log_of(server, "crash.log.1").splitlines()) == 2
+
+
+def test_the_access_log_counts_whole_messages(stopped):
+    """From the first byte of a request to its last, header and all, but not what stands between messages."""
+    stopped.conf += 'access_log = { path = "logs/access.log"; };'
+    stopped.start()
+    body = '{"A":7,"B":8}'
+    header = '{"ServiceMethod":"Arith.Multiply","Seq":1}'
+    rpc = '{"method":"Arith.Multiply","params":[%s],"id":0}' % body
+    other = '{"jsonrpc":"2.0","method":"Arith.Divide","params":%s,"id":"x"}' % body
+    conversations = [
+        (OPTION_JSON.decode() + header + body, '{"ServiceMethod":"Arith.Multiply","Seq":1,"Error":""}\n56\n', [header + body]),
+        (" " + rpc + "\r\n  " + rpc, '{"id":0,"result":56,"error":null}\n' * 2, [rpc, rpc]),
+        ("[ %s , %s ]" % (rpc, other), None, [rpc, other]),
+    ]
+    wanted = []
+    for said, answer, requests in conversations:
+        with connect(stopped.tcp) as sock:
+            sock.sendall(said.encode())
+            sock.shutdown(socket.SHUT_WR)
+            got = b"".join(iter(lambda: sock.recv(4096), b"")).decode()
+        assert answer in (None, got)
+        out = len(got) // len(requests) if answer else 0
+        wanted += [[str(len(request)), str(out)] for request in requests]
+        eventually(lambda: len(log_of(stopped, "access.log").splitlines()) == len(wanted), "a line a call")
+    assert [line.split(" ")[6:8] for line in log_of(stopped, "access.log").splitlines()] == wanted

@@ -6,7 +6,6 @@
 
 #define GEE_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
 #define GEE_UNUSED                               __attribute__((unused))
-#define GEE_MUST_CHECK                           __attribute__((warn_unused_result))
 
 /* 1 in builds with AddressSanitizer, else 0: our own allocators then step back, so that it sees every block. */
 #if defined(__SANITIZE_ADDRESS__)

@@ -23,16 +23,6 @@ static void draw_secrets(uint64_t *secrets, size_t count, const void *table) {
         secrets[i] = (uint64_t)gee_clock_wall() * 0x9e3779b97f4a7c15U ^ (uint64_t)(uintptr_t)table << i;
 }
 
-/* Is the table too full for one more? */
-static bool is_full(size_t count, size_t slots) {
-    return count >= slots / 4 * 3;
-}
-
-/* May the entry at `at`, whose place is `home`, move up to the `hole`? Yes, when that does not lie before its home. */
-static bool may_fill(size_t hole, size_t at, size_t home, size_t mask) {
-    return ((at - home) & mask) >= ((at - hole) & mask);
-}
-
 /* ---- SipHash ---- */
 
 typedef struct sip {
@@ -83,209 +73,193 @@ uint64_t gee_siphash(const uint64_t key[2], const void *bytes, size_t length) {
     return s.a ^ s.b ^ s.c ^ s.d;
 }
 
-/* ---- from numbers ---- */
+/* ---- the table of both ---- */
 
-typedef struct number_slot {
-    uint64_t key;
-    void *value; /* null: free */
-} number_slot_t;
+/* A number, or the hash of a text and the text itself. */
+typedef struct slot {
+    uint64_t number;
+    void *value;      /* null: free */
+    gee_str_t text[]; /* one in a table of texts, else none */
+} slot_t;
 
-struct gee_number_map {
-    number_slot_t *slots;
-    size_t mask; /* slots - 1 */
+typedef struct table {
+    char *slots;
+    unsigned shift; /* a slot takes 1 << shift bytes */
+    size_t mask;    /* slots - 1 */
     size_t count;
     uint64_t secret[2];
+} table_t;
+
+enum {
+    NUMBER_SHIFT = 4,
+    TEXT_SHIFT = 5,
+};
+_Static_assert(sizeof(slot_t) <= 1 << NUMBER_SHIFT && sizeof(slot_t) + sizeof(gee_str_t) <= 1 << TEXT_SHIFT,
+               "slots have room for what they hold");
+
+struct gee_number_map {
+    table_t table;
+};
+struct gee_string_map {
+    table_t table;
 };
 
-gee_number_map_t *gee_number_map_create(void) {
-    return calloc(1, sizeof(gee_number_map_t));
+static table_t *create(unsigned shift) {
+    table_t *table = calloc(1, sizeof *table);
+    if (table != NULL)
+        table->shift = shift;
+    return table;
 }
 
-void gee_number_map_destroy(gee_number_map_t **map) {
-    if (*map == NULL)
-        return;
-    free((*map)->slots);
-    free(*map);
-    *map = NULL;
+static void destroy(table_t *table) {
+    if (table != NULL)
+        free(table->slots);
+    free(table);
 }
 
-/* Every bit of the key reaches every bit of the place, by way of a secret, odd multiplier. */
-static size_t number_home(const gee_number_map_t *map, uint64_t key) {
-    key ^= map->secret[0];
-    key = (key ^ key >> 32) * (map->secret[1] | 1);
-    key = (key ^ key >> 29) * 0xbf58476d1ce4e5b9U;
-    return (size_t)(key ^ key >> 32) & map->mask;
+static inline slot_t *slot_at(const table_t *table, size_t at) {
+    return (slot_t *)(void *)(table->slots + (at << table->shift));
 }
 
-/* The slot with this key, or the free one where it belongs. */
-static number_slot_t *number_slot(const gee_number_map_t *map, uint64_t key) {
-    size_t at = number_home(map, key);
-    while (map->slots[at].value && map->slots[at].key != key)
-        at = (at + 1) & map->mask;
-    return &map->slots[at];
+/* Every bit of the number reaches every bit of the place, by way of a secret, odd multiplier. */
+static inline size_t home_of(const table_t *table, uint64_t number) {
+    number ^= table->secret[0];
+    number = (number ^ number >> 32) * (table->secret[1] | 1);
+    number = (number ^ number >> 29) * 0xbf58476d1ce4e5b9U;
+    return (size_t)(number ^ number >> 32) & table->mask;
 }
 
-static int number_map_grow(gee_number_map_t *map) {
-    number_slot_t *old = map->slots;
-    size_t old_slots = old ? map->mask + 1 : 0, slots = old ? old_slots * 2 : FIRST_SLOTS;
-    number_slot_t *fresh = calloc(slots, sizeof *fresh);
-    if (fresh == NULL)
+/* Where this key is, or the free slot where it belongs. `text`: null in a table of numbers. */
+static inline size_t find(const table_t *table, uint64_t number, const gee_str_t *text) {
+    size_t at = home_of(table, number);
+    for (const slot_t *slot; (slot = slot_at(table, at))->value; at = (at + 1) & table->mask)
+        if (slot->number == number && (text == NULL || gee_str_equal(*slot->text, *text)))
+            break;
+    return at;
+}
+
+static int grow(table_t *table) {
+    table_t old = *table;
+    size_t old_slots = old.slots ? old.mask + 1 : 0, slots = old.slots ? old_slots * 2 : FIRST_SLOTS;
+    table->slots = calloc(slots, (size_t)1 << table->shift);
+    if (table->slots == NULL) {
+        table->slots = old.slots;
         return -1;
-    if (old == NULL)
-        draw_secrets(map->secret, 2, map);
-    map->slots = fresh;
-    map->mask = slots - 1;
-    for (size_t i = 0; i < old_slots; i++)
-        if (old[i].value)
-            *number_slot(map, old[i].key) = old[i];
-    free(old);
-    return 0;
-}
-
-int gee_number_map_put(gee_number_map_t *map, uint64_t key, void *value) {
-    if (value == NULL)
-        return -1;
-    number_slot_t *slot = map->slots ? number_slot(map, key) : NULL;
-    if (slot == NULL || slot->value == NULL) {
-        if (slot == NULL || is_full(map->count, map->mask + 1)) {
-            if (number_map_grow(map) != 0)
-                return -1;
-            slot = number_slot(map, key);
-        }
-        map->count++;
     }
-    *slot = (number_slot_t){ .key = key, .value = value };
+    if (old.slots == NULL)
+        draw_secrets(table->secret, 2, table);
+    table->mask = slots - 1;
+    for (size_t i = 0; i < old_slots; i++) {
+        const slot_t *slot = slot_at(&old, i);
+        const gee_str_t *text = table->shift == TEXT_SHIFT ? slot->text : NULL;
+        if (slot->value)
+            memcpy(slot_at(table, find(table, slot->number, text)), slot, (size_t)1 << table->shift);
+    }
+    free(old.slots);
     return 0;
 }
 
-void *gee_number_map_get(const gee_number_map_t *map, uint64_t key) {
-    return map->count > 0 ? number_slot(map, key)->value : NULL;
+static inline int put(table_t *table, uint64_t number, const gee_str_t *text, void *value) {
+    size_t at = find(table, number, text);
+    if (slot_at(table, at)->value == NULL) {
+        if (table->count >= (table->mask + 1) / 4 * 3) {
+            if (grow(table) != 0)
+                return -1;
+            at = find(table, number, text);
+        }
+        table->count++;
+    }
+    slot_t *slot = slot_at(table, at);
+    slot->number = number;
+    slot->value = value;
+    if (text != NULL)
+        *slot->text = *text; /* in one that was there too: its bytes may go away with the old value */
+    return 0;
 }
 
-void *gee_number_map_remove(gee_number_map_t *map, uint64_t key) {
-    if (map->count == 0)
-        return NULL;
-    number_slot_t *slot = number_slot(map, key);
-    void *value = slot->value;
+/* An entry behind the hole moves up where that does not lie before its home. */
+static inline void *take_out(table_t *table, size_t hole) {
+    void *value = slot_at(table, hole)->value;
     if (value == NULL)
         return NULL;
-    size_t hole = (size_t)(slot - map->slots);
-    for (size_t at = (hole + 1) & map->mask; map->slots[at].value; at = (at + 1) & map->mask)
-        if (may_fill(hole, at, number_home(map, map->slots[at].key), map->mask)) {
-            map->slots[hole] = map->slots[at];
+    const slot_t *slot;
+    for (size_t at = (hole + 1) & table->mask; (slot = slot_at(table, at))->value; at = (at + 1) & table->mask)
+        if (((at - home_of(table, slot->number)) & table->mask) >= ((at - hole) & table->mask)) {
+            memcpy(slot_at(table, hole), slot, (size_t)1 << table->shift);
             hole = at;
         }
-    map->slots[hole] = (number_slot_t){ 0 };
-    map->count--;
+    slot_at(table, hole)->value = NULL;
+    table->count--;
     return value;
 }
 
+/* ---- from numbers ---- */
+
+gee_number_map_t *gee_number_map_create(void) {
+    return (gee_number_map_t *)create(NUMBER_SHIFT);
+}
+
+void gee_number_map_destroy(gee_number_map_t **map) {
+    destroy((table_t *)*map);
+    *map = NULL;
+}
+
+int gee_number_map_put(gee_number_map_t *map, uint64_t key, void *value) {
+    if (value == NULL || (map->table.slots == NULL && grow(&map->table) != 0))
+        return -1;
+    return put(&map->table, key, NULL, value);
+}
+
+void *gee_number_map_get(const gee_number_map_t *map, uint64_t key) {
+    return map->table.count > 0 ? slot_at(&map->table, find(&map->table, key, NULL))->value : NULL;
+}
+
+void *gee_number_map_remove(gee_number_map_t *map, uint64_t key) {
+    return map->table.count > 0 ? take_out(&map->table, find(&map->table, key, NULL)) : NULL;
+}
+
 size_t gee_number_map_count(const gee_number_map_t *map) {
-    return map->count;
+    return map->table.count;
 }
 
 void gee_number_map_each(const gee_number_map_t *map, void (*visit)(uint64_t key, void *value, void *data),
                          void *data) {
-    if (map->count == 0)
-        return;
-    for (size_t i = 0; i <= map->mask; i++)
-        if (map->slots[i].value)
-            visit(map->slots[i].key, map->slots[i].value, data);
+    for (size_t i = 0; map->table.count > 0 && i <= map->table.mask; i++) {
+        const slot_t *slot = slot_at(&map->table, i);
+        if (slot->value)
+            visit(slot->number, slot->value, data);
+    }
 }
 
 /* ---- from strings ---- */
 
-typedef struct string_slot {
-    gee_str_t key;
-    uint64_t hash;
-    void *value; /* null: free */
-} string_slot_t;
-
-struct gee_string_map {
-    string_slot_t *slots;
-    size_t mask;
-    size_t count;
-    uint64_t secret[2];
-};
+static size_t find_text(const table_t *table, gee_str_t key) {
+    return find(table, gee_siphash(table->secret, key.data, key.length), &key);
+}
 
 gee_string_map_t *gee_string_map_create(void) {
-    return calloc(1, sizeof(gee_string_map_t));
+    return (gee_string_map_t *)create(TEXT_SHIFT);
 }
 
 void gee_string_map_destroy(gee_string_map_t **map) {
-    if (*map == NULL)
-        return;
-    free((*map)->slots);
-    free(*map);
+    destroy((table_t *)*map);
     *map = NULL;
 }
 
-static string_slot_t *string_slot(const gee_string_map_t *map, gee_str_t key, uint64_t hash) {
-    size_t at = (size_t)hash & map->mask;
-    while (map->slots[at].value && (map->slots[at].hash != hash || !gee_str_equal(map->slots[at].key, key)))
-        at = (at + 1) & map->mask;
-    return &map->slots[at];
-}
-
-static int string_map_grow(gee_string_map_t *map) {
-    string_slot_t *old = map->slots;
-    size_t old_slots = old ? map->mask + 1 : 0, slots = old ? old_slots * 2 : FIRST_SLOTS;
-    string_slot_t *fresh = calloc(slots, sizeof *fresh);
-    if (fresh == NULL)
-        return -1;
-    if (old == NULL)
-        draw_secrets(map->secret, 2, map);
-    map->slots = fresh;
-    map->mask = slots - 1;
-    for (size_t i = 0; i < old_slots; i++)
-        if (old[i].value)
-            *string_slot(map, old[i].key, old[i].hash) = old[i];
-    free(old);
-    return 0;
-}
-
 int gee_string_map_put(gee_string_map_t *map, gee_str_t key, void *value) {
-    if (value == NULL || (map->slots == NULL && string_map_grow(map) != 0))
+    if (value == NULL || (map->table.slots == NULL && grow(&map->table) != 0))
         return -1;
-    uint64_t hash = gee_siphash(map->secret, key.data, key.length);
-    string_slot_t *slot = string_slot(map, key, hash);
-    if (slot->value == NULL) {
-        if (is_full(map->count, map->mask + 1)) {
-            if (string_map_grow(map) != 0)
-                return -1;
-            slot = string_slot(map, key, hash);
-        }
-        map->count++;
-    }
-    /* The key too: the bytes of the old one may go away with the old value. */
-    *slot = (string_slot_t){ .key = key, .hash = hash, .value = value };
-    return 0;
+    return put(&map->table, gee_siphash(map->table.secret, key.data, key.length), &key, value);
 }
 
 void *gee_string_map_get(const gee_string_map_t *map, gee_str_t key) {
-    if (map->count == 0)
-        return NULL;
-    return string_slot(map, key, gee_siphash(map->secret, key.data, key.length))->value;
+    return map->table.count > 0 ? slot_at(&map->table, find_text(&map->table, key))->value : NULL;
 }
 
 void *gee_string_map_remove(gee_string_map_t *map, gee_str_t key) {
-    if (map->count == 0)
-        return NULL;
-    string_slot_t *slot = string_slot(map, key, gee_siphash(map->secret, key.data, key.length));
-    void *value = slot->value;
-    if (value == NULL)
-        return NULL;
-    size_t hole = (size_t)(slot - map->slots);
-    for (size_t at = (hole + 1) & map->mask; map->slots[at].value; at = (at + 1) & map->mask)
-        if (may_fill(hole, at, (size_t)map->slots[at].hash & map->mask, map->mask)) {
-            map->slots[hole] = map->slots[at];
-            hole = at;
-        }
-    map->slots[hole] = (string_slot_t){ 0 };
-    map->count--;
-    return value;
+    return map->table.count > 0 ? take_out(&map->table, find_text(&map->table, key)) : NULL;
 }
 
 size_t gee_string_map_count(const gee_string_map_t *map) {
-    return map->count;
+    return map->table.count;
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,20 +56,9 @@ typedef struct note {
     char text[NOTE]; /* empty: nothing */
 } note_t;
 
-static const char *const level_names[] = { "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug" };
-
-const char *gee_log_level_name(gee_log_level_t level) {
-    return (size_t)level < GEE_LENGTH(level_names) ? level_names[level] : "unknown";
-}
-
-int gee_log_level_parse(const char *word, gee_log_level_t *level) {
-    for (size_t i = 0; word && i < GEE_LENGTH(level_names); i++)
-        if (strcmp(word, level_names[i]) == 0) {
-            *level = (gee_log_level_t)i;
-            return 0;
-        }
-    return -1;
-}
+const char *const gee_log_level_names[] = {
+    "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug", NULL,
+};
 
 /* ---- making and changing ---- */
 
@@ -147,7 +137,7 @@ static size_t put_prefix(char *target, gee_log_level_t level, bool colour) {
     char timestamp[GEE_TIMESTAMP_TEXT];
     gee_format_timestamp(timestamp, gee_clock_wall());
     int length = snprintf(target, PREFIX, "%s %s[%s]%s %ld: ", timestamp, colour ? colour_of(level) : "",
-                          gee_log_level_name(level), colour ? "\033[0m" : "", (long)getpid());
+                          gee_log_level_names[level], colour ? "\033[0m" : "", (long)getpid());
     return length > 0 && length < PREFIX ? (size_t)length : 0;
 }
 
@@ -326,12 +316,15 @@ static void make_printable(char *target, const char *raw, size_t length) {
     target[used] = '\0';
 }
 
-void gee_log_vwrite(gee_log_t *log, gee_log_level_t level, const char *format, va_list arguments) {
+void gee_log_write(gee_log_t *log, gee_log_level_t level, const char *format, ...) {
+    va_list arguments;
     if (!gee_log_enabled(log, level))
         return;
     int saved = errno;
     char raw[TEXT + 1], text[TEXT + 1];
+    va_start(arguments, format);
     int length = vsnprintf(raw, sizeof raw, format, arguments);
+    va_end(arguments);
     if (length < 0)
         length = snprintf(raw, sizeof raw, "%s", "(a text that cannot be formatted)");
     if (length > TEXT)
@@ -345,11 +338,4 @@ void gee_log_vwrite(gee_log_t *log, gee_log_level_t level, const char *format, v
     if (admitted)
         emit(log, level, text);
     errno = saved;
-}
-
-void gee_log_write(gee_log_t *log, gee_log_level_t level, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    gee_log_vwrite(log, level, format, arguments);
-    va_end(arguments);
 }

@@ -7,7 +7,6 @@
 #ifndef GEE_BASE_LOG_H
 #define GEE_BASE_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 
 typedef enum gee_log_level {
@@ -48,8 +47,6 @@ void gee_log_forget_held(gee_log_t *log);
 bool gee_log_enabled(const gee_log_t *log, gee_log_level_t level); /* a null log is never enabled */
 void gee_log_write(gee_log_t *log, gee_log_level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void gee_log_vwrite(gee_log_t *log, gee_log_level_t level, const char *format, va_list arguments)
-    __attribute__((format(printf, 3, 0)));
 
 /* Arguments are not evaluated when the level is off. */
 #define gee_log(log, level, ...)                                                                                       \
@@ -58,8 +55,7 @@ void gee_log_vwrite(gee_log_t *log, gee_log_level_t level, const char *format, v
             gee_log_write(log, level, __VA_ARGS__);                                                                    \
     } while (0)
 
-const char *gee_log_level_name(gee_log_level_t level);
-/* "notice" and so on to the level; -1 when the word is none. */
-int gee_log_level_parse(const char *word, gee_log_level_t *level);
+/* "emerg" to "debug", by level; ends with null, as the choices of a setting do. */
+extern const char *const gee_log_level_names[GEE_LOG_DEBUG + 2];
 
 #endif

@@ -147,9 +147,6 @@ int gee_loop_descriptor(const gee_loop_t *loop) {
 int64_t gee_loop_now(const gee_loop_t *loop) {
     return loop->in_pass ? loop->now : gee_clock_monotonic();
 }
-gee_log_t *gee_loop_log(const gee_loop_t *loop) {
-    return loop->log;
-}
 gee_buf_cache_t *gee_loop_buffers(const gee_loop_t *loop) {
     return loop->buffers;
 }

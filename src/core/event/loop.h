@@ -39,7 +39,6 @@ int64_t gee_loop_next_timer(const gee_loop_t *loop); /* nanoseconds from now, 0 
 
 /* Monotonic time, read once a pass, after its wait; between passes the time of the call. */
 int64_t gee_loop_now(const gee_loop_t *loop);
-gee_log_t *gee_loop_log(const gee_loop_t *loop);
 gee_buf_cache_t *
 gee_loop_buffers(const gee_loop_t *loop);        /* the loop's; everything on the loop takes its buffers here */
 bool gee_loop_on_thread(const gee_loop_t *loop); /* is the caller the thread that runs (or last ran) the loop */

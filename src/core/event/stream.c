@@ -29,12 +29,12 @@ static void choose_options(gee_stream_options_t *options, const gee_stream_optio
 }
 
 static void set_peer(gee_stream_t *stream, const gee_sockaddr_t *peer) {
-    socklen_t length = sizeof(stream->peer);
-    if (peer)
-        stream->peer = *peer;
-    else if (getpeername(stream->watch.descriptor, &stream->peer.any, &length) != 0)
-        memset(&stream->peer, 0, sizeof(stream->peer));
-    gee_sockaddr_text(&stream->peer, stream->peer_text);
+    gee_sockaddr_t asked;
+    socklen_t length = sizeof(asked);
+    memset(&asked, 0, sizeof(asked)); /* what it is when nobody knows */
+    if (!peer)
+        getpeername(stream->watch.descriptor, &asked.any, &length);
+    gee_sockaddr_text(peer ? peer : &asked, stream->peer_text);
 }
 
 static void patience_is_over(gee_timer_t *timer) {
@@ -231,15 +231,6 @@ bool gee_stream_has_ended(const gee_stream_t *stream) {
 }
 bool gee_stream_timed_out(const gee_stream_t *stream) {
     return stream->timed_out;
-}
-gee_loop_t *gee_stream_loop(const gee_stream_t *stream) {
-    return stream->loop;
-}
-int gee_stream_descriptor(const gee_stream_t *stream) {
-    return stream->watch.descriptor;
-}
-const gee_sockaddr_t *gee_stream_peer(const gee_stream_t *stream) {
-    return &stream->peer;
 }
 const char *gee_stream_peer_text(const gee_stream_t *stream) {
     return stream->peer_text;

@@ -81,10 +81,9 @@ bool gee_stream_timed_out(const gee_stream_t *stream); /* it failed because of w
 int gee_stream_push(gee_stream_t *stream, const gee_layer_t *layer, gee_role_t role, const void *setup,
                     gee_error_t *error);
 bool gee_stream_established(const gee_stream_t *stream); /* every layer's handshake is over */
+/* What the peer has proven to the topmost layer that asks; null: nothing. */
+const gee_grant_t *gee_stream_grant(const gee_stream_t *stream);
 
-gee_loop_t *gee_stream_loop(const gee_stream_t *stream);
-int gee_stream_descriptor(const gee_stream_t *stream);
-const gee_sockaddr_t *gee_stream_peer(const gee_stream_t *stream);
 const char *gee_stream_peer_text(const gee_stream_t *stream); /* for logs; lives as long as the stream */
 uint64_t gee_stream_bytes_received(const gee_stream_t *stream);
 uint64_t gee_stream_bytes_sent(const gee_stream_t *stream);

@@ -49,7 +49,6 @@ struct gee_stream {
     bool destroyed;       /* by a callback: the memory goes when the outermost frame leaves */
     unsigned frames_deep; /* entry points of the stream that are on the stack */
 
-    gee_sockaddr_t peer;
     char peer_text[GEE_ADDR_TEXT];
 };
 

@@ -7,11 +7,6 @@ void gee_exchange_answer(gee_exchange_t *exchange) {
     exchange->finish(exchange);
 }
 
-void gee_exchange_fail(gee_exchange_t *exchange, int status, const char *detail) {
-    gee_http_fail(&exchange->response, status, detail);
-    gee_exchange_answer(exchange);
-}
-
 bool gee_route_has_path(const gee_route_t *route, const void *conf, gee_str_t path) {
     gee_str_t own = gee_str(route->place ? route->place(conf) : route->path);
     if (own.length == 0 || !gee_str_starts_with(path, own))

@@ -57,8 +57,6 @@ struct gee_exchange {
 
 /* The response is complete. Exactly once; the exchange is invalid afterwards. */
 void gee_exchange_answer(gee_exchange_t *exchange);
-/* gee_http_fail() and that. */
-void gee_exchange_fail(gee_exchange_t *exchange, int status, const char *detail);
 
 bool gee_route_has_path(const gee_route_t *route, const void *conf, gee_str_t path);
 bool gee_route_has_method(const gee_route_t *route, gee_str_t method);

@@ -102,10 +102,6 @@ static const char *kind_word(gee_kind_t kind) {
     return words[kind];
 }
 
-static bool is_known(const gee_type_t *known, const gee_type_t *type) {
-    return known == type || (known->kind == type->kind && type->kind < GEE_KIND_STRUCT);
-}
-
 static int add_type(gee_description_t *description, const gee_type_t *type, gee_pool_t *pool, uint32_t *index);
 
 static int add_fields(gee_description_t *description, const gee_type_t *type, gee_pool_t *pool, uint32_t index) {
@@ -126,7 +122,7 @@ static int add_fields(gee_description_t *description, const gee_type_t *type, ge
 /* The type has its index before what it refers to is looked at, so that recursion ends. */
 static int add_type(gee_description_t *description, const gee_type_t *type, gee_pool_t *pool, uint32_t *index) {
     for (size_t i = 0; i < description->types.count; i++)
-        if (is_known(origins(description)[i], type)) {
+        if (origins(description)[i] == type) {
             *index = (uint32_t)i;
             return 0;
         }

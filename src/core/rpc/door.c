@@ -32,14 +32,6 @@ static void leave(gee_door_t *door, bool became_session) {
     free(door);
 }
 
-static const gee_module_t *find_module(const gee_door_t *door, const char *protocol) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(door->engine->modules, GEE_MODULE_PROTOCOL, i)) != NULL; i++)
-        if (strcmp(((const gee_protocol_t *)module->interface)->name, protocol) == 0)
-            return module;
-    return NULL;
-}
-
 /* Says who was refused and why: bytes of nobody, or a protocol that is not there. */
 static void log_refusal(const gee_door_t *door, const uint8_t *bytes, size_t length) {
     static const struct {
@@ -56,8 +48,9 @@ static void log_refusal(const gee_door_t *door, const uint8_t *bytes, size_t len
         if (homes[i].opening == opening) {
             gee_log(door->engine->log, GEE_LOG_WARN, "%s: refused: it speaks %s, which %s (\"%s\")",
                     gee_stream_peer_text(door->stream), gee_opening_name(opening),
-                    find_module(door, homes[i].protocol) ? "this listener does not take"
-                                                         : "is not compiled in (modules.list, configure --with-NAME)",
+                    gee_protocol_by_name(door->engine->modules, homes[i].protocol)
+                        ? "this listener does not take"
+                        : "is not compiled in (modules.list, configure --with-NAME)",
                     shown);
             return;
         }
@@ -173,26 +166,25 @@ static const gee_stream_events_t stream_events = { .received = on_received, .end
 static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns,
                      gee_error_t *error) {
     gee_door_t *door = calloc(1, sizeof(*door));
-    if (door == NULL) {
-        gee_stream_destroy(stream);
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "door: out of memory");
-    }
+    if (door == NULL)
+        goto no_memory;
     door->engine = engine;
     door->way = *way;
     door->way.started_ns = started_ns;
     door->timer.fire = on_timeout;
     if (engine->timeouts.handshake > 0 &&
-        gee_timer_start_at(engine->loop, &door->timer, gee_time_add(started_ns, engine->timeouts.handshake)) != 0) {
-        free(door);
-        gee_stream_destroy(stream);
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "door: out of memory");
-    }
+        gee_timer_start_at(engine->loop, &door->timer, gee_time_add(started_ns, engine->timeouts.handshake)) != 0)
+        goto no_memory;
     door->stream = *stream;
     *stream = NULL;
     gee_list_append(&engine->doors, &door->link);
     gee_stream_set_owner(door->stream, &stream_events, door);
     gee_stream_reread(door->stream);
     return 0;
+no_memory:
+    free(door);
+    gee_stream_destroy(stream);
+    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "door: out of memory");
 }
 
 int gee_door_open(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options, gee_error_t *error) {

@@ -111,7 +111,6 @@ static int put_value(gee_gob_writer_t *writer, const gee_type_t *type, const voi
 }
 
 typedef struct message {
-    int64_t id;
     bool bare; /* no struct: after a zero */
     const gee_type_t *type;
     const void *value;
@@ -119,7 +118,6 @@ typedef struct message {
 
 static int put_message(gee_gob_writer_t *writer, const void *data) {
     const message_t *message = data;
-    gee_gob_put_int(writer, message->id);
     if (message->bare)
         gee_gob_put_uint(writer, 0);
     return put_value(writer, message->type, message->value);
@@ -132,13 +130,6 @@ int gee_gob_encode(void *data, const gee_type_t *type, const void *value, gee_ch
     gee_gob_schema_t *schema = gee_gob_schema_of(state->shared, type, error);
     if (schema == NULL)
         return -1;
-    uint64_t mark = gee_gob_mark(state);
     message_t message = { .bare = schema->root->kind != GEE_GOB_STRUCT, .type = type, .value = value };
-    message.id = gee_gob_announce(state, schema, out, error);
-    gee_gob_schema_release(state->shared, &schema);
-    if (message.id == 0 || gee_gob_put_message(out, error, put_message, &message) != 0) {
-        gee_gob_rewind(state, mark);
-        return -1;
-    }
-    return 0;
+    return gee_gob_send(state, schema, out, error, put_message, &message);
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 typedef struct tree_message {
-    int64_t id;
     gee_gob_shape_t *shape;
     const gee_value_t *value;
     gee_pool_t *pool;
@@ -140,7 +139,6 @@ static int put_value(gee_gob_writer_t *writer, const tree_message_t *message, ge
 
 static int put_message(gee_gob_writer_t *writer, const void *data) {
     const tree_message_t *message = data;
-    gee_gob_put_int(writer, message->id);
     if (message->value->kind != GEE_VALUE_STRUCT)
         gee_gob_put_uint(writer, 0);
     return put_value(writer, message, message->shape, message->value);
@@ -153,15 +151,9 @@ static int put_inferred(gee_gob_state_t *state, gee_gob_shape_t *shape, const ge
     gee_gob_schema_t *schema = gee_gob_schema_of_shape(state->shared, shape, error);
     if (schema == NULL)
         return -1;
-    uint64_t mark = gee_gob_mark(state), structs = 0;
+    uint64_t structs = 0;
     tree_message_t message = { .shape = shape, .value = value, .pool = state->shared->scratch, .structs = &structs };
-    message.id = gee_gob_announce(state, schema, out, error);
-    gee_gob_schema_release(state->shared, &schema);
-    if (message.id == 0 || gee_gob_put_message(out, error, put_message, &message) != 0) {
-        gee_gob_rewind(state, mark);
-        return -1;
-    }
-    return 0;
+    return gee_gob_send(state, schema, out, error, put_message, &message);
 }
 
 int gee_gob_encode_tree(void *data, const gee_value_t *value, gee_chain_t *out, gee_error_t *error) {

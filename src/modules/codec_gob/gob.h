@@ -81,7 +81,6 @@ struct gee_gob_node {
     size_t member_count;
 };
 
-extern const gee_gob_node_t gee_gob_builtins[GEE_GOB_BUILTIN_LAST + 1]; /* by id */
 /* What a text calls it: "int", "[]byte", "struct Args", "map". */
 char *gee_gob_label(const gee_gob_node_t *node, char *target, size_t capacity);
 #define GEE_GOB_LABEL 80
@@ -387,11 +386,6 @@ gee_gob_part_t *gee_gob_find_part(const gee_gob_shape_t *shape, gee_str_t name, 
 /* Numbers the parts; with one more reference. Null: failed. */
 gee_gob_schema_t *gee_gob_schema_of_shape(gee_gob_shared_t *shared, gee_gob_shape_t *shape, gee_error_t *error);
 
-/* ---- send.c ---- */
-/* The id under which the peer knows the schema; its definitions are appended first where it does not yet. 0: failed. */
-int64_t gee_gob_announce(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error);
-void gee_gob_sent_clear(gee_gob_state_t *state);
-
 /* ---- writer: bytes of one message ----
  * What does not fit is counted; then a second pass has exactly that room. */
 typedef struct gee_gob_writer {
@@ -417,11 +411,20 @@ static inline void gee_gob_put_int(gee_gob_writer_t *writer, int64_t number) {
 int gee_gob_put_string(gee_gob_writer_t *writer, gee_str_t string);
 int gee_gob_writer_enter(gee_gob_writer_t *writer);
 
-/* Appends one message, with its length before it. `put` writes the content, and the same each time it is called. */
-int gee_gob_put_message(gee_chain_t *out, gee_error_t *error, int (*put)(gee_gob_writer_t *writer, const void *data),
-                        const void *data);
+/* Writes the content of one message, and the same each time it is called; -1 with the writer's error. */
+typedef int (*gee_gob_put_t)(gee_gob_writer_t *writer, const void *data);
+/* Appends one message, with its length before it. */
+int gee_gob_put_message(gee_chain_t *out, gee_error_t *error, gee_gob_put_t put, const void *data);
 
 /* A definition's content, for send.c. */
 void gee_gob_put_definition(gee_gob_writer_t *writer, const gee_gob_node_t *node, int64_t first);
+
+/* ---- send.c ---- */
+/* Appends the schema's definitions where the peer does not know it yet, then a message of its id and what `put` writes.
+ * Takes a reference to the schema. -1: failed, and the definitions do not count as sent; what was appended is the
+ * caller's to rewind. */
+int gee_gob_send(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error,
+                 gee_gob_put_t put, const void *data);
+void gee_gob_sent_clear(gee_gob_state_t *state);
 
 #endif

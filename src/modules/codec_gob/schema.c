@@ -12,7 +12,8 @@
 
 #define SCRATCH 4096
 
-const gee_gob_node_t gee_gob_builtins[GEE_GOB_BUILTIN_LAST + 1] = {
+/* By id. */
+static const gee_gob_node_t builtins[GEE_GOB_BUILTIN_LAST + 1] = {
     [GEE_GOB_BOOL] = { .kind = GEE_GOB_BOOL },       [GEE_GOB_INT] = { .kind = GEE_GOB_INT },
     [GEE_GOB_UINT] = { .kind = GEE_GOB_UINT },       [GEE_GOB_FLOAT] = { .kind = GEE_GOB_FLOAT },
     [GEE_GOB_BYTES] = { .kind = GEE_GOB_BYTES },     [GEE_GOB_STRING] = { .kind = GEE_GOB_STRING },
@@ -152,7 +153,7 @@ static gee_str_t take_string(gee_gob_input_t *key) {
 
 static const gee_gob_node_t *take_reference(const gee_gob_schema_t *schema, gee_gob_input_t *key) {
     uint64_t number = take_number(key);
-    return number < GEE_GOB_REF ? &gee_gob_builtins[number] : &schema->nodes[number - GEE_GOB_REF];
+    return number < GEE_GOB_REF ? &builtins[number] : &schema->nodes[number - GEE_GOB_REF];
 }
 
 static int build_members(gee_gob_schema_t *schema, gee_gob_node_t *node, gee_gob_input_t *key) {

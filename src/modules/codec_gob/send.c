@@ -89,7 +89,8 @@ static int define(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t 
     return 0;
 }
 
-int64_t gee_gob_announce(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error) {
+/* The id under which the peer knows the schema; its definitions are appended first where it does not yet. 0: failed. */
+static int64_t announce(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error) {
     if (schema->node_count == 0)
         return (int64_t)schema->root->kind;
     uintptr_t place = 0;
@@ -101,6 +102,30 @@ int64_t gee_gob_announce(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_c
         place = state->sent_count;
     }
     return state->sent[place - 1].first;
+}
+
+typedef struct value_data {
+    int64_t id;
+    gee_gob_put_t put;
+    const void *data;
+} value_data_t;
+
+static int put_value(gee_gob_writer_t *writer, const void *data) {
+    const value_data_t *value = data;
+    gee_gob_put_int(writer, value->id);
+    return value->put(writer, value->data);
+}
+
+int gee_gob_send(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error,
+                 gee_gob_put_t put, const void *data) {
+    uint64_t mark = gee_gob_mark(state);
+    value_data_t value = { .id = announce(state, schema, out, error), .put = put, .data = data };
+    gee_gob_schema_release(state->shared, &schema);
+    if (value.id == 0 || gee_gob_put_message(out, error, put_value, &value) != 0) {
+        gee_gob_rewind(state, mark);
+        return -1;
+    }
+    return 0;
 }
 
 /* ---- carrying ---- */
@@ -133,15 +158,9 @@ static int check_interfaces(const gee_gob_schema_t *schema, gee_gob_input_t inpu
     return result == GEE_GOB_WALK_DONE ? 0 : -1;
 }
 
-typedef struct carried {
-    int64_t id;
-    gee_gob_input_t value;
-} carried_t;
-
 static int put_carried(gee_gob_writer_t *writer, const void *data) {
-    const carried_t *carried = data;
-    gee_gob_put_int(writer, carried->id);
-    gee_gob_put_bytes(writer, carried->value.at, gee_gob_left(&carried->value));
+    const gee_gob_input_t *value = data;
+    gee_gob_put_bytes(writer, value->at, gee_gob_left(value));
     return 0;
 }
 
@@ -149,25 +168,18 @@ int gee_gob_carry(const void *from_data, void *to_data, const uint8_t *bytes, si
                   gee_error_t *error) {
     const gee_gob_state_t *from = from_data;
     gee_gob_state_t *to = to_data;
-    carried_t carried = { .value = { .at = bytes, .end = bytes + length } };
+    gee_gob_input_t value = { .at = bytes, .end = bytes + length };
     int64_t id;
-    if (find_value(&carried.value, &id, error) != 0)
+    if (find_value(&value, &id, error) != 0)
         return -1;
     gee_gob_schema_t *schema = gee_gob_received_before(from, id), *ours;
     if (schema == NULL)
         return GEE_GOB_FAIL(error, GEE_INTERNAL, "a gob to be forwarded has not been received on that connection");
-    if (schema->has_interface && check_interfaces(schema, carried.value, error) != 0)
+    if (schema->has_interface && check_interfaces(schema, value, error) != 0)
         return -1;
     ours = from->shared == to->shared ? gee_gob_schema_hold(schema)
                                       : gee_gob_schema_intern(to->shared, schema->interned.key);
     if (ours == NULL)
         return no_memory(error);
-    uint64_t mark = gee_gob_mark(to);
-    carried.id = gee_gob_announce(to, ours, out, error);
-    gee_gob_schema_release(to->shared, &ours);
-    if (carried.id == 0 || gee_gob_put_message(out, error, put_carried, &carried) != 0) {
-        gee_gob_rewind(to, mark);
-        return -1;
-    }
-    return 0;
+    return gee_gob_send(to, ours, out, error, put_carried, &value);
 }

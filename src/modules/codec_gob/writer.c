@@ -67,8 +67,6 @@ static int no_memory(gee_error_t *error, size_t length) {
     return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a message of %zu bytes", length);
 }
 
-typedef int (*put_t)(gee_gob_writer_t *writer, const void *data);
-
 static void start(gee_gob_writer_t *writer, uint8_t *bytes, size_t capacity, gee_error_t *error) {
     writer->bytes = bytes;
     writer->capacity = capacity;
@@ -78,7 +76,7 @@ static void start(gee_gob_writer_t *writer, uint8_t *bytes, size_t capacity, gee
     gee_path_init(&writer->path);
 }
 
-static int put_long_message(gee_chain_t *out, size_t length, gee_error_t *error, put_t put, const void *data) {
+static int put_long_message(gee_chain_t *out, size_t length, gee_error_t *error, gee_gob_put_t put, const void *data) {
     size_t prefix = uint_size(length);
     uint8_t *room = gee_chain_reserve(out, prefix + length);
     gee_gob_writer_t writer = { .checked = true };
@@ -94,7 +92,7 @@ static int put_long_message(gee_chain_t *out, size_t length, gee_error_t *error,
     return 0;
 }
 
-int gee_gob_put_message(gee_chain_t *out, gee_error_t *error, put_t put, const void *data) {
+int gee_gob_put_message(gee_chain_t *out, gee_error_t *error, gee_gob_put_t put, const void *data) {
     uint8_t *room = gee_chain_reserve(out, FIRST_ROOM);
     gee_gob_writer_t writer = { .checked = false };
     if (room == NULL)

@@ -41,63 +41,57 @@ static void normalize(char text[DIGITS_MAX + 32], const uint8_t *digits, size_t 
     snprintf(text + used, 16, "e%d", (int)power);
 }
 
-/* At most 15 digits are an exact double, so is a power of ten up to 22: one operation on them rounds once. The same for
- * 7 digits, 10 and float. Not where the machine computes with more than it stores. */
-static bool is_exact(size_t count, int64_t exponent, size_t digits, int64_t powers) {
+/* Where double and float differ. A float's values stand in doubles, too. */
+typedef struct precision {
+    size_t exact_digits;            /* that many are exact, whatever they are */
+    int64_t exact_powers;           /* so are the powers of ten up to this one */
+    int fewest_digits, most_digits; /* of the shortest decimal of a normal number */
+    double least_normal;
+    bool single;
+} precision_t;
+
+static const precision_t double_precision = {
+    .exact_digits = 15, .exact_powers = 22, .fewest_digits = 15, .most_digits = 17, .least_normal = DBL_MIN
+};
+static const precision_t float_precision = {
+    .exact_digits = 7, .exact_powers = 10, .fewest_digits = 6, .most_digits = 9, .least_normal = FLT_MIN, .single = true
+};
+
+/* One operation on two exact numbers rounds once. Done in double and then made a float it still does: the rounding to 53
+ * bits, over twice 24, never decides the other. Not where the machine computes with more than it stores. */
+static bool is_exact(const precision_t *precision, size_t count, int64_t exponent) {
 #if FLT_EVAL_METHOD == 0
-    return count <= digits && exponent >= -powers && exponent <= powers;
+    int64_t powers = precision->exact_powers;
 #else
-    (void)powers;
-    return count <= digits && exponent == 0;
+    int64_t powers = 0;
 #endif
+    return count <= precision->exact_digits && exponent >= -powers && exponent <= powers;
 }
 
-static uint32_t small_value(const uint8_t *digits, size_t count) {
-    uint32_t value = 0;
-    for (size_t i = 0; i < count; i++)
-        value = value * 10 + (uint32_t)(digits[i] - '0');
-    return value;
-}
-
-static uint64_t value_of(const uint8_t *digits, size_t count) {
+static double exact(const uint8_t *digits, size_t count, int64_t exponent) {
+    static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
     uint64_t value = 0;
     for (size_t i = 0; i < count; i++)
         value = value * 10 + (uint64_t)(digits[i] - '0');
-    return value;
+    return exponent < 0 ? (double)value / powers[-exponent] : (double)value * powers[exponent];
 }
 
-static bool to_double(const uint8_t *digits, size_t count, int64_t exponent, double *number) {
-    static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+/* False: too big. */
+static bool to_binary(const precision_t *precision, const uint8_t *digits, size_t count, int64_t exponent,
+                      double *number) {
     char text[DIGITS_MAX + 32];
     skip_zeros(&digits, &count);
     *number = 0;
     if (count == 0)
         return true;
-    if (is_exact(count, exponent, 15, 22)) {
-        double value = (double)value_of(digits, count);
-        *number = exponent < 0 ? value / powers[-exponent] : value * powers[exponent];
+    if (is_exact(precision, count, exponent)) {
+        double value = exact(digits, count, exponent);
+        *number = precision->single ? (double)(float)value : value;
         return true;
     }
     normalize(text, digits, count, exponent);
-    *number = strtod(text, NULL);
-    return !isinf(*number);
-}
-
-static bool to_float(const uint8_t *digits, size_t count, int64_t exponent, float *number) {
-    static const float powers[] = { 1e0F, 1e1F, 1e2F, 1e3F, 1e4F, 1e5F, 1e6F, 1e7F, 1e8F, 1e9F, 1e10F };
-    char text[DIGITS_MAX + 32];
-    skip_zeros(&digits, &count);
-    *number = 0;
-    if (count == 0)
-        return true;
-    if (is_exact(count, exponent, 7, 10)) {
-        float value = (float)small_value(digits, count);
-        *number = exponent < 0 ? value / powers[-exponent] : value * powers[exponent];
-        return true;
-    }
-    normalize(text, digits, count, exponent);
-    *number = strtof(text, NULL);
+    *number = precision->single ? (double)strtof(text, NULL) : strtod(text, NULL);
     return !isinf(*number);
 }
 
@@ -128,25 +122,25 @@ static const uint8_t *join(const gee_json_number_t *number, uint8_t room[DIGITS_
     return room;
 }
 
-bool gee_json_number_double(const gee_json_number_t *number, double *value) {
+static bool read(const gee_json_number_t *number, const precision_t *precision, double *value) {
     uint8_t room[DIGITS_MAX + 1];
     size_t count;
     int64_t exponent;
     const uint8_t *digits = join(number, room, &count, &exponent);
-    bool fits = to_double(digits, count, exponent, value);
+    bool fits = to_binary(precision, digits, count, exponent, value);
     if (number->negative)
         *value = -*value;
     return fits;
 }
 
+bool gee_json_number_double(const gee_json_number_t *number, double *value) {
+    return read(number, &double_precision, value);
+}
+
 bool gee_json_number_float(const gee_json_number_t *number, float *value) {
-    uint8_t room[DIGITS_MAX + 1];
-    size_t count;
-    int64_t exponent;
-    const uint8_t *digits = join(number, room, &count, &exponent);
-    bool fits = to_float(digits, count, exponent, value);
-    if (number->negative)
-        *value = -*value;
+    double wide;
+    bool fits = read(number, &float_precision, &wide);
+    *value = (float)wide;
     return fits;
 }
 
@@ -221,32 +215,26 @@ static size_t format_zero(char *target, bool negative) {
     return negative ? 2 : 1;
 }
 
-size_t gee_json_format_double(char *target, double number) {
+static size_t format(char *target, double number, const precision_t *precision) {
     bool negative = signbit(number);
     double positive = fabs(number), back = 0;
     decimal_t decimal;
     if (positive == 0)
         return format_zero(target, negative);
-    for (int precision = positive < DBL_MIN ? 1 : 15; precision <= 17; precision++) { /* subnormals have fewer digits */
-        take_digits(&decimal, positive, precision);
-        to_double(decimal.digits, decimal.count, decimal.exponent - (int64_t)decimal.count + 1, &back);
+    int digits = positive < precision->least_normal ? 1 : precision->fewest_digits; /* subnormals have fewer */
+    for (; digits <= precision->most_digits; digits++) {
+        take_digits(&decimal, positive, digits);
+        to_binary(precision, decimal.digits, decimal.count, decimal.exponent - (int64_t)decimal.count + 1, &back);
         if (back == positive)
             break;
     }
     return lay_out(target, &decimal, negative);
 }
 
+size_t gee_json_format_double(char *target, double number) {
+    return format(target, number, &double_precision);
+}
+
 size_t gee_json_format_float(char *target, float number) {
-    bool negative = signbit(number);
-    float positive = fabsf(number), back = 0;
-    decimal_t decimal;
-    if (positive == 0)
-        return format_zero(target, negative);
-    for (int precision = positive < FLT_MIN ? 1 : 6; precision <= 9; precision++) {
-        take_digits(&decimal, (double)positive, precision);
-        to_float(decimal.digits, decimal.count, decimal.exponent - (int64_t)decimal.count + 1, &back);
-        if (back == positive)
-            break;
-    }
-    return lay_out(target, &decimal, negative);
+    return format(target, (double)number, &float_precision);
 }

@@ -6,16 +6,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define PUT(out, literal) gee_chain_append(out, literal, sizeof(literal) - 1)
-
 static int put_request(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
     char end[40];
-    if (PUT(out, "{\"method\":") != 0)
+    if (JSONRPC_PUT(out, "{\"method\":") != 0)
         return jsonrpc_no_memory(error);
     if (session->codec->encode(session->send_state, GEE_TYPE_OF(gee_str_t), &event->method, out, error) != 0)
         return gee_error_prefix(error, "method: ");
-    if (PUT(out, ",\"params\":[") != 0)
+    if (JSONRPC_PUT(out, ",\"params\":[") != 0)
         return jsonrpc_no_memory(error);
     if (gee_payload_encode(&event->payload, session->codec, session->send_state, out, error) != 0)
         return -1;
@@ -96,7 +94,8 @@ int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, gee_error_t *e
                                          .codec = session->codec,
                                          .codec_state = session->receive_state,
                                          .bytes = (const uint8_t *)result.data,
-                                         .length = result.length };
+                                         .length = result.length,
+                                         .message_length = message.length };
     if (event.status.code == GEE_OK && slots[1].value.data != NULL)
         event.payload.buf = gee_stream_inbox(session->stream)->buf;
     gee_session_event(session, &event);

@@ -87,6 +87,9 @@ void jsonrpc_batches_destroy(jsonrpc_state_t *state);
 int jsonrpc_send_request(gee_session_t *session, const gee_event_t *event, gee_error_t *error);
 int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, gee_error_t *error);
 
+/* Appends a string literal to a chain. */
+#define JSONRPC_PUT(out, literal) gee_chain_append(out, literal, sizeof(literal) - 1)
+
 static inline int jsonrpc_no_memory(gee_error_t *error) {
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
 }

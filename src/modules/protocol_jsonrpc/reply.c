@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PUT(out, literal) gee_chain_append(out, literal, sizeof(literal) - 1)
-
 static int put_str(gee_chain_t *out, gee_str_t string) {
     return gee_chain_append(out, string.data, string.length);
 }
@@ -51,7 +49,7 @@ static int put_error_object(const gee_session_t *session, gee_chain_t *out, int 
         return -1;
     length = snprintf(number, sizeof(number), ",\"data\":{\"code\":%d,\"status\":\"", (int)status->code);
     if (gee_chain_append(out, number, (size_t)length) != 0 || put_str(out, gee_str(gee_code_name(status->code))) != 0 ||
-        PUT(out, "\"}}") != 0)
+        JSONRPC_PUT(out, "\"}}") != 0)
         return jsonrpc_no_memory(error);
     return 0;
 }
@@ -60,25 +58,26 @@ static int put_error_object(const gee_session_t *session, gee_chain_t *out, int 
 static int put_outcome(const gee_session_t *session, gee_chain_t *out, bool two, int code, const gee_status_t *status,
                        const gee_payload_t *payload, gee_error_t *error) {
     if (status->code != GEE_OK) {
-        if (PUT(out, "\"error\":") != 0)
+        if (JSONRPC_PUT(out, "\"error\":") != 0)
             return jsonrpc_no_memory(error);
         return two ? put_error_object(session, out, code, status, error) : put_text(session, out, status->text, error);
     }
-    if (PUT(out, "\"result\":") != 0)
+    if (JSONRPC_PUT(out, "\"result\":") != 0)
         return jsonrpc_no_memory(error);
     if (gee_payload_encode(payload, session->codec, session->send_state, out, error) != 0)
         return -1;
-    return two || PUT(out, ",\"error\":null") == 0 ? 0 : jsonrpc_no_memory(error);
+    return two || JSONRPC_PUT(out, ",\"error\":null") == 0 ? 0 : jsonrpc_no_memory(error);
 }
 
 static int put_reply(const gee_session_t *session, gee_chain_t *out, bool two, gee_str_t id, int code,
                      const gee_status_t *status, const gee_payload_t *payload, gee_error_t *error) {
-    if ((two ? PUT(out, "{\"jsonrpc\":\"2.0\",\"id\":") : PUT(out, "{\"id\":")) != 0 || put_str(out, id) != 0 ||
-        PUT(out, ",") != 0 || (!two && status->code != GEE_OK && PUT(out, "\"result\":null,") != 0))
+    if ((two ? JSONRPC_PUT(out, "{\"jsonrpc\":\"2.0\",\"id\":") : JSONRPC_PUT(out, "{\"id\":")) != 0 ||
+        put_str(out, id) != 0 || JSONRPC_PUT(out, ",") != 0 ||
+        (!two && status->code != GEE_OK && JSONRPC_PUT(out, "\"result\":null,") != 0))
         return jsonrpc_no_memory(error);
     if (put_outcome(session, out, two, code, status, payload, error) != 0)
         return -1;
-    return PUT(out, "}") == 0 ? 0 : jsonrpc_no_memory(error);
+    return JSONRPC_PUT(out, "}") == 0 ? 0 : jsonrpc_no_memory(error);
 }
 
 /* ---- where they go ---- */
@@ -88,11 +87,11 @@ static int put_in_place(gee_session_t *session, jsonrpc_batch_t *batch, bool two
                         const gee_status_t *status, const gee_payload_t *payload, gee_error_t *error) {
     gee_chain_t *out = batch ? &batch->replies : gee_session_out(session);
     gee_mark_t mark = gee_chain_mark(out);
-    if (batch != NULL && (out->length == 0 ? PUT(out, "[") : PUT(out, ",")) != 0)
+    if (batch != NULL && (out->length == 0 ? JSONRPC_PUT(out, "[") : JSONRPC_PUT(out, ",")) != 0)
         goto no_memory;
     if (put_reply(session, out, two, id, code, status, payload, error) != 0)
         goto fail;
-    if (batch == NULL && PUT(out, "\n") != 0)
+    if (batch == NULL && JSONRPC_PUT(out, "\n") != 0)
         goto no_memory;
     return 0;
 no_memory:
@@ -174,7 +173,7 @@ int jsonrpc_batch_release(gee_session_t *session, jsonrpc_state_t *state, jsonrp
         batch->pending--;
         return 0;
     }
-    if (batch->replies.length > 0 && PUT(&batch->replies, "]\n") != 0)
+    if (batch->replies.length > 0 && JSONRPC_PUT(&batch->replies, "]\n") != 0)
         return jsonrpc_no_memory(error);
     gee_chain_move(gee_session_out(session), &batch->replies);
     state->gathered -= batch->counted;

@@ -13,6 +13,7 @@
 
 typedef struct request {
     gee_str_t version, method, params, id; /* JSON; data null: it has none */
+    size_t length;                         /* of all of it */
 } request_t;
 
 /* Where the replies to what is being read go. */
@@ -66,7 +67,8 @@ static gee_buf_t *home_of(const gee_session_t *session, gee_str_t bytes) {
     return at >= start && at - start < gee_inbox_length(inbox) ? inbox->buf : NULL;
 }
 
-static void begin_call(const reading_t *reading, unsigned flags, gee_str_t method, gee_str_t id, gee_str_t argument) {
+static void begin_call(const reading_t *reading, const request_t *request, unsigned flags, gee_str_t method,
+                       gee_str_t id, gee_str_t argument) {
     gee_session_t *session = reading->session;
     gee_event_t event = { .parts = GEE_EVENT_REQUEST,
                           .token = { .number = flags, .raw = id },
@@ -77,6 +79,7 @@ static void begin_call(const reading_t *reading, unsigned flags, gee_str_t metho
                                        .codec_state = session->receive_state,
                                        .bytes = (const uint8_t *)argument.data,
                                        .length = argument.length,
+                                       .message_length = request->length,
                                        .buf = home_of(session, argument) } };
     if (reading->batch != NULL && !(flags & JSONRPC_NOTIFICATION)) {
         event.token.number |= reading->batch->number << JSONRPC_BATCH_SHIFT;
@@ -97,7 +100,7 @@ static int serve_one(const reading_t *reading, const request_t *request, gee_err
         return refuse(reading, 0, id, JSONRPC_INVALID_REQUEST, "jsonrpc: method is not a string", error);
     if (!find_argument(request, false, &argument, &code, &reason))
         return refuse(reading, 0, id, code, reason, error);
-    begin_call(reading, 0, method, id, argument);
+    begin_call(reading, request, 0, method, id, argument);
     return 0;
 }
 
@@ -120,7 +123,7 @@ static int serve_two(const reading_t *reading, const request_t *request, gee_err
         return refuse(reading, JSONRPC_TWO, id, JSONRPC_INVALID_REQUEST, "Invalid Request: method is not a string",
                       error);
     if (find_argument(request, true, &argument, &code, &reason))
-        begin_call(reading, flags, method, id, argument);
+        begin_call(reading, request, flags, method, id, argument);
     else if (code == JSONRPC_INVALID_REQUEST || !(flags & JSONRPC_NOTIFICATION))
         return refuse(reading, JSONRPC_TWO, id, code, reason, error);
     return 0;
@@ -134,9 +137,11 @@ static int serve_element(const reading_t *reading, gee_str_t element, gee_error_
                       error);
     gee_pool_reset(engine->scratch);
     jsonrpc_members(element, reading->session->codec, engine->scratch, slots, GEE_LENGTH(slots));
-    request_t request = {
-        .version = slots[0].value, .method = slots[1].value, .params = slots[2].value, .id = slots[3].value
-    };
+    request_t request = { .version = slots[0].value,
+                          .method = slots[1].value,
+                          .params = slots[2].value,
+                          .id = slots[3].value,
+                          .length = element.length };
     if (gee_str_equal(request.version, GEE_STR("\"2.0\"")))
         return serve_two(reading, &request, error);
     /* Batches are 2.0's; what says neither its version nor a method is none of 1.0's requests there. */
