@@ -18,8 +18,6 @@
 /* How long a closing connection may take to fetch its last bytes. */
 #define LINGER (5 * GEE_SECOND)
 
-static void parse(gee_session_t *session);
-
 /* ---- closing ---- */
 
 void gee_session_close(gee_session_t *session, const gee_error_t *reason) {
@@ -136,7 +134,15 @@ static void refuse(gee_session_t *session, const gee_error_t *error) {
 
 /* ---- timers ---- */
 
-static bool must_stall(const gee_session_t *session);
+static bool too_much_in_flight(const gee_session_t *session) {
+    const gee_limits_t *limits = &session->engine->limits;
+    return session->call_count >= (size_t)limits->calls || (limits->input > 0 && session->call_bytes >= limits->input);
+}
+
+static bool must_stall(const gee_session_t *session) {
+    return session->held || gee_stream_congested(session->stream) ||
+           (session->role == GEE_SERVING && session->call_count > 0 && too_much_in_flight(session));
+}
 
 static void on_peer_timeout(gee_timer_t *timer) {
     gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, peer_timer);
@@ -183,16 +189,6 @@ static void watch_partial(gee_session_t *session) {
 }
 
 /* ---- reading ---- */
-
-static bool too_much_in_flight(const gee_session_t *session) {
-    const gee_limits_t *limits = &session->engine->limits;
-    return session->call_count >= (size_t)limits->calls || (limits->input > 0 && session->call_bytes >= limits->input);
-}
-
-static bool must_stall(const gee_session_t *session) {
-    return session->held || gee_stream_congested(session->stream) ||
-           (session->role == GEE_SERVING && session->call_count > 0 && too_much_in_flight(session));
-}
 
 static void stall(gee_session_t *session) {
     session->stalled = true;
@@ -392,10 +388,10 @@ int gee_session_establish(gee_session_t *session, const gee_session_setup_t *set
     if (setup->codec != NULL && (gee_codec_state_create(engine, setup->codec, &session->receive_state, error) != 0 ||
                                  gee_codec_state_create(engine, setup->codec, &session->send_state, error) != 0))
         return -1;
-    gee_timer_stop(session->engine->loop, &session->peer_timer);
+    gee_timer_stop(engine->loop, &session->peer_timer);
     session->established = true;
-    if (session->engine->timeouts.idle > 0 && session->role == GEE_SERVING &&
-        gee_timer_start(session->engine->loop, &session->idle_timer, session->engine->timeouts.idle) != 0)
+    if (engine->timeouts.idle > 0 && session->role == GEE_SERVING &&
+        gee_timer_start(engine->loop, &session->idle_timer, engine->timeouts.idle) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
     if (session->events != NULL && session->events->established != NULL)
         session->events->established(session, session->owner);
@@ -450,17 +446,23 @@ static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t
     return 0;
 }
 
+/* What is no reply of a call's own; without it the conversation cannot go on. */
+static void send_event(gee_session_t *session, const gee_event_t *event) {
+    gee_error_t error;
+    if (session->protocol->send(session, session->protocol_state, event, &error) == 0)
+        gee_stream_flush(session->stream);
+    else
+        gee_session_close(session, &error);
+}
+
 /* There is not even memory for a call: its caller is told by hand. */
 static void refuse_for_memory(gee_session_t *session, const gee_event_t *event) {
-    gee_event_t reply = { .parts = GEE_EVENT_REPLY, .token = event->token, .method = event->method };
-    gee_error_t error;
-    reply.codec = event->codec;
-    reply.status = (gee_status_t){ .code = GEE_RESOURCE_EXHAUSTED, .text = GEE_STR("rpc server: out of memory") };
-    if (session->protocol->send(session, session->protocol_state, &reply, &error) != 0) {
-        gee_session_close(session, &error);
-        return;
-    }
-    gee_stream_flush(session->stream);
+    gee_event_t reply = { .parts = GEE_EVENT_REPLY,
+                          .token = event->token,
+                          .method = event->method,
+                          .codec = event->codec,
+                          .status = { .code = GEE_RESOURCE_EXHAUSTED, .text = GEE_STR("rpc server: out of memory") } };
+    send_event(session, &reply);
 }
 
 static void on_request(gee_session_t *session, const gee_event_t *event) {
@@ -491,12 +493,20 @@ static void on_cancel(gee_session_t *session, const gee_event_t *event) {
 
 static void on_ping(gee_session_t *session, const gee_event_t *event) {
     gee_event_t pong = { .parts = GEE_EVENT_PONG, .token = event->token };
-    gee_error_t error;
-    if (session->protocol->send(session, session->protocol_state, &pong, &error) != 0) {
-        gee_session_close(session, &error);
+    send_event(session, &pong);
+}
+
+static void on_pong(gee_session_t *session, const gee_event_t *event) {
+    if (session->events != NULL && session->events->pong != NULL)
+        session->events->pong(session, session->owner, event->token.number);
+}
+
+static void on_drain(gee_session_t *session) {
+    if (session->draining)
         return;
-    }
-    gee_stream_flush(session->stream);
+    session->draining = true;
+    if (session->events != NULL && session->events->draining != NULL)
+        session->events->draining(session, session->owner);
 }
 
 void gee_session_event(gee_session_t *session, const gee_event_t *event) {
@@ -510,8 +520,10 @@ void gee_session_event(gee_session_t *session, const gee_event_t *event) {
         on_cancel(session, event);
     else if (event->parts & GEE_EVENT_PING)
         on_ping(session, event);
+    else if (event->parts & GEE_EVENT_PONG)
+        on_pong(session, event);
     else if (event->parts & GEE_EVENT_DRAIN && session->role == GEE_CALLING)
-        session->draining = true;
+        on_drain(session);
 }
 
 /* A reply that its codec refuses becomes an error reply that says so. */

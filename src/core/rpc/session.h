@@ -18,6 +18,14 @@ typedef struct gee_session_events {
     void (*established)(gee_session_t *session, void *owner);
     /* The session is gone after this returns; `reason` is null when it ended in good order. Optional. */
     void (*closed)(gee_session_t *session, void *owner, const gee_error_t *reason);
+
+    /* Calling role, all optional. */
+    /* The peer takes no new calls on this session; those in flight go on. */
+    void (*draining)(gee_session_t *session, void *owner);
+    /* A call that was given up, on a wire that could not say so, has been answered after all. An owner without this is
+     * not interested: such calls are then forgotten at once. */
+    void (*slot_freed)(gee_session_t *session, void *owner);
+    void (*pong)(gee_session_t *session, void *owner, uint64_t number);
 } gee_session_events_t;
 
 struct gee_session {
@@ -38,6 +46,7 @@ struct gee_session {
     size_t call_bytes; /* serving: what those take, see gee_session_charge() */
     uint64_t calls_total;
     gee_number_map_t *waiting; /* calling: by our own number */
+    size_t abandoned;          /* of these: given up, but the peer was not told and works on them */
     uint64_t next_number;
     bool established;
     bool draining;
@@ -100,8 +109,10 @@ int gee_payload_encode(const gee_payload_t *payload, const gee_codec_t *codec, v
  * exactly once, never from inside this function; the call is released by whoever gets done(). -1: not sent, done() will
  * not be called. */
 int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload, gee_error_t *error);
-/* Gives up on it: the peer is told where the wire can; done() is not called; a late reply is dropped. */
+/* Gives up on it: done() is not called. The peer is told where the wire can; where it cannot, and the owner wants to hear of
+ * freed slots, call->slot_kept is set. A late reply is dropped. A call whose time is over has both, too. */
 void gee_session_forget(gee_session_t *session, gee_call_t *call);
+/* The events->pong() that comes of it has the same number. -1: not sent; GEE_UNIMPLEMENTED: the wire has none. */
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error);
 
 /* ---- serving role: dispatch answers through this ---- */
@@ -112,5 +123,7 @@ void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payl
 
 /* Nothing in flight, nothing half received, nothing waiting to be written. */
 bool gee_session_quiet(gee_session_t *session);
+/* Has this session's wire a form for that kind of event (a GEE_EVENT_ bit)? */
+bool gee_session_can(const gee_session_t *session, unsigned event);
 
 #endif

@@ -4,29 +4,50 @@
 #include "core/rpc/session.h"
 #include "core/rpc/session_private.h"
 
-static void take_off(gee_session_t *session, gee_call_t *call) {
-    gee_number_map_remove(session->waiting, call->token.number);
+/* Stands in `waiting` for a call that was given up while the peer works on it. */
+static const char given_up;
+
+static void unlink_call(gee_session_t *session, gee_call_t *call) {
     gee_list_remove(&call->session_link);
     gee_timer_stop(session->engine->loop, &call->timer);
     call->session = NULL;
     session->call_count--;
 }
 
-void gee_session_fail_call(gee_session_t *session, gee_call_t *call, const gee_error_t *reason) {
-    take_off(session, call);
+static void take_off(gee_session_t *session, gee_call_t *call) {
+    gee_number_map_remove(session->waiting, call->token.number);
+    unlink_call(session, call);
+}
+
+static void fail(gee_call_t *call, const gee_error_t *reason) {
     call->outbound = call->inbound = GEE_HALF_ENDED;
     call->status = (gee_status_t){ .code = reason->code, .text = gee_str(reason->text) };
     gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
     call->done(call, &call->status, &empty, call->done_data);
 }
 
+void gee_session_fail_call(gee_session_t *session, gee_call_t *call, const gee_error_t *reason) {
+    take_off(session, call);
+    fail(call, reason);
+}
+
+static void drop_reply(gee_session_t *session, const gee_event_t *event, const void *waiting) {
+    gee_log(session->engine->log, GEE_LOG_DEBUG, "%s: a reply that nobody waits for was dropped",
+            gee_session_peer_text(session));
+    if (waiting == NULL)
+        return;
+    gee_number_map_remove(session->waiting, event->token.number);
+    session->abandoned--;
+    session->events->slot_freed(session, session->owner);
+}
+
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
-    gee_call_t *call = gee_number_map_get(session->waiting, event->token.number);
-    if (call == NULL) {
-        gee_log(session->engine->log, GEE_LOG_DEBUG, "%s: a reply that nobody waits for was dropped",
-                gee_session_peer_text(session));
+    void *waiting = gee_number_map_get(session->waiting, event->token.number);
+    if (waiting == NULL || waiting == &given_up) {
+        drop_reply(session, event, waiting);
         return;
     }
+    gee_call_t *call = waiting;
     take_off(session, call);
     call->inbound = GEE_HALF_ENDED;
     call->answered = true;
@@ -35,12 +56,27 @@ void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     call->done(call, &call->status, &event->payload, call->done_data);
 }
 
-static void send_cancel(gee_session_t *session, const gee_call_t *call) {
+static bool send_cancel(gee_session_t *session, const gee_call_t *call) {
     gee_event_t event = { .parts = GEE_EVENT_CANCEL, .token = call->token };
     gee_error_t error;
-    if (!session->closing && gee_session_can(session, GEE_EVENT_CANCEL) &&
-        session->protocol->send(session, session->protocol_state, &event, &error) == 0)
-        gee_stream_flush(session->stream);
+    if (!gee_session_can(session, GEE_EVENT_CANCEL) ||
+        session->protocol->send(session, session->protocol_state, &event, &error) != 0)
+        return false;
+    gee_stream_flush(session->stream);
+    return true;
+}
+
+/* Nobody waits for it any more. */
+static void abandon(gee_session_t *session, gee_call_t *call) {
+    if (session->closing || send_cancel(session, call) || session->events == NULL ||
+        session->events->slot_freed == NULL ||
+        gee_number_map_put(session->waiting, call->token.number, (void *)(uintptr_t)&given_up) != 0) {
+        take_off(session, call);
+        return;
+    }
+    session->abandoned++;
+    call->slot_kept = true;
+    unlink_call(session, call);
 }
 
 static void on_timeout(gee_timer_t *timer) {
@@ -49,8 +85,8 @@ static void on_timeout(gee_timer_t *timer) {
     gee_error_t error;
     char text[GEE_DURATION_TEXT];
     gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no reply within %s", gee_format_duration(text, call->timeout_ns));
-    send_cancel(session, call);
-    gee_session_fail_call(session, call, &error);
+    abandon(session, call);
+    fail(call, &error);
 }
 
 int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
@@ -90,8 +126,7 @@ int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload
 }
 
 void gee_session_forget(gee_session_t *session, gee_call_t *call) {
-    send_cancel(session, call);
-    take_off(session, call);
+    abandon(session, call);
 }
 
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error) {

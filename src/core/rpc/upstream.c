@@ -1,0 +1,576 @@
+/* upstream.c: calls to a set of servers: which server, what when it fails, and when there is none.
+ *
+ *   new call -> place -> assign to a peer -> send on a connection -> answered -> done()
+ *     ^           |            ^   |                                    |
+ *     |         queue          |   '-> waits for a connection           '-> lost -> retry: place again
+ *     '-- a peer has room -----'
+ *
+ * A call that the peer holds (waiting, sent) counts in the candidate's in_flight, from assign() to release_slot(). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/random.h"
+#include "core/rpc/upstream_private.h"
+
+/* Retries beyond limits.retry_budget: at once, and saved up at most. In hundredths. */
+#define TOKENS_FIRST 10000
+#define TOKENS_MOST  100000
+#define TOKEN        100
+
+struct gee_upstream_failure {
+    gee_error_t error;
+    char address[GEE_ADDR_TEXT]; /* empty: none */
+};
+
+double gee_upstream_random(gee_upstream_t *upstream) {
+    return (double)(gee_random_next(&upstream->random) >> 11) / (double)(1ull << 53);
+}
+
+static int64_t now(const gee_upstream_t *upstream) {
+    return gee_loop_now(upstream->engine->loop);
+}
+
+/* ---- the end of a call ---- */
+
+static void forget_failure(gee_upstream_call_t *call) {
+    free(call->failure);
+    call->failure = NULL;
+}
+
+static void finish(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
+    gee_list_remove(&call->link);
+    gee_timer_stop(call->upstream->engine->loop, &call->timer);
+    call->upstream = NULL;
+    call->done(call, result);
+}
+
+static void finish_failed(gee_upstream_call_t *call, const gee_error_t *error, const char *address) {
+    gee_upstream_result_t result = { .status = { .code = error->code, .text = gee_str(error->text) },
+                                     .phase = error->phase,
+                                     .address = address != NULL && *address != '\0' ? address : NULL,
+                                     .tries = call->tried_count };
+    finish(call, &result);
+}
+
+static void run_end(gee_task_t *task) {
+    gee_upstream_call_t *call = GEE_CONTAINER(task, gee_upstream_call_t, end_task);
+    static const struct gee_upstream_failure no_memory = { .error = { .code = GEE_RESOURCE_EXHAUSTED,
+                                                                      .text = "out of memory" } };
+    struct gee_upstream_failure *failure = call->failure;
+    call->failure = NULL;
+    finish_failed(call, failure ? &failure->error : &no_memory.error, failure ? failure->address : NULL);
+    free(failure);
+}
+
+/* The call has failed for good; it is in no list and holds no slot. */
+static void fail(gee_upstream_call_t *call, const gee_error_t *error, const char *address) {
+    if (!call->starting) {
+        finish_failed(call, error, address);
+        return;
+    }
+    call->failure = malloc(sizeof(*call->failure));
+    if (call->failure != NULL) {
+        call->failure->error = *error;
+        (void)snprintf(call->failure->address, sizeof(call->failure->address), "%s", address ? address : "");
+    }
+    gee_loop_defer(call->upstream->engine->loop, &call->end_task);
+}
+
+/* The peer has the call no more. `kept`: it goes on working on it, though nobody waits. */
+static void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept) {
+    gee_upstream_t *upstream = call->upstream;
+    gee_upstream_peer_t *peer = call->peer;
+    gee_upstream_link_t *link = call->at;
+    int64_t at = now(upstream);
+    call->peer = NULL;
+    call->at = NULL;
+    gee_upstream_peer_hold(peer);
+    if (upstream->balancer != NULL && upstream->balancer->done != NULL && !peer->leaving && !call->fixed)
+        upstream->balancer->done(upstream->balancer_state, &peer->candidate, outcome, at - call->picked_ns, at);
+    if (outcome == GEE_OUTCOME_FAILED)
+        peer->failed_calls++;
+    if (kept)
+        link->late++;
+    else
+        peer->candidate.in_flight--;
+    gee_upstream_peer_refresh(peer);
+    if (link != NULL) {
+        link->calls--;
+        gee_upstream_link_relieved(link);
+    }
+    gee_upstream_peer_let_go(peer);
+}
+
+/* ---- time ---- */
+
+/* To three digits: a caller that gives what is left of a time gives nanoseconds that nobody wants to read. */
+static int64_t rounded(int64_t duration) {
+    int64_t scale = 1;
+    while (duration / scale >= 1000)
+        scale *= 10;
+    return gee_time_add(duration, scale / 2) / scale * scale;
+}
+
+static void time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error) {
+    char text[GEE_DURATION_TEXT];
+    gee_error_set(error, GEE_DEADLINE_EXCEEDED, sent ? "no reply within %s" : "not sent within %s",
+                  gee_format_duration(text, rounded(call->timeout_ns)));
+    error->phase = phase;
+}
+
+/* While it waited, in the queue or for a connection. */
+static void expired(gee_timer_t *timer) {
+    gee_upstream_call_t *call = GEE_CONTAINER(timer, gee_upstream_call_t, timer);
+    gee_upstream_peer_t *peer = call->peer;
+    gee_error_t error;
+    gee_list_remove(&call->link);
+    call->upstream->waiting--;
+    time_error(call, false, peer ? GEE_PHASE_CONNECT : GEE_PHASE_SEND, &error);
+    if (peer == NULL) {
+        fail(call, &error, NULL);
+        return;
+    }
+    gee_upstream_peer_hold(peer);
+    release_slot(call, GEE_OUTCOME_ABANDONED, false);
+    fail(call, &error, peer->addr.text);
+    gee_upstream_peer_let_go(peer);
+}
+
+/* -1: no memory for the timer. */
+static int wait_in(gee_upstream_call_t *call, gee_list_t *list) {
+    gee_upstream_t *upstream = call->upstream;
+    call->timer.fire = expired;
+    if (call->deadline_ns != INT64_MAX && !gee_timer_started(&call->timer) &&
+        gee_timer_start_at(upstream->engine->loop, &call->timer, call->deadline_ns) != 0)
+        return -1;
+    gee_list_append(list, &call->link);
+    upstream->waiting++;
+    return 0;
+}
+
+/* ---- which peer ---- */
+
+static bool only_full(const gee_upstream_peer_t *peer) {
+    return !peer->down && !peer->lost && !peer->candidate.available;
+}
+
+static gee_upstream_peer_t *pick(const gee_upstream_call_t *call) {
+    const gee_upstream_t *upstream = call->upstream;
+    gee_pick_t choice = {
+        .key = call->key, .tried = call->tried, .tried_count = call->tried_count, .now_ns = now(upstream)
+    };
+    gee_candidate_t *candidate = NULL;
+    if (upstream->balancer != NULL && upstream->peer_count > 0)
+        candidate = upstream->balancer->pick(upstream->balancer_state, &choice);
+    else if (upstream->peer_count > 0 && gee_candidate_open(upstream->candidates[0], &choice))
+        candidate = upstream->candidates[0];
+    return candidate ? GEE_CONTAINER(candidate, gee_upstream_peer_t, candidate) : NULL;
+}
+
+/* Is there a peer that could take it later, when others' calls have ended? */
+static bool worth_waiting(const gee_upstream_call_t *call) {
+    const gee_upstream_t *upstream = call->upstream;
+    for (size_t i = 0; i < upstream->peer_count; i++)
+        if (only_full(upstream->peers[i]))
+            return true;
+    return false;
+}
+
+/* Nobody can take it: why? */
+static void fail_without_peer(gee_upstream_call_t *call) {
+    const gee_upstream_t *upstream = call->upstream;
+    const gee_upstream_peer_t *example = NULL;
+    gee_error_t error;
+    for (size_t i = 0; i < upstream->peer_count && example == NULL; i++)
+        if (upstream->peers[i]->last_error != NULL)
+            example = upstream->peers[i];
+    if (example == NULL)
+        gee_error_set(&error, GEE_UNAVAILABLE,
+                      upstream->peer_count == 0 ? "it has no servers" : "no server is available");
+    else
+        error = *example->last_error;
+    error.code = GEE_UNAVAILABLE;
+    if (upstream->once)
+        error.phase = GEE_PHASE_SEND;
+    fail(call, &error, example ? example->addr.text : NULL);
+}
+
+static void fail_full(gee_upstream_call_t *call) {
+    gee_error_t error;
+    gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "%zu calls wait already (queue)", call->upstream->waiting);
+    fail(call, &error, NULL);
+}
+
+static void out_of_memory(gee_upstream_call_t *call) {
+    gee_error_t error;
+    gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    fail(call, &error, NULL);
+}
+
+/* It waits for a connection of its peer. */
+static void wait_for_connection(gee_upstream_call_t *call) {
+    gee_upstream_t *upstream = call->upstream;
+    gee_upstream_peer_t *peer = call->peer;
+    gee_error_t error;
+    bool full = (int64_t)upstream->waiting >= upstream->limits.queue;
+    if (full || wait_in(call, &peer->waiting) != 0) {
+        release_slot(call, GEE_OUTCOME_ABANDONED, false);
+        (full ? fail_full : out_of_memory)(call);
+    } else if (peer->lost || gee_upstream_peer_connect(peer, &error) != 0) {
+        gee_list_remove(&call->link);
+        upstream->waiting--;
+        if (peer->lost) {
+            release_slot(call, GEE_OUTCOME_FAILED, false);
+            fail_without_peer(call);
+        } else {
+            gee_upstream_peer_failed(peer, &error);
+            gee_upstream_attempt_failed(call, &error, true);
+        }
+    }
+}
+
+static void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
+    call->peer = peer;
+    call->picked_ns = now(call->upstream);
+    if (call->tried_count < GEE_UPSTREAM_TRIES)
+        call->tried[call->tried_count++] = &peer->candidate;
+    peer->calls++;
+    peer->candidate.in_flight++;
+    gee_upstream_peer_refresh(peer);
+    gee_upstream_link_t *link = gee_upstream_peer_link(peer);
+    if (link != NULL)
+        gee_upstream_send(call, link);
+    else
+        wait_for_connection(call);
+}
+
+static void place(gee_upstream_call_t *call) {
+    gee_upstream_t *upstream = call->upstream;
+    gee_upstream_peer_t *peer = gee_list_empty(&upstream->queue) ? pick(call) : NULL;
+    if (peer != NULL)
+        assign(call, peer);
+    else if (gee_list_empty(&upstream->queue) && !worth_waiting(call))
+        fail_without_peer(call);
+    else if ((int64_t)upstream->waiting >= upstream->limits.queue)
+        fail_full(call);
+    else if (wait_in(call, &upstream->queue) != 0)
+        out_of_memory(call);
+}
+
+static void run_queue(gee_task_t *task) {
+    gee_upstream_t *upstream = GEE_CONTAINER(task, gee_upstream_t, queue_task);
+    gee_link_t *first;
+    while ((first = gee_list_first(&upstream->queue)) != NULL) {
+        gee_upstream_call_t *call = GEE_CONTAINER(first, gee_upstream_call_t, link);
+        gee_upstream_peer_t *peer = pick(call);
+        if (peer == NULL && worth_waiting(call))
+            return;
+        gee_list_remove(&call->link);
+        upstream->waiting--;
+        if (peer != NULL)
+            assign(call, peer);
+        else
+            fail_without_peer(call);
+    }
+}
+
+void gee_upstream_peer_refresh(gee_upstream_peer_t *peer) {
+    gee_upstream_t *upstream = peer->upstream;
+    int64_t most = upstream->limits.in_flight;
+    peer->candidate.available =
+        !peer->down && !peer->leaving && !peer->lost && (most == 0 || (int64_t)peer->candidate.in_flight < most);
+    /* Those in the queue get it, or hear that nobody is left who could. */
+    if (!gee_list_empty(&upstream->queue))
+        gee_loop_defer(upstream->engine->loop, &upstream->queue_task);
+}
+
+void gee_upstream_reroute(gee_upstream_call_t *call) {
+    gee_upstream_peer_t *peer = call->peer;
+    release_slot(call, GEE_OUTCOME_ABANDONED, false);
+    if (call->tried_count > 0 && call->tried[call->tried_count - 1] == &peer->candidate)
+        call->tried_count--;
+    place(call);
+}
+
+/* ---- an attempt ---- */
+
+static bool may_retry(gee_upstream_call_t *call, bool unsent) {
+    gee_upstream_t *upstream = call->upstream;
+    if (call->fixed || !(unsent || call->idempotent) || call->tried_count >= GEE_UPSTREAM_TRIES ||
+        call->tried_count > upstream->limits.retries || upstream->retry_tokens < TOKEN)
+        return false;
+    return call->deadline_ns > now(upstream);
+}
+
+void gee_upstream_attempt_failed(gee_upstream_call_t *call, const gee_error_t *reason, bool unsent) {
+    gee_upstream_peer_t *failed = call->peer, *next;
+    gee_error_t error = *reason;
+    gee_upstream_peer_hold(failed);
+    release_slot(call, GEE_OUTCOME_FAILED, false);
+    if (may_retry(call, unsent) && (next = pick(call)) != NULL) {
+        call->upstream->retry_tokens -= TOKEN;
+        assign(call, next);
+    } else {
+        fail(call, &error, failed->addr.text);
+    }
+    gee_upstream_peer_let_go(failed);
+}
+
+/* No answer: the time is over, or the connection was lost. */
+static void lost(gee_upstream_call_t *call, const gee_call_t *attempt, const gee_status_t *status) {
+    gee_upstream_link_t *link = call->at;
+    gee_upstream_peer_t *peer = call->peer;
+    const gee_session_t *session = gee_connection_session(link->connection);
+    uint64_t sent = session ? gee_stream_bytes_sent(session->stream) : UINT64_MAX;
+    gee_phase_t phase = sent < call->request_end ? GEE_PHASE_SEND : GEE_PHASE_WAIT;
+    gee_error_t error;
+    if (status->code != GEE_DEADLINE_EXCEEDED) {
+        gee_error_set(&error, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
+        error.phase = phase;
+        link->lost++;
+        gee_upstream_attempt_failed(call, &error, sent <= call->request_begin);
+        return;
+    }
+    bool silent = session != NULL && gee_stream_bytes_received(session->stream) == call->received_before;
+    time_error(call, phase == GEE_PHASE_WAIT, phase, &error);
+    gee_upstream_peer_hold(peer);
+    release_slot(call, GEE_OUTCOME_FAILED, attempt->slot_kept);
+    if (silent) /* nothing at all came from it since: not this call is slow, the server is */
+        gee_upstream_peer_failed(peer, &error);
+    fail(call, &error, peer->addr.text);
+    gee_upstream_peer_let_go(peer);
+}
+
+static void answered(gee_upstream_call_t *call, gee_call_t *attempt, const gee_status_t *status,
+                     const gee_payload_t *payload) {
+    gee_upstream_peer_t *peer = call->peer;
+    gee_upstream_result_t result = { .status = *status,
+                                     .from_peer = true,
+                                     .payload = payload,
+                                     .pool = attempt->pool,
+                                     .address = peer->addr.text,
+                                     .tries = call->tried_count };
+    gee_upstream_peer_hold(peer);
+    gee_upstream_peer_answered(peer, now(call->upstream) - call->picked_ns);
+    release_slot(call, GEE_OUTCOME_REPLIED, false);
+    finish(call, &result);
+    gee_upstream_peer_let_go(peer);
+}
+
+static void on_done(gee_call_t *attempt, const gee_status_t *status, const gee_payload_t *payload, void *data) {
+    gee_upstream_call_t *call = data;
+    call->call = NULL;
+    gee_list_remove(&call->link);
+    if (attempt->answered)
+        answered(call, attempt, status, payload);
+    else
+        lost(call, attempt, status);
+    gee_call_release(attempt);
+}
+
+/* The connection cannot take it, though it looked so. */
+static void not_sent(gee_upstream_call_t *call, gee_upstream_link_t *link, const gee_error_t *reason) {
+    if (reason->code == GEE_UNAVAILABLE) {
+        link->retiring = true;
+        gee_upstream_link_relieved(link);
+        wait_for_connection(call);
+        return;
+    }
+    gee_error_t error = *reason; /* the arguments, or memory: no other server would do better */
+    gee_error_prefix(&error, "arguments: ");
+    release_slot(call, GEE_OUTCOME_ABANDONED, false);
+    fail(call, &error, NULL);
+}
+
+void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link) {
+    gee_upstream_t *upstream = call->upstream;
+    gee_session_t *session = gee_connection_session(link->connection);
+    gee_call_t *attempt = gee_call_create(upstream->engine);
+    gee_error_t error;
+    if (attempt == NULL) {
+        release_slot(call, GEE_OUTCOME_ABANDONED, false);
+        out_of_memory(call);
+        return;
+    }
+    gee_timer_stop(upstream->engine->loop, &call->timer);
+    attempt->method_name = call->method;
+    if (call->metadata != NULL)
+        attempt->metadata = *call->metadata;
+    attempt->codec = call->codec ? call->codec : upstream->manner.setup.codec;
+    attempt->done = on_done;
+    attempt->done_data = call;
+    if (call->deadline_ns != INT64_MAX && (attempt->timeout_ns = call->deadline_ns - now(upstream)) <= 0) {
+        gee_call_release(attempt);
+        time_error(call, false, GEE_PHASE_SEND, &error);
+        release_slot(call, GEE_OUTCOME_ABANDONED, false);
+        fail(call, &error, NULL);
+        return;
+    }
+    call->received_before = gee_stream_bytes_received(session->stream);
+    call->request_begin = gee_stream_bytes_sent(session->stream) + gee_stream_queued(session->stream);
+    if (gee_session_call(session, attempt, &call->payload, &error) != 0) {
+        gee_call_release(attempt);
+        not_sent(call, link, &error);
+        return;
+    }
+    call->request_end = gee_stream_bytes_sent(session->stream) + gee_stream_queued(session->stream);
+    call->call = attempt;
+    call->at = link;
+    link->calls++;
+    gee_list_append(&link->sent, &call->link);
+}
+
+/* ---- for callers ---- */
+
+static void start(gee_upstream_t *upstream, gee_upstream_call_t *call) {
+    call->upstream = upstream;
+    call->link = (gee_link_t){ 0 };
+    call->peer = NULL;
+    call->at = NULL;
+    call->call = NULL;
+    call->tried_count = 0;
+    call->end_task = (gee_task_t){ .run = run_end };
+    if ((upstream->retry_tokens += upstream->limits.retry_budget) > TOKENS_MOST)
+        upstream->retry_tokens = TOKENS_MOST;
+    call->starting = true;
+}
+
+void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call) {
+    start(upstream, call);
+    call->fixed = false;
+    place(call);
+    call->starting = false;
+}
+
+void gee_upstream_call_peer(gee_upstream_t *upstream, gee_upstream_peer_t *peer, gee_upstream_call_t *call) {
+    start(upstream, call);
+    call->fixed = true;
+    assign(call, peer);
+    call->starting = false;
+}
+
+void gee_upstream_cancel(gee_upstream_call_t *call) {
+    gee_upstream_t *upstream = call->upstream;
+    bool kept = false;
+    if (upstream == NULL)
+        return;
+    if (call->call != NULL) {
+        gee_session_forget(gee_connection_session(call->at->connection), call->call);
+        kept = call->call->slot_kept;
+        gee_call_release(call->call);
+        call->call = NULL;
+    } else if (gee_link_in_list(&call->link)) {
+        upstream->waiting--;
+    }
+    gee_list_remove(&call->link);
+    if (call->peer != NULL)
+        release_slot(call, GEE_OUTCOME_ABANDONED, kept);
+    gee_timer_stop(upstream->engine->loop, &call->timer);
+    gee_loop_undefer(&call->end_task);
+    forget_failure(call);
+    call->upstream = NULL;
+}
+
+void gee_upstream_locate(gee_error_t *error, const char *address, gee_phase_t phase, gee_code_t code, gee_str_t text) {
+    if (address == NULL || phase == GEE_PHASE_NONE || gee_str_starts_with(text, gee_str(address)))
+        gee_error_set(error, code, "%.*s", GEE_STR_ARGUMENTS(text));
+    else
+        gee_error_set(error, code, "%s: %s: %.*s", address, gee_phase_name(phase), GEE_STR_ARGUMENTS(text));
+    if (error != NULL)
+        error->phase = phase;
+}
+
+void gee_upstream_error(const gee_upstream_result_t *result, gee_error_t *error) {
+    gee_upstream_locate(error, result->from_peer ? NULL : result->address, result->phase, result->status.code,
+                        result->status.text);
+    if (error != NULL)
+        error->from_peer = result->from_peer;
+}
+
+/* ---- beginning and end ---- */
+
+static int start_balancer(gee_upstream_t *upstream, const gee_upstream_options_t *options, gee_error_t *error) {
+    const gee_balancer_t *balancer = options->balancer;
+    if (balancer == NULL)
+        return 0;
+    upstream->balancer_state = calloc(1, balancer->state_size ? balancer->state_size : 1);
+    if (upstream->balancer_state == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "upstream %s: out of memory", upstream->name);
+    if (balancer->start != NULL && balancer->start(upstream->balancer_state, options->seed, error) != 0)
+        return -1;
+    upstream->balancer = balancer;
+    return balancer->changed(upstream->balancer_state, upstream->candidates, 0, error);
+}
+
+gee_upstream_t *gee_upstream_create(gee_engine_t *engine, const gee_upstream_options_t *options, gee_error_t *error) {
+    gee_upstream_t *upstream = calloc(1, sizeof(*upstream));
+    if (upstream == NULL || (upstream->name = strdup(options->name)) == NULL ||
+        (upstream->candidates = calloc(1, sizeof(*upstream->candidates))) == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "upstream %s: out of memory", options->name);
+        goto fail;
+    }
+    upstream->engine = engine;
+    upstream->manner = options->manner;
+    upstream->manner.connect_timeout_ns = options->limits.connect_timeout;
+    upstream->limits = options->limits;
+    upstream->once = options->once;
+    upstream->peer_changed = options->peer_changed;
+    upstream->owner = options->owner;
+    upstream->random = options->seed;
+    upstream->retry_tokens = TOKENS_FIRST;
+    upstream->queue_task.run = run_queue;
+    gee_list_init(&upstream->queue);
+    gee_list_init(&upstream->leaving);
+    if (start_balancer(upstream, options, error) == 0)
+        return upstream;
+fail:
+    gee_upstream_destroy(&upstream);
+    return NULL;
+}
+
+void gee_upstream_destroy(gee_upstream_t **handle) {
+    gee_upstream_t *upstream = *handle;
+    gee_link_t *link;
+    *handle = NULL;
+    if (upstream == NULL)
+        return;
+    gee_loop_undefer(&upstream->queue_task);
+    gee_loop_undefer(&upstream->connect_task);
+    for (size_t i = 0; i < upstream->peer_count; i++)
+        gee_upstream_peer_destroy(&upstream->peers[i]);
+    while (upstream->engine != NULL && (link = gee_list_pop(&upstream->leaving)) != NULL) {
+        gee_upstream_peer_t *peer = GEE_CONTAINER(link, gee_upstream_peer_t, leaving_link);
+        gee_upstream_peer_destroy(&peer);
+    }
+    if (upstream->balancer != NULL && upstream->balancer->stop != NULL)
+        upstream->balancer->stop(upstream->balancer_state);
+    free(upstream->balancer_state);
+    free(upstream->peers);
+    free(upstream->candidates);
+    free(upstream->name);
+    free(upstream);
+}
+
+/* ---- for pages ---- */
+
+const char *gee_upstream_name(const gee_upstream_t *upstream) {
+    return upstream->name;
+}
+
+const gee_balancer_t *gee_upstream_balancer(const gee_upstream_t *upstream) {
+    return upstream->balancer;
+}
+
+size_t gee_upstream_peer_count(const gee_upstream_t *upstream) {
+    return upstream->peer_count;
+}
+
+gee_upstream_peer_t *gee_upstream_peer(const gee_upstream_t *upstream, size_t n) {
+    return n < upstream->peer_count ? upstream->peers[n] : NULL;
+}
+
+size_t gee_upstream_waiting(const gee_upstream_t *upstream) {
+    return upstream->waiting;
+}

@@ -1,0 +1,150 @@
+/* upstream.h: a named set of servers with a balancer, to which calls are sent: what the gateway forwards to and what a
+ * client calls, be it one server or many.
+ *
+ *   gee_upstream_call() -> queue? -> pick a peer -> a connection of it (dialled when there is none) -> session -> reply
+ *          ^                             |  ^                    |                                        |
+ *          |                     none: fail  '--- another peer --+--- failed: retry within budget         v
+ *          '------------------------------------------------------------------------------------------- done()
+ *
+ * A peer that fails is down for a while, which grows with each failure up to fail_timeout; then it is tried by dialling (and
+ * a ping, where the wire has one), not by callers' calls. All on the loop's thread. */
+#ifndef GEE_RPC_UPSTREAM_H
+#define GEE_RPC_UPSTREAM_H
+
+#include "core/rpc/balancer.h"
+#include "core/rpc/connection.h"
+#include "core/rpc/server_list.h"
+
+typedef struct gee_upstream gee_upstream_t;
+typedef struct gee_upstream_peer gee_upstream_peer_t;
+
+/* What can be set of one upstream, with its rows in upstream_settings.c. 0 means no limit where it says so. */
+typedef struct gee_upstream_limits {
+    int64_t connections;     /* to one server, at most */
+    int64_t connect_timeout; /* ns; resolving, connecting and the handshake together */
+    int64_t in_flight;       /* calls at one server, at most; 0: no limit */
+    int64_t queue;           /* calls that may wait for a free server or a connection, in all */
+    int64_t retries;         /* further servers that a failed call may be tried on */
+    int64_t retry_budget;    /* retries in percent of calls, beside a few that are always allowed */
+    int64_t fails;           /* failures in a row that take a server down; 0: never */
+    int64_t fail_timeout;    /* ns; the longest time until a server that is down is tried again */
+    int64_t check_interval;  /* ns; a server is looked at so often, whatever calls say; 0: not */
+    int64_t check;           /* gee_check_t */
+} gee_upstream_limits_t;
+
+typedef enum gee_check { GEE_CHECK_PING, GEE_CHECK_CONNECT } gee_check_t;
+
+extern const gee_option_t gee_upstream_limits_options[];
+
+typedef struct gee_upstream_options {
+    const char *name; /* for texts and pages; copied */
+    const gee_balancer_t *balancer;
+    gee_manner_t manner; /* connect_timeout_ns is taken from the limits */
+    gee_upstream_limits_t limits;
+    uint64_t seed;
+    bool once; /* no dialling anew: the first connection that is lost is the last (a client of one server) */
+    /* Optional. A server went down or came up again (`reason` null). */
+    void (*peer_changed)(void *owner, const gee_upstream_peer_t *peer, const gee_error_t *reason);
+    void *owner;
+} gee_upstream_options_t;
+
+gee_upstream_t *gee_upstream_create(gee_engine_t *engine, const gee_upstream_options_t *options, gee_error_t *error);
+/* Every call was cancelled or has ended. Not from inside a done(). Connections close at the end of this pass. Leaves null. */
+void gee_upstream_destroy(gee_upstream_t **upstream);
+
+/* The whole list: servers that are in it already keep their connections and state; those that are not any more get no new
+ * calls, and their connections are closed when the calls on them have ended. An address twice counts once, with the sum of
+ * the weights. Not from inside a done(). -1: an address is wrong or there is no memory; the list before stays. */
+int gee_upstream_set_servers(gee_upstream_t *upstream, const gee_server_t *servers, size_t count, gee_error_t *error);
+
+/* ---- calls ---- */
+#define GEE_UPSTREAM_TRIES 8 /* most servers that one call is tried on */
+
+typedef struct gee_upstream_call gee_upstream_call_t;
+
+typedef struct gee_upstream_result {
+    gee_status_t status;
+    bool from_peer;               /* the server's own answer, error replies included */
+    const gee_payload_t *payload; /* of an answer; valid until done() returns */
+    gee_pool_t *pool;             /* memory that lives until done() returns; null when nothing was answered */
+    gee_phase_t phase;   /* where it failed; NONE: answered, or it is no matter of a connection (a full queue) */
+    const char *address; /* of the server that answered or failed last; null when there was none */
+    unsigned tries;      /* servers that it was tried on */
+} gee_upstream_result_t;
+
+/* The caller's, zeroed; the first members are set before gee_upstream_call() and stay, with what they point to, until
+ * done(): a retry needs them again. */
+struct gee_upstream_call {
+    gee_str_t method;
+    const gee_metadata_t *metadata; /* null: none */
+    gee_payload_t payload;
+    const gee_codec_t *codec; /* of its bodies; null: the setup's */
+    int64_t deadline_ns;      /* INT64_MAX: none; what is left of it travels with the call */
+    int64_t timeout_ns;       /* the whole time that was given, for texts; 0: none */
+    uint64_t key;             /* for a keyed balancer */
+    bool idempotent;          /* may be tried again when its fate is unknown */
+    /* Exactly once, unless it is cancelled; never from inside gee_upstream_call(). The memory is the caller's again when it
+     * is called. */
+    void (*done)(gee_upstream_call_t *call, const gee_upstream_result_t *result);
+
+    /* upstream.c's own */
+    gee_upstream_t *upstream; /* null: not on its way */
+    gee_link_t link;          /* in the queue, in a peer's waiting or in a connection's sent */
+    gee_upstream_peer_t *peer;
+    struct gee_upstream_link *at; /* the connection on which it was sent */
+    gee_call_t *call;
+    gee_timer_t timer;   /* while it waits; then the call has one */
+    gee_task_t end_task; /* what was known inside gee_upstream_call() is told after it */
+    struct gee_upstream_failure *failure;
+    bool starting;          /* inside gee_upstream_call() */
+    bool fixed;             /* to this peer or none */
+    int64_t picked_ns;      /* when this attempt began */
+    uint64_t request_begin; /* where in the stream of sent bytes the request is */
+    uint64_t request_end;
+    uint64_t received_before; /* bytes that had come on that connection when it was sent */
+    gee_candidate_t *tried[GEE_UPSTREAM_TRIES];
+    unsigned tried_count;
+};
+
+void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call);
+/* Gives up on it: done() is not called. On a wire that cannot say so to the server its place there stays taken until the late
+ * reply. */
+void gee_upstream_cancel(gee_upstream_call_t *call);
+/* To one server of the list, whatever the balancer thinks; no retry. For broadcasts. */
+void gee_upstream_call_peer(gee_upstream_t *upstream, gee_upstream_peer_t *peer, gee_upstream_call_t *call);
+
+/* Opens a connection to every server (with `once`: to the one) and calls done() when one of them can be used, or with the
+ * reason when all have failed. Once at a time. */
+void gee_upstream_connect(gee_upstream_t *upstream, void (*done)(void *data, const gee_error_t *error), void *data);
+
+/* "tcp@10.0.0.1:9999: connect: Connection refused": the text of a failure without the time, in `error`, with code and
+ * phase. */
+void gee_upstream_error(const gee_upstream_result_t *result, gee_error_t *error);
+
+/* ---- for pages ---- */
+typedef enum gee_peer_state {
+    GEE_PEER_IDLE,       /* no connection, none was needed or the last one was closed in good order */
+    GEE_PEER_CONNECTING, /* the first one is being made */
+    GEE_PEER_UP,
+    GEE_PEER_DOWN,
+    GEE_PEER_LEAVING /* not in the list any more; calls are still in flight */
+} gee_peer_state_t;
+
+const char *gee_upstream_name(const gee_upstream_t *upstream);
+const gee_balancer_t *gee_upstream_balancer(const gee_upstream_t *upstream);
+size_t gee_upstream_peer_count(const gee_upstream_t *upstream);
+gee_upstream_peer_t *gee_upstream_peer(const gee_upstream_t *upstream, size_t n); /* in the list's order */
+size_t gee_upstream_waiting(const gee_upstream_t *upstream);                      /* calls in the queue */
+
+typedef struct gee_peer_report {
+    const char *address;
+    uint32_t weight;
+    gee_peer_state_t state;
+    size_t connections, in_flight;
+    uint64_t calls, failures; /* failures: without an answer */
+    int64_t latency_ns;       /* moving average of answers; 0: none yet */
+} gee_peer_report_t;
+void gee_upstream_peer_report(const gee_upstream_peer_t *peer, gee_peer_report_t *report);
+const char *gee_peer_state_name(gee_peer_state_t state); /* "up" */
+
+#endif

@@ -1,0 +1,108 @@
+/* upstream_private.h: between upstream.c (calls, queue, retries, the list) and upstream_peer.c (a server's connections and
+ * health).
+ *
+ *   upstream -- peers --> peer -- links --> link -- connection --> session
+ *      |                   |                 |
+ *    queue               waiting           sent           a call is in one of the three lists, by its `link` */
+#ifndef GEE_RPC_UPSTREAM_PRIVATE_H
+#define GEE_RPC_UPSTREAM_PRIVATE_H
+
+#include "core/rpc/upstream.h"
+
+/* One connection of a peer. */
+typedef struct gee_upstream_link {
+    gee_link_t link; /* in the peer's links */
+    gee_upstream_peer_t *peer;
+    gee_connection_t *connection;
+    gee_list_t sent;    /* calls */
+    size_t calls, late; /* sent and not answered; given up and not answered */
+    size_t lost;        /* calls that its end has failed */
+    bool ready;         /* calls can be sent */
+    bool retiring;      /* no new calls: the peer asked for it, or the list has changed */
+    bool probe;         /* made to see whether the peer lives, whatever happens to calls */
+} gee_upstream_link_t;
+
+struct gee_upstream_peer {
+    gee_candidate_t candidate;
+    gee_upstream_t *upstream;
+    gee_addr_t addr;
+    const gee_transport_t *transport;
+    bool down;
+    bool leaving; /* not in the list any more */
+    gee_link_t leaving_link;
+    unsigned holds;      /* who still needs the memory, though it has left */
+    bool lost;           /* with `once`: the connection is gone for good */
+    unsigned failures;   /* in a row */
+    int64_t back_off_ns; /* of the last time that it went down; 0: it has answered since */
+    gee_timer_t retry_timer;
+    gee_timer_t check_timer;
+    gee_list_t links;
+    gee_list_t waiting;      /* calls that wait for a connection */
+    gee_error_t *last_error; /* null: none yet */
+    uint64_t calls, failed_calls;
+    int64_t latency_ns;
+};
+
+struct gee_upstream {
+    gee_engine_t *engine;
+    char *name;
+    const gee_balancer_t *balancer; /* null: the first of the list */
+    void *balancer_state;
+    gee_manner_t manner;
+    gee_upstream_limits_t limits;
+    bool once;
+    void (*peer_changed)(void *owner, const gee_upstream_peer_t *peer, const gee_error_t *reason);
+    void *owner;
+    gee_upstream_peer_t **peers;
+    gee_candidate_t **candidates; /* the same, as the balancer sees them */
+    size_t peer_count;
+    gee_list_t leaving; /* peers that are not in the list any more, by their leaving_link */
+    gee_list_t queue;   /* calls that wait for a peer */
+    size_t waiting;     /* in the queue and in the peers' waiting */
+    gee_task_t queue_task;
+    gee_task_t connect_task;
+    uint64_t random;
+    int64_t retry_tokens; /* a hundredth of a retry each */
+    void (*connected)(void *data, const gee_error_t *error);
+    void *connected_data;
+};
+
+/* ---- upstream.c ---- */
+/* The peer's availability may have changed. */
+void gee_upstream_peer_refresh(gee_upstream_peer_t *peer);
+/* Sends it; or fails it, or finds it another way. It is in no list. */
+void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link);
+/* This attempt has failed; the call is in no list. `unsent`: the server cannot have seen any of it. */
+void gee_upstream_attempt_failed(gee_upstream_call_t *call, const gee_error_t *reason, bool unsent);
+/* It waited for a connection of a peer that has left: another one is found. It is in no list. */
+void gee_upstream_reroute(gee_upstream_call_t *call);
+/* The text with address and phase in front, unless it has them or they do not matter. */
+void gee_upstream_locate(gee_error_t *error, const char *address, gee_phase_t phase, gee_code_t code, gee_str_t text);
+/* [0, 1) */
+double gee_upstream_random(gee_upstream_t *upstream);
+
+/* ---- upstream_list.c ---- */
+/* gee_upstream_connect() has got an answer from that peer, should it wait for one. */
+void gee_upstream_connect_ended(gee_upstream_t *upstream, const gee_upstream_peer_t *peer, const gee_error_t *error);
+
+/* ---- upstream_peer.c ---- */
+gee_upstream_peer_t *gee_upstream_peer_create(gee_upstream_t *upstream, const gee_addr_t *addr, gee_error_t *error);
+void gee_upstream_peer_destroy(gee_upstream_peer_t **peer);
+/* The one to send the next call on, or null; opens a further one where that helps. */
+gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer);
+/* Sees to it that a connection is there or being made. -1: it cannot even begin. */
+int gee_upstream_peer_connect(gee_upstream_peer_t *peer, gee_error_t *error);
+bool gee_upstream_peer_connecting(const gee_upstream_peer_t *peer);
+/* It answered a call / failed in a way that counts. */
+void gee_upstream_peer_answered(gee_upstream_peer_t *peer, int64_t latency_ns);
+void gee_upstream_peer_failed(gee_upstream_peer_t *peer, const gee_error_t *reason);
+/* A call is off the link; closes it if it was waiting for that. */
+void gee_upstream_link_relieved(gee_upstream_link_t *link);
+/* It is not in the list any more. It is destroyed when its last call has ended. */
+void gee_upstream_peer_leave(gee_upstream_peer_t *peer);
+static inline void gee_upstream_peer_hold(gee_upstream_peer_t *peer) {
+    peer->holds++;
+}
+void gee_upstream_peer_let_go(gee_upstream_peer_t *peer);
+
+#endif

@@ -1,0 +1,711 @@
+/* upstream_test.c: calls to a set of servers: connections, retries, the queue, servers that go down and come back. Servers
+ * and caller share one loop, on the test's thread. */
+#include "rpc_fixture.h"
+
+#include "core/rpc/upstream.h"
+
+/* ---- servers: listeners whose connections go to the fixture's engine, or are left silent ---- */
+
+typedef struct listener {
+    gee_watch_t watch;
+    fixture_t *fixture;
+    char address[GEE_ADDR_TEXT];
+    gee_sockaddr_t bound;
+    bool silent; /* connections are kept and nothing is said on them */
+    int silent_ends[8];
+    size_t accepted;
+} listener_t;
+
+static const gee_transport_t *tcp(void) {
+    return gee_transport_by_scheme(gee_modules, "tcp");
+}
+
+static void on_connection(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+    listener_t *listener = GEE_CONTAINER(watch, listener_t, watch);
+    gee_sockaddr_t peer;
+    gee_error_t error = { 0 };
+    int descriptor = tcp()->accept(watch->descriptor, &peer);
+    if (descriptor < 0)
+        return;
+    if (listener->silent) {
+        assert_true(listener->accepted < GEE_LENGTH(listener->silent_ends));
+        listener->silent_ends[listener->accepted++] = descriptor;
+        return;
+    }
+    listener->accepted++;
+    gee_stream_options_t options = { .high_water = 256 << 10 };
+    gee_stream_t *stream = gee_stream_create(listener->fixture->loop, tcp(), descriptor, &peer, &options, &error);
+    assert_non_null(stream);
+    assert_int_equal(gee_door_open(listener->fixture->engine, &stream, &(gee_door_options_t){ 0 }, &error), 0);
+}
+
+static void listen_again(listener_t *listener) {
+    gee_error_t error = { 0 };
+    listener->watch.descriptor = tcp()->listen(&listener->bound, &(gee_listen_options_t){ 0 }, &error);
+    assert_true(listener->watch.descriptor >= 0);
+    listener->watch.ready = on_connection;
+    assert_int_equal(gee_loop_watch(listener->fixture->loop, &listener->watch, EPOLLIN, &error), 0);
+}
+
+static void listen_on(listener_t *listener, fixture_t *fixture) {
+    gee_addr_t addr;
+    gee_error_t error = { 0 };
+    size_t count;
+    *listener = (listener_t){ .fixture = fixture };
+    assert_int_equal(gee_addr_parse("tcp@127.0.0.1:0", &addr, &error), 0);
+    assert_int_equal(tcp()->resolve(&addr, &listener->bound, 1, &count, &error), 0);
+    listen_again(listener);
+    socklen_t length = sizeof(listener->bound.storage);
+    assert_int_equal(getsockname(listener->watch.descriptor, &listener->bound.any, &length), 0);
+    gee_sockaddr_text(&listener->bound, listener->address);
+}
+
+static void stop_listening(listener_t *listener) {
+    gee_loop_unwatch(listener->fixture->loop, &listener->watch);
+    close(listener->watch.descriptor);
+}
+
+/* Every serving session of the engine ends, as when a process dies. */
+static void kill_sessions(fixture_t *fixture) {
+    GEE_LIST_EACH(&fixture->engine->sessions, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        if (session->role == GEE_SERVING)
+            gee_session_close(session, NULL);
+    }
+}
+
+/* ---- a balancer that takes the first that is open ---- */
+
+typedef struct first_state {
+    gee_candidate_t *const *candidates;
+    size_t count;
+} first_state_t;
+static size_t picks, dones;
+static gee_outcome_t last_outcome;
+
+static int first_changed(void *state, gee_candidate_t *const *candidates, size_t count, gee_error_t *error GEE_UNUSED) {
+    *(first_state_t *)state = (first_state_t){ candidates, count };
+    return 0;
+}
+static gee_candidate_t *first_pick(void *state, const gee_pick_t *pick) {
+    first_state_t *first = state;
+    for (size_t i = 0; i < first->count; i++)
+        if (gee_candidate_open(first->candidates[i], pick)) {
+            picks++;
+            return first->candidates[i];
+        }
+    return NULL;
+}
+static void first_done(void *state GEE_UNUSED, gee_candidate_t *candidate GEE_UNUSED, gee_outcome_t outcome,
+                       int64_t latency_ns GEE_UNUSED, int64_t now_ns GEE_UNUSED) {
+    dones++;
+    last_outcome = outcome;
+}
+static const gee_balancer_t first_balancer = { .name = "first",
+                                               .state_size = sizeof(first_state_t),
+                                               .changed = first_changed,
+                                               .pick = first_pick,
+                                               .done = first_done };
+
+/* ---- the caller ---- */
+
+typedef struct world {
+    fixture_t *fixture;
+    listener_t listeners[3];
+    gee_upstream_t *upstream;
+    size_t changes;
+} world_t;
+
+typedef struct answer {
+    gee_upstream_call_t call;
+    pair_t pair;
+    size_t ended;
+    gee_code_t code;
+    bool from_peer;
+    unsigned tries;
+    gee_error_t error; /* as gee_upstream_error() has it */
+} answer_t;
+
+static void on_done(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
+    answer_t *answer = GEE_CONTAINER(call, answer_t, call);
+    answer->ended++;
+    answer->code = result->status.code;
+    answer->from_peer = result->from_peer;
+    answer->tries = result->tries;
+    gee_upstream_error(result, &answer->error);
+}
+
+static gee_upstream_options_t options_of(const char *codec) {
+    return (gee_upstream_options_t){
+        .name = "test",
+        .balancer = &first_balancer,
+        .manner = { .protocol = gee_protocol_by_name(gee_modules, "geerpc"),
+                    .setup = { .codec = gee_codec_by_name(gee_modules, gee_str(codec)) } },
+        .limits = { .connections = 1,
+                    .connect_timeout = 5 * GEE_SECOND,
+                    .queue = 10,
+                    .retries = 2,
+                    .retry_budget = 20,
+                    .fails = 1,
+                    .fail_timeout = 10 * GEE_SECOND },
+        .seed = 7,
+    };
+}
+
+static void world_create(world_t *world, size_t servers, const gee_upstream_options_t *options) {
+    gee_error_t error = { 0 };
+    gee_server_t list[3] = { 0 };
+    memset(world, 0, sizeof(*world));
+    picks = dones = 0;
+    world->fixture = fixture_create(NULL, NULL);
+    for (size_t i = 0; i < 3; i++)
+        listen_on(&world->listeners[i], world->fixture);
+    for (size_t i = 0; i < servers; i++)
+        list[i].address = world->listeners[i].address;
+    world->upstream = gee_upstream_create(world->fixture->engine, options, &error);
+    assert_non_null(world->upstream);
+    assert_int_equal(gee_upstream_set_servers(world->upstream, list, servers, &error), 0);
+}
+
+#define TURN_UNTIL(world, condition)                                                                                   \
+    do {                                                                                                               \
+        int64_t give_up = gee_clock_monotonic() + 5 * GEE_SECOND;                                                      \
+        while (!(condition) && gee_clock_monotonic() < give_up)                                                        \
+            assert_int_equal(gee_loop_once((world)->fixture->loop, GEE_MILLISECOND), 0);                               \
+        assert_true(condition);                                                                                        \
+    } while (0)
+
+static void world_destroy(world_t *world) {
+    assert_int_equal(gee_upstream_waiting(world->upstream), 0);
+    for (size_t i = 0; i < gee_upstream_peer_count(world->upstream); i++) {
+        gee_peer_report_t report;
+        gee_upstream_peer_report(gee_upstream_peer(world->upstream, i), &report);
+        assert_int_equal(report.in_flight, 0);
+    }
+    assert_int_equal(picks, dones);
+    gee_upstream_destroy(&world->upstream);
+    for (size_t i = 0; i < 3; i++) {
+        stop_listening(&world->listeners[i]);
+        for (size_t j = 0; world->listeners[i].silent && j < world->listeners[i].accepted; j++)
+            close(world->listeners[i].silent_ends[j]);
+    }
+    kill_sessions(world->fixture);
+    TURN_UNTIL(world, world->fixture->engine->session_count == 0 && !gee_loop_lingering(world->fixture->loop));
+    fixture_destroy(world->fixture);
+}
+
+static void begin(world_t *world, answer_t *answer, const char *method, int64_t timeout_ns) {
+    *answer = (answer_t){ .pair = { 6, 7 } };
+    answer->call = (gee_upstream_call_t){
+        .method = gee_str(method),
+        .payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &answer->pair },
+        .deadline_ns = timeout_ns ? gee_loop_now(world->fixture->loop) + timeout_ns : INT64_MAX,
+        .timeout_ns = timeout_ns,
+        .done = on_done
+    };
+}
+
+static void go(world_t *world, answer_t *answer, const char *method, int64_t timeout_ns) {
+    begin(world, answer, method, timeout_ns);
+    gee_upstream_call(world->upstream, &answer->call);
+    assert_int_equal(answer->ended, 0); /* never from inside */
+}
+
+static void expect(world_t *world, answer_t *answer, gee_code_t code) {
+    TURN_UNTIL(world, answer->ended > 0);
+    assert_int_equal(answer->ended, 1);
+    if (answer->code != code)
+        fail_msg("%d instead of %d: %s", answer->code, code, answer->error.text);
+}
+
+static gee_peer_report_t report_of(const world_t *world, size_t n) {
+    gee_peer_report_t report;
+    gee_upstream_peer_report(gee_upstream_peer(world->upstream, n), &report);
+    return report;
+}
+
+static void finish_kept(void) {
+    assert_non_null(kept_call);
+    gee_reply(kept_call);
+    kept_call = NULL;
+}
+
+/* ---- tests ---- */
+
+static void calls_share_a_connection(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answers[10];
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 1, &options);
+    for (size_t i = 0; i < 10; i++)
+        go(&world, &answers[i], "Test.Multiply", 0);
+    for (size_t i = 0; i < 10; i++)
+        expect(&world, &answers[i], GEE_OK);
+    go(&world, &answers[0], "Test.Nothing", 0);
+    expect(&world, &answers[0], GEE_UNIMPLEMENTED);
+    assert_true(answers[0].from_peer);
+    assert_string_equal(answers[0].error.text, "rpc server: can't find method Nothing");
+    assert_int_equal(world.listeners[0].accepted, 1);
+    assert_int_equal(report_of(&world, 0).state, GEE_PEER_UP);
+    assert_int_equal(report_of(&world, 0).calls, 11);
+    world_destroy(&world);
+}
+
+static void further_connections_when_the_first_is_busy(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t busy, second, third;
+    gee_upstream_options_t options = options_of("bin");
+    options.limits.connections = 2;
+    world_create(&world, 1, &options);
+    go(&world, &busy, "Test.Keep", 0);
+    TURN_UNTIL(&world, kept_call != NULL);
+    go(&world, &second, "Test.Multiply", 0);
+    expect(&world, &second, GEE_OK);
+    TURN_UNTIL(&world, report_of(&world, 0).connections == 2);
+    go(&world, &third, "Test.Multiply", 0);
+    expect(&world, &third, GEE_OK);
+    assert_int_equal(world.listeners[0].accepted, 2);
+    finish_kept();
+    expect(&world, &busy, GEE_OK);
+    world_destroy(&world);
+}
+
+static void an_unsent_call_goes_to_the_next_server(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    gee_upstream_options_t options = options_of("json");
+    world_create(&world, 2, &options);
+    stop_listening(&world.listeners[0]);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_OK);
+    assert_int_equal(answer.tries, 2);
+    assert_int_equal(report_of(&world, 0).state, GEE_PEER_DOWN);
+    assert_int_equal(report_of(&world, 0).failures, 1);
+    assert_non_null(strstr(world.fixture->log_text, "upstream test: tcp@127.0.0.1:"));
+    assert_non_null(strstr(world.fixture->log_text, "connect: Connection refused; it is tried again in"));
+    go(&world, &answer, "Test.Multiply", 0); /* straight to the other */
+    expect(&world, &answer, GEE_OK);
+    assert_int_equal(answer.tries, 1);
+    listen_again(&world.listeners[0]);
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_UP);
+    assert_non_null(strstr(world.fixture->log_text, "is up again"));
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_OK);
+    assert_int_equal(report_of(&world, 0).calls, 2);
+    world_destroy(&world);
+}
+
+static void without_any_server_the_reason_comes_at_once(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    gee_error_t error = { 0 };
+    gee_upstream_options_t options = options_of("json");
+    world_create(&world, 2, &options);
+    stop_listening(&world.listeners[0]);
+    stop_listening(&world.listeners[1]);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_UNAVAILABLE);
+    assert_int_equal(answer.tries, 2);
+    assert_int_equal(answer.error.phase, GEE_PHASE_CONNECT);
+    char wanted[400];
+    snprintf(wanted, sizeof(wanted), "%s: connect: Connection refused", world.listeners[1].address);
+    assert_string_equal(answer.error.text, wanted);
+    go(&world, &answer, "Test.Multiply", 0); /* both are down now: nobody is tried */
+    expect(&world, &answer, GEE_UNAVAILABLE);
+    assert_int_equal(answer.tries, 0);
+    assert_non_null(strstr(answer.error.text, "Connection refused"));
+    listen_again(&world.listeners[0]);
+    listen_again(&world.listeners[1]);
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_UP);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_OK);
+    assert_int_equal(gee_upstream_set_servers(world.upstream, NULL, 0, &error), 0);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_UNAVAILABLE);
+    assert_string_equal(answer.error.text, "it has no servers");
+    world_destroy(&world);
+}
+
+static void what_was_sent_is_retried_only_when_idempotent(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t plain, idempotent;
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 2, &options);
+    go(&world, &plain, "Test.Keep", 0);
+    TURN_UNTIL(&world, kept_call != NULL);
+    gee_call_t *first = kept_call;
+    begin(&world, &idempotent, "Test.Keep", 0);
+    idempotent.call.idempotent = true;
+    gee_upstream_call(world.upstream, &idempotent.call);
+    TURN_UNTIL(&world, kept_call != first);
+    gee_call_t *second = kept_call;
+    kill_sessions(world.fixture);
+    expect(&world, &plain, GEE_UNAVAILABLE);
+    assert_int_equal(plain.tries, 1);
+    assert_int_equal(plain.error.phase, GEE_PHASE_WAIT);
+    char wanted[400];
+    snprintf(wanted, sizeof(wanted), "%s: wait: the peer closed the connection", world.listeners[0].address);
+    assert_string_equal(plain.error.text, wanted);
+    TURN_UNTIL(&world, kept_call != second); /* at the other server */
+    finish_kept();
+    expect(&world, &idempotent, GEE_OK);
+    assert_int_equal(idempotent.tries, 2);
+    gee_reply(first);
+    gee_reply(second);
+    world_destroy(&world);
+}
+
+static void retries_have_a_budget(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    size_t retried = 0;
+    gee_upstream_options_t options = options_of("bin");
+    options.limits.retry_budget = 0;
+    options.limits.fails = 0; /* so that every call meets the dead one */
+    world_create(&world, 2, &options);
+    stop_listening(&world.listeners[0]);
+    for (int i = 0; i < 120; i++) {
+        go(&world, &answer, "Test.Multiply", 0);
+        TURN_UNTIL(&world, answer.ended == 1);
+        assert_int_equal(answer.code, answer.tries == 2 ? GEE_OK : GEE_UNAVAILABLE);
+        retried += answer.tries == 2;
+    }
+    assert_int_equal(retried, 100); /* what is always allowed */
+    listen_again(&world.listeners[0]);
+    world_destroy(&world);
+}
+
+static void full_servers_have_a_bounded_queue(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t running, queued, late, refused;
+    gee_upstream_options_t options = options_of("bin");
+    options.limits.in_flight = 1;
+    options.limits.queue = 2;
+    world_create(&world, 1, &options);
+    go(&world, &running, "Test.Keep", 0);
+    TURN_UNTIL(&world, kept_call != NULL);
+    go(&world, &queued, "Test.Multiply", 0);
+    go(&world, &late, "Test.Multiply", 20 * GEE_MILLISECOND);
+    go(&world, &refused, "Test.Multiply", 0);
+    expect(&world, &refused, GEE_RESOURCE_EXHAUSTED);
+    assert_string_equal(refused.error.text, "2 calls wait already (queue)");
+    expect(&world, &late, GEE_DEADLINE_EXCEEDED);
+    assert_string_equal(late.error.text, "not sent within 20ms");
+    assert_int_equal(queued.ended, 0);
+    assert_int_equal(gee_upstream_waiting(world.upstream), 1);
+    finish_kept();
+    expect(&world, &running, GEE_OK);
+    expect(&world, &queued, GEE_OK);
+    world_destroy(&world);
+}
+
+static void the_queue_fails_when_its_servers_go_down(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t running, queued;
+    gee_upstream_options_t options = options_of("bin");
+    options.limits.in_flight = 1;
+    world_create(&world, 1, &options);
+    go(&world, &running, "Test.Keep", 0);
+    TURN_UNTIL(&world, kept_call != NULL);
+    gee_call_t *kept = kept_call;
+    go(&world, &queued, "Test.Multiply", 0);
+    stop_listening(&world.listeners[0]);
+    kill_sessions(world.fixture);
+    expect(&world, &running, GEE_UNAVAILABLE);
+    expect(&world, &queued, GEE_UNAVAILABLE);
+    gee_reply(kept);
+    listen_again(&world.listeners[0]);
+    world_destroy(&world);
+}
+
+/* `told`: the wire can say that a call was given up. */
+static void check_cancel(const char *codec, bool told) {
+    world_t world;
+    answer_t answer;
+    gee_upstream_options_t options = options_of(codec);
+    world_create(&world, 1, &options);
+    go(&world, &answer, "Test.Keep", 0);
+    TURN_UNTIL(&world, kept_call != NULL);
+    gee_upstream_cancel(&answer.call);
+    assert_int_equal(last_outcome, GEE_OUTCOME_ABANDONED);
+    assert_int_equal(report_of(&world, 0).in_flight, told ? 0 : 1);
+    if (told)
+        TURN_UNTIL(&world, kept_cancelled == 1);
+    else
+        pump(world.fixture);
+    assert_int_equal(kept_cancelled, told);
+    finish_kept();
+    TURN_UNTIL(&world, report_of(&world, 0).in_flight == 0);
+    assert_int_equal(answer.ended, 0);
+    gee_upstream_cancel(&answer.call); /* once more does nothing */
+    world_destroy(&world);
+}
+
+static void a_cancelled_call_is_cancelled_at_the_server(void **state GEE_UNUSED) {
+    check_cancel("bin", true);
+}
+
+static void a_cancelled_call_keeps_its_place_where_the_wire_is_mute(void **state GEE_UNUSED) {
+    check_cancel("json", false);
+}
+
+static void calls_can_be_cancelled_wherever_they_are(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t running, queued, connecting, failing;
+    gee_upstream_options_t options = options_of("bin");
+    options.limits.in_flight = 1;
+    world_create(&world, 1, &options);
+    go(&world, &connecting, "Test.Multiply", 0);
+    gee_upstream_cancel(&connecting.call);
+    go(&world, &running, "Test.Keep", 0);
+    TURN_UNTIL(&world, kept_call != NULL);
+    go(&world, &queued, "Test.Multiply", GEE_SECOND);
+    gee_upstream_cancel(&queued.call);
+    finish_kept();
+    expect(&world, &running, GEE_OK);
+    gee_error_t error = { 0 };
+    assert_int_equal(gee_upstream_set_servers(world.upstream, NULL, 0, &error), 0);
+    go(&world, &failing, "Test.Multiply", 0);
+    gee_upstream_cancel(&failing.call);
+    pump(world.fixture);
+    assert_int_equal(connecting.ended + queued.ended + failing.ended, 0);
+    world_destroy(&world);
+}
+
+static void a_server_that_says_nothing_goes_down(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    gee_upstream_options_t options = options_of("json");
+    world_create(&world, 2, &options);
+    world.listeners[0].silent = true;
+    go(&world, &answer, "Test.Multiply", 30 * GEE_MILLISECOND);
+    expect(&world, &answer, GEE_DEADLINE_EXCEEDED);
+    char wanted[400];
+    snprintf(wanted, sizeof(wanted), "%s: wait: no reply within 30ms", world.listeners[0].address);
+    assert_string_equal(answer.error.text, wanted);
+    assert_int_equal(report_of(&world, 0).state, GEE_PEER_DOWN);
+    assert_int_equal(report_of(&world, 0).in_flight, 1); /* the wire cannot cancel: it may be at work on it */
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_OK);
+    close(world.listeners[0].silent_ends[0]);
+    world.listeners[0].silent_ends[0] = -1;
+    TURN_UNTIL(&world, report_of(&world, 0).in_flight == 0);
+    world_destroy(&world);
+}
+
+static void a_slow_call_does_not_take_a_server_down(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t slow, quick;
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 1, &options);
+    go(&world, &slow, "Test.Keep", 50 * GEE_MILLISECOND);
+    TURN_UNTIL(&world, kept_call != NULL);
+    go(&world, &quick, "Test.Multiply", 0);
+    expect(&world, &quick, GEE_OK);
+    expect(&world, &slow, GEE_DEADLINE_EXCEEDED);
+    assert_int_equal(report_of(&world, 0).state, GEE_PEER_UP);
+    finish_kept();
+    world_destroy(&world);
+}
+
+static void a_server_that_leaves_the_list_ends_its_calls_first(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t running, waiting, next;
+    gee_error_t error = { 0 };
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 1, &options);
+    go(&world, &running, "Test.Keep", 0);
+    TURN_UNTIL(&world, kept_call != NULL);
+    size_t sessions = world.fixture->engine->session_count;
+    gee_server_t other = { .address = world.listeners[1].address };
+    assert_int_equal(gee_upstream_set_servers(world.upstream, &other, 1, &error), 0);
+    go(&world, &next, "Test.Multiply", 0);
+    expect(&world, &next, GEE_OK);
+    assert_int_equal(world.listeners[1].accepted, 1);
+    assert_int_equal(world.fixture->engine->session_count, sessions + 2);
+    finish_kept();
+    expect(&world, &running, GEE_OK);
+    TURN_UNTIL(&world, world.fixture->engine->session_count == 2);
+    /* A call that waits for a connection of a server that leaves goes elsewhere. */
+    gee_server_t both[2] = { { .address = world.listeners[2].address }, other };
+    assert_int_equal(gee_upstream_set_servers(world.upstream, both, 2, &error), 0);
+    go(&world, &waiting, "Test.Multiply", 0);
+    assert_int_equal(gee_upstream_set_servers(world.upstream, &other, 1, &error), 0);
+    expect(&world, &waiting, GEE_OK);
+    assert_int_equal(waiting.tries, 1);
+    picks = dones; /* done() is not called for those that left */
+    world_destroy(&world);
+}
+
+static void a_wrong_address_leaves_the_list_as_it_was(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    gee_error_t error = { 0 };
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 1, &options);
+    gee_server_t wrong[] = { { .address = world.listeners[1].address }, { .address = "tcp@127.0.0.1" } };
+    assert_int_equal(gee_upstream_set_servers(world.upstream, wrong, 2, &error), -1);
+    assert_non_null(strstr(error.text, "tcp@127.0.0.1"));
+    wrong[1].address = "pigeon@roof";
+    assert_int_equal(gee_upstream_set_servers(world.upstream, wrong, 2, &error), -1);
+    assert_int_equal(gee_upstream_peer_count(world.upstream), 1);
+    gee_server_t twice[] = { { world.listeners[0].address, 3 }, { world.listeners[0].address, 4 } };
+    assert_int_equal(gee_upstream_set_servers(world.upstream, twice, 2, &error), 0);
+    assert_int_equal(gee_upstream_peer_count(world.upstream), 1);
+    assert_int_equal(report_of(&world, 0).weight, 7);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_OK);
+    world_destroy(&world);
+}
+
+static void a_draining_connection_gets_no_new_calls(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t running, next;
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 1, &options);
+    go(&world, &running, "Test.Keep", 0);
+    TURN_UNTIL(&world, kept_call != NULL);
+    GEE_LIST_EACH(&world.fixture->engine->sessions, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        if (session->role == GEE_SERVING)
+            gee_session_drain(session);
+    }
+    pump(world.fixture);
+    go(&world, &next, "Test.Multiply", 0);
+    expect(&world, &next, GEE_OK);
+    assert_int_equal(world.listeners[0].accepted, 2);
+    finish_kept();
+    expect(&world, &running, GEE_OK);
+    TURN_UNTIL(&world, world.fixture->engine->session_count == 2);
+    assert_int_equal(report_of(&world, 0).state, GEE_PEER_UP);
+    world_destroy(&world);
+}
+
+static void an_idle_connection_that_ends_is_no_failure(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 1, &options);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_OK);
+    kill_sessions(world.fixture);
+    TURN_UNTIL(&world, report_of(&world, 0).connections == 0);
+    assert_int_equal(report_of(&world, 0).state, GEE_PEER_IDLE);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_OK);
+    assert_int_equal(world.listeners[0].accepted, 2);
+    world_destroy(&world);
+}
+
+static void checks_find_a_silent_server_without_calls(void **state GEE_UNUSED) {
+    world_t world;
+    gee_upstream_options_t options = options_of("bin");
+    options.limits.check_interval = 10 * GEE_MILLISECOND;
+    options.limits.connect_timeout = 50 * GEE_MILLISECOND;
+    world_create(&world, 2, &options);
+    world.listeners[0].silent = true; /* accepts; answers no ping */
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_DOWN && report_of(&world, 1).state == GEE_PEER_UP);
+    assert_non_null(strstr(world.fixture->log_text, "no answer to a ping within 50ms"));
+    world_destroy(&world);
+}
+
+static void a_client_of_one_server_does_not_dial_again(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    gee_upstream_options_t options = options_of("bin");
+    options.once = true;
+    options.balancer = NULL;
+    world_create(&world, 1, &options);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_OK);
+    kill_sessions(world.fixture);
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_DOWN);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_UNAVAILABLE);
+    assert_int_equal(answer.error.phase, GEE_PHASE_SEND);
+    assert_non_null(strstr(answer.error.text, ": send: the peer closed the connection"));
+    assert_int_equal(world.listeners[0].accepted, 1);
+    world_destroy(&world);
+}
+
+typedef struct connect_outcome {
+    size_t ended;
+    bool failed;
+    gee_error_t error;
+} connect_outcome_t;
+
+static void on_connect(void *data, const gee_error_t *error) {
+    connect_outcome_t *outcome = data;
+    outcome->ended++;
+    outcome->failed = error != NULL;
+    if (error != NULL)
+        outcome->error = *error;
+}
+
+static void connecting_beforehand_says_how_it_went(void **state GEE_UNUSED) {
+    world_t world;
+    connect_outcome_t outcome = { 0 };
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 2, &options);
+    stop_listening(&world.listeners[0]);
+    gee_upstream_connect(world.upstream, on_connect, &outcome);
+    assert_int_equal(outcome.ended, 0);
+    TURN_UNTIL(&world, outcome.ended == 1);
+    assert_false(outcome.failed); /* one of them is enough */
+    TURN_UNTIL(&world, world.fixture->engine->session_count == 2); /* both ends of it */
+    stop_listening(&world.listeners[1]);
+    kill_sessions(world.fixture);
+    TURN_UNTIL(&world, report_of(&world, 1).connections == 0);
+    gee_upstream_connect(world.upstream, on_connect, &outcome);
+    TURN_UNTIL(&world, outcome.ended == 2);
+    assert_true(outcome.failed);
+    assert_int_equal(outcome.error.phase, GEE_PHASE_CONNECT);
+    assert_non_null(strstr(outcome.error.text, ": connect: Connection refused"));
+    listen_again(&world.listeners[0]);
+    listen_again(&world.listeners[1]);
+    world_destroy(&world);
+}
+
+static void a_call_to_one_server_is_not_tried_elsewhere(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 2, &options);
+    stop_listening(&world.listeners[1]);
+    begin(&world, &answer, "Test.Multiply", 0);
+    gee_upstream_call_peer(world.upstream, gee_upstream_peer(world.upstream, 1), &answer.call);
+    expect(&world, &answer, GEE_UNAVAILABLE);
+    assert_non_null(strstr(answer.error.text, world.listeners[1].address));
+    begin(&world, &answer, "Test.Multiply", 0);
+    gee_upstream_call_peer(world.upstream, gee_upstream_peer(world.upstream, 0), &answer.call);
+    expect(&world, &answer, GEE_OK);
+    listen_again(&world.listeners[1]);
+    world_destroy(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_share_a_connection),
+        cmocka_unit_test(further_connections_when_the_first_is_busy),
+        cmocka_unit_test(an_unsent_call_goes_to_the_next_server),
+        cmocka_unit_test(without_any_server_the_reason_comes_at_once),
+        cmocka_unit_test(what_was_sent_is_retried_only_when_idempotent),
+        cmocka_unit_test(retries_have_a_budget),
+        cmocka_unit_test(full_servers_have_a_bounded_queue),
+        cmocka_unit_test(the_queue_fails_when_its_servers_go_down),
+        cmocka_unit_test(a_cancelled_call_is_cancelled_at_the_server),
+        cmocka_unit_test(a_cancelled_call_keeps_its_place_where_the_wire_is_mute),
+        cmocka_unit_test(calls_can_be_cancelled_wherever_they_are),
+        cmocka_unit_test(a_server_that_says_nothing_goes_down),
+        cmocka_unit_test(a_slow_call_does_not_take_a_server_down),
+        cmocka_unit_test(a_server_that_leaves_the_list_ends_its_calls_first),
+        cmocka_unit_test(a_wrong_address_leaves_the_list_as_it_was),
+        cmocka_unit_test(a_draining_connection_gets_no_new_calls),
+        cmocka_unit_test(an_idle_connection_that_ends_is_no_failure),
+        cmocka_unit_test(checks_find_a_silent_server_without_calls),
+        cmocka_unit_test(a_client_of_one_server_does_not_dial_again),
+        cmocka_unit_test(connecting_beforehand_says_how_it_went),
+        cmocka_unit_test(a_call_to_one_server_is_not_tried_elsewhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
