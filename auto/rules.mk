@@ -97,6 +97,8 @@ $B/obj/modules.o $B/obj/modules_lib.o: $B/obj/%.o: $B/%.c $B/stamp/compile
 $(LLHTTP): $B/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c $B/stamp/compile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -DLLHTTP_STRICT_MODE=1 -w -c -o $@ $<
+# What several kinds of tests share is included as "support/NAME.h".
+$B/obj/tests/%.o: private COMPILE += -Itests
 $B/obj/%.o: %.c $B/stamp/compile | $(GENERATED)
 	$(compile)
 
@@ -114,8 +116,8 @@ $B/libgeeserver.a: $(SERVER) $B/stamp/server
 	$(archive)
 $B/libgeerpc.a: $(LIBRARY) $B/stamp/library
 	$(archive)
-# Client tests can look inside the library too.
-$B/libgeetest.a: $(TEST_SUPPORT) $(CLIENT) $B/stamp/support
+# Client tests can look inside the library too; a part of geectl has a test as well.
+$B/libgeetest.a: $(TEST_SUPPORT) $(CLIENT) $(filter %/histogram.o,$(TOOLS)) $B/stamp/support
 	$(archive)
 
 SERVER_LIBS  := $(CONFIG_LIBS) $(CJSON_LIBS) $(SERVER_MODULE_LIBS) -lm
@@ -157,7 +159,8 @@ export TSAN_OPTIONS    ?= halt_on_error=1:second_deadlock_stack=1
 SANITIZED_TREE := $B/sanitize
 THREADS_TREE   := $B/threads
 # Unit tests of what several threads use: they run under ThreadSanitizer too.
-THREADED       := log loop thread_pool session client client_failure
+THREADED       := log loop thread_pool session client client_failure client_threads client_outstanding client_runtime \
+                  xclient xclient_failure
 THREADED       := $(patsubst tests/%.c,$(THREADS_TREE)/tests/%,$(wildcard $(THREADED:%=tests/unit/%_test.c)))
 CHECKS         := layers format docs unit process $(if $(SANITIZE),,sanitize threads)
 
@@ -259,7 +262,7 @@ install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alo
 	ln -sf libgeerpc.so.$(VERSION) '$(DESTINATION)/lib/libgeerpc.so.$(ABI_VERSION)'
 	ln -sf libgeerpc.so.$(ABI_VERSION) '$(DESTINATION)/lib/libgeerpc.so'
 	install -m 644 $B/geerpc.pc '$(DESTINATION)/lib/pkgconfig/geerpc.pc'
-	install -m 644 src/client/geerpc.h '$(DESTINATION)/include/geerpc/geerpc.h'
+	install -m 644 src/client/geerpc.h src/client/geerpc_http.h '$(DESTINATION)/include/geerpc'
 	for header in $(patsubst src/%,%,$(filter src/core/%,$(PUBLIC_HEADERS))); do \
 	    install -D -m 644 "src/$$header" '$(DESTINATION)/include/geerpc/'"$$header" || exit 1; done
 	for page in $(MAN_PAGES); do \

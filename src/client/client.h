@@ -1,36 +1,24 @@
 /* client.h: the parts of the client library, for each other.
  *
- *   caller's threads                         the loop's thread
- *   client.c: make an operation -- post -->  operation.c: begin -> (types.c: which types) -> text.c -> session
- *             wait for it      <- signal --  operation.c: end  <- text.c <- the call's done, a timer, close
- *                                            connection.c: dial, handshake, loss
+ *   program's threads                               the loop's thread
+ *   client.c, xclient.c: the public functions
+ *   caller.c:    options -> a caller                upstream (core/rpc), its servers, connections, calls
+ *   operation.c: make an operation  -- post -->     begin -> types.c: which types? -> upstream -> reply.c: end
+ *                wait for it        <- signal --    end: done()
+ *   broadcast.c: one operation, a call to every server
+ *   text.c:      JSON text to what is sent, and back
  *
- * What callers and loop share is in the operation, which both hold a reference to, and in the client under its lock. */
-#ifndef GEE_CLIENT_H
-#define GEE_CLIENT_H
+ * A caller is what a client and an xclient are inside; a client has a list of one server. What threads share of an operation
+ * is its two atomic words; everything else belongs to the loop's thread from posting to the end. */
+#ifndef GEE_CLIENT_CLIENT_H
+#define GEE_CLIENT_CLIENT_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/types.h>
-
-#include "client/geerpc.h"
+#include "client/runtime.h"
 #include "core/base/hash.h"
-#include "core/event/dial.h"
 #include "core/rpc/describe.h"
-#include "core/rpc/session.h"
+#include "core/rpc/upstream.h"
 
-/* ---- runtime.c: a loop on a thread of its own, with what sessions on it share ---- */
-typedef struct gee_runtime {
-    gee_loop_t *loop;
-    gee_thread_pool_t *threads; /* resolves names */
-    gee_engine_t *engine;
-    pthread_t thread;
-    bool resolution_abandoned; /* the loop's own: a name was given up on while it was being looked up */
-} gee_runtime_t;
-
-gee_runtime_t *gee_runtime_create(const gee_limits_t *limits, const gee_timeouts_t *timeouts, gee_error_t *error);
-/* Every session on it is closed already. Not from its own thread. Leaves null. */
-void gee_runtime_destroy(gee_runtime_t **runtime);
+typedef struct gee_caller gee_caller_t;
 
 /* ---- types.c: the types of methods, as the server described them ---- */
 typedef struct gee_method_types {
@@ -38,10 +26,11 @@ typedef struct gee_method_types {
     gee_pool_t *pool;    /* this structure, too, is in it */
     gee_str_t method;
     const gee_type_t *argument, *reply;
-    bool known;       /* false while Gee.Describe is in flight */
-    gee_call_t *call; /* that one */
-    gee_client_t *client;
-    gee_list_t waiting; /* operations, by their types_link */
+    bool known;                         /* false while Gee.Describe is in flight */
+    gee_upstream_call_t question;       /* that one */
+    gee_describe_arguments_t arguments; /* of it */
+    gee_caller_t *caller;
+    gee_list_t waiting; /* operations, by their link */
     gee_link_t link;    /* in the table's all, while it is in the map */
 } gee_method_types_t;
 
@@ -50,126 +39,186 @@ typedef struct gee_type_table {
     gee_list_t all;
 } gee_type_table_t;
 
-/* ---- operation.c: a dial or a call, from its start to the moment when its caller has the outcome ---- */
-typedef struct gee_operation {
-    atomic_uint references; /* the caller's and the loop's */
-    gee_client_t *client;
-    gee_task_t begin;
-
-    /* Set by the caller before it is posted. The strings stand behind the structure. */
-    gee_str_t method; /* data null: the dial */
-    gee_str_t arguments;
-    gee_metadata_t metadata;
-    int64_t started_ns;
-    int64_t timeout_ns; /* 0: none */
-
-    /* The loop's own. */
-    gee_link_t link;       /* in the client's operations */
-    gee_link_t types_link; /* in a gee_method_types_t's waiting */
-    gee_method_types_t *types;
-    gee_timer_t timer;    /* while it waits for types; then the call has one */
-    gee_call_t *call;     /* in flight */
-    uint64_t request_end; /* where in the stream of sent bytes its request ends */
-
-    pthread_mutex_t lock; /* guards `ended` and what follows */
-    pthread_cond_t changed;
-    bool ended;
-    bool failed;
-    char *reply;
-    gee_error_t error;
-} gee_operation_t;
-
-/* `method` null: the dial. */
-gee_operation_t *gee_operation_create(gee_client_t *client, const char *method, const char *arguments,
-                                      const gee_call_options_t *options, gee_error_t *error);
-void gee_operation_release(gee_operation_t **operation);
-/* Any thread: hands it to the loop. */
-void gee_operation_post(gee_operation_t *operation);
-/* The caller's thread: until it has ended. 0 with the reply (which becomes the caller's), or -1 with the reason. */
-int gee_operation_wait(gee_operation_t *operation, char **reply, gee_error_t *error);
-
-/* Was this the server's own answer? Otherwise the connection was lost, or the time was over. In a call's done(). */
-static inline bool gee_from_peer(const gee_call_t *call) {
-    return call->answered;
-}
-/* Loop: the types are known now. */
-void gee_operation_send(gee_operation_t *operation);
-/* Loop: ends it. `reply` is taken. */
-void gee_operation_succeed(gee_operation_t *operation, char *reply);
-/* `phase`: where, when the cause does not say; GEE_PHASE_NONE for what is no matter of the connection. */
-void gee_operation_fail(gee_operation_t *operation, gee_phase_t phase, const gee_error_t *cause);
-/* Fills `error` in as the caller is to see it: with address, phase and time. */
-void gee_operation_error(const gee_operation_t *operation, gee_phase_t phase, const gee_error_t *cause,
-                         gee_error_t *error);
-void gee_operation_fail_all(gee_client_t *client, gee_phase_t phase, const gee_error_t *cause);
-
-/* ---- connection.c: the client's one connection ---- */
-typedef enum gee_connection_state {
-    GEE_CONNECTION_NEW,
-    GEE_CONNECTION_DIALLING,
-    GEE_CONNECTION_HANDSHAKE,
-    GEE_CONNECTION_READY,
-    GEE_CONNECTION_CLOSED /* for good; close_reason says why */
-} gee_connection_state_t;
-
-struct gee_client {
-    /* Does not change while there are callers. */
-    gee_runtime_t *runtime;
-    pid_t process; /* that dialled */
-    gee_addr_t addr;
-    const gee_transport_t *transport;
-    const gee_protocol_t *protocol;
-    const gee_codec_t *codec;
-    const gee_codec_t *json; /* null when it is not compiled in */
-    gee_session_setup_t setup;
-    gee_codec_limits_t codec_limits;
-    int64_t connect_timeout_ns; /* 0: none */
-    int64_t write_timeout_ns;
-
-    pthread_mutex_t lock; /* guards the next three */
-    pthread_cond_t changed;
-    bool closing;
-    bool closed;     /* the loop has let go of it */
-    unsigned inside; /* callers */
-    gee_task_t close_task;
-
-    /* The loop's own. */
-    gee_connection_state_t state;
-    gee_dial_t *dial;
-    gee_session_t *session;
-    gee_operation_t *dial_operation;
-    gee_timer_t handshake_timer;
-    gee_list_t operations;
-    gee_type_table_t types;
-    gee_error_t close_reason;
-};
-
-/* Loop: begins to connect for that operation, which ends when the connection can be used or has failed. */
-void gee_connection_open(gee_client_t *client, gee_operation_t *operation);
-/* Loop: everything in flight fails with GEE_CANCELLED; client->closed once the session is gone. */
-void gee_connection_close(gee_client_t *client);
-/* Where a call is whose request ends at that byte of what is sent. */
-gee_phase_t gee_connection_phase(const gee_client_t *client, uint64_t request_end);
-
 void gee_type_table_init(gee_type_table_t *table);
 /* Fails what waits, lets go of everything. */
-void gee_type_table_clear(gee_client_t *client);
-/* Loop: sets operation->types and calls gee_operation_send(), now or when the server has described the method; or
- * fails the operation. */
-void gee_types_want(gee_operation_t *operation);
+void gee_type_table_clear(gee_caller_t *caller, const gee_error_t *reason);
+/* Loop: sets operation->types and calls gee_call_send(), now or when the server has described the method; or fails the
+ * operation. */
+void gee_types_want(gee_pending_t *operation);
 /* The operation has no more use for them. */
-void gee_types_let_go(gee_operation_t *operation);
+void gee_types_let_go(gee_pending_t *operation);
+
+/* ---- caller.c ---- */
+struct gee_caller {
+    /* Does not change while it is in use. */
+    gee_runtime_t *runtime;
+    gee_runtime_t *own_runtime; /* the same, when nobody else has it */
+    const gee_codec_t *codec;
+    const gee_codec_t *json;
+    gee_codec_limits_t codec_limits;
+    gee_limits_t limits;
+    gee_timeouts_t timeouts;
+    gee_upstream_options_t upstream_options;
+    char *address; /* of a client's only server, as it was dialled; null: an xclient */
+
+    atomic_uint gate; /* threads that are just posting; and GEE_GATE_CLOSED */
+
+    /* The loop's own. */
+    gee_engine_t *engine;
+    gee_upstream_t *upstream; /* null once it is closed */
+    gee_list_t operations;    /* that were begun and have not ended, but for those that wait for types */
+    gee_type_table_t types;
+    gee_list_t pings;   /* operations that wait for the one whose ping is on its way */
+    unsigned lingering; /* operations that have ended and whose task is posted still */
+    bool closing;
+    gee_task_t close_task, end_task;
+    bool nobody_waits;  /* it was closed in a callback: who is the last frees it */
+    atomic_uint closed; /* GEE_ENDED: the loop has let go of it */
+};
+
+/* Both are nothing but a caller; which functions a program may use with it is in the type of its pointer. */
+struct gee_client {
+    gee_caller_t caller;
+};
+struct gee_xclient {
+    gee_caller_t caller;
+};
+
+/* The options of an application that was built with an older or newer header. */
+int gee_read_options(void *target, size_t target_size, const void *options, size_t size, const char *type,
+                     gee_error_t *error);
+#define GEE_READ_OPTIONS(type, target, given, error)                                                                   \
+    gee_read_options(&(target), sizeof(target), given, (given) ? (given)->size : 0, #type, error)
+
+/* Its servers are set, nothing is dialled. `options` are whole; null fields take their defaults. With `client` the one
+ * server is the only one that it ever has. */
+gee_caller_t *gee_caller_create(const gee_server_t *servers, size_t count, const gee_xclient_options_t *options,
+                                bool client, gee_error_t *error);
+void gee_caller_close(gee_caller_t *caller);
+/* Hands an operation to the loop; the loop's reference goes with it. -1: it was closed. */
+int gee_caller_post(gee_caller_t *caller, gee_pending_t *operation, gee_error_t *error);
+/* Loop: an operation that was lingering does so no more. */
+void gee_caller_relieved(gee_caller_t *caller);
+int gee_caller_set_servers(gee_caller_t *caller, const gee_server_t *servers, size_t count, gee_error_t *error);
+/* Waits until one of its servers can be called. */
+int gee_caller_connect(gee_caller_t *caller, gee_error_t *error);
+int gee_caller_ping(gee_caller_t *caller, int64_t timeout_ns, int64_t *elapsed_ns, gee_error_t *error);
+
+/* ---- operation.c: one thing that is asked of the loop, from its start to the moment when its outcome is known ---- */
+
+/* Where a program that waits has the outcome put. */
+typedef struct gee_outcome_place {
+    void *reply;       /* typed: of reply_type; null: not looked at */
+    gee_pool_t *pool;  /* for what a typed reply points to; null where its type has no such thing */
+    gee_error_t error; /* when it failed */
+} gee_outcome_place_t;
+
+struct gee_broadcast;
+
+struct gee_pending {
+    gee_upstream_call_t call; /* its done() finds us here */
+    gee_task_t task;          /* begins it, and later cancels it */
+    atomic_uint references;   /* the program's and the loop's */
+    atomic_uint state;        /* see operation.c */
+    gee_caller_t *caller;
+    gee_runtime_t *runtime; /* held: a program may look at this when the caller is gone */
+    void (*begin)(gee_pending_t *operation);
+    void *argument; /* of some kinds of operations: what begin() is to know */
+    gee_done_t done;
+    void *data;
+    gee_link_t link; /* in the caller's operations or pings, or in a gee_method_types_t's waiting */
+    gee_method_types_t *types;
+    gee_timer_t timer; /* while it waits for types */
+    struct gee_broadcast *broadcast;
+    gee_metadata_t metadata;
+    gee_pool_t *pool; /* arguments that were read from text; null: none */
+    int64_t started_ns;
+    const gee_type_t *reply_type; /* typed: null when the reply is not looked at */
+    bool typed;
+    bool to_all; /* a broadcast */
+    bool failed;
+    gee_outcome_place_t *place; /* null: here */
+    gee_error_t *error;         /* when it failed; null: there was no memory for it */
+    void *reply;                /* text, or a value with all that it points to, in one piece of memory */
+};
+
+/* The operation's memory is zeroed and allocated with malloc(); anything may stand behind it. */
+void gee_operation_init(gee_pending_t *operation, gee_caller_t *caller, void (*begin)(gee_pending_t *operation),
+                        int64_t timeout_ns);
+void gee_operation_discard(gee_pending_t **operation); /* one that was not posted */
+/* Hands it to the loop. -1: the caller was closed; the operation is gone. */
+int gee_operation_post(gee_pending_t *operation, gee_error_t *error);
+/* The same; lends it a place for its outcome and waits. The operation is gone then; *reply is what it had, to be freed. */
+int gee_operation_wait(gee_pending_t **operation, gee_outcome_place_t *place, void **reply, gee_error_t *error);
+/* Makes one, posts it, waits for begin(operation) and what comes of it. -1 with the reason. */
+int gee_operation_run(gee_caller_t *caller, void (*begin)(gee_pending_t *operation), void *argument, int64_t timeout_ns,
+                      gee_error_t *error);
+
+/* Loop: ends it. */
+void gee_operation_succeed(gee_pending_t *operation);
+/* `error` as gee_upstream_error() makes it; the time is added. `tries`: servers that it was tried on. */
+void gee_operation_fail(gee_pending_t *operation, const gee_error_t *error, unsigned tries);
+/* Fails it as the result of a call says, or, with `reason`, for what is wrong with the answer. */
+void gee_operation_fail_result(gee_pending_t *operation, const gee_upstream_result_t *result,
+                               const gee_error_t *reason);
+void gee_operation_fail_all(gee_list_t *operations, const gee_error_t *reason);
+
+/* ---- call.c: operations that are calls ---- */
+/* What is to be called, with what. Strings and values are those of the program. */
+typedef struct gee_request {
+    const char *method;
+    const char *text;                /* JSON; null: typed */
+    const gee_type_t *argument_type; /* typed */
+    const void *arguments;
+    const gee_type_t *reply_type;
+    const gee_call_options_t *options; /* as the program gave them, or null */
+    bool to_all;                       /* a broadcast */
+} gee_request_t;
+
+static inline gee_request_t gee_request_text(const char *method, const char *arguments_json,
+                                             const gee_call_options_t *options) {
+    return (gee_request_t){ .method = method, .text = arguments_json ? arguments_json : "{}", .options = options };
+}
+static inline gee_request_t gee_request_typed(const char *method, const gee_type_t *argument_type,
+                                              const void *arguments, const gee_type_t *reply_type,
+                                              const gee_call_options_t *options) {
+    return (gee_request_t){ .method = method,
+                            .argument_type = argument_type,
+                            .arguments = arguments,
+                            .reply_type = reply_type,
+                            .options = options };
+}
+
+/* Any thread: starts a call. Null: not sent. */
+gee_pending_t *gee_call_go(gee_caller_t *caller, const gee_request_t *request, gee_done_t done, void *data,
+                           gee_error_t *error);
+/* Start a call and wait for it. *reply: text, to be freed with gee_free(), or null; a value of the type. */
+int gee_call_text(gee_caller_t *caller, const gee_request_t *request, char **reply, gee_error_t *error);
+int gee_call_typed(gee_caller_t *caller, const gee_request_t *request, void *reply, gee_error_t *error);
+
+/* Loop: the types are known now, or need not be. */
+void gee_call_send(gee_pending_t *operation);
+
+/* ---- reply.c: what was answered, as the program wants it ---- */
+/* Loop: into the operation's place, or its own. */
+int gee_reply_take(gee_pending_t *operation, const gee_upstream_result_t *result, gee_error_t *error);
+
+/* ---- broadcast.c ---- */
+/* Loop: one call to every server, as the operation's own is set up. */
+void gee_broadcast_send(gee_pending_t *operation);
+/* Loop: gives up on what is in flight. */
+void gee_broadcast_cancel(gee_pending_t *operation);
 
 /* ---- text.c: JSON text to what is sent, what is received to JSON text ---- */
 /* Any thread. Is it one JSON value? *text is cut to it, without white space around. */
-int gee_text_check(const gee_client_t *client, gee_str_t *text, gee_error_t *error);
-/* A value of `type` in memory, in `pool`; strings may point into the text. Null: refused, with the reason. */
-void *gee_text_read(const gee_client_t *client, gee_str_t text, const gee_type_t *type, gee_pool_t *pool,
+int gee_text_check(const gee_caller_t *caller, gee_str_t *text, gee_error_t *error);
+/* Any thread. A value of `type` in memory, in `pool`; strings may point into the text. Null: refused, with the reason. */
+void *gee_text_read(const gee_caller_t *caller, gee_str_t text, const gee_type_t *type, gee_pool_t *pool,
                     gee_error_t *error);
-/* As a tree, for codecs that carry types of their own. */
-gee_value_t *gee_text_read_value(const gee_client_t *client, gee_str_t text, gee_pool_t *pool, gee_error_t *error);
-/* The payload of a reply as JSON, terminated, allocated with malloc. `type` is for payloads that do not say theirs. */
-char *gee_text_write(const gee_client_t *client, const gee_payload_t *payload, const gee_type_t *type, gee_pool_t *pool,
+/* Any thread. As a tree, for codecs that carry types of their own. */
+gee_value_t *gee_text_read_value(const gee_caller_t *caller, gee_str_t text, gee_pool_t *pool, gee_error_t *error);
+/* Loop. The payload of a reply as JSON, terminated, allocated with malloc. `type` is for payloads that do not say theirs. */
+char *gee_text_write(const gee_caller_t *caller, const gee_payload_t *payload, const gee_type_t *type, gee_pool_t *pool,
                      gee_error_t *error);
 
 #endif

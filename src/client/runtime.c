@@ -1,45 +1,91 @@
-/* runtime.c: a loop on a thread of its own, with the engine and the resolver thread that its connections share. */
-#include "client/client.h"
+/* runtime.c: a loop on a thread of its own, or on those of the program; whose turn it is; waiting. */
+#include "client/runtime.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "client/futex.h"
+#include "core/base/clock.h"
 
 #define RESOLVING_AT_ONCE  2
 #define RESOLUTIONS_QUEUED 1000
+/* The kernel refuses to wait when the program has closed descriptors that are not its own. */
+#define AFTER_FAILURE (100 * GEE_MILLISECOND)
 
-struct gee_runtime_thread {
-    gee_runtime_t runtime;
-    pthread_mutex_t stopping; /* held while the loop is told to stop, which is done by another thread */
-};
-
-static void tear_down(struct gee_runtime_thread *self) {
-    gee_runtime_t *runtime = &self->runtime;
-    gee_thread_pool_destroy(&runtime->threads);
-    /* What the pool's threads posted at the last moment lets go of its memory. */
-    if (runtime->loop != NULL)
-        (void)gee_loop_once(runtime->loop, 0);
-    gee_engine_destroy(&runtime->engine);
-    gee_loop_destroy(&runtime->loop);
-    pthread_mutex_destroy(&self->stopping);
-    free(self);
+void gee_runtime_hold(gee_runtime_t *runtime) {
+    atomic_fetch_add_explicit(&runtime->references, 1, memory_order_relaxed);
 }
 
+void gee_runtime_release(gee_runtime_t *runtime) {
+    if (atomic_fetch_sub_explicit(&runtime->references, 1, memory_order_acq_rel) > 1)
+        return;
+    pthread_cond_destroy(&runtime->stepped_down);
+    pthread_mutex_destroy(&runtime->turn);
+    free(runtime);
+}
+
+/* ---- who may do what ---- */
+
+bool gee_runtime_inside(const gee_runtime_t *runtime) {
+    return atomic_load_explicit(&runtime->working, memory_order_acquire) &&
+           pthread_equal(atomic_load_explicit(&runtime->worker, memory_order_relaxed), pthread_self()) != 0;
+}
+
+int gee_runtime_check(const gee_runtime_t *runtime, bool waits, gee_error_t *error) {
+    if (runtime->process != getpid())
+        return gee_error_set(error, GEE_FAILED_PRECONDITION,
+                             "this belongs to process %d, which dialled; dial again after a fork",
+                             (int)runtime->process);
+    if (waits && gee_runtime_inside(runtime))
+        return gee_error_set(error, GEE_FAILED_PRECONDITION,
+                             "inside a callback nothing can be waited for: the thread that runs it does the work; use "
+                             "gee_client_go() there, or another thread");
+    return 0;
+}
+
+static void set_working(gee_runtime_t *runtime, bool working) {
+    atomic_store_explicit(&runtime->worker, pthread_self(), memory_order_relaxed);
+    atomic_store_explicit(&runtime->working, working, memory_order_release);
+}
+
+/* ---- the end ---- */
+
+static void tear_down(gee_runtime_t *runtime) {
+    gee_thread_pool_destroy(&runtime->resolver);
+    if (runtime->loop != NULL) {
+        /* What the resolver's threads posted at the last moment lets go of its memory. */
+        (void)gee_loop_once(runtime->loop, 0);
+        gee_loop_unwatch(runtime->loop, &runtime->alarm);
+    }
+    gee_loop_destroy(&runtime->loop);
+    if (runtime->alarm.descriptor >= 0)
+        close(runtime->alarm.descriptor);
+    gee_runtime_release(runtime);
+}
+
+/* ---- threads ---- */
+
 static void *run(void *argument) {
-    struct gee_runtime_thread *self = argument;
+    gee_runtime_t *runtime = argument;
     pthread_setname_np(pthread_self(), "geerpc-client");
-    while (gee_loop_run(self->runtime.loop) !=
-           0) /* it fails when the application closed descriptors that are not its own */
-        nanosleep(&(struct timespec){ .tv_nsec = 100 * GEE_MILLISECOND }, NULL);
-    /* Whoever stopped the loop may be inside gee_loop_stop() still. */
-    pthread_mutex_lock(&self->stopping);
-    pthread_mutex_unlock(&self->stopping);
-    tear_down(self);
+    set_working(runtime, true);
+    while (gee_loop_run(runtime->loop) != 0)
+        nanosleep(&(struct timespec){ .tv_nsec = AFTER_FAILURE }, NULL);
+    tear_down(runtime);
     return NULL;
 }
 
-/* Signals are for the application's threads; but a fault belongs to the thread that makes it. */
+static void *run_tear_down(void *argument) {
+    tear_down(argument);
+    return NULL;
+}
+
+/* Signals are for the program's threads; but a fault belongs to the thread that makes it. */
 static void signals_to_block(sigset_t *signals) {
     static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
     sigfillset(signals);
@@ -47,60 +93,231 @@ static void signals_to_block(sigset_t *signals) {
         sigdelset(signals, faults[i]);
 }
 
-static int start_thread(struct gee_runtime_thread *self, gee_error_t *error) {
+static int start_thread(pthread_t *thread, void *(*function)(void *), gee_runtime_t *runtime, gee_error_t *error) {
     sigset_t blocked, before;
     signals_to_block(&blocked);
     pthread_sigmask(SIG_SETMASK, &blocked, &before); /* a new thread has its creator's mask */
-    int failure = pthread_create(&self->runtime.thread, NULL, run, self);
+    int failure = pthread_create(thread, NULL, function, runtime);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failure != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "cannot start the client's thread: %s", strerror(failure));
     return 0;
 }
 
-gee_runtime_t *gee_runtime_create(const gee_limits_t *limits, const gee_timeouts_t *timeouts, gee_error_t *error) {
-    struct gee_runtime_thread *self = calloc(1, sizeof(*self));
-    if (self == NULL || pthread_mutex_init(&self->stopping, NULL) != 0) {
-        free(self);
+/* On the loop's thread, so that nobody is inside gee_loop_stop() when the loop ends. */
+static void run_stop(gee_task_t *task) {
+    gee_loop_stop(GEE_CONTAINER(task, gee_runtime_t, stop_task)->loop);
+}
+
+/* ---- making one ---- */
+
+static int init_turns(gee_runtime_t *runtime) {
+    pthread_condattr_t attributes;
+    if (pthread_mutex_init(&runtime->turn, NULL) != 0)
+        return -1;
+    if (pthread_condattr_init(&attributes) != 0)
+        goto fail;
+    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+                pthread_cond_init(&runtime->stepped_down, &attributes) == 0;
+    pthread_condattr_destroy(&attributes);
+    if (made)
+        return 0;
+fail:
+    pthread_mutex_destroy(&runtime->turn);
+    return -1;
+}
+
+static void alarm_rang(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+    uint64_t times;
+    if (read(watch->descriptor, &times, sizeof(times)) == (ssize_t)sizeof(times))
+        GEE_CONTAINER(watch, gee_runtime_t, alarm)->alarm_set = false;
+}
+
+static int make_alarm(gee_runtime_t *runtime, gee_error_t *error) {
+    runtime->alarm.ready = alarm_rang;
+    runtime->alarm.descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (runtime->alarm.descriptor < 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "runtime: timerfd_create: %s", strerror(errno));
+    return gee_loop_watch(runtime->loop, &runtime->alarm, EPOLLIN, error);
+}
+
+gee_runtime_t *gee_runtime_create(gee_runtime_mode_t mode, gee_error_t *error) {
+    gee_runtime_t *runtime = calloc(1, sizeof(*runtime));
+    if (runtime == NULL || init_turns(runtime) != 0) {
+        free(runtime);
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    gee_runtime_t *runtime = &self->runtime;
+    runtime->references = 1; /* goes with the loop */
+    runtime->process = getpid();
+    runtime->mode = mode;
+    runtime->alarm.descriptor = -1;
+    runtime->stop_task.run = run_stop;
     runtime->loop = gee_loop_create(NULL, error);
     if (runtime->loop == NULL)
         goto fail;
-    runtime->threads = gee_thread_pool_create(RESOLVING_AT_ONCE, RESOLUTIONS_QUEUED, error);
-    if (runtime->threads == NULL)
+    runtime->resolver = gee_thread_pool_create(RESOLVING_AT_ONCE, RESOLUTIONS_QUEUED, error);
+    if (runtime->resolver == NULL)
         goto fail;
-    gee_engine_options_t options = {
-        .loop = runtime->loop,
-        .modules = gee_modules,
-        .limits = *limits,
-        .timeouts = *timeouts,
-        .threads = runtime->threads,
-    };
-    runtime->engine = gee_engine_create(&options, error);
-    if (runtime->engine == NULL || start_thread(self, error) != 0)
+    if ((mode == GEE_RUNTIME_MANUAL ? make_alarm(runtime, error)
+                                    : start_thread(&runtime->thread, run, runtime, error)) != 0)
         goto fail;
     return runtime;
 fail:
-    tear_down(self);
+    tear_down(runtime);
     return NULL;
 }
 
-void gee_runtime_destroy(gee_runtime_t **handle) {
-    if (*handle == NULL)
+/* ---- the manual kind ---- */
+
+int gee_runtime_descriptor(const gee_runtime_t *runtime) {
+    bool usable = runtime->mode == GEE_RUNTIME_MANUAL && runtime->process == getpid();
+    return usable ? gee_loop_descriptor(runtime->loop) : -1;
+}
+
+static void set_alarm(gee_runtime_t *runtime) {
+    int64_t next = gee_loop_next_timer(runtime->loop);
+    struct itimerspec when = { 0 };
+    if (next < 0 && !runtime->alarm_set)
         return;
-    struct gee_runtime_thread *self = GEE_CONTAINER(*handle, struct gee_runtime_thread, runtime);
-    *handle = NULL;
-    pthread_t thread = self->runtime.thread;
-    /* A name that is being looked up cannot be given up, and may take long: nobody waits for that. */
-    bool wait = !self->runtime.resolution_abandoned || gee_thread_pool_running(self->runtime.threads) == 0;
-    if (!wait)
+    if (next >= 0) {
+        when.it_value.tv_sec = (time_t)(next / GEE_SECOND);
+        when.it_value.tv_nsec = (long)(next % GEE_SECOND) + (next == 0); /* nothing at all would stop it */
+    }
+    runtime->alarm_set = next >= 0;
+    (void)timerfd_settime(runtime->alarm.descriptor, 0, &when, NULL);
+}
+
+static int64_t time_left(int64_t deadline_ns) {
+    if (deadline_ns == INT64_MAX)
+        return -1;
+    int64_t left = deadline_ns - gee_clock_monotonic();
+    return left > 0 ? left : 0;
+}
+
+/* With `turn` locked, as at the return. The time may be over, and it is somebody else's turn still. */
+static void wait_for_turn(gee_runtime_t *runtime, int64_t deadline_ns) {
+    struct timespec until = { .tv_sec = (time_t)(deadline_ns / GEE_SECOND),
+                              .tv_nsec = (long)(deadline_ns % GEE_SECOND) };
+    if (deadline_ns == INT64_MAX)
+        pthread_cond_wait(&runtime->stepped_down, &runtime->turn);
+    else
+        (void)pthread_cond_timedwait(&runtime->stepped_down, &runtime->turn, &until);
+}
+
+/* The same; one pass, unlocked meanwhile. */
+static int take_turn(gee_runtime_t *runtime, int64_t max_wait_ns) {
+    set_working(runtime, true);
+    pthread_mutex_unlock(&runtime->turn);
+    int result = gee_loop_once(runtime->loop, max_wait_ns);
+    set_alarm(runtime);
+    pthread_mutex_lock(&runtime->turn);
+    set_working(runtime, false);
+    pthread_cond_broadcast(&runtime->stepped_down);
+    return result;
+}
+
+static int64_t deadline_in(int64_t wait_ns) {
+    return wait_ns < 0 ? INT64_MAX : gee_time_add(gee_clock_monotonic(), wait_ns);
+}
+
+int gee_runtime_process(gee_runtime_t *runtime, int64_t max_wait_ns, gee_error_t *error) {
+    int cancellable, result = 0;
+    if (gee_runtime_check(runtime, true, error) != 0)
+        return -1;
+    if (runtime->mode != GEE_RUNTIME_MANUAL)
+        return gee_error_set(error, GEE_FAILED_PRECONDITION,
+                             "gee_runtime_process: a background runtime has a thread of its own for that");
+    int64_t deadline_ns = deadline_in(max_wait_ns);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* a thread must not vanish while it is its turn */
+    pthread_mutex_lock(&runtime->turn);
+    while (atomic_load(&runtime->working) && time_left(deadline_ns) != 0)
+        wait_for_turn(runtime, deadline_ns);
+    if (!atomic_load(&runtime->working))
+        result = take_turn(runtime, time_left(deadline_ns));
+    pthread_mutex_unlock(&runtime->turn);
+    pthread_setcancelstate(cancellable, NULL);
+    return result == 0 ? 0 : gee_error_set(error, GEE_INTERNAL, "gee_runtime_process: epoll_wait failed");
+}
+
+/* ---- posting and waiting ---- */
+
+void gee_runtime_post(gee_runtime_t *runtime, gee_task_t *task) {
+    int cancellable;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* nor between posting and waking */
+    gee_loop_post(runtime->loop, task);
+    pthread_setcancelstate(cancellable, NULL);
+}
+
+static bool has_ended(atomic_uint *word) {
+    return (atomic_load_explicit(word, memory_order_acquire) & GEE_ENDED) != 0;
+}
+
+static bool await_processing(gee_runtime_t *runtime, atomic_uint *word, int64_t deadline_ns) {
+    int cancellable;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable);
+    pthread_mutex_lock(&runtime->turn);
+    while (!has_ended(word) && time_left(deadline_ns) != 0) {
+        if (atomic_load(&runtime->working))
+            wait_for_turn(runtime, deadline_ns);
+        else if (take_turn(runtime, time_left(deadline_ns)) != 0)
+            wait_for_turn(runtime, gee_time_add(gee_clock_monotonic(), AFTER_FAILURE));
+    }
+    pthread_mutex_unlock(&runtime->turn);
+    pthread_setcancelstate(cancellable, NULL);
+    return has_ended(word);
+}
+
+bool gee_runtime_await(gee_runtime_t *runtime, atomic_uint *word, int64_t deadline_ns) {
+    if (runtime->mode == GEE_RUNTIME_MANUAL)
+        return await_processing(runtime, word, deadline_ns);
+    unsigned now = atomic_load_explicit(word, memory_order_acquire);
+    while (!(now & GEE_ENDED) && time_left(deadline_ns) != 0) {
+        if (!(now & GEE_AWAITED))
+            now = atomic_fetch_or_explicit(word, GEE_AWAITED, memory_order_acquire) | GEE_AWAITED;
+        if (!(now & GEE_ENDED))
+            gee_futex_wait(word, now, deadline_ns);
+        now = atomic_load_explicit(word, memory_order_acquire);
+    }
+    return (now & GEE_ENDED) != 0;
+}
+
+unsigned gee_runtime_ended(atomic_uint *word) {
+    unsigned before = atomic_fetch_or_explicit(word, GEE_ENDED, memory_order_acq_rel);
+    if (before & GEE_AWAITED)
+        gee_futex_wake(word);
+    return before;
+}
+
+/* ---- destroying one ---- */
+
+static void destroy_manual(gee_runtime_t *runtime, bool resolving) {
+    pthread_t thread;
+    pthread_mutex_lock(&runtime->turn);
+    (void)take_turn(runtime, 0); /* closes that were begun in a callback come to their end */
+    pthread_mutex_unlock(&runtime->turn);
+    if (resolving && start_thread(&thread, run_tear_down, runtime, NULL) == 0)
         pthread_detach(thread);
-    pthread_mutex_lock(&self->stopping);
-    gee_loop_stop(self->runtime.loop);
-    pthread_mutex_unlock(&self->stopping);
-    if (wait)
+    else
+        tear_down(runtime);
+}
+
+void gee_runtime_destroy(gee_runtime_t **handle) {
+    gee_runtime_t *runtime = *handle;
+    *handle = NULL;
+    if (runtime == NULL || runtime->process != getpid())
+        return; /* in a child: the loop, and the kernel's objects in it, are the parent's */
+    /* A name that is being looked up cannot be given up, and may take long: nobody waits for that. */
+    bool resolving = gee_thread_pool_running(runtime->resolver) > 0;
+    if (runtime->mode == GEE_RUNTIME_MANUAL) {
+        destroy_manual(runtime, resolving);
+        return;
+    }
+    bool join = !resolving && !gee_runtime_inside(runtime);
+    pthread_t thread = runtime->thread;
+    if (!join)
+        pthread_detach(thread);
+    gee_runtime_post(runtime, &runtime->stop_task);
+    if (join)
         pthread_join(thread, NULL);
 }

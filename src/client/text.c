@@ -11,39 +11,45 @@
 #include <string.h>
 
 /* An object is read as a structure that has none of its fields, which checks all and keeps nothing. */
-static int check_value(const gee_client_t *client, const uint8_t *bytes, size_t length, gee_error_t *error) {
+static int check_value(const gee_caller_t *caller, const uint8_t *bytes, size_t length, gee_error_t *error) {
     gee_empty_t nothing = { 0 };
     gee_value_t tree;
     gee_pool_t *pool = gee_pool_create(GEE_KIB);
     if (pool == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     int result = bytes[0] == '{'
-                     ? client->json->decode(NULL, GEE_TYPE_OF(gee_empty_t), bytes, length, &client->codec_limits, false,
+                     ? caller->json->decode(NULL, GEE_TYPE_OF(gee_empty_t), bytes, length, &caller->codec_limits, false,
                                             pool, &nothing, error)
-                     : client->json->decode_value(NULL, bytes, length, &client->codec_limits, pool, &tree, error);
+                     : caller->json->decode_value(NULL, bytes, length, &caller->codec_limits, pool, &tree, error);
     gee_pool_destroy(&pool);
     return result;
 }
 
 /* Without the white space around. */
-static gee_str_t trimmed(const gee_client_t *client, gee_str_t text) {
+static gee_str_t trimmed(const gee_caller_t *caller, gee_str_t text) {
     const uint8_t *bytes = (const uint8_t *)text.data;
-    size_t padding = client->json->padding(bytes, text.length);
+    size_t padding = caller->json->padding(bytes, text.length);
     size_t length = text.length - padding;
     bytes += padding;
-    while (length > 0 && client->json->padding(bytes + length - 1, 1) == 1)
+    while (length > 0 && caller->json->padding(bytes + length - 1, 1) == 1)
         length--;
     return (gee_str_t){ .data = (const char *)bytes, .length = length };
 }
 
-int gee_text_check(const gee_client_t *client, gee_str_t *text, gee_error_t *error) {
-    *text = trimmed(client, *text);
+static int trim(const gee_caller_t *caller, gee_str_t *text, gee_error_t *error) {
+    *text = trimmed(caller, *text);
     if (text->length == 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "a JSON value is needed, the text is empty");
-    return check_value(client, (const uint8_t *)text->data, text->length, error);
+    return 0;
 }
 
-void *gee_text_read(const gee_client_t *client, gee_str_t text, const gee_type_t *type, gee_pool_t *pool,
+int gee_text_check(const gee_caller_t *caller, gee_str_t *text, gee_error_t *error) {
+    if (trim(caller, text, error) != 0)
+        return -1;
+    return check_value(caller, (const uint8_t *)text->data, text->length, error);
+}
+
+void *gee_text_read(const gee_caller_t *caller, gee_str_t text, const gee_type_t *type, gee_pool_t *pool,
                     gee_error_t *error) {
     gee_error_t reason;
     void *value = gee_pool_zalloc(pool, type->size);
@@ -51,7 +57,7 @@ void *gee_text_read(const gee_client_t *client, gee_str_t text, const gee_type_t
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    if (client->json->decode(NULL, type, (const uint8_t *)text.data, text.length, &client->codec_limits, false, pool,
+    if (caller->json->decode(NULL, type, (const uint8_t *)text.data, text.length, &caller->codec_limits, false, pool,
                              value, &reason) != 0) {
         gee_error_set(error, reason.code, "arguments: %s", reason.text);
         return NULL;
@@ -59,17 +65,15 @@ void *gee_text_read(const gee_client_t *client, gee_str_t text, const gee_type_t
     return value;
 }
 
-gee_value_t *gee_text_read_value(const gee_client_t *client, gee_str_t text, gee_pool_t *pool, gee_error_t *error) {
+gee_value_t *gee_text_read_value(const gee_caller_t *caller, gee_str_t text, gee_pool_t *pool, gee_error_t *error) {
     gee_value_t *tree = gee_pool_zalloc(pool, sizeof(*tree));
     if (tree == NULL) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    if (client->json->decode_value(NULL, (const uint8_t *)text.data, text.length, &client->codec_limits, pool, tree,
-                                   error) != 0) {
-        gee_error_prefix(error, "arguments: ");
+    if (trim(caller, &text, error) != 0 || caller->json->decode_value(NULL, (const uint8_t *)text.data, text.length,
+                                                                      &caller->codec_limits, pool, tree, error) != 0)
         return NULL;
-    }
     return tree;
 }
 
@@ -85,12 +89,12 @@ static char *copy_text(gee_str_t text, gee_error_t *error) {
 }
 
 /* `type` null: `value` is a tree. */
-static char *text_of(const gee_client_t *client, const gee_type_t *type, const void *value, gee_error_t *error) {
+static char *text_of(const gee_caller_t *caller, const gee_type_t *type, const void *value, gee_error_t *error) {
     gee_chain_t chain;
     char *text = NULL;
-    gee_chain_init(&chain, gee_loop_buffers(client->runtime->loop));
-    if ((type ? client->json->encode(NULL, type, value, &chain, error)
-              : client->json->encode_value(NULL, value, &chain, error)) == 0) {
+    gee_chain_init(&chain, gee_loop_buffers(caller->runtime->loop));
+    if ((type ? caller->json->encode(NULL, type, value, &chain, error)
+              : caller->json->encode_value(NULL, value, &chain, error)) == 0) {
         text = malloc(chain.length + 1);
         if (text == NULL)
             gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -101,17 +105,17 @@ static char *text_of(const gee_client_t *client, const gee_type_t *type, const v
     return text;
 }
 
-char *gee_text_write(const gee_client_t *client, const gee_payload_t *payload, const gee_type_t *type, gee_pool_t *pool,
+char *gee_text_write(const gee_caller_t *caller, const gee_payload_t *payload, const gee_type_t *type, gee_pool_t *pool,
                      gee_error_t *error) {
     if (payload == NULL || payload->kind == GEE_PAYLOAD_EMPTY)
         return copy_text(GEE_STR("{}"), error);
     if (payload->kind == GEE_PAYLOAD_TYPED)
-        return text_of(client, payload->type, payload->typed, error);
+        return text_of(caller, payload->type, payload->typed, error);
     if (payload->kind == GEE_PAYLOAD_VALUE)
-        return text_of(client, NULL, payload->value, error);
-    if (payload->codec == client->json) {
+        return text_of(caller, NULL, payload->value, error);
+    if (payload->codec == caller->json) {
         gee_str_t text = { .data = (const char *)payload->bytes, .length = payload->length };
-        return copy_text(trimmed(client, text), error);
+        return copy_text(trimmed(caller, text), error);
     }
     void *value = gee_pool_zalloc(pool, type ? type->size : sizeof(gee_value_t));
     if (value == NULL) {
@@ -119,8 +123,8 @@ char *gee_text_write(const gee_client_t *client, const gee_payload_t *payload, c
         return NULL;
     }
     int result = type ? payload->codec->decode(payload->codec_state, type, payload->bytes, payload->length,
-                                               &client->codec_limits, false, pool, value, error)
+                                               &caller->codec_limits, false, pool, value, error)
                       : payload->codec->decode_value(payload->codec_state, payload->bytes, payload->length,
-                                                     &client->codec_limits, pool, value, error);
-    return result == 0 ? text_of(client, type, value, error) : NULL;
+                                                     &caller->codec_limits, pool, value, error);
+    return result == 0 ? text_of(caller, type, value, error) : NULL;
 }

@@ -24,7 +24,7 @@ static void release(gee_method_types_t **types) {
 }
 
 static void remove_from_table(gee_method_types_t *types) {
-    gee_type_table_t *table = &types->client->types;
+    gee_type_table_t *table = &types->caller->types;
     if (!gee_link_in_list(&types->link))
         return;
     gee_list_remove(&types->link);
@@ -32,31 +32,21 @@ static void remove_from_table(gee_method_types_t *types) {
     release(&types);
 }
 
-static void give_up_asking(gee_method_types_t *types) {
-    if (types->call != NULL) {
-        gee_session_forget(types->client->session, types->call);
-        gee_call_release(types->call);
-        types->call = NULL;
-    }
-}
-
-static void fail_waiting(gee_method_types_t *types, gee_phase_t phase, const gee_error_t *reason) {
-    gee_link_t *link;
-    while ((link = gee_list_pop(&types->waiting)) != NULL)
-        gee_operation_fail(GEE_CONTAINER(link, gee_operation_t, types_link), phase, reason);
-}
-
 void gee_type_table_init(gee_type_table_t *table) {
     table->by_method = NULL;
     gee_list_init(&table->all);
 }
 
-void gee_type_table_clear(gee_client_t *client) {
-    gee_type_table_t *table = &client->types;
-    GEE_LIST_EACH(&table->all, link) {
+void gee_type_table_clear(gee_caller_t *caller, const gee_error_t *reason) {
+    gee_type_table_t *table = &caller->types;
+    gee_link_t *link;
+    while ((link = gee_list_first(&table->all)) != NULL) {
         gee_method_types_t *types = GEE_CONTAINER(link, gee_method_types_t, link);
-        give_up_asking(types);
+        types->references++; /* over what the operations do */
+        gee_upstream_cancel(&types->question);
         remove_from_table(types);
+        gee_operation_fail_all(&types->waiting, reason);
+        release(&types);
     }
     gee_string_map_destroy(&table->by_method);
 }
@@ -73,8 +63,8 @@ static bool make_room(gee_type_table_t *table) {
     return gee_string_map_count(table->by_method) < METHODS_KEPT;
 }
 
-static gee_method_types_t *add(gee_client_t *client, gee_str_t method) {
-    gee_type_table_t *table = &client->types;
+static gee_method_types_t *add(gee_caller_t *caller, gee_str_t method) {
+    gee_type_table_t *table = &caller->types;
     gee_pool_t *pool = NULL;
     if (table->by_method == NULL && (table->by_method = gee_string_map_create()) == NULL)
         return NULL;
@@ -88,7 +78,7 @@ static gee_method_types_t *add(gee_client_t *client, gee_str_t method) {
     if (types->method.data == NULL || gee_string_map_put(table->by_method, types->method, types) != 0)
         goto fail;
     types->pool = pool;
-    types->client = client;
+    types->caller = caller;
     types->references = 1;
     gee_list_init(&types->waiting);
     gee_list_append(&table->all, &types->link);
@@ -104,7 +94,7 @@ static int learn(gee_method_types_t *types, const gee_payload_t *payload, gee_po
     if (payload == NULL || payload->kind != GEE_PAYLOAD_BYTES)
         return gee_error_set(error, GEE_INTERNAL, "empty reply");
     if (payload->codec->decode(payload->codec_state, &gee_type_of_gee_description_t, payload->bytes, payload->length,
-                               &types->client->codec_limits, false, pool, &description, error) != 0)
+                               &types->caller->codec_limits, false, pool, &description, error) != 0)
         return -1;
     for (size_t i = 0; i < description.methods.count; i++) {
         const gee_method_description_t *method = &description.methods.items[i];
@@ -131,96 +121,79 @@ static bool says_no_describe(gee_str_t text) {
     return false;
 }
 
-/* Why the types are not known, and the phase to which that belongs. */
-static gee_phase_t refusal(const gee_method_types_t *types, const gee_call_t *call, const gee_status_t *status,
-                           gee_error_t *error) {
-    if (gee_from_peer(call) && says_no_describe(status->text)) {
-        gee_error_set(error, GEE_FAILED_PRECONDITION,
-                      "the server has no Gee.Describe, which is needed to turn JSON text into %s; use the codec json",
-                      types->client->codec->name);
-        return GEE_PHASE_NONE;
-    }
-    gee_error_set(error, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
-    error->from_peer = gee_from_peer(call);
-    return error->from_peer ? GEE_PHASE_NONE : GEE_PHASE_WAIT;
+static void fail_waiting(gee_method_types_t *types, const gee_upstream_result_t *result, const gee_error_t *reason) {
+    gee_link_t *link;
+    remove_from_table(types);
+    while ((link = gee_list_first(&types->waiting)) != NULL)
+        gee_operation_fail_result(GEE_CONTAINER(link, gee_pending_t, link), result, reason);
 }
 
-static void described(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data) {
-    gee_method_types_t *types = data;
+static void fail_without_describe(gee_method_types_t *types) {
     gee_error_t error;
-    types->call = NULL;
+    gee_error_set(&error, GEE_FAILED_PRECONDITION,
+                  "the server has no Gee.Describe, which is needed to turn JSON text into %s; use the codec json",
+                  types->caller->codec->name);
+    remove_from_table(types);
+    gee_operation_fail_all(&types->waiting, &error);
+}
+
+static void described(gee_upstream_call_t *question, const gee_upstream_result_t *result) {
+    gee_method_types_t *types = GEE_CONTAINER(question, gee_method_types_t, question);
+    gee_error_t error;
+    gee_link_t *link;
     types->references++; /* over what the operations do */
-    if (status->code != GEE_OK) {
-        gee_phase_t phase = refusal(types, call, status, &error);
-        remove_from_table(types);
-        fail_waiting(types, phase, &error);
-    } else if (learn(types, payload, call->pool, &error) != 0) {
+    if (result->from_peer && result->status.code != GEE_OK && says_no_describe(result->status.text)) {
+        fail_without_describe(types);
+    } else if (result->status.code != GEE_OK) {
+        fail_waiting(types, result, NULL);
+    } else if (learn(types, result->payload, result->pool, &error) != 0) {
         gee_error_prefix(&error, "description of %.*s: ", GEE_STR_ARGUMENTS(types->method));
-        remove_from_table(types);
-        fail_waiting(types, GEE_PHASE_WAIT, &error);
+        fail_waiting(types, result, &error);
     } else {
-        gee_link_t *link;
         while ((link = gee_list_pop(&types->waiting)) != NULL)
-            gee_operation_send(GEE_CONTAINER(link, gee_operation_t, types_link));
+            gee_call_send(GEE_CONTAINER(link, gee_pending_t, link));
     }
-    gee_call_release(call);
     release(&types);
 }
 
-static int ask(gee_method_types_t *types, gee_error_t *error) {
-    gee_client_t *client = types->client;
-    gee_call_t *call = gee_call_create(client->runtime->engine);
-    if (call == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    gee_describe_arguments_t arguments = { .method = types->method };
-    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED,
-                              .type = &gee_type_of_gee_describe_arguments_t,
-                              .typed = &arguments };
-    call->method_name = GEE_STR("Gee.Describe");
-    call->codec = client->codec;
-    call->done = described;
-    call->done_data = types;
-    if (gee_session_call(client->session, call, &payload, error) != 0) {
-        gee_call_release(call);
-        return -1;
-    }
-    types->call = call;
-    return 0;
+static void ask(gee_method_types_t *types) {
+    types->arguments.method = types->method;
+    types->question = (gee_upstream_call_t){ .method = GEE_STR("Gee.Describe"),
+                                             .payload = { .kind = GEE_PAYLOAD_TYPED,
+                                                          .type = &gee_type_of_gee_describe_arguments_t,
+                                                          .typed = &types->arguments },
+                                             .deadline_ns = INT64_MAX,
+                                             .idempotent = true,
+                                             .done = described };
+    gee_upstream_call(types->caller->upstream, &types->question);
 }
 
-void gee_types_want(gee_operation_t *operation) {
-    gee_client_t *client = operation->client;
+void gee_types_want(gee_pending_t *operation) {
+    gee_caller_t *caller = operation->caller;
+    gee_str_t method = operation->call.method;
     gee_error_t error;
-    gee_method_types_t *types =
-        client->types.by_method ? gee_string_map_get(client->types.by_method, operation->method) : NULL;
+    gee_method_types_t *types = caller->types.by_method ? gee_string_map_get(caller->types.by_method, method) : NULL;
+    if (types == NULL && (types = add(caller, method)) != NULL)
+        ask(types);
     if (types == NULL) {
-        types = add(client, operation->method);
-        if (types == NULL) {
-            gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "no memory for the types of one more method");
-            gee_operation_fail(operation, GEE_PHASE_SEND, &error);
-            return;
-        }
-        if (ask(types, &error) != 0) {
-            remove_from_table(types);
-            gee_operation_fail(operation, GEE_PHASE_SEND, &error);
-            return;
-        }
+        gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "no memory for the types of one more method");
+        gee_operation_fail(operation, &error, 1);
+        return;
     }
     operation->types = types;
     types->references++;
     if (types->known)
-        gee_operation_send(operation);
+        gee_call_send(operation);
     else
-        gee_list_append(&types->waiting, &operation->types_link);
+        gee_list_append(&types->waiting, &operation->link);
 }
 
-void gee_types_let_go(gee_operation_t *operation) {
+void gee_types_let_go(gee_pending_t *operation) {
     gee_method_types_t *types = operation->types;
     if (types == NULL)
         return;
-    gee_list_remove(&operation->types_link);
-    if (types->call != NULL && gee_list_empty(&types->waiting)) {
-        give_up_asking(types);
+    if (!types->known && types->question.upstream != NULL && gee_list_empty(&types->waiting)) {
+        gee_upstream_cancel(&types->question); /* nobody wants to know any more */
         remove_from_table(types);
     }
     release(&operation->types);

@@ -1,10 +1,11 @@
 /* filter_access_log: one line a call in a file:
  *
- *   2026-11-22T08:38:33.123Z tcp@127.0.0.1:40312 - Arith.Multiply json 0 55 57 35
+ *   2026-11-22T08:38:33.123Z tcp@127.0.0.1:40312 - Arith.Multiply json 0 55 57 35 tcp@10.0.0.1:9999 1
  *   time                     peer          its name method       codec code bytes in, bytes out, microseconds
+ *                            and, of a call that was forwarded, the server that answered or failed last, servers tried
  *
  * Fields are separated by one space; "-" stands for what there is not. What a peer chose is escaped, spaces too, so a
- * line is always nine fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the loop's
+ * line is always eleven fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the loop's
  * pass or when BUFFER bytes are full. When the file does not take them they are lost, counted, and said to be lost once. */
 #include <gee.h>
 
@@ -18,7 +19,7 @@
 #define METHOD_TEXT 400 /* of an escaped method's name; "..." ends one that is cut */
 #define NAME_TEXT   200
 #define PEER_TEXT   (2 * GEE_ADDR_TEXT)
-#define LINE_TEXT   (METHOD_TEXT + NAME_TEXT + PEER_TEXT + 200)
+#define LINE_TEXT   (METHOD_TEXT + NAME_TEXT + 2 * PEER_TEXT + 200)
 
 typedef struct conf {
     const char *path;
@@ -153,8 +154,10 @@ static void put_line(state_t *state, const gee_call_t *call) {
     at = put_escaped(at, METHOD_TEXT, call->method_name.data, call->method_name.length);
     *at++ = ' ';
     at = put_text(at, 32, call->codec ? call->codec->name : NULL);
-    at += sprintf(at, " %d %zu %zu %" PRId64 "\n", (int)call->status.code, call->request_bytes, call->reply_bytes,
+    at += sprintf(at, " %d %zu %zu %" PRId64 " ", (int)call->status.code, call->request_bytes, call->reply_bytes,
                   taken > 0 ? taken / 1000 : 0);
+    at = put_text(at, PEER_TEXT, call->forwarded ? call->forwarded->address : NULL);
+    at += sprintf(at, " %u\n", call->forwarded ? call->forwarded->tries : 0);
     state->length += (size_t)(at - start);
 }
 

@@ -66,8 +66,8 @@ static gee_counters_row_t *row_of(state_t *state, const gee_call_t *call) {
     size_t number = gee_dispatch_method_number(state->dispatch, call);
     gee_counters_row_t **row = &state->rows[number < state->methods ? number : state->methods];
     if (*row == NULL)
-        *row =
-            gee_counters_row(state->slot, number < state->methods ? call->method_name : GEE_STR(GEE_COUNTERS_UNKNOWN));
+        *row = gee_counters_row(state->slot, number < state->methods ? gee_dispatch_method_name(state->dispatch, call)
+                                                                     : GEE_STR(GEE_COUNTERS_UNKNOWN));
     return *row;
 }
 

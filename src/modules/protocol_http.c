@@ -179,6 +179,7 @@ static const gee_protocol_t protocol = {
     .state_size = sizeof(state_t),
     .upgrades = true,
     .claims = claims,
+    .serving_only = true,
     .start = start,
     .receive = receive,
     .send = send_event,

@@ -4,40 +4,87 @@
 #include "tools/tools.h"
 
 typedef enum option_kind {
-    OPTION_PROTOCOL,
-    OPTION_CODEC,
-    OPTION_TIMEOUT,
+    OPTION_TEXT,
+    OPTION_CHOICE, /* one of the words in `value` */
+    OPTION_TIME,
+    OPTION_SIZE,
+    OPTION_NUMBER,
     OPTION_METADATA,
-    OPTION_LIMIT,
-    OPTION_HELP
+    OPTION_FLAG
 } option_kind_t;
 
+/* One row for each option, or several when it means something else to another subcommand. */
 typedef struct option {
-    option_kind_t kind;
     const char *name;
     const char *value; /* null: it takes none */
+    unsigned commands; /* ON_... */
+    option_kind_t kind;
+    size_t offset;        /* of its member in arguments_t */
+    const char *fallback; /* null: zero */
+    uint64_t least, most; /* of times (in nanoseconds), sizes, numbers */
     const char *text;
 } option_t;
 
+#define MEMBER(name) offsetof(arguments_t, name)
+#define LONGEST      (uint64_t) INT64_MAX
+
+#define ON_CALLS (ON_CALL | ON_BROADCAST | ON_BENCH)
+#define ON_DIALS (ON_CALLS | ON_PING | ON_LIST | ON_DESCRIBE)
+#define ON_ALL   (ON_DIALS | ON_STATUS | ON_TOP)
+
 static const option_t options[] = {
-    { OPTION_PROTOCOL, "--protocol", "NAME", "geerpc (the default), netrpc or jsonrpc, as Go's net/rpc speaks them" },
-    { OPTION_CODEC, "--codec", "NAME", "how values are written: json (the default), bin or gob" },
-    { OPTION_TIMEOUT, "--timeout", "TIME", "give up after this time, connecting included: 250ms, 5s, 1m" },
-    { OPTION_METADATA, "--metadata", "KEY=VALUE", "send this with the call; may be given several times" },
-    { OPTION_LIMIT, "--message-limit", "SIZE", "largest reply that is taken: 64k, 16m (4m)" },
-    { OPTION_HELP, "--help", NULL, "this text" },
+    { "--protocol", "NAME", ON_DIALS, OPTION_TEXT, MEMBER(protocol), NULL, 0, 0,
+      "geerpc (the default), netrpc or jsonrpc, as Go's net/rpc speaks them" },
+    { "--codec", "NAME", ON_DIALS, OPTION_TEXT, MEMBER(codec), NULL, 0, 0,
+      "how values are written: json (the default), bin or gob" },
+    { "--timeout", "TIME", ON_CALL | ON_BROADCAST | ON_LIST | ON_DESCRIBE, OPTION_TIME, MEMBER(timeout), NULL, 1,
+      LONGEST, "give up after this time, connecting included: 250ms, 5s, 1m" },
+    { "--timeout", "TIME", ON_PING, OPTION_TIME, MEMBER(timeout), "5s", 1, LONGEST,
+      "an answer that takes longer is lost: 250ms, 5s (5s)" },
+    { "--timeout", "TIME", ON_BENCH, OPTION_TIME, MEMBER(timeout), NULL, 1, LONGEST,
+      "a call that takes longer is an error: 250ms, 5s" },
+    { "--timeout", "TIME", ON_STATUS | ON_TOP, OPTION_TIME, MEMBER(timeout), "10s", 1, LONGEST,
+      "give up after this time, connecting included (10s)" },
+    { "--metadata", "KEY=VALUE", ON_CALLS, OPTION_METADATA, 0, NULL, 0, 0,
+      "send this with the call; may be given several times" },
+    { "--message-limit", "SIZE", ON_DIALS & ~(unsigned)ON_PING, OPTION_SIZE, MEMBER(message_limit), NULL, 1, LONGEST,
+      "largest reply that is taken: 64k, 16m (4m)" },
+    { "--balance", "NAME", ON_CALL, OPTION_TEXT, MEMBER(balance), NULL, 0, 0,
+      "which of several servers: random (the default), roundrobin, least, hash" },
+    { "--key", "TEXT", ON_CALL, OPTION_TEXT, MEMBER(key), NULL, 0, 0,
+      "calls with the same key go to the same server (--balance hash)" },
+    { "--count", "N", ON_PING, OPTION_NUMBER, MEMBER(calls), "4", 0, UINT32_MAX,
+      "how many; 0: until it is interrupted (4)" },
+    { "--interval", "TIME", ON_PING, OPTION_TIME, MEMBER(interval), "1s", 0, LONGEST, "from one to the next (1s)" },
+    { "--interval", "TIME", ON_TOP, OPTION_TIME, MEMBER(interval), "1s", 10000000, LONGEST, "look this often (1s)" },
+    { "--connections", "N", ON_BENCH, OPTION_NUMBER, MEMBER(connections), "16", 1, 10000, "how many (16)" },
+    { "--depth", "N", ON_BENCH, OPTION_NUMBER, MEMBER(depth), NULL, 1, 1000000,
+      "calls in flight on each connection (1; with --rate at most 1000)" },
+    { "--rate", "N", ON_BENCH, OPTION_NUMBER, MEMBER(rate), NULL, 1, 100000000,
+      "open loop: calls begin N times a second, whatever became of those before" },
+    { "--arrivals", "poisson|fixed", ON_BENCH, OPTION_CHOICE, MEMBER(arrivals), "poisson", 0, 0,
+      "with --rate: at random times, or evenly spaced (poisson)" },
+    { "--duration", "TIME", ON_BENCH, OPTION_TIME, MEMBER(duration), NULL, 1, LONGEST,
+      "end after this time (10s, unless there is a --count)" },
+    { "--count", "N", ON_BENCH, OPTION_NUMBER, MEMBER(calls), NULL, 1, LONGEST, "end after so many calls" },
+    { "--warmup", "TIME", ON_BENCH, OPTION_TIME, MEMBER(warmup), "0", 0, LONGEST,
+      "call for this long before anything is counted (0)" },
+    { "--threads", "N", ON_BENCH, OPTION_NUMBER, MEMBER(threads), NULL, 1, 256,
+      "threads that share the connections (one for every two processors)" },
+    { "--json", NULL, ON_BENCH, OPTION_FLAG, MEMBER(json), NULL, 0, 0, "print the result as a JSON object" },
+    { "--help", NULL, ON_ALL, OPTION_FLAG, MEMBER(help), NULL, 0, 0, "this text" },
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
 static bool applies(const option_t *option, const command_t *command) {
-    return option->kind != OPTION_METADATA || command->with_metadata;
+    return (option->commands & command->bit) != 0;
 }
 
 void gee_print_options(FILE *out, const command_t *command) {
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (applies(&options[i], command)) {
             int width = fprintf(out, "  %s %s", options[i].name, options[i].value ? options[i].value : "");
-            fprintf(out, "%*s%s\n", width < 26 ? 26 - width : 1, "", options[i].text);
+            fprintf(out, "%*s%s\n", width < 28 ? 28 - width : 1, "", options[i].text);
         }
 }
 
@@ -79,31 +126,72 @@ static int set_metadata(arguments_t *arguments, char *value) {
     return 0;
 }
 
+/* Is `word` one of those in "poisson|fixed"? */
+static bool is_choice(const char *choices, const char *word) {
+    size_t length = strlen(word);
+    for (const char *at = choices; *at != '\0'; at += *at == '|') {
+        size_t end = strcspn(at, "|");
+        if (end == length && memcmp(at, word, length) == 0)
+            return true;
+        at += end;
+    }
+    return false;
+}
+
+/* A time, a size or a number. -1: it is none. */
+static int parse(const option_t *option, const char *text, uint64_t *number) {
+    int64_t time;
+    if (option->kind == OPTION_SIZE)
+        return gee_parse_size(gee_str(text), number);
+    if (option->kind == OPTION_NUMBER)
+        return gee_parse_uint64(gee_str(text), number);
+    if (gee_parse_duration(gee_str(text), &time) != 0)
+        return -1;
+    *number = (uint64_t)time;
+    return 0;
+}
+
+static int set_number(const option_t *option, const char *value, uint64_t *member) {
+    uint64_t number;
+    if (parse(option, value, &number) == 0 && number >= option->least && number <= option->most) {
+        *member = number;
+        return 0;
+    }
+    if (option->kind == OPTION_TIME)
+        gee_complain("%s %s: a time with its unit is needed: 250ms, 5s, 1m", option->name, value);
+    else if (option->kind == OPTION_SIZE)
+        gee_complain("%s %s: a size is needed: 64k, 16m", option->name, value);
+    else
+        gee_complain("%s %s: a number from %llu to %llu is needed", option->name, value,
+                     (unsigned long long)option->least, (unsigned long long)option->most);
+    return -1;
+}
+
+/* `value` is null for a flag. */
 static int set(arguments_t *arguments, const option_t *option, char *value) {
+    void *member = (char *)arguments + option->offset;
     switch (option->kind) {
-    case OPTION_PROTOCOL:
-        arguments->protocol = value;
+    case OPTION_FLAG:
+        *(bool *)member = true;
         return 0;
-    case OPTION_CODEC:
-        arguments->codec = value;
-        return 0;
-    case OPTION_TIMEOUT:
-        if (gee_parse_duration(gee_str(value), &arguments->timeout_ns) == 0 && arguments->timeout_ns > 0)
-            return 0;
-        gee_complain("--timeout %s: a time with its unit is needed: 250ms, 5s, 1m", value);
-        return -1;
-    case OPTION_LIMIT:
-        if (gee_parse_size(gee_str(value), &arguments->message_limit) == 0 && arguments->message_limit > 0)
-            return 0;
-        gee_complain("--message-limit %s: a size is needed: 64k, 16m", value);
-        return -1;
     case OPTION_METADATA:
         return set_metadata(arguments, value);
-    case OPTION_HELP:
+    case OPTION_CHOICE:
+        if (!is_choice(option->value, value)) {
+            gee_complain("%s %s: it is one of %s", option->name, value, option->value);
+            return -1;
+        }
+        *(const char **)member = value;
+        return 0;
+    case OPTION_TEXT:
+        *(const char **)member = value;
+        return 0;
+    case OPTION_TIME:
+    case OPTION_SIZE:
+    case OPTION_NUMBER:
         break;
     }
-    arguments->help = true;
-    return 0;
+    return set_number(option, value, member);
 }
 
 /* Reads the option at words[*at], and its value when that is the next word. */
@@ -134,6 +222,19 @@ static int read_option(const command_t *command, int count, char **words, int *a
     return set(arguments, option, words[++*at]);
 }
 
+static void set_fallbacks(const command_t *command, arguments_t *arguments) {
+    memset(arguments, 0, sizeof(*arguments));
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        void *member = (char *)arguments + options[i].offset;
+        if (!applies(&options[i], command) || options[i].fallback == NULL)
+            continue;
+        if (options[i].kind == OPTION_CHOICE || options[i].kind == OPTION_TEXT)
+            *(const char **)member = options[i].fallback;
+        else
+            (void)set_number(&options[i], options[i].fallback, member);
+    }
+}
+
 /* "-" is standard input, and -5 a JSON number. */
 static bool is_option(const char *word) {
     return word[0] == '-' && word[1] != '\0' && !(word[1] >= '0' && word[1] <= '9');
@@ -141,7 +242,7 @@ static bool is_option(const char *word) {
 
 int gee_arguments_read(const command_t *command, int count, char **words, arguments_t *arguments) {
     bool only_arguments = false;
-    memset(arguments, 0, sizeof(*arguments));
+    set_fallbacks(command, arguments);
     for (int i = 0; i < count; i++) {
         if (!only_arguments && strcmp(words[i], "--") == 0) {
             only_arguments = true;

@@ -1,124 +1,99 @@
-/* call.c: geectl call: one call, with JSON in and out. And what every subcommand needs: the client. */
-#include <errno.h>
+/* call.c: geectl call and geectl broadcast: one call, to one server or to all of them, with JSON in and out. */
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "tools/tools.h"
 
-#define INPUT_LIMIT (1024UL * 1024 * 1024)
-
-static int64_t now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+/* Prints what came of a call; returns the exit status. */
+static int finish(int result, char *reply, const gee_error_t *error) {
+    if (result != 0)
+        return gee_report_error(error);
+    gee_compact_json(reply);
+    gee_print_text(stdout, STYLE_PLAIN, reply);
+    putchar('\n');
+    gee_free(reply);
+    return EXIT_REPLY;
 }
 
-int gee_connect(const arguments_t *arguments, connection_t *connection, int *status) {
-    gee_error_t error;
-    gee_dial_options_t options = { .size = sizeof(options),
-                                   .codec = arguments->codec,
-                                   .protocol = arguments->protocol,
-                                   .connect_timeout_ns = arguments->timeout_ns,
-                                   .message_limit = arguments->message_limit };
-    int64_t started = now();
-    connection->deadline_ns = 0;
-    if (arguments->timeout_ns > 0 && __builtin_add_overflow(started, arguments->timeout_ns, &connection->deadline_ns))
-        connection->deadline_ns = 0;
-    connection->client = gee_dial(arguments->items[0], &options, &error);
-    if (connection->client != NULL)
-        return 0;
-    *status = gee_report_error(&error);
-    return -1;
-}
-
-int gee_call(connection_t *connection, const arguments_t *arguments, const char *method, const char *json, char **reply,
-             gee_error_t *error) {
-    gee_call_options_t options = { .size = sizeof(options),
-                                   .metadata = arguments->metadata,
-                                   .metadata_count = arguments->metadata_count };
-    if (connection->deadline_ns > 0) {
-        int64_t left = connection->deadline_ns - now();
-        options.timeout_ns = left > 0 ? left : 1; /* the library says then that the time is over */
-    }
-    return gee_client_call(connection->client, method, json, reply, &options, error);
-}
-
-/* All of standard input, terminated; null: failed, and said so. */
-static char *read_input(void) {
-    size_t length = 0, capacity = 4096;
-    char *text = malloc(capacity + 1);
-    while (text != NULL) {
-        length += fread(text + length, 1, capacity - length, stdin);
-        if (length < capacity)
-            break;
-        capacity *= 2;
-        char *larger = capacity <= INPUT_LIMIT ? realloc(text, capacity + 1) : NULL;
-        if (larger == NULL) {
-            free(text);
-            gee_complain("standard input is too long");
-            return NULL;
-        }
-        text = larger;
-    }
-    if (text == NULL) {
-        gee_complain("out of memory");
-    } else if (ferror(stdin)) {
-        gee_complain("standard input: %s", strerror(errno));
-        free(text);
-        text = NULL;
-    } else if (memchr(text, '\0', length) != NULL) {
-        gee_complain("standard input holds a zero byte: it is no JSON");
-        free(text);
-        text = NULL;
-    } else {
-        text[length] = '\0';
-    }
-    return text;
-}
-
-static int call_with(arguments_t *arguments, const char *json) {
+static int call_one(const arguments_t *arguments, const char *json) {
     connection_t connection;
     gee_error_t error;
-    char *reply;
+    char *reply = NULL;
     int status;
     if (gee_connect(arguments, &connection, &status) != 0)
         return status;
-    if (gee_call(&connection, arguments, arguments->items[1], json, &reply, &error) == 0) {
-        gee_compact_json(reply);
-        gee_print_text(stdout, STYLE_PLAIN, reply);
-        putchar('\n');
-        gee_free(reply);
-        status = EXIT_REPLY;
-    } else {
-        status = gee_report_error(&error);
-    }
+    int result = gee_call(&connection, arguments, arguments->items[1], json, &reply, &error);
+    status = finish(result, reply, &error);
     gee_client_close(&connection.client);
     return status;
 }
 
-static int run(arguments_t *arguments) {
-    const char *json = arguments->count > 2 ? arguments->items[2] : "{}";
-    if (strcmp(json, "-") != 0)
-        return call_with(arguments, json);
-    char *input = read_input();
-    if (input == NULL)
+typedef int (*xclient_call_t)(gee_xclient_t *xclient, const char *method, const char *arguments_json, char **reply_json,
+                              const gee_call_options_t *options, gee_error_t *error);
+
+static int call_several(const arguments_t *arguments, const char *json, xclient_call_t call) {
+    gee_call_options_t options = { .size = sizeof(options),
+                                   .timeout_ns = arguments->timeout,
+                                   .metadata = arguments->metadata,
+                                   .metadata_count = arguments->metadata_count,
+                                   .key = arguments->key };
+    gee_error_t error;
+    char *reply = NULL;
+    int status;
+    gee_xclient_t *xclient = gee_connect_all(arguments, &status);
+    if (xclient == NULL)
+        return status;
+    int result = call(xclient, arguments->items[1], json, &reply, &options, &error);
+    status = finish(result, reply, &error);
+    gee_xclient_close(&xclient);
+    return status;
+}
+
+static int run_call(const arguments_t *arguments) {
+    char *input;
+    bool several = gee_several_servers(arguments) || arguments->balance != NULL || arguments->key != NULL;
+    const char *json = gee_json_argument(arguments, 2, &input);
+    if (json == NULL)
         return EXIT_USAGE;
-    int status = call_with(arguments, input);
+    int status = several ? call_several(arguments, json, gee_xclient_call) : call_one(arguments, json);
+    free(input);
+    return status;
+}
+
+static int run_broadcast(const arguments_t *arguments) {
+    char *input;
+    const char *json = gee_json_argument(arguments, 2, &input);
+    int status = json ? call_several(arguments, json, gee_xclient_broadcast) : EXIT_USAGE;
     free(input);
     return status;
 }
 
 const command_t gee_call_command = {
+    .bit = ON_CALL,
     .name = "call",
-    .synopsis = "ADDRESS METHOD [JSON]",
+    .synopsis = "ADDRESS[,ADDRESS]... METHOD [JSON]",
     .summary = "call a method, print its reply",
     .text = "Calls METHOD with the JSON value as its arguments ({} when there is none, standard input when\n"
-            "it is -) and prints the reply as JSON on one line. An error reply's text goes to stderr.\n"
+            "it is -) and prints the reply as JSON on one line. An error reply's text goes to stderr. Of\n"
+            "several servers, with commas between them, the call goes to one; to another when that\n"
+            "cannot be reached.\n"
             "\n"
-            "  geectl call tcp@127.0.0.1:9999 Arith.Multiply '{\"A\":7,\"B\":8}'",
+            "  geectl call tcp@127.0.0.1:9999 Arith.Multiply '{\"A\":7,\"B\":8}'\n"
+            "  geectl call --balance hash --key ann tcp@a:9999,tcp@b:9999 Foo.Sum '{\"Num1\":1}'",
     .least = 2,
     .most = 3,
-    .with_metadata = true,
-    .run = run,
+    .run = run_call,
+};
+
+const command_t gee_broadcast_command = {
+    .bit = ON_BROADCAST,
+    .name = "broadcast",
+    .synopsis = "ADDRESS[,ADDRESS]... METHOD [JSON]",
+    .summary = "call a method of every server",
+    .text = "Calls METHOD of every server at once, as geectl call does, and prints the reply that came\n"
+            "first when all have replied. The first failure ends it: the other calls are cancelled.\n"
+            "\n"
+            "  geectl broadcast tcp@10.0.0.1:9999,tcp@10.0.0.2:9999 Cache.Clear",
+    .least = 2,
+    .most = 3,
+    .run = run_broadcast,
 };

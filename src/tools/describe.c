@@ -1,5 +1,4 @@
 /* describe.c: geectl describe: the types of a method, or of every method of a service. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "tools/tools.h"
@@ -70,27 +69,21 @@ static bool printed_before(const description_t *description, size_t index) {
     return false;
 }
 
-static int run(arguments_t *arguments) {
-    connection_t connection;
-    description_t description;
-    int status;
-    if (gee_connect(arguments, &connection, &status) != 0)
-        return status;
-    if (gee_description_fetch(&connection, arguments, arguments->items[1], &description, &status) == 0) {
-        for (size_t i = 0; i < description.method_count; i++)
-            print_method(&description, &description.methods[i]);
-        /* The table holds the types of these methods and no others. */
-        for (size_t i = 0; i < description.type_count; i++)
-            if (strcmp(description.types[i].kind, "struct") == 0 && !printed_before(&description, i))
-                print_struct(&description, &description.types[i]);
-        gee_description_free(&description);
-        status = EXIT_REPLY;
-    }
-    gee_client_close(&connection.client);
-    return status;
+static void print(const description_t *description) {
+    for (size_t i = 0; i < description->method_count; i++)
+        print_method(description, &description->methods[i]);
+    /* The table holds the types of these methods and no others. */
+    for (size_t i = 0; i < description->type_count; i++)
+        if (strcmp(description->types[i].kind, "struct") == 0 && !printed_before(description, i))
+            print_struct(description, &description->types[i]);
+}
+
+static int run(const arguments_t *arguments) {
+    return gee_description_show(arguments, arguments->items[1], print);
 }
 
 const command_t gee_describe_command = {
+    .bit = ON_DESCRIBE,
     .name = "describe",
     .synopsis = "ADDRESS METHOD",
     .summary = "the types of a method or of a service",

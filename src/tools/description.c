@@ -1,23 +1,11 @@
 /* description.c: from the reply of Gee.Describe to tables whose indices are checked. */
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/json.h"
 #include "tools/tools.h"
 
 #define TYPE_DEPTH 20 /* of lists, maps and optionals inside each other, when a type is printed */
-
-static const char *text_of(const cJSON *object, const char *name) {
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(object, name));
-    return text ? text : "";
-}
-
-static size_t number_of(const cJSON *object, const char *name) {
-    const cJSON *item = cJSON_GetObjectItem(object, name);
-    return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 4294967296.0
-               ? (size_t)item->valuedouble
-               : 0;
-}
 
 /* An array of that many structures, or null; *count is 0 when `list` is no list. */
 static void *table_for(const cJSON *list, size_t size, size_t *count) {
@@ -32,9 +20,9 @@ static int read_fields(const cJSON *object, description_type_t *type) {
         return -1;
     description_field_t *field = type->fields;
     if (type->field_count > 0)
-        cJSON_ArrayForEach(item, list) *field++ = (description_field_t){ .name = text_of(item, "Name"),
-                                                                         .tag = (unsigned)number_of(item, "Tag"),
-                                                                         .type = number_of(item, "Type") };
+        cJSON_ArrayForEach(item, list) *field++ = (description_field_t){ .name = gee_json_text(item, "Name"),
+                                                                         .tag = gee_json_count(item, "Tag"),
+                                                                         .type = gee_json_count(item, "Type") };
     return 0;
 }
 
@@ -46,9 +34,9 @@ static int read_types(const cJSON *tree, description_t *description) {
     description_type_t *type = description->types;
     if (description->type_count > 0)
         cJSON_ArrayForEach(item, list) {
-            type->kind = text_of(item, "Kind");
-            type->name = text_of(item, "Name");
-            type->element = number_of(item, "Element");
+            type->kind = gee_json_text(item, "Kind");
+            type->name = gee_json_text(item, "Name");
+            type->element = gee_json_count(item, "Element");
             if (read_fields(item, type) != 0)
                 return -1;
             type++;
@@ -64,15 +52,15 @@ static int read_methods(const cJSON *tree, description_t *description) {
     description_method_t *method = description->methods;
     if (description->method_count > 0)
         cJSON_ArrayForEach(item, list) *method++ =
-            (description_method_t){ .name = text_of(item, "Name"),
-                                    .argument = number_of(item, "Argument"),
-                                    .reply = number_of(item, "Reply"),
+            (description_method_t){ .name = gee_json_text(item, "Name"),
+                                    .argument = gee_json_count(item, "Argument"),
+                                    .reply = gee_json_count(item, "Reply"),
                                     .idempotent = cJSON_IsTrue(cJSON_GetObjectItem(item, "Idempotent")),
                                     .blocking = cJSON_IsTrue(cJSON_GetObjectItem(item, "Blocking")) };
     return 0;
 }
 
-void gee_description_free(description_t *description) {
+static void free_description(description_t *description) {
     for (size_t i = 0; description->types != NULL && i < description->type_count; i++)
         free(description->types[i].fields);
     free(description->types);
@@ -87,7 +75,7 @@ static int read_description(const char *json, description_t *description) {
     if (cJSON_IsObject(description->tree) && read_types(description->tree, description) == 0 &&
         read_methods(description->tree, description) == 0)
         return 0;
-    gee_description_free(description);
+    free_description(description);
     return -1;
 }
 
@@ -99,8 +87,9 @@ static char *request(const char *name) {
     return text;
 }
 
-int gee_description_fetch(connection_t *connection, const arguments_t *arguments, const char *name,
-                          description_t *description, int *status) {
+/* Asks for a description. -1: failed, with the exit status in *status, and said so. */
+static int fetch(connection_t *connection, const arguments_t *arguments, const char *name, description_t *description,
+                 int *status) {
     gee_error_t error;
     char *reply = NULL;
     char *json = request(name);
@@ -117,6 +106,22 @@ int gee_description_fetch(connection_t *connection, const arguments_t *arguments
     gee_free(reply);
     cJSON_free(json);
     return result;
+}
+
+int gee_description_show(const arguments_t *arguments, const char *name,
+                         void (*print)(const description_t *description)) {
+    connection_t connection;
+    description_t description;
+    int status;
+    if (gee_connect(arguments, &connection, &status) != 0)
+        return status;
+    if (fetch(&connection, arguments, name, &description, &status) == 0) {
+        print(&description);
+        free_description(&description);
+        status = EXIT_REPLY;
+    }
+    gee_client_close(&connection.client);
+    return status;
 }
 
 void gee_print_type(FILE *out, const description_t *description, size_t type) {

@@ -4,7 +4,9 @@
 
 #include "tools/tools.h"
 
-static const command_t *const commands[] = { &gee_call_command, &gee_list_command, &gee_describe_command };
+static const command_t *const commands[] = { &gee_call_command,   &gee_broadcast_command, &gee_ping_command,
+                                             &gee_list_command,   &gee_describe_command,  &gee_bench_command,
+                                             &gee_status_command, &gee_top_command };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static void print_help(FILE *out) {
@@ -15,10 +17,10 @@ static void print_help(FILE *out) {
           "\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-10s%-24s%s\n", commands[i]->name, commands[i]->synopsis, commands[i]->summary);
+        fprintf(out, "  %-10s %-36s%s\n", commands[i]->name, commands[i]->synopsis, commands[i]->summary);
     fputs("\n"
-          "Exit status: 0 a reply, 1 an error reply (its text on stderr), 2 wrong usage, 3 trouble with the "
-          "connection.\n",
+          "Exit status: 0 a reply, 1 an error reply (its text on stderr) or, of ping and bench, not a\n"
+          "reply to every call, 2 wrong usage, 3 trouble with the connection.\n",
           out);
 }
 

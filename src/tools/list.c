@@ -1,26 +1,19 @@
 /* list.c: geectl list: the methods of a server, one a line. */
 #include "tools/tools.h"
 
-static int run(arguments_t *arguments) {
-    connection_t connection;
-    description_t description;
-    int status;
-    if (gee_connect(arguments, &connection, &status) != 0)
-        return status;
-    const char *service = arguments->count > 1 ? arguments->items[1] : "";
-    if (gee_description_fetch(&connection, arguments, service, &description, &status) == 0) {
-        for (size_t i = 0; i < description.method_count; i++) {
-            gee_print_text(stdout, STYLE_PLAIN, description.methods[i].name);
-            putchar('\n');
-        }
-        gee_description_free(&description);
-        status = EXIT_REPLY;
+static void print(const description_t *description) {
+    for (size_t i = 0; i < description->method_count; i++) {
+        gee_print_text(stdout, STYLE_PLAIN, description->methods[i].name);
+        putchar('\n');
     }
-    gee_client_close(&connection.client);
-    return status;
+}
+
+static int run(const arguments_t *arguments) {
+    return gee_description_show(arguments, arguments->count > 1 ? arguments->items[1] : "", print);
 }
 
 const command_t gee_list_command = {
+    .bit = ON_LIST,
     .name = "list",
     .synopsis = "ADDRESS [SERVICE]",
     .summary = "list the methods of a server",

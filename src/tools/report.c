@@ -82,6 +82,18 @@ void gee_compact_json(char *text) {
     *to = '\0';
 }
 
+char *gee_time_text(char *target, double nanoseconds) {
+    static const char *const units[] = { "ns", "us", "ms", "s" };
+    size_t unit = 0;
+    while (unit < 3 && nanoseconds >= 999.5) {
+        nanoseconds /= 1000;
+        unit++;
+    }
+    int decimals = unit == 0 || nanoseconds >= 99.95 ? 0 : nanoseconds >= 9.995 ? 1 : 2;
+    snprintf(target, TIME_TEXT, "%.*f %s", decimals, nanoseconds, units[unit]);
+    return target;
+}
+
 int gee_finish_output(int status) {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;

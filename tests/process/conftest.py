@@ -2,6 +2,7 @@
 
     server        running in the foreground, tcp on a free port and a Unix socket, two workers
     stopped       the same, not started: server.start(), server.start(daemon=True), server.run("-t")
+    one_worker    the same, with one worker
     make_server   a function that makes further ones
 
 However a test ends, its servers are stopped, and then: no [alert] and no [crit] in the log that the test did not
@@ -20,11 +21,15 @@ import uuid
 
 import pytest
 
+from scripted import ScriptedServer, product
 from wire import JsonPeer
+
+pytest.register_assert_rewrite("hostile")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", ROOT / "build"))
-TIMEOUT = 30 if not os.environ.get("GEERPC_SANITIZE") else 90
+SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
+TIMEOUT = 30 if not SANITIZED else 90
 
 CONF = """
 workers = 2;
@@ -298,6 +303,45 @@ def server(stopped):
     return stopped.start()
 
 
+@pytest.fixture
+def one_worker(stopped):
+    """Not started. What one worker does is told without guessing which one it was."""
+    stopped.conf = CONF.replace("workers = 2", "workers = 1")
+    return stopped
+
+
+@pytest.fixture
+def serve():
+    """A function that starts a server of a few lines: serve(answer)."""
+    servers = []
+
+    def start(answer=product, **options):
+        servers.append(ScriptedServer(answer, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+# ---- what is built for tests ----
+
+
+def build_step(command, directory, environment):
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.fixture(scope="session")
 def crashing_build(tmp_path_factory):
     """A build with the services of tests/modules/service_crash and, for its types, of service_kinds."""
@@ -315,16 +359,25 @@ def crashing_build(tmp_path_factory):
         ["make", "-j2", "-f", f"{directory}/Makefile", f"{directory}/geerpc"],
     ]
     for command in commands:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
+        build_step(command, ROOT, environment)
     return directory
+
+
+def build_go(source, name):
+    """The path of a program made of the Go files in that folder of ours: in the build directory, without network."""
+    go = shutil.which("go")
+    assert go, "the interop tests need Go (Debian package golang-go): ./configure --install-deps"
+    home = BUILD / "go"
+    home.mkdir(exist_ok=True)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("GO", "CGO"))}
+    environment.update(
+        GO111MODULE="off",
+        CGO_ENABLED="0",
+        GOFLAGS="",
+        GOPROXY="off",
+        GOPATH=f"{home}/path",
+        GOCACHE=f"{home}/cache",
+        HOME=str(home),
+    )
+    build_step([go, "build", "-o", str(home / name), "."], ROOT / source, environment)
+    return home / name

@@ -1,7 +1,5 @@
 """Calls over the wire, by hand: what a client in any language meets."""
-import json
 import socket
-import struct
 import threading
 import time
 

@@ -1,17 +1,14 @@
-"""geectl as a script sees it: standard output, standard error, exit status. The server here is a few lines of Python that
-speak GeeRPC's JSON by hand, so what geectl puts on the wire is looked at, too; the real server is met in other files."""
+"""geectl call, list, describe as a script sees them: standard output, standard error, exit status. The server here is a few
+lines of Python, so what geectl puts on the wire is looked at, too; the real server is met in other files."""
 import json
 import os
-import pathlib
 import re
-import socket
 import subprocess
 import threading
 
 import pytest
 
-BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", pathlib.Path(__file__).parents[2] / "build"))
-GEECTL = BUILD / "geectl"
+from scripted import GEECTL, closed_port, geectl
 
 TYPES = [
     {"Kind": "struct", "Name": "Args", "Fields": [{"Name": "A", "Tag": 1, "Type": 1}, {"Name": "Bs", "Tag": 2, "Type": 2}]},
@@ -23,86 +20,6 @@ METHODS = [
     {"Name": "Arith.Multiply", "Argument": 0, "Reply": 1, "Idempotent": True},
     {"Name": "Arith.Divide", "Argument": 0, "Reply": 1, "Blocking": True},
 ]
-
-
-class Server(threading.Thread):
-    """Serves one connection. `answer(header, body)` gives the reply's header fields and the body's JSON text."""
-
-    def __init__(self, answer):
-        super().__init__(daemon=True)
-        self.answer = answer
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.address = "tcp@127.0.0.1:%d" % self.socket.getsockname()[1]
-        self.first_bytes = b""  # what came with the first read, which is what Go's JSON decoder would see
-        self.option, self.requests = None, []
-        self.start()
-
-    def run(self):
-        try:
-            connection, _ = self.socket.accept()
-        except OSError:
-            return
-        with connection:
-            connection.settimeout(20)
-            try:
-                self.serve(connection)
-            except (OSError, EOFError):
-                pass
-
-    def serve(self, connection):
-        self.text = ""
-
-        def next_value():
-            decoder = json.JSONDecoder()
-            while True:
-                stripped = self.text.lstrip()
-                try:
-                    value, end = decoder.raw_decode(stripped)
-                    if end < len(stripped) or isinstance(value, dict):
-                        self.text = stripped[end:]
-                        return value
-                except json.JSONDecodeError:
-                    pass
-                received = connection.recv(65536)
-                if not received:
-                    raise EOFError
-                self.first_bytes = self.first_bytes or received
-                self.text += received.decode()
-
-        self.option = next_value()
-        while True:
-            header, body = next_value(), next_value()
-            self.requests.append((header, body))
-            fields, reply = self.answer(header, body)
-            header = {"ServiceMethod": header["ServiceMethod"], "Seq": header["Seq"], "Error": "", **fields}
-            connection.sendall((json.dumps(header) + "\n" + reply + "\n").encode())
-
-    def stop(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-        self.join(20)
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(answer=lambda header, body: ({}, str(body["A"] * body["B"]))):
-        servers.append(Server(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
-def geectl(*arguments, stdin="", **options):
-    done = subprocess.run(
-        [GEECTL, *arguments], input=stdin, capture_output=True, text=True, timeout=30, check=False, **options
-    )
-    for report in ("Sanitizer", "runtime error"):
-        assert report not in done.stderr, done.stderr
-    return done
 
 
 def test_reply(serve):
@@ -160,11 +77,6 @@ def test_metadata_and_timeout_travel(serve):
     assert header["Metadata"] == {"user": "ann", "path": "a=b"}
     assert 0 < header["Timeout"] <= 20_000_000_000
     assert body == 1
-
-
-def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return "tcp@127.0.0.1:%d" % listener.getsockname()[1]
 
 
 def test_nobody_there():

@@ -3,46 +3,19 @@ encoding/gob and encoding/json (tests/interop/go). First as clients of the serve
 library."""
 import ctypes
 import json
-import os
 import pathlib
-import shutil
 import subprocess
 import threading
 
 import pytest
 
-from conftest import BUILD, ROOT, TIMEOUT
-
-GO = ROOT / "tests/interop/go"
-SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
+from conftest import BUILD, SANITIZED, TIMEOUT, build_go
 
 
 @pytest.fixture(scope="session")
 def interop():
-    """The path of the Go program; built without network, once a build directory."""
-    go = shutil.which("go")
-    assert go, "the interop tests need Go (Debian package golang-go): ./configure --install-deps"
-    home = BUILD / "go"
-    home.mkdir(exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GO", "CGO"))}
-    environment.update(
-        GO111MODULE="off", CGO_ENABLED="0", GOFLAGS="", GOPROXY="off", GOPATH=f"{home}/path", GOCACHE=f"{home}/cache"
-    )
-    environment["HOME"] = str(home)
-    program = home / "interop"
-    done = subprocess.run(
-        [go, "build", "-o", str(program), "."],
-        cwd=GO,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return program
+    """The path of the Go program."""
+    return build_go("tests/interop/go", "interop")
 
 
 # ---- Go programs call the server ----

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import eventually
+from conftest import SANITIZED, eventually
 
 
 def crash_settings(server):
@@ -42,7 +42,7 @@ def test_a_killed_worker_is_replaced_within_a_second(server):
     killed = time.monotonic()
     os.kill(victim, signal.SIGKILL)
     workers = eventually(lambda: len(now := server.worker_pids()) == 2 and victim not in now and now, "a new worker")
-    assert time.monotonic() - killed < (1 if not os.environ.get("GEERPC_SANITIZE") else 5)
+    assert time.monotonic() - killed < (1 if not SANITIZED else 5)
     assert survivor in workers
     assert peers[survivor].call("Foo.Sum", {"Num1": 3, "Num2": 4})[1] == 7
     assert peers[victim].sock.recv(1) == b""
@@ -157,50 +157,47 @@ def test_upgrade_signal_is_logged_only(server):
     assert server.worker_pids() == workers
 
 
-def test_connections_are_limited_by_waiting(stopped):
-    stopped.conf += "limits = { connections = 3; };"
-    stopped.conf = stopped.conf.replace("workers = 2", "workers = 1")
-    stopped.start()
-    first = [stopped.peer() for _ in range(3)]
+def test_connections_are_limited_by_waiting(one_worker):
+    one_worker.conf += "limits = { connections = 3; };"
+    one_worker.start()
+    first = [one_worker.peer() for _ in range(3)]
     for peer in first:
         assert peer.call("Foo.Sum", {"Num1": 1, "Num2": 2})[1] == 3
-    with stopped.peer() as further:
+    with one_worker.peer() as further:
         further.send("Foo.Sum", {"Num1": 1, "Num2": 2})
-        stopped.wait_for_log("3 connections: further ones wait")
-        assert re.search("connections 3,", stopped.status())
+        one_worker.wait_for_log("3 connections: further ones wait")
+        assert re.search("connections 3,", one_worker.status())
         first[0].sock.close()
         assert further.reply()[1] == 3
     for peer in first[1:]:
         peer.sock.close()
 
 
-def test_connections_of_one_address_are_limited(stopped):
-    stopped.conf += "limits = { connections_per_address = 2; };"
-    stopped.conf = stopped.conf.replace("workers = 2", "workers = 1")
-    stopped.start()
-    first = [stopped.peer() for _ in range(2)]
+def test_connections_of_one_address_are_limited(one_worker):
+    one_worker.conf += "limits = { connections_per_address = 2; };"
+    one_worker.start()
+    first = [one_worker.peer() for _ in range(2)]
     for peer in first:
         assert peer.call("Foo.Sum", {"Num1": 1, "Num2": 2})[1] == 3
-    with stopped.peer(option=b"") as further:
+    with one_worker.peer(option=b"") as further:
         assert further.sock.recv(1) == b""
-    stopped.wait_for_log(r"tcp@127\.0\.0\.1:\d+: closed: too many connections")
-    assert stopped.call("Foo.Sum", {"Num1": 1, "Num2": 2}, stopped.unix) == ("", 3)
+    one_worker.wait_for_log(r"tcp@127\.0\.0\.1:\d+: closed: too many connections")
+    assert one_worker.call("Foo.Sum", {"Num1": 1, "Num2": 2}, one_worker.unix) == ("", 3)
     first[0].sock.close()
-    eventually(lambda: re.search("connections 1,", stopped.status()), "one is gone")
-    assert stopped.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
+    eventually(lambda: re.search("connections 1,", one_worker.status()), "one is gone")
+    assert one_worker.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
     first[1].sock.close()
 
 
-def test_running_out_of_descriptors_is_survived(stopped):
+def test_running_out_of_descriptors_is_survived(one_worker):
     """With none left, connections wait; they are served when others have gone."""
-    stopped.conf = stopped.conf.replace("workers = 2", "workers = 1")
-    stopped.start(before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
-    workers = stopped.worker_pids()
-    peers = [stopped.peer() for _ in range(60)]
+    one_worker.start(before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
+    workers = one_worker.worker_pids()
+    peers = [one_worker.peer() for _ in range(60)]
     for peer in peers:
         peer.send("Foo.Sum", {"Num1": 1, "Num2": 2})
-    stopped.wait_for_log("no connection is accepted for 500ms: Too many open files")
+    one_worker.wait_for_log("no connection is accepted for 500ms: Too many open files")
     for peer in peers:
         assert peer.reply()[1] == 3
         peer.sock.close()
-    assert stopped.worker_pids() == workers
+    assert one_worker.worker_pids() == workers

@@ -110,9 +110,13 @@ static inline void fixture_destroy(fixture_t *fixture) {
     free(fixture);
 }
 
-static inline outcome_t *start_call(fixture_t *fixture, const char *method, const char *arguments) {
+/* `peer`: the client's address; null: nobody's. */
+static inline outcome_t *start_call_from(fixture_t *fixture, const char *peer, const char *method,
+                                         const char *arguments) {
     gee_call_t *call = gee_call_create(fixture->engine);
     assert_non_null(call);
+    if (peer != NULL)
+        assert_non_null(call->peer = gee_peer_record_create(peer));
     assert_true(fixture->count < OUTCOMES);
     outcome_t *outcome = &fixture->outcomes[fixture->count];
     outcome->call = call;
@@ -125,6 +129,9 @@ static inline outcome_t *start_call(fixture_t *fixture, const char *method, cons
                               .length = strlen(arguments) };
     gee_dispatch_request(fixture->dispatch, call, call->method_name, &payload);
     return outcome;
+}
+static inline outcome_t *start_call(fixture_t *fixture, const char *method, const char *arguments) {
+    return start_call_from(fixture, NULL, method, arguments);
 }
 
 static inline void pump(fixture_t *fixture) {

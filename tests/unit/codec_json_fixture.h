@@ -16,46 +16,11 @@
 
 #include <gee.h>
 
+#include "support/every_kind.h"
+
 extern const gee_module_t gee_codec_json_module;
 
-GEE_LIST_TYPE(int64_t);
-GEE_LIST_TYPE(double);
 GEE_LIST_TYPE(gee_empty_t);
-GEE_MAP_TYPE(int64_t);
-GEE_OPTIONAL_TYPE(int64_t);
-
-typedef struct {
-    gee_str_t name;
-    int32_t count;
-} item_t;
-GEE_STRUCT(item_t, "Item", GEE_STRING(item_t, name, "Name", 1), GEE_INT32(item_t, count, "Count", 2));
-GEE_LIST_TYPE(item_t);
-GEE_OPTIONAL_TYPE(item_t);
-
-typedef struct {
-    bool flag;
-    int32_t i32;
-    int64_t i64;
-    uint32_t u32;
-    uint64_t u64;
-    float f;
-    double d;
-    gee_str_t s;
-    gee_bytes_t data;
-    item_t item;
-    GEE_LIST_OF(item_t) items;
-    GEE_MAP_OF(int64_t) prices;
-    GEE_OPTIONAL_OF(int64_t) maybe;
-    GEE_OPTIONAL_OF(item_t) other;
-} all_t;
-GEE_STRUCT(all_t, "All", GEE_BOOL(all_t, flag, "Flag", 1), GEE_INT32(all_t, i32, "I32", 2),
-           GEE_INT64(all_t, i64, "I64", 3), GEE_UINT32(all_t, u32, "U32", 4), GEE_UINT64(all_t, u64, "U64", 5),
-           GEE_FLOAT(all_t, f, "F", 6), GEE_DOUBLE(all_t, d, "D", 7), GEE_STRING(all_t, s, "S", 8),
-           GEE_BYTES(all_t, data, "Data", 9), GEE_NESTED(all_t, item, "Item", 10, item_t),
-           GEE_LIST(all_t, items, "Items", 11, item_t, gee_list_of_item_t),
-           GEE_MAP(all_t, prices, "Prices", 12, int64_t, gee_map_of_int64_t),
-           GEE_OPTIONAL(all_t, maybe, "Maybe", 13, int64_t, gee_optional_of_int64_t),
-           GEE_OPTIONAL(all_t, other, "Other", 14, item_t, gee_optional_of_item_t));
 
 /* GeeRPC's header, of which Error and Metadata are left out when there is none. */
 typedef struct {

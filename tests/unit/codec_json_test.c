@@ -19,8 +19,11 @@ static void every_kind_is_read(void **state) {
     reads(&gee_type_of_all_t,
           " {\"Flag\":true,\"I32\":-2147483648,\"I64\":-9223372036854775808,\"U32\":4294967295,"
           "\"U64\":18446744073709551615,\"F\":1.5,\"D\":-1e-7,\"S\":\"x\\u0000y\",\"Data\":\"AP+\\/\", \"Item\" : "
-          "{\"Name\":\"i\",\"Count\":3} ,\n\"Items\":[{},{\"Count\":2,\"Name\":\"two\"}],\"Prices\":{\"b\":2,\"a\":1},"
-          "\"Maybe\":0,\"Other\":{\"Name\":\"o\"}}\n",
+          "{\"Name\":\"i\",\"Count\":3,\"Sizes\":[4,5]} ,\n\"Flags\":[true , "
+          "false],\"Numbers\":[0.5],\"Names\":[\"\",\"n\"],"
+          "\"Blobs\":[\"/w==\"],\"Items\":[{},{\"Count\":2,\"Name\":\"two\"}],\"Matrix\":[[1,2],[]],"
+          "\"Prices\":{\"b\":2,\"a\":1},\"Stock\":{\"s\":{\"Count\":6}},\"Maybe\":0,\"Note\":\"\",\"Other\":{\"Name\":"
+          "\"o\"}}\n",
           &v);
     assert_true(v.flag);
     assert_true(v.i32 == INT32_MIN && v.i64 == INT64_MIN && v.u32 == UINT32_MAX && v.u64 == UINT64_MAX);
@@ -29,12 +32,20 @@ static void every_kind_is_read(void **state) {
     assert_int_equal(v.data.length, 3);
     assert_memory_equal(v.data.data, "\x00\xff\xbf", 3);
     assert_true(gee_str_equal(v.item.name, GEE_STR("i")) && v.item.count == 3);
+    assert_true(v.item.sizes.count == 2 && v.item.sizes.items[1] == 5);
+    assert_true(v.flags.count == 2 && v.flags.items[0] && !v.flags.items[1]);
+    assert_true(v.numbers.count == 1 && v.numbers.items[0] == 0.5);
+    assert_true(v.names.count == 2 && gee_str_equal(v.names.items[1], GEE_STR("n")));
+    assert_true(v.blobs.count == 1 && v.blobs.items[0].length == 1 && v.blobs.items[0].data[0] == 0xff);
     assert_int_equal(v.items.count, 2);
     assert_true(v.items.items[0].count == 0 && v.items.items[0].name.length == 0);
     assert_true(v.items.items[1].count == 2 && gee_str_equal(v.items.items[1].name, GEE_STR("two")));
+    assert_true(v.matrix.count == 2 && v.matrix.items[0].items[1] == 2 && v.matrix.items[1].count == 0);
     assert_int_equal(v.prices.count, 2);
     assert_true(gee_str_equal(v.prices.items[0].key, GEE_STR("b")) && v.prices.items[0].value == 2);
+    assert_true(v.stock.count == 1 && v.stock.items[0].value.count == 6);
     assert_true(v.maybe && *v.maybe == 0);
+    assert_true(v.note && v.note->length == 0);
     assert_true(v.other && gee_str_equal(v.other->name, GEE_STR("o")));
 }
 
@@ -126,7 +137,9 @@ static void null_is_zero_for_every_kind(void **state) {
     reads(
         &gee_type_of_all_t,
         "{\"Flag\":null,\"I32\":null,\"I64\":null,\"U32\":null,\"U64\":null,\"F\":null,\"D\":null,\"S\":null,\"Data\":"
-        "null,\"Item\":null,\"Items\":null,\"Prices\":null,\"Maybe\":null,\"Other\":null}",
+        "null,\"Item\":null,\"Flags\":null,\"Numbers\":null,\"Names\":null,\"Blobs\":null,\"Items\":null,\"Matrix\":"
+        "null,"
+        "\"Prices\":null,\"Stock\":null,\"Maybe\":null,\"Note\":null,\"Other\":null}",
         &v);
     assert_true(gee_type_is_zero(&gee_type_of_all_t, &v));
     reads(&gee_type_of_all_t, "null", &v);

@@ -18,16 +18,28 @@ static void a_header_is_written_as_go_does(void **state) {
 
 static void every_kind_is_written(void **state) {
     (void)state;
-    item_t items[] = { { GEE_STR("a"), 1 }, { GEE_STR("b"), -2 } }, other = { GEE_STR("o"), 0 };
+    int64_t sizes[] = { 1, INT64_MIN };
+    bool flags[] = { true, false };
+    double numbers[] = { 0, 1.5 };
+    gee_str_t names[] = { GEE_STR(""), GEE_STR("n") };
+    gee_bytes_t blobs[] = { { NULL, 0 }, { (const uint8_t *)"\xff", 1 } };
+    row_t rows[2] = { { .items = numbers, .count = 2 } };
+    item_t items[] = { { .name = GEE_STR("a"), .count = 1 }, { .name = GEE_STR("b"), .count = -2 } };
+    item_t other = { .name = GEE_STR("o"), .sizes = { .items = sizes, .count = 2 } };
     struct {
         gee_str_t key;
         int64_t value;
     } prices[] = { { GEE_STR("k\"1"), INT64_MIN }, { GEE_STR("k2"), INT64_MAX } };
+    struct {
+        gee_str_t key;
+        item_t value;
+    } stock[] = { { GEE_STR(""), items[0] } };
     all_t v;
     memset(&v, 0, sizeof(v));
     writes(&gee_type_of_all_t, &v,
            "{\"Flag\":false,\"I32\":0,\"I64\":0,\"U32\":0,\"U64\":0,\"F\":0,\"D\":0,\"S\":\"\",\"Data\":\"\",\"Item\":{"
-           "\"Name\":\"\",\"Count\":0},\"Items\":[],\"Prices\":{},\"Maybe\":null,\"Other\":null}");
+           "\"Name\":\"\",\"Count\":0,\"Sizes\":[]},\"Flags\":[],\"Numbers\":[],\"Names\":[],\"Blobs\":[],\"Items\":[],"
+           "\"Matrix\":[],\"Prices\":{},\"Stock\":{},\"Maybe\":null,\"Note\":null,\"Other\":null}");
     v = (all_t){ .flag = true,
                  .i32 = INT32_MIN,
                  .i64 = 9007199254740993,
@@ -37,15 +49,26 @@ static void every_kind_is_written(void **state) {
                  .d = -0.1,
                  .s = GEE_STR("x\0y"),
                  .data = { (const uint8_t *)"\0\xff\xbf?", 4 },
+                 .note = &names[1],
                  .other = &other };
+    v.flags.items = flags, v.flags.count = 2;
+    v.numbers.items = numbers, v.numbers.count = 2;
+    v.names.items = names, v.names.count = 2;
+    v.blobs.items = blobs, v.blobs.count = 2;
     v.items.items = items, v.items.count = 2;
+    v.matrix.items = rows, v.matrix.count = 2;
     v.prices.items = (void *)prices, v.prices.count = 2;
+    v.stock.items = (void *)stock, v.stock.count = 1;
     writes(
         &gee_type_of_all_t, &v,
         "{\"Flag\":true,\"I32\":-2147483648,\"I64\":9007199254740993,\"U32\":4294967295,\"U64\":18446744073709551615,"
-        "\"F\":0.1,\"D\":-0.1,\"S\":\"x\\u0000y\",\"Data\":\"AP+/Pw==\",\"Item\":{\"Name\":\"\",\"Count\":0},\"Items\":"
-        "[{\"Name\":\"a\",\"Count\":1},{\"Name\":\"b\",\"Count\":-2}],\"Prices\":{\"k\\\"1\":-9223372036854775808,"
-        "\"k2\":9223372036854775807},\"Maybe\":null,\"Other\":{\"Name\":\"o\",\"Count\":0}}");
+        "\"F\":0.1,\"D\":-0.1,\"S\":\"x\\u0000y\",\"Data\":\"AP+/"
+        "Pw==\",\"Item\":{\"Name\":\"\",\"Count\":0,\"Sizes\":[]},"
+        "\"Flags\":[true,false],\"Numbers\":[0,1.5],\"Names\":[\"\",\"n\"],\"Blobs\":[\"\",\"/w==\"],"
+        "\"Items\":[{\"Name\":\"a\",\"Count\":1,\"Sizes\":[]},{\"Name\":\"b\",\"Count\":-2,\"Sizes\":[]}],"
+        "\"Matrix\":[[0,1.5],[]],\"Prices\":{\"k\\\"1\":-9223372036854775808,\"k2\":9223372036854775807},"
+        "\"Stock\":{\"\":{\"Name\":\"a\",\"Count\":1,\"Sizes\":[]}},\"Maybe\":null,\"Note\":\"n\","
+        "\"Other\":{\"Name\":\"o\",\"Count\":0,\"Sizes\":[1,-9223372036854775808]}}");
 }
 
 static void empty_fields_are_left_out_when_asked(void **state) {
@@ -284,6 +307,7 @@ static void damaged_input_is_refused_or_read(void **state) {
     static const char good[] = "{\"Flag\":true,\"I32\":-5,\"I64\":9007199254740993,\"U32\":1,\"U64\":2,\"F\":1.5,\"D\":"
                                "-1.25e-7,\"S\":\"x\\u0041"
                                "\\n\xc3\xa4\\ud83d\\ude00\",\"Data\":\"AP8=\",\"Item\":{\"Name\":\"n\",\"Count\":3},"
+                               "\"Flags\":[true],\"Names\":[\"x\"],\"Matrix\":[[1],[]],\"Stock\":{\"s\":{}},"
                                "\"Items\":[{\"Name\":\"a\"},"
                                "{\"Count\":2}],\"Prices\":{\"p\":1,\"q\":2},\"Maybe\":7,\"Other\":{\"Name\":\"o\"},"
                                "\"Unknown\":[[{\"\":null}]]}";

@@ -1,5 +1,6 @@
-/* filters_test: the filters counters, access_log and limits, behind dispatch, with calls that a test holds and ends. */
-#include "call_fixture.h"
+/* filters_test: the filters counters and access_log, behind dispatch, with calls that a test holds and ends. (limits has a
+ * test of its own.) */
+#include "filter_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,29 +11,6 @@
 
 extern const gee_module_t gee_filter_counters_module;
 extern const gee_module_t gee_filter_access_log_module;
-extern const gee_module_t gee_filter_limits_module;
-
-/* ---- a service whose calls a test ends when it likes ---- */
-
-typedef struct item {
-    int64_t number;
-} item_t;
-GEE_STRUCT(item_t, "Item", GEE_INT64(item_t, number, "Number", 1));
-
-static void echo(gee_call_t *call, const item_t *item, int64_t *reply) {
-    *reply = item->number;
-    if (item->number < 0)
-        gee_fail(call, GEE_OUT_OF_RANGE, "negative");
-    else
-        gee_reply(call);
-}
-static void hold(gee_call_t *call GEE_UNUSED, const item_t *item GEE_UNUSED, int64_t *reply GEE_UNUSED) {}
-static const gee_method_t methods[] = {
-    GEE_METHOD("Echo", echo, item_t, int64_t, 0),
-    GEE_METHOD("Hold", hold, item_t, int64_t, 0),
-    GEE_METHOD("Keep", hold, item_t, int64_t, 0),
-};
-static const gee_service_t service = { .name = "Test", .methods = methods, .method_count = GEE_LENGTH(methods) };
 
 /* ---- what the core would lend ---- */
 
@@ -58,72 +36,12 @@ static int lend_log(const gee_prepare_t *prepare, const char *path, gee_error_t 
 }
 static const gee_prepare_t prepare = { .workers = 2, .shared = lend_shared, .open_log = lend_log };
 
-/* The module's settings, with one changed, as a cycle would prepare them. */
-static gee_filter_entry_t configured(const gee_module_t *module, void *conf, gee_pool_t *pool, const char *name,
-                                     const char *value) {
-    gee_error_t error;
-    assert_int_equal(gee_options_check(module->options, &error), 0);
-    memset(conf, 0, module->conf_size);
-    assert_int_equal(gee_options_default(module->options, conf, pool, &error), 0);
-    if (name != NULL)
-        assert_int_equal(gee_option_set(module->options, conf, name, value, pool, &error), 0);
-    if (module->prepare != NULL)
-        assert_int_equal(module->prepare(conf, &prepare, &error), 0);
-    return (gee_filter_entry_t){ .module = module, .conf = conf };
-}
-
-typedef union conf {
-    int64_t aligned;
-    char bytes[256];
-} conf_t;
-
 static fixture_t *filtered(const gee_module_t *module, conf_t *conf, gee_pool_t *pool, const char *name,
                            const char *value) {
-    assert_true(module->conf_size <= sizeof conf->bytes);
-    gee_filter_entry_t entry = configured(module, conf->bytes, pool, name, value);
-    return fixture_create(&service, &entry);
-}
-
-static void finish(fixture_t *fixture, const outcome_t *outcome) {
-    gee_reply(outcome->call);
-    wait_released(fixture, outcome);
-}
-
-/* ---- limits ---- */
-
-static void calls_past_the_limit_are_refused(void **state) {
-    conf_t conf;
-    fixture_t *fixture = filtered(&gee_filter_limits_module, &conf, *state, "in_flight", "2");
-    const char *text = "rpc server: too many calls in flight: limits.in_flight = 2";
-    outcome_t *first = start_call(fixture, "Test.Hold", "{}"), *second = start_call(fixture, "Test.Keep", "{}");
-    for (int i = 0; i < 5; i++) /* refusals take no places */
-        assert_failure(fixture, "Test.Echo", "{}", GEE_RESOURCE_EXHAUSTED, text);
-    assert_failure(fixture, "No.Method", "{}", GEE_RESOURCE_EXHAUSTED, text);
-    finish(fixture, first);
-    assert_reply(fixture, "Test.Echo", "{\"Number\":3}", "3");
-    /* Answered, but its handler is not through: it still takes its place. */
-    gee_dispatch_cancel(second->call, false);
-    first = start_call(fixture, "Test.Hold", "{}");
-    assert_false(first->ended);
-    assert_failure(fixture, "Test.Echo", "{}", GEE_RESOURCE_EXHAUSTED, text);
-    finish(fixture, second);
-    assert_reply(fixture, "Test.Echo", "{\"Number\":4}", "4");
-    finish(fixture, first);
-    fixture_destroy(fixture);
-}
-
-static void a_method_past_its_limit_holds_up_no_other(void **state) {
-    conf_t conf;
-    fixture_t *fixture = filtered(&gee_filter_limits_module, &conf, *state, "in_flight_per_method", "1");
-    outcome_t *held = start_call(fixture, "Test.Hold", "{}");
-    assert_failure(fixture, "Test.Hold", "{}", GEE_RESOURCE_EXHAUSTED,
-                   "rpc server: too many calls of this method in flight: limits.in_flight_per_method = 1");
-    outcome_t *kept = start_call(fixture, "Test.Keep", "{}");
-    assert_false(kept->ended);
-    assert_reply(fixture, "Test.Echo", "{\"Number\":3}", "3");
-    finish(fixture, held);
-    finish(fixture, kept);
-    fixture_destroy(fixture);
+    configure(module, conf, pool);
+    if (name != NULL)
+        configure_one(module, conf, pool, name, value);
+    return filter_with(module, conf, &prepare);
 }
 
 /* ---- counters ---- */
@@ -285,8 +203,8 @@ static void a_pass_writes_its_lines_at_once(void **state) {
     pump(fixture);
     assert_true(next_write(reader, text, sizeof text) > 0);
     assert_int_equal(sscanf(text,
-                            "%39s - - Test.Echo json 0 12 0 %u\n%*s - - Test.Echo json 11 13 0 %u\n%*s - - "
-                            "No\\x20Such\\x0a\\x22Method\\x5c\\xff json %*u 2 0 %u\n%n",
+                            "%39s - - Test.Echo json 0 12 0 %u - 0\n%*s - - Test.Echo json 11 13 0 %u - 0\n%*s - - "
+                            "No\\x20Such\\x0a\\x22Method\\x5c\\xff json %*u 2 0 %u - 0\n%n",
                             stamp, &microseconds[0], &microseconds[1], &microseconds[2], &end),
                      4);
     assert_int_equal(end, strlen(text));
@@ -363,20 +281,8 @@ static void without_a_path_nothing_is_written(void **state) {
     close(log_descriptor);
 }
 
-static int set_up(void **state) {
-    *state = gee_pool_create(4096);
-    return *state ? 0 : -1;
-}
-static int tear_down(void **state) {
-    gee_pool_t *pool = *state;
-    gee_pool_destroy(&pool);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(calls_past_the_limit_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_method_past_its_limit_holds_up_no_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(calls_are_counted_by_method, set_up, tear_down),
         cmocka_unit_test_setup_teardown(workers_are_summed_and_the_dead_have_nothing_in_flight, set_up, tear_down),
         cmocka_unit_test_setup_teardown(quantiles_are_near_the_truth, set_up, tear_down),

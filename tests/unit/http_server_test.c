@@ -95,7 +95,7 @@ static fixture_t *new_fixture(const gee_limits_t *limits, const gee_timeouts_t *
 }
 
 /* The connection has ended, once, and nobody was told twice. */
-static void finish(fixture_t *fixture, int peer) {
+static void finish_told_once(fixture_t *fixture, int peer) {
     close(peer);
     pump(fixture);
     assert_int_equal(closed_count + left_count, 1);
@@ -138,7 +138,7 @@ static void test_pipelined_requests_in_every_cut(void **state GEE_UNUSED) {
         peer_read(fixture, peer);
         assert_got(fixture, THREE);
         assert_false(fixture->got_end);
-        finish(fixture, peer);
+        finish_told_once(fixture, peer);
     }
 }
 
@@ -148,7 +148,7 @@ static void test_byte_by_byte(void **state GEE_UNUSED) {
     for (size_t i = 0; i < sizeof(three) - 1; i++)
         peer_write(fixture, peer, three + i, 1);
     assert_got(fixture, THREE);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_answers_and_whether_the_connection_stays(void **state GEE_UNUSED) {
@@ -200,7 +200,7 @@ static void test_answers_and_whether_the_connection_stays(void **state GEE_UNUSE
             peer_says(fixture, peer, GET("/tree/next"));
             assert_got(fixture, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n/tree/next");
         }
-        finish(fixture, peer);
+        finish_told_once(fixture, peer);
     }
 }
 
@@ -233,7 +233,7 @@ static void test_what_ends_the_connection(void **state GEE_UNUSED) {
         assert_null(strstr(fixture->got, "smuggled"));
         assert_non_null(strstr(fixture->log_text, "HTTP: "));
         assert_true(fixture->got_end);
-        finish(fixture, peer);
+        finish_told_once(fixture, peer);
     }
 }
 
@@ -252,7 +252,7 @@ static void test_endless_lines_are_answered(void **state GEE_UNUSED) {
         pump(fixture);
         peer_read(fixture, peer);
         assert_starts(fixture, status);
-        finish(fixture, peer);
+        finish_told_once(fixture, peer);
     }
 }
 
@@ -271,7 +271,7 @@ static void test_expect_continue(void **state GEE_UNUSED) {
     assert_starts(fixture, "HTTP/1.1 404 Not Found\r\n");
     assert_non_null(strstr(fixture->got, "Connection: close\r\n"));
     assert_true(fixture->got_end);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_an_unknown_expectation(void **state GEE_UNUSED) {
@@ -279,7 +279,7 @@ static void test_an_unknown_expectation(void **state GEE_UNUSED) {
     int peer = fixture_connect_to(fixture, &door);
     peer_says(fixture, peer, "GET /hello HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n");
     assert_starts(fixture, "HTTP/1.1 417 Expectation Failed\r\n");
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 /* ---- later ---- */
@@ -301,7 +301,7 @@ static void test_an_answer_later_keeps_the_order(void **state GEE_UNUSED) {
                         "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n/tree/a"
                         "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n/tree/b");
     assert_int_equal(gone_count, 0);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_a_client_that_leaves_is_told_to_the_handler(void **state GEE_UNUSED) {
@@ -331,7 +331,7 @@ static void test_a_drain_hurries_what_waits(void **state GEE_UNUSED) {
     assert_int_equal(hurried_count, 1);
     assert_got(fixture, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nin a hurry");
     assert_true(fixture->got_end);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_a_drain_closes_what_is_idle_and_answers_what_was_begun(void **state GEE_UNUSED) {
@@ -342,7 +342,7 @@ static void test_a_drain_closes_what_is_idle_and_answers_what_was_begun(void **s
     peer_says(fixture, peer, "st: x\r\n\r\n");
     assert_got(fixture, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n/tree");
     assert_true(fixture->got_end);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
     fixture = new_fixture(NULL, NULL);
     peer = fixture_connect_to(fixture, &door);
     peer_says(fixture, peer, GET("/tree"));
@@ -350,7 +350,7 @@ static void test_a_drain_closes_what_is_idle_and_answers_what_was_begun(void **s
     pump(fixture);
     peer_read(fixture, peer);
     assert_true(fixture->got_end);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_a_client_that_does_not_read_is_not_read(void **state GEE_UNUSED) {
@@ -368,7 +368,7 @@ static void test_a_client_that_does_not_read_is_not_read(void **state GEE_UNUSED
     }
     assert_true(sent < 20000 * sizeof(request));
     assert_true(gee_stream_queued(only_session(fixture)->stream) < 4 * limits.output);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 /* ---- time ---- */
@@ -389,7 +389,7 @@ static void test_a_first_request_that_never_ends(void **state GEE_UNUSED) {
     }
     assert_true(fixture->got_end);
     assert_non_null(strstr(fixture->log_text, "timeouts.handshake"));
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_a_body_that_never_ends(void **state GEE_UNUSED) {
@@ -405,7 +405,7 @@ static void test_a_body_that_never_ends(void **state GEE_UNUSED) {
     assert_true(fixture->got_end);
     assert_starts(fixture, "HTTP/1.1 408 Request Timeout\r\n");
     assert_non_null(strstr(fixture->log_text, "timeouts.read"));
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_an_idle_connection_is_closed(void **state GEE_UNUSED) {
@@ -416,7 +416,7 @@ static void test_an_idle_connection_is_closed(void **state GEE_UNUSED) {
     wait_for(fixture, peer, SIZE_MAX);
     assert_true(fixture->got_end);
     assert_starts(fixture, "HTTP/1.1 200 OK\r\n");
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_a_waiting_answer_is_not_idle(void **state GEE_UNUSED) {
@@ -432,7 +432,7 @@ static void test_a_waiting_answer_is_not_idle(void **state GEE_UNUSED) {
     assert_false(fixture->got_end);
     assert_non_null(waiting);
     gee_exchange_answer(waiting);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 /* ---- guarded, chosen ---- */
@@ -450,12 +450,12 @@ static void test_guarded_routes_and_listeners(void **state GEE_UNUSED) {
     fixture->got_length = 0;
     peer_says(fixture, peer, GET("/hello"));
     assert_starts(fixture, "HTTP/1.1 200 ");
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
     fixture = new_fixture(NULL, NULL);
     peer = fixture_connect_to(fixture, &door);
     peer_says(fixture, peer, GET("/guarded"));
     assert_starts(fixture, "HTTP/1.1 200 ");
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_a_path_that_settings_choose(void **state GEE_UNUSED) {
@@ -467,7 +467,7 @@ static void test_a_path_that_settings_choose(void **state GEE_UNUSED) {
     fixture->got_length = 0;
     peer_says(fixture, peer, GET("/here"));
     assert_starts(fixture, "HTTP/1.1 200 ");
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_routes_are_checked_at_start(void **state GEE_UNUSED) {
@@ -515,7 +515,7 @@ static void test_connect_in_every_cut(void **state GEE_UNUSED) {
             peer_read(fixture, peer);
             assert_string_equal(fixture->got, answer);
             assert_int_equal(closed_count + left_count, 0); /* still one connection */
-            finish(fixture, peer);
+            finish_told_once(fixture, peer);
         }
     }
 }
@@ -529,7 +529,7 @@ static void test_a_client_that_waits_for_the_200(void **state GEE_UNUSED) {
     assert_string_equal(fixture->got, GEE_200); /* a server never speaks first */
     peer_says(fixture, peer, CALL_1);
     assert_string_equal(fixture->got, GEE_200 REPLY_1);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_connect_behind_other_requests(void **state GEE_UNUSED) {
@@ -537,7 +537,7 @@ static void test_connect_behind_other_requests(void **state GEE_UNUSED) {
     int peer = fixture_connect_to(fixture, &door);
     peer_says(fixture, peer, GET("/tree") "CONNECT /_goRPC_ HTTP/1.0\r\n\r\n" OPTION_JSON CALL_1);
     assert_got(fixture, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n/tree" GO_200 REPLY_1);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_a_client_that_ends_its_side_at_once(void **state GEE_UNUSED) {
@@ -549,7 +549,7 @@ static void test_a_client_that_ends_its_side_at_once(void **state GEE_UNUSED) {
     wait_for(fixture, peer, SIZE_MAX);
     assert_string_equal(fixture->got, GEE_200 REPLY_1);
     assert_true(fixture->got_end);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_other_methods_on_those_paths(void **state GEE_UNUSED) {
@@ -562,7 +562,7 @@ static void test_other_methods_on_those_paths(void **state GEE_UNUSED) {
         peer_says(fixture, peer, request);
         assert_got(fixture, "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 17\r\n"
                             "Content-Type: text/plain; charset=utf-8\r\nAllow: CONNECT\r\n\r\n405 must CONNECT\n");
-        finish(fixture, peer);
+        finish_told_once(fixture, peer);
     }
 }
 
@@ -581,7 +581,7 @@ static void test_connect_elsewhere_is_refused_and_closed(void **state GEE_UNUSED
         assert_starts(fixture, status);
         assert_null(strstr(fixture->got, "200"));
         assert_true(fixture->got_end);
-        finish(fixture, peer);
+        finish_told_once(fixture, peer);
     }
 }
 
@@ -591,7 +591,7 @@ static void test_a_tunnel_in_a_tunnel_is_refused(void **state GEE_UNUSED) {
     peer_says(fixture, peer, "CONNECT /_geeprc_ HTTP/1.0\n\nCONNECT /_geeprc_ HTTP/1.0\n\n");
     assert_starts(fixture, GEE_200 "HTTP/1.1 400 Bad Request\r\n");
     assert_true(fixture->got_end);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_rubbish_in_a_tunnel(void **state GEE_UNUSED) {
@@ -600,7 +600,7 @@ static void test_rubbish_in_a_tunnel(void **state GEE_UNUSED) {
     peer_says(fixture, peer, "CONNECT /_geeprc_ HTTP/1.0\n\n\x05\x05");
     assert_true(fixture->got_end);
     assert_non_null(strstr(fixture->log_text, "refused"));
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 /* The handshake runs from the accept: CONNECT does not give it more time. */
@@ -618,7 +618,7 @@ static void test_the_handshake_goes_on_in_a_tunnel(void **state GEE_UNUSED) {
     assert_string_equal(fixture->got, GEE_200);
     assert_non_null(strstr(fixture->log_text, "timeouts.handshake"));
     assert_int_equal(left_count, 1);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 /* But a connection that was HTTP for long has its handshake before it. */
@@ -634,7 +634,7 @@ static void test_a_tunnel_after_a_long_life(void **state GEE_UNUSED) {
     peer_says(fixture, peer, "CONNECT /_geeprc_ HTTP/1.0\n\n");
     peer_says(fixture, peer, OPTION_JSON CALL_1);
     assert_string_equal(fixture->got, GEE_200 REPLY_1);
-    finish(fixture, peer);
+    finish_told_once(fixture, peer);
 }
 
 static void test_the_engine_ends_with_tunnels_and_waiting_answers(void **state GEE_UNUSED) {

@@ -14,7 +14,7 @@
 #include "core/proc/listener.h"
 #include "core/proc/shm.h"
 
-static gee_server_t server;
+static gee_server_state_t server;
 static char directory[64];
 
 static int set_up(void **state GEE_UNUSED) {
@@ -80,7 +80,7 @@ static void test_it_is_kept_grows_and_never_shrinks(void **state GEE_UNUSED) {
 }
 
 static void test_an_address_of_somebody_else_is_refused(void **state GEE_UNUSED) {
-    gee_server_t other = { 0 };
+    gee_server_state_t other = { 0 };
     gee_error_t error;
     assert_int_equal(gee_server_init(&other, gee_modules, directory, NULL, &error), 0);
     gee_listener_t *listener = open_listener("tcp@127.0.0.1:0", 2);

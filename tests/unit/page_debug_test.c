@@ -31,9 +31,7 @@ static fixture_t *new_fixture(void) {
 }
 
 static void free_fixture(fixture_t *fixture, int peer) {
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
     free(confs[page_index]);
     free(counters);
 }

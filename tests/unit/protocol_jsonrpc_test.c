@@ -1,17 +1,11 @@
 /* protocol_jsonrpc_test.c: JSON-RPC byte by byte: 1.0 as Go speaks it, 2.0 with its error codes, notifications and
  * batches, and the calling role. */
-#include "rpc_fixture.h"
+#include "calling_fixture.h"
 
 #define CALL_1  "{\"method\":\"Test.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":0}"
 #define REPLY_1 "{\"id\":0,\"result\":56,\"error\":null}\n"
 #define CALL_2  "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":{\"A\":7,\"B\":8},\"id\":\"x\"}"
 #define REPLY_2 "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":56}\n"
-
-static void leave(fixture_t *fixture, int peer) {
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
-}
 
 /* What the peer says, and what it gets. */
 static void converse(fixture_t *fixture, int peer, const char *text, const char *wanted) {
@@ -44,7 +38,7 @@ static void cut_anywhere(const char *text, const char *wanted) {
         pump(fixture);
         peer_read(fixture, peer);
         assert_string_equal(fixture->got, wanted);
-        leave(fixture, peer);
+        finish(fixture, peer);
     }
 }
 
@@ -62,7 +56,7 @@ static void test_a_byte_at_a_time(void **state GEE_UNUSED) {
     peer_write(fixture, peer, CALL_1 CALL_2, strlen(CALL_1 CALL_2));
     wait_for(fixture, peer, strlen(REPLY_1 REPLY_2));
     assert_string_equal(fixture->got, REPLY_1 REPLY_2);
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 static void test_pipelined_leave_in_one_write(void **state GEE_UNUSED) {
@@ -70,7 +64,7 @@ static void test_pipelined_leave_in_one_write(void **state GEE_UNUSED) {
     int peer = fixture_connect(fixture);
     converse(fixture, peer, CALL_1 CALL_1 CALL_2, REPLY_1 REPLY_1 REPLY_2);
     assert_int_equal(sends, 1);
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 /* ---- 1.0 ---- */
@@ -131,7 +125,7 @@ static void test_one(void **state GEE_UNUSED) {
     find(fixture, peer, "{\"method\":\"Test.NaN\",\"params\":[{}],\"id\":1}",
          "\"result\":null,\"error\":\"rpc server: ");
     converse(fixture, peer, CALL_1, REPLY_1);
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 /* ---- 2.0 ---- */
@@ -198,7 +192,7 @@ static void test_two(void **state GEE_UNUSED) {
              "\"status\":\"failed precondition\"}}}\n");
     converse(fixture, peer, CALL_2, REPLY_2);
     assert_int_equal(fixture->engine->live_calls, 0);
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 /* What is not JSON: one last answer, and the end. */
@@ -247,7 +241,7 @@ static void test_parse_errors(void **state GEE_UNUSED) {
             fail_msg("%s\n gave %s\n not %s", rows[i].text, fixture->got, wanted);
         assert_non_null(strstr(fixture->log_text, rows[i].code == -32700 ? "Parse error" : "limits.nesting"));
         assert_int_equal(fixture->engine->session_count, 0);
-        leave(fixture, peer);
+        finish(fixture, peer);
     }
 }
 
@@ -262,7 +256,7 @@ static void test_message_limit(void **state GEE_UNUSED) {
     find(fixture, peer, text, "\"code\":-32008");
     assert_true(fixture->got_end);
     assert_non_null(strstr(fixture->log_text, "limits.message"));
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 /* ---- batches ---- */
@@ -290,7 +284,7 @@ static void test_batch(void **state GEE_UNUSED) {
          "[{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":56},{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32603,");
     assert_non_null(strstr(fixture->got, "}}},{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":56}]\n"));
     converse(fixture, peer, CALL_2, REPLY_2);
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 static void test_batch_waits_for_its_last(void **state GEE_UNUSED) {
@@ -317,7 +311,7 @@ static void test_batch_waits_for_its_last(void **state GEE_UNUSED) {
     shutdown(peer, SHUT_RDWR);
     pump(fixture);
     gee_reply(kept_call);
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 static void test_session_ends_with_a_batch_open(void **state GEE_UNUSED) {
@@ -329,7 +323,7 @@ static void test_session_ends_with_a_batch_open(void **state GEE_UNUSED) {
     assert_true(fixture->got_end);
     assert_int_equal(fixture->engine->session_count, 0);
     gee_reply(kept_call);
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 static void test_batch_limits(void **state GEE_UNUSED) {
@@ -355,58 +349,10 @@ static void test_batch_limits(void **state GEE_UNUSED) {
     wait_for(fixture, peer, 1);
     assert_non_null(strstr(fixture->got, "000\"}},{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":0}]\n"));
     find(fixture, peer, text, "[{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"Text\":\"0000");
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 /* ---- the calling role ---- */
-
-typedef struct outcome {
-    int count;
-    gee_code_t code;
-    bool answered;
-    char text[200];
-} outcome_t;
-
-static void done(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data) {
-    outcome_t *outcome = data;
-    outcome->count++;
-    outcome->code = status->code;
-    outcome->answered = call->answered;
-    if (status->code != GEE_OK)
-        snprintf(outcome->text, sizeof(outcome->text), "%.*s", GEE_STR_ARGUMENTS(status->text));
-    else
-        snprintf(outcome->text, sizeof(outcome->text), "%.*s", (int)payload->length, (const char *)payload->bytes);
-    gee_call_release(call);
-}
-
-static gee_session_t *dial(fixture_t *fixture, int *peer) {
-    int ends[2];
-    gee_error_t error = { 0 };
-    gee_stream_options_t options = { .high_water = 65536 };
-    gee_session_setup_t setup = { .codec = gee_codec_by_name(gee_modules, GEE_STR("json")) };
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
-    gee_stream_t *stream = gee_stream_create(fixture->loop, &pair_transport, ends[0], NULL, &options, &error);
-    assert_non_null(stream);
-    gee_session_t *session = gee_session_create(fixture->engine, &stream, gee_protocol_by_name(gee_modules, "jsonrpc"),
-                                                GEE_CALLING, &setup, gee_loop_now(fixture->loop), NULL, NULL, &error);
-    assert_non_null(session);
-    assert_true(session->established);
-    *peer = ends[1];
-    fixture->got_length = 0;
-    fixture->got_end = false;
-    return session;
-}
-
-static void begin(fixture_t *fixture, gee_session_t *session, const char *method, pair_t pair, outcome_t *outcome) {
-    gee_error_t error = { 0 };
-    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &pair };
-    gee_call_t *call = gee_call_create(fixture->engine);
-    call->method_name = gee_str(method);
-    call->codec = session->codec;
-    call->done = done;
-    call->done_data = outcome;
-    assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
-}
 
 static void test_calling(void **state GEE_UNUSED) {
     static const struct {
@@ -436,8 +382,8 @@ static void test_calling(void **state GEE_UNUSED) {
             outcome_t outcome = { 0 };
             int peer;
             fixture_t *fixture = fixture_create(NULL, NULL);
-            gee_session_t *session = dial(fixture, &peer);
-            begin(fixture, session, "Arith.Multiply", (pair_t){ .a = 7, .b = 8 }, &outcome);
+            gee_session_t *session = dial(fixture, "jsonrpc", "json", &peer);
+            begin(session, "Arith.Multiply", GEE_TYPE_OF(pair_t), &(pair_t){ .a = 7, .b = 8 }, &outcome);
             pump(fixture);
             peer_read(fixture, peer);
             assert_string_equal(fixture->got, request);
@@ -449,7 +395,7 @@ static void test_calling(void **state GEE_UNUSED) {
             assert_string_equal(outcome.text, rows[i].text);
             assert_int_equal(outcome.code, rows[i].code);
             assert_int_equal(outcome.answered, rows[i].code != GEE_UNAVAILABLE);
-            leave(fixture, peer);
+            finish(fixture, peer);
         }
     }
 }
@@ -458,9 +404,9 @@ static void test_replies_in_any_order(void **state GEE_UNUSED) {
     outcome_t first = { 0 }, second = { 0 };
     int peer;
     fixture_t *fixture = fixture_create(NULL, NULL);
-    gee_session_t *session = dial(fixture, &peer);
-    begin(fixture, session, "Arith.Multiply", (pair_t){ .a = 7, .b = 8 }, &first);
-    begin(fixture, session, "Arith.\"Add\"", (pair_t){ .a = 1, .b = 2 }, &second);
+    gee_session_t *session = dial(fixture, "jsonrpc", "json", &peer);
+    begin(session, "Arith.Multiply", GEE_TYPE_OF(pair_t), &(pair_t){ .a = 7, .b = 8 }, &first);
+    begin(session, "Arith.\"Add\"", GEE_TYPE_OF(pair_t), &(pair_t){ .a = 1, .b = 2 }, &second);
     pump(fixture);
     peer_read(fixture, peer);
     assert_non_null(
@@ -470,7 +416,7 @@ static void test_replies_in_any_order(void **state GEE_UNUSED) {
     assert_string_equal(second.text, "3");
     peer_says(fixture, peer, "{\"id\":1,\"result\":56,\"error\":null}");
     assert_string_equal(first.text, "56");
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 static void test_a_call_that_cannot_be_sent(void **state GEE_UNUSED) {
@@ -480,19 +426,19 @@ static void test_a_call_that_cannot_be_sent(void **state GEE_UNUSED) {
     outcome_t outcome = { 0 };
     int peer;
     fixture_t *fixture = fixture_create(NULL, NULL);
-    gee_session_t *session = dial(fixture, &peer);
+    gee_session_t *session = dial(fixture, "jsonrpc", "json", &peer);
     gee_call_t *call = gee_call_create(fixture->engine);
     call->method_name = GEE_STR("Test.Number");
     call->codec = session->codec;
     assert_int_equal(gee_session_call(session, call, &payload, &error), -1);
     assert_non_null(strstr(error.text, "Number: JSON cannot express NaN"));
     gee_call_release(call);
-    begin(fixture, session, "Arith.Multiply", (pair_t){ .a = 7, .b = 8 }, &outcome);
+    begin(session, "Arith.Multiply", GEE_TYPE_OF(pair_t), &(pair_t){ .a = 7, .b = 8 }, &outcome);
     pump(fixture);
     peer_read(fixture, peer);
     assert_string_equal(fixture->got, "{\"method\":\"Arith.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":1}\n");
     gee_session_close(session, NULL);
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 /* Random bytes behind a call: nothing but answers, an error or the end come of them (sanitizers look on). */
@@ -514,7 +460,7 @@ static void test_random_texts(void **state GEE_UNUSED) {
         wait_for(fixture, peer, sizeof(fixture->got));
         assert_true(fixture->got_end);
         assert_memory_equal(fixture->got, REPLY_1, strlen(REPLY_1));
-        leave(fixture, peer);
+        finish(fixture, peer);
     }
 }
 

@@ -1,6 +1,6 @@
 /* protocol_netrpc_test.c: Go's net/rpc byte by byte: what Go 1.19 sent and got (its own bytes, as captured), in both
  * roles, cut at every place. */
-#include "rpc_fixture.h"
+#include "calling_fixture.h"
 
 /* Test.Multiply{7,8} with seq 0, as the first call of a connection: both types are defined before their values. */
 #define GO_REQUEST_1                                                                                                   \
@@ -47,84 +47,7 @@ static void add_hex(bytes_t *bytes, const char *hex) {
     }
 }
 
-static void leave(fixture_t *fixture, int peer) {
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
-}
-
 /* ---- the calling role, which also reads what our own server says ---- */
-
-typedef struct outcome {
-    int count;
-    gee_code_t code;
-    bool answered;
-    int64_t number;
-    char text[300];
-    const gee_type_t *reply;
-} outcome_t;
-
-static void read_reply(gee_call_t *call, const gee_payload_t *payload, outcome_t *outcome) {
-    gee_error_t error = { 0 };
-    union {
-        int64_t number;
-        text_t text;
-    } value = { 0 };
-    assert_int_equal(payload->kind, GEE_PAYLOAD_BYTES);
-    assert_int_equal(payload->codec->decode(payload->codec_state, outcome->reply, payload->bytes, payload->length,
-                                            &call->engine->codec_limits, true, call->pool, &value, &error),
-                     0);
-    if (outcome->reply == GEE_TYPE_OF(int64_t))
-        outcome->number = value.number;
-    else
-        snprintf(outcome->text, sizeof(outcome->text), "%.*s", GEE_STR_ARGUMENTS(value.text.text));
-}
-
-static void done(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data) {
-    outcome_t *outcome = data;
-    outcome->count++;
-    outcome->code = status->code;
-    outcome->answered = call->answered;
-    if (status->code != GEE_OK)
-        snprintf(outcome->text, sizeof(outcome->text), "%.*s", GEE_STR_ARGUMENTS(status->text));
-    else
-        read_reply(call, payload, outcome);
-    gee_call_release(call);
-}
-
-static gee_session_t *make_caller(fixture_t *fixture, int descriptor) {
-    gee_error_t error = { 0 };
-    gee_stream_options_t options = { .high_water = 65536 };
-    gee_session_setup_t setup = { .codec = gee_codec_by_name(gee_modules, GEE_STR("gob")) };
-    gee_stream_t *stream = gee_stream_create(fixture->loop, &pair_transport, descriptor, NULL, &options, &error);
-    assert_non_null(stream);
-    gee_session_t *session = gee_session_create(fixture->engine, &stream, gee_protocol_by_name(gee_modules, "netrpc"),
-                                                GEE_CALLING, &setup, gee_loop_now(fixture->loop), NULL, NULL, &error);
-    assert_non_null(session);
-    assert_true(session->established);
-    return session;
-}
-
-static gee_session_t *dial(fixture_t *fixture, int *peer) {
-    int ends[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
-    *peer = ends[1];
-    fixture->got_length = 0;
-    fixture->got_end = false;
-    return make_caller(fixture, ends[0]);
-}
-
-static void begin(gee_session_t *session, const char *method, const gee_type_t *type, const void *arguments,
-                  outcome_t *outcome) {
-    gee_error_t error = { 0 };
-    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = arguments };
-    gee_call_t *call = gee_call_create(session->engine);
-    call->method_name = gee_str(method);
-    call->codec = session->codec;
-    call->done = done;
-    call->done_data = outcome;
-    assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
-}
 
 /* Go's server has answered so. */
 static void test_replies_of_go(void **state GEE_UNUSED) {
@@ -136,7 +59,7 @@ static void test_replies_of_go(void **state GEE_UNUSED) {
         outcome_t outcomes[3] = { { .reply = GEE_TYPE_OF(int64_t) }, { .reply = GEE_TYPE_OF(int64_t) }, { 0 } };
         int peer;
         fixture_t *fixture = fixture_create(NULL, NULL);
-        gee_session_t *session = dial(fixture, &peer);
+        gee_session_t *session = dial(fixture, "netrpc", "gob", &peer);
         begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &outcomes[0]);
         begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &outcomes[1]);
         begin(session, "Test.Fail", GEE_TYPE_OF(text_t), &text, &outcomes[2]);
@@ -154,7 +77,7 @@ static void test_replies_of_go(void **state GEE_UNUSED) {
         assert_int_equal(outcomes[1].number, 63);
         assert_int_equal(outcomes[2].code, GEE_UNKNOWN);
         assert_string_equal(outcomes[2].text, "no way");
-        leave(fixture, peer);
+        finish(fixture, peer);
     }
 }
 
@@ -165,7 +88,7 @@ static void test_against_our_own_server(void **state GEE_UNUSED) {
     outcome_t product = { .reply = GEE_TYPE_OF(int64_t) }, same = product, echoed = { .reply = GEE_TYPE_OF(text_t) };
     outcome_t failed = { 0 }, unknown = { 0 }, mistaken = { 0 };
     fixture_t *fixture = fixture_create(NULL, NULL);
-    gee_session_t *session = make_caller(fixture, fixture_connect(fixture));
+    gee_session_t *session = make_caller(fixture, "netrpc", "gob", fixture_connect(fixture));
     begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &product);
     begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &large, &same);
     begin(session, "Test.Echo", GEE_TYPE_OF(text_t), &text, &echoed);
@@ -195,7 +118,7 @@ static void test_a_call_that_cannot_be_sent(void **state GEE_UNUSED) {
     pair_t pair = { .a = 7, .b = 8 };
     outcome_t product = { .reply = GEE_TYPE_OF(int64_t) };
     fixture_t *fixture = fixture_create(NULL, NULL);
-    gee_session_t *session = make_caller(fixture, fixture_connect(fixture));
+    gee_session_t *session = make_caller(fixture, "netrpc", "gob", fixture_connect(fixture));
     gee_call_t *call = gee_call_create(fixture->engine);
     call->method_name = GEE_STR("Test.Multiply");
     call->codec = session->codec;
@@ -230,14 +153,14 @@ static void serve(const bytes_t *request, size_t cut, bytes_t *reply) {
         fail_msg("%zu bytes of replies", fixture->got_length);
     memcpy(reply->data, fixture->got, fixture->got_length);
     reply->length = fixture->got_length;
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 static void expect_replies(const bytes_t *reply, const gee_type_t *const *types, outcome_t *outcomes, size_t count) {
     pair_t pair = { .a = 1, .b = 2 };
     int peer;
     fixture_t *fixture = fixture_create(NULL, NULL);
-    gee_session_t *session = dial(fixture, &peer);
+    gee_session_t *session = dial(fixture, "netrpc", "gob", &peer);
     session->next_number = 0; /* as Go counts */
     for (size_t i = 0; i < count; i++) {
         outcomes[i] = (outcome_t){ .reply = types[i] };
@@ -248,7 +171,7 @@ static void expect_replies(const bytes_t *reply, const gee_type_t *const *types,
     pump(fixture);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(outcomes[i].count, 1);
-    leave(fixture, peer);
+    finish(fixture, peer);
 }
 
 static void test_requests_of_go(void **state GEE_UNUSED) {
@@ -327,7 +250,7 @@ static void test_refused(void **state GEE_UNUSED) {
         assert_true(fixture->got_end);
         if (rows[i].logged != NULL && strstr(fixture->log_text, rows[i].logged) == NULL)
             fail_msg("\"%s\" not in the log: %s", rows[i].logged, fixture->log_text);
-        leave(fixture, peer);
+        finish(fixture, peer);
     }
 }
 

@@ -109,11 +109,10 @@ static size_t sends, receive_at_most;
 static ssize_t pair_receive(int descriptor, void *bytes, size_t capacity) {
     if (receive_at_most > 0 && capacity > receive_at_most)
         capacity = receive_at_most;
-    return recv(descriptor, bytes, capacity, MSG_DONTWAIT);
+    return gee_socket_receive(descriptor, bytes, capacity);
 }
 static ssize_t pair_send(int descriptor, const struct iovec *vector, int count) {
-    struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)vector, .msg_iovlen = (size_t)count };
-    ssize_t sent = sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t sent = gee_socket_send(descriptor, vector, count);
     if (sent > 0)
         sends++;
     return sent;
@@ -208,6 +207,14 @@ static inline void fixture_destroy(fixture_t *fixture) {
     gee_loop_destroy(&fixture->loop);
     gee_log_destroy(&fixture->log);
     free(fixture);
+}
+
+/* The end of a test: the peer goes, and its session with it. */
+static inline void finish(fixture_t *fixture, int peer) {
+    close(peer);
+    pump(fixture);
+    assert_int_equal(fixture->engine->session_count, 0);
+    fixture_destroy(fixture);
 }
 
 /* The peer's end of a new connection through that door. */

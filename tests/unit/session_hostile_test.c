@@ -11,13 +11,6 @@ static const gee_limits_t usual = {
     .message = 4 << 20, .call_memory = 1 << 20, .nesting = 5, .calls = 10, .output = 65536
 };
 
-static void finish(fixture_t *fixture, int peer) {
-    close(peer);
-    pump(fixture);
-    assert_int_equal(fixture->engine->session_count, 0);
-    fixture_destroy(fixture);
-}
-
 /* Reading paused when all that had come was parsed: the end of such a connection is seen all the same. */
 static void test_end_behind_the_last_call_that_may_be_in_flight(void **state GEE_UNUSED) {
     gee_limits_t limits = usual;

@@ -27,9 +27,7 @@ static void test_json_cut_anywhere(void **state GEE_UNUSED) {
         pump(fixture);
         peer_read(fixture, peer);
         expect(fixture, REPLY_1);
-        close(peer);
-        pump(fixture);
-        fixture_destroy(fixture);
+        finish(fixture, peer);
     }
 }
 
@@ -38,9 +36,7 @@ static void test_json_separators(void **state GEE_UNUSED) {
     int peer = fixture_connect(fixture);
     peer_says(fixture, peer, "  \n" OPTION_JSON "\n \t\r\n" CALL_1 "\n" CALL_1);
     expect(fixture, REPLY_1 REPLY_1);
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_pipelined_leave_in_one_write(void **state GEE_UNUSED) {
@@ -49,9 +45,7 @@ static void test_pipelined_leave_in_one_write(void **state GEE_UNUSED) {
     peer_says(fixture, peer, OPTION_JSON CALL_1 CALL_1 CALL_1 CALL_1);
     expect(fixture, REPLY_1 REPLY_1 REPLY_1 REPLY_1);
     assert_int_equal(sends, 1);
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_ten_thousand(void **state GEE_UNUSED) {
@@ -63,9 +57,7 @@ static void test_ten_thousand(void **state GEE_UNUSED) {
     wait_for(fixture, peer, 10000 * strlen(REPLY_1));
     assert_int_equal(fixture->got_length, 10000 * strlen(REPLY_1));
     assert_string_equal(fixture->got + 9999 * strlen(REPLY_1), REPLY_1);
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_errors_leave_the_connection_usable(void **state GEE_UNUSED) {
@@ -96,9 +88,7 @@ static void test_errors_leave_the_connection_usable(void **state GEE_UNUSED) {
         call(fixture, peer, "Test.Multiply", 1, "{\"A\":7,\"B\":8}");
         expect(fixture, REPLY_1);
     }
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_text_survives(void **state GEE_UNUSED) {
@@ -110,9 +100,7 @@ static void test_text_survives(void **state GEE_UNUSED) {
     call(fixture, peer, "Test.Echo", 2, "{\"Text\":\"\xff\"}");
     assert_non_null(strstr(fixture->got, "Text"));
     assert_non_null(strstr(fixture->got, "\"Code\":3"));
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 /* What closes the connection: the log names the reason, the peer sees the end. */
@@ -145,9 +133,7 @@ static void test_refused(void **state GEE_UNUSED) {
         assert_true(fixture->got_end);
         if (strstr(fixture->log_text, rows[i].logged) == NULL)
             fail_msg("\"%s\" not in the log: %s", rows[i].logged, fixture->log_text);
-        close(peer);
-        pump(fixture);
-        fixture_destroy(fixture);
+        finish(fixture, peer);
     }
 }
 
@@ -170,9 +156,7 @@ static void test_limits(void **state GEE_UNUSED) {
     peer_says(fixture, peer, OPTION_JSON "{\"ServiceMethod\":\"Test.Multiply\"}{\"X\":[[[[[[[[1]]]]]]]]}");
     if (!fixture->got_end)
         assert_non_null(strstr(fixture->got, "nest"));
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_finished_later(void **state GEE_UNUSED) {
@@ -192,9 +176,7 @@ static void test_finished_later(void **state GEE_UNUSED) {
     call(fixture, peer, "Test.Threaded", 2, "{\"A\":40,\"B\":2}");
     wait_for(fixture, peer, strlen("{\"ServiceMethod\":\"Test.Threaded\",\"Seq\":2,\"Error\":\"\"}\n42\n"));
     expect(fixture, "{\"ServiceMethod\":\"Test.Threaded\",\"Seq\":2,\"Error\":\"\"}\n42\n");
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_finished_twice(void **state GEE_UNUSED) {
@@ -204,9 +186,7 @@ static void test_finished_twice(void **state GEE_UNUSED) {
     call(fixture, peer, "Test.Twice", 1, "{\"A\":1,\"B\":2}");
     expect(fixture, "{\"ServiceMethod\":\"Test.Twice\",\"Seq\":1,\"Error\":\"\"}\n3\n");
     assert_non_null(strstr(fixture->log_text, "twice"));
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_peer_leaves_in_mid_call(void **state GEE_UNUSED) {
@@ -222,9 +202,7 @@ static void test_peer_leaves_in_mid_call(void **state GEE_UNUSED) {
     gee_reply(kept_call);
     pump(fixture);
     assert_int_equal(fixture->engine->live_calls, 0);
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_half_closed_peer_gets_its_replies(void **state GEE_UNUSED) {
@@ -248,9 +226,7 @@ static void test_half_closed_peer_gets_its_replies(void **state GEE_UNUSED) {
     wait_for(fixture, peer, 10000);
     assert_non_null(strstr(fixture->got, "}\n3\n"));
     assert_true(fixture->got_end);
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_handle_timeout(void **state GEE_UNUSED) {
@@ -277,9 +253,7 @@ static void test_handle_timeout(void **state GEE_UNUSED) {
     wait_for(fixture, peer, 1);
     assert_non_null(strstr(fixture->got, "expect within 1ms"));
     gee_fail(kept_call, GEE_INTERNAL, "late");
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_pool_queue(void **state GEE_UNUSED) {
@@ -304,9 +278,7 @@ static void test_pool_queue(void **state GEE_UNUSED) {
     wait_for(fixture, peer, strlen("{\"ServiceMethod\":\"Test.Block\",\"Seq\":1,\"Error\":\"\"}\n3\n") * 2);
     assert_non_null(strstr(fixture->got, "\"Seq\":1,\"Error\":\"\"}\n3\n"));
     assert_non_null(strstr(fixture->got, "\"Seq\":3,\"Error\":\"\"}\n0\n"));
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_too_many_calls_pause_the_peer(void **state GEE_UNUSED) {
@@ -320,9 +292,7 @@ static void test_too_many_calls_pause_the_peer(void **state GEE_UNUSED) {
     gee_reply(kept_call);
     wait_for(fixture, peer, 100000);
     expect(fixture, "{\"ServiceMethod\":\"Test.Keep\",\"Seq\":1,\"Error\":\"\"}\n3\n" REPLY_1);
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_handshake_and_read_timeouts(void **state GEE_UNUSED) {
@@ -335,9 +305,7 @@ static void test_handshake_and_read_timeouts(void **state GEE_UNUSED) {
         wait_for(fixture, peer, 1);
         assert_true(fixture->got_end);
         assert_non_null(strstr(fixture->log_text, i == 3 ? "timeouts.read" : "timeouts.handshake"));
-        close(peer);
-        pump(fixture);
-        fixture_destroy(fixture);
+        finish(fixture, peer);
     }
 }
 
@@ -354,9 +322,7 @@ static void test_drain(void **state GEE_UNUSED) {
     wait_for(fixture, peer, 100000);
     assert_non_null(strstr(fixture->got, "\n3\n"));
     assert_true(fixture->got_end);
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 /* ---- bin ---- */
@@ -413,9 +379,7 @@ static void test_bin_cut_anywhere(void **state GEE_UNUSED) {
         peer_read(fixture, peer);
         assert_int_equal(fixture->got_length, BIN_REPLY_LENGTH);
         assert_memory_equal(fixture->got, BIN_REPLY, BIN_REPLY_LENGTH);
-        close(peer);
-        pump(fixture);
-        fixture_destroy(fixture);
+        finish(fixture, peer);
     }
 }
 
@@ -430,9 +394,7 @@ static void test_bin_a_byte_at_a_time(void **state GEE_UNUSED) {
     wait_for(fixture, peer, BIN_REPLY_LENGTH);
     assert_int_equal(fixture->got_length, BIN_REPLY_LENGTH);
     assert_memory_equal(fixture->got, BIN_REPLY, BIN_REPLY_LENGTH);
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_bin_with_json_bodies(void **state GEE_UNUSED) {
@@ -446,9 +408,7 @@ static void test_bin_with_json_bodies(void **state GEE_UNUSED) {
     peer_read(fixture, peer);
     assert_int_equal(fixture->got_length, 10 + 17 + 2);
     assert_memory_equal(fixture->got, "\x01\0\0\0\0\x11\0\0\0\x02" BIN_REPLY_HEADER "56", 29);
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_bin_ping_and_cancel(void **state GEE_UNUSED) {
@@ -475,9 +435,7 @@ static void test_bin_ping_and_cancel(void **state GEE_UNUSED) {
     assert_non_null(memmem(fixture->got, fixture->got_length, "cancelled", 9));
     assert_non_null(memmem(fixture->got, fixture->got_length, "\x38\x01", 2)); /* code 1 */
     gee_fail(kept_call, GEE_CANCELLED, "stopped");
-    close(peer);
-    pump(fixture);
-    fixture_destroy(fixture);
+    finish(fixture, peer);
 }
 
 static void test_bin_refused(void **state GEE_UNUSED) {
@@ -503,9 +461,7 @@ static void test_bin_refused(void **state GEE_UNUSED) {
         assert_true(fixture->got_end);
         if (strstr(fixture->log_text, rows[i].logged) == NULL)
             fail_msg("\"%s\" not in the log: %s", rows[i].logged, fixture->log_text);
-        close(peer);
-        pump(fixture);
-        fixture_destroy(fixture);
+        finish(fixture, peer);
     }
 }
 
@@ -525,9 +481,7 @@ static void test_random_bytes(void **state GEE_UNUSED) {
         shutdown(peer, SHUT_WR);
         wait_for(fixture, peer, sizeof(fixture->got));
         assert_true(fixture->got_end);
-        close(peer);
-        pump(fixture);
-        fixture_destroy(fixture);
+        finish(fixture, peer);
     }
 }
 

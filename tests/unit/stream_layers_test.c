@@ -145,23 +145,22 @@ static const gee_layer_t frame_layer = { .name = "frame",
                                          .ended = frame_ended,
                                          .stop = frame_stop };
 
-static void push_stack(owner_t *owner, const char *stack, gee_role_t role) {
+static void push_stack(owner_t *on, const char *stack, gee_role_t role) {
     static const uint8_t keys[] = { 0x11, 0x22, 0x44, 0x88 };
     gee_error_t error;
     for (size_t i = 0; stack[i]; i++) {
         const gee_layer_t *layer = stack[i] == 'x' ? &xor_layer : &frame_layer;
         const void *setup = stack[i] == 'x' ? &keys[i] : NULL;
-        assert_int_equal(gee_stream_push(owner->stream, layer, role, setup, &error), 0);
+        assert_int_equal(gee_stream_push(on->stream, layer, role, setup, &error), 0);
     }
 }
 
 /* ---- every stack, every way of short I/O ---- */
 
 static void exchange(const char *stack, size_t most, bool try_again, size_t size) {
-    gee_loop_t *loop = new_loop();
-    int pair[2];
     owner_t caller = { 0 }, server = { 0 };
     gee_stream_options_t options = { .high_water = 3000, .low_water = 1000, .read_size = 777 };
+    loop = new_loop();
     new_pair(pair);
     options.read_while_congested = true; /* of the caller only; with both stopping, both would wait for ever */
     own(&caller, loop, pair[0], &options);
@@ -211,11 +210,8 @@ static void test_every_stack_carries_the_same_bytes(void **state) {
 
 static void test_push_moves_the_inbox_below(void **state) {
     (void)state;
-    gee_loop_t *loop = new_loop();
-    int pair[2];
-    owner_t owner = { .keep = true };
-    new_pair(pair);
-    own(&owner, loop, pair[0], NULL);
+    open_stream(new_pair, NULL);
+    owner.keep = true;
     assert_int_equal(gee_chain_append(gee_stream_out(owner.stream), "200 OK", 6), 0);
     assert_int_equal(write(pair[1],
                            "HELLO\x03"
@@ -236,26 +232,20 @@ static void test_push_moves_the_inbox_below(void **state) {
     uint8_t wire[20];
     assert_int_equal(read_all(pair[1], wire, sizeof(wire), NULL), 13);
     assert_memory_equal(wire, "200 OKHELLA\x01x", 13); /* what was there before the push goes out as it is */
-    close(pair[1]);
-    disown(&owner);
-    end_of_loop(loop);
+    close_stream();
 }
 
 /* As the door does it: reads first bytes, pushes a layer, reads again, pushes another. */
-typedef struct door {
-    owner_t owner;
-    int pushes;
-} door_t;
+static int pushes;
 
 static void door_received(gee_stream_t *stream, void *data) {
-    door_t *door = data;
-    if (door->pushes < 2 && gee_inbox_bytes(gee_stream_inbox(stream))[0] == '!') {
-        door->pushes++;
+    if (pushes < 2 && gee_inbox_bytes(gee_stream_inbox(stream))[0] == '!') {
+        pushes++;
         gee_inbox_consume(gee_stream_inbox(stream), 1);
-        push_stack(&door->owner, "f", GEE_SERVING);
+        push_stack(data, "f", GEE_SERVING);
         return;
     }
-    on_received(stream, &door->owner);
+    on_received(stream, data);
 }
 
 static void test_push_inside_received(void **state) {
@@ -265,34 +255,25 @@ static void test_push_inside_received(void **state) {
                                "a\x02"
                                "bc";
     for (size_t cut = 1; cut < sizeof(wire) - 1; cut++) {
-        gee_loop_t *loop = new_loop();
-        int pair[2];
-        door_t door = { 0 };
         gee_stream_events_t events = owner_events;
         events.received = door_received;
-        new_pair(pair);
-        own(&door.owner, loop, pair[0], NULL);
-        gee_stream_set_owner(door.owner.stream, &events, &door);
+        pushes = 0;
+        open_stream(new_pair, NULL);
+        gee_stream_set_owner(owner.stream, &events, &owner);
         assert_int_equal(write(pair[1], wire, cut), (ssize_t)cut);
         run_passes(loop, 2);
         assert_int_equal(write(pair[1], wire + cut, sizeof(wire) - 1 - cut), (ssize_t)(sizeof(wire) - 1 - cut));
-        RUN_UNTIL(loop, door.owner.length == 3 || door.owner.failed);
-        assert_memory_equal(door.owner.bytes, "abc", 3);
-        close(pair[1]);
-        disown(&door.owner);
-        end_of_loop(loop);
+        RUN_UNTIL(loop, owner.length == 3 || owner.failed);
+        assert_memory_equal(owner.bytes, "abc", 3);
+        close_stream();
     }
     assert_int_equal(frames_alive, 0);
 }
 
 static void test_a_push_that_fails_changes_nothing(void **state) {
     (void)state;
-    gee_loop_t *loop = new_loop();
-    int pair[2];
-    owner_t owner = { 0 };
     gee_error_t error = { 0 };
-    new_pair(pair);
-    own(&owner, loop, pair[0], NULL);
+    open_stream(new_pair, NULL);
     assert_int_equal(gee_chain_append(gee_stream_out(owner.stream), "plain", 5), 0);
     assert_int_equal(gee_stream_push(owner.stream, &frame_layer, GEE_CALLING, "bad", &error), -1);
     assert_string_equal(error.text, "frame: a bad setup");
@@ -304,21 +285,15 @@ static void test_a_push_that_fails_changes_nothing(void **state) {
     push_stack(&owner, "xxxx", GEE_CALLING);
     assert_int_equal(gee_stream_push(owner.stream, &xor_layer, GEE_CALLING, NULL, &error), -1);
     assert_int_equal(error.code, GEE_FAILED_PRECONDITION);
-    close(pair[1]);
-    disown(&owner);
-    end_of_loop(loop);
+    close_stream();
 }
 
 /* ---- handshakes ---- */
 
 static void test_bytes_wait_for_the_handshake(void **state) {
     (void)state;
-    gee_loop_t *loop = new_loop();
-    int pair[2];
-    owner_t owner = { 0 };
     const gee_stream_options_t options = { .high_water = 100 };
-    new_pair(pair);
-    own(&owner, loop, pair[0], &options);
+    open_stream(new_pair, &options);
     push_stack(&owner, "f", GEE_CALLING);
     uint8_t *bytes = pattern(5000), wire[6000];
     owner_send(&owner, bytes, 5000);
@@ -338,18 +313,12 @@ static void test_bytes_wait_for_the_handshake(void **state) {
     assert_int_equal(total, 5000);
     assert_true(owner.drained > 0);
     free(bytes);
-    close(pair[1]);
-    disown(&owner);
-    end_of_loop(loop);
+    close_stream();
 }
 
 static void test_close_during_the_handshake_waits_for_it(void **state) {
     (void)state;
-    gee_loop_t *loop = new_loop();
-    int pair[2];
-    owner_t owner = { 0 };
-    new_pair(pair);
-    own(&owner, loop, pair[0], NULL);
+    open_stream(new_pair, NULL);
     push_stack(&owner, "f", GEE_CALLING);
     owner_send(&owner, "bye", 3);
     gee_stream_close(&owner.stream, PATIENCE);
@@ -365,38 +334,27 @@ static void test_close_during_the_handshake_waits_for_it(void **state) {
                         "HELLO\x03"
                         "bye\x00",
                         10); /* with the end record */
-    close(pair[1]);
+    close_peer();
     RUN_UNTIL(loop, !gee_loop_lingering(loop));
     assert_int_equal(frames_alive, 0);
-    disown(&owner);
-    end_of_loop(loop);
+    close_stream();
 }
 
 static void test_close_when_the_handshake_cannot_end_any_more(void **state) {
     (void)state;
-    gee_loop_t *loop = new_loop();
-    int pair[2];
-    owner_t owner = { 0 };
-    new_pair(pair);
-    own(&owner, loop, pair[0], NULL);
+    open_stream(new_pair, NULL);
     push_stack(&owner, "xf", GEE_CALLING);
     owner_send(&owner, "bye", 3);
     gee_stream_close(&owner.stream, PATIENCE);
     assert_int_equal(shutdown(pair[1], SHUT_WR), 0);
     RUN_UNTIL(loop, !gee_loop_lingering(loop));
-    close(pair[1]);
-    disown(&owner);
-    end_of_loop(loop);
+    close_stream();
 }
 
 /* ---- refusals and ends ---- */
 
 static void fails_with(const char *wire, size_t length, bool shut, gee_code_t code, const char *text) {
-    gee_loop_t *loop = new_loop();
-    int pair[2];
-    owner_t owner = { 0 };
-    new_pair(pair);
-    own(&owner, loop, pair[0], NULL);
+    open_stream(new_pair, NULL);
     push_stack(&owner, "f", GEE_SERVING);
     assert_int_equal(write(pair[1], wire, length), (ssize_t)length);
     if (shut)
@@ -406,9 +364,7 @@ static void fails_with(const char *wire, size_t length, bool shut, gee_code_t co
     assert_string_equal(owner.reason.text, text);
     assert_int_equal(owner.ended, 0);
     assert_loop_sleeps(loop);
-    close(pair[1]);
-    disown(&owner);
-    end_of_loop(loop);
+    close_stream();
     assert_int_equal(frames_alive, 0);
 }
 
@@ -424,19 +380,13 @@ static void test_layers_refuse(void **state) {
 
 static void test_an_orderly_end(void **state) {
     (void)state;
-    gee_loop_t *loop = new_loop();
-    int pair[2];
-    owner_t owner = { 0 };
-    new_pair(pair);
-    own(&owner, loop, pair[0], NULL);
+    open_stream(new_pair, NULL);
     push_stack(&owner, "f", GEE_SERVING);
     assert_int_equal(write(pair[1], "HELLO\x01x\x00", 8), 8);
     assert_int_equal(shutdown(pair[1], SHUT_WR), 0);
     RUN_UNTIL(loop, owner.ended == 1);
     assert_int_equal(owner.length, 1);
-    disown(&owner);
-    close(pair[1]);
-    end_of_loop(loop);
+    close_stream();
 }
 
 int main(void) {

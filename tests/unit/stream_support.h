@@ -1,4 +1,5 @@
-/* stream_support.h: what the tests of streams share: transports that do short I/O, an owner that notes all it hears.
+/* stream_support.h: what the tests of streams share: transports that do short I/O, an owner that notes all it hears, and
+ * an owned stream with its peer.
  *
  * Include it behind cmocka.h. */
 #ifndef TESTS_STREAM_SUPPORT_H
@@ -217,11 +218,39 @@ static inline size_t read_all(int descriptor, uint8_t *target, size_t capacity, 
     return total;
 }
 
+/* ---- one stream ---- */
+
+/* The owner's stream is on pair[0]; the peer reads and writes pair[1] itself. One test at a time uses them. */
+static gee_loop_t *loop;
+static int pair[2];
+static owner_t owner;
+
+/* new_ends: new_pair or new_tcp_pair. */
+static inline void open_stream(void (*new_ends)(int ends[2]), const gee_stream_options_t *options) {
+    memset(&owner, 0, sizeof(owner));
+    loop = new_loop();
+    new_ends(pair);
+    own(&owner, loop, pair[0], options);
+}
+
+static inline void close_peer(void) {
+    close(pair[1]);
+    pair[1] = -1;
+}
+
 /* Closes with a reset (TCP). */
-static inline void reset(int descriptor) {
+static inline void reset_peer(void) {
     struct linger hard = { .l_onoff = 1, .l_linger = 0 };
-    assert_int_equal(setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
-    close(descriptor);
+    assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+    close_peer();
+}
+
+/* Ends the test, with whatever is still open. */
+static inline void close_stream(void) {
+    if (pair[1] >= 0)
+        close_peer();
+    disown(&owner);
+    end_of_loop(loop);
 }
 
 #endif

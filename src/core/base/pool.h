@@ -1,7 +1,7 @@
 /* pool.h: the arena. Memory is taken in pieces and given back all at once; a call has one, a cycle has one.
  *
  * Not thread-safe: one thread at a time. A pool that is reset keeps its first chunk, so that in steady state a call
- * allocates nothing from the system. */
+ * allocates nothing from the system. Public: geerpc.h includes it. */
 #ifndef GEE_BASE_POOL_H
 #define GEE_BASE_POOL_H
 
@@ -10,6 +10,8 @@
 #include "core/base/str.h"
 
 typedef struct gee_pool gee_pool_t;
+
+#pragma GCC visibility push(default) /* libgeerpc exports what follows */
 
 /* `first_chunk`: usable bytes of the chunk that a reset keeps. Null when out of memory. */
 gee_pool_t *gee_pool_create(size_t first_chunk);
@@ -33,5 +35,7 @@ char *gee_pool_strndup(gee_pool_t *pool, const char *bytes, size_t length);
 /* A copy as a view; its data is null only when out of memory (an empty string gets a valid pointer). Terminated too. */
 gee_str_t gee_pool_str(gee_pool_t *pool, gee_str_t string);
 char *gee_pool_printf(gee_pool_t *pool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#pragma GCC visibility pop
 
 #endif

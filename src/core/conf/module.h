@@ -65,6 +65,22 @@ typedef struct gee_module {
     int (*worker_start)(void *conf, struct gee_engine *engine, gee_error_t *error);
     void (*worker_stop)(void *conf, struct gee_engine *engine);
 
+    /* Optional hooks of the helper: one process beside the workers, of the same user, which alone writes what they share
+     * (gee_prepare_t.shared). It is there while helper_wanted() of some module says so; it is replaced when it dies, so what
+     * it shares must be found whole, or be repaired, by the next.
+     * helper_start: it is the only one now; the engine serves nobody. Failing ends the process.
+     * helper_message: from gee_engine_tell_helper() in worker number `worker`, hostile as far as clients made it.
+     * helper_leave: the server is about to drain: takes itself out of other processes' lists, then calls left() once, now or
+     *   later. Absent: nothing to do.
+     * helper_stop: the last; the process ends, for good or because another cycle's helper goes on.
+     * worker_wake: in each worker, after gee_engine_wake_workers() in the helper; several wakes may come as one. */
+    bool (*helper_wanted)(const void *conf);
+    int (*helper_start)(void *conf, struct gee_engine *engine, gee_error_t *error);
+    void (*helper_message)(void *conf, struct gee_engine *engine, unsigned worker, const void *bytes, size_t length);
+    void (*helper_leave)(void *conf, struct gee_engine *engine, void (*left)(void *data), void *data);
+    void (*helper_stop)(void *conf, struct gee_engine *engine);
+    void (*worker_wake)(void *conf, struct gee_engine *engine);
+
     /* Optional, for a module of any kind: what it answers over HTTP; ends with a route without path. */
     const struct gee_route *routes;
 } gee_module_t;

@@ -1,21 +1,14 @@
 /* dial.c: from an address to a stream, step by step.
  *
- *   start -> resolve (here, or as a job on a thread) -> connect to candidate 1, 2, ... -> the transport's layer shakes
- *   hands -> stream, or the last reason
- *
- * The job has memory of its own with two holders, dial and thread: a dial can be cancelled while getaddrinfo() still
- * runs, and the thread then finds nobody to tell. */
+ *   start -> resolve (here, or on a thread) -> connect to candidate 1, 2, ... -> the transport's layer shakes hands
+ *         -> stream, or the last reason */
 #include "core/event/dial.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/event/loop_private.h"
+#include "core/event/work.h"
 
 #define CANDIDATES    16
 #define LEAST_ATTEMPT GEE_SECOND /* a candidate's share of the time, if there is as much */
@@ -25,22 +18,14 @@ typedef struct candidates {
     size_t count;
 } candidates_t;
 
-typedef struct resolve_job {
-    gee_job_t job;
-    gee_task_t done; /* posted to the loop */
-    gee_loop_t *loop;
+/* What the thread that resolves sees. */
+typedef struct resolving {
     const gee_transport_t *transport;
     gee_addr_t addr;
     candidates_t found;
     int outcome;
     gee_error_t error;
-
-    pthread_mutex_t mutex; /* guards the two flags */
-    bool cancelled, posted;
-    atomic_int holders;
-    gee_dial_t *dial;        /* the loop's thread only; null once cancelled */
-    gee_leftover_t leftover; /* cancelled between posted and run */
-} resolve_job_t;
+} resolving_t;
 
 struct gee_dial {
     gee_loop_t *loop;
@@ -53,7 +38,7 @@ struct gee_dial {
     int64_t started, timeout;
 
     gee_task_t first_step;
-    resolve_job_t *job; /* while a thread resolves */
+    gee_work_t *work; /* while a thread resolves */
     candidates_t candidates;
     size_t next;          /* the candidate after the one that is being tried */
     gee_watch_t watch;    /* the socket that is connecting; -1: none */
@@ -62,48 +47,6 @@ struct gee_dial {
     gee_phase_t phase;
     gee_error_t error; /* the last reason */
 };
-
-/* ---- the job ---- */
-
-static void job_release(resolve_job_t *job) {
-    if (atomic_fetch_sub(&job->holders, 1) != 1)
-        return;
-    pthread_mutex_destroy(&job->mutex);
-    free(job);
-}
-
-static void resolve_on_thread(gee_job_t *base) {
-    resolve_job_t *job = GEE_CONTAINER(base, resolve_job_t, job);
-    job->outcome = job->transport->resolve(&job->addr, job->found.list, CANDIDATES, &job->found.count, &job->error);
-    pthread_mutex_lock(&job->mutex);
-    if (!job->cancelled) {
-        job->posted = true;
-        gee_loop_post(job->loop, &job->done);
-    }
-    pthread_mutex_unlock(&job->mutex);
-    job_release(job);
-}
-
-static void job_left_over(gee_leftover_t *leftover) {
-    gee_list_remove(&leftover->link);
-    job_release(GEE_CONTAINER(leftover, resolve_job_t, leftover));
-}
-
-/* After this the thread does not touch the loop any more. */
-static void job_cancel(resolve_job_t *job, gee_thread_pool_t *threads) {
-    job->dial = NULL;
-    bool waited = gee_thread_pool_cancel(threads, &job->job);
-    pthread_mutex_lock(&job->mutex);
-    job->cancelled = true;
-    bool posted = job->posted;
-    pthread_mutex_unlock(&job->mutex);
-    if (waited)
-        job_release(job); /* for the thread that never comes */
-    if (posted)
-        gee_loop_adopt(job->loop, &job->leftover); /* its task still comes, or the loop ends first */
-    else
-        job_release(job);
-}
 
 /* ---- the end ---- */
 
@@ -124,8 +67,7 @@ void gee_dial_cancel(gee_dial_t **slot) {
     gee_stream_destroy(&dial->stream);
     gee_timer_stop(dial->loop, &dial->timer);
     gee_loop_undefer(&dial->first_step);
-    if (dial->job)
-        job_cancel(dial->job, dial->threads);
+    gee_work_cancel(&dial->work);
     free(dial);
 }
 
@@ -285,53 +227,40 @@ static void resolve_here(gee_task_t *task) {
     resolved(dial, dial->transport->resolve(&dial->addr, found->list, CANDIDATES, &found->count, &dial->error));
 }
 
-static void job_done(gee_task_t *task) {
-    resolve_job_t *job = GEE_CONTAINER(task, resolve_job_t, done);
-    gee_dial_t *dial = job->dial;
-    gee_list_remove(&job->leftover.link);
-    if (dial) {
-        int outcome = job->outcome;
-        dial->job = NULL;
-        dial->candidates = job->found;
-        dial->error = job->error;
-        job_release(job);
-        resolved(dial, outcome);
-        return;
-    }
-    job_release(job);
+static void run_resolve(void *memory) {
+    resolving_t *resolving = memory;
+    candidates_t *found = &resolving->found;
+    resolving->outcome =
+        resolving->transport->resolve(&resolving->addr, found->list, CANDIDATES, &found->count, &resolving->error);
 }
 
-static int submit_job(gee_dial_t *dial, gee_error_t *error) {
-    if (!dial->threads) {
-        gee_error_set(error, GEE_FAILED_PRECONDITION,
-                      "%s: resolve: names cannot be looked up here (there are no threads): give a numeric address",
-                      dial->addr.text);
-        goto fail;
-    }
-    resolve_job_t *job = calloc(1, sizeof(*job));
-    if (!job || pthread_mutex_init(&job->mutex, NULL) != 0) {
-        free(job);
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: resolve: out of memory", dial->addr.text);
-        goto fail;
-    }
-    job->job.run = resolve_on_thread;
-    job->done.run = job_done;
-    job->leftover.end = job_left_over;
-    job->loop = dial->loop;
-    job->transport = dial->transport;
-    job->addr = dial->addr;
-    job->dial = dial;
-    atomic_init(&job->holders, 2);
-    if (!gee_thread_pool_submit(dial->threads, &job->job)) {
-        job_release(job);
-        job_release(job);
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: resolve: too many jobs wait for the threads already",
-                      dial->addr.text);
-        goto fail;
-    }
-    dial->job = job;
-    return 0;
-fail:
+static void resolved_on_thread(void *memory, void *data) {
+    const resolving_t *resolving = memory;
+    gee_dial_t *dial = data;
+    dial->work = NULL;
+    dial->candidates = resolving->found;
+    dial->error = resolving->error;
+    resolved(dial, resolving->outcome);
+}
+
+static int start_work(gee_dial_t *dial, gee_error_t *error) {
+    static const gee_work_calls_t calls = { .run = run_resolve, .done = resolved_on_thread };
+    if (!dial->threads)
+        return gee_error_set(error, GEE_FAILED_PRECONDITION,
+                             "names cannot be looked up here (there are no threads): give a numeric address");
+    dial->work = gee_work_create(dial->loop, dial->threads, &calls, sizeof(resolving_t), error);
+    if (!dial->work)
+        return -1;
+    resolving_t *resolving = gee_work_memory(dial->work);
+    resolving->transport = dial->transport;
+    resolving->addr = dial->addr;
+    return gee_work_start(dial->work, dial, error);
+}
+
+static int resolve_on_thread(gee_dial_t *dial, gee_error_t *error) {
+    if (start_work(dial, error) == 0)
+        return 0;
+    gee_error_prefix(error, "%s: resolve: ", dial->addr.text);
     if (error)
         error->phase = GEE_PHASE_RESOLVE;
     return -1;
@@ -365,7 +294,7 @@ gee_dial_t *gee_dial_start(gee_loop_t *loop, gee_thread_pool_t *threads, const g
     }
     if (transport->numeric(addr))
         gee_loop_defer(loop, &dial->first_step);
-    else if (submit_job(dial, error) != 0)
+    else if (resolve_on_thread(dial, error) != 0)
         goto fail;
     return dial;
 fail:

@@ -6,6 +6,7 @@
 #ifndef GEE_EVENT_LAYER_H
 #define GEE_EVENT_LAYER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,9 +17,17 @@
 typedef enum gee_claim { GEE_CLAIM_NO, GEE_CLAIM_YES, GEE_CLAIM_MORE } gee_claim_t;
 typedef enum gee_role { GEE_SERVING, GEE_CALLING } gee_role_t;
 
+/* What a peer may do that has proven who it is. Lives as long as the setup of the layer that knows it. */
+typedef struct gee_grant {
+    const char *name;            /* null: it is nobody in particular */
+    const char *const *services; /* what it may call, as "Arith" or "Foo.Sum"; ends with null. Null: everything */
+    const atomic_bool *revoked;  /* in memory that processes share: it may do nothing any more. Null: never */
+} gee_grant_t;
+
 typedef struct gee_layer {
     const char *name;
     size_t state_size;
+    const struct gee_seal *seal; /* optional: rpc/seal.h, of a layer that encrypts */
 
     /* Optional (a layer that only a transport or a route pushes has none). Do these first bytes of a stream (1 or more)
      * belong to this layer? MORE only while further bytes can change the answer; the door bounds how many. */
@@ -37,6 +46,8 @@ typedef struct gee_layer {
     int (*finish)(void *state, gee_chain_t *down, gee_error_t *error);
     /* Optional. The peer ended the stream: was that an orderly end? -1 with the reason when it was a truncation. */
     int (*ended)(void *state, gee_error_t *error);
+    /* Optional. Once established: what the peer has proven; null: nothing. */
+    const gee_grant_t *(*grant)(const void *state);
     /* Optional. Lets go of what the state holds; the core frees the state. */
     void (*stop)(void *state);
 } gee_layer_t;

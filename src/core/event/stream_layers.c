@@ -44,6 +44,16 @@ bool gee_stream_established(const gee_stream_t *stream) {
     return true;
 }
 
+const gee_grant_t *gee_stream_grant(const gee_stream_t *stream) {
+    for (size_t i = stream->layer_count; i-- > 0;) {
+        const gee_stream_layer_t *layer = &stream->layers[i];
+        const gee_grant_t *grant = layer->layer->grant && established(layer) ? layer->layer->grant(layer->state) : NULL;
+        if (grant)
+            return grant;
+    }
+    return NULL;
+}
+
 /* Hands what is new in inbox[from] upwards as far as it goes. Handshakes may answer, and bytes that waited for the end of
  * one may go out now. */
 int gee_stream_layers_up(gee_stream_t *stream, size_t from, gee_error_t *error) {

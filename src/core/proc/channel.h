@@ -1,6 +1,7 @@
 /* channel.h: the socket pair between master and worker: small messages, a descriptor with some of them.
  *
  *   master --ADOPT, RELEASE, QUIT, REOPEN, STATUS--> worker         worker --READY, FAILED, STATUS--> master
+ *   master --QUIT, REOPEN, LEAVE--> helper                          helper --READY, FAILED, LEFT--> master
  *
  * SOCK_SEQPACKET keeps messages apart. Sending never blocks: what does not fit waits here. */
 #ifndef GEE_PROC_CHANNEL_H
@@ -15,7 +16,9 @@ typedef enum gee_message_type {
     GEE_MESSAGE_RELEASE,   /* stop serving: number, slot; value 1: accept first what waits */
     GEE_MESSAGE_QUIT,      /* stop accepting, leave when the last connection has */
     GEE_MESSAGE_REOPEN,    /* a log file: number is the descriptor to replace by the one that comes along */
-    GEE_MESSAGE_STATUS     /* asked, and answered: value connections, calls, in_flight */
+    GEE_MESSAGE_STATUS,    /* asked, and answered: value connections, calls, in_flight */
+    GEE_MESSAGE_LEAVE,     /* the server drains soon: other processes are to be told */
+    GEE_MESSAGE_LEFT       /* they were */
 } gee_message_type_t;
 
 #define GEE_MESSAGE_TEXT 600

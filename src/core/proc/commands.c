@@ -101,8 +101,12 @@ static void print_worker(FILE *out, const gee_worker_t *worker) {
     char lived[GEE_DURATION_TEXT];
     int64_t age_ns = gee_clock_monotonic() - worker->started_ns;
     (void)gee_format_duration_go(lived, age_ns - age_ns % GEE_SECOND);
-    (void)fprintf(out, "worker %u: pid %d, %s, generation %" PRIu64 ", up %s", worker->index, (int)worker->pid,
-                  state_of(worker), worker->crew->cycle->generation, lived);
+    (void)fprintf(out, "%s: pid %d, %s, generation %" PRIu64 ", up %s", gee_worker_name(worker->crew, worker->index),
+                  (int)worker->pid, state_of(worker), worker->crew->cycle->generation, lived);
+    if (worker->answered && worker->index == worker->crew->count) {
+        (void)fputc('\n', out); /* the helper serves nobody */
+        return;
+    }
     if (worker->answered)
         (void)fprintf(out, ", connections %" PRIu64 ", calls %" PRIu64 ", in flight %" PRIu64 "\n", worker->connections,
                       worker->calls, worker->in_flight);

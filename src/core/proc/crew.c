@@ -20,7 +20,43 @@
 #define FIRST_DELAY    (100 * GEE_MILLISECOND)
 #define LONGEST_DELAY  (10 * GEE_SECOND)
 
+#define WITHDRAW_PATIENCE (5 * GEE_SECOND) /* with the helper's farewell to others */
+
 static void spawn(gee_place_t *place);
+
+static bool is_helper(const gee_worker_t *worker) {
+    return worker->index == worker->crew->count;
+}
+
+const char *gee_worker_name(const gee_crew_t *crew, unsigned index) {
+    static char text[20];
+    (void)snprintf(text, sizeof text, index == crew->count ? "helper" : "worker %u", index);
+    return text;
+}
+
+static void tell_left(gee_crew_t *crew) {
+    void (*left)(void *data) = crew->left;
+    crew->left = NULL;
+    gee_timer_stop(crew->loop, &crew->left_timer);
+    if (left)
+        left(crew->left_data);
+}
+
+static void on_left_too_late(gee_timer_t *timer) {
+    gee_crew_t *crew = GEE_CONTAINER(timer, gee_crew_t, left_timer);
+    gee_log(crew->log, GEE_LOG_WARN, "the helper has not taken the server out of every registry within 5s");
+    tell_left(crew);
+}
+
+void gee_crew_withdraw(gee_crew_t *crew, void (*left)(void *data), void *data) {
+    gee_message_t message = { .type = GEE_MESSAGE_LEAVE };
+    gee_worker_t *helper = crew->place_count > crew->count ? crew->places[crew->count].worker : NULL;
+    crew->left = left;
+    crew->left_data = data;
+    if (!helper || helper->state != GEE_WORKER_SERVING || gee_channel_send(&helper->channel, &message, -1) != 0 ||
+        gee_timer_start(crew->loop, &crew->left_timer, WITHDRAW_PATIENCE) != 0)
+        tell_left(crew);
+}
 
 static void on_gone(gee_task_t *task) {
     gee_crew_t *crew = GEE_CONTAINER(task, gee_crew_t, gone_task);
@@ -35,7 +71,7 @@ static void report_gone(gee_crew_t *crew) {
 gee_crew_t *gee_crew_create(gee_loop_t *loop, gee_cycle_t **cycle, const gee_crew_events_t *events, void *data,
                             gee_error_t *error) {
     gee_crew_t *crew = calloc(1, sizeof *crew);
-    gee_place_t *places = calloc((*cycle)->workers, sizeof *places);
+    gee_place_t *places = calloc((*cycle)->workers + 1u, sizeof *places);
     if (!crew || !places) {
         free(crew);
         free(places);
@@ -51,6 +87,8 @@ gee_crew_t *gee_crew_create(gee_loop_t *loop, gee_cycle_t **cycle, const gee_cre
     crew->data = data;
     crew->places = places;
     crew->count = crew->cycle->workers;
+    crew->place_count = crew->count + (crew->cycle->helper ? 1 : 0);
+    crew->left_timer.fire = on_left_too_late;
     crew->gone_task.run = on_gone;
     gee_list_init(&crew->workers);
     return crew;
@@ -70,7 +108,8 @@ void gee_crew_destroy(gee_crew_t **crew_pointer) {
         return;
     gee_list_remove(&crew->link);
     gee_loop_undefer(&crew->gone_task);
-    for (unsigned i = 0; i < crew->count; i++)
+    gee_timer_stop(crew->loop, &crew->left_timer);
+    for (unsigned i = 0; i < crew->place_count; i++)
         gee_timer_stop(crew->loop, &crew->places[i].timer);
     GEE_LIST_EACH(&crew->workers, link)
     free_worker(GEE_CONTAINER(link, gee_worker_t, link));
@@ -97,11 +136,13 @@ static void on_worker_ready(gee_worker_t *worker) {
     worker->state = GEE_WORKER_SERVING;
     gee_timer_stop(crew->loop, &worker->timer);
     if (crew->serving) {
-        gee_log(crew->log, GEE_LOG_NOTICE, "worker %u (pid %d) serves", worker->index, (int)worker->pid);
-        gee_slots_serve(crew, worker);
+        gee_log(crew->log, GEE_LOG_NOTICE, "%s (pid %d) serves", gee_worker_name(crew, worker->index),
+                (int)worker->pid);
+        if (!is_helper(worker))
+            gee_slots_serve(crew, worker);
         return;
     }
-    if (++crew->ready_count == crew->count)
+    if (++crew->ready_count == crew->place_count)
         crew->events->ready(crew, crew->data);
 }
 
@@ -123,18 +164,22 @@ static void on_message(gee_channel_t *channel, const gee_message_t *message, int
         worker->in_flight = message->in_flight;
         worker->crew->events->status(worker->crew, worker->crew->data);
         break;
+    case GEE_MESSAGE_LEFT:
+        tell_left(worker->crew);
+        break;
     case GEE_MESSAGE_ADOPT:
     case GEE_MESSAGE_RELEASE:
     case GEE_MESSAGE_QUIT:
     case GEE_MESSAGE_REOPEN:
+    case GEE_MESSAGE_LEAVE:
         break;
     }
 }
 
 static void start_patience(gee_worker_t *worker, int64_t patience_ns) {
     if (gee_timer_start(worker->crew->loop, &worker->timer, patience_ns) != 0)
-        gee_log(worker->crew->log, GEE_LOG_ERROR, "worker %u (pid %d): out of memory for its timer", worker->index,
-                (int)worker->pid);
+        gee_log(worker->crew->log, GEE_LOG_ERROR, "%s (pid %d): out of memory for its timer",
+                gee_worker_name(worker->crew, worker->index), (int)worker->pid);
 }
 
 /* It is about to exit; one that hangs instead is killed. */
@@ -149,7 +194,8 @@ static void kill_worker(gee_worker_t *worker, int number) {
 
 static void on_patience_over(gee_timer_t *timer) {
     gee_worker_t *worker = GEE_CONTAINER(timer, gee_worker_t, timer);
-    gee_log(worker->crew->log, GEE_LOG_ERROR, "worker %u (pid %d) %s: it is killed", worker->index, (int)worker->pid,
+    gee_log(worker->crew->log, GEE_LOG_ERROR, "%s (pid %d) %s: it is killed",
+            gee_worker_name(worker->crew, worker->index), (int)worker->pid,
             worker->state == GEE_WORKER_STARTING ? "did not become ready within 30s" : "does not leave");
     if (worker->state == GEE_WORKER_STARTING && worker->reason[0] == '\0')
         (void)snprintf(worker->reason, sizeof worker->reason, "did not become ready within 30s");
@@ -205,7 +251,8 @@ static int fork_worker(gee_place_t *place, gee_error_t *error) {
     start_patience(worker, START_PATIENCE);
     if (gee_channel_open(&worker->channel, crew->loop, ends[0], error) != 0) {
         /* Its end of the channel is closed: it leaves, and is reaped. */
-        gee_log(crew->log, GEE_LOG_ERROR, "worker %u (pid %d): %s", place->index, (int)worker->pid, error->text);
+        gee_log(crew->log, GEE_LOG_ERROR, "%s (pid %d): %s", gee_worker_name(crew, place->index), (int)worker->pid,
+                error->text);
         (void)snprintf(worker->reason, sizeof worker->reason, "%s", error->text);
         kill_worker(worker, SIGKILL);
     }
@@ -217,10 +264,11 @@ static void start_later(gee_place_t *place) {
     place->delay_ns = place->delay_ns == 0 ? FIRST_DELAY : 2 * place->delay_ns;
     if (place->delay_ns > LONGEST_DELAY)
         place->delay_ns = LONGEST_DELAY;
-    gee_log(place->crew->log, GEE_LOG_NOTICE, "worker %u is started again in %s", place->index,
+    gee_log(place->crew->log, GEE_LOG_NOTICE, "%s is started again in %s", gee_worker_name(place->crew, place->index),
             gee_format_duration(delay, place->delay_ns));
     if (gee_timer_start(place->crew->loop, &place->timer, place->delay_ns) != 0)
-        gee_log(place->crew->log, GEE_LOG_CRIT, "worker %u: out of memory: it is not started again", place->index);
+        gee_log(place->crew->log, GEE_LOG_CRIT, "%s: out of memory: it is not started again",
+                gee_worker_name(place->crew, place->index));
 }
 
 static void spawn(gee_place_t *place) {
@@ -232,7 +280,7 @@ static void spawn(gee_place_t *place) {
         fail_start(crew, error.text);
         return;
     }
-    gee_log(crew->log, GEE_LOG_CRIT, "worker %u cannot be started: %s", place->index, error.text);
+    gee_log(crew->log, GEE_LOG_CRIT, "%s cannot be started: %s", gee_worker_name(crew, place->index), error.text);
     start_later(place);
 }
 
@@ -241,12 +289,12 @@ static void on_place_timer(gee_timer_t *timer) {
 }
 
 void gee_crew_start(gee_crew_t *crew) {
-    for (unsigned i = 0; i < crew->count; i++) {
+    for (unsigned i = 0; i < crew->place_count; i++) {
         crew->places[i].crew = crew;
         crew->places[i].index = i;
         crew->places[i].timer.fire = on_place_timer;
     }
-    for (unsigned i = 0; i < crew->count && !crew->failed; i++)
+    for (unsigned i = 0; i < crew->place_count && !crew->failed; i++)
         spawn(&crew->places[i]);
 }
 
@@ -254,7 +302,7 @@ void gee_crew_serve(gee_crew_t *crew) {
     crew->serving = true;
     GEE_LIST_EACH(&crew->workers, link) {
         gee_worker_t *worker = GEE_CONTAINER(link, gee_worker_t, link);
-        if (worker->state == GEE_WORKER_SERVING)
+        if (worker->state == GEE_WORKER_SERVING && !is_helper(worker))
             gee_slots_serve(crew, worker);
     }
 }
@@ -268,7 +316,7 @@ void gee_crew_assign(gee_crew_t *crew) {
 
 static void stop_starting(gee_crew_t *crew) {
     crew->leaving = true;
-    for (unsigned i = 0; i < crew->count; i++)
+    for (unsigned i = 0; i < crew->place_count; i++)
         gee_timer_stop(crew->loop, &crew->places[i].timer);
 }
 
@@ -327,14 +375,14 @@ static void log_end(const gee_worker_t *worker, int status) {
     if (worker->killed || (worker->state == GEE_WORKER_LEAVING && WIFEXITED(status) && WEXITSTATUS(status) == 0))
         level = GEE_LOG_INFO;
     describe_end(status, text, sizeof text);
-    gee_log(worker->crew->log, level, "worker %u (pid %d) %s%s%s", worker->index, (int)worker->pid, text,
-            worker->reason[0] ? ": " : "", worker->reason);
+    gee_log(worker->crew->log, level, "%s (pid %d) %s%s%s", gee_worker_name(worker->crew, worker->index),
+            (int)worker->pid, text, worker->reason[0] ? ": " : "", worker->reason);
 }
 
 static void report_failed_start(const gee_worker_t *worker, int status) {
     char text[GEE_MESSAGE_TEXT + 100], end[100];
     describe_end(status, end, sizeof end);
-    (void)snprintf(text, sizeof text, "worker %u (pid %d) %s", worker->index, (int)worker->pid,
+    (void)snprintf(text, sizeof text, "%s (pid %d) %s", gee_worker_name(worker->crew, worker->index), (int)worker->pid,
                    worker->reason[0] ? worker->reason : end);
     fail_start(worker->crew, text);
 }
@@ -360,6 +408,8 @@ static void on_end(gee_worker_t *worker, int status) {
     if (place->worker == worker)
         place->worker = NULL;
     log_end(worker, status);
+    if (is_helper(worker))
+        tell_left(crew);
     if (!crew->leaving && !crew->serving)
         report_failed_start(worker, status);
     else if (!crew->leaving)

@@ -1,6 +1,7 @@
 /* crew.h: the workers of one cycle, seen from the master.
  *
  *   place 0 .. n-1: where a worker belongs; it has one, or waits to start one again (back-off)
+ *   place n: the helper's, where the cycle wants one; it is started and replaced alike, and serves no socket
  *   worker: STARTING --READY--> SERVING --told to QUIT--> LEAVING --exit--> gone
  *   slot j of a TCP listener belongs to place j % n; while that one is being replaced, the next serving worker has it
  */
@@ -60,8 +61,12 @@ struct gee_crew {
     gee_cycle_t *cycle; /* the crew's own */
     gee_list_t workers;
     gee_place_t *places;
-    unsigned count;
+    unsigned count;       /* of workers */
+    unsigned place_count; /* with the helper */
     unsigned ready_count;
+    void (*left)(void *data); /* who waits for gee_crew_withdraw(); null: nobody */
+    void *left_data;
+    gee_timer_t left_timer;
     bool serving; /* all were ready and gee_crew_serve() was called: a worker that dies is replaced */
     bool leaving; /* none is started any more */
     bool failed;
@@ -79,6 +84,9 @@ void gee_crew_start(gee_crew_t *crew);
 void gee_crew_serve(gee_crew_t *crew);
 /* After the slots of a listener became more. */
 void gee_crew_assign(gee_crew_t *crew);
+/* The helper takes the server out of other processes' lists; left() is called once, when it has, or cannot, or takes too long.
+ * Before the crew quits for good. */
+void gee_crew_withdraw(gee_crew_t *crew, void (*left)(void *data), void *data);
 /* They stop accepting and leave when their connections have ended. What waits in the queue of a listener that `emptied`
  * names (or all, when it is null) is accepted first. */
 void gee_crew_quit(gee_crew_t *crew, bool (*emptied)(const gee_listener_t *listener, void *data), void *data);
@@ -88,6 +96,8 @@ void gee_crew_reopen_log(gee_crew_t *crew, int descriptor);
 void gee_crew_ask_status(gee_crew_t *crew);
 /* True: it was one of this crew's, and is gone. */
 bool gee_crew_reap(gee_crew_t *crew, pid_t pid, int status);
+/* "worker 3", "helper"; static memory, overwritten by the next call. */
+const char *gee_worker_name(const gee_crew_t *crew, unsigned index);
 static inline bool gee_crew_empty(const gee_crew_t *crew) {
     return gee_list_empty(&crew->workers);
 }

@@ -20,7 +20,7 @@ static unsigned count_processors(void) {
     return count > MOST_AUTO_WORKERS ? MOST_AUTO_WORKERS : (unsigned)count;
 }
 
-gee_cycle_t *gee_cycle_load(gee_server_t *server, const gee_cycle_t *running) {
+gee_cycle_t *gee_cycle_load(gee_server_state_t *server, const gee_cycle_t *running) {
     gee_pool_t *pool = gee_pool_create(16 * GEE_KIB);
     gee_cycle_t *cycle = pool ? gee_pool_zalloc(pool, sizeof *cycle) : NULL;
     if (!cycle || gee_sections_create(&cycle->sections, server->modules, pool) != 0) {
@@ -139,6 +139,17 @@ static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {
     return 0;
 }
 
+static int open_helper_line(gee_cycle_t *cycle, gee_error_t *error) {
+    bool wanted = false;
+    for (size_t i = 0; i < cycle->sections.module_count; i++) {
+        const gee_module_t *module = cycle->server->modules[i].module;
+        wanted |= module->helper_wanted && module->helper_wanted(cycle->sections.module_conf[i]);
+    }
+    if (wanted)
+        cycle->helper = gee_helper_line_open(cycle->server, cycle->workers, cycle->pool, error);
+    return wanted && !cycle->helper ? -1 : 0;
+}
+
 static void unprepare_modules(gee_cycle_t *cycle) {
     while (cycle->prepared > 0) {
         size_t i = --cycle->prepared;
@@ -150,6 +161,7 @@ static void unprepare_modules(gee_cycle_t *cycle) {
 }
 
 static void close_opened(gee_cycle_t *cycle) {
+    gee_helper_line_close(&cycle->helper);
     unprepare_modules(cycle);
     while (cycle->listener_count > 0) {
         gee_cycle_listener_t *entry = &cycle->listeners[--cycle->listener_count];
@@ -168,7 +180,7 @@ static void close_opened(gee_cycle_t *cycle) {
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
     cycle->generation = ++cycle->server->last_generation;
     if (open_identity(cycle, error) == 0 && open_error_log(cycle, error) == 0 && open_listeners(cycle, error) == 0 &&
-        prepare_modules(cycle, error) == 0)
+        prepare_modules(cycle, error) == 0 && open_helper_line(cycle, error) == 0)
         return 0;
     close_opened(cycle);
     return -1;

@@ -7,6 +7,7 @@
 #ifndef GEE_PROC_CYCLE_H
 #define GEE_PROC_CYCLE_H
 
+#include "core/proc/helper_line.h"
 #include "core/proc/listener.h"
 #include "core/proc/log_files.h"
 #include "core/proc/server.h"
@@ -24,7 +25,7 @@ typedef struct gee_cycle_listener {
 } gee_cycle_listener_t;
 
 typedef struct gee_cycle {
-    gee_server_t *server;
+    gee_server_state_t *server;
     uint64_t generation;
     gee_pool_t *pool;
     gee_sections_t sections;
@@ -40,13 +41,14 @@ typedef struct gee_cycle {
     size_t listener_count;
     gee_list_t zones;
     gee_prepare_t prepare;
-    size_t prepared; /* modules */
+    size_t prepared;            /* modules */
+    gee_helper_wires_t *helper; /* null: nobody wants one */
     bool committed;
 } gee_cycle_t;
 
 /* Reads and checks the file. Null: out of memory. cycle->errors says whether it is good. `running`, which may be null,
  * is what a reload compares with. */
-gee_cycle_t *gee_cycle_load(gee_server_t *server, const gee_cycle_t *running);
+gee_cycle_t *gee_cycle_load(gee_server_state_t *server, const gee_cycle_t *running);
 /* Opens what it names; leaves the running cycle alone. -1: undone, with the reason. */
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error);
 /* It runs now: modules' commit, level and descriptor of the log. */

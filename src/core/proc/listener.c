@@ -10,7 +10,7 @@
 
 #include "core/rpc/engine.h"
 
-static gee_listener_t *find(const gee_server_t *server, const char *text) {
+static gee_listener_t *find(const gee_server_state_t *server, const char *text) {
     GEE_LIST_EACH(&server->listeners, link) {
         gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
         if (!listener->retired && strcmp(listener->addr.text, text) == 0)
@@ -20,7 +20,7 @@ static gee_listener_t *find(const gee_server_t *server, const char *text) {
 }
 
 /* A relative path of a socket file is under the prefix. */
-static int parse(const gee_server_t *server, const char *text, gee_addr_t *addr, gee_error_t *error) {
+static int parse(const gee_server_state_t *server, const char *text, gee_addr_t *addr, gee_error_t *error) {
     if (gee_addr_parse(text, addr, error) != 0)
         return -1;
     if (strcmp(addr->scheme, "unix") != 0 || addr->place[0] == '/')
@@ -39,7 +39,7 @@ static in_port_t port_of(const gee_sockaddr_t *address) {
 }
 
 /* Whether a listener of ours, or what workers still hold of a retired one, may have that port, on any host. */
-static bool is_ours(const gee_server_t *server, const gee_sockaddr_t *address) {
+static bool is_ours(const gee_server_state_t *server, const gee_sockaddr_t *address) {
     GEE_LIST_EACH(&server->listeners, link) {
         const gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
         if (port_of(address) != 0 && port_of(&listener->sockaddr) == port_of(address))
@@ -49,7 +49,7 @@ static bool is_ours(const gee_server_t *server, const gee_sockaddr_t *address) {
 }
 
 /* Sockets with SO_REUSEPORT share an address with whatever other process of this user has it: so ask first, without. */
-static int check_free(const gee_server_t *server, const gee_listener_t *listener, gee_error_t *error) {
+static int check_free(const gee_server_state_t *server, const gee_listener_t *listener, gee_error_t *error) {
     if (!listener->transport->socket_per_worker || is_ours(server, &listener->sockaddr))
         return 0;
     int on = 1, result = 0;
@@ -116,7 +116,7 @@ fail:
     return -1;
 }
 
-static gee_listener_t *create(gee_server_t *server, const gee_addr_t *addr, gee_error_t *error) {
+static gee_listener_t *create(gee_server_state_t *server, const gee_addr_t *addr, gee_error_t *error) {
     size_t count = 0;
     gee_listener_t *listener = calloc(1, sizeof *listener);
     if (!listener) {
@@ -135,7 +135,7 @@ static gee_listener_t *create(gee_server_t *server, const gee_addr_t *addr, gee_
     return NULL;
 }
 
-gee_listener_t *gee_listener_open(gee_server_t *server, const gee_listen_settings_t *settings, unsigned workers,
+gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_settings_t *settings, unsigned workers,
                                   gee_error_t *error) {
     gee_addr_t addr;
     if (parse(server, settings->address, &addr, error) != 0)
@@ -156,7 +156,7 @@ gee_listener_t *gee_listener_open(gee_server_t *server, const gee_listen_setting
     return listener;
 }
 
-void gee_listener_adjust(const gee_server_t *server, gee_listener_t *listener, const gee_listen_settings_t *settings) {
+void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *listener, const gee_listen_settings_t *settings) {
     int backlog = settings->backlog > 0 ? (int)settings->backlog : SOMAXCONN;
     for (size_t i = 0; i < listener->slots; i++)
         if (listen(listener->sockets[i], backlog) != 0)
@@ -187,6 +187,6 @@ void gee_listener_release(gee_listener_t **listener_pointer) {
     free(listener);
 }
 
-void gee_listeners_forget(const gee_server_t *server) {
+void gee_listeners_forget(const gee_server_state_t *server) {
     GEE_LIST_EACH(&server->listeners, link) close_sockets(GEE_CONTAINER(link, gee_listener_t, link), 0);
 }

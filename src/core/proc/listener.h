@@ -28,15 +28,15 @@ typedef struct gee_listener {
 
 /* The listener of that address, opened if it is not open, with at least `workers` slots where there is one a worker.
  * Adds a reference. Null: failed; what was opened for it is closed again. */
-gee_listener_t *gee_listener_open(gee_server_t *server, const gee_listen_settings_t *settings, unsigned workers,
+gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_settings_t *settings, unsigned workers,
                                   gee_error_t *error);
 /* Applies what may differ between configurations: mode, backlog. */
-void gee_listener_adjust(const gee_server_t *server, gee_listener_t *listener, const gee_listen_settings_t *settings);
+void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *listener, const gee_listen_settings_t *settings);
 /* Removes the socket file and closes the master's sockets: those that workers hold are the last. */
 void gee_listener_retire(gee_listener_t *listener);
 /* Drops a reference; the last one retires and frees. Leaves null. */
 void gee_listener_release(gee_listener_t **listener);
 /* In a new worker: closes the sockets; it is sent those that it shall serve. */
-void gee_listeners_forget(const gee_server_t *server);
+void gee_listeners_forget(const gee_server_state_t *server);
 
 #endif

@@ -8,7 +8,7 @@
 
 #define LOG_MODE 0644
 
-void gee_log_files_init(gee_log_files_t *files, const gee_server_t *server, gee_pool_t *pool) {
+void gee_log_files_init(gee_log_files_t *files, const gee_server_state_t *server, gee_pool_t *pool) {
     files->server = server;
     files->pool = pool;
     gee_list_init(&files->files);

@@ -14,12 +14,12 @@ typedef struct gee_log_file {
 } gee_log_file_t;
 
 typedef struct gee_log_files {
-    const gee_server_t *server;
+    const gee_server_state_t *server;
     gee_pool_t *pool;
     gee_list_t files;
 } gee_log_files_t;
 
-void gee_log_files_init(gee_log_files_t *files, const gee_server_t *server, gee_pool_t *pool);
+void gee_log_files_init(gee_log_files_t *files, const gee_server_state_t *server, gee_pool_t *pool);
 /* The descriptor, or -1. */
 int gee_log_files_open(gee_log_files_t *files, const char *path, gee_error_t *error);
 /* `reopened` is called for each file that could be opened again; the others stay as they are. -1: one or more could not,

@@ -59,7 +59,7 @@ static int dump(gee_cycle_t *cycle) {
 }
 
 /* The configuration is read for the place of the control socket only: it may be as wrong as it likes. */
-static int ask(const gee_server_t *server, const gee_cycle_t *cycle, const char *command) {
+static int ask(const gee_server_state_t *server, const gee_cycle_t *cycle, const char *command) {
     const char *control = gee_cycle_settings(cycle)->control;
     const char *path = gee_server_path(server, control ? control : GEE_DEFAULT_CONTROL, cycle->pool);
     if (strcmp(command, "upgrade") == 0)
@@ -77,7 +77,7 @@ static void raise_descriptor_limit(gee_log_t *log) {
         gee_log(log, GEE_LOG_INFO, "the limit of open files cannot be raised");
 }
 
-static int serve(gee_server_t *server, gee_cycle_t **cycle) {
+static int serve(gee_server_state_t *server, gee_cycle_t **cycle) {
     gee_starter_t starter = { .pipe = -1 };
     int status = EXIT_FAILURE;
     if (!server->foreground && !gee_daemonize(&starter, &status))
@@ -86,7 +86,7 @@ static int serve(gee_server_t *server, gee_cycle_t **cycle) {
     return gee_master_run(server, cycle, &starter);
 }
 
-static int run_with_cycle(gee_server_t *server, const gee_command_line_t *line, gee_cycle_t **cycle) {
+static int run_with_cycle(gee_server_state_t *server, const gee_command_line_t *line, gee_cycle_t **cycle) {
     if (line->action == GEE_ACTION_SIGNAL)
         return ask(server, *cycle, line->command);
     if ((*cycle)->errors.count > 0)
@@ -99,7 +99,7 @@ static int run_with_cycle(gee_server_t *server, const gee_command_line_t *line, 
     return EXIT_SUCCESS;
 }
 
-static int run_with_server(gee_server_t *server, const gee_command_line_t *line) {
+static int run_with_server(gee_server_state_t *server, const gee_command_line_t *line) {
     gee_error_t error;
     if (gee_server_init(server, gee_modules, line->prefix, line->conf, &error) != 0)
         return complain(error.text);
@@ -119,7 +119,7 @@ static int run_with_server(gee_server_t *server, const gee_command_line_t *line)
 }
 
 static int run(const gee_command_line_t *line) {
-    static gee_server_t server; /* found by leak checkers in workers, too */
+    static gee_server_state_t server; /* found by leak checkers in workers, too */
     gee_error_t error;
     if (line->action == GEE_ACTION_HELP) {
         gee_command_line_help();

@@ -117,6 +117,16 @@ int gee_master_start_crew(gee_master_t *master, gee_cycle_t **cycle, gee_error_t
 
 /* ---- ending ---- */
 
+/* No other process sends us new calls any more. */
+static void quit_workers(void *data) {
+    gee_master_t *master = data;
+    if (master->phase != GEE_MASTER_QUITTING)
+        return; /* a faster end came meanwhile */
+    gee_crew_quit(master->running, NULL, NULL);
+    for (size_t i = 0; i < master->running->cycle->listener_count; i++)
+        gee_listener_retire(master->running->cycle->listeners[i].listener);
+}
+
 void gee_master_quit(gee_master_t *master) {
     if (is_ending(master))
         return;
@@ -129,9 +139,7 @@ void gee_master_quit(gee_master_t *master) {
     gee_reload_forget(master, "the server ends");
     if (master->starting)
         gee_crew_stop(master->starting, SIGKILL);
-    gee_crew_quit(master->running, NULL, NULL);
-    for (size_t i = 0; i < master->running->cycle->listener_count; i++)
-        gee_listener_retire(master->running->cycle->listeners[i].listener);
+    gee_crew_withdraw(master->running, quit_workers, master);
 }
 
 void gee_master_stop(gee_master_t *master) {
@@ -183,13 +191,19 @@ void gee_master_reopen_logs(gee_master_t *master, gee_control_client_t *asker) {
         gee_control_answer(asker, ok, ok ? "log files reopened" : first.text);
 }
 
+static void leave_workers(void *data) {
+    gee_master_t *master = data;
+    if (master->drained && master->phase == GEE_MASTER_RUNNING)
+        gee_crew_leave(master->running);
+}
+
 static void drain_workers(gee_master_t *master) {
     /* A terminal sends this signal whenever its window changes. */
     if (master->server->foreground || master->phase != GEE_MASTER_RUNNING || master->drained || master->starting)
         return;
     gee_log(master->log, GEE_LOG_NOTICE, "the workers leave; connections wait until a reload starts new ones");
     master->drained = true;
-    gee_crew_leave(master->running);
+    gee_crew_withdraw(master->running, leave_workers, master);
 }
 
 static void on_signal(int number, void *data) {
@@ -273,7 +287,7 @@ static void finish(gee_master_t *master) {
     gee_pidfile_release(&master->pidfile);
 }
 
-int gee_master_run(gee_server_t *server, gee_cycle_t **cycle, gee_starter_t *starter) {
+int gee_master_run(gee_server_state_t *server, gee_cycle_t **cycle, gee_starter_t *starter) {
     static gee_master_t master; /* also found by leak checkers in workers, which inherit what it holds */
     gee_error_t error;
     master = (gee_master_t){ .server = server,

@@ -24,7 +24,7 @@ typedef enum gee_master_phase {
 enum { GEE_WAITS_RELOAD = 1, GEE_WAITS_NEXT_RELOAD, GEE_WAITS_END, GEE_WAITS_STATUS };
 
 typedef struct gee_master {
-    gee_server_t *server;
+    gee_server_state_t *server;
     gee_log_t *log;
     gee_loop_t *loop;
     gee_starter_t *starter;
@@ -47,7 +47,7 @@ typedef struct gee_master {
 } gee_master_t;
 
 /* Takes the cycle, which was loaded without errors and is not opened. Returns the exit status when the server ends. */
-int gee_master_run(gee_server_t *server, gee_cycle_t **cycle, gee_starter_t *starter);
+int gee_master_run(gee_server_state_t *server, gee_cycle_t **cycle, gee_starter_t *starter);
 
 /* master.c, for the other two files. */
 /* Opens the cycle, which it takes, and starts its crew as master->starting. */

@@ -8,11 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/proc/helper_line.h"
 #include "core/proc/settings.h"
 
 #define DIRECTORY_MODE 0755
 
-static const char *find_conf(gee_server_t *server, const char *conf, const char *current) {
+static const char *find_conf(gee_server_state_t *server, const char *conf, const char *current) {
     const char *under_prefix = gee_server_path(server, conf, server->pool);
     if (!under_prefix || *conf == '/' || access(under_prefix, F_OK) == 0)
         return under_prefix;
@@ -20,10 +21,11 @@ static const char *find_conf(gee_server_t *server, const char *conf, const char 
     return here && access(here, F_OK) == 0 ? here : under_prefix;
 }
 
-int gee_server_init(gee_server_t *server, const gee_module_entry_t *modules, const char *prefix, const char *conf,
+int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *modules, const char *prefix, const char *conf,
                     gee_error_t *error) {
     char absolute[PATH_MAX], current[PATH_MAX];
     server->modules = modules;
+    server->helper_requests[0] = server->helper_requests[1] = server->helper_lock = -1;
     gee_list_init(&server->zones);
     gee_list_init(&server->listeners);
     if (!prefix || *prefix == '\0')
@@ -44,19 +46,20 @@ int gee_server_init(gee_server_t *server, const gee_module_entry_t *modules, con
     return 0;
 }
 
-void gee_server_finish(gee_server_t *server) {
+void gee_server_finish(gee_server_state_t *server) {
+    gee_helper_line_finish(server);
     gee_log_destroy(&server->log);
     gee_pool_destroy(&server->pool);
 }
 
-const char *gee_server_path(const gee_server_t *server, const char *path, gee_pool_t *pool) {
+const char *gee_server_path(const gee_server_state_t *server, const char *path, gee_pool_t *pool) {
     if (*path == '/')
         return gee_pool_strdup(pool, path);
     const char *between = strcmp(server->prefix, "/") == 0 ? "" : "/";
     return gee_pool_printf(pool, "%s%s%s", server->prefix, between, path);
 }
 
-void gee_server_make_parent(const gee_server_t *server, const char *path) {
+void gee_server_make_parent(const gee_server_state_t *server, const char *path) {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t length = slash ? (size_t)(slash - path) : 0, prefix_length = strlen(server->prefix);

@@ -13,7 +13,7 @@
 #include "core/base/pool.h"
 #include "core/conf/module.h"
 
-typedef struct gee_server {
+typedef struct gee_server_state {
     gee_pool_t *pool;
     const gee_module_entry_t *modules;
     const char *prefix;           /* absolute, without a / at its end (but "/") */
@@ -26,18 +26,20 @@ typedef struct gee_server {
     gee_list_t listeners; /* gee_listener_t, listener.c */
     uint32_t last_listener_id;
     uint64_t last_generation;
-} gee_server_t;
+    int helper_requests[2]; /* helper_line.c; the helper reads the first; -1: not made */
+    int helper_lock;        /* held by the helper's process */
+} gee_server_state_t;
 
 /* `prefix` null: the one that configure was told. `conf` null: conf/geerpc.conf; a relative one is looked for under the
  * prefix, then in the current directory. */
-int gee_server_init(gee_server_t *server, const gee_module_entry_t *modules, const char *prefix, const char *conf,
+int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *modules, const char *prefix, const char *conf,
                     gee_error_t *error);
-void gee_server_finish(gee_server_t *server);
+void gee_server_finish(gee_server_state_t *server);
 
 /* The absolute path: itself, or under the prefix. Null: out of memory. */
-const char *gee_server_path(const gee_server_t *server, const char *path, gee_pool_t *pool);
+const char *gee_server_path(const gee_server_state_t *server, const char *path, gee_pool_t *pool);
 /* Makes the directory of an absolute path if only that one is missing and it is under the prefix (run/, logs/). What
  * cannot be made is found out by whoever opens the path. */
-void gee_server_make_parent(const gee_server_t *server, const char *path);
+void gee_server_make_parent(const gee_server_state_t *server, const char *path);
 
 #endif

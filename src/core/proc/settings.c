@@ -2,10 +2,12 @@
 #include "core/proc/settings.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "core/base/defs.h"
 #include "core/base/log.h"
 #include "core/event/addr.h"
+#include "core/rpc/upstream_settings.h"
 
 static int check_address(const void *value, gee_error_t *error) {
     const char *const *text = value;
@@ -19,9 +21,6 @@ static int check_not_empty(const void *value, gee_error_t *error) {
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "must not be empty");
     return 0;
 }
-
-static const char *const level_words[] = { "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug", NULL };
-_Static_assert(GEE_LOG_DEBUG == GEE_LENGTH(level_words) - 2, "one word a level, in their order");
 
 static const char *const workers_words[] = { "auto", NULL };
 
@@ -71,7 +70,7 @@ static const gee_option_t service_options[] = {
       .type = GEE_OPTION_STRING,
       .offset = offsetof(gee_service_settings_t, name),
       .flags = GEE_OPTION_REQUIRED | GEE_OPTION_RELOADABLE,
-      .doc = "A service that is compiled in",
+      .doc = "A service that is compiled in, or, with upstream, any",
       .check = check_not_empty },
     { .name = "timeout",
       .type = GEE_OPTION_DURATION,
@@ -79,6 +78,80 @@ static const gee_option_t service_options[] = {
       .fallback = "0",
       .flags = GEE_OPTION_RELOADABLE,
       .doc = "Longest time for one call of this service; 0 for that of timeouts.handle" },
+    { .name = "upstream",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(gee_service_settings_t, upstream),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "The name of the upstream to which its calls are forwarded; without it, they are handled here",
+      .check = check_not_empty },
+    { .name = "idempotent",
+      .type = GEE_OPTION_STRINGS,
+      .offset = offsetof(gee_service_settings_t, idempotent),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "With upstream: methods, without the service's name, that another server may be asked for when one has "
+             "failed in the middle of a call" },
+    { 0 },
+};
+
+static const gee_option_t server_options[] = {
+    { .name = "address",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(gee_server_settings_t, address),
+      .flags = GEE_OPTION_REQUIRED | GEE_OPTION_RELOADABLE,
+      .doc = "Where it listens: tcp@HOST:PORT, unix@PATH, http@HOST:PORT for one that is reached by CONNECT",
+      .check = check_address },
+    { .name = "weight",
+      .type = GEE_OPTION_INT,
+      .offset = offsetof(gee_server_settings_t, weight),
+      .fallback = "1",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Its share of the calls beside the others",
+      .minimum = 1,
+      .maximum = 65535 },
+    { 0 },
+};
+
+static const gee_option_t upstream_options[] = {
+    { .name = "name",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(gee_upstream_settings_t, name),
+      .flags = GEE_OPTION_REQUIRED | GEE_OPTION_RELOADABLE,
+      .doc = "What services[].upstream, errors, logs and pages call it",
+      .check = check_not_empty },
+    { .name = "balance",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(gee_upstream_settings_t, balance),
+      .fallback = "roundrobin",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Which server gets the next call: roundrobin (smooth, by weight), random (by weight), least (of two at "
+             "random "
+             "the one with fewer calls in flight and shorter times), hash (by key)" },
+    { .name = "key",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(gee_upstream_settings_t, key),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "With hash, calls with the same one go to the same server: client (its address; what it is without this), "
+             "method, metadata.NAME or args.FIELD; a call that has none goes by its client" },
+    { .name = "protocol",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(gee_upstream_settings_t, protocol),
+      .fallback = "geerpc",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "How its servers are spoken to: geerpc, netrpc, jsonrpc" },
+    { .name = "codec",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(gee_upstream_settings_t, codec),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "With geerpc, the codec of the connections: json (what it is without this), bin, gob; netrpc has gob, "
+             "jsonrpc has json" },
+    { .name = "servers",
+      .type = GEE_OPTION_GROUPS,
+      .offset = offsetof(gee_upstream_settings_t, servers),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "The servers that share the calls",
+      .table = server_options,
+      .element_size = sizeof(gee_server_settings_t) },
+    GEE_UPSTREAM_LIMITS_ROWS(offsetof(gee_upstream_settings_t, limits)),
     { 0 },
 };
 
@@ -96,7 +169,7 @@ static const gee_option_t error_log_options[] = {
       .fallback = "notice",
       .flags = GEE_OPTION_RELOADABLE,
       .doc = "The least weighty lines that are written",
-      .choices = level_words },
+      .choices = gee_log_level_names },
     { 0 },
 };
 
@@ -188,6 +261,13 @@ const gee_option_t gee_settings_options[] = {
       .doc = "The services that are served; without it, all that are compiled in",
       .table = service_options,
       .element_size = sizeof(gee_service_settings_t) },
+    { .name = "upstreams",
+      .type = GEE_OPTION_GROUPS,
+      .offset = offsetof(gee_settings_t, upstreams),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Servers elsewhere, to which services are forwarded; each worker has its own connections to them",
+      .table = upstream_options,
+      .element_size = sizeof(gee_upstream_settings_t) },
     { .name = "describe",
       .type = GEE_OPTION_BOOL,
       .offset = offsetof(gee_settings_t, describe),
@@ -208,6 +288,19 @@ const gee_option_t gee_settings_options[] = {
       .table = thread_pool_options },
     { 0 },
 };
+
+size_t gee_settings_find_upstream(const gee_settings_t *settings, const char *name) {
+    for (size_t i = 0; i < settings->upstreams.count; i++) {
+        const char *other = gee_settings_upstream(settings, i)->name;
+        if (other && strcmp(other, name) == 0)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+const char *gee_upstream_settings_codec(const gee_upstream_settings_t *upstream, const gee_protocol_t *protocol) {
+    return upstream->codec ? upstream->codec : protocol->codec ? protocol->codec : "json";
+}
 
 static size_t count_modules(const gee_module_entry_t *modules) {
     size_t count = 0;

@@ -5,6 +5,7 @@
 #include "core/conf/conf.h"
 #include "core/conf/module.h"
 #include "core/rpc/engine.h"
+#include "core/rpc/upstream.h"
 
 #define GEE_DEFAULT_CONF    "conf/geerpc.conf"
 #define GEE_DEFAULT_CONTROL "run/geerpc.control"
@@ -22,7 +23,24 @@ typedef enum gee_pages { GEE_PAGES_AUTO, GEE_PAGES_ON, GEE_PAGES_OFF } gee_pages
 typedef struct gee_service_settings {
     const char *name;
     int64_t timeout;
+    const char *upstream;     /* null: its calls are handled here */
+    gee_strings_t idempotent; /* with an upstream */
 } gee_service_settings_t;
+
+typedef struct gee_server_settings {
+    const char *address;
+    int64_t weight;
+} gee_server_settings_t;
+
+typedef struct gee_upstream_settings {
+    const char *name;
+    const char *balance;
+    const char *key; /* null: the client */
+    const char *protocol;
+    const char *codec;    /* null: as gee_upstream_settings_codec() says */
+    gee_groups_t servers; /* gee_server_settings_t */
+    gee_upstream_limits_t limits;
+} gee_upstream_settings_t;
 
 typedef struct gee_error_log_settings {
     const char *path;
@@ -45,8 +63,9 @@ typedef struct gee_settings {
     const char *pid;
     const char *control;
     gee_error_log_settings_t error_log;
-    gee_groups_t listen;   /* gee_listen_settings_t */
-    gee_groups_t services; /* gee_service_settings_t */
+    gee_groups_t listen;    /* gee_listen_settings_t */
+    gee_groups_t services;  /* gee_service_settings_t */
+    gee_groups_t upstreams; /* gee_upstream_settings_t */
     bool describe;
     int64_t shutdown_timeout;
     gee_thread_pool_settings_t thread_pool;
@@ -75,6 +94,17 @@ static inline const gee_listen_settings_t *gee_settings_listen(const gee_setting
 }
 static inline const gee_service_settings_t *gee_settings_service(const gee_settings_t *settings, size_t index) {
     return (const gee_service_settings_t *)settings->services.items + index;
+}
+static inline const gee_upstream_settings_t *gee_settings_upstream(const gee_settings_t *settings, size_t index) {
+    return (const gee_upstream_settings_t *)settings->upstreams.items + index;
+}
+/* The place of that name among the upstreams; SIZE_MAX: there is none. */
+size_t gee_settings_find_upstream(const gee_settings_t *settings, const char *name);
+/* The codec of its connections' bodies by name: what is set, or the only one of its protocol, or json. */
+const char *gee_upstream_settings_codec(const gee_upstream_settings_t *upstream, const gee_protocol_t *protocol);
+static inline const gee_server_settings_t *gee_upstream_settings_server(const gee_upstream_settings_t *upstream,
+                                                                        size_t index) {
+    return (const gee_server_settings_t *)upstream->servers.items + index;
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* settings_check.c: services exist, addresses and protocols have their module, nothing is there twice. */
+/* settings_check.c: services exist, addresses and protocols have their module, nothing is there twice. What upstreams must be is
+ * in settings_check_upstreams.c. */
 #include "core/proc/settings_check.h"
 
 #include <pwd.h>
@@ -6,19 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/proc/settings_check_private.h"
 #include "core/event/transport.h"
+#include "core/rpc/describe.h"
 #include "core/rpc/protocol.h"
 #include "core/rpc/service.h"
 
-#define NAMES_TEXT 512
 #define MOST_NAMES 64 /* that did-you-mean looks at */
-
-typedef struct check {
-    const gee_settings_t *settings;
-    const gee_module_entry_t *modules;
-    const gee_conf_places_t *places;
-    gee_conf_errors_t *errors;
-} check_t;
 
 const gee_service_t *gee_service_by_name(const gee_module_entry_t *modules, const char *name) {
     const gee_module_t *module;
@@ -39,9 +34,11 @@ static const char *name_of(const gee_module_t *module) {
         return ((const gee_protocol_t *)module->interface)->name;
     case GEE_MODULE_TRANSPORT:
         return ((const gee_transport_t *)module->interface)->scheme;
-    case GEE_MODULE_LAYER:
     case GEE_MODULE_CODEC:
+        return ((const gee_codec_t *)module->interface)->name;
     case GEE_MODULE_BALANCER:
+        return ((const gee_balancer_t *)module->interface)->name;
+    case GEE_MODULE_LAYER:
     case GEE_MODULE_REGISTRY:
     case GEE_MODULE_FILTER:
     case GEE_MODULE_PAGE:
@@ -50,84 +47,106 @@ static const char *name_of(const gee_module_t *module) {
     return module->name;
 }
 
-/* "did you mean "Arith"?", or else "there is Arith, Foo". */
-static void suggest(const check_t *check, gee_module_kind_t kind, const char *word, char text[NAMES_TEXT]) {
-    const char *names[MOST_NAMES];
-    size_t count = 0, length = 0;
-    const gee_module_t *module;
-    for (; count < MOST_NAMES && (module = gee_module_next(check->modules, kind, count)) != NULL; count++)
-        names[count] = name_of(module);
+void gee_suggest_name(const char *const *names, size_t count, const char *word, char text[GEE_NAMES_TEXT]) {
+    size_t length = 0;
     const char *nearest = gee_str_nearest(gee_str(word), names, count);
     if (nearest) {
-        (void)snprintf(text, NAMES_TEXT, "did you mean \"%s\"?", nearest);
+        (void)snprintf(text, GEE_NAMES_TEXT, "did you mean \"%s\"?", nearest);
         return;
     }
-    (void)snprintf(text, NAMES_TEXT, "%s", count == 0 ? "there is none" : "there is ");
+    (void)snprintf(text, GEE_NAMES_TEXT, "%s", count == 0 ? "there is none" : "there is ");
     length = strlen(text);
-    for (size_t i = 0; i < count && length < NAMES_TEXT - 1; i++) {
-        int written = snprintf(text + length, NAMES_TEXT - length, "%s%s", i ? ", " : "", names[i]);
+    for (size_t i = 0; i < count && length < GEE_NAMES_TEXT - 1; i++) {
+        int written = snprintf(text + length, GEE_NAMES_TEXT - length, "%s%s", i ? ", " : "", names[i]);
         length += written > 0 ? (size_t)written : 0;
     }
 }
 
-static void check_services(const check_t *check) {
+void gee_suggest_module(const gee_check_settings_t *check, gee_module_kind_t kind, const char *word,
+                        char text[GEE_NAMES_TEXT]) {
+    const char *names[MOST_NAMES];
+    size_t count = 0;
+    const gee_module_t *module;
+    for (; count < MOST_NAMES && (module = gee_module_next(check->modules, kind, count)) != NULL; count++)
+        names[count] = name_of(module);
+    gee_suggest_name(names, count, word, text);
+}
+
+static void check_local_service(const gee_check_settings_t *check, const gee_service_settings_t *service, size_t i) {
+    if (!gee_service_by_name(check->modules, service->name)) {
+        char hint[GEE_NAMES_TEXT];
+        gee_suggest_module(check, GEE_MODULE_SERVICE, service->name, hint);
+        gee_conf_errors_add(check->errors, "%s: services[%zu]: no service \"%s\" is compiled in, %s",
+                            gee_conf_place(check->places, &service->name), i, service->name, hint);
+    }
+    if (service->idempotent.count > 0)
+        gee_conf_errors_add(
+            check->errors,
+            "%s: services[%zu].idempotent: is for services with an upstream; a service that is compiled "
+            "in declares it itself (GEE_IDEMPOTENT)",
+            gee_conf_place(check->places, &service->idempotent), i);
+}
+
+static void check_services(const gee_check_settings_t *check) {
     for (size_t i = 0; i < check->settings->services.count; i++) {
         const gee_service_settings_t *service = gee_settings_service(check->settings, i);
         if (!service->name)
             continue; /* missing: said already */
         const char *place = gee_conf_place(check->places, &service->name);
-        if (!gee_service_by_name(check->modules, service->name)) {
-            char hint[NAMES_TEXT];
-            suggest(check, GEE_MODULE_SERVICE, service->name, hint);
-            gee_conf_errors_add(check->errors, "%s: services[%zu]: no service \"%s\" is compiled in, %s", place, i,
-                                service->name, hint);
-        }
+        if (service->upstream)
+            gee_check_forwarded_service(check, service, i);
+        else
+            check_local_service(check, service, i);
         for (size_t j = 0; j < i; j++) {
             const char *earlier = gee_settings_service(check->settings, j)->name;
             if (earlier && strcmp(earlier, service->name) == 0) {
-                gee_conf_errors_add(check->errors, "%s: services[%zu]: \"%s\" stands in services[%zu] already", place,
-                                    i, service->name, j);
+                bool both = !gee_settings_service(check->settings, j)->upstream != !service->upstream;
+                gee_conf_errors_add(check->errors, "%s: services[%zu]: \"%s\" stands in services[%zu] already%s", place,
+                                    i, service->name, j, both ? "; a service is either handled here or forwarded" : "");
                 break;
             }
         }
     }
 }
 
-static void check_protocols(const check_t *check, const gee_listen_settings_t *listen, size_t index) {
+static void check_protocols(const gee_check_settings_t *check, const gee_listen_settings_t *listen, size_t index) {
     for (size_t i = 0; i < listen->protocols.count; i++) {
         const char *name = listen->protocols.items[i];
         if (gee_protocol_by_name(check->modules, name))
             continue;
-        char hint[NAMES_TEXT];
-        suggest(check, GEE_MODULE_PROTOCOL, name, hint);
+        char hint[GEE_NAMES_TEXT];
+        gee_suggest_module(check, GEE_MODULE_PROTOCOL, name, hint);
         gee_conf_errors_add(check->errors, "%s: listen[%zu].protocols: no protocol \"%s\" is compiled in, %s",
                             gee_conf_place(check->places, &listen->protocols), index, name, hint);
     }
 }
 
-static void check_scheme(const check_t *check, const char *place, const gee_addr_t *addr, size_t index) {
+void gee_check_address(const gee_check_settings_t *check, const char *place, const char *setting,
+                       const gee_addr_t *addr) {
     gee_error_t error;
-    char names[NAMES_TEXT];
+    char names[GEE_NAMES_TEXT];
     const gee_transport_t *transport = gee_transport_by_scheme(check->modules, addr->scheme);
     if (!transport) {
-        suggest(check, GEE_MODULE_TRANSPORT, addr->scheme, names);
+        gee_suggest_module(check, GEE_MODULE_TRANSPORT, addr->scheme, names);
         gee_conf_errors_add(check->errors,
-                            "%s: listen[%zu].address: \"%s\": no transport for \"%s@\" is compiled in (%s); "
+                            "%s: %s: \"%s\": no transport for \"%s@\" is compiled in (%s); "
                             "./configure --with-transport_%s adds one, if it exists",
-                            place, index, addr->text, addr->scheme, names, addr->scheme);
+                            place, setting, addr->text, addr->scheme, names, addr->scheme);
     } else if (transport->check(addr, &error) != 0) {
-        gee_conf_errors_add(check->errors, "%s: listen[%zu].address: %s", place, index, error.text);
+        gee_conf_errors_add(check->errors, "%s: %s: %s", place, setting, error.text);
     }
 }
 
-static void check_listen(const check_t *check) {
+static void check_listen(const gee_check_settings_t *check) {
     for (size_t i = 0; i < check->settings->listen.count; i++) {
         const gee_listen_settings_t *listen = gee_settings_listen(check->settings, i);
         gee_addr_t addr;
         if (!listen->address || gee_addr_parse(listen->address, &addr, NULL) != 0)
             continue; /* said already */
         const char *place = gee_conf_place(check->places, &listen->address);
-        check_scheme(check, place, &addr, i);
+        char setting[64];
+        (void)snprintf(setting, sizeof setting, "listen[%zu].address", i);
+        gee_check_address(check, place, setting, &addr);
         check_protocols(check, listen, i);
         for (size_t j = 0; j < i; j++) {
             const char *earlier = gee_settings_listen(check->settings, j)->address;
@@ -140,7 +159,7 @@ static void check_listen(const check_t *check) {
     }
 }
 
-static void check_user(const check_t *check) {
+static void check_user(const gee_check_settings_t *check) {
     if (geteuid() != 0 || !check->settings->user || getpwnam(check->settings->user))
         return;
     gee_conf_errors_add(check->errors, "%s: user: there is no user \"%s\" on this system",
@@ -149,13 +168,14 @@ static void check_user(const check_t *check) {
 
 void gee_settings_check(const gee_settings_t *settings, const gee_module_entry_t *modules, const char *conf_path,
                         const gee_conf_places_t *places, gee_conf_errors_t *errors) {
-    check_t check = { .settings = settings, .modules = modules, .places = places, .errors = errors };
-    bool readable = errors->count == 0;
+    gee_check_settings_t check = {
+        .settings = settings, .modules = modules, .places = places, .errors = errors, .readable = errors->count == 0
+    };
     check_listen(&check);
     check_services(&check);
+    gee_check_upstreams(&check);
     check_user(&check);
-    /* In a file with errors the addresses may be what could not be read. */
-    if (readable && settings->listen.count == 0)
+    if (check.readable && settings->listen.count == 0)
         gee_conf_errors_add(errors,
                             "%s: there is no address to listen on; add listen = ( { address = "
                             "\"tcp@127.0.0.1:9999\"; } );",

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static gee_zone_t *find(const gee_server_t *server, const char *name, size_t size, uint32_t version) {
+static gee_zone_t *find(const gee_server_state_t *server, const char *name, size_t size, uint32_t version) {
     GEE_LIST_EACH(&server->zones, link) {
         gee_zone_t *zone = GEE_CONTAINER(link, gee_zone_t, link);
         if (zone->size == size && zone->version == version && strcmp(zone->name, name) == 0)
@@ -16,7 +16,7 @@ static gee_zone_t *find(const gee_server_t *server, const char *name, size_t siz
     return NULL;
 }
 
-static gee_zone_t *create(gee_server_t *server, const char *name, size_t size, uint32_t version, gee_error_t *error) {
+static gee_zone_t *create(gee_server_state_t *server, const char *name, size_t size, uint32_t version, gee_error_t *error) {
     size_t name_size = strlen(name) + 1;
     gee_zone_t *zone = calloc(1, sizeof *zone + name_size);
     if (!zone) {
@@ -45,7 +45,7 @@ static void unreference(gee_zone_t *zone) {
     free(zone);
 }
 
-void *gee_zone_share(gee_server_t *server, gee_list_t *references, const char *name, size_t size, uint32_t version,
+void *gee_zone_share(gee_server_state_t *server, gee_list_t *references, const char *name, size_t size, uint32_t version,
                      gee_error_t *error) {
     gee_zone_t *zone = find(server, name, size, version);
     GEE_LIST_EACH(references, link) {

@@ -114,7 +114,7 @@ void gee_slots_empty(gee_crew_t *crew, bool (*emptied)(const gee_listener_t *lis
         }
         GEE_LIST_EACH(&crew->workers, link) {
             gee_worker_t *worker = GEE_CONTAINER(link, gee_worker_t, link);
-            if (worker->state == GEE_WORKER_SERVING)
+            if (worker->state == GEE_WORKER_SERVING && worker->index < crew->count)
                 tell(worker, GEE_MESSAGE_RELEASE, entry->listener, 0, true, -1);
         }
     }

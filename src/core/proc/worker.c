@@ -37,9 +37,21 @@ static void answer_status(gee_worker_process_t *process) {
                               .value = process->connections,
                               .calls = process->finished_calls,
                               .in_flight = process->engine->live_calls };
-    GEE_LIST_EACH(&process->engine->sessions, link)
-    message.calls += GEE_CONTAINER(link, gee_session_t, link)->calls_total;
+    GEE_LIST_EACH(&process->engine->sessions, link) {
+        const gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        if (session->role == GEE_SERVING)
+            message.calls += session->calls_total;
+        else
+            message.in_flight -= session->call_count; /* the other half of calls that are forwarded */
+    }
     (void)gee_channel_send(&process->channel, &message, -1);
+}
+
+static void quit(gee_worker_process_t *process) {
+    if (gee_is_helper(process))
+        gee_loop_stop(process->loop);
+    else
+        gee_worker_leave(process);
 }
 
 static void on_message(gee_channel_t *channel, const gee_message_t *message, int descriptor) {
@@ -55,13 +67,18 @@ static void on_message(gee_channel_t *channel, const gee_message_t *message, int
         gee_worker_release(process, message);
         break;
     case GEE_MESSAGE_QUIT:
-        gee_worker_leave(process);
+        quit(process);
+        break;
+    case GEE_MESSAGE_LEAVE:
+        if (gee_is_helper(process))
+            gee_helper_leave(process);
         break;
     case GEE_MESSAGE_STATUS:
         answer_status(process);
         break;
     case GEE_MESSAGE_READY:
     case GEE_MESSAGE_FAILED:
+    case GEE_MESSAGE_LEFT:
         break;
     }
     if (descriptor >= 0)
@@ -71,13 +88,18 @@ static void on_message(gee_channel_t *channel, const gee_message_t *message, int
 static void on_channel_ended(gee_channel_t *channel) {
     gee_worker_process_t *process = GEE_CONTAINER(channel, gee_worker_process_t, channel);
     gee_log(process->log, GEE_LOG_ALERT, "the master is gone: this worker leaves");
-    gee_worker_leave(process);
+    quit(process);
 }
 
 /* The signals that a terminal sends to all processes of the foreground are the master's business. */
 static void on_signal(int number, void *data) {
-    if (number == SIGTERM)
-        gee_worker_cut(data);
+    gee_worker_process_t *process = data;
+    if (number != SIGTERM)
+        return;
+    if (gee_is_helper(process))
+        gee_loop_stop(process->loop);
+    else
+        gee_worker_cut(process);
 }
 
 static int take_signals(gee_worker_process_t *process, gee_error_t *error) {
@@ -107,7 +129,8 @@ static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
                                      .limits = settings->limits,
                                      .timeouts = settings->timeouts,
                                      .threads = process->threads,
-                                     .worker_index = process->index };
+                                     .worker_index = process->index,
+                                     .helper = process->cycle->helper ? &process->cycle->helper->line : NULL };
     process->engine = gee_engine_create(&options, error);
     return process->engine ? 0 : -1;
 }
@@ -120,6 +143,9 @@ static size_t list_services(const gee_worker_process_t *process, gee_service_ent
     for (size_t i = 0; i < settings->services.count; i++) {
         const gee_service_settings_t *service = gee_settings_service(settings, i);
         entries[count++] = (gee_service_entry_t){ .service = gee_service_by_name(modules, service->name),
+                                                  .name = service->name,
+                                                  .forward = gee_worker_forward(process, service->upstream),
+                                                  .idempotent = service->idempotent,
                                                   .timeout_ns = service->timeout };
     }
     if (settings->services.count > 0)
@@ -164,6 +190,35 @@ static int start_modules(gee_worker_process_t *process, gee_error_t *error) {
     return 0;
 }
 
+static void on_wake(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+    gee_worker_process_t *process = GEE_CONTAINER(watch, gee_worker_process_t, wake);
+    const gee_sections_t *sections = &process->cycle->sections;
+    uint64_t count;
+    (void)!read(watch->descriptor, &count, sizeof count);
+    for (size_t i = 0; i < process->started; i++) {
+        const gee_module_t *module = process->cycle->server->modules[i].module;
+        if (module->worker_wake)
+            module->worker_wake(sections->module_conf[i], process->engine);
+    }
+}
+
+static int listen_to_helper(gee_worker_process_t *process, gee_error_t *error) {
+    gee_helper_wires_t *wires = process->cycle->helper;
+    if (!wires)
+        return 0;
+    wires->worker = process->index;
+    process->wake.descriptor = wires->wakes[process->index];
+    process->wake.ready = on_wake;
+    return gee_loop_watch(process->loop, &process->wake, EPOLLIN, error);
+}
+
+static int start_serving(gee_worker_process_t *process, gee_error_t *error) {
+    if (gee_worker_open_upstreams(process, error) != 0 || make_dispatch(process, error) != 0 ||
+        start_modules(process, error) != 0)
+        return -1;
+    return listen_to_helper(process, error);
+}
+
 static int start(gee_worker_process_t *process, gee_error_t *error) {
     process->addresses = gee_string_map_create();
     if (!process->addresses)
@@ -172,7 +227,8 @@ static int start(gee_worker_process_t *process, gee_error_t *error) {
         return -1;
     /* A change of user clears it. A hook that hangs would not notice that the master is gone. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (make_engine(process, error) != 0 || make_dispatch(process, error) != 0 || start_modules(process, error) != 0)
+    if (make_engine(process, error) != 0 ||
+        (gee_is_helper(process) ? gee_helper_start : start_serving)(process, error) != 0)
         return -1;
     (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
     return 0;
@@ -190,7 +246,9 @@ static void stop_modules(gee_worker_process_t *process) {
 }
 
 static void finish(gee_worker_process_t *process) {
-    stop_modules(process);
+    gee_loop_unwatch(process->loop, &process->wake);
+    (gee_is_helper(process) ? gee_helper_finish : stop_modules)(process);
+    gee_worker_close_upstreams(process);
     gee_thread_pool_destroy(&process->threads);
     gee_worker_leave_finish(process);
     gee_worker_accept_finish(process);
@@ -235,7 +293,9 @@ static int run(gee_worker_process_t *process, int channel) {
         return EXIT_FAILED_START;
     }
     tell_master(process, GEE_MESSAGE_READY, "");
-    return gee_loop_run(process->loop) == 0 ? EXIT_SUCCESS : EXIT_BROKEN_LOOP;
+    if (gee_loop_run(process->loop) != 0)
+        return EXIT_BROKEN_LOOP;
+    return process->failed ? EXIT_FAILED_START : EXIT_SUCCESS;
 }
 
 int gee_worker_main(gee_cycle_t *cycle, unsigned index, int channel) {
@@ -243,7 +303,7 @@ int gee_worker_main(gee_cycle_t *cycle, unsigned index, int channel) {
     process = (gee_worker_process_t){ .cycle = cycle, .index = index, .log = cycle->server->log };
     gee_list_init(&process.acceptors);
     process.channel = (gee_channel_t){ .watch.descriptor = -1, .received = on_message, .ended = on_channel_ended };
-    (void)prctl(PR_SET_NAME, "geerpc-worker", 0, 0, 0);
+    (void)prctl(PR_SET_NAME, gee_is_helper(&process) ? "geerpc-helper" : "geerpc-worker", 0, 0, 0);
     use_log(&process);
     gee_listeners_forget(cycle->server);
     int status = run(&process, channel);

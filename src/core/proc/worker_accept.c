@@ -47,7 +47,7 @@ static gee_address_count_t *new_address(gee_worker_process_t *process, gee_str_t
 }
 
 /* False: this address has as many connections as it may have. */
-static bool count_address(gee_connection_t *connection, const gee_sockaddr_t *peer) {
+static bool count_address(gee_worker_connection_t *connection, const gee_sockaddr_t *peer) {
     gee_worker_process_t *process = connection->process;
     int64_t limit = gee_cycle_settings(process->cycle)->connections.connections_per_address;
     gee_str_t bytes = address_bytes(peer);
@@ -63,7 +63,7 @@ static bool count_address(gee_connection_t *connection, const gee_sockaddr_t *pe
     return true;
 }
 
-static void uncount_address(gee_connection_t *connection) {
+static void uncount_address(gee_worker_connection_t *connection) {
     gee_address_count_t *address = connection->address;
     if (!address || --address->count > 0)
         return;
@@ -130,14 +130,14 @@ static void check_full(gee_worker_process_t *process) {
 
 /* ---- connections ---- */
 
-static void release(gee_connection_t *connection) {
+static void release(gee_worker_connection_t *connection) {
     if (!connection->served && !connection->open)
         free(connection);
 }
 
 /* Only now is there room for another one: peers that do not close their side may keep a closed connection for seconds. */
 static void on_gone(void *data) {
-    gee_connection_t *connection = data;
+    gee_worker_connection_t *connection = data;
     connection->open = false;
     connection->process->descriptors--;
     uncount_address(connection);
@@ -145,7 +145,7 @@ static void on_gone(void *data) {
     release(connection);
 }
 
-static void conversation_ended(gee_connection_t *connection) {
+static void conversation_ended(gee_worker_connection_t *connection) {
     gee_worker_process_t *process = connection->process;
     connection->served = false;
     process->connections--;
@@ -159,7 +159,7 @@ static void on_left(void *owner, bool became_session) {
 }
 
 static void on_closed(gee_session_t *session, void *owner, const gee_error_t *reason) {
-    gee_connection_t *connection = owner;
+    gee_worker_connection_t *connection = owner;
     gee_log(connection->process->log, GEE_LOG_INFO, "%s: closed%s%s, calls %llu", gee_session_peer_text(session),
             reason ? ": " : "", reason ? reason->text : "", (unsigned long long)session->calls_total);
     connection->process->finished_calls += session->calls_total;
@@ -174,7 +174,7 @@ static bool serves_pages(const gee_cycle_listener_t *entry) {
     return entry->settings->pages == GEE_PAGES_ON;
 }
 
-static int open_door(acceptor_t *acceptor, gee_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
+static int open_door(acceptor_t *acceptor, gee_worker_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
                      gee_error_t *error) {
     gee_worker_process_t *process = acceptor->process;
     const gee_settings_t *settings = gee_cycle_settings(process->cycle);
@@ -200,7 +200,7 @@ static int open_door(acceptor_t *acceptor, gee_connection_t *connection, int des
 
 static void welcome(acceptor_t *acceptor, int descriptor, const gee_sockaddr_t *peer) {
     gee_worker_process_t *process = acceptor->process;
-    gee_connection_t *connection = calloc(1, sizeof *connection);
+    gee_worker_connection_t *connection = calloc(1, sizeof *connection);
     char text[GEE_ADDR_TEXT];
     gee_error_t error;
     if (!connection) {

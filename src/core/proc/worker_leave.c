@@ -30,7 +30,7 @@ void gee_worker_check_end(gee_worker_process_t *process) {
 
 /* ---- in good order ---- */
 
-static bool is_quiet(gee_connection_t *connection, const gee_session_t *session) {
+static bool is_quiet(gee_worker_connection_t *connection, const gee_session_t *session) {
     uint64_t bytes = gee_stream_bytes_received(session->stream);
     if (session->call_count > 0 || bytes != connection->bytes_seen)
         connection->quiet_sweeps = 0;
@@ -44,7 +44,9 @@ static void drain(gee_worker_process_t *process) {
     int64_t now = gee_loop_now(process->loop);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
-        gee_connection_t *connection = session->owner;
+        if (session->role != GEE_SERVING)
+            continue; /* to a server elsewhere, for calls in flight */
+        gee_worker_connection_t *connection = session->owner;
         if (!session->established || session->draining || session->closing)
             continue;
         /* One that was accepted from a queue that is given up has its time from then. */
@@ -67,6 +69,8 @@ static void log_cut(gee_worker_process_t *process) {
     (void)gee_format_duration(patience, gee_cycle_settings(process->cycle)->shutdown_timeout);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         const gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        if (session->role != GEE_SERVING)
+            continue;
         gee_log(process->log, GEE_LOG_NOTICE, "%s: cut with %zu call%s in flight: shutdown_timeout (%s) is over",
                 gee_session_peer_text(session), session->call_count, session->call_count == 1 ? "" : "s", patience);
     }
@@ -115,8 +119,11 @@ void gee_worker_cut(gee_worker_process_t *process) {
     stop_accepting(process);
     process->cutting = true;
     gee_door_close_all(process->engine);
-    GEE_LIST_EACH(&process->engine->sessions, link)
-    gee_session_close(GEE_CONTAINER(link, gee_session_t, link), NULL);
+    GEE_LIST_EACH(&process->engine->sessions, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        if (session->role == GEE_SERVING) /* with which the calls to servers elsewhere are cancelled */
+            gee_session_close(session, NULL);
+    }
     if (gee_timer_start(process->loop, &process->deadline, CUT_PATIENCE) != 0)
         gee_loop_stop(process->loop);
     gee_worker_check_end(process);

@@ -1,4 +1,4 @@
-/* worker_private.h: what the files of the worker process share: worker.c, worker_accept.c, worker_leave.c. */
+/* worker_private.h: what the files of the worker process share: worker.c, worker_accept.c, worker_leave.c, worker_upstreams.c. */
 #ifndef GEE_PROC_WORKER_PRIVATE_H
 #define GEE_PROC_WORKER_PRIVATE_H
 
@@ -8,6 +8,7 @@
 #include "core/rpc/dispatch.h"
 #include "core/rpc/door.h"
 #include "core/rpc/engine.h"
+#include "core/rpc/forward.h"
 
 typedef struct gee_worker_process {
     gee_cycle_t *cycle;
@@ -20,6 +21,10 @@ typedef struct gee_worker_process {
     gee_dispatch_t *dispatch;
     size_t started; /* modules whose worker_start succeeded */
     bool ready;
+
+    /* worker_upstreams.c: in the order of the configuration */
+    gee_forward_t *forwards;
+    gee_upstream_t **upstreams;
 
     /* worker_accept.c */
     gee_list_t acceptors;
@@ -39,6 +44,13 @@ typedef struct gee_worker_process {
     int64_t idle_ns; /* since when it has no connection and no call, while leaving; 0: it has */
     gee_timer_t sweep;
     gee_timer_t deadline;
+
+    gee_watch_t wake; /* a worker's: the helper has changed what is shared */
+
+    /* helper.c, when this process is the helper: index is the number of workers, no dispatch, no sockets */
+    bool failed;
+    gee_watch_t helper_watch;
+    size_t leaving_modules; /* that have not left yet */
 } gee_worker_process_t;
 
 typedef struct gee_address_count {
@@ -48,20 +60,34 @@ typedef struct gee_address_count {
 } gee_address_count_t;
 
 /* The owner of doors and sessions. It ends twice: as a conversation, and when its descriptor is closed. */
-typedef struct gee_connection {
+typedef struct gee_worker_connection {
     gee_worker_process_t *process;
     gee_address_count_t *address; /* null: not counted */
     bool served, open;            /* it has not come to the one end, to the other */
     int64_t accepted_ns;
     uint64_t bytes_seen; /* received when it was last looked at, while leaving */
     unsigned quiet_sweeps;
-} gee_connection_t;
+} gee_worker_connection_t;
 
 /* worker_accept.c */
 void gee_worker_adopt(gee_worker_process_t *process, const gee_message_t *message, int descriptor);
 void gee_worker_release(gee_worker_process_t *process, const gee_message_t *message);
 void gee_worker_release_all(gee_worker_process_t *process);
 void gee_worker_accept_finish(gee_worker_process_t *process);
+
+/* worker_upstreams.c */
+int gee_worker_open_upstreams(gee_worker_process_t *process, gee_error_t *error);
+const gee_forward_t *gee_worker_forward(const gee_worker_process_t *process, const char *upstream); /* null: none */
+void gee_worker_close_upstreams(gee_worker_process_t *process);
+
+static inline bool gee_is_helper(const gee_worker_process_t *process) {
+    return process->index == process->cycle->workers;
+}
+
+/* helper.c */
+int gee_helper_start(gee_worker_process_t *process, gee_error_t *error); /* goes on in the loop */
+void gee_helper_leave(gee_worker_process_t *process);
+void gee_helper_finish(gee_worker_process_t *process);
 
 /* worker_leave.c */
 void gee_worker_leave(gee_worker_process_t *process); /* in good order */

@@ -58,6 +58,7 @@ struct gee_call {
     /* serving */
     gee_payload_t payload; /* while a filter makes the call wait */
     gee_buf_t *held;       /* the bytes that arguments point into, or the payload's */
+    struct gee_forwarded *forwarded; /* forward.h: on its way to an upstream; stays when it is back */
     const void *arguments;
     void *reply;
     gee_job_t job;
@@ -73,6 +74,7 @@ struct gee_call {
     /* calling */
     void (*done)(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data);
     void *done_data;
+    bool slot_kept; /* given up, but the peer goes on working on it: session.h, gee_session_forget() */
 
     /* From here on kept over gee_call_create(). */
     gee_pool_t *pool;

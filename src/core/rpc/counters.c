@@ -1,21 +1,25 @@
 /* counters.c: slots of the shared counters: claiming, counting, summing. */
 #include "core/rpc/counters.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/base/process.h"
 
 #define SLOTS_LEAST      32
 #define SLOTS_PER_WORKER 4
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "counters in shared memory must be atomic without a lock");
 
-size_t gee_counters_size(unsigned workers) {
+size_t gee_counters_slots(unsigned workers) {
     size_t slots = SLOTS_LEAST;
     while (slots / SLOTS_PER_WORKER < workers)
         slots *= 2;
-    return sizeof(gee_counters_t) + slots * sizeof(gee_counters_slot_t);
+    return slots;
+}
+
+size_t gee_counters_size(unsigned workers) {
+    return sizeof(gee_counters_t) + gee_counters_slots(workers) * sizeof(gee_counters_slot_t);
 }
 
 static uint64_t load(const _Atomic uint64_t *counter) {
@@ -24,15 +28,8 @@ static uint64_t load(const _Atomic uint64_t *counter) {
 
 /* ---- the writer ---- */
 
-static bool is_alive(int64_t process) {
-    return process != 0 && (kill((pid_t)process, 0) == 0 || errno == EPERM);
-}
-
 static bool take(gee_counters_slot_t *slot, pid_t process) {
-    int64_t owner = atomic_load_explicit(&slot->owner, memory_order_acquire);
-    if (owner != process && is_alive(owner))
-        return false;
-    if (!atomic_compare_exchange_strong(&slot->owner, &owner, (int64_t)process))
+    if (!gee_process_claim(&slot->owner, process))
         return false;
     for (size_t i = 0; i < GEE_COUNTERS_ROWS; i++)
         if (load(&slot->rows[i].in_flight) != 0 || load(&slot->rows[i].late) != 0) {
@@ -146,7 +143,7 @@ int gee_counters_read(const gee_counters_t *counters, gee_pool_t *pool, gee_coun
     for (uint32_t i = 0; i < slots; i++) {
         const gee_counters_slot_t *slot = &counters->slots[i];
         uint32_t rows = atomic_load_explicit(&slot->row_count, memory_order_acquire);
-        bool alive = is_alive(atomic_load_explicit(&slot->owner, memory_order_acquire));
+        bool alive = gee_process_alive(atomic_load_explicit(&slot->owner, memory_order_acquire));
         for (uint32_t j = 0; j < rows && j < GEE_COUNTERS_ROWS; j++) {
             /* Capacity grows in steps of GEE_COUNTERS_ROWS: it is the count rounded up. */
             size_t capacity = (sums->count + GEE_COUNTERS_ROWS - 1) / GEE_COUNTERS_ROWS * GEE_COUNTERS_ROWS;
@@ -177,7 +174,7 @@ gee_counters_worker_t *gee_counters_workers(const gee_counters_t *counters, gee_
     *count = 0;
     for (uint32_t i = 0; i < slots && workers != NULL; i++) {
         int64_t process = atomic_load_explicit(&counters->slots[i].owner, memory_order_acquire);
-        if (!is_alive(process))
+        if (!gee_process_alive(process))
             continue;
         workers[*count].process = process;
         add_to_worker(&workers[(*count)++], &counters->slots[i]);

@@ -50,8 +50,10 @@ typedef struct gee_counters {
     gee_counters_slot_t slots[];
 } gee_counters_t;
 
-/* Bytes to ask for. Slots are a power of two, with some to spare for workers of the cycle before that are still busy, so
- * that most changes of `workers` keep the size and with it the counts. */
+/* One for each process that writes: a power of two, with some to spare for workers of the cycle before that are still busy,
+ * so that most changes of `workers` keep the size and with it what is in there. */
+size_t gee_counters_slots(unsigned workers);
+/* Bytes to ask for. */
 size_t gee_counters_size(unsigned workers);
 
 /* ---- the writer ---- */

@@ -14,18 +14,37 @@ static bool wanted(gee_str_t pattern, const gee_service_t *service, const gee_me
            pattern.data[name.length] == '.' && memcmp(pattern.data + name.length + 1, method->name, method_length) == 0;
 }
 
+/* Forwarded: which methods it has and what types they take is known elsewhere only. */
+static bool wants_undeclared(gee_str_t pattern, const gee_service_entry_t *entry) {
+    gee_str_t name = gee_str(entry->name);
+    return entry->service == NULL && gee_str_starts_with(pattern, name) &&
+           (pattern.length == name.length || pattern.data[name.length] == '.');
+}
+
+static int describe_entry(const gee_service_entry_t *entry, gee_str_t pattern, gee_description_t *description,
+                          gee_pool_t *pool, gee_error_t *error) {
+    const gee_service_t *service = entry->service;
+    if (wants_undeclared(pattern, entry))
+        return gee_error_set(error, GEE_UNIMPLEMENTED,
+                             "rpc gateway: %s is forwarded, and its types are not known here: its declaration is not "
+                             "compiled in",
+                             entry->name);
+    for (size_t i = 0; service != NULL && i < service->method_count; i++)
+        if (wanted(pattern, service, &service->methods[i]) &&
+            gee_describe_method(service->name, &service->methods[i], description, pool, error) != 0)
+            return -1;
+    return 0;
+}
+
 static void describe(gee_call_t *call, const gee_describe_arguments_t *arguments, gee_description_t *description) {
     const gee_service_table_t *table = gee_dispatch_table(call->engine->dispatch);
-    const gee_service_t *service;
+    const gee_service_entry_t *entry;
     gee_error_t error;
-    for (size_t i = 0; (service = gee_service_table_service(table, i)) != NULL; i++)
-        for (size_t j = 0; j < service->method_count; j++)
-            if (wanted(arguments->method, service, &service->methods[j]) &&
-                gee_describe_method(service->name, &service->methods[j], description, gee_call_pool(call), &error) !=
-                    0) {
-                gee_fail(call, error.code, error.text);
-                return;
-            }
+    for (size_t i = 0; (entry = gee_service_table_entry(table, i)) != NULL; i++)
+        if (describe_entry(entry, arguments->method, description, gee_call_pool(call), &error) != 0) {
+            gee_fail(call, error.code, error.text);
+            return;
+        }
     if (description->methods.count == 0 && arguments->method.length > 0) {
         /* Without a dot it is a service that was asked for. */
         if (gee_str_find(arguments->method, '.') < 0)

@@ -3,8 +3,8 @@
  *                    +-- refuse --+            +-- times out, cancelled --+
  *                    |            v            |                          v
  *   request -> find, filters -> decode -> handler runs -> finished -> answer -> on_end -> on_release -> free
- *                 |  wait ^                 loop | pool
- *                 +-------+
+ *                 |  wait ^  \              loop | pool                  ^
+ *                 +-------+   '---- forward.c: an upstream answers -----'
  *
  * A call is answered once (on_end) and released once (on_release); when it is answered early, its handler goes on
  * running and the release waits for it. The table of methods is in service_table.c. */
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/rpc/forward.h"
 #include "core/rpc/service_table.h"
 #include "core/rpc/session.h"
 
@@ -92,7 +93,7 @@ void gee_dispatch_destroy(gee_dispatch_t **handle) {
     free(dispatch);
 }
 
-const gee_service_table_t *gee_dispatch_table(const gee_dispatch_t *dispatch) {
+gee_service_table_t *gee_dispatch_table(const gee_dispatch_t *dispatch) {
     return dispatch->table;
 }
 
@@ -105,8 +106,13 @@ size_t gee_dispatch_method_number(const gee_dispatch_t *dispatch GEE_UNUSED, con
     return slot ? slot->number : SIZE_MAX;
 }
 
-const gee_service_t *gee_dispatch_service(const gee_dispatch_t *dispatch, size_t n) {
-    return gee_service_table_service(dispatch->table, n);
+gee_str_t gee_dispatch_method_name(const gee_dispatch_t *dispatch GEE_UNUSED, const gee_call_t *call) {
+    const gee_method_slot_t *slot = call->method_slot;
+    return slot ? slot->name : GEE_STR("");
+}
+
+const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, size_t n) {
+    return gee_service_table_entry(dispatch->table, n);
 }
 
 /* ---- the end of a call ---- */
@@ -137,10 +143,14 @@ static void answer(gee_call_t *call, gee_status_t status, const gee_payload_t *p
     call->status.text = GEE_STR(""); /* may have been on somebody's stack */
 }
 
+void gee_dispatch_answer(gee_call_t *call, gee_status_t status, const gee_payload_t *payload) {
+    answer(call, status, payload);
+    release(call);
+}
+
 static void answer_and_release(gee_call_t *call, gee_code_t code, const char *text) {
     gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
-    answer(call, (gee_status_t){ .code = code, .text = gee_str(text) }, &empty);
-    release(call);
+    gee_dispatch_answer(call, (gee_status_t){ .code = code, .text = gee_str(text) }, &empty);
 }
 
 static void finished(gee_call_t *call) {
@@ -167,6 +177,8 @@ static void on_finished(gee_task_t *task) {
 static void answer_early(gee_call_t *call, gee_code_t code, const char *text) {
     if (call->queued && gee_thread_pool_cancel(call->engine->threads, &call->job))
         call->handler_running = false;
+    if (call->forwarded != NULL && call->forwarded->under_way)
+        gee_forward_cancel(call);
     if (!call->handler_running) {
         answer_and_release(call, code, text);
         return;
@@ -319,10 +331,15 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
             return;
         }
     }
-    if (call->method == NULL)
+    const gee_method_slot_t *method = call->method_slot;
+    if (method == NULL) {
         refuse_unknown(call);
-    else
+    } else if (method->forward != NULL) {
+        set_deadline(call);
+        gee_forward_call(call, payload);
+    } else {
         invoke(call, payload);
+    }
 }
 
 void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
@@ -344,6 +361,5 @@ void gee_call_proceed(gee_call_t *call) {
 
 void gee_call_refuse(gee_call_t *call, const gee_status_t *status) {
     gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
-    answer(call, *status, &empty);
-    release(call);
+    gee_dispatch_answer(call, *status, &empty);
 }

@@ -1,6 +1,7 @@
 /* dispatch.h: from a request to its handler: the service table, filters, decoding, threads, deadlines, the answer.
  *
- *   session -> find method -> filters -> decode arguments -> handler on the loop, or on the pool -> answer -> filters */
+ *   session -> find method -> filters -> decode arguments -> handler on the loop, or on the pool -> answer -> filters
+ *                                   '--> forward.h: to an upstream and back -----------------------^ */
 #ifndef GEE_RPC_DISPATCH_H
 #define GEE_RPC_DISPATCH_H
 
@@ -8,10 +9,15 @@
 #include "core/rpc/engine.h"
 #include "core/rpc/filter.h"
 
-/* What the configuration says of one service; the first cut has local services only. */
+typedef struct gee_forward gee_forward_t; /* forward.h */
+
+/* What the configuration says of one service. */
 typedef struct gee_service_entry {
-    const gee_service_t *service;
-    int64_t timeout_ns; /* 0: timeouts.handle */
+    const gee_service_t *service; /* null: it is forwarded, and no declaration of it is compiled in */
+    const char *name;             /* null: the service's own */
+    const gee_forward_t *forward; /* where its calls go; null: to the service's handlers */
+    gee_strings_t idempotent;     /* forwarded: its methods that may be tried again, beside those declared so */
+    int64_t timeout_ns;           /* 0: timeouts.handle */
 } gee_service_entry_t;
 
 /* A filter with its settings of this cycle. */
@@ -21,22 +27,27 @@ typedef struct gee_filter_entry {
 } gee_filter_entry_t;
 
 /* Sets engine->dispatch. Service and method names are checked here (unique, well-formed types); the built-in service Gee
- * (describe.h) is added unless `describe` is false. The entries are copied. */
+ * (describe.h) is added unless `describe` is false. The entries are copied, what they point to is not. */
 gee_dispatch_t *gee_dispatch_create(gee_engine_t *engine, const gee_service_entry_t *services, size_t service_count,
                                     const gee_filter_entry_t *filters, size_t filter_count, bool describe,
                                     gee_error_t *error);
 /* After the last live call. */
 void gee_dispatch_destroy(gee_dispatch_t **dispatch);
 
-/* Number of methods and a stable number for each (0 …), for counters; the names. */
+/* Number of methods and a stable number for each (0 …), for counters; the names. Of a service that is forwarded without a
+ * declaration, the methods that nothing is known of yet are one, "Foo.*". */
 size_t gee_dispatch_method_count(const gee_dispatch_t *dispatch);
 size_t gee_dispatch_method_number(const gee_dispatch_t *dispatch,
-                                  const gee_call_t *call);                           /* SIZE_MAX: unknown method */
-const gee_service_t *gee_dispatch_service(const gee_dispatch_t *dispatch, size_t n); /* null after the last */
+                                  const gee_call_t *call); /* SIZE_MAX: unknown method */
+gee_str_t gee_dispatch_method_name(const gee_dispatch_t *dispatch, const gee_call_t *call); /* empty: unknown method */
+/* The services, the built-in one too, each with its name; null after the last. */
+const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, size_t n);
 
 /* A request is there. Takes the call, whose session, token, codec, metadata, timeout are set. */
 void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload);
 /* The peer is gone, or cancelled it: nothing is answered any more (`answer` false), or GEE_CANCELLED is. */
 void gee_dispatch_cancel(gee_call_t *call, bool answer);
+/* The answer of a call that was forwarded: it is written, the filters see it, the call is released. */
+void gee_dispatch_answer(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
 
 #endif

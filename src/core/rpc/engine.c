@@ -1,6 +1,7 @@
 /* engine.c: what the sessions of one loop share, and the look-up of modules by name. */
 #include "core/rpc/engine.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "core/rpc/call.h"
 #include "core/rpc/door.h"
 #include "core/rpc/filter.h"
+#include "core/rpc/registry.h"
 #include "core/rpc/session.h"
 
 #define SCRATCH_SIZE 4096
@@ -102,6 +104,7 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     engine->codec_limits.nesting = (unsigned)options->limits.nesting;
     engine->threads = options->threads;
     engine->worker_index = options->worker_index;
+    engine->helper = options->helper;
     engine->scratch = scratch;
     gee_pool_limit(scratch, (size_t)options->limits.call_memory);
     gee_list_init(&engine->sessions);
@@ -193,6 +196,18 @@ void *gee_engine_conf(const gee_engine_t *engine, size_t n) {
     return engine->module_conf ? engine->module_conf[n] : NULL;
 }
 
+int gee_engine_tell_helper(gee_engine_t *engine, const char *module, const void *bytes, size_t length) {
+    if (engine->helper != NULL)
+        return engine->helper->tell(engine->helper, module, bytes, length);
+    errno = ENOTCONN;
+    return -1;
+}
+
+void gee_engine_wake_workers(gee_engine_t *engine) {
+    if (engine->helper != NULL)
+        engine->helper->wake(engine->helper);
+}
+
 const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name) {
     const gee_module_t *module;
     for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_CODEC, i)) != NULL; i++) {
@@ -229,6 +244,26 @@ const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, co
         const gee_protocol_t *protocol = module->interface;
         if (strcmp(protocol->name, name) == 0)
             return protocol;
+    }
+    return NULL;
+}
+
+const gee_balancer_t *gee_balancer_by_name(const gee_module_entry_t *modules, const char *name) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_BALANCER, i)) != NULL; i++) {
+        const gee_balancer_t *balancer = module->interface;
+        if (strcmp(balancer->name, name) == 0)
+            return balancer;
+    }
+    return NULL;
+}
+
+const gee_registry_t *gee_registry_by_scheme(const gee_module_entry_t *modules, gee_str_t scheme) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_REGISTRY, i)) != NULL; i++) {
+        const gee_registry_t *registry = module->interface;
+        if (gee_str_equal(gee_str(registry->scheme), scheme))
+            return registry;
     }
     return NULL;
 }
@@ -284,6 +319,17 @@ static int check_routes(const gee_module_t *module, gee_error_t *error) {
     return 0;
 }
 
+static int check_registries(const gee_module_entry_t *modules, gee_error_t *error) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_REGISTRY, i)) != NULL; i++) {
+        const gee_registry_t *registry = module->interface;
+        if (!registry->publish != !registry->withdraw || !registry->publish != !registry->abandon)
+            return gee_error_set(error, GEE_INTERNAL, "module %s: has some of publish, withdraw and abandon, not all",
+                                 module->name);
+    }
+    return 0;
+}
+
 int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *error) {
 #define MEMBER(kind, type, member)                                                                                     \
     { kind, #member, offsetof(type, member) }
@@ -314,6 +360,13 @@ int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *err
         MEMBER(GEE_MODULE_CODEC, gee_codec_t, separator),
         MEMBER(GEE_MODULE_CODEC, gee_codec_t, decode),
         MEMBER(GEE_MODULE_CODEC, gee_codec_t, encode),
+        MEMBER(GEE_MODULE_BALANCER, gee_balancer_t, name),
+        MEMBER(GEE_MODULE_BALANCER, gee_balancer_t, changed),
+        MEMBER(GEE_MODULE_BALANCER, gee_balancer_t, pick),
+        MEMBER(GEE_MODULE_REGISTRY, gee_registry_t, scheme),
+        MEMBER(GEE_MODULE_REGISTRY, gee_registry_t, check),
+        MEMBER(GEE_MODULE_REGISTRY, gee_registry_t, watch),
+        MEMBER(GEE_MODULE_REGISTRY, gee_registry_t, unwatch),
         MEMBER(GEE_MODULE_SERVICE, gee_service_t, name),
         MEMBER(GEE_MODULE_SERVICE, gee_service_t, methods),
     };
@@ -334,6 +387,8 @@ int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *err
         if (!codec->mark != !codec->rewind)
             return gee_error_set(error, GEE_INTERNAL, "module %s: has one of mark and rewind, not both", module->name);
     }
+    if (check_registries(modules, error) != 0)
+        return -1;
     for (size_t i = 0; modules[i].module != NULL; i++)
         if (check_routes(modules[i].module, error) != 0)
             return -1;

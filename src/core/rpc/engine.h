@@ -8,6 +8,7 @@
 #include "core/event/loop.h"
 #include "core/event/thread_pool.h"
 #include "core/event/transport.h"
+#include "core/rpc/balancer.h"
 #include "core/rpc/codec.h"
 #include "core/rpc/protocol.h"
 
@@ -33,6 +34,13 @@ typedef struct gee_timeouts { /* nanoseconds, 0: none */
 extern const gee_option_t gee_limits_options[];
 extern const gee_option_t gee_timeouts_options[];
 
+/* How processes of a server reach its helper (conf/module.h), and that reaches them; proc/helper_line.c. */
+typedef struct gee_helper_line gee_helper_line_t;
+struct gee_helper_line {
+    int (*tell)(gee_helper_line_t *line, const char *module, const void *bytes, size_t length);
+    void (*wake)(gee_helper_line_t *line);
+};
+
 typedef struct gee_dispatch gee_dispatch_t;
 typedef struct gee_codec_share gee_codec_share_t;
 typedef struct gee_engine gee_engine_t;
@@ -46,6 +54,7 @@ typedef struct gee_engine_options {
     gee_timeouts_t timeouts;
     gee_thread_pool_t *threads; /* may be null: then blocking methods run on the loop, and names are not resolved */
     unsigned worker_index;
+    gee_helper_line_t *helper; /* null: there is none */
 } gee_engine_options_t;
 
 /* The members are for reading; call.c and session.c keep their free lists here. */
@@ -61,6 +70,9 @@ struct gee_engine {
     gee_thread_pool_t *threads;
     gee_dispatch_t *dispatch; /* null in a client */
     unsigned worker_index;
+    gee_helper_line_t *helper;
+    struct gee_upstream *const *upstreams; /* where calls are forwarded to, for pages; who made them set this */
+    size_t upstream_count;
     gee_list_t sessions;
     gee_list_t doors; /* streams that have not become sessions yet */
     size_t session_count;
@@ -83,11 +95,19 @@ void *gee_engine_conf(const gee_engine_t *engine, size_t n);
 int gee_codec_state_create(gee_engine_t *engine, const gee_codec_t *codec, void **state, gee_error_t *error);
 void gee_codec_state_destroy(const gee_codec_t *codec, void **state);
 
+/* To the helper_message() of that module; any process of the server. -1 with errno: EAGAIN when too much waits, EMSGSIZE,
+ * ENOTCONN when there is no helper. */
+int gee_engine_tell_helper(gee_engine_t *engine, const char *module, const void *bytes, size_t length);
+/* The workers' worker_wake(); for the helper. */
+void gee_engine_wake_workers(gee_engine_t *engine);
+
 /* The compiled-in module, or null. */
 const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name);
 const gee_codec_t *gee_codec_by_content_type(const gee_module_entry_t *modules, gee_str_t content_type);
 const gee_transport_t *gee_transport_by_scheme(const gee_module_entry_t *modules, const char *scheme);
 const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, const char *name);
+const gee_balancer_t *gee_balancer_by_name(const gee_module_entry_t *modules, const char *name);
+const struct gee_registry *gee_registry_by_scheme(const gee_module_entry_t *modules, gee_str_t scheme);
 /* Before an address is dialled for this protocol: http@host:port gets the protocol's connect_path. The text stays as it was
  * written. */
 void gee_protocol_complete_address(const gee_protocol_t *protocol, gee_addr_t *addr);

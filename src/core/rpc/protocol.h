@@ -49,7 +49,7 @@ typedef struct gee_payload {
     void *codec_state;        /* the receiving state that goes with them, or null */
     const uint8_t *bytes;     /* valid during the event; to keep them, hold `buf` */
     size_t length;
-    size_t message_length; /* of the whole message that it came in, header and all; 0 where the wire has none */
+    size_t message_length; /* of the message that it came in, header and all; in a batch, of its part; 0: not known */
     gee_buf_t *buf;
 } gee_payload_t;
 
@@ -74,8 +74,11 @@ typedef struct gee_session_setup {
 typedef struct gee_protocol {
     const char *name;  /* "geerpc" */
     const char *codec; /* optional: the name of the only one that it carries; null: the setup, or the peer, chooses */
+    /* Optional: where the session's codec is not self-delimiting, bodies may have this one instead (event.codec). */
+    const char *framed_codec;
     size_t state_size;
-    bool upgrades; /* may call gee_session_hand_back() */
+    bool upgrades;     /* may call gee_session_hand_back() */
+    bool serving_only; /* has no calling role */
     /* Optional: the path by which servers of this protocol are reached over http@, where an address names none; null:
      * what the transport has for all. */
     const char *connect_path;

@@ -1,4 +1,5 @@
-/* service_table.c: which methods there are, by their whole name. Made once, read by every request. */
+/* service_table.c: which methods there are, by their whole name. Made once, read by every request; only names of methods that
+ * are forwarded are learned later. */
 #include "core/rpc/service_table.h"
 
 #include <stdlib.h>
@@ -6,14 +7,27 @@
 
 #include "core/base/hash.h"
 
+#define LEARNED_NAME 200 /* bytes of a name that is learned */
+
+typedef struct service {
+    gee_service_entry_t entry; /* with its name */
+    gee_method_slot_t *any;    /* forwarded: all methods without a slot of their own; else null */
+    size_t learned;
+} service_t;
+
 struct gee_service_table {
     gee_pool_t *pool;
     gee_string_map_t *methods;  /* whole name -> gee_method_slot_t */
-    gee_string_map_t *services; /* name -> gee_service_t */
-    const gee_service_t **list;
+    gee_string_map_t *services; /* name -> service_t */
+    service_t *list;
     size_t service_count;
+    size_t forwarded; /* of these */
     size_t method_count;
 };
+
+static int no_memory(gee_error_t *error) {
+    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "service table: out of memory");
+}
 
 static int check_method(const gee_service_t *service, const gee_method_t *method, gee_error_t *error) {
     if (method->name == NULL || method->name[0] == '\0' || strchr(method->name, '.') != NULL)
@@ -33,42 +47,80 @@ static int check_method(const gee_service_t *service, const gee_method_t *method
     return 0;
 }
 
-static int add_method(gee_service_table_t *table, const gee_service_entry_t *entry, const gee_method_t *method,
-                      gee_error_t *error) {
-    if (check_method(entry->service, method, error) != 0)
-        return -1;
+/* A slot of that name with what its service has, in `pool`; null: out of memory. */
+static gee_method_slot_t *make_slot(gee_service_table_t *table, const service_t *service, const char *method) {
+    const gee_service_entry_t *entry = &service->entry;
     gee_method_slot_t *slot = gee_pool_zalloc(table->pool, sizeof(*slot));
-    char *name = gee_pool_printf(table->pool, "%s.%s", entry->service->name, method->name);
+    const char *name = gee_pool_printf(table->pool, "%s.%s", entry->name, method);
     if (slot == NULL || name == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "service table: out of memory");
+        return NULL;
     *slot = (gee_method_slot_t){ .service = entry->service,
-                                 .method = method,
+                                 .forward = entry->forward,
                                  .name = gee_str(name),
-                                 .number = table->method_count,
+                                 .number = table->method_count++,
                                  .timeout_ns = entry->timeout_ns };
+    return slot;
+}
+
+static int add_method(gee_service_table_t *table, const service_t *service, const gee_method_t *method,
+                      gee_error_t *error) {
+    if (check_method(service->entry.service, method, error) != 0)
+        return -1;
+    gee_method_slot_t *slot = make_slot(table, service, method->name);
+    if (slot == NULL)
+        return no_memory(error);
+    slot->method = method;
     if (gee_string_map_get(table->methods, slot->name) != NULL)
-        return gee_error_set(error, GEE_INTERNAL, "method %s is there twice", name);
-    if (gee_string_map_put(table->methods, slot->name, slot) != 0)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "service table: out of memory");
-    table->method_count++;
+        return gee_error_set(error, GEE_INTERNAL, "method %s is there twice", slot->name.data);
+    return gee_string_map_put(table->methods, slot->name, slot) == 0 ? 0 : no_memory(error);
+}
+
+/* What the configuration says of methods that are forwarded, declared or not. */
+static int add_idempotent(gee_service_table_t *table, const service_t *service, const char *method,
+                          gee_error_t *error) {
+    gee_method_slot_t *made = make_slot(table, service, method);
+    if (made == NULL)
+        return no_memory(error);
+    gee_method_slot_t *slot = gee_string_map_get(table->methods, made->name);
+    if (slot == NULL && gee_string_map_put(table->methods, made->name, made) != 0)
+        return no_memory(error);
+    if (slot == NULL)
+        slot = made;
+    slot->idempotent = true;
+    return 0;
+}
+
+static int add_forwarded(gee_service_table_t *table, service_t *service, gee_error_t *error) {
+    for (size_t i = 0; i < service->entry.idempotent.count; i++)
+        if (add_idempotent(table, service, service->entry.idempotent.items[i], error) != 0)
+            return -1;
+    service->any = make_slot(table, service, "*");
+    if (service->any == NULL)
+        return no_memory(error);
+    table->forwarded++;
     return 0;
 }
 
 static int add_service(gee_service_table_t *table, const gee_service_entry_t *entry, gee_error_t *error) {
-    const gee_service_t *service = entry->service;
-    if (service->name == NULL || service->name[0] == '\0')
+    service_t *service = &table->list[table->service_count];
+    const gee_service_t *declared = entry->service;
+    service->entry = *entry;
+    if (service->entry.name == NULL && declared != NULL)
+        service->entry.name = declared->name;
+    gee_str_t name = gee_str(service->entry.name);
+    if (name.length == 0)
         return gee_error_set(error, GEE_INTERNAL, "a service has no name");
-    gee_str_t name = gee_str(service->name);
     if (gee_string_map_get(table->services, name) != NULL)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "service %s is there twice", service->name);
-    /* The table is the map's owner and hands the services out as constants again. */
-    if (gee_string_map_put(table->services, name, (void *)(uintptr_t)service) != 0)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "service table: out of memory");
-    table->list[table->service_count++] = service;
-    for (size_t i = 0; i < service->method_count; i++)
-        if (add_method(table, entry, &service->methods[i], error) != 0)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "service %s is there twice", service->entry.name);
+    if (gee_string_map_put(table->services, name, service) != 0)
+        return no_memory(error);
+    table->service_count++;
+    for (size_t i = 0; declared != NULL && i < declared->method_count; i++)
+        if (add_method(table, service, &declared->methods[i], error) != 0)
             return -1;
-    return 0;
+    if (entry->forward != NULL)
+        return add_forwarded(table, service, error);
+    return declared != NULL ? 0 : gee_error_set(error, GEE_INTERNAL, "service %s has no methods", name.data);
 }
 
 static int fill(gee_service_table_t *table, const gee_service_entry_t *services, size_t count, bool describe,
@@ -79,7 +131,7 @@ static int fill(gee_service_table_t *table, const gee_service_entry_t *services,
     if (table->pool != NULL)
         table->list = gee_pool_array(table->pool, count + 1, sizeof(*table->list));
     if (table->pool == NULL || table->methods == NULL || table->services == NULL || table->list == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "service table: out of memory");
+        return no_memory(error);
     for (size_t i = 0; i < count; i++)
         if (add_service(table, &services[i], error) != 0)
             return -1;
@@ -91,7 +143,7 @@ gee_service_table_t *gee_service_table_create(const gee_service_entry_t *service
                                               gee_error_t *error) {
     gee_service_table_t *table = calloc(1, sizeof(*table));
     if (table == NULL) {
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "service table: out of memory");
+        no_memory(error);
         return NULL;
     }
     if (fill(table, services, count, describe, error) != 0)
@@ -110,8 +162,38 @@ void gee_service_table_destroy(gee_service_table_t **handle) {
     free(table);
 }
 
+/* The service of a whole name, which is before its last dot; null: there is none, or nothing is behind the dot. */
+static service_t *service_of(const gee_service_table_t *table, gee_str_t method) {
+    ptrdiff_t dot = gee_str_find_last(method, '.');
+    if (dot < 0 || (size_t)dot + 1 == method.length)
+        return NULL;
+    return gee_string_map_get(table->services, (gee_str_t){ .data = method.data, .length = (size_t)dot });
+}
+
 const gee_method_slot_t *gee_service_table_find(const gee_service_table_t *table, gee_str_t method) {
-    return gee_string_map_get(table->methods, method);
+    const gee_method_slot_t *slot = gee_string_map_get(table->methods, method);
+    if (slot != NULL || table->forwarded == 0)
+        return slot;
+    const service_t *service = service_of(table, method);
+    return service ? service->any : NULL;
+}
+
+void gee_service_table_learn(gee_service_table_t *table, const gee_call_t *call) {
+    service_t *service = service_of(table, call->method_name);
+    if (service == NULL || call->method_slot != service->any || service->learned == GEE_METHODS_LEARNED ||
+        call->method_name.length > LEARNED_NAME || gee_string_map_get(table->methods, call->method_name) != NULL)
+        return;
+    gee_method_slot_t *slot = gee_pool_alloc(table->pool, sizeof(*slot));
+    gee_str_t name = gee_pool_str(table->pool, call->method_name);
+    if (slot == NULL || name.data == NULL)
+        return;
+    *slot = *service->any;
+    slot->name = name;
+    slot->number = table->method_count;
+    if (gee_string_map_put(table->methods, name, slot) != 0)
+        return;
+    table->method_count++;
+    service->learned++;
 }
 
 /* A peer's text goes into our error text only so far. */
@@ -135,9 +217,13 @@ void gee_service_table_explain(const gee_service_table_t *table, gee_str_t metho
 }
 
 size_t gee_service_table_method_count(const gee_service_table_t *table) {
-    return table->method_count;
+    size_t count = table->method_count;
+    for (size_t i = 0; i < table->service_count; i++)
+        if (table->list[i].any != NULL)
+            count += GEE_METHODS_LEARNED - table->list[i].learned;
+    return count;
 }
 
-const gee_service_t *gee_service_table_service(const gee_service_table_t *table, size_t n) {
-    return n < table->service_count ? table->list[n] : NULL;
+const gee_service_entry_t *gee_service_table_entry(const gee_service_table_t *table, size_t n) {
+    return n < table->service_count ? &table->list[n].entry : NULL;
 }

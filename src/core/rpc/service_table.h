@@ -1,16 +1,24 @@
-/* service_table.h: the methods of an engine by their whole name, "Arith.Multiply"; private to dispatch. */
+/* service_table.h: the methods of an engine by their whole name, "Arith.Multiply"; private to dispatch.
+ *
+ * A service that is forwarded may have methods that no declaration names. They are all found as "Foo.*" at first; the name of
+ * one that its server has answered is learned, up to GEE_METHODS_LEARNED a service, so that it is counted under its own name
+ * from then on. What a server refuses is not, so callers cannot fill the table with names that they think up. */
 #ifndef GEE_RPC_SERVICE_TABLE_H
 #define GEE_RPC_SERVICE_TABLE_H
 
 #include "core/rpc/dispatch.h"
 
 typedef struct gee_method_slot {
-    const gee_service_t *service;
-    const gee_method_t *method;
-    gee_str_t name; /* whole */
+    const gee_service_t *service; /* null: forwarded, and not declared */
+    const gee_method_t *method;   /* null: the same */
+    const gee_forward_t *forward; /* null: handled here */
+    gee_str_t name;               /* whole; or "Foo.*" */
     size_t number;
     int64_t timeout_ns;
+    bool idempotent; /* as the configuration says; a declaration has its own flag */
 } gee_method_slot_t;
+
+#define GEE_METHODS_LEARNED 64
 
 typedef struct gee_service_table gee_service_table_t;
 
@@ -21,10 +29,14 @@ void gee_service_table_destroy(gee_service_table_t **table);
 const gee_method_slot_t *gee_service_table_find(const gee_service_table_t *table, gee_str_t method);
 /* Why that name was not found, in GeeRPC's words. */
 void gee_service_table_explain(const gee_service_table_t *table, gee_str_t method, gee_error_t *error);
+/* Its server has answered this call, which was found as "Foo.*": the next one is found by its name. */
+void gee_service_table_learn(gee_service_table_t *table, const gee_call_t *call);
+/* Room for those that may be learned included: numbers are below it. */
 size_t gee_service_table_method_count(const gee_service_table_t *table);
-const gee_service_t *gee_service_table_service(const gee_service_table_t *table, size_t n);
+const gee_service_entry_t *gee_service_table_entry(const gee_service_table_t *table,
+                                                   size_t n); /* null after the last */
 
-const gee_service_table_t *gee_dispatch_table(const gee_dispatch_t *dispatch);
+gee_service_table_t *gee_dispatch_table(const gee_dispatch_t *dispatch);
 
 /* describe_service.c */
 extern const gee_service_t gee_describe_service;

@@ -82,6 +82,7 @@ typedef struct gee_list_value {
 #define GEE_OPTIONAL_OF(T) T *
 
 /* ---- the scalar types, by the name of their C type, so that GEE_METHOD("…", f, args_t, int64_t, …) finds them ---- */
+#pragma GCC visibility push(default) /* libgeerpc exports what follows */
 extern const gee_type_t gee_type_of_bool;
 extern const gee_type_t gee_type_of_int32_t;
 extern const gee_type_t gee_type_of_int64_t;
@@ -92,7 +93,8 @@ extern const gee_type_t gee_type_of_double;
 extern const gee_type_t gee_type_of_gee_str_t;
 extern const gee_type_t gee_type_of_gee_bytes_t;
 extern const gee_type_t gee_type_of_gee_empty_t; /* a struct without fields */
-#define gee_type_of__Bool gee_type_of_bool       /* what bool becomes when a macro has expanded it */
+#pragma GCC visibility pop
+#define gee_type_of__Bool gee_type_of_bool /* what bool becomes when a macro has expanded it */
 
 /* C has no empty structure; this is what a method without arguments or reply uses. */
 typedef struct gee_empty {
@@ -191,6 +193,8 @@ typedef struct gee_empty {
                                               .element = &gee_type_of_##C,                                             \
                                               .lasting = true }
 
+#pragma GCC visibility push(default) /* libgeerpc exports what follows */
+
 /* Checks a description that was not made by the macros (one received from a peer): kinds, tags unique and in range,
  * names unique, offsets inside the size, depth. For services the table check at start calls it too. Returns null, or a
  * static text that says what is wrong. */
@@ -202,5 +206,7 @@ bool gee_type_is_zero(const gee_type_t *type, const void *value); /* false, 0, "
 bool gee_type_equal(const gee_type_t *type, const void *a, const void *b);
 /* What a text calls the type: "int64", "Args", "list". */
 const char *gee_type_label(const gee_type_t *type);
+
+#pragma GCC visibility pop
 
 #endif

@@ -113,7 +113,7 @@ static int64_t rounded(int64_t duration) {
     return gee_time_add(duration, scale / 2) / scale * scale;
 }
 
-static void time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error) {
+void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error) {
     char text[GEE_DURATION_TEXT];
     gee_error_set(error, GEE_DEADLINE_EXCEEDED, sent ? "no reply within %s" : "not sent within %s",
                   gee_format_duration(text, rounded(call->timeout_ns)));
@@ -127,7 +127,7 @@ static void expired(gee_timer_t *timer) {
     gee_error_t error;
     gee_list_remove(&call->link);
     call->upstream->waiting--;
-    time_error(call, false, peer ? GEE_PHASE_CONNECT : GEE_PHASE_SEND, &error);
+    gee_upstream_time_error(call, false, peer ? GEE_PHASE_CONNECT : GEE_PHASE_SEND, &error);
     if (peer == NULL) {
         fail(call, &error, NULL);
         return;
@@ -334,7 +334,7 @@ static void lost(gee_upstream_call_t *call, const gee_call_t *attempt, const gee
         return;
     }
     bool silent = session != NULL && gee_stream_bytes_received(session->stream) == call->received_before;
-    time_error(call, phase == GEE_PHASE_WAIT, phase, &error);
+    gee_upstream_time_error(call, phase == GEE_PHASE_WAIT, phase, &error);
     gee_upstream_peer_hold(peer);
     release_slot(call, GEE_OUTCOME_FAILED, attempt->slot_kept);
     if (silent) /* nothing at all came from it since: not this call is slow, the server is */
@@ -403,7 +403,7 @@ void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link) {
     attempt->done_data = call;
     if (call->deadline_ns != INT64_MAX && (attempt->timeout_ns = call->deadline_ns - now(upstream)) <= 0) {
         gee_call_release(attempt);
-        time_error(call, false, GEE_PHASE_SEND, &error);
+        gee_upstream_time_error(call, false, GEE_PHASE_SEND, &error);
         release_slot(call, GEE_OUTCOME_ABANDONED, false);
         fail(call, &error, NULL);
         return;
@@ -538,6 +538,7 @@ void gee_upstream_destroy(gee_upstream_t **handle) {
         return;
     gee_loop_undefer(&upstream->queue_task);
     gee_loop_undefer(&upstream->connect_task);
+    upstream->pinged = NULL;
     for (size_t i = 0; i < upstream->peer_count; i++)
         gee_upstream_peer_destroy(&upstream->peers[i]);
     while (upstream->engine != NULL && (link = gee_list_pop(&upstream->leaving)) != NULL) {

@@ -117,9 +117,17 @@ void gee_upstream_call_peer(gee_upstream_t *upstream, gee_upstream_peer_t *peer,
  * reason when all have failed. Once at a time. */
 void gee_upstream_connect(gee_upstream_t *upstream, void (*done)(void *data, const gee_error_t *error), void *data);
 
+/* One round trip to the first server of the list that has a connection which can be used. done() exactly once, unless the
+ * upstream is destroyed; `error` null: answered in time (0: as long as it takes). Once at a time. -1: not sent, done() will
+ * not be called (GEE_UNIMPLEMENTED: the wire has no pings). */
+int gee_upstream_ping(gee_upstream_t *upstream, int64_t timeout_ns, void (*done)(void *data, const gee_error_t *error),
+                      void *data, gee_error_t *error);
+
 /* "tcp@10.0.0.1:9999: connect: Connection refused": the text of a failure without the time, in `error`, with code and
  * phase. */
 void gee_upstream_error(const gee_upstream_result_t *result, gee_error_t *error);
+/* "no reply within 50ms": that the time of this call is over, with code and phase. */
+void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error);
 
 /* ---- for pages ---- */
 typedef enum gee_peer_state {

@@ -26,9 +26,25 @@ void gee_upstream_peer_let_go(gee_upstream_peer_t *peer) {
     }
 }
 
+/* For whoever called gee_upstream_ping(). */
+static void end_ping(gee_upstream_link_t *link, const gee_error_t *error) {
+    gee_upstream_t *upstream = link->peer->upstream;
+    gee_error_t located;
+    if (error != NULL)
+        gee_upstream_locate(&located, link->peer->addr.text, error->phase, error->code, gee_str(error->text));
+    upstream->pinged = NULL;
+    upstream->ponged(upstream->ponged_data, error ? &located : NULL);
+}
+
 static void link_destroy(gee_upstream_link_t *link) {
     link->peer->candidate.in_flight -= link->late;
     gee_list_remove(&link->link);
+    if (link->peer->upstream->pinged == link) {
+        gee_error_t error;
+        gee_error_set(&error, GEE_UNAVAILABLE, "the connection was closed");
+        error.phase = GEE_PHASE_WAIT;
+        end_ping(link, &error);
+    }
     gee_connection_destroy(&link->connection);
     free(link);
 }
@@ -299,6 +315,37 @@ static gee_upstream_link_t *any_usable(const gee_upstream_peer_t *peer) {
             return link;
     }
     return NULL;
+}
+
+static void on_pong(gee_connection_t *connection GEE_UNUSED, void *owner, const gee_error_t *error) {
+    gee_upstream_link_t *link = owner;
+    if (link->peer->upstream->pinged == link)
+        end_ping(link, error);
+}
+
+static int no_connection(const gee_upstream_t *upstream, gee_error_t *error) {
+    const gee_upstream_peer_t *peer = upstream->peer_count > 0 ? upstream->peers[0] : NULL;
+    if (peer == NULL || peer->last_error == NULL)
+        return gee_error_set(error, GEE_UNAVAILABLE, "there is no connection");
+    gee_upstream_locate(error, peer->addr.text, GEE_PHASE_SEND, GEE_UNAVAILABLE, gee_str(peer->last_error->text));
+    return -1;
+}
+
+int gee_upstream_ping(gee_upstream_t *upstream, int64_t timeout_ns, void (*done)(void *data, const gee_error_t *error),
+                      void *data, gee_error_t *error) {
+    gee_upstream_link_t *link = NULL;
+    for (size_t i = 0; i < upstream->peer_count && link == NULL; i++)
+        link = any_usable(upstream->peers[i]);
+    if (link == NULL)
+        return no_connection(upstream, error);
+    if (upstream->pinged != NULL)
+        return gee_error_set(error, GEE_FAILED_PRECONDITION, "a ping is on its way already");
+    if (gee_connection_ping(link->connection, timeout_ns, on_pong, error) != 0)
+        return -1;
+    upstream->pinged = link;
+    upstream->ponged = done;
+    upstream->ponged_data = data;
+    return 0;
 }
 
 /* The server's looks, apart from what calls find out. */

@@ -65,6 +65,9 @@ struct gee_upstream {
     int64_t retry_tokens; /* a hundredth of a retry each */
     void (*connected)(void *data, const gee_error_t *error);
     void *connected_data;
+    gee_upstream_link_t *pinged; /* where the ping of gee_upstream_ping() is on its way */
+    void (*ponged)(void *data, const gee_error_t *error);
+    void *ponged_data;
 };
 
 /* ---- upstream.c ---- */

@@ -4,15 +4,18 @@
 
 #include <gee.h>
 
+#include "board.h"
+
 typedef struct debug_method {
     const char *name;
-    const char *argument, *reply;  /* "Args{A int64, B int64}" */
+    const char *argument, *reply;  /* "Args{A int64, B int64}"; "": forwarded, and not declared here */
     unsigned flags;                /* GEE_IDEMPOTENT and so on */
     const gee_counters_sum_t *sum; /* never null */
 } debug_method_t;
 
 typedef struct debug_service {
     const char *name;
+    const char *upstream; /* to which it is forwarded, or null */
     debug_method_t *methods;
     size_t method_count;
 } debug_service_t;
@@ -27,11 +30,13 @@ typedef struct debug_view {
     gee_counters_worker_t *workers;
     size_t worker_count;
     gee_counters_worker_t total; /* of all rows; its process means nothing */
+    debug_upstream_t *upstreams;
+    size_t upstream_count;
 } debug_view_t;
 
 /* Everything in `pool`. -1: out of memory. */
-int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, gee_pool_t *pool, debug_view_t *view);
-const char *debug_type_text(const gee_type_t *type, gee_pool_t *pool); /* null: out of memory */
+int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, const board_t *board, gee_pool_t *pool,
+                 debug_view_t *view);
 
 void debug_write_html(const debug_view_t *view, gee_http_response_t *response);
 void debug_write_json(const debug_view_t *view, gee_http_response_t *response);

@@ -25,8 +25,8 @@ static const char *short_text(const gee_type_t *type, gee_pool_t *pool, unsigned
     }
 }
 
-/* A struct with its fields, theirs by name only: types may contain themselves. */
-const char *debug_type_text(const gee_type_t *type, gee_pool_t *pool) {
+/* A struct with its fields, theirs by name only: types may contain themselves. Null: out of memory. */
+static const char *type_text(const gee_type_t *type, gee_pool_t *pool) {
     if (type->kind != GEE_KIND_STRUCT)
         return short_text(type, pool, 0);
     const char *text = gee_pool_printf(pool, "%s{", gee_type_label(type));
@@ -57,8 +57,8 @@ static int gather_method(const gee_service_t *service, const gee_method_t *metho
     const char *whole = gee_pool_printf(pool, "%s.%s", service->name, method->name);
     target->name = method->name;
     target->flags = method->flags;
-    target->argument = debug_type_text(method->argument, pool);
-    target->reply = debug_type_text(method->reply, pool);
+    target->argument = type_text(method->argument, pool);
+    target->reply = type_text(method->reply, pool);
     if (whole == NULL || target->argument == NULL || target->reply == NULL)
         return -1;
     target->sum = find_sum(sums, whole);
@@ -69,26 +69,55 @@ static int gather_method(const gee_service_t *service, const gee_method_t *metho
     return 0;
 }
 
+/* Methods that no declaration names are known by their counts. */
+static void gather_undeclared(const char *service, const gee_counters_sums_t *sums, bool *used,
+                              debug_service_t *target) {
+    gee_str_t name = gee_str(service);
+    for (size_t i = 0; i < sums->count; i++) {
+        gee_str_t method = sums->items[i].method;
+        if (used[i] || method.length <= name.length || !gee_str_starts_with(method, name) ||
+            gee_str_find_last(method, '.') != (ptrdiff_t)name.length)
+            continue;
+        used[i] = true;
+        target->methods[target->method_count++] =
+            (debug_method_t){ .name = method.data + name.length + 1, /* terminated: gee_pool_str() made it */
+                              .argument = "",
+                              .reply = "",
+                              .sum = &sums->items[i] };
+    }
+}
+
+static int gather_service(const gee_service_entry_t *entry, const gee_counters_sums_t *sums, bool *used,
+                          debug_view_t *view) {
+    debug_service_t *target = &view->services[view->service_count++];
+    const gee_service_t *declared = entry->service;
+    size_t count = declared ? declared->method_count : 0;
+    target->name = entry->name;
+    target->upstream = entry->forward ? gee_upstream_name(entry->forward->upstream) : NULL;
+    target->methods = gee_pool_array(view->pool, count + (entry->forward ? sums->count : 0), sizeof(*target->methods));
+    if (target->methods == NULL)
+        return -1;
+    for (; target->method_count < count; target->method_count++)
+        if (gather_method(declared, &declared->methods[target->method_count], sums, used, view->pool,
+                          &target->methods[target->method_count]) != 0)
+            return -1;
+    if (entry->forward != NULL)
+        gather_undeclared(entry->name, sums, used, target);
+    return 0;
+}
+
 static int gather_services(const gee_dispatch_t *dispatch, const gee_counters_sums_t *sums, bool *used,
                            debug_view_t *view) {
-    const gee_service_t *service;
+    const gee_service_entry_t *entry;
     size_t count = 0;
     while (gee_dispatch_service(dispatch, count) != NULL)
         count++;
     view->services = gee_pool_array(view->pool, count, sizeof(*view->services));
     if (view->services == NULL)
         return -1;
-    for (size_t i = 0; (service = gee_dispatch_service(dispatch, i)) != NULL; i++) {
-        debug_service_t *target = &view->services[view->service_count++];
-        target->name = service->name;
-        target->methods = gee_pool_array(view->pool, service->method_count, sizeof(*target->methods));
-        if (target->methods == NULL)
+    for (size_t i = 0; (entry = gee_dispatch_service(dispatch, i)) != NULL; i++)
+        if (gather_service(entry, sums, used, view) != 0)
             return -1;
-        for (; target->method_count < service->method_count; target->method_count++)
-            if (gather_method(service, &service->methods[target->method_count], sums, used, view->pool,
-                              &target->methods[target->method_count]) != 0)
-                return -1;
-    }
     return 0;
 }
 
@@ -106,7 +135,8 @@ static void gather_others(const gee_counters_sums_t *sums, const bool *used, deb
     }
 }
 
-int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, gee_pool_t *pool, debug_view_t *view) {
+int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, const board_t *board, gee_pool_t *pool,
+                 debug_view_t *view) {
     gee_counters_sums_t sums;
     *view = (debug_view_t){ .pool = pool };
     view->counted = atomic_load(&counters->slot_count) > 0;
@@ -119,5 +149,5 @@ int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, gee
         gather_services(engine->dispatch, &sums, used, view) != 0)
         return -1;
     gather_others(&sums, used, view);
-    return 0;
+    return board_read(board, pool, &view->upstreams, &view->upstream_count);
 }

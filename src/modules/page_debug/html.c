@@ -25,12 +25,8 @@ static void number(gee_http_response_t *response, uint64_t value) {
 }
 
 /* "850 µs", "1.2 ms", "3.5 s"; a dash when nothing was measured. */
-static void latency(gee_http_response_t *response, const gee_counters_sum_t *sum, double share) {
-    double value = (double)gee_counters_quantile(sum, share);
-    uint64_t answered = 0;
-    for (size_t i = 0; i < GEE_COUNTERS_BUCKETS; i++)
-        answered += sum->histogram[i];
-    if (answered == 0)
+static void duration(gee_http_response_t *response, bool measured, double value) {
+    if (!measured)
         gee_http_print(response, "<td class=\"n\">–</td>");
     else if (value < 1000)
         gee_http_print(response, "<td class=\"n\">%.0f µs</td>", value);
@@ -38,6 +34,13 @@ static void latency(gee_http_response_t *response, const gee_counters_sum_t *sum
         gee_http_print(response, "<td class=\"n\">%.1f ms</td>", value / 1000);
     else
         gee_http_print(response, "<td class=\"n\">%.1f s</td>", value / 1000000);
+}
+
+static void latency(gee_http_response_t *response, const gee_counters_sum_t *sum, double share) {
+    uint64_t answered = 0;
+    for (size_t i = 0; i < GEE_COUNTERS_BUCKETS; i++)
+        answered += sum->histogram[i];
+    duration(response, answered > 0, (double)gee_counters_quantile(sum, share));
 }
 
 static void counts(gee_http_response_t *response, const gee_counters_sum_t *sum) {
@@ -59,20 +62,33 @@ static void table_head(gee_http_response_t *response, const char *first) {
                    first);
 }
 
+static void write_types(const debug_method_t *method, gee_http_response_t *response) {
+    if (method->flags & GEE_BLOCKING)
+        gee_http_print(response, " (on a thread)");
+    if (*method->argument == '\0')
+        return;
+    gee_http_print(response, "<code>");
+    escape(response, method->argument);
+    gee_http_print(response, " → ");
+    escape(response, method->reply);
+    gee_http_print(response, "</code>");
+}
+
 static void write_service(const debug_service_t *service, gee_http_response_t *response) {
     gee_http_print(response, "<h2>");
     escape(response, service->name);
+    if (service->upstream != NULL) {
+        gee_http_print(response, " → upstream ");
+        escape(response, service->upstream);
+    }
     gee_http_print(response, "</h2>\n");
     table_head(response, "Method");
     for (size_t i = 0; i < service->method_count; i++) {
         const debug_method_t *method = &service->methods[i];
         gee_http_print(response, "<tr><td>");
         escape(response, method->name);
-        gee_http_print(response, "%s<code>", method->flags & GEE_BLOCKING ? " (on a thread)" : "");
-        escape(response, method->argument);
-        gee_http_print(response, " → ");
-        escape(response, method->reply);
-        gee_http_print(response, "</code></td>");
+        write_types(method, response);
+        gee_http_print(response, "</td>");
         counts(response, method->sum);
     }
     gee_http_print(response, "</table>\n");
@@ -88,6 +104,33 @@ static void write_others(const debug_view_t *view, gee_http_response_t *response
         gee_http_escape(response, view->others[i]->method);
         gee_http_print(response, "</td>");
         counts(response, view->others[i]);
+    }
+    gee_http_print(response, "</table>\n");
+}
+
+static void write_upstream(const debug_upstream_t *upstream, gee_http_response_t *response) {
+    gee_http_print(response, "<h2>Upstream ");
+    escape(response, upstream->name);
+    gee_http_print(response, "</h2>\n<p>Balanced by ");
+    escape(response, upstream->balance);
+    gee_http_print(response,
+                   "; %" PRIu64 " waiting.</p>\n<table>\n<tr><th scope=\"col\">Server</th><th scope=\"col\">State</th>"
+                   "<th scope=\"col\" class=\"n\">Weight</th><th scope=\"col\" class=\"n\">Connections</th>"
+                   "<th scope=\"col\" class=\"n\">In flight</th><th scope=\"col\" class=\"n\">Calls</th>"
+                   "<th scope=\"col\" class=\"n\">Failures</th><th scope=\"col\" class=\"n\">Latency</th></tr>\n",
+                   upstream->waiting);
+    for (size_t i = 0; i < upstream->peer_count; i++) {
+        const board_peer_t *peer = &upstream->peers[i];
+        gee_http_print(response, "<tr><td>");
+        escape(response, peer->address);
+        gee_http_print(response, "</td><td>%s</td>", gee_peer_state_name((gee_peer_state_t)peer->state));
+        number(response, peer->weight);
+        number(response, peer->connections);
+        number(response, peer->in_flight);
+        number(response, peer->calls);
+        number(response, peer->failures);
+        duration(response, peer->latency_us > 0, (double)peer->latency_us);
+        gee_http_print(response, "</tr>\n");
     }
     gee_http_print(response, "</table>\n");
 }
@@ -123,6 +166,8 @@ void debug_write_html(const debug_view_t *view, gee_http_response_t *response) {
     for (size_t i = 0; i < view->service_count; i++)
         write_service(&view->services[i], response);
     write_others(view, response);
+    for (size_t i = 0; i < view->upstream_count; i++)
+        write_upstream(&view->upstreams[i], response);
     write_workers(view, response);
     gee_http_print(response, "</body>\n</html>\n");
 }

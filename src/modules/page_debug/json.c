@@ -47,7 +47,8 @@ static bool add_method(cJSON *methods, const debug_method_t *method) {
 
 static bool add_service(cJSON *services, const debug_service_t *service) {
     cJSON *object = add_object(services);
-    if (object == NULL || !cJSON_AddStringToObject(object, "name", service->name))
+    if (object == NULL || !cJSON_AddStringToObject(object, "name", service->name) ||
+        (service->upstream != NULL && !cJSON_AddStringToObject(object, "upstream", service->upstream)))
         return false;
     cJSON *methods = cJSON_AddArrayToObject(object, "methods");
     bool added = methods != NULL;
@@ -63,6 +64,28 @@ static bool add_other(cJSON *others, const gee_counters_sum_t *sum) {
     return object != NULL && cJSON_AddStringToObject(object, "method", name) && add_sum(object, sum);
 }
 
+static bool add_peer(cJSON *peers, const board_peer_t *peer) {
+    cJSON *object = add_object(peers);
+    return object != NULL && cJSON_AddStringToObject(object, "address", peer->address) &&
+           cJSON_AddStringToObject(object, "state", gee_peer_state_name((gee_peer_state_t)peer->state)) &&
+           add_count(object, "weight", peer->weight) && add_count(object, "connections", peer->connections) &&
+           add_count(object, "in_flight", peer->in_flight) && add_count(object, "calls", peer->calls) &&
+           add_count(object, "failures", peer->failures) && add_count(object, "latency_us", peer->latency_us);
+}
+
+static bool add_upstream(cJSON *upstreams, const debug_upstream_t *upstream) {
+    cJSON *object = add_object(upstreams);
+    if (object == NULL || !cJSON_AddStringToObject(object, "name", upstream->name) ||
+        !cJSON_AddStringToObject(object, "balance", upstream->balance) ||
+        !add_count(object, "waiting", upstream->waiting))
+        return false;
+    cJSON *peers = cJSON_AddArrayToObject(object, "peers");
+    bool added = peers != NULL;
+    for (size_t i = 0; i < upstream->peer_count && added; i++)
+        added = add_peer(peers, &upstream->peers[i]);
+    return added;
+}
+
 static bool add_worker(cJSON *workers, const gee_counters_worker_t *worker) {
     cJSON *object = add_object(workers);
     return object != NULL && add_count(object, "process", (uint64_t)worker->process) && add_counts(object, worker);
@@ -72,12 +95,14 @@ static bool fill(cJSON *root, const debug_view_t *view) {
     bool added = cJSON_AddStringToObject(root, "version", gee_version) &&
                  cJSON_AddBoolToObject(root, "counted", view->counted) && add_counts(root, &view->total);
     cJSON *services = cJSON_AddArrayToObject(root, "services"), *others = cJSON_AddArrayToObject(root, "others");
-    cJSON *workers = cJSON_AddArrayToObject(root, "workers");
-    added = added && services && others && workers;
+    cJSON *upstreams = cJSON_AddArrayToObject(root, "upstreams"), *workers = cJSON_AddArrayToObject(root, "workers");
+    added = added && services && others && upstreams && workers;
     for (size_t i = 0; i < view->service_count && added; i++)
         added = add_service(services, &view->services[i]);
     for (size_t i = 0; i < view->other_count && added; i++)
         added = add_other(others, view->others[i]);
+    for (size_t i = 0; i < view->upstream_count && added; i++)
+        added = add_upstream(upstreams, &view->upstreams[i]);
     for (size_t i = 0; i < view->worker_count && added; i++)
         added = add_worker(workers, &view->workers[i]);
     return added;

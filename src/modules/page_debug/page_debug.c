@@ -1,18 +1,72 @@
 /* page_debug.c: /debug/geerpc and /debug/rpc: what is served here and how it does, over all workers.
  *
- *   shared counters + services of this worker -> debug_view_t -> HTML for a person, JSON for a program */
+ *   shared counters + services of this worker -> debug_view_t -> HTML for a person, JSON for a program
+ *   shared board of upstreams ---------------------^                                                    */
 #include "debug.h"
+
+#include <unistd.h>
+
+/* What a page says of the upstreams of workers other than the one that answers is at most so old. */
+#define BOARD_INTERVAL (250 * GEE_MILLISECOND)
 
 typedef struct conf {
     const gee_counters_t *counters;
+    board_t *board;
+    size_t board_size;
+
+    /* the worker's */
+    const gee_engine_t *engine;
+    board_slot_t *slot; /* null: it has no upstreams, or there is no room */
+    gee_timer_t timer;
 } conf_t;
 
 static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error) {
     conf_t *conf = data;
     conf->counters =
         prepare->shared(prepare, GEE_COUNTERS_NAME, gee_counters_size(prepare->workers), GEE_COUNTERS_VERSION, error);
-    return conf->counters != NULL ? 0 : -1;
+    if (conf->counters == NULL)
+        return -1;
+    conf->board_size = board_size(prepare->workers);
+    conf->board = prepare->shared(prepare, BOARD_NAME, conf->board_size, BOARD_VERSION, error);
+    return conf->board != NULL ? 0 : -1;
 }
+
+/* ---- in a worker ---- */
+
+static void on_interval(gee_timer_t *timer) {
+    conf_t *conf = GEE_CONTAINER(timer, conf_t, timer);
+    board_write(conf->slot, conf->engine);
+    (void)gee_timer_start(conf->engine->loop, timer, BOARD_INTERVAL);
+}
+
+static int start(void *data, gee_engine_t *engine, gee_error_t *error) {
+    conf_t *conf = data;
+    if (engine->upstream_count == 0)
+        return 0;
+    conf->engine = engine;
+    conf->slot = board_claim(conf->board, conf->board_size, getpid());
+    if (conf->slot == NULL) {
+        gee_log(engine->log, GEE_LOG_WARN,
+                "/debug/geerpc will not show this worker's upstreams: so many old workers are still busy");
+        return 0;
+    }
+    board_write(conf->slot, engine);
+    conf->timer.fire = on_interval;
+    if (gee_timer_start(engine->loop, &conf->timer, BOARD_INTERVAL) == 0)
+        return 0;
+    board_yield(conf->slot);
+    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+}
+
+static void stop(void *data, gee_engine_t *engine) {
+    conf_t *conf = data;
+    gee_timer_stop(engine->loop, &conf->timer);
+    if (conf->slot != NULL)
+        board_yield(conf->slot);
+    conf->slot = NULL;
+}
+
+/* ---- the page ---- */
 
 static bool wants_json(const gee_http_message_t *request, gee_pool_t *pool) {
     gee_str_t format = gee_http_query(request, "format", pool);
@@ -26,7 +80,9 @@ static void show(gee_exchange_t *exchange) {
     gee_http_response_t *response = &exchange->response;
     gee_pool_t *pool = gee_pool_create(16 * GEE_KIB);
     debug_view_t view;
-    if (pool == NULL || conf == NULL || debug_gather(exchange->engine, conf->counters, pool, &view) != 0) {
+    if (conf != NULL && conf->slot != NULL)
+        board_write(conf->slot, exchange->engine);
+    if (pool == NULL || conf == NULL || debug_gather(exchange->engine, conf->counters, conf->board, pool, &view) != 0) {
         gee_http_fail(response, 503, "out of memory");
     } else {
         gee_http_set_header(response, "Cache-Control", GEE_STR("no-store"));
@@ -55,4 +111,6 @@ const gee_module_t gee_page_debug_module = {
     .interface = routes,
     .conf_size = sizeof(conf_t),
     .prepare = prepare,
+    .worker_start = start,
+    .worker_stop = stop,
 };

@@ -6,9 +6,7 @@
  * follows; whatever comes then belongs to the first message. */
 #include "geerpc.h"
 
-#include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,49 +14,92 @@
  * length, written together with the first request, loses nothing (probed against Go 1.19: 512 works, 513 fails). */
 #define OPTION_PADDED 512
 
-static int read_duration(const cJSON *option, const char *name, int64_t *nanoseconds, gee_error_t *error) {
-    const cJSON *item = cJSON_GetObjectItem(option, name);
-    if (item == NULL || cJSON_IsNull(item))
+/* In any case, as Go reads it; the first, were there several. Null is as good as none. */
+static const gee_value_t *member(const gee_value_t *option, const char *name) {
+    for (size_t i = 0; i < option->pairs.count; i++) {
+        const gee_pair_t *pair = &option->pairs.items[i];
+        if (gee_str_equal_ignoring_case(pair->key, gee_str(name)))
+            return pair->value->kind != GEE_VALUE_NULL ? pair->value : NULL;
+    }
+    return NULL;
+}
+
+/* Whole numbers that are written with a point or an exponent are whole numbers, too. -1: it is none. */
+static int whole_number(const gee_value_t *value, int64_t *number) {
+    if (value->kind == GEE_VALUE_DOUBLE && value->number > -0x1p62 && value->number < 0x1p62 &&
+        (double)(int64_t)value->number == value->number) {
+        *number = (int64_t)value->number;
         return 0;
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > 9.0e18 ||
-        floor(item->valuedouble) != item->valuedouble)
+    }
+    *number = value->integer;
+    return value->kind == GEE_VALUE_INT ? 0 : -1;
+}
+
+static int read_duration(const gee_value_t *option, const char *name, int64_t *nanoseconds, gee_error_t *error) {
+    const gee_value_t *value = member(option, name);
+    if (value != NULL && (whole_number(value, nanoseconds) != 0 || *nanoseconds < 0))
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: %s is not a number of nanoseconds", name);
-    *nanoseconds = (int64_t)item->valuedouble;
     return 0;
 }
 
-static int read_codec(const gee_session_t *session, const cJSON *option, const gee_codec_t **codec,
+static int read_codec(const gee_session_t *session, const gee_value_t *option, const gee_codec_t **codec,
                       gee_error_t *error) {
-    const cJSON *item = cJSON_GetObjectItem(option, "CodecType");
-    if (item == NULL || !cJSON_IsString(item))
+    const gee_value_t *type = member(option, "CodecType");
+    if (type == NULL || type->kind != GEE_VALUE_STRING)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: no CodecType");
-    *codec = gee_codec_by_content_type(session->engine->modules, gee_str(item->valuestring));
+    *codec = gee_codec_by_content_type(session->engine->modules, type->string);
     if (*codec == NULL) {
         char wanted[128], known[128];
-        gee_str_escape(wanted, sizeof(wanted), item->valuestring, strlen(item->valuestring));
+        gee_str_escape(wanted, sizeof(wanted), type->string.data, type->string.length);
         return gee_error_set(error, GEE_UNIMPLEMENTED, "Option: codec %s is not compiled in (here: %s)", wanted,
                              gee_module_names(session->engine->modules, GEE_MODULE_CODEC, known, sizeof(known)));
     }
     return 0;
 }
 
-static int read_option(const gee_session_t *session, const cJSON *option, gee_session_setup_t *setup,
-                       gee_error_t *error) {
-    const cJSON *magic = cJSON_GetObjectItem(option, "MagicNumber");
-    if (magic == NULL || !cJSON_IsNumber(magic))
+static int read_magic(const gee_value_t *option, gee_error_t *error) {
+    const gee_value_t *magic = member(option, "MagicNumber");
+    int64_t number;
+    if (magic == NULL ||
+        (magic->kind != GEE_VALUE_INT && magic->kind != GEE_VALUE_UINT && magic->kind != GEE_VALUE_DOUBLE))
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: no MagicNumber");
-    if (magic->valuedouble != OPTION_MAGIC)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: MagicNumber is %.15g, not %d", magic->valuedouble,
+    if (whole_number(magic, &number) == 0 && number == OPTION_MAGIC)
+        return 0;
+    bool negative = magic->kind == GEE_VALUE_INT && magic->integer < 0;
+    if (magic->kind == GEE_VALUE_DOUBLE)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: MagicNumber is %.15g, not %d", magic->number,
                              OPTION_MAGIC);
-    if (read_codec(session, option, &setup->codec, error) != 0 ||
+    return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: MagicNumber is %s%" PRIu64 ", not %d",
+                         negative ? "-" : "", negative ? 0 - magic->unsigned_integer : magic->unsigned_integer,
+                         OPTION_MAGIC);
+}
+
+static int read_option(const gee_session_t *session, const gee_value_t *option, gee_session_setup_t *setup,
+                       gee_error_t *error) {
+    if (read_magic(option, error) != 0 || read_codec(session, option, &setup->codec, error) != 0 ||
         read_duration(option, "ConnectTimeout", &setup->connect_timeout_ns, error) != 0)
         return -1;
     return read_duration(option, "HandleTimeout", &setup->handle_timeout_ns, error);
 }
 
+/* The Option is JSON whatever the codec of what follows. */
+static int parse(const gee_session_t *session, const uint8_t *bytes, size_t length, gee_value_t *option,
+                 gee_error_t *error) {
+    gee_engine_t *engine = session->engine;
+    const gee_codec_t *json = gee_codec_by_name(engine->modules, GEE_STR("json"));
+    if (json == NULL)
+        return gee_error_set(error, GEE_UNIMPLEMENTED,
+                             "Option: needs the codec json, which is not compiled in (configure --with-codec_json)");
+    gee_pool_reset(engine->scratch);
+    if (json->decode_value(NULL, bytes, length, &engine->codec_limits, engine->scratch, option, error) != 0)
+        return gee_error_prefix(error, "Option: not well-formed JSON: ");
+    return 0;
+}
+
 int geerpc_option_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
                           size_t *consumed, gee_error_t *error) {
     gee_session_setup_t setup = { 0 };
+    gee_value_t option = { 0 };
     ptrdiff_t end = gee_object_scan(&state->option_scan, bytes, length < OPTION_LIMIT ? length : OPTION_LIMIT);
     if (end < 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: not a JSON object");
@@ -67,12 +108,8 @@ int geerpc_option_receive(gee_session_t *session, geerpc_state_t *state, const u
             return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "Option: longer than %d bytes", OPTION_LIMIT);
         return 0;
     }
-    cJSON *option = cJSON_ParseWithLength((const char *)bytes, (size_t)end);
-    if (option == NULL)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: not well-formed JSON");
-    int result = read_option(session, option, &setup, error);
-    cJSON_Delete(option);
-    if (result != 0 || gee_session_establish(session, &setup, error) != 0)
+    if (parse(session, bytes, (size_t)end, &option, error) != 0 || read_option(session, &option, &setup, error) != 0 ||
+        gee_session_establish(session, &setup, error) != 0)
         return -1;
     state->phase = PHASE_NEWLINE;
     *consumed = (size_t)end;

@@ -54,6 +54,7 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
 
 static const gee_protocol_t protocol = {
     .name = "geerpc",
+    .framed_codec = "json",
     .state_size = sizeof(geerpc_state_t),
     .claims = claims,
     .start = start,

@@ -1,0 +1,282 @@
+/* call.c: operations that are calls: what is sent, and the way through types and upstream.
+ *
+ * In one piece of memory:  operation | metadata's pairs | typed arguments, copied deep | method | text | metadata's strings
+ *
+ * A program that waits lends all of that but the pairs. Arguments are encoded on the loop's thread, straight into what is
+ * written to the connection: gob's states are there, and a try on another server needs them again. JSON text is checked, and
+ * for gob read, on the program's thread. */
+#include "client/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/random.h"
+#include "core/rpc/type_copy.h"
+
+typedef __typeof__(*((gee_metadata_t *)0)->items) metadata_item_t;
+
+/* ---- on the loop's thread ---- */
+
+static void answered(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
+    gee_pending_t *operation = GEE_CONTAINER(call, gee_pending_t, call);
+    gee_error_t error;
+    if (result->status.code != GEE_OK)
+        gee_operation_fail_result(operation, result, NULL);
+    else if (gee_reply_take(operation, result, &error) != 0)
+        gee_operation_fail_result(operation, result, &error);
+    else
+        gee_operation_succeed(operation);
+}
+
+/* Text to a value of the type that the method takes. */
+static int read_arguments(gee_pending_t *operation, gee_error_t *error) {
+    gee_caller_t *caller = operation->caller;
+    gee_payload_t *payload = &operation->call.payload;
+    gee_str_t text = { .data = (const char *)payload->bytes, .length = payload->length };
+    const gee_type_t *type = operation->types->argument;
+    operation->pool = gee_pool_create(0);
+    if (operation->pool == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    gee_pool_limit(operation->pool, (size_t)caller->limits.call_memory);
+    const void *value = gee_text_read(caller, text, type, operation->pool, error);
+    *payload = (gee_payload_t){ .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = value };
+    return value ? 0 : -1;
+}
+
+void gee_call_send(gee_pending_t *operation) {
+    gee_caller_t *caller = operation->caller;
+    gee_error_t error;
+    gee_timer_stop(caller->runtime->loop, &operation->timer);
+    if (!gee_link_in_list(&operation->link))
+        gee_list_append(&caller->operations, &operation->link);
+    if (operation->types != NULL && read_arguments(operation, &error) != 0)
+        gee_operation_fail(operation, &error, 1);
+    else if (operation->to_all)
+        gee_broadcast_send(operation);
+    else
+        gee_upstream_call(caller->upstream, &operation->call);
+}
+
+/* While it waited for types. */
+static void expired(gee_timer_t *timer) {
+    gee_pending_t *operation = GEE_CONTAINER(timer, gee_pending_t, timer);
+    gee_upstream_result_t result = { .address = operation->caller->address };
+    gee_error_t error;
+    gee_upstream_time_error(&operation->call, true, GEE_PHASE_WAIT, &error);
+    gee_operation_fail_result(operation, &result, &error);
+}
+
+static bool needs_types(const gee_pending_t *operation) {
+    const gee_payload_t *payload = &operation->call.payload;
+    return payload->kind == GEE_PAYLOAD_BYTES && payload->codec != operation->caller->codec;
+}
+
+static void begin(gee_pending_t *operation) {
+    gee_caller_t *caller = operation->caller;
+    gee_error_t error;
+    if (!needs_types(operation)) {
+        gee_call_send(operation);
+        return;
+    }
+    operation->timer.fire = expired;
+    if (operation->call.deadline_ns != INT64_MAX &&
+        gee_timer_start_at(caller->runtime->loop, &operation->timer, operation->call.deadline_ns) != 0) {
+        gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        gee_operation_fail(operation, &error, 1);
+        return;
+    }
+    gee_list_remove(&operation->link);
+    gee_types_want(operation);
+}
+
+/* ---- on a program's thread ---- */
+
+static size_t add(size_t total, size_t size) {
+    return __builtin_add_overflow(total, size, &total) ? SIZE_MAX : total;
+}
+
+/* What stands behind the operation; SIZE_MAX: more than memory can hold, or arguments that are too deep. */
+static size_t extra_size(const gee_request_t *request, const gee_call_options_t *options, bool copy) {
+    size_t total;
+    if (__builtin_mul_overflow(options->metadata_count, sizeof(metadata_item_t), &total))
+        return SIZE_MAX;
+    if (!copy)
+        return total;
+    if (request->argument_type != NULL)
+        total = add(total, gee_type_copy_size(request->argument_type, request->arguments));
+    total = add(total, strlen(request->method));
+    if (request->text != NULL)
+        total = add(total, strlen(request->text));
+    for (size_t i = 0; i < options->metadata_count; i++)
+        total = add(add(total, strlen(options->metadata[i].key)), strlen(options->metadata[i].value));
+    return total;
+}
+
+/* The string itself, or a copy at *at. */
+static gee_str_t place(char **at, const char *text, size_t length, bool copy) {
+    gee_str_t placed = { .data = copy ? *at : text, .length = length };
+    if (copy) {
+        memcpy(*at, text, length);
+        *at += length;
+    }
+    return placed;
+}
+
+static int set_text(gee_pending_t *operation, const char *text, bool copy, char **at, gee_error_t *error) {
+    gee_caller_t *caller = operation->caller;
+    gee_payload_t *payload = &operation->call.payload;
+    gee_str_t value = gee_str(text);
+    if (!caller->codec->types_on_wire) {
+        if (gee_text_check(caller, &value, error) != 0)
+            return -1;
+        value = place(at, value.data, value.length, copy);
+        *payload = (gee_payload_t){ .kind = GEE_PAYLOAD_BYTES,
+                                    .codec = caller->json,
+                                    .bytes = (const uint8_t *)value.data,
+                                    .length = value.length };
+        return 0;
+    }
+    operation->pool = gee_pool_create(0);
+    if (operation->pool == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    gee_pool_limit(operation->pool, (size_t)caller->limits.call_memory);
+    *payload = (gee_payload_t){ .kind = GEE_PAYLOAD_VALUE };
+    payload->value = gee_text_read_value(caller, value, operation->pool, error);
+    return payload->value ? 0 : -1;
+}
+
+static void set_typed(gee_pending_t *operation, const gee_request_t *request, bool copy, char **at) {
+    const gee_type_t *type = request->argument_type;
+    operation->typed = true;
+    operation->reply_type = request->reply_type;
+    operation->call.payload = (gee_payload_t){ .kind = type ? GEE_PAYLOAD_TYPED : GEE_PAYLOAD_EMPTY, .type = type };
+    if (type != NULL)
+        operation->call.payload.typed = copy ? gee_type_copy(type, request->arguments, *at) : request->arguments;
+    if (type != NULL && copy)
+        *at += gee_type_copy_size(type, request->arguments);
+}
+
+static void set_metadata(gee_pending_t *operation, const gee_call_options_t *options, bool copy, char **at) {
+    metadata_item_t *items = (metadata_item_t *)(operation + 1);
+    for (size_t i = 0; i < options->metadata_count; i++) {
+        const gee_metadata_pair_t *pair = &options->metadata[i];
+        items[i].key = place(at, pair->key, strlen(pair->key), copy);
+        items[i].value = place(at, pair->value, strlen(pair->value), copy);
+    }
+    if (options->metadata_count == 0)
+        return;
+    operation->metadata.items = (void *)items;
+    operation->metadata.count = options->metadata_count;
+    operation->call.metadata = &operation->metadata;
+}
+
+/* Calls without a key are spread. */
+static uint64_t key_of(const gee_pending_t *operation, const char *key) {
+    static const uint64_t no_secret[2] = { 0, 0 };
+    const gee_balancer_t *balancer = operation->caller->upstream_options.balancer;
+    if (balancer == NULL || !balancer->keyed)
+        return 0;
+    return key ? gee_siphash(no_secret, key, strlen(key))
+               : gee_random_mix((uint64_t)operation->started_ns ^ (uintptr_t)operation);
+}
+
+static int check_request(const gee_request_t *request, const gee_call_options_t *options, gee_error_t *error) {
+    if (request->method == NULL)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "the method must not be null");
+    if (request->text == NULL && request->argument_type != NULL && request->arguments == NULL)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "the arguments must not be null");
+    if (options->metadata_count > 0 && options->metadata == NULL)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "the metadata must not be null");
+    for (size_t i = 0; i < options->metadata_count; i++)
+        if (options->metadata[i].key == NULL || options->metadata[i].value == NULL)
+            return gee_error_set(error, GEE_INVALID_ARGUMENT, "metadata[%zu]: key and value must not be null", i);
+    return 0;
+}
+
+/* With `copy` nothing of the request is needed any more when this has returned. */
+static gee_pending_t *create(gee_caller_t *caller, const gee_request_t *request, const gee_call_options_t *options,
+                             bool copy, gee_error_t *error) {
+    if (check_request(request, options, error) != 0)
+        return NULL;
+    size_t size = add(sizeof(gee_pending_t), extra_size(request, options, copy));
+    gee_pending_t *operation = size < SIZE_MAX ? malloc(size) : NULL;
+    if (operation == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "arguments: no memory for them, or they are nested too deep");
+        return NULL;
+    }
+    memset(operation, 0, sizeof(*operation));
+    gee_operation_init(operation, caller, begin, options->timeout_ns);
+    char *at = (char *)((metadata_item_t *)(operation + 1) + options->metadata_count);
+    operation->to_all = request->to_all;
+    operation->call.done = answered;
+    operation->call.idempotent = options->idempotent;
+    operation->call.key = key_of(operation, options->key);
+    if (request->text == NULL) {
+        set_typed(operation, request, copy, &at);
+    } else if (set_text(operation, request->text, copy, &at, error) != 0) {
+        gee_error_prefix(error, "arguments: ");
+        gee_operation_discard(&operation);
+        return NULL;
+    }
+    operation->call.method = place(&at, request->method, strlen(request->method), copy);
+    set_metadata(operation, options, copy, &at);
+    return operation;
+}
+
+gee_pending_t *gee_call_go(gee_caller_t *caller, const gee_request_t *request, gee_done_t done, void *data,
+                           gee_error_t *error) {
+    gee_call_options_t options;
+    if (gee_runtime_check(caller->runtime, false, error) != 0 ||
+        GEE_READ_OPTIONS(gee_call_options_t, options, request->options, error) != 0)
+        return NULL;
+    gee_pending_t *operation = create(caller, request, &options, true, error);
+    if (operation == NULL)
+        return NULL;
+    operation->done = done;
+    operation->data = data;
+    return gee_operation_post(operation, error) == 0 ? operation : NULL;
+}
+
+/* A reply that points to something needs a place for that, too. */
+static int check_place(const gee_request_t *request, const gee_outcome_place_t *place, gee_error_t *error) {
+    if (place->reply == NULL || place->pool != NULL || gee_type_is_flat(request->reply_type))
+        return 0;
+    return gee_error_set(
+        error, GEE_INVALID_ARGUMENT,
+        "%s: the reply has strings, bytes, lists, maps or optionals: set options.pool, where they are put",
+        gee_type_label(request->reply_type));
+}
+
+static int wait_for(gee_caller_t *caller, const gee_request_t *request, gee_outcome_place_t *place, void **reply,
+                    gee_error_t *error) {
+    gee_call_options_t options;
+    if (gee_runtime_check(caller->runtime, true, error) != 0 ||
+        GEE_READ_OPTIONS(gee_call_options_t, options, request->options, error) != 0)
+        return -1;
+    place->pool = options.pool;
+    if (check_place(request, place, error) != 0)
+        return -1;
+    gee_pending_t *operation = create(caller, request, &options, false, error);
+    return operation ? gee_operation_wait(&operation, place, reply, error) : -1;
+}
+
+int gee_call_text(gee_caller_t *caller, const gee_request_t *request, char **reply, gee_error_t *error) {
+    gee_outcome_place_t place = { 0 };
+    void *text = NULL;
+    int result = wait_for(caller, request, &place, &text, error);
+    if (reply != NULL)
+        *reply = text;
+    else
+        free(text);
+    return result;
+}
+
+int gee_call_typed(gee_caller_t *caller, const gee_request_t *request, void *reply, gee_error_t *error) {
+    gee_outcome_place_t place = { .reply = request->reply_type ? reply : NULL };
+    void *kept = NULL;
+    int result = wait_for(caller, request, &place, &kept, error);
+    if (result == 0 && kept != NULL)
+        memcpy(reply, kept, request->reply_type->size);
+    free(kept);
+    return result;
+}

@@ -1,0 +1,58 @@
+/* runtime.h: the thread on which the library works, and waiting for what happens there.
+ *
+ *   background:  program's threads -- post --> a thread of the runtime: gee_loop_run(), callbacks
+ *   manual:      program's threads -- post --> whoever is in gee_runtime_process(), or waits: gee_loop_once(), callbacks
+ *
+ * "The loop's thread" is, in what follows, the one that does the work at that moment. */
+#ifndef GEE_CLIENT_RUNTIME_H
+#define GEE_CLIENT_RUNTIME_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "client/geerpc.h"
+#include "core/event/loop.h"
+#include "core/event/thread_pool.h"
+
+struct gee_runtime {
+    atomic_uint references; /* the program's, the thread's, one for each pending: it outlives its loop for those */
+    pid_t process;          /* that made it */
+    gee_runtime_mode_t mode;
+    gee_loop_t *loop;
+    gee_thread_pool_t *resolver;
+    pthread_t thread; /* background */
+    gee_task_t stop_task;
+
+    /* Who is the loop's thread: `worker` means something while `working`. Written by that thread itself. */
+    atomic_bool working;
+    _Atomic(pthread_t) worker;
+
+    /* Manual. */
+    pthread_mutex_t turn; /* guards `working` */
+    pthread_cond_t stepped_down;
+    gee_watch_t alarm; /* a timerfd that makes the descriptor readable when a timer is due */
+    bool alarm_set;
+};
+
+/* A word that gee_runtime_await() can wait for; other bits of it are its owner's. */
+#define GEE_ENDED   1u
+#define GEE_AWAITED 2u /* somebody waits for the first */
+
+void gee_runtime_hold(gee_runtime_t *runtime);
+void gee_runtime_release(gee_runtime_t *runtime);
+
+/* Is the caller inside a callback of this runtime (or of the library's own on it)? */
+bool gee_runtime_inside(const gee_runtime_t *runtime);
+/* May this thread use it, and, with `waits`, wait for it? -1: in a child of the process that made it; inside a callback. */
+int gee_runtime_check(const gee_runtime_t *runtime, bool waits, gee_error_t *error);
+
+/* Any thread: hands a task to the loop. */
+void gee_runtime_post(gee_runtime_t *runtime, gee_task_t *task);
+/* Not from inside: until gee_runtime_ended(word), or the time is over (deadline_ns INT64_MAX: none). True: it has ended. A
+ * manual runtime is processed meanwhile. */
+bool gee_runtime_await(gee_runtime_t *runtime, atomic_uint *word, int64_t deadline_ns);
+/* Loop: sets GEE_ENDED and wakes those who wait; the word's memory may be gone when it returns. The word as it was. */
+unsigned gee_runtime_ended(atomic_uint *word);
+
+#endif

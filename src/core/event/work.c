@@ -1,0 +1,113 @@
+/* work.c: a job for the thread pool whose outcome comes back to the loop, unless nobody wants it any more. */
+#include "core/event/work.h"
+
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "core/base/defs.h"
+#include "core/event/loop_private.h"
+
+struct gee_work {
+    gee_job_t job;
+    gee_task_t posted_task; /* to the loop */
+    gee_loop_t *loop;
+    gee_thread_pool_t *threads;
+    gee_work_calls_t calls;
+    void *data;
+    bool started;
+
+    pthread_mutex_t mutex; /* guards what the other thread looks at */
+    bool cancelled;        /* written on the loop's thread */
+    bool posted;
+    atomic_int holders;
+    gee_leftover_t leftover; /* cancelled between posted and run */
+    alignas(max_align_t) unsigned char memory[];
+};
+
+static void release(gee_work_t *work) {
+    if (atomic_fetch_sub(&work->holders, 1) != 1)
+        return;
+    if (work->calls.clear)
+        work->calls.clear(work->memory);
+    pthread_mutex_destroy(&work->mutex);
+    free(work);
+}
+
+static void run_on_thread(gee_job_t *job) {
+    gee_work_t *work = GEE_CONTAINER(job, gee_work_t, job);
+    work->calls.run(work->memory);
+    pthread_mutex_lock(&work->mutex);
+    if (!work->cancelled) {
+        work->posted = true;
+        gee_loop_post(work->loop, &work->posted_task);
+    }
+    pthread_mutex_unlock(&work->mutex);
+    release(work);
+}
+
+static void run_posted(gee_task_t *task) {
+    gee_work_t *work = GEE_CONTAINER(task, gee_work_t, posted_task);
+    gee_list_remove(&work->leftover.link);
+    if (!work->cancelled)
+        work->calls.done(work->memory, work->data);
+    release(work);
+}
+
+static void left_over(gee_leftover_t *leftover) {
+    gee_list_remove(&leftover->link);
+    release(GEE_CONTAINER(leftover, gee_work_t, leftover));
+}
+
+gee_work_t *gee_work_create(gee_loop_t *loop, gee_thread_pool_t *threads, const gee_work_calls_t *calls, size_t size,
+                            gee_error_t *error) {
+    gee_work_t *work = calloc(1, sizeof(*work) + size);
+    if (!work || pthread_mutex_init(&work->mutex, NULL) != 0) {
+        free(work);
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    work->job.run = run_on_thread;
+    work->posted_task.run = run_posted;
+    work->leftover.end = left_over;
+    work->loop = loop;
+    work->threads = threads;
+    work->calls = *calls;
+    atomic_init(&work->holders, 1);
+    return work;
+}
+
+void *gee_work_memory(gee_work_t *work) {
+    return work->memory;
+}
+
+int gee_work_start(gee_work_t *work, void *data, gee_error_t *error) {
+    work->data = data;
+    work->started = true;
+    atomic_store(&work->holders, 2);
+    if (gee_thread_pool_submit(work->threads, &work->job))
+        return 0;
+    work->started = false;
+    atomic_store(&work->holders, 1);
+    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "too many jobs wait for the threads already");
+}
+
+/* After this the thread does not touch the loop any more. */
+void gee_work_cancel(gee_work_t **slot) {
+    gee_work_t *work = *slot;
+    *slot = NULL;
+    if (!work)
+        return;
+    bool waited = work->started && gee_thread_pool_cancel(work->threads, &work->job);
+    pthread_mutex_lock(&work->mutex);
+    work->cancelled = true;
+    bool posted = work->posted;
+    pthread_mutex_unlock(&work->mutex);
+    if (waited)
+        release(work); /* for the thread that never comes */
+    if (posted)
+        gee_loop_adopt(work->loop, &work->leftover); /* its task still comes, or the loop ends first */
+    else
+        release(work);
+}

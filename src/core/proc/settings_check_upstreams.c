@@ -1,0 +1,155 @@
+/* settings_check_upstreams.c: upstreams and the services that are forwarded to them fit together, and their protocols,
+ * codecs, balancers and addresses exist. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/proc/settings_check_private.h"
+#include "core/rpc/forward_key.h"
+
+#define MOST_NAMES 64 /* that did-you-mean looks at */
+
+/* ---- services ---- */
+
+static void check_upstream_name(const gee_check_settings_t *check, const gee_service_settings_t *service,
+                                size_t index) {
+    const gee_settings_t *settings = check->settings;
+    const char *names[MOST_NAMES];
+    char hint[GEE_NAMES_TEXT];
+    size_t count = 0;
+    if (gee_settings_find_upstream(settings, service->upstream) != SIZE_MAX)
+        return;
+    for (size_t i = 0; i < settings->upstreams.count && count < MOST_NAMES; i++)
+        if (gee_settings_upstream(settings, i)->name)
+            names[count++] = gee_settings_upstream(settings, i)->name;
+    gee_suggest_name(names, count, service->upstream, hint);
+    gee_conf_errors_add(check->errors, "%s: services[%zu].upstream: there is no upstream \"%s\", %s",
+                        gee_conf_place(check->places, &service->upstream), index, service->upstream,
+                        count > 0 ? hint : "nor any other; add upstreams = ( { name = ...; servers = ...; } );");
+}
+
+/* Methods are named without their service; of a declaration that is compiled in they must be there. */
+static void check_idempotent(const gee_check_settings_t *check, const gee_service_settings_t *service, size_t index) {
+    const gee_service_t *declared = gee_service_by_name(check->modules, service->name);
+    const char *place = gee_conf_place(check->places, &service->idempotent);
+    const char *names[MOST_NAMES];
+    size_t count = 0;
+    for (size_t i = 0; declared && i < declared->method_count && count < MOST_NAMES; i++)
+        names[count++] = declared->methods[i].name;
+    for (size_t i = 0; i < service->idempotent.count; i++) {
+        const char *method = service->idempotent.items[i];
+        char hint[GEE_NAMES_TEXT];
+        bool found = declared == NULL;
+        for (size_t j = 0; j < count && !found; j++)
+            found = strcmp(names[j], method) == 0;
+        gee_suggest_name(names, count, method, hint);
+        if (method[0] == '\0' || strchr(method, '.'))
+            gee_conf_errors_add(check->errors,
+                                "%s: services[%zu].idempotent: \"%s\": a method's name without its service is wanted",
+                                place, index, method);
+        else if (!found)
+            gee_conf_errors_add(check->errors,
+                                "%s: services[%zu].idempotent: %s, as compiled in, has no method \"%s\", %s", place,
+                                index, service->name, method, hint);
+    }
+}
+
+void gee_check_forwarded_service(const gee_check_settings_t *check, const gee_service_settings_t *service,
+                                 size_t index) {
+    check_upstream_name(check, service, index);
+    check_idempotent(check, service, index);
+    if (check->settings->describe && strcmp(service->name, "Gee") == 0)
+        gee_conf_errors_add(
+            check->errors,
+            "%s: services[%zu]: \"Gee\" is the built-in service; describe = false makes room for another",
+            gee_conf_place(check->places, &service->name), index);
+}
+
+/* ---- upstreams ---- */
+
+static void check_balancer(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream, size_t index) {
+    const gee_balancer_t *balancer = gee_balancer_by_name(check->modules, upstream->balance);
+    const char *place = gee_conf_place(check->places, &upstream->balance);
+    gee_forward_key_t key;
+    gee_error_t error;
+    if (!balancer) {
+        char hint[GEE_NAMES_TEXT];
+        gee_suggest_module(check, GEE_MODULE_BALANCER, upstream->balance, hint);
+        gee_conf_errors_add(check->errors, "%s: upstreams[%zu].balance: no balancer \"%s\" is compiled in, %s", place,
+                            index, upstream->balance, hint);
+    }
+    if (!upstream->key)
+        return;
+    place = gee_conf_place(check->places, &upstream->key);
+    if (balancer && !balancer->keyed)
+        gee_conf_errors_add(check->errors,
+                            "%s: upstreams[%zu].key: the balancer %s looks at no key; balance = \"hash\" does", place,
+                            index, balancer->name);
+    if (gee_forward_key_parse(upstream->key, &key, &error) != 0)
+        gee_conf_errors_add(check->errors, "%s: upstreams[%zu].key: %s", place, index, error.text);
+}
+
+static void check_codec(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream,
+                        const gee_protocol_t *protocol, size_t index) {
+    const char *name = gee_upstream_settings_codec(upstream, protocol);
+    const char *place = gee_conf_place(check->places, upstream->codec ? (const void *)&upstream->codec : upstream);
+    if (!gee_codec_by_name(check->modules, gee_str(name))) {
+        char hint[GEE_NAMES_TEXT];
+        gee_suggest_module(check, GEE_MODULE_CODEC, name, hint);
+        gee_conf_errors_add(check->errors, "%s: upstreams[%zu].codec: no codec \"%s\" is compiled in, %s", place, index,
+                            name, hint);
+    } else if (protocol->codec && strcmp(protocol->codec, name) != 0) {
+        gee_conf_errors_add(
+            check->errors,
+            "%s: upstreams[%zu].codec: the protocol %s carries %s only: codec = \"%s\" does not go with it", place,
+            index, protocol->name, protocol->codec, name);
+    }
+}
+
+static void check_protocol(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream, size_t index) {
+    const gee_protocol_t *protocol = gee_protocol_by_name(check->modules, upstream->protocol);
+    const char *place = gee_conf_place(check->places, &upstream->protocol);
+    if (!protocol) {
+        char hint[GEE_NAMES_TEXT];
+        gee_suggest_module(check, GEE_MODULE_PROTOCOL, upstream->protocol, hint);
+        gee_conf_errors_add(check->errors, "%s: upstreams[%zu].protocol: no protocol \"%s\" is compiled in, %s", place,
+                            index, upstream->protocol, hint);
+    } else if (protocol->serving_only) {
+        gee_conf_errors_add(
+            check->errors,
+            "%s: upstreams[%zu].protocol: %s carries no calls by itself; for servers behind CONNECT the "
+            "address is http@HOST:PORT",
+            place, index, protocol->name);
+    } else {
+        check_codec(check, upstream, protocol, index);
+    }
+}
+
+static void check_servers(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream, size_t index) {
+    for (size_t i = 0; i < upstream->servers.count; i++) {
+        const gee_server_settings_t *server = gee_upstream_settings_server(upstream, i);
+        gee_addr_t addr;
+        char setting[80];
+        if (!server->address || gee_addr_parse(server->address, &addr, NULL) != 0)
+            continue; /* said already */
+        (void)snprintf(setting, sizeof setting, "upstreams[%zu].servers[%zu].address", index, i);
+        gee_check_address(check, gee_conf_place(check->places, &server->address), setting, &addr);
+    }
+}
+
+void gee_check_upstreams(const gee_check_settings_t *check) {
+    for (size_t i = 0; i < check->settings->upstreams.count; i++) {
+        const gee_upstream_settings_t *upstream = gee_settings_upstream(check->settings, i);
+        check_balancer(check, upstream, i);
+        check_protocol(check, upstream, i);
+        check_servers(check, upstream, i);
+        if (check->readable && upstream->servers.count == 0)
+            gee_conf_errors_add(check->errors,
+                                "%s: upstreams[%zu]: it has no servers; add servers = ( { address = "
+                                "\"tcp@10.0.0.1:9999\"; } );",
+                                gee_conf_place(check->places, upstream), i);
+        size_t first = upstream->name ? gee_settings_find_upstream(check->settings, upstream->name) : i;
+        if (first < i)
+            gee_conf_errors_add(check->errors, "%s: upstreams[%zu]: \"%s\" stands in upstreams[%zu] already",
+                                gee_conf_place(check->places, &upstream->name), i, upstream->name, first);
+    }
+}

@@ -1,0 +1,81 @@
+/* worker_upstreams.c: the upstreams of a worker, from the settings: each worker has its own connections to all servers. */
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/proc/worker_private.h"
+
+static uint64_t make_seed(void) {
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
+        seed = (uint64_t)gee_clock_monotonic() ^ (uint64_t)getpid() << 32;
+    return seed;
+}
+
+static int set_servers(gee_upstream_t *upstream, const gee_upstream_settings_t *settings, gee_pool_t *pool,
+                       gee_error_t *error) {
+    gee_server_t *servers = gee_pool_array(pool, settings->servers.count, sizeof *servers);
+    if (!servers)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    for (size_t i = 0; i < settings->servers.count; i++) {
+        const gee_server_settings_t *server = gee_upstream_settings_server(settings, i);
+        servers[i] = (gee_server_t){ .address = server->address, .weight = (uint32_t)server->weight };
+    }
+    return gee_upstream_set_servers(upstream, servers, settings->servers.count, error);
+}
+
+/* The settings were checked: all names are there. */
+static int open_upstream(gee_worker_process_t *process, size_t index, gee_error_t *error) {
+    const gee_settings_t *settings = gee_cycle_settings(process->cycle);
+    const gee_upstream_settings_t *upstream = gee_settings_upstream(settings, index);
+    const gee_module_entry_t *modules = process->cycle->server->modules;
+    gee_forward_t *forward = &process->forwards[index];
+    const char *codec;
+    forward->protocol = gee_protocol_by_name(modules, upstream->protocol);
+    codec = gee_upstream_settings_codec(upstream, forward->protocol);
+    forward->codec = gee_codec_by_name(modules, gee_str(codec));
+    if (gee_forward_key_parse(upstream->key, &forward->key, error) != 0)
+        return -1;
+    gee_upstream_options_t options = { .name = upstream->name,
+                                       .balancer = gee_balancer_by_name(modules, upstream->balance),
+                                       .manner = { .protocol = forward->protocol,
+                                                   .setup = { .codec = forward->codec },
+                                                   .write_timeout_ns = settings->timeouts.write },
+                                       .limits = upstream->limits,
+                                       .seed = make_seed() };
+    forward->upstream = process->upstreams[index] = gee_upstream_create(process->engine, &options, error);
+    if (!forward->upstream || set_servers(forward->upstream, upstream, process->cycle->pool, error) != 0)
+        return gee_error_prefix(error, "upstream %s: ", upstream->name);
+    return 0;
+}
+
+int gee_worker_open_upstreams(gee_worker_process_t *process, gee_error_t *error) {
+    size_t count = gee_cycle_settings(process->cycle)->upstreams.count;
+    gee_pool_t *pool = process->cycle->pool;
+    process->forwards = gee_pool_array(pool, count, sizeof *process->forwards);
+    process->upstreams = gee_pool_array(pool, count, sizeof(gee_upstream_t *));
+    if (!process->forwards || !process->upstreams)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        if (open_upstream(process, i, error) != 0)
+            return -1;
+    process->engine->upstreams = process->upstreams;
+    process->engine->upstream_count = count;
+    return 0;
+}
+
+const gee_forward_t *gee_worker_forward(const gee_worker_process_t *process, const char *upstream) {
+    return upstream ? &process->forwards[gee_settings_find_upstream(gee_cycle_settings(process->cycle), upstream)]
+                    : NULL;
+}
+
+void gee_worker_close_upstreams(gee_worker_process_t *process) {
+    if (!process->upstreams || !process->engine)
+        return;
+    process->engine->upstreams = NULL;
+    process->engine->upstream_count = 0;
+    for (size_t i = 0; i < gee_cycle_settings(process->cycle)->upstreams.count; i++)
+        gee_upstream_destroy(&process->upstreams[i]);
+    (void)gee_loop_once(process->loop, 0); /* their connections close at the end of a pass */
+}

@@ -1,0 +1,174 @@
+/* forward.c: one call through an upstream. All on the loop's thread; nothing is taken from the system for it, since it lives
+ * in the call's arena. */
+#include "core/rpc/forward.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/rpc/service_table.h"
+#include "core/rpc/session.h"
+#include "core/rpc/translate.h"
+
+/* A body up to this size is copied into the arena's first piece, so that a call in flight does not keep a whole read buffer. */
+#define COPY_UP_TO 256
+
+static const gee_method_slot_t *slot_of(const gee_call_t *call) {
+    return call->method_slot;
+}
+
+static const gee_forward_t *forward_of(const gee_call_t *call) {
+    return slot_of(call)->forward;
+}
+
+/* ---- the way back ---- */
+
+static void answer(gee_call_t *call, gee_code_t code, gee_str_t text, const gee_payload_t *payload) {
+    static const gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
+    gee_dispatch_answer(call, (gee_status_t){ .code = code, .text = text }, payload ? payload : &empty);
+}
+
+static void fail(gee_call_t *call, const gee_error_t *error) {
+    answer(call, error->code, gee_str(error->text), NULL);
+}
+
+/* "(2 tries, 3.1 ms)" behind what is there, however long that is. */
+static void add_effort(const gee_call_t *call, unsigned tries, gee_error_t *error) {
+    char effort[80];
+    double milliseconds = (double)(gee_loop_now(call->engine->loop) - call->started_ns) / 1e6;
+    if (tries > 0)
+        snprintf(effort, sizeof(effort), " (%u %s, %.1f ms)", tries, tries == 1 ? "try" : "tries", milliseconds);
+    else
+        snprintf(effort, sizeof(effort), " (%.1f ms)", milliseconds);
+    size_t length = strlen(error->text), room = sizeof(error->text) - 1 - strlen(effort);
+    if (length > room)
+        length = gee_utf8_cut(error->text, room);
+    strcpy(error->text + length, effort);
+}
+
+/* GeeRPC's own words, and behind them who did not answer. */
+static void explain_timeout(const gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error) {
+    char duration[GEE_DURATION_TEXT];
+    gee_error_set(error, GEE_DEADLINE_EXCEEDED,
+                  "rpc server: request handle timeout: expect within %s (upstream %s: %s)",
+                  gee_format_duration_go(duration, call->timeout_ns), gee_upstream_name(forward_of(call)->upstream),
+                  result->address ? result->address : "no server was free");
+}
+
+static void explain(const gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error) {
+    if (result->status.code == GEE_DEADLINE_EXCEEDED && call->deadline_ns <= gee_loop_now(call->engine->loop)) {
+        explain_timeout(call, result, error);
+        return;
+    }
+    gee_upstream_error(result, error);
+    gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward_of(call)->upstream));
+    add_effort(call, result->tries, error);
+}
+
+static void pass_reply(gee_call_t *call, const gee_upstream_result_t *result) {
+    gee_payload_t payload;
+    gee_error_t error;
+    if (gee_translate(call->engine, result->payload, call->codec, call->method ? call->method->reply : NULL,
+                      result->pool, &payload, &error) == 0) {
+        if (call->method == NULL)
+            gee_service_table_learn(gee_dispatch_table(call->engine->dispatch), call);
+        answer(call, GEE_OK, GEE_STR(""), &payload);
+        return;
+    }
+    gee_error_prefix(&error, "rpc gateway: upstream %s: %s: its reply: ", gee_upstream_name(forward_of(call)->upstream),
+                     result->address);
+    fail(call, &error);
+}
+
+static void done(gee_upstream_call_t *upstream_call, const gee_upstream_result_t *result) {
+    gee_forwarded_t *forwarded = GEE_CONTAINER(upstream_call, gee_forwarded_t, call);
+    gee_call_t *call = forwarded->caller;
+    gee_error_t error;
+    forwarded->under_way = false;
+    forwarded->address = result->address;
+    forwarded->tries = result->tries;
+    if (!result->from_peer) {
+        explain(call, result, &error);
+        fail(call, &error);
+    } else if (result->status.code != GEE_OK) {
+        answer(call, result->status.code, result->status.text, NULL);
+    } else {
+        pass_reply(call, result);
+    }
+}
+
+/* ---- the way there ---- */
+
+/* A retry needs the bytes again: they are copied, or their buffer is held. */
+static int keep(gee_call_t *call, gee_payload_t *payload, gee_error_t *error) {
+    if (payload->kind != GEE_PAYLOAD_BYTES || call->held != NULL)
+        return 0; /* decoded into the arena; or held since a filter made it wait */
+    if (payload->buf != NULL && payload->length > COPY_UP_TO) {
+        call->held = gee_buf_hold(payload->buf);
+        return 0;
+    }
+    uint8_t *copy = gee_pool_alloc(call->pool, payload->length);
+    if (copy == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory, or over limits.call_memory");
+    memcpy(copy, payload->bytes, payload->length);
+    payload->bytes = copy;
+    payload->buf = NULL;
+    return 0;
+}
+
+static bool is_idempotent(const gee_call_t *call) {
+    return slot_of(call)->idempotent || (call->method != NULL && call->method->flags & GEE_IDEMPOTENT);
+}
+
+/* In the codec that the upstream's connections take. */
+static int set_payload(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
+    const gee_forward_t *forward = forward_of(call);
+    gee_upstream_call_t *request = &call->forwarded->call;
+    const gee_type_t *type = call->method ? call->method->argument : NULL;
+    request->codec =
+        gee_translate_choose(call->engine, forward->protocol, forward->codec, payload->codec, type != NULL);
+    if (gee_translate(call->engine, payload, request->codec, type, call->pool, &request->payload, error) == 0)
+        return keep(call, &request->payload, error);
+    if (error->code == GEE_UNIMPLEMENTED)
+        return gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward->upstream));
+    return gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+}
+
+static int prepare(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
+    const gee_forward_t *forward = forward_of(call);
+    const gee_balancer_t *balancer = gee_upstream_balancer(forward->upstream);
+    gee_forwarded_t *forwarded = gee_pool_zalloc(call->pool, sizeof(*forwarded));
+    if (forwarded == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory, or over limits.call_memory");
+    forwarded->caller = call;
+    call->forwarded = forwarded;
+    if (set_payload(call, payload, error) != 0)
+        return -1;
+    gee_upstream_call_t *request = &forwarded->call;
+    request->method = call->method_name;
+    request->metadata = &call->metadata;
+    request->deadline_ns = call->deadline_ns;
+    request->timeout_ns = call->timeout_ns;
+    request->idempotent = is_idempotent(call);
+    request->done = done;
+    if (balancer != NULL && balancer->keyed)
+        request->key =
+            gee_forward_key_of(&forward->key, call, payload, call->method ? call->method->argument : NULL, call->pool);
+    return 0;
+}
+
+void gee_forward_call(gee_call_t *call, const gee_payload_t *payload) {
+    gee_error_t error;
+    if (prepare(call, payload, &error) != 0) {
+        fail(call, &error);
+        return;
+    }
+    if (call->session != NULL)
+        gee_session_charge(call->session, call);
+    call->forwarded->under_way = true;
+    gee_upstream_call(forward_of(call)->upstream, &call->forwarded->call);
+}
+
+void gee_forward_cancel(gee_call_t *call) {
+    call->forwarded->under_way = false;
+    gee_upstream_cancel(&call->forwarded->call);
+}

@@ -1,0 +1,51 @@
+/* translate.c: a message's body from one codec to another. What is decoded here is encoded by the session that sends it. */
+#include "core/rpc/translate.h"
+
+const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_protocol_t *protocol,
+                                        const gee_codec_t *session, const gee_codec_t *from, bool typed) {
+    if (from == session)
+        return session;
+    const gee_codec_t *framed = NULL;
+    if (!session->self_delimiting && protocol->framed_codec != NULL)
+        framed = gee_codec_by_name(engine->modules, gee_str(protocol->framed_codec));
+    if (framed == NULL || (from != framed && (typed || session->encode_value != NULL)))
+        return session;
+    return framed;
+}
+
+static int decode_typed(const gee_engine_t *engine, const gee_payload_t *from, const gee_type_t *type, gee_pool_t *pool,
+                        gee_payload_t *result, gee_error_t *error) {
+    void *value = gee_pool_zalloc(pool, type->size);
+    if (value == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "no memory for the value, or over limits.call_memory");
+    *result = (gee_payload_t){ .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = value };
+    return from->codec->decode(from->codec_state, type, from->bytes, from->length, &engine->codec_limits, true, pool,
+                               value, error);
+}
+
+static int decode_tree(const gee_engine_t *engine, const gee_payload_t *from, gee_pool_t *pool, gee_payload_t *result,
+                       gee_error_t *error) {
+    gee_value_t *value = gee_pool_zalloc(pool, sizeof(*value));
+    if (value == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "no memory for the value, or over limits.call_memory");
+    *result = (gee_payload_t){ .kind = GEE_PAYLOAD_VALUE, .value = value };
+    return from->codec->decode_value(from->codec_state, from->bytes, from->length, &engine->codec_limits, pool, value,
+                                     error);
+}
+
+int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, const gee_type_t *type,
+                  gee_pool_t *pool, gee_payload_t *result, gee_error_t *error) {
+    if (from->kind != GEE_PAYLOAD_BYTES || from->codec == to) {
+        *result = *from;
+        return 0;
+    }
+    if (type != NULL)
+        return decode_typed(engine, from, type, pool, result, error);
+    if (from->codec->decode_value != NULL && to->encode_value != NULL)
+        return decode_tree(engine, from, pool, result, error);
+    return gee_error_set(
+        error, GEE_UNIMPLEMENTED,
+        "a %s body cannot be sent as %s: %s carries no types; compile the service's declaration in, or "
+        "use one codec on both sides",
+        from->codec->name, to->name, from->codec->decode_value ? to->name : from->codec->name);
+}

@@ -1,0 +1,22 @@
+/* translate.h: a message's body from one codec to another, undecoded where it can be.
+ *
+ *   same codec            the bytes as they are (gob: with the types of the connection that they came on)
+ *   its type is known     bytes -> C value -> bytes                      by a service's declaration
+ *   both need no types    bytes -> tree of values -> bytes               json and gob
+ *   else                  refused: bin says neither names nor types */
+#ifndef GEE_RPC_TRANSLATE_H
+#define GEE_RPC_TRANSLATE_H
+
+#include "core/rpc/engine.h"
+
+/* In which codec a body of codec `from` is best sent where the session of `protocol` speaks `session`: the same if it can be,
+ * so that nothing is decoded. `typed`: the body's type is known. */
+const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_protocol_t *protocol,
+                                        const gee_codec_t *session, const gee_codec_t *from, bool typed);
+
+/* What to send as a `to` body for `from`, which is bytes. `type` may be null. *result is valid as long as `from` and `pool`
+ * are. -1: GEE_UNIMPLEMENTED, it cannot be done without the type; or what decoding says. */
+int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, const gee_type_t *type,
+                  gee_pool_t *pool, gee_payload_t *result, gee_error_t *error);
+
+#endif

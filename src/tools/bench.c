@@ -1,0 +1,203 @@
+/* bench.c: geectl bench: puts a load on a server and prints how it did. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tools/json.h"
+#include "tools/load.h"
+
+#define SHARES 4
+static const struct {
+    double share;
+    const char *name, *key;
+} shares[SHARES] = {
+    { 0.5, "p50", "p50" }, { 0.9, "p90", "p90" }, { 0.99, "p99", "p99" }, { 0.999, "p99.9", "p99_9" }
+};
+
+/* ---- while it runs ---- */
+
+static void show_progress(load_t *load, int64_t started, uint64_t *before) {
+    uint64_t answered, failed;
+    gee_load_progress(load, &answered, &failed);
+    fprintf(stderr, "\r%lld s  %llu calls/s", (long long)((gee_now() - started) / NANOSECONDS),
+            (unsigned long long)(answered - *before));
+    if (failed > 0)
+        fprintf(stderr, "  %llu errors", (unsigned long long)failed);
+    fputs("\033[K", stderr);
+    *before = answered;
+}
+
+/* Until the load has ended by itself, or was interrupted. */
+static void watch(load_t *load, int interrupt) {
+    bool terminal = isatty(STDERR_FILENO) == 1;
+    int64_t started = gee_now(), next = started;
+    uint64_t before = 0;
+    waited_t waited;
+    do {
+        next += NANOSECONDS;
+        waited = gee_interrupt_wait(interrupt, next, gee_load_descriptor(load));
+        if (terminal && waited == WAITED_TIME)
+            show_progress(load, started, &before);
+    } while (waited == WAITED_TIME);
+    gee_load_stop(load);
+    if (terminal)
+        fputs("\r\033[K", stderr);
+}
+
+/* ---- for a person ---- */
+
+static double rate_of(const load_result_t *result) {
+    uint64_t answered = result->replies + result->error_replies;
+    return result->seconds > 0 ? (double)answered / result->seconds : 0;
+}
+
+static void print_head(const arguments_t *arguments, const load_t *load) {
+    char wire[WIRE_TEXT];
+    printf("%s of %s (%s)\n", arguments->items[1], arguments->items[0], gee_wire_text(wire, arguments));
+    if (arguments->rate > 0)
+        printf("open loop: %llu calls/s, %s; ", (unsigned long long)arguments->rate, arguments->arrivals);
+    else
+        printf("closed loop: ");
+    printf("%llu connections, %s%zu in flight on each, %zu threads\n", (unsigned long long)arguments->connections,
+           arguments->rate > 0 ? "at most " : "", gee_load_depth(load), gee_load_threads(load));
+}
+
+static void print_times(const load_result_t *result) {
+    const histogram_t *times = &result->times;
+    char first[TIME_TEXT], second[TIME_TEXT], third[TIME_TEXT];
+    printf("  latency   min %s  mean %s  max %s\n", gee_time_text(first, (double)times->least),
+           gee_time_text(second, gee_histogram_mean(times)), gee_time_text(third, (double)times->most));
+    printf("           ");
+    for (size_t i = 0; i < SHARES; i++)
+        printf(" %s %s%s", shares[i].name, gee_time_text(first, (double)gee_histogram_quantile(times, shares[i].share)),
+               i + 1 < SHARES ? " " : "\n");
+}
+
+static void print_result(const arguments_t *arguments, const load_t *load, const load_result_t *result) {
+    uint64_t errors = result->error_replies + result->unanswered;
+    print_head(arguments, load);
+    printf("\n  calls     %llu in %.2f s: %.0f calls/s\n", (unsigned long long)result->times.count, result->seconds,
+           rate_of(result));
+    if (result->times.count > 0)
+        print_times(result);
+    printf("  errors    %llu\n", (unsigned long long)errors);
+    for (size_t i = 0; i < result->error_count; i++) {
+        printf("  %9llu ", (unsigned long long)result->errors[i].count);
+        gee_print_text(stdout, STYLE_ERROR, result->errors[i].text ? result->errors[i].text : "(other errors)");
+        putchar('\n');
+    }
+}
+
+/* ---- for a program ---- */
+
+static bool add(cJSON *object, const char *name, double number) {
+    return cJSON_AddNumberToObject(object, name, number) != NULL;
+}
+
+static bool add_settings(cJSON *root, const arguments_t *arguments, const load_t *load) {
+    char wire[WIRE_TEXT];
+    return cJSON_AddStringToObject(root, "address", arguments->items[0]) &&
+           cJSON_AddStringToObject(root, "method", arguments->items[1]) &&
+           cJSON_AddStringToObject(root, "wire", gee_wire_text(wire, arguments)) &&
+           cJSON_AddStringToObject(root, "loop", arguments->rate > 0 ? "open" : "closed") &&
+           (arguments->rate == 0 || (add(root, "rate", (double)arguments->rate) &&
+                                     cJSON_AddStringToObject(root, "arrivals", arguments->arrivals))) &&
+           add(root, "connections", (double)arguments->connections) &&
+           add(root, "depth", (double)gee_load_depth(load)) && add(root, "threads", (double)gee_load_threads(load));
+}
+
+static bool add_times(cJSON *root, const histogram_t *times) {
+    cJSON *object = cJSON_AddObjectToObject(root, "latency_us");
+    bool added = object && add(object, "min", (double)times->least / 1e3) &&
+                 add(object, "mean", gee_histogram_mean(times) / 1e3);
+    for (size_t i = 0; i < SHARES && added; i++)
+        added = add(object, shares[i].key, (double)gee_histogram_quantile(times, shares[i].share) / 1e3);
+    return added && add(object, "max", (double)times->most / 1e3);
+}
+
+static bool add_errors(cJSON *root, const load_result_t *result) {
+    cJSON *list = cJSON_AddArrayToObject(root, "errors");
+    bool added = list != NULL;
+    for (size_t i = 0; i < result->error_count && added; i++) {
+        const char *text = result->errors[i].text;
+        cJSON *object = cJSON_CreateObject();
+        added = object && cJSON_AddItemToArray(list, object) && add(object, "count", (double)result->errors[i].count) &&
+                (text ? cJSON_AddStringToObject(object, "text", text) : cJSON_AddNullToObject(object, "text"));
+    }
+    return added;
+}
+
+static int print_json(const arguments_t *arguments, const load_t *load, const load_result_t *result) {
+    cJSON *root = cJSON_CreateObject();
+    bool made = root && add_settings(root, arguments, load) && add(root, "seconds", result->seconds) &&
+                add(root, "calls", (double)result->times.count) && add(root, "replies", (double)result->replies) &&
+                add(root, "error_replies", (double)result->error_replies) &&
+                add(root, "unanswered", (double)result->unanswered) && add(root, "calls_per_second", rate_of(result)) &&
+                add_times(root, &result->times) && add_errors(root, result);
+    char *text = made ? cJSON_PrintUnformatted(root) : NULL;
+    if (text != NULL)
+        puts(text);
+    else
+        gee_complain("out of memory");
+    cJSON_free(text);
+    cJSON_Delete(root);
+    return text ? 0 : -1;
+}
+
+/* ---- the command ---- */
+
+static int report(const arguments_t *arguments, load_t *load) {
+    int status = EXIT_REPLY;
+    load_result_t *result = gee_load_finish(load, &status);
+    if (result == NULL)
+        return status;
+    if (result->error_replies + result->unanswered > 0)
+        status = result->replies + result->error_replies > 0 ? EXIT_ERROR_REPLY : EXIT_CONNECTION;
+    if (!arguments->json)
+        print_result(arguments, load, result);
+    else if (print_json(arguments, load, result) != 0)
+        status = EXIT_USAGE;
+    gee_load_result_free(&result);
+    return status;
+}
+
+static int run_with(const arguments_t *arguments, const char *json) {
+    int status = EXIT_USAGE, interrupt = gee_interrupt_open();
+    if (interrupt < 0)
+        return status;
+    load_t *load = gee_load_open(arguments, json, &status);
+    if (load != NULL && gee_load_start(load) == 0) {
+        watch(load, interrupt);
+        status = report(arguments, load);
+    }
+    gee_load_close(&load);
+    close(interrupt);
+    return status;
+}
+
+static int run(const arguments_t *arguments) {
+    char *input;
+    const char *json = gee_json_argument(arguments, 2, &input);
+    int status = json ? run_with(arguments, json) : EXIT_USAGE;
+    free(input);
+    return status;
+}
+
+const command_t gee_bench_command = {
+    .bit = ON_BENCH,
+    .name = "bench",
+    .synopsis = "ADDRESS METHOD [JSON]",
+    .summary = "put a load on a server, measure it",
+    .text = "Calls METHOD again and again and prints calls a second, latencies and errors. In a closed loop, the\n"
+            "default, a call begins when one has ended. With --rate, an open loop, calls begin at times that\n"
+            "are fixed beforehand, and are measured from those: what had to wait for a server that stalled\n"
+            "is seen. A call without an answer counts with the time that it was waited for. Ctrl-C ends it\n"
+            "early, with the result so far.\n"
+            "\n"
+            "Exit status: 0 a reply to every call, 1 errors among them, 3 no connection, or no answer at all.\n"
+            "\n"
+            "  geectl bench --connections 64 --depth 16 tcp@127.0.0.1:9999 Arith.Multiply '{\"A\":7,\"B\":8}'\n"
+            "  geectl bench --rate 20000 --duration 30s --json tcp@127.0.0.1:9999 Arith.Multiply '{\"A\":7,\"B\":8}'",
+    .least = 2,
+    .most = 3,
+    .run = run,
+};

@@ -1,0 +1,156 @@
+/* connection.c: from the arguments to a client, or to one of several servers. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/tools.h"
+
+#define INPUT_LIMIT (1024UL * 1024 * 1024)
+
+int64_t gee_now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * NANOSECONDS + time.tv_nsec;
+}
+
+/* ---- one server ---- */
+
+gee_dial_options_t gee_dial_options(const arguments_t *arguments) {
+    return (gee_dial_options_t){ .size = sizeof(gee_dial_options_t),
+                                 .codec = arguments->codec,
+                                 .protocol = arguments->protocol,
+                                 .connect_timeout_ns = arguments->timeout,
+                                 .message_limit = arguments->message_limit };
+}
+
+char *gee_wire_text(char *target, const arguments_t *arguments) {
+    const char *protocol = arguments->protocol ? arguments->protocol : "geerpc";
+    const char *usual = strcmp(protocol, "netrpc") == 0 ? "gob" : "json";
+    snprintf(target, WIRE_TEXT, "%.20s, %.20s", protocol, arguments->codec ? arguments->codec : usual);
+    return target;
+}
+
+int gee_connect(const arguments_t *arguments, connection_t *connection, int *status) {
+    gee_error_t error;
+    gee_dial_options_t options = gee_dial_options(arguments);
+    connection->deadline = 0;
+    if (arguments->timeout > 0 && __builtin_add_overflow(gee_now(), arguments->timeout, &connection->deadline))
+        connection->deadline = 0;
+    connection->client = gee_dial(arguments->items[0], &options, &error);
+    if (connection->client != NULL)
+        return 0;
+    *status = gee_report_error(&error);
+    return -1;
+}
+
+int gee_call(connection_t *connection, const arguments_t *arguments, const char *method, const char *json, char **reply,
+             gee_error_t *error) {
+    gee_call_options_t options = { .size = sizeof(options),
+                                   .metadata = arguments->metadata,
+                                   .metadata_count = arguments->metadata_count };
+    if (connection->deadline > 0) {
+        int64_t left = connection->deadline - gee_now();
+        options.timeout_ns = left > 0 ? left : 1; /* the library says then that the time is over */
+    }
+    return gee_client_call(connection->client, method, json, reply, &options, error);
+}
+
+/* ---- several servers ---- */
+
+/* The comma that ends the first address, or null. A path may have commas; another address begins with its scheme. */
+static const char *end_of_address(const char *text) {
+    for (const char *comma = strchr(text, ','); comma != NULL; comma = strchr(comma + 1, ',')) {
+        size_t scheme = strspn(comma + 1, "abcdefghijklmnopqrstuvwxyz");
+        if (scheme > 0 && comma[1 + scheme] == '@')
+            return comma;
+    }
+    return NULL;
+}
+
+bool gee_several_servers(const arguments_t *arguments) {
+    return end_of_address(arguments->items[0]) != NULL;
+}
+
+static size_t count_addresses(const char *text) {
+    size_t count = 1;
+    while ((text = end_of_address(text)) != NULL) {
+        text++;
+        count++;
+    }
+    return count;
+}
+
+/* Cuts `text` into addresses. */
+static void split(char *text, gee_server_t *servers) {
+    for (const char *comma; (comma = end_of_address(text)) != NULL; servers++) {
+        size_t length = (size_t)(comma - text);
+        text[length] = '\0';
+        servers->address = text;
+        text += length + 1;
+    }
+    servers->address = text;
+}
+
+gee_xclient_t *gee_connect_all(const arguments_t *arguments, int *status) {
+    gee_error_t error;
+    gee_dial_options_t dial = gee_dial_options(arguments);
+    gee_xclient_options_t options = { .size = sizeof(options), .balance = arguments->balance, .dial = &dial };
+    size_t count = count_addresses(arguments->items[0]);
+    gee_server_t *servers = calloc(count, sizeof(*servers));
+    char *text = strdup(arguments->items[0]);
+    gee_xclient_t *xclient = NULL;
+    *status = EXIT_USAGE;
+    if (servers == NULL || text == NULL) {
+        gee_complain("out of memory");
+    } else {
+        split(text, servers);
+        xclient = gee_xclient_create(servers, count, &options, &error);
+        if (xclient == NULL)
+            *status = gee_report_error(&error);
+    }
+    free(servers);
+    free(text);
+    return xclient;
+}
+
+/* ---- what is sent ---- */
+
+/* All of standard input, terminated; null: failed, and said so. */
+static char *read_input(void) {
+    size_t length = 0, capacity = 4096;
+    char *text = malloc(capacity + 1);
+    while (text != NULL) {
+        length += fread(text + length, 1, capacity - length, stdin);
+        if (length < capacity)
+            break;
+        capacity *= 2;
+        char *larger = capacity <= INPUT_LIMIT ? realloc(text, capacity + 1) : NULL;
+        if (larger == NULL) {
+            free(text);
+            gee_complain("standard input is too long");
+            return NULL;
+        }
+        text = larger;
+    }
+    if (text == NULL) {
+        gee_complain("out of memory");
+    } else if (ferror(stdin)) {
+        gee_complain("standard input: %s", strerror(errno));
+        free(text);
+        text = NULL;
+    } else if (memchr(text, '\0', length) != NULL) {
+        gee_complain("standard input holds a zero byte: it is no JSON");
+        free(text);
+        text = NULL;
+    } else {
+        text[length] = '\0';
+    }
+    return text;
+}
+
+const char *gee_json_argument(const arguments_t *arguments, size_t index, char **input) {
+    const char *json = arguments->count > index ? arguments->items[index] : "{}";
+    *input = NULL;
+    return strcmp(json, "-") == 0 ? *input = read_input() : json;
+}

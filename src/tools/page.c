@@ -1,0 +1,243 @@
+/* page.c: fetches the server's page and prints its tables. */
+#include "tools/page.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/geerpc_http.h"
+
+#define PAGE_PATH "/debug/geerpc?format=json"
+
+/* ---- fetching ---- */
+
+static int judge(const char *where, const gee_http_page_t *answer, page_t *page, int *status, gee_error_t *error) {
+    *status = EXIT_ERROR_REPLY;
+    if (answer->status == 404)
+        return gee_error_set(error, GEE_NOT_FOUND,
+                             "%s: no status page (404 %s): a server shows it on loopback addresses and Unix sockets, "
+                             "elsewhere where the listener says pages = \"on\"",
+                             where, answer->reason);
+    if (answer->status != 200)
+        return gee_error_set(error, GEE_UNKNOWN, "%s: no status page: %d %s", where, answer->status, answer->reason);
+    *status = EXIT_CONNECTION;
+    page->tree = cJSON_Parse(answer->body);
+    if (cJSON_IsObject(page->tree) && gee_json_list(page->tree, "services") != NULL)
+        return 0;
+    gee_page_clear(page);
+    return gee_error_set(error, GEE_UNKNOWN, "%s: what it shows there is no status page", where);
+}
+
+int gee_page_fetch(const arguments_t *arguments, page_t *page, int *status, gee_error_t *error) {
+    gee_http_page_t answer;
+    const char *where = arguments->items[0];
+    page->tree = NULL;
+    if (gee_http_get(where, PAGE_PATH, "application/json", arguments->timeout, &answer, error) != 0) {
+        *status = error->phase == GEE_PHASE_NONE ? EXIT_USAGE : EXIT_CONNECTION;
+        return -1;
+    }
+    page->fetched = gee_now();
+    int result = judge(where, &answer, page, status, error);
+    gee_free(answer.body);
+    return result;
+}
+
+void gee_page_clear(page_t *page) {
+    cJSON_Delete(page->tree);
+    page->tree = NULL;
+}
+
+/* ---- now and before ---- */
+
+/* The page that is printed; `before` is null when it is the first. */
+typedef struct view {
+    const page_t *now, *before;
+    double seconds; /* between the two */
+} view_t;
+
+/* How much more than before, a second; or as it is. */
+static void add_count(table_t *table, const view_t *view, const cJSON *now, const cJSON *before, const char *name) {
+    double number = gee_json_number(now, name);
+    if (view->before == NULL) {
+        gee_table_add(table, "%.0f", number);
+        return;
+    }
+    double more = number - gee_json_number(before, name); /* less: the server was started anew */
+    double rate = (more < 0 ? number : more) / view->seconds;
+    gee_table_add(table, rate > 0 && rate < 10 ? "%.1f" : "%.0f", rate);
+}
+
+static void add_plain(table_t *table, const cJSON *object, const char *name) {
+    gee_table_add(table, "%.0f", gee_json_number(object, name));
+}
+
+static void add_time(table_t *table, const cJSON *object, const char *name) {
+    char text[TIME_TEXT];
+    double microseconds = gee_json_number(object, name);
+    gee_table_add(table, "%s", microseconds > 0 ? gee_time_text(text, microseconds * 1e3) : "-");
+}
+
+static bool is_same(const cJSON *a, const cJSON *b, const char *key) {
+    const cJSON *one = cJSON_GetObjectItem(a, key), *other = cJSON_GetObjectItem(b, key);
+    return one != NULL && other != NULL && cJSON_Compare(one, other, true);
+}
+
+/* The object of `list` that has the same value under `key`; null when there is none. */
+static const cJSON *counterpart(const cJSON *list, const cJSON *object, const char *key) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list) if (is_same(item, object, key)) return item;
+    return NULL;
+}
+
+/* The list of that name on the earlier page. */
+static const cJSON *earlier(const view_t *view, const char *name) {
+    return view->before ? gee_json_list(view->before->tree, name) : NULL;
+}
+
+/* ---- workers ---- */
+
+static void fill_workers(const view_t *view, table_t *table) {
+    const cJSON *worker, *old = earlier(view, "workers");
+    cJSON_ArrayForEach(worker, gee_json_list(view->now->tree, "workers")) {
+        const cJSON *before = counterpart(old, worker, "process");
+        add_plain(table, worker, "process");
+        add_count(table, view, worker, before, "calls");
+        add_count(table, view, worker, before, "errors");
+        add_plain(table, worker, "in_flight");
+    }
+}
+
+/* ---- methods ---- */
+
+typedef struct method {
+    const char *service, *name;
+    const cJSON *now, *before;
+    double recent; /* calls since before */
+} method_t;
+
+static size_t count_methods(const cJSON *tree) {
+    const cJSON *service;
+    size_t count = (size_t)cJSON_GetArraySize(gee_json_list(tree, "others"));
+    cJSON_ArrayForEach(service, gee_json_list(tree, "services")) count +=
+        (size_t)cJSON_GetArraySize(gee_json_list(service, "methods"));
+    return count;
+}
+
+static method_t join_method(const char *service, const cJSON *now, const char *key, const cJSON *old) {
+    method_t method = { .service = service, .name = gee_json_text(now, key), .now = now };
+    method.before = counterpart(old, now, key);
+    method.recent = gee_json_number(now, "calls") - gee_json_number(method.before, "calls");
+    return method;
+}
+
+/* Those that are served, and those that were called but are not served. */
+static void list_methods(const view_t *view, method_t *methods) {
+    const cJSON *service, *item, *services = earlier(view, "services");
+    cJSON_ArrayForEach(service, gee_json_list(view->now->tree, "services")) {
+        const cJSON *old = gee_json_list(counterpart(services, service, "name"), "methods");
+        cJSON_ArrayForEach(item, gee_json_list(service, "methods")) *methods++ =
+            join_method(gee_json_text(service, "name"), item, "name", old);
+    }
+    cJSON_ArrayForEach(item, gee_json_list(view->now->tree, "others")) *methods++ =
+        join_method("", item, "method", earlier(view, "others"));
+}
+
+static int busier_first(const void *a, const void *b) {
+    double one = ((const method_t *)a)->recent, other = ((const method_t *)b)->recent;
+    return (one < other) - (one > other);
+}
+
+static void fill_methods(const view_t *view, table_t *table) {
+    size_t count = count_methods(view->now->tree);
+    method_t *methods = calloc(count + 1, sizeof(*methods));
+    if (methods == NULL) {
+        table->failed = true;
+        return;
+    }
+    list_methods(view, methods);
+    if (view->before != NULL)
+        qsort(methods, count, sizeof(*methods), busier_first);
+    for (size_t i = 0; i < count; i++) {
+        const method_t *method = &methods[i];
+        gee_table_add(table, "%s%s%s", method->service, method->service[0] ? "." : "", method->name);
+        add_count(table, view, method->now, method->before, "calls");
+        add_count(table, view, method->now, method->before, "errors");
+        add_plain(table, method->now, "in_flight");
+        add_plain(table, method->now, "late");
+        add_time(table, method->now, "p50_us");
+        add_time(table, method->now, "p99_us");
+    }
+    free(methods);
+}
+
+/* ---- upstreams ---- */
+
+static void fill_peers(const view_t *view, const cJSON *upstream, table_t *table) {
+    const cJSON *peer, *old = gee_json_list(counterpart(earlier(view, "upstreams"), upstream, "name"), "peers");
+    cJSON_ArrayForEach(peer, gee_json_list(upstream, "peers")) {
+        const cJSON *before = counterpart(old, peer, "address");
+        gee_table_add(table, "%s", gee_json_text(peer, "address"));
+        gee_table_add(table, "%s", gee_json_text(peer, "state"));
+        add_plain(table, peer, "weight");
+        add_plain(table, peer, "connections");
+        add_plain(table, peer, "in_flight");
+        add_count(table, view, peer, before, "calls");
+        add_count(table, view, peer, before, "failures");
+        add_time(table, peer, "latency_us");
+    }
+}
+
+/* ---- all of it ---- */
+
+/* Prints the table and lets go of it; returns how many lines are left. */
+static size_t print_table(table_t *table, size_t lines) {
+    if (table->failed)
+        gee_complain("out of memory");
+    else
+        lines -= gee_table_print(stdout, table, lines);
+    gee_table_clear(table);
+    return lines;
+}
+
+static size_t print_upstream(const view_t *view, const cJSON *upstream, size_t lines) {
+    bool rates = view->before != NULL;
+    table_t table = { .heads = { "PEER", "STATE", "WEIGHT", "CONNECTIONS", "IN FLIGHT", rates ? "CALLS/S" : "CALLS",
+                                 rates ? "FAILURES/S" : "FAILURES", "LATENCY" } };
+    if (lines < 4)
+        return 0;
+    printf("\nupstream ");
+    gee_print_text(stdout, STYLE_NAME, gee_json_text(upstream, "name"));
+    printf(": ");
+    gee_print_text(stdout, STYLE_PLAIN, gee_json_text(upstream, "balance"));
+    printf(", %.0f waiting\n", gee_json_number(upstream, "waiting"));
+    fill_peers(view, upstream, &table);
+    return print_table(&table, lines - 2);
+}
+
+static void print_head(const arguments_t *arguments, const view_t *view) {
+    const cJSON *tree = view->now->tree;
+    gee_print_text(stdout, STYLE_NAME, "geerpc ");
+    gee_print_text(stdout, STYLE_NAME, gee_json_text(tree, "version"));
+    printf(" at %s\n", arguments->items[0]);
+    if (!cJSON_IsTrue(cJSON_GetObjectItem(tree, "counted")))
+        printf("Calls are not counted: this server is without filter_counters.\n");
+    else
+        printf("%.0f calls, %.0f errors since the start; %.0f in flight, %.0f late\n", gee_json_number(tree, "calls"),
+               gee_json_number(tree, "errors"), gee_json_number(tree, "in_flight"), gee_json_number(tree, "late"));
+}
+
+void gee_page_print(const arguments_t *arguments, const page_t *page, const page_t *before, size_t lines) {
+    view_t view = { .now = page, .before = before };
+    bool rates = before != NULL;
+    if (before != NULL)
+        view.seconds = (double)(page->fetched - before->fetched) / (double)NANOSECONDS;
+    const char *calls = rates ? "CALLS/S" : "CALLS", *errors = rates ? "ERRORS/S" : "ERRORS";
+    table_t workers = { .heads = { "WORKER", calls, errors, "IN FLIGHT" } };
+    table_t methods = { .heads = { "METHOD", calls, errors, "IN FLIGHT", "LATE", "P50", "P99" } };
+    print_head(arguments, &view);
+    fill_workers(&view, &workers);
+    fill_methods(&view, &methods);
+    lines = print_table(&workers, lines > 2 ? lines - 2 : 0);
+    lines = print_table(&methods, lines);
+    const cJSON *upstream;
+    cJSON_ArrayForEach(upstream, gee_json_list(page->tree, "upstreams")) lines = print_upstream(&view, upstream, lines);
+}

@@ -1,0 +1,31 @@
+/* status.c: geectl status: what a server serves and how it does. */
+#include "tools/page.h"
+
+static int run(const arguments_t *arguments) {
+    page_t page;
+    gee_error_t error;
+    int status;
+    if (gee_page_fetch(arguments, &page, &status, &error) != 0) {
+        gee_complain("%s", error.text);
+        return status;
+    }
+    gee_page_print(arguments, &page, NULL, SIZE_MAX);
+    gee_page_clear(&page);
+    return EXIT_REPLY;
+}
+
+const command_t gee_status_command = {
+    .bit = ON_STATUS,
+    .name = "status",
+    .synopsis = "ADDRESS|URL",
+    .summary = "workers, methods, upstreams of a server",
+    .text = "Prints what the server's page /debug/geerpc says: its workers, the methods with their calls, errors\n"
+            "and times since the start, the upstreams with their peers. The page is shown on loopback addresses\n"
+            "and Unix sockets, elsewhere where the listener says pages = \"on\".\n"
+            "\n"
+            "  geectl status tcp@127.0.0.1:9999\n"
+            "  geectl status http://127.0.0.1:9999/debug/geerpc",
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

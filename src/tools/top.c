@@ -1,0 +1,149 @@
+/* top.c: geectl top: the same again and again, as numbers a second. */
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "tools/page.h"
+
+#define LINES_UNKNOWN 24 /* of a terminal that does not say */
+#define SCREEN_BUFFER 65536
+
+/* ---- the terminal ---- */
+
+typedef struct screen {
+    struct termios before;
+    bool keys; /* standard input is a terminal too: keys are read */
+} screen_t;
+
+/* The alternate screen, no cursor, no wrapping of long lines. Keys come at once and unseen, Ctrl-C and Ctrl-Z among them, so
+ * that the screen is given back whatever is pressed. */
+static void open_screen(screen_t *screen) {
+    (void)setvbuf(stdout, NULL, _IOFBF, SCREEN_BUFFER); /* a picture is one write: it does not flicker */
+    screen->keys = tcgetattr(STDIN_FILENO, &screen->before) == 0;
+    if (screen->keys) {
+        struct termios raw = screen->before;
+        raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG);
+        raw.c_cc[VMIN] = 0;
+        raw.c_cc[VTIME] = 0;
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    }
+    fputs("\033[?1049h\033[?25l\033[?7l", stdout);
+}
+
+static void close_screen(const screen_t *screen) {
+    fputs("\033[?7h\033[?25h\033[?1049l", stdout);
+    fflush(stdout);
+    if (screen->keys)
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &screen->before);
+}
+
+static size_t screen_lines(void) {
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : LINES_UNKNOWN;
+}
+
+/* True: q, Ctrl-C, Ctrl-D, or the end of the input. */
+static bool wants_to_quit(void) {
+    char keys[64];
+    ssize_t count = read(STDIN_FILENO, keys, sizeof(keys));
+    for (ssize_t i = 0; i < count; i++)
+        if (keys[i] == 'q' || keys[i] == 'Q' || keys[i] == 3 || keys[i] == 4)
+            return true;
+    return count <= 0;
+}
+
+/* ---- the command ---- */
+
+/* `page` null: there is none, and that is why. Leaves the last line free. */
+static void show(const arguments_t *arguments, const page_t *page, const page_t *before, const gee_error_t *error) {
+    fputs("\033[H\033[2J", stdout);
+    if (page != NULL) {
+        gee_page_print(arguments, page, before, screen_lines() - 1);
+    } else {
+        gee_print_text(stdout, STYLE_ERROR, error->text);
+        fputs("\n(q quits)", stdout);
+    }
+    fflush(stdout);
+}
+
+/* Waits for the time of the next picture. False: enough of them. */
+static bool wait_for_next(const screen_t *screen, int64_t next, int interrupt) {
+    for (;;) {
+        waited_t waited = gee_interrupt_wait(interrupt, next, screen->keys ? STDIN_FILENO : -1);
+        if (waited != WAITED_INPUT)
+            return waited == WAITED_TIME;
+        if (wants_to_quit())
+            return false;
+    }
+}
+
+/* *before: what was seen last. */
+static void refresh(const arguments_t *arguments, page_t *before, int interrupt) {
+    screen_t screen;
+    page_t page;
+    gee_error_t error;
+    int status;
+    open_screen(&screen);
+    show(arguments, before, NULL, NULL);
+    while (wait_for_next(&screen, gee_now() + arguments->interval, interrupt)) {
+        if (gee_page_fetch(arguments, &page, &status, &error) != 0) {
+            show(arguments, NULL, NULL, &error);
+            continue;
+        }
+        show(arguments, &page, before, NULL);
+        gee_page_clear(before);
+        *before = page;
+    }
+    close_screen(&screen);
+}
+
+/* Two looks, one picture. */
+static int print_once(const arguments_t *arguments, page_t *before, int interrupt) {
+    page_t page;
+    gee_error_t error;
+    int status;
+    if (gee_interrupt_wait(interrupt, gee_now() + arguments->interval, -1) != WAITED_TIME)
+        return EXIT_REPLY;
+    if (gee_page_fetch(arguments, &page, &status, &error) != 0) {
+        gee_complain("%s", error.text);
+        return status;
+    }
+    gee_page_print(arguments, &page, before, SIZE_MAX);
+    gee_page_clear(&page);
+    return EXIT_REPLY;
+}
+
+static int run(const arguments_t *arguments) {
+    page_t before;
+    gee_error_t error;
+    int status, interrupt = gee_interrupt_open();
+    if (interrupt < 0)
+        return EXIT_USAGE;
+    if (gee_page_fetch(arguments, &before, &status, &error) != 0) {
+        gee_complain("%s", error.text);
+    } else if (isatty(STDOUT_FILENO)) {
+        refresh(arguments, &before, interrupt);
+        status = EXIT_REPLY;
+    } else {
+        status = print_once(arguments, &before, interrupt);
+    }
+    gee_page_clear(&before);
+    close(interrupt);
+    return status;
+}
+
+const command_t gee_top_command = {
+    .bit = ON_TOP,
+    .name = "top",
+    .synopsis = "ADDRESS|URL",
+    .summary = "the same, live, as numbers a second",
+    .text = "Shows what geectl status prints, with calls and errors as numbers a second, anew each second until\n"
+            "q is pressed; the busiest methods first. When standard output is no terminal it measures for one\n"
+            "interval and prints that once.\n"
+            "\n"
+            "  geectl top --interval 5s tcp@127.0.0.1:9999",
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,267 @@
+"""The installed library: what it exports and needs, the programs of docs/client.md as a reader would build and run them, one of
+them on every wire, and a program whose server is killed."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BUILD, ROOT, SANITIZED, TIMEOUT, build_go, eventually
+
+PAGE = (ROOT / "docs/client.md").read_text()
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+
+
+def environment(**more):
+    """Without what a make around us has put there."""
+    ours = ("MAKE", "MFLAGS", "GNUMAKEFLAGS", "CC", "CFLAGS", "LDFLAGS", "DESTDIR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, **more}
+
+
+def run(command, status=0, **options):
+    """What it printed, on either stream."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **{"stdin": subprocess.DEVNULL, "timeout": 6 * TIMEOUT, "env": environment(), **options},
+    )
+    assert done.returncode == status, done.stdout
+    return done.stdout
+
+
+class Installation:
+    """What make install made, under a directory that is not the prefix; and programs that were built with it."""
+
+    def __init__(self, root):
+        self.root = root
+        makefile = ROOT / "Makefile" if BUILD == ROOT / "build" else BUILD / "Makefile"
+        run(["make", "-f", makefile, "install", f"DESTDIR={root}"], cwd=ROOT, timeout=900)
+        # Sanitizers of two compilers do not mix.
+        self.compiler = re.search(r"^CC +:= (.*)$", makefile.read_text(), re.MULTILINE)[1] if SANITIZED else "cc"
+        self.pkg_config = next(root.rglob("geerpc.pc")).parent
+        self.library = self.pkg_config.parent
+        self.programs = root / "programs"
+        self.programs.mkdir()
+
+    def environment(self):
+        return environment(
+            PKG_CONFIG_PATH=str(self.pkg_config),
+            PKG_CONFIG_SYSROOT_DIR=str(self.root),
+            LD_LIBRARY_PATH=str(self.library),
+        )
+
+    def flags(self, *kind):
+        return run(["pkg-config", "--cflags", "--libs", *kind, "geerpc"], env=self.environment()).split()
+
+    def build(self, source):
+        """cc NAME.c -o NAME $(pkg-config --cflags --libs geerpc), with the warnings of careful people. The path of it."""
+        program = self.programs / pathlib.Path(source).stem
+        if not program.exists():
+            sanitize = [f"-fsanitize={os.environ['GEERPC_SANITIZE']}", "-g"] if SANITIZED else []
+            run([self.compiler, *WARNINGS, source, "-o", program, *sanitize, *self.flags()])
+        return program
+
+    def run(self, program, *arguments, **options):
+        return run([program, *arguments], env=self.environment(), cwd=self.programs, **options)
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory):
+    return Installation(tmp_path_factory.mktemp("installation"))
+
+
+# ---- the library as a file ----
+
+plain = pytest.mark.skipif(SANITIZED, reason="this library has a sanitizer inside")
+
+
+@plain
+def test_it_exports_its_interface_and_nothing_else(installation):
+    library = installation.library / "libgeerpc.so"
+    exported = {line.split()[-1] for line in run(["nm", "-D", "--defined-only", library]).splitlines()}
+    assert {name for name in exported if not name.startswith("gee_")} == set()
+    header = (installation.pkg_config.parents[1] / "include/geerpc/geerpc.h").read_text()
+    declared = set(re.findall(r"GEE_EXPORT[^;(]*?\b(gee_\w+)\(", header))
+    assert len(declared) > 25
+    assert declared - exported == set()
+
+
+@plain
+def test_it_needs_libc_and_little_else(installation):
+    dynamic = run(["readelf", "-d", installation.library / "libgeerpc.so"])
+    needed = {re.sub(r"\.so.*", "", name) for name in re.findall(r"NEEDED.*\[(.*)\]", dynamic)}
+    assert "libc" in needed
+    assert needed <= {"libc", "libm", "libsodium", "libllhttp"}
+
+
+@plain
+def test_a_program_that_is_linked_statically_with_it(installation, server, tmp_path):
+    program = tmp_path / "hello"
+    archive = [flag if flag != "-lgeerpc" else "-l:libgeerpc.a" for flag in installation.flags("--static")]
+    run(["cc", *WARNINGS, sources(installation)["hello"], "-o", program, *archive])
+    assert "libgeerpc" not in run(["readelf", "-d", program])
+    assert installation.run(program, server.tcp) == "56\n"
+
+
+@pytest.mark.parametrize("compiler, language", [("gcc", "c"), ("clang-14", "c"), ("g++", "c++"), ("clang++-14", "c++")])
+def test_a_program_without_warnings(installation, compiler, language):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    flags = [*WARNINGS, "-Wpedantic", *installation.flags()[:1]]
+    run([compiler, "-x", language, *flags, "-fsyntax-only", sources(installation)["hello"]])
+
+
+# ---- the page ----
+
+
+def sources(installation):
+    """{name: path} of the page's programs, each as it stands there."""
+    found = dict(re.findall(r"^```c\n(?=/\* (\w+)\.c: )(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+    paths = {}
+    for name, text in found.items():
+        paths[name] = installation.programs / f"{name}.c"
+        if not paths[name].exists():
+            paths[name].write_text(text)
+    return paths
+
+
+def sessions():
+    """(command, what it prints) of every `$ ` line of the page."""
+    found = []
+    for block in re.findall(r"^```\n(\$ .*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+        for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+            found.append((command, output))
+    return found
+
+
+RUNS = [(command, output) for command, output in sessions() if not command.startswith("cc ")]
+
+
+def test_every_program_of_the_page_is_built_and_run(installation):
+    names = set(sources(installation))
+    assert len(names) >= 8
+    assert {re.search(r"\./(\w+)", command)[1] for command, _ in RUNS} == names
+    for command, output in sessions():
+        if command.startswith("cc "):
+            name = command.split()[1].removesuffix(".c")
+            assert command == f"cc {name}.c -o {name} $(pkg-config --cflags --libs geerpc)"
+            assert output == ""
+            names.discard(name)
+    assert names == set()
+
+
+def alike(text):
+    """Times differ from run to run."""
+    return re.sub(r"\(([0-9.]+|\d+ tries, [0-9.]+) ms\)", "(... ms)", text)
+
+
+@pytest.mark.parametrize("command, output", RUNS, ids=[command.replace("./", "") for command, _ in RUNS])
+def test_the_page_says_what_happens(installation, make_server, command, output):
+    """Each server of the page is one of ours; nobody listens at port 1."""
+    places = {"127.0.0.1:1": "127.0.0.1:1"}
+
+    def place(match):
+        if match[0] not in places:
+            places[match[0]] = make_server().start().tcp.removeprefix("tcp@")
+        return places[match[0]]
+
+    command, output = [re.sub(r"127\.0\.0\.1:\d+", place, text) for text in (command, output)]
+    installation.build(sources(installation)[re.search(r"\./(\w+)", command)[1]])
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=installation.programs,
+        env=installation.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert alike(done.stdout) == alike(output)
+
+
+# ---- one program, every wire ----
+
+ARITH = "7 * 8 = 56\n7 / 8 = 0, rest 7\n7 * 0 = 0\ndivide: divide by zero\n"
+WIRES = [(scheme, codec, "geerpc") for scheme in ("tcp", "unix", "http") for codec in ("json", "bin", "gob")]
+WIRES += [(scheme, "gob", "netrpc") for scheme in ("tcp", "unix", "http")]
+WIRES += [(scheme, "json", "jsonrpc") for scheme in ("tcp", "unix")]
+
+
+@pytest.mark.parametrize("scheme, codec, protocol", WIRES)
+def test_the_same_program_on_every_wire(installation, server, scheme, codec, protocol):
+    address = server.unix if scheme == "unix" else server.tcp.replace("tcp@", f"{scheme}@")
+    program = installation.build(sources(installation)["arith"])
+    assert installation.run(program, address, codec, protocol) == ARITH
+
+
+@pytest.fixture(scope="session")
+def interop():
+    return build_go("tests/interop/go", "interop")
+
+
+@pytest.fixture
+def go_server(interop, tmp_path_factory):
+    """go_server("netrpc", "tcp"): the address of a server made of Go's own net/rpc."""
+    processes = []
+
+    def start(protocol, scheme):
+        place = f"unix@{tmp_path_factory.mktemp('go')}/socket" if scheme == "unix" else f"{scheme}@127.0.0.1:0"
+        process = subprocess.Popen(
+            [str(interop), "server", "-protocol", protocol, "-address", place],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return process.stdout.readline().split()[1]
+
+    yield start
+    for process in processes:
+        process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize("scheme, codec, protocol", [wire for wire in WIRES if wire[1] != "bin"])
+def test_the_same_program_and_a_go_server(installation, go_server, scheme, codec, protocol):
+    program = installation.build(sources(installation)["arith"])
+    assert installation.run(program, go_server(protocol, scheme), codec, protocol) == ARITH
+
+
+# ---- a server that is killed ----
+
+
+@pytest.mark.parametrize("codec", ["json", "bin", "gob"])
+def test_a_worker_is_killed_in_mid_call(installation, one_worker, codec):
+    """Every call ends once and says where; a client of many servers finds the worker that comes after."""
+    server = one_worker.start()
+    server.allow(r"was killed by signal 9 \(SIGKILL\)")
+    program = installation.build(ROOT / "tests/process/outlive.c")
+    process = subprocess.Popen(
+        [str(program), server.tcp, codec],
+        env=installation.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "calling\n"
+        os.kill(server.worker_pids()[0], 9)
+        said = process.communicate(timeout=TIMEOUT)[0]
+    finally:
+        process.kill()
+        process.wait()
+    lost = r"unavailable, wait: tcp@127\.0\.0\.1:\d+: wait: [^(]+ \([0-9.]+ ms\)"
+    # The one in the main thread may have been on its way out.
+    lost_last = r"unavailable, (wait|send): tcp@127\.0\.0\.1:\d+: (wait|send): [^(]+ \([0-9.]+ ms\)"
+    assert re.fullmatch(rf"awake: {lost_last}\n(asleep: once, {lost}\n){{8}}again: 56\n", said), said
+    assert process.returncode == 0
+    eventually(server.worker_pids, "a new worker")

@@ -1,0 +1,90 @@
+/* calling_fixture.h: sessions in the calling role, over pairs of sockets, and a note of how each of their calls ended. */
+#ifndef TEST_CALLING_FIXTURE_H
+#define TEST_CALLING_FIXTURE_H
+
+#include "rpc_fixture.h"
+
+typedef struct outcome {
+    const gee_type_t *reply; /* as what a reply is read: int64_t or text_t; null: its bytes are the text */
+    int count;
+    gee_code_t code;
+    bool answered;
+    int64_t number;
+    char text[8192]; /* the error's, or the reply's */
+} outcome_t;
+
+static inline void outcome_text(outcome_t *outcome, gee_str_t text) {
+    snprintf(outcome->text, sizeof(outcome->text), "%.*s", GEE_STR_ARGUMENTS(text));
+}
+
+static inline void read_reply(gee_call_t *call, const gee_payload_t *payload, outcome_t *outcome) {
+    gee_error_t error = { 0 };
+    union {
+        int64_t number;
+        text_t text;
+    } value = { 0 };
+    assert_int_equal(payload->kind, GEE_PAYLOAD_BYTES);
+    if (outcome->reply == NULL) {
+        outcome_text(outcome, (gee_str_t){ (const char *)payload->bytes, payload->length });
+        return;
+    }
+    assert_int_equal(payload->codec->decode(payload->codec_state, outcome->reply, payload->bytes, payload->length,
+                                            &call->engine->codec_limits, true, call->pool, &value, &error),
+                     0);
+    if (outcome->reply == GEE_TYPE_OF(int64_t))
+        outcome->number = value.number;
+    else
+        outcome_text(outcome, value.text.text);
+}
+
+static inline void done(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data) {
+    outcome_t *outcome = data;
+    outcome->count++;
+    outcome->code = status->code;
+    outcome->answered = call->answered;
+    if (status->code != GEE_OK)
+        outcome_text(outcome, status->text);
+    else
+        read_reply(call, payload, outcome);
+    gee_call_release(call);
+}
+
+/* On our end of a connection. */
+static inline gee_session_t *make_caller(fixture_t *fixture, const char *protocol, const char *codec, int descriptor) {
+    gee_error_t error = { 0 };
+    gee_stream_options_t options = { .high_water = 65536 };
+    gee_session_setup_t setup = { .codec = gee_codec_by_name(gee_modules, gee_str(codec)) };
+    gee_stream_t *stream = gee_stream_create(fixture->loop, &pair_transport, descriptor, NULL, &options, &error);
+    assert_non_null(stream);
+    gee_session_t *session = gee_session_create(fixture->engine, &stream, gee_protocol_by_name(gee_modules, protocol),
+                                                GEE_CALLING, &setup, gee_loop_now(fixture->loop), NULL, NULL, &error);
+    assert_non_null(session);
+    assert_true(session->established);
+    return session;
+}
+
+/* To a peer that the test plays. */
+static inline gee_session_t *dial(fixture_t *fixture, const char *protocol, const char *codec, int *peer) {
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    *peer = ends[1];
+    fixture->got_length = 0;
+    fixture->got_end = false;
+    return make_caller(fixture, protocol, codec, ends[0]);
+}
+
+static inline gee_call_t *begin(gee_session_t *session, const char *method, const gee_type_t *type,
+                                const void *arguments, outcome_t *outcome) {
+    gee_error_t error = { 0 };
+    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = arguments };
+    gee_call_t *call = gee_call_create(session->engine);
+    assert_non_null(call);
+    call->method_name = gee_str(method);
+    call->codec = session->codec;
+    call->done = done;
+    call->done_data = outcome;
+    assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+    return call;
+}
+
+#endif

@@ -1,0 +1,424 @@
+/* forward_test.c: calls that go through a gateway: every wire in front, every wire behind it, with and without a declaration
+ * of the service; what travels on, and what is said when it goes wrong. Callers, gateway and server share one loop. */
+#include "calling_fixture.h"
+#include "listener_fixture.h"
+
+#include "core/rpc/service_table.h"
+
+typedef struct world {
+    fixture_t *fixture; /* the server's and the callers' */
+    listener_t listener;
+    gee_engine_t *engine; /* the gateway's */
+    gee_dispatch_t *dispatch;
+    gee_forward_t forward;
+} world_t;
+
+static void make_upstream(world_t *world, const char *protocol, const char *codec) {
+    gee_error_t error = { 0 };
+    gee_upstream_options_t options = {
+        .name = "test",
+        .limits = { .connections = 1, .connect_timeout = 5 * GEE_SECOND, .queue = 100, .fails = 1, .fail_timeout = GEE_SECOND },
+    };
+    gee_server_t server = { .address = world->listener.address };
+    world->forward.protocol = options.manner.protocol = gee_protocol_by_name(gee_modules, protocol);
+    world->forward.codec = options.manner.setup.codec = gee_codec_by_name(gee_modules, gee_str(codec));
+    world->forward.upstream = gee_upstream_create(world->engine, &options, &error);
+    assert_non_null(world->forward.upstream);
+    assert_int_equal(gee_upstream_set_servers(world->forward.upstream, &server, 1, &error), 0);
+}
+
+/* A gateway for the service Test to a server on that wire. */
+static void world_create(world_t *world, const char *protocol, const char *codec, bool declared) {
+    gee_error_t error = { 0 };
+    memset(world, 0, sizeof(*world));
+    world->fixture = fixture_create(NULL, NULL);
+    listen_on(&world->listener, world->fixture);
+    gee_engine_options_t options = { .loop = world->fixture->loop,
+                                     .log = world->fixture->log,
+                                     .modules = gee_modules,
+                                     .limits = world->fixture->engine->limits };
+    world->engine = gee_engine_create(&options, &error);
+    assert_non_null(world->engine);
+    make_upstream(world, protocol, codec);
+    const char *idempotent[] = { "Multiply" };
+    gee_service_entry_t entry = { .service = declared ? &test_service : NULL,
+                                  .name = "Test",
+                                  .forward = &world->forward,
+                                  .idempotent = { .items = idempotent, .count = 1 } };
+    gee_filter_entry_t filter = { .module = &counting_module };
+    world->dispatch = gee_dispatch_create(world->engine, &entry, 1, &filter, 1, true, &error);
+    assert_non_null(world->dispatch);
+}
+
+static gee_session_t *call_gateway(world_t *world, const char *protocol, const char *codec) {
+    int ends[2];
+    gee_error_t error = { 0 };
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    gee_stream_t *stream = gee_stream_create(world->fixture->loop, &pair_transport, ends[0], NULL, NULL, &error);
+    assert_non_null(stream);
+    assert_int_equal(gee_door_open(world->engine, &stream, &(gee_door_options_t){ 0 }, &error), 0);
+    return make_caller(world->fixture, protocol, codec, ends[1]);
+}
+
+#define TURN_UNTIL(world, condition)                                                                                   \
+    do {                                                                                                               \
+        int64_t give_up = gee_clock_monotonic() + 5 * GEE_SECOND;                                                      \
+        while (!(condition) && gee_clock_monotonic() < give_up)                                                        \
+            assert_int_equal(gee_loop_once((world)->fixture->loop, GEE_MILLISECOND), 0);                               \
+        assert_true(condition);                                                                                        \
+    } while (0)
+
+static gee_peer_report_t server_report(const world_t *world) {
+    gee_peer_report_t report;
+    gee_upstream_peer_report(gee_upstream_peer(world->forward.upstream, 0), &report);
+    return report;
+}
+
+static void world_destroy(world_t *world) {
+    assert_int_equal(server_report(world).in_flight, 0);
+    assert_int_equal(gee_upstream_waiting(world->forward.upstream), 0);
+    stop_listening(&world->listener);
+    GEE_LIST_EACH(&world->fixture->engine->sessions, link) {
+        gee_session_close(GEE_CONTAINER(link, gee_session_t, link), NULL);
+    }
+    TURN_UNTIL(world, world->fixture->engine->session_count == 0 && world->engine->live_calls == 0);
+    gee_upstream_destroy(&world->forward.upstream);
+    TURN_UNTIL(world, world->engine->session_count == 0 && !gee_loop_lingering(world->fixture->loop));
+    assert_int_equal(world->engine->live_calls, 0);
+    gee_dispatch_destroy(&world->dispatch);
+    gee_engine_destroy(&world->engine);
+    fixture_destroy(world->fixture);
+}
+
+static void await(world_t *world, const outcome_t *outcome, gee_code_t code, const char *text) {
+    TURN_UNTIL(world, outcome->count > 0);
+    if (outcome->count != 1 || outcome->code != code || (text != NULL && strcmp(outcome->text, text) != 0))
+        fail_msg("%d times %d \"%s\" instead of %d \"%s\"", outcome->count, outcome->code, outcome->text, code, text);
+}
+
+/* ---- every wire ---- */
+
+typedef struct wire {
+    const char *protocol, *codec;
+    bool codes; /* it carries them */
+} wire_t;
+static const wire_t wires[] = {
+    { "geerpc", "json", true },  { "geerpc", "bin", true },    { "geerpc", "gob", false },
+    { "netrpc", "gob", false },  { "jsonrpc", "json", false },
+};
+
+static void check_wires(const wire_t *front, const wire_t *back, bool declared) {
+    world_t world;
+    pair_t pair = { 7, 8 }, zero = { 0, 5 };
+    text_t said = { GEE_STR("caf\xc3\xa9 \"quoted\"\n") }, reason = { GEE_STR("100% full") };
+    outcome_t product = { .reply = GEE_TYPE_OF(int64_t) }, nothing = { .reply = GEE_TYPE_OF(int64_t) };
+    outcome_t echo = { .reply = GEE_TYPE_OF(text_t) }, refusal = { 0 }, missing = { 0 };
+    world_create(&world, back->protocol, back->codec, declared);
+    gee_session_t *session = call_gateway(&world, front->protocol, front->codec);
+    begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &product);
+    begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &zero, &nothing);
+    begin(session, "Test.Echo", GEE_TYPE_OF(text_t), &said, &echo);
+    begin(session, "Test.Fail", GEE_TYPE_OF(text_t), &reason, &refusal);
+    begin(session, "Test.Nothing", GEE_TYPE_OF(text_t), &reason, &missing);
+    await(&world, &product, GEE_OK, NULL);
+    await(&world, &nothing, GEE_OK, NULL);
+    await(&world, &echo, GEE_OK, "caf\xc3\xa9 \"quoted\"\n");
+    assert_int_equal(product.number, 56);
+    assert_int_equal(nothing.number, 0);
+    bool codes = front->codes && back->codes;
+    await(&world, &refusal, codes ? GEE_FAILED_PRECONDITION : GEE_UNKNOWN, "100% full");
+    bool reached = strcmp(front->codec, "bin") != 0 || strcmp(back->codec, "bin") == 0;
+    if (reached) /* what no declaration names can be sent on where no types are needed */
+        await(&world, &missing, codes ? GEE_UNIMPLEMENTED : GEE_UNKNOWN, "rpc server: can't find method Nothing");
+    else
+        await(&world, &missing, GEE_UNIMPLEMENTED, NULL);
+    assert_int_equal(server_report(&world).calls, reached ? 5 : 4);
+    assert_int_equal(filter_calls, reached ? 10 : 9); /* at the gateway and at the server */
+    world_destroy(&world);
+}
+
+static void every_wire_reaches_every_wire(void **state GEE_UNUSED) {
+    for (size_t i = 0; i < GEE_LENGTH(wires); i++)
+        for (size_t j = 0; j < GEE_LENGTH(wires); j++)
+            check_wires(&wires[i], &wires[j], true);
+}
+
+static void without_a_declaration_all_but_bin_do(void **state GEE_UNUSED) {
+    for (size_t i = 0; i < GEE_LENGTH(wires); i++)
+        for (size_t j = 0; j < GEE_LENGTH(wires); j++)
+            if (strcmp(wires[i].codec, "bin") != 0 || strcmp(wires[j].codec, "bin") == 0)
+                check_wires(&wires[i], &wires[j], false);
+}
+
+static void bin_without_types_is_refused_with_that_reason(void **state GEE_UNUSED) {
+    world_t world;
+    pair_t pair = { 7, 8 };
+    outcome_t outcome = { .reply = GEE_TYPE_OF(int64_t) };
+    world_create(&world, "geerpc", "json", false);
+    gee_session_t *session = call_gateway(&world, "geerpc", "bin");
+    begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &outcome);
+    await(&world, &outcome, GEE_UNIMPLEMENTED,
+          "rpc gateway: upstream test: a bin body cannot be sent as json: bin carries no types; compile the service's "
+          "declaration in, or use one codec on both sides");
+    assert_int_equal(server_report(&world).calls, 0);
+    world_destroy(&world);
+}
+
+/* Doubles that are whole, and unsigned integers, are what a guess gets wrong. */
+static void a_declaration_gives_gob_its_types(void **state GEE_UNUSED) {
+    world_t world;
+    pair_t pair = { 7, 8 };
+    outcome_t outcome = { .reply = GEE_TYPE_OF(number_t) };
+    world_create(&world, "netrpc", "gob", true);
+    gee_session_t *session = call_gateway(&world, "geerpc", "json");
+    begin(session, "Test.NaN", GEE_TYPE_OF(pair_t), &pair, &outcome);
+    TURN_UNTIL(&world, outcome.count == 1); /* gob brings it, JSON cannot say it */
+    assert_int_equal(outcome.code, GEE_INTERNAL);
+    assert_non_null(strstr(outcome.text, "rpc server: reply: "));
+    world_destroy(&world);
+}
+
+static void a_large_body_is_passed_on(void **state GEE_UNUSED) {
+    static char large[300000];
+    world_t world;
+    memset(large, 'x', sizeof(large) - 1);
+    text_t text = { gee_str(large) };
+    for (size_t i = 0; i < GEE_LENGTH(wires); i++) {
+        outcome_t outcome = { 0 };
+        world_create(&world, wires[i].protocol, wires[i].codec, false);
+        gee_session_t *session = call_gateway(&world, wires[i].protocol, wires[i].codec);
+        begin(session, "Test.Echo", GEE_TYPE_OF(text_t), &text, &outcome);
+        await(&world, &outcome, GEE_OK, NULL);
+        world_destroy(&world);
+    }
+}
+
+/* ---- what travels on, and what does not come back ---- */
+
+static gee_call_t *begin_with(gee_session_t *session, int64_t timeout_ns, gee_metadata_t metadata, outcome_t *outcome) {
+    static const pair_t pair = { 6, 7 };
+    gee_error_t error = { 0 };
+    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &pair };
+    gee_call_t *call = gee_call_create(session->engine);
+    call->method_name = GEE_STR("Test.Keep");
+    call->timeout_ns = timeout_ns;
+    call->metadata = metadata;
+    call->codec = session->codec;
+    call->done = done;
+    call->done_data = outcome;
+    assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+    return call;
+}
+
+static void metadata_and_deadline_travel_on(void **state GEE_UNUSED) {
+    world_t world;
+    __typeof__(*((gee_metadata_t *)0)->items) pairs[] = { { GEE_STR("traceparent"), GEE_STR("00-1") } };
+    outcome_t outcome = { .reply = GEE_TYPE_OF(int64_t) };
+    world_create(&world, "geerpc", "bin", false);
+    gee_session_t *session = call_gateway(&world, "geerpc", "json");
+    begin_with(session, 60 * GEE_SECOND, (gee_metadata_t){ .items = pairs, .count = 1 }, &outcome);
+    TURN_UNTIL(&world, kept_call != NULL);
+    assert_true(gee_str_equal(gee_call_metadata(kept_call, GEE_STR("traceparent")), GEE_STR("00-1")));
+    int64_t left = gee_call_deadline(kept_call) - gee_loop_now(world.fixture->loop);
+    assert_true(left > 50 * GEE_SECOND && left <= 60 * GEE_SECOND);
+    gee_reply(kept_call);
+    await(&world, &outcome, GEE_OK, NULL);
+    assert_int_equal(outcome.number, 13);
+    world_destroy(&world);
+}
+
+static void a_deadline_names_who_did_not_answer(void **state GEE_UNUSED) {
+    static const pair_t pair = { 6, 7 };
+    world_t world;
+    char wanted[400];
+    outcome_t outcome = { 0 };
+    world_create(&world, "geerpc", "json", false);
+    world.engine->timeouts.handle = 30 * GEE_MILLISECOND; /* the gateway's own */
+    gee_session_t *session = call_gateway(&world, "geerpc", "json");
+    begin(session, "Test.Keep", GEE_TYPE_OF(pair_t), &pair, &outcome);
+    TURN_UNTIL(&world, outcome.count == 1);
+    snprintf(wanted, sizeof(wanted), "rpc server: request handle timeout: expect within 30ms (upstream test: %s)",
+             world.listener.address);
+    /* The server's own deadline is the same, and whose word is first is not said. */
+    assert_int_equal(outcome.code, GEE_DEADLINE_EXCEEDED);
+    if (strcmp(outcome.text, wanted) != 0)
+        assert_non_null(strstr(outcome.text, "rpc server: request handle timeout: expect within "));
+    TURN_UNTIL(&world, kept_call != NULL);
+    gee_reply(kept_call);
+    TURN_UNTIL(&world, server_report(&world).in_flight == 0);
+    world_destroy(&world);
+}
+
+static void a_silent_server_is_named(void **state GEE_UNUSED) {
+    static const pair_t pair = { 6, 7 };
+    world_t world;
+    char wanted[400];
+    outcome_t outcome = { 0 };
+    world_create(&world, "geerpc", "json", false);
+    world.listener.silent = true;
+    world.engine->timeouts.handle = 30 * GEE_MILLISECOND;
+    gee_session_t *session = call_gateway(&world, "geerpc", "bin");
+    gee_codec_t const *json = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    gee_error_t error = { 0 };
+    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &pair };
+    gee_call_t *call = gee_call_create(session->engine);
+    call->method_name = GEE_STR("Test.Keep");
+    call->codec = json; /* in a frame: it goes on as it is */
+    call->done = done;
+    call->done_data = &outcome;
+    assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+    snprintf(wanted, sizeof(wanted), "rpc server: request handle timeout: expect within 30ms (upstream test: %s)",
+             world.listener.address);
+    await(&world, &outcome, GEE_DEADLINE_EXCEEDED, wanted);
+    for (size_t i = 0; i < world.listener.accepted; i++)
+        close(world.listener.silent_ends[i]);
+    TURN_UNTIL(&world, server_report(&world).in_flight == 0);
+    world_destroy(&world);
+}
+
+static void a_refused_connection_is_said_with_tries_and_time(void **state GEE_UNUSED) {
+    static const pair_t pair = { 6, 7 };
+    world_t world;
+    char wanted[400];
+    outcome_t outcome = { 0 };
+    float milliseconds = -1;
+    int end = 0;
+    world_create(&world, "geerpc", "json", true);
+    stop_listening(&world.listener);
+    gee_session_t *session = call_gateway(&world, "geerpc", "json");
+    begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &outcome);
+    TURN_UNTIL(&world, outcome.count == 1);
+    assert_int_equal(outcome.code, GEE_UNAVAILABLE);
+    snprintf(wanted, sizeof(wanted), "rpc gateway: upstream test: %s: connect: Connection refused (1 try, ",
+             world.listener.address);
+    assert_memory_equal(outcome.text, wanted, strlen(wanted));
+    assert_int_equal(sscanf(outcome.text + strlen(wanted), "%f ms)%n", &milliseconds, &end), 1);
+    assert_int_equal(strlen(wanted) + (size_t)end, strlen(outcome.text));
+    assert_true(milliseconds >= 0 && milliseconds < 5000);
+    listen_again(&world.listener);
+    world_destroy(&world);
+}
+
+/* `front`: its wire can say so. At the server the call is cancelled when the gateway's other side can. */
+static void a_caller_that_goes_away_cancels(void **state GEE_UNUSED) {
+    static const pair_t pair = { 6, 7 };
+    world_t world;
+    outcome_t outcome = { 0 };
+    world_create(&world, "geerpc", "bin", false);
+    gee_session_t *session = call_gateway(&world, "geerpc", "json");
+    begin(session, "Test.Keep", GEE_TYPE_OF(pair_t), &pair, &outcome);
+    TURN_UNTIL(&world, kept_call != NULL);
+    gee_session_close(session, NULL);
+    TURN_UNTIL(&world, kept_cancelled == 1);
+    assert_int_equal(server_report(&world).in_flight, 0);
+    gee_reply(kept_call);
+    world_destroy(&world);
+}
+
+static void a_call_that_is_cancelled_is_cancelled_at_the_server(void **state GEE_UNUSED) {
+    world_t world;
+    outcome_t outcome = { 0 };
+    world_create(&world, "geerpc", "bin", false);
+    gee_session_t *session = call_gateway(&world, "geerpc", "bin");
+    gee_call_t *call = begin_with(session, 0, (gee_metadata_t){ 0 }, &outcome);
+    TURN_UNTIL(&world, kept_call != NULL);
+    gee_session_forget(session, call);
+    gee_call_release(call);
+    TURN_UNTIL(&world, kept_cancelled == 1);
+    gee_reply(kept_call);
+    TURN_UNTIL(&world, world.engine->live_calls == 0);
+    world_destroy(&world);
+}
+
+/* What a caller sends that its codec refuses is its own fault: no server is blamed for it. */
+static void arguments_that_cannot_be_read_are_the_callers_fault(void **state GEE_UNUSED) {
+    static const text_t text = { GEE_STR("x") };
+    world_t world;
+    outcome_t outcome = { 0 };
+    __typeof__(text) *unused = &text;
+    (void)unused;
+    world_create(&world, "geerpc", "bin", true);
+    gee_session_t *session = call_gateway(&world, "geerpc", "gob");
+    /* Test.Multiply wants two integers; A is a text here. */
+    typedef struct {
+        gee_str_t a;
+    } wrong_t;
+    static const gee_field_t fields[] = { GEE_STRING(wrong_t, a, "A", 1) };
+    static const gee_type_t type = {
+        .kind = GEE_KIND_STRUCT, .name = "Pair", .size = sizeof(wrong_t), .fields = fields, .field_count = 1
+    };
+    wrong_t wrong = { GEE_STR("x") };
+    begin(session, "Test.Multiply", &type, &wrong, &outcome);
+    TURN_UNTIL(&world, outcome.count == 1);
+    assert_non_null(strstr(outcome.text, "rpc server: Test.Multiply: A: "));
+    assert_int_equal(server_report(&world).failures + server_report(&world).calls, 0);
+    world_destroy(&world);
+}
+
+/* ---- methods that no declaration names ---- */
+
+static size_t number_of(const world_t *world, const char *method) {
+    const gee_method_slot_t *slot = gee_service_table_find(gee_dispatch_table(world->dispatch), gee_str(method));
+    assert_non_null(slot);
+    return slot->number;
+}
+
+static void methods_are_learned_when_their_server_has_answered(void **state GEE_UNUSED) {
+    world_t world;
+    pair_t pair = { 7, 8 };
+    outcome_t outcome = { 0 }, echo = { 0 };
+    text_t text = { GEE_STR("x") };
+    world_create(&world, "geerpc", "json", false);
+    gee_session_t *session = call_gateway(&world, "geerpc", "json");
+    size_t any = number_of(&world, "Test.Echo"), most = gee_dispatch_method_count(world.dispatch);
+    assert_int_not_equal(number_of(&world, "Test.Multiply"), any); /* the configuration names it */
+    for (int i = 0; i < 200; i++) {
+        char name[40];
+        outcome = (outcome_t){ 0 };
+        snprintf(name, sizeof(name), "Test.None%d", i);
+        begin(session, name, GEE_TYPE_OF(pair_t), &pair, &outcome);
+        await(&world, &outcome, GEE_UNIMPLEMENTED, NULL);
+        assert_int_equal(number_of(&world, name), any);
+    }
+    begin(session, "Test.Echo", GEE_TYPE_OF(text_t), &text, &echo);
+    await(&world, &echo, GEE_OK, NULL);
+    assert_int_not_equal(number_of(&world, "Test.Echo"), any);
+    assert_true(number_of(&world, "Test.Echo") < most);
+    assert_int_equal(gee_dispatch_method_count(world.dispatch), most);
+    assert_null(gee_service_table_find(gee_dispatch_table(world.dispatch), GEE_STR("Other.Echo")));
+    assert_null(gee_service_table_find(gee_dispatch_table(world.dispatch), GEE_STR("Test.")));
+    assert_null(gee_service_table_find(gee_dispatch_table(world.dispatch), GEE_STR("Test")));
+    world_destroy(&world);
+}
+
+static void types_that_are_not_known_are_not_described(void **state GEE_UNUSED) {
+    world_t world;
+    gee_describe_arguments_t wanted = { GEE_STR("Test.Multiply") };
+    outcome_t outcome = { 0 };
+    world_create(&world, "geerpc", "json", false);
+    gee_session_t *session = call_gateway(&world, "geerpc", "json");
+    begin(session, "Gee.Describe", GEE_TYPE_OF(gee_describe_arguments_t), &wanted, &outcome);
+    await(&world, &outcome, GEE_UNIMPLEMENTED,
+          "rpc gateway: Test is forwarded, and its types are not known here: its declaration is not compiled in");
+    world_destroy(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_wire_reaches_every_wire),
+        cmocka_unit_test(without_a_declaration_all_but_bin_do),
+        cmocka_unit_test(bin_without_types_is_refused_with_that_reason),
+        cmocka_unit_test(a_declaration_gives_gob_its_types),
+        cmocka_unit_test(a_large_body_is_passed_on),
+        cmocka_unit_test(metadata_and_deadline_travel_on),
+        cmocka_unit_test(a_deadline_names_who_did_not_answer),
+        cmocka_unit_test(a_silent_server_is_named),
+        cmocka_unit_test(a_refused_connection_is_said_with_tries_and_time),
+        cmocka_unit_test(a_caller_that_goes_away_cancels),
+        cmocka_unit_test(a_call_that_is_cancelled_is_cancelled_at_the_server),
+        cmocka_unit_test(arguments_that_cannot_be_read_are_the_callers_fault),
+        cmocka_unit_test(methods_are_learned_when_their_server_has_answered),
+        cmocka_unit_test(types_that_are_not_known_are_not_described),
+    };
+    return cmocka_run_group_tests_name("forward", tests, NULL, NULL);
+}
