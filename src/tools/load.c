@@ -263,6 +263,25 @@ static void count_unanswered(worker_t *worker, int64_t stopped) {
     }
 }
 
+/* Is there a call in flight, or one that was due in time and found no room yet? */
+static bool has_more(const worker_t *worker) {
+    const load_t *load = worker->load;
+    if (worker->in_flight > 0)
+        return true;
+    return load->arguments->rate > 0 && worker->due < load->end && worker->left > 0 &&
+           worker->lanes_lost < worker->lane_count && !atomic_load_explicit(&load->stop, memory_order_relaxed);
+}
+
+static void finish_begun(worker_t *worker) {
+    const load_t *load = worker->load;
+    int64_t patience = gee_now() + PATIENCE;
+    while (has_more(worker) && !worker->refused && gee_now() < patience) {
+        if (load->arguments->rate > 0 && !atomic_load_explicit(&load->stop, memory_order_relaxed))
+            (void)begin_open(worker, load->end);
+        process(worker, GLANCE);
+    }
+}
+
 static void *work(void *argument) {
     worker_t *worker = argument;
     load_t *load = worker->load;
@@ -276,8 +295,7 @@ static void *work(void *argument) {
             begin_closed(worker);
         process(worker, wait);
     }
-    for (int64_t patience = now + PATIENCE; worker->in_flight > 0 && !worker->refused && gee_now() < patience;)
-        process(worker, GLANCE);
+    finish_begun(worker);
     if (!worker->refused)
         count_unanswered(worker, now);
     worker->closing = true;

@@ -1,19 +1,25 @@
-/* page_debug_test.c: what /debug/geerpc makes of the counters: sums over processes, late handlers, names that are no
- * HTML. */
+/* page_debug_test.c: what /debug/geerpc makes of the counters and of the board of upstreams: sums over processes, late
+ * handlers, names that are no HTML. */
 #include "rpc_fixture.h"
+#include "modules/page_debug/board.h"
 
 #include <cjson/cJSON.h>
 
 static gee_counters_t *counters;
+static board_t *board;
 static void *confs[64];
 static size_t page_index;
 
 static void *lend(const gee_prepare_t *prepare GEE_UNUSED, const char *name, size_t size, uint32_t version,
                   gee_error_t *error GEE_UNUSED) {
+    if (strcmp(name, BOARD_NAME) == 0) {
+        assert_int_equal(version, BOARD_VERSION);
+        assert_int_equal(size, board_size(2));
+        return board = calloc(1, size);
+    }
     assert_string_equal(name, GEE_COUNTERS_NAME);
     assert_int_equal(version, GEE_COUNTERS_VERSION);
-    counters = calloc(1, size);
-    return counters;
+    return counters = calloc(1, size);
 }
 
 /* A fixture whose engine has the page's settings; the counters are empty. */
@@ -34,6 +40,7 @@ static void free_fixture(fixture_t *fixture, int peer) {
     finish(fixture, peer);
     free(confs[page_index]);
     free(counters);
+    free(board);
 }
 
 static int fetch(fixture_t *fixture, const char *accept) {
@@ -171,11 +178,97 @@ static void test_types_are_told(void **state GEE_UNUSED) {
     free_fixture(fixture, peer);
 }
 
+/* ---- upstreams ---- */
+
+/* One whose servers are never dialled. */
+static gee_upstream_t *new_upstream(fixture_t *fixture) {
+    static const gee_server_t servers[] = { { "tcp@10.0.0.1:9999", 5 }, { "tcp@10.0.0.2:9999", 1 } };
+    gee_error_t error = { 0 };
+    gee_upstream_options_t options = { .name = "<foo>",
+                                       .balancer = gee_balancer_by_name(gee_modules, "roundrobin"),
+                                       .manner = { .protocol = gee_protocol_by_name(gee_modules, "jsonrpc") } };
+    gee_upstream_t *upstream = gee_upstream_create(fixture->engine, &options, &error);
+    assert_non_null(upstream);
+    assert_int_equal(gee_upstream_set_servers(upstream, servers, GEE_LENGTH(servers), &error), 0);
+    return upstream;
+}
+
+/* What another worker says of the first of the servers, and of one that only it knows. */
+static void write_other(board_slot_t *slot) {
+    board_content_t *content = &slot->content;
+    strcpy(content->upstreams[0].name, "<foo>");
+    strcpy(content->upstreams[0].balance, "roundrobin");
+    content->upstreams[0].waiting = 3;
+    content->upstreams[0].peers = 2;
+    content->upstream_count = 1;
+    content->peers[0] = (board_peer_t){ .address = "tcp@10.0.0.1:9999",
+                                        .weight = 5,
+                                        .state = GEE_PEER_DOWN,
+                                        .connections = 1,
+                                        .in_flight = 4,
+                                        .calls = 100,
+                                        .failures = 7,
+                                        .latency_us = 250 };
+    content->peers[1] = (board_peer_t){ .address = "tcp@10.0.0.3:9999", .weight = 1, .state = GEE_PEER_UP };
+    content->peer_count = 2;
+}
+
+static void check_upstreams(const cJSON *json, bool with_other) {
+    const cJSON *foo = named(cJSON_GetObjectItemCaseSensitive(json, "upstreams"), "name", "<foo>");
+    const cJSON *peers = cJSON_GetObjectItemCaseSensitive(foo, "peers");
+    const cJSON *first = named(peers, "address", "tcp@10.0.0.1:9999");
+    assert_string_equal(cJSON_GetObjectItem(foo, "balance")->valuestring, "roundrobin");
+    assert_true(number(foo, "waiting") == (with_other ? 3 : 0));
+    assert_int_equal(cJSON_GetArraySize(peers), with_other ? 3 : 2);
+    assert_true(number(first, "weight") == 5);
+    assert_string_equal(cJSON_GetObjectItem(first, "state")->valuestring, with_other ? "down" : "idle");
+    assert_true(number(first, "in_flight") == (with_other ? 4 : 0));
+    assert_true(number(first, "calls") == (with_other ? 100 : 0));
+    assert_true(number(first, "failures") == (with_other ? 7 : 0));
+    assert_true(number(first, "latency_us") == (with_other ? 250 : 0));
+    assert_string_equal(cJSON_GetObjectItem(named(peers, "address", "tcp@10.0.0.2:9999"), "state")->valuestring,
+                        "idle");
+}
+
+static void fetch_upstreams(fixture_t *fixture, bool with_other) {
+    int peer = fetch(fixture, "application/json");
+    cJSON *json = json_of(fixture);
+    check_upstreams(json, with_other);
+    cJSON_Delete(json);
+    close(peer);
+}
+
+static void test_upstreams_are_summed_over_workers(void **state GEE_UNUSED) {
+    fixture_t *fixture = new_fixture();
+    const gee_module_t *module = gee_modules[page_index].module;
+    gee_upstream_t *upstream = new_upstream(fixture);
+    gee_error_t error = { 0 };
+    fixture->engine->upstreams = &upstream;
+    fixture->engine->upstream_count = 1;
+    assert_int_equal(module->worker_start(confs[page_index], fixture->engine, &error), 0);
+    board_slot_t *other = board_claim(board, board_size(2), getppid());
+    board_slot_t *dead = board_claim(board, board_size(2), 0x7ffffff0);
+    assert_non_null(other);
+    write_other(dead);
+    fetch_upstreams(fixture, false); /* the other has written nothing yet, the dead do not count */
+    write_other(other);
+    fetch_upstreams(fixture, true);
+    atomic_fetch_add(&other->version, 1); /* it is in the middle of writing */
+    fetch_upstreams(fixture, false);
+    atomic_fetch_add(&other->version, 1);
+    int peer = fetch(fixture, "text/html");
+    assert_non_null(strstr(fixture->got, "Upstream &lt;foo&gt;"));
+    assert_non_null(strstr(fixture->got, "<td>tcp@10.0.0.1:9999</td><td>down</td>"));
+    module->worker_stop(confs[page_index], fixture->engine);
+    gee_upstream_destroy(&upstream);
+    free_fixture(fixture, peer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums_over_processes),    cmocka_unit_test(test_a_handler_that_ends_is_late_no_more),
         cmocka_unit_test(test_names_that_are_no_html), cmocka_unit_test(test_when_nothing_is_counted),
-        cmocka_unit_test(test_types_are_told),
+        cmocka_unit_test(test_types_are_told),         cmocka_unit_test(test_upstreams_are_summed_over_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

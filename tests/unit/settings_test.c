@@ -57,7 +57,7 @@ static const gee_settings_t *read_text(fixture_t *fixture, const char *text) {
 static void test_the_tables_are_sound(void **state GEE_UNUSED) {
     gee_error_t error;
     const gee_option_t *tables[] = { gee_settings_options, gee_connection_options, gee_limits_options,
-                                     gee_timeouts_options };
+                                     gee_timeouts_options, gee_upstream_limits_options };
     for (size_t i = 0; i < GEE_LENGTH(tables); i++)
         if (gee_options_check(tables[i], &error) != 0)
             fail_msg("%s", error.text);
@@ -125,6 +125,76 @@ static void test_unknown_names_are_found_with_their_line(void **state) {
                  "no protocol \"gerpc\" is compiled in, did you mean \"geerpc\"?");
 }
 
+#define SERVER         "servers = ( { address = \"tcp@127.0.0.1:1\"; } ); "
+#define UPSTREAM(rest) LISTEN "upstreams = (\n { name = \"foo\"; " rest " } );\n"
+
+static void test_upstreams(void **state) {
+    const gee_settings_t *settings = read_text(
+        *state, LISTEN
+        "upstreams = ( { name = \"foo\"; balance = \"hash\"; key = \"metadata.user\"; protocol = \"netrpc\";\n"
+        "  retries = 1; fail_timeout = \"5s\"; check = \"connect\"; servers = (\n"
+        "  { address = \"tcp@10.0.0.1:9999\"; weight = 3; }, { address = \"http@10.0.0.2:9999\"; } ); },\n"
+        "  { name = \"bar\"; " SERVER " } );\n"
+        "services = ( { name = \"Any\"; upstream = \"bar\"; idempotent = ( \"Get\" ); }, { name = \"Arith\"; } );\n");
+    for (size_t i = 0; i < ((fixture_t *)*state)->errors.count; i++)
+        fail_msg("%s", ((fixture_t *)*state)->errors.items[i]);
+    const gee_upstream_settings_t *foo = gee_settings_upstream(settings, 0), *bar = gee_settings_upstream(settings, 1);
+    assert_int_equal(gee_upstream_settings_server(foo, 0)->weight, 3);
+    assert_int_equal(gee_upstream_settings_server(foo, 1)->weight, 1);
+    assert_int_equal(foo->limits.retries, 1);
+    assert_int_equal(foo->limits.fail_timeout, 5 * GEE_SECOND);
+    assert_int_equal(foo->limits.check, GEE_CHECK_CONNECT);
+    assert_int_equal(bar->limits.connect_timeout, 3 * GEE_SECOND);
+    assert_string_equal(bar->balance, "roundrobin");
+    assert_string_equal(gee_upstream_settings_codec(foo, gee_protocol_by_name(gee_modules, foo->protocol)), "gob");
+    assert_string_equal(gee_upstream_settings_codec(bar, gee_protocol_by_name(gee_modules, bar->protocol)), "json");
+    assert_int_equal(gee_settings_find_upstream(settings, "bar"), 1);
+    assert_int_equal(gee_settings_find_upstream(settings, "baz"), SIZE_MAX);
+}
+
+static void test_upstreams_that_are_wrong(void **state) {
+    expect_error(state, UPSTREAM(SERVER) "services = (\n { name = \"X\"; upstream = \"fo\"; } );", "5",
+                 "services[0].upstream: there is no upstream \"fo\", did you mean \"foo\"?");
+    expect_error(state, LISTEN "services = (\n { name = \"X\"; upstream = \"fo\"; } );", "3", "add upstreams = (");
+    expect_error(state, UPSTREAM("balance = \"leasst\"; " SERVER), "3",
+                 "upstreams[0].balance: no balancer \"leasst\" is compiled in, did you mean \"least\"?");
+    expect_error(state, UPSTREAM("balance = \"xyzzyplugh\"; " SERVER), "3", "there is ");
+    expect_error(state, UPSTREAM("\nkey = \"client\"; " SERVER), "4",
+                 "upstreams[0].key: the balancer roundrobin looks at no key; balance = \"hash\" does");
+    expect_error(state, UPSTREAM("balance = \"hash\";\nkey = \"user\"; " SERVER), "4",
+                 "upstreams[0].key: \"user\" is no key");
+    expect_error(state, UPSTREAM("protocol = \"netrcp\"; " SERVER), "3", "did you mean \"netrpc\"?");
+    expect_error(state, UPSTREAM("protocol = \"http\"; " SERVER), "3", "the address is http@HOST:PORT");
+    expect_error(state, UPSTREAM("protocol = \"netrpc\";\ncodec = \"json\"; " SERVER), "4",
+                 "the protocol netrpc carries gob only: codec = \"json\" does not go with it");
+    expect_error(state, UPSTREAM("\ncodec = \"jason\"; " SERVER), "4", "did you mean \"json\"?");
+    expect_error(state, UPSTREAM(""), "3", "upstreams[0]: it has no servers; add servers = (");
+    expect_error(state, UPSTREAM("servers = (\n { address = \"tcp@127.0.0.1\"; } );"), "4",
+                 "upstreams[0].servers[0].address: ");
+    expect_error(state, UPSTREAM("servers = (\n { address = \"tcpp@127.0.0.1:1\"; } );"), "4", "did you mean \"tcp\"?");
+    expect_error(state, UPSTREAM("servers = (\n { address = \"tcp@127.0.0.1:1\"; weight = 65536; } );"), "4", "weight");
+    expect_error(state, UPSTREAM("retries = 8; " SERVER), "3", "retries");
+    expect_error(state, UPSTREAM("chekc = \"ping\"; " SERVER), "3", "did you mean \"check\"?");
+    expect_error(state, LISTEN "upstreams = (\n { name = \"foo\"; " SERVER "},\n { name = \"foo\"; " SERVER "} );", "4",
+                 "upstreams[1]: \"foo\" stands in upstreams[0] already");
+}
+
+static void test_services_that_are_forwarded_and_wrong(void **state) {
+    expect_error(state,
+                 UPSTREAM(SERVER) "services = (\n { name = \"Foo\"; },\n { name = \"Foo\"; upstream = \"foo\"; } );",
+                 "6", "\"Foo\" stands in services[0] already; a service is either handled here or forwarded");
+    expect_error(state, UPSTREAM(SERVER) "services = (\n { name = \"Foo\";\n idempotent = ( \"Sum\" ); } );", "6",
+                 "services[0].idempotent: is for services with an upstream");
+    expect_error(
+        state, UPSTREAM(SERVER) "services = (\n { name = \"Foo\"; upstream = \"foo\";\n idempotent = ( \"Smu\" ); } );",
+        "6", "has no method \"Smu\", did you mean \"Sum\"?");
+    expect_error(
+        state, UPSTREAM(SERVER) "services = (\n { name = \"X\"; upstream = \"foo\";\n idempotent = ( \"X.Get\" ); } );",
+        "6", "\"X.Get\": a method's name without its service is wanted");
+    expect_error(state, UPSTREAM(SERVER) "services = (\n { name = \"Gee\"; upstream = \"foo\"; } );", "5",
+                 "\"Gee\" is the built-in service");
+}
+
 static void test_what_stands_twice(void **state) {
     expect_error(state, LISTEN "services = (\n { name = \"Foo\"; },\n { name = \"Foo\"; } );", "4",
                  "\"Foo\" stands in services[0] already");
@@ -161,6 +231,9 @@ int main(void) {
         TEST(test_defaults),
         TEST(test_values),
         TEST(test_unknown_names_are_found_with_their_line),
+        TEST(test_upstreams),
+        TEST(test_upstreams_that_are_wrong),
+        TEST(test_services_that_are_forwarded_and_wrong),
         TEST(test_what_stands_twice),
         TEST(test_addresses_are_checked),
         TEST(test_nothing_to_listen_on),

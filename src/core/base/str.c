@@ -46,6 +46,32 @@ ptrdiff_t gee_str_find(gee_str_t string, char c) {
     return found ? found - string.data : -1;
 }
 
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+gee_str_t gee_str_trim(gee_str_t string) {
+    while (string.length > 0 && is_blank(string.data[0])) {
+        string.data++;
+        string.length--;
+    }
+    while (string.length > 0 && is_blank(string.data[string.length - 1]))
+        string.length--;
+    return string;
+}
+
+gee_str_t gee_str_cut(gee_str_t *rest, char separator) {
+    ptrdiff_t at = gee_str_find(*rest, separator);
+    gee_str_t piece = *rest;
+    if (at < 0) {
+        *rest = (gee_str_t){ 0 };
+    } else {
+        piece.length = (size_t)at;
+        *rest = (gee_str_t){ .data = rest->data + at + 1, .length = rest->length - (size_t)at - 1 };
+    }
+    return piece;
+}
+
 ptrdiff_t gee_str_find_last(gee_str_t string, char c) {
     const char *found = string.length > 0 ? memrchr(string.data, c, string.length) : NULL;
     return found ? found - string.data : -1;

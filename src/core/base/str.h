@@ -34,6 +34,11 @@ int gee_str_compare(gee_str_t a, gee_str_t b); /* as memcmp, the shorter first *
 /* Offset of the last `c`, or -1. */
 ptrdiff_t gee_str_find_last(gee_str_t string, char c);
 ptrdiff_t gee_str_find(gee_str_t string, char c);
+/* Without the spaces and tabs at both ends. */
+gee_str_t gee_str_trim(gee_str_t string);
+/* Cuts what stands before the first `separator` off the front of *rest, and the separator; all of it when there is none,
+ * and *rest is then empty, without data. */
+gee_str_t gee_str_cut(gee_str_t *rest, char separator);
 
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
 bool gee_utf8_valid(const void *bytes, size_t length);

@@ -21,19 +21,6 @@ size_t gee_http_header_count(const gee_http_message_t *message, const char *name
 
 /* ---- the query ---- */
 
-/* Cuts what stands before the first `separator` off the front of *rest. */
-static gee_str_t cut(gee_str_t *rest, char separator) {
-    ptrdiff_t at = gee_str_find(*rest, separator);
-    gee_str_t piece = *rest;
-    if (at < 0) {
-        *rest = (gee_str_t){ 0 };
-    } else {
-        piece.length = (size_t)at;
-        *rest = (gee_str_t){ .data = rest->data + at + 1, .length = rest->length - (size_t)at - 1 };
-    }
-    return piece;
-}
-
 static int hex(char digit) {
     if (digit >= '0' && digit <= '9')
         return digit - '0';
@@ -63,8 +50,8 @@ static gee_str_t decode(gee_str_t text, gee_pool_t *pool) {
 gee_str_t gee_http_query(const gee_http_message_t *message, const char *name, gee_pool_t *pool) {
     gee_str_t rest = message->query;
     while (rest.length > 0) {
-        gee_str_t value = cut(&rest, '&');
-        gee_str_t key = cut(&value, '=');
+        gee_str_t value = gee_str_cut(&rest, '&');
+        gee_str_t key = gee_str_cut(&value, '=');
         gee_str_t plain = decode(key, pool);
         if (plain.data != NULL && gee_str_equal(plain, gee_str(name)))
             return decode(value, pool);
@@ -74,20 +61,10 @@ gee_str_t gee_http_query(const gee_http_message_t *message, const char *name, ge
 
 /* ---- preferences ---- */
 
-static gee_str_t trim(gee_str_t text) {
-    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text.data++;
-        text.length--;
-    }
-    while (text.length > 0 && (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t'))
-        text.length--;
-    return text;
-}
-
 /* Of ";q=0.8" in thousandths; 1000 without one. */
 static int quality(gee_str_t parameters) {
     while (parameters.length > 0) {
-        gee_str_t parameter = trim(cut(&parameters, ';'));
+        gee_str_t parameter = gee_str_trim(gee_str_cut(&parameters, ';'));
         if (parameter.length < 3 || (parameter.data[0] | 0x20) != 'q' || parameter.data[1] != '=')
             continue;
         int thousandths = parameter.data[2] == '1' ? 1000 : 0, weight = 100;
@@ -103,8 +80,8 @@ static int quality(gee_str_t parameters) {
 static int gladness(gee_str_t accept, const char *type, size_t *place) {
     size_t at = 0;
     while (accept.length > 0) {
-        gee_str_t parameters = cut(&accept, ',');
-        gee_str_t range = trim(cut(&parameters, ';'));
+        gee_str_t parameters = gee_str_cut(&accept, ',');
+        gee_str_t range = gee_str_trim(gee_str_cut(&parameters, ';'));
         *place = at++;
         if (gee_str_equal_ignoring_case(range, gee_str(type)))
             return quality(parameters);

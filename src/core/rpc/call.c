@@ -103,7 +103,13 @@ gee_peer_record_t *gee_peer_record_create(const char *address) {
     memcpy(copy, address, length);
     record->references = 1;
     record->peer = (gee_peer_t){ .address = copy, .name = NULL };
+    record->grant = NULL;
     return record;
+}
+
+void gee_peer_record_set_grant(gee_peer_record_t *record, const gee_grant_t *grant) {
+    record->grant = grant;
+    record->peer.name = grant != NULL ? grant->name : NULL;
 }
 
 void gee_peer_record_release(gee_peer_record_t **record) {

@@ -28,9 +28,12 @@ typedef enum gee_half {
 /* Who a session talks to; outlives the session while calls refer to it. Counted on the loop's thread, read anywhere. */
 typedef struct gee_peer_record {
     unsigned references;
-    gee_peer_t peer; /* address points behind the structure */
+    gee_peer_t peer;          /* address points behind the structure */
+    const gee_grant_t *grant; /* what it has proven; null: nothing */
 } gee_peer_record_t;
 gee_peer_record_t *gee_peer_record_create(const char *address);
+/* `grant` may be null; it outlives the record. */
+void gee_peer_record_set_grant(gee_peer_record_t *record, const gee_grant_t *grant);
 void gee_peer_record_release(gee_peer_record_t **record);
 
 struct gee_call {
@@ -56,8 +59,8 @@ struct gee_call {
     gee_peer_record_t *peer;
 
     /* serving */
-    gee_payload_t payload; /* while a filter makes the call wait */
-    gee_buf_t *held;       /* the bytes that arguments point into, or the payload's */
+    gee_payload_t payload;           /* while a filter makes the call wait */
+    gee_buf_t *held;                 /* the bytes that arguments point into, or the payload's */
     struct gee_forwarded *forwarded; /* forward.h: on its way to an upstream; stays when it is back */
     const void *arguments;
     void *reply;

@@ -4,7 +4,8 @@
  *        ^                                        |                             |
  *        +------------- layer pushed -------------+------ given back (CONNECT) -+
  *
- * The handshake timeout runs from the accept and goes on in the session until its Option is whole. */
+ * The handshake timeout runs from the accept and goes on in the session until its Option is whole. A seal's handshake has
+ * a shorter one of its own. */
 #include "core/rpc/door.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/rpc/seal.h"
 
 struct gee_door {
     gee_link_t link; /* in the engine's doors */
@@ -19,12 +21,14 @@ struct gee_door {
     gee_stream_t *stream;
     gee_way_back_t way;
     gee_timer_t timer;
+    gee_timer_t seal_timer;
 };
 
 #define SHOWN_BYTES 24 /* of what was refused, in the log */
 
 static void leave(gee_door_t *door, bool became_session) {
     gee_timer_stop(door->engine->loop, &door->timer);
+    gee_timer_stop(door->engine->loop, &door->seal_timer);
     gee_list_remove(&door->link);
     gee_stream_destroy(&door->stream);
     if (door->way.options.left != NULL)
@@ -54,8 +58,12 @@ static void log_refusal(const gee_door_t *door, const uint8_t *bytes, size_t len
                     shown);
             return;
         }
-    gee_log(door->engine->log, GEE_LOG_WARN, "%s: refused: its first bytes are %s: \"%s\"%s",
-            gee_stream_peer_text(door->stream), gee_opening_name(opening), shown,
+    const char *why = opening != GEE_OPENING_SEAL                          ? ""
+                      : door->way.sealed_ns != 0                           ? ", inside another one"
+                      : gee_seal_find(door->engine->modules, NULL) != NULL ? ", which this listener has no key for"
+                                                                           : ", which is not compiled in";
+    gee_log(door->engine->log, GEE_LOG_WARN, "%s: refused: its first bytes are %s%s: \"%s\"%s",
+            gee_stream_peer_text(door->stream), gee_opening_name(opening), why, shown,
             length > SHOWN_BYTES ? " (and more)" : "");
 }
 
@@ -79,6 +87,8 @@ static void become_session(gee_door_t *door, const gee_protocol_t *protocol) {
         gee_log(door->engine->log, GEE_LOG_WARN, "%s: connection closed: %s", peer, error.text);
     else if (protocol->upgrades && (session->way_back = malloc(sizeof(*session->way_back))) != NULL)
         *session->way_back = door->way; /* without it the stream ends where it would be given back */
+    if (session != NULL && door->way.sealed_ns != 0 && door->way.options.seal->max_age_ns > 0)
+        gee_session_drain_at(session, gee_time_add(door->way.sealed_ns, door->way.options.seal->max_age_ns));
     leave(door, session != NULL);
 }
 
@@ -98,17 +108,63 @@ static const gee_protocol_t *claiming_protocol(const gee_door_t *door, const uin
     return NULL;
 }
 
-static const gee_layer_t *claiming_layer(const gee_door_t *door, const uint8_t *bytes, size_t length, bool *undecided) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(door->engine->modules, GEE_MODULE_LAYER, i)) != NULL; i++) {
-        const gee_layer_t *layer = module->interface;
-        gee_claim_t claim = layer->claims ? layer->claims(bytes, length) : GEE_CLAIM_NO;
-        if (claim == GEE_CLAIM_YES)
-            return layer;
-        *undecided = *undecided || claim == GEE_CLAIM_MORE;
-    }
-    return NULL;
+/* ---- the seal ---- */
+
+static bool is_sealed(const gee_door_t *door) {
+    return door->way.sealed_ns != 0;
 }
+
+static void on_seal_timeout(gee_timer_t *timer) {
+    gee_door_t *door = GEE_CONTAINER(timer, gee_door_t, seal_timer);
+    char text[GEE_DURATION_TEXT];
+    gee_log(door->engine->log, GEE_LOG_WARN,
+            "%s: refused: the handshake of the seal was not over within %s (seal.timeout)",
+            gee_stream_peer_text(door->stream), gee_format_duration(text, door->way.options.seal->handshake_ns));
+    leave(door, false);
+}
+
+static int push_seal(gee_door_t *door, gee_error_t *error) {
+    const gee_door_seal_t *seal = door->way.options.seal;
+    if (door->way.options.sealing != NULL && !door->way.options.sealing(door->way.options.owner))
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "too many connections have not shown who they are yet");
+    if (seal->handshake_ns > 0 && gee_timer_start(door->engine->loop, &door->seal_timer, seal->handshake_ns) != 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    return gee_stream_push(door->stream, seal->layer, GEE_SERVING, seal->setup, error);
+}
+
+/* True: the bytes were the seal's business, or the door is gone. */
+static bool take_seal(gee_door_t *door, const uint8_t *bytes, size_t length) {
+    const gee_door_seal_t *seal = door->way.options.seal;
+    gee_error_t error;
+    if (seal == NULL || is_sealed(door))
+        return false;
+    if (seal->layer->claims(bytes, length) == GEE_CLAIM_YES) {
+        if (push_seal(door, &error) == 0)
+            return true;
+        gee_log(door->engine->log, GEE_LOG_WARN, "%s: refused: %s: %s", gee_stream_peer_text(door->stream),
+                seal->layer->name, error.text);
+    } else if (seal->required) {
+        gee_log(door->engine->log, GEE_LOG_WARN, "%s: refused: this listener takes sealed channels only (seal.mode)",
+                gee_stream_peer_text(door->stream));
+    } else {
+        return false;
+    }
+    leave(door, false);
+    return true;
+}
+
+static void on_established(gee_stream_t *stream, void *owner) {
+    gee_door_t *door = owner;
+    const gee_grant_t *grant = gee_stream_grant(stream);
+    gee_timer_stop(door->engine->loop, &door->seal_timer);
+    door->way.sealed_ns = gee_loop_now(door->engine->loop);
+    gee_log(door->engine->log, GEE_LOG_INFO, "%s: sealed, client %s", gee_stream_peer_text(stream),
+            grant != NULL && grant->name != NULL ? grant->name : "without a name");
+    if (door->way.options.sealed != NULL)
+        door->way.options.sealed(door->way.options.owner);
+}
+
+/* ---- what the stream says ---- */
 
 static void on_received(gee_stream_t *stream, void *owner) {
     gee_door_t *door = owner;
@@ -116,18 +172,8 @@ static void on_received(gee_stream_t *stream, void *owner) {
     const uint8_t *bytes = gee_inbox_bytes(inbox);
     size_t length = gee_inbox_length(inbox);
     bool undecided = false;
-    gee_error_t error;
-    if (length == 0)
+    if (length == 0 || take_seal(door, bytes, length))
         return;
-    const gee_layer_t *layer = claiming_layer(door, bytes, length, &undecided);
-    if (layer != NULL) {
-        if (gee_stream_push(stream, layer, GEE_SERVING, NULL, &error) != 0) {
-            gee_log(door->engine->log, GEE_LOG_WARN, "%s: refused: %s: %s", gee_stream_peer_text(stream), layer->name,
-                    error.text);
-            leave(door, false);
-        }
-        return;
-    }
     const gee_protocol_t *protocol = claiming_protocol(door, bytes, length, &undecided);
     if (protocol != NULL) {
         become_session(door, protocol);
@@ -148,7 +194,9 @@ static void on_ended(gee_stream_t *stream, void *owner) {
 
 static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reason) {
     gee_door_t *door = owner;
-    gee_log(door->engine->log, GEE_LOG_INFO, "%s: %s", gee_stream_peer_text(stream), reason->text);
+    bool refused = gee_timer_started(&door->seal_timer); /* in the handshake of the seal */
+    gee_log(door->engine->log, refused ? GEE_LOG_WARN : GEE_LOG_INFO, "%s: %s%s", gee_stream_peer_text(stream),
+            refused ? "refused: " : "", reason->text);
     leave(door, false);
 }
 
@@ -161,7 +209,9 @@ static void on_timeout(gee_timer_t *timer) {
     leave(door, false);
 }
 
-static const gee_stream_events_t stream_events = { .received = on_received, .ended = on_ended, .failed = on_failed };
+static const gee_stream_events_t stream_events = {
+    .established = on_established, .received = on_received, .ended = on_ended, .failed = on_failed
+};
 
 static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns,
                      gee_error_t *error) {
@@ -172,6 +222,7 @@ static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
     door->way = *way;
     door->way.started_ns = started_ns;
     door->timer.fire = on_timeout;
+    door->seal_timer.fire = on_seal_timeout;
     if (engine->timeouts.handshake > 0 &&
         gee_timer_start_at(engine->loop, &door->timer, gee_time_add(started_ns, engine->timeouts.handshake)) != 0)
         goto no_memory;

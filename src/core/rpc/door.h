@@ -8,11 +8,25 @@
 #include "core/rpc/session.h"
 
 typedef struct gee_door gee_door_t;
+
+/* How a listener takes sealed channels (rpc/seal.h). */
+typedef struct gee_door_seal {
+    const gee_layer_t *layer;
+    const void *setup;
+    bool required;        /* whoever begins with anything else is left without a word */
+    int64_t handshake_ns; /* for the whole of its handshake */
+    int64_t max_age_ns;   /* after which a sealed session is drained; 0: never */
+} gee_door_seal_t;
+
 typedef struct gee_door_options {
     const char *const *protocols;       /* names that this listener takes, ends with null; null: all compiled in */
+    const gee_door_seal_t *seal;        /* null: sealed channels are refused */
     bool pages;                         /* guarded routes (http/route.h) are answered */
     const gee_session_events_t *events; /* of the sessions that come of it */
     void *owner;
+    /* Optional. The peer begins the handshake of the seal: false refuses it, with a line in the log; and it is over. */
+    bool (*sealing)(void *owner);
+    void (*sealed)(void *owner);
     /* The stream was refused or failed before a session stood (it is closed and logged already), or became a session.
      * Optional. */
     void (*left)(void *owner, bool became_session);
@@ -26,6 +40,7 @@ typedef struct gee_way_back {
     gee_door_options_t options;
     int64_t started_ns; /* when the connection was accepted */
     unsigned upgrades;  /* how often the stream was given back already */
+    int64_t sealed_ns;  /* when the seal's handshake was over; 0: the stream is not sealed */
 } gee_way_back_t;
 /* Takes the stream again; the handshake began at `started_ns`. */
 void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns);

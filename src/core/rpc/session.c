@@ -57,6 +57,7 @@ static void dismantle(gee_session_t *session, const gee_error_t *reason) {
     session->closing = true;
     gee_timer_stop(engine->loop, &session->peer_timer);
     gee_timer_stop(engine->loop, &session->idle_timer);
+    gee_timer_stop(engine->loop, &session->age_timer);
     gee_loop_undefer(&session->close_task);
     end_calls(session, reason);
     if (session->events != NULL && session->events->closed != NULL)
@@ -175,6 +176,18 @@ static void on_idle(gee_timer_t *timer) {
     gee_log(session->engine->log, GEE_LOG_INFO, "%s: idle: connection closed (timeouts.idle)",
             gee_session_peer_text(session));
     gee_session_close(session, NULL);
+}
+
+static void on_age(gee_timer_t *timer) {
+    gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, age_timer);
+    gee_log(session->engine->log, GEE_LOG_INFO, "%s: drained: the session is old enough (seal.max_age)",
+            gee_session_peer_text(session));
+    gee_session_drain(session);
+}
+
+void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns) {
+    if (gee_timer_start_at(session->engine->loop, &session->age_timer, deadline_ns) != 0)
+        gee_session_drain(session); /* rather now than never */
 }
 
 /* Bounds the message that has been begun; no restart while bytes of the same message trickle in. */
@@ -335,6 +348,7 @@ static int start(gee_session_t *session, gee_role_t role, const gee_session_setu
         session->waiting = gee_number_map_create();
     if (session->protocol_state == NULL || session->peer == NULL || (role == GEE_CALLING && session->waiting == NULL))
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
+    gee_peer_record_set_grant(session->peer, gee_stream_grant(session->stream));
     if (engine->timeouts.handshake > 0 && gee_timer_start_at(engine->loop, &session->peer_timer,
                                                              gee_time_add(started_ns, engine->timeouts.handshake)) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
@@ -364,6 +378,7 @@ gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, c
     session->close_task.run = run_close;
     session->peer_timer.fire = on_peer_timeout;
     session->idle_timer.fire = on_idle;
+    session->age_timer.fire = on_age;
     gee_list_init(&session->calls);
     gee_list_append(&engine->sessions, &session->link);
     engine->session_count++;

@@ -59,7 +59,8 @@ struct gee_session {
     bool failed;            /* close_reason says why */
     gee_timer_t peer_timer; /* what the peer has begun must come to its end: handshake, message */
     gee_timer_t idle_timer;
-    int64_t active_ns; /* when bytes came last */
+    gee_timer_t age_timer; /* when it is drained */
+    int64_t active_ns;     /* when bytes came last */
     gee_task_t close_task;
     char *close_reason;
     struct gee_way_back *way_back; /* door.h; null where the protocol has no use for it */
@@ -80,6 +81,8 @@ void gee_session_close(gee_session_t *session, const gee_error_t *reason);
 /* Serving: takes no new calls, tells the peer where the wire can, closes when the last call was answered and a message
  * boundary is reached. */
 void gee_session_drain(gee_session_t *session);
+/* Does so at that time of gee_loop_now(). */
+void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns);
 
 /* Ends every session without ceremony; for gee_engine_destroy. */
 void gee_sessions_destroy(gee_engine_t *engine);

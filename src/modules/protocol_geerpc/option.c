@@ -59,19 +59,18 @@ static int read_codec(const gee_session_t *session, const gee_value_t *option, c
 
 static int read_magic(const gee_value_t *option, gee_error_t *error) {
     const gee_value_t *magic = member(option, "MagicNumber");
-    int64_t number;
-    if (magic == NULL ||
-        (magic->kind != GEE_VALUE_INT && magic->kind != GEE_VALUE_UINT && magic->kind != GEE_VALUE_DOUBLE))
+    double number;
+    if (magic != NULL && magic->kind == GEE_VALUE_DOUBLE)
+        number = magic->number;
+    else if (magic != NULL && magic->kind == GEE_VALUE_INT)
+        number = (double)magic->integer;
+    else if (magic != NULL && magic->kind == GEE_VALUE_UINT)
+        number = (double)magic->unsigned_integer;
+    else
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: no MagicNumber");
-    if (whole_number(magic, &number) == 0 && number == OPTION_MAGIC)
-        return 0;
-    bool negative = magic->kind == GEE_VALUE_INT && magic->integer < 0;
-    if (magic->kind == GEE_VALUE_DOUBLE)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: MagicNumber is %.15g, not %d", magic->number,
-                             OPTION_MAGIC);
-    return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: MagicNumber is %s%" PRIu64 ", not %d",
-                         negative ? "-" : "", negative ? 0 - magic->unsigned_integer : magic->unsigned_integer,
-                         OPTION_MAGIC);
+    if (number != OPTION_MAGIC)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: MagicNumber is %.15g, not %d", number, OPTION_MAGIC);
+    return 0;
 }
 
 static int read_option(const gee_session_t *session, const gee_value_t *option, gee_session_setup_t *setup,

@@ -1,0 +1,59 @@
+/* http.h: what the parts of registry_http share.
+ *
+ *   source.c   where the registry is; one request to it; what is wrong with an answer     used by
+ *     list.c      an answer -> a snapshot                                                 used by
+ *       watch.c     asks again and again
+ *     publish.c   posts again and again, deletes in the end
+ *   module.c   the table of these, for the core */
+#ifndef GEE_REGISTRY_HTTP_H
+#define GEE_REGISTRY_HTTP_H
+
+#include <gee.h>
+
+#define GEE_HTTP_REGISTRY_PATIENCE (10 * GEE_SECOND)       /* for an answer */
+#define GEE_HTTP_REGISTRY_RETRY    (250 * GEE_MILLISECOND) /* the first one */
+
+/* ---- source.c ---- */
+typedef struct gee_http_source {
+    gee_engine_t *engine;
+    const gee_transport_t *transport;
+    char *url;
+    gee_addr_t addr;
+    const char *target; /* in url */
+    uint64_t random;    /* base/random.h */
+} gee_http_source_t;
+
+int gee_http_source_check(const char *url, gee_error_t *error);
+int gee_http_source_open(gee_http_source_t *source, gee_engine_t *engine, const char *url, gee_error_t *error);
+void gee_http_source_close(gee_http_source_t *source);
+/* Completes and starts `ask`, whose target is the source's unless it has one. */
+gee_http_call_t *gee_http_source_ask(gee_http_source_t *source, gee_http_ask_t *ask, gee_http_answered_t answered,
+                                     void *data, gee_error_t *error);
+/* Was it answered, with a status of 200 to 299? Else -1, and `error` says why not, with the URL. */
+int gee_http_source_accepted(const gee_http_source_t *source, const gee_http_message_t *response,
+                             const gee_error_t *failure, gee_error_t *error);
+
+/* ---- list.c ---- */
+typedef struct gee_http_list {
+    gee_snapshot_t snapshot; /* in the pool */
+    bool versioned;          /* the registry has said the version itself: it can be waited for another */
+} gee_http_list_t;
+
+/* `service` null: all. */
+int gee_http_list_read(const gee_engine_t *engine, const gee_http_message_t *response, const char *service,
+                       gee_pool_t *pool, gee_http_list_t *list, gee_error_t *error);
+extern const gee_http_limits_t gee_http_list_limits; /* of such an answer */
+
+/* ---- watch.c, publish.c: members of gee_registry_t ---- */
+extern const size_t gee_http_watch_size, gee_http_publish_size;
+int gee_http_watch(void *state, gee_engine_t *engine, const char *source, const gee_watch_options_t *options,
+                   void (*changed)(void *data, const gee_snapshot_t *snapshot),
+                   void (*failed)(void *data, const gee_error_t *error), void *data, gee_error_t *error);
+void gee_http_unwatch(void *state);
+int gee_http_publish(void *state, gee_engine_t *engine, const char *source, const gee_entry_t *entry,
+                     void (*told)(void *data, const gee_error_t *error), void *data, gee_error_t *error);
+void gee_http_withdraw(void *state, int64_t patience_ns, void (*done)(void *data, const gee_error_t *error),
+                       void *data);
+void gee_http_abandon(void *state);
+
+#endif

@@ -1,0 +1,226 @@
+/* publish.c: keeps one entry in a registry: posted, posted again well before its time is over, deleted in the end.
+ *
+ *   POST --ok--> a third of its time -> POST ...          withdraw: the POST that is on its way is awaited, so that the
+ *     '--failed-> a pause that grows -> POST ...                    registry does not see it last -> DELETE -> done() */
+#include "http.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TTL           (300 * GEE_SECOND) /* GeeRPC's, where nobody has said another */
+#define LONGEST_PAUSE (10 * GEE_SECOND)  /* while it fails */
+#define CHUNK         1024
+#define HEADERS       4
+
+typedef enum standing { UNKNOWN, PUBLISHED, MISSING } standing_t;
+
+typedef struct publish {
+    gee_http_source_t source;
+    gee_pool_t *pool; /* strings */
+    gee_http_header_t headers[HEADERS];
+    size_t header_count;
+    int64_t ttl_ns; /* as asked for; 0: the registry's own */
+    void (*told)(void *data, const gee_error_t *error);
+    void *data;
+
+    gee_http_call_t *call;
+    gee_timer_t timer; /* to the next POST; leaving: the end of patience */
+    gee_back_off_t back_off;
+    standing_t standing;
+
+    bool leaving;
+    gee_task_t leave_task;
+    int64_t leave_deadline_ns;
+    void (*done)(void *data, const gee_error_t *error);
+    void *done_data;
+} publish_t;
+
+const size_t gee_http_publish_size = sizeof(publish_t);
+
+static gee_loop_t *loop_of(const publish_t *publish) {
+    return publish->source.engine->loop;
+}
+
+void gee_http_abandon(void *state) {
+    publish_t *publish = state;
+    gee_http_cancel(&publish->call);
+    gee_timer_stop(loop_of(publish), &publish->timer);
+    gee_loop_undefer(&publish->leave_task);
+    gee_http_source_close(&publish->source);
+    gee_pool_destroy(&publish->pool);
+}
+
+/* ---- leaving ---- */
+
+/* The state is the caller's again when done() is called. */
+static void end(publish_t *publish, const gee_error_t *error) {
+    void (*done)(void *, const gee_error_t *) = publish->done;
+    void *data = publish->done_data;
+    gee_http_abandon(publish);
+    done(data, error);
+}
+
+static void on_deleted(void *data, const gee_http_message_t *response, const gee_error_t *failure) {
+    publish_t *publish = data;
+    gee_error_t error;
+    publish->call = NULL;
+    if (response != NULL && (response->status == 405 || response->status == 501)) {
+        gee_error_set(&error, GEE_UNIMPLEMENTED,
+                      "%.200s: the registry takes no DELETE: it forgets the server when its time is over",
+                      publish->source.url);
+        end(publish, &error);
+        return;
+    }
+    bool accepted = gee_http_source_accepted(&publish->source, response, failure, &error) == 0;
+    end(publish, accepted ? NULL : &error);
+}
+
+static void run_leave(gee_task_t *task) {
+    publish_t *publish = GEE_CONTAINER(task, publish_t, leave_task);
+    gee_error_t error;
+    gee_http_ask_t ask = { .method = "DELETE",
+                           .headers = publish->headers,
+                           .header_count = publish->header_count,
+                           .timeout_ns = publish->leave_deadline_ns - gee_loop_now(loop_of(publish)) };
+    if (ask.timeout_ns <= 0)
+        ask.timeout_ns = 1;
+    publish->call = gee_http_source_ask(&publish->source, &ask, on_deleted, publish, &error);
+    if (publish->call == NULL)
+        end(publish, &error);
+}
+
+static void leave_in_vain(publish_t *publish) {
+    gee_error_t error;
+    gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "%.200s: the registry does not answer in time", publish->source.url);
+    end(publish, &error);
+}
+
+void gee_http_withdraw(void *state, int64_t patience_ns, void (*done)(void *data, const gee_error_t *error),
+                       void *data) {
+    publish_t *publish = state;
+    publish->leaving = true;
+    publish->done = done;
+    publish->done_data = data;
+    publish->leave_deadline_ns = gee_time_add(gee_loop_now(loop_of(publish)), patience_ns > 0 ? patience_ns : 0);
+    if (gee_timer_start_at(loop_of(publish), &publish->timer, publish->leave_deadline_ns) != 0)
+        gee_http_cancel(&publish->call); /* nothing would end the wait for it */
+    if (publish->call == NULL)
+        gee_loop_defer(loop_of(publish), &publish->leave_task);
+}
+
+/* ---- posting ---- */
+
+static void post_in(publish_t *publish, int64_t delay_ns) {
+    (void)gee_timer_start(loop_of(publish), &publish->timer, delay_ns);
+}
+
+static int64_t interval(int64_t ttl_ns) {
+    return ttl_ns / 3;
+}
+
+static int64_t ttl_given(const publish_t *publish, const gee_http_message_t *response) {
+    int64_t ttl_ns = 0;
+    if (gee_parse_duration(gee_http_header(response, "X-Geerpc-Ttl"), &ttl_ns) == 0 && ttl_ns > 0)
+        return ttl_ns;
+    return publish->ttl_ns > 0 ? publish->ttl_ns : TTL;
+}
+
+/* The callback comes last: it may end the publishing. */
+static void settle(publish_t *publish, const gee_error_t *error, int64_t ttl_ns) {
+    standing_t now = error == NULL ? PUBLISHED : MISSING;
+    bool news = now != publish->standing;
+    publish->standing = now;
+    if (error == NULL) {
+        publish->back_off.last_ns = 0;
+        post_in(publish, gee_jitter(interval(ttl_ns), &publish->source.random));
+    } else {
+        post_in(publish, gee_back_off_next(&publish->back_off, GEE_HTTP_REGISTRY_RETRY, LONGEST_PAUSE,
+                                           &publish->source.random));
+    }
+    if (news)
+        publish->told(publish->data, error);
+}
+
+static void on_posted(void *data, const gee_http_message_t *response, const gee_error_t *failure) {
+    publish_t *publish = data;
+    gee_error_t error;
+    publish->call = NULL;
+    if (publish->leaving)
+        run_leave(&publish->leave_task);
+    else if (gee_http_source_accepted(&publish->source, response, failure, &error) != 0)
+        settle(publish, &error, 0);
+    else
+        settle(publish, NULL, ttl_given(publish, response));
+}
+
+static void on_timer(gee_timer_t *timer) {
+    publish_t *publish = GEE_CONTAINER(timer, publish_t, timer);
+    gee_error_t error;
+    gee_http_ask_t ask = { .method = "POST",
+                           .headers = publish->headers,
+                           .header_count = publish->header_count,
+                           .timeout_ns = GEE_HTTP_REGISTRY_PATIENCE };
+    if (publish->leaving) {
+        leave_in_vain(publish);
+        return;
+    }
+    publish->call = gee_http_source_ask(&publish->source, &ask, on_posted, publish, &error);
+    if (publish->call == NULL)
+        settle(publish, &error, 0);
+}
+
+/* ---- the entry ---- */
+
+static int add_header(publish_t *publish, gee_str_t name, const char *value, gee_error_t *error) {
+    gee_str_t copy = gee_pool_str(publish->pool, gee_str(value));
+    if (copy.data == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", publish->source.url);
+    for (size_t i = 0; i < copy.length; i++)
+        if ((unsigned char)copy.data[i] <= ' ' || copy.data[i] == 0x7f || copy.data[i] == ',')
+            return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.100s\": a registry's %.*s has no spaces or commas",
+                                 value, GEE_STR_ARGUMENTS(name));
+    publish->headers[publish->header_count++] = (gee_http_header_t){ .name = name, .value = copy };
+    return 0;
+}
+
+static int add_headers(publish_t *publish, const gee_entry_t *entry, gee_error_t *error) {
+    char text[GEE_DURATION_TEXT];
+    if (add_header(publish, GEE_STR("X-Geerpc-Server"), entry->address, error) != 0)
+        return -1;
+    if (entry->service != NULL && add_header(publish, GEE_STR("X-Geerpc-Service"), entry->service, error) != 0)
+        return -1;
+    snprintf(text, sizeof(text), "%u", entry->weight);
+    if (entry->weight > 0 && add_header(publish, GEE_STR("X-Geerpc-Weight"), text, error) != 0)
+        return -1;
+    if (entry->ttl_ns > 0 &&
+        add_header(publish, GEE_STR("X-Geerpc-Ttl"), gee_format_duration(text, entry->ttl_ns), error) != 0)
+        return -1;
+    return 0;
+}
+
+int gee_http_publish(void *state, gee_engine_t *engine, const char *source, const gee_entry_t *entry,
+                     void (*told)(void *data, const gee_error_t *error), void *data, gee_error_t *error) {
+    publish_t *publish = state;
+    gee_addr_t addr;
+    publish->told = told;
+    publish->data = data;
+    publish->ttl_ns = entry->ttl_ns;
+    publish->timer.fire = on_timer;
+    publish->leave_task.run = run_leave;
+    if (gee_http_source_open(&publish->source, engine, source, error) != 0 ||
+        gee_addr_parse(entry->address, &addr, error) != 0)
+        goto fail;
+    publish->pool = gee_pool_create(CHUNK);
+    if (publish->pool == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", source);
+        goto fail;
+    }
+    if (add_headers(publish, entry, error) != 0)
+        goto fail;
+    if (gee_timer_start(engine->loop, &publish->timer, 0) == 0)
+        return 0;
+    gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", source);
+fail:
+    gee_http_abandon(publish);
+    return -1;
+}

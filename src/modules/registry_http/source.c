@@ -1,0 +1,67 @@
+/* source.c: where a registry is, and one request to it. */
+#include "http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int gee_http_source_check(const char *url, gee_error_t *error) {
+    gee_addr_t addr;
+    const char *target;
+    if (gee_http_parse_url(url, &addr, &target, error) != 0)
+        return -1;
+    /* Bytes that would end the line of a request early are refused here, once and for all. */
+    if (strcspn(target, " #") != strlen(target) || strlen(url) > 2048)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.200s\": a registry's URL has no spaces and no #, and at most "
+                                                          "2048 bytes",
+                             url);
+    return 0;
+}
+
+int gee_http_source_open(gee_http_source_t *source, gee_engine_t *engine, const char *url, gee_error_t *error) {
+    *source = (gee_http_source_t){ .engine = engine };
+    if (gee_http_source_check(url, error) != 0)
+        return -1;
+    source->transport = gee_transport_by_scheme(engine->modules, "tcp");
+    if (source->transport == NULL)
+        return gee_error_set(error, GEE_UNIMPLEMENTED, "%.200s: this needs transport_tcp, which is not compiled in", url);
+    source->url = strdup(url);
+    if (source->url == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", url);
+    source->random = (uint64_t)gee_clock_wall() ^ (uint64_t)(uintptr_t)source;
+    return gee_http_parse_url(source->url, &source->addr, &source->target, error);
+}
+
+void gee_http_source_close(gee_http_source_t *source) {
+    free(source->url);
+    source->url = NULL;
+}
+
+gee_http_call_t *gee_http_source_ask(gee_http_source_t *source, gee_http_ask_t *ask, gee_http_answered_t answered,
+                                     void *data, gee_error_t *error) {
+    gee_error_t reason;
+    if (ask->target == NULL)
+        ask->target = source->target;
+    gee_http_call_t *call = gee_http_start(source->engine->loop, source->engine->threads, source->transport,
+                                           &source->addr, ask, answered, data, &reason);
+    if (call == NULL)
+        (void)gee_http_source_accepted(source, NULL, &reason, error);
+    return call;
+}
+
+/* The text begins with the address, which stands in the URL already. */
+static const char *without_address(const gee_http_source_t *source, const char *text) {
+    size_t length = strlen(source->addr.text);
+    return strncmp(text, source->addr.text, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2
+                                                                                                 : text;
+}
+
+int gee_http_source_accepted(const gee_http_source_t *source, const gee_http_message_t *response,
+                             const gee_error_t *failure, gee_error_t *error) {
+    char reason[64];
+    if (response == NULL)
+        return gee_error_set(error, failure->code, "%.200s: %s", source->url, without_address(source, failure->text));
+    if (response->status >= 200 && response->status <= 299)
+        return 0;
+    return gee_error_set(error, GEE_UNAVAILABLE, "%.200s: the registry answers %d %s", source->url, response->status,
+                         gee_str_escape(reason, sizeof(reason), response->reason.data, response->reason.length));
+}
