@@ -262,7 +262,7 @@ install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alo
 	ln -sf libgeerpc.so.$(VERSION) '$(DESTINATION)/lib/libgeerpc.so.$(ABI_VERSION)'
 	ln -sf libgeerpc.so.$(ABI_VERSION) '$(DESTINATION)/lib/libgeerpc.so'
 	install -m 644 $B/geerpc.pc '$(DESTINATION)/lib/pkgconfig/geerpc.pc'
-	install -m 644 src/client/geerpc.h src/client/geerpc_http.h '$(DESTINATION)/include/geerpc'
+	install -m 644 src/client/geerpc.h src/client/geerpc_http.h src/client/geerpc_keys.h '$(DESTINATION)/include/geerpc'
 	for header in $(patsubst src/%,%,$(filter src/core/%,$(PUBLIC_HEADERS))); do \
 	    install -D -m 644 "src/$$header" '$(DESTINATION)/include/geerpc/'"$$header" || exit 1; done
 	for page in $(MAN_PAGES); do \

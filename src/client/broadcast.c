@@ -19,7 +19,7 @@ struct gee_broadcast {
 };
 
 void gee_broadcast_cancel(gee_pending_t *operation) {
-    struct gee_broadcast *broadcast = operation->broadcast;
+    struct gee_broadcast *broadcast = operation->to_all ? operation->broadcast : NULL;
     if (broadcast == NULL)
         return;
     operation->broadcast = NULL;

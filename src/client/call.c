@@ -1,8 +1,8 @@
 /* call.c: operations that are calls: what is sent, and the way through types and upstream.
  *
- * In one piece of memory:  operation | metadata's pairs | typed arguments, copied deep | method | text | metadata's strings
+ * In one piece of memory:  operation | metadata | typed arguments, copied deep | method | text | metadata's strings
  *
- * A program that waits lends all of that but the pairs. Arguments are encoded on the loop's thread, straight into what is
+ * A program that waits lends its strings and arguments. Arguments are encoded on the loop's thread, straight into what is
  * written to the connection: gob's states are there, and a try on another server needs them again. JSON text is checked, and
  * for gob read, on the program's thread. */
 #include "client/client.h"
@@ -13,7 +13,10 @@
 #include "core/base/random.h"
 #include "core/rpc/type_copy.h"
 
-typedef __typeof__(*((gee_metadata_t *)0)->items) metadata_item_t;
+typedef struct metadata_block {
+    gee_metadata_t metadata;
+    __typeof__(*((gee_metadata_t *)0)->items) items[];
+} metadata_block_t;
 
 /* ---- on the loop's thread ---- */
 
@@ -60,10 +63,11 @@ void gee_call_send(gee_pending_t *operation) {
 /* While it waited for types. */
 static void expired(gee_timer_t *timer) {
     gee_pending_t *operation = GEE_CONTAINER(timer, gee_pending_t, timer);
-    gee_upstream_result_t result = { .address = operation->caller->address };
+    gee_upstream_result_t where;
     gee_error_t error;
+    gee_upstream_where(&operation->types->question, &where);
     gee_upstream_time_error(&operation->call, true, GEE_PHASE_WAIT, &error);
-    gee_operation_fail_result(operation, &result, &error);
+    gee_operation_fail_result(operation, &where, &error);
 }
 
 static bool needs_types(const gee_pending_t *operation) {
@@ -95,11 +99,19 @@ static size_t add(size_t total, size_t size) {
     return __builtin_add_overflow(total, size, &total) ? SIZE_MAX : total;
 }
 
+/* Without the strings. */
+static size_t metadata_size(size_t count) {
+    size_t size;
+    if (count == 0)
+        return 0;
+    if (__builtin_mul_overflow(count, sizeof(((metadata_block_t *)0)->items[0]), &size))
+        return SIZE_MAX;
+    return add(size, sizeof(metadata_block_t));
+}
+
 /* What stands behind the operation; SIZE_MAX: more than memory can hold, or arguments that are too deep. */
 static size_t extra_size(const gee_request_t *request, const gee_call_options_t *options, bool copy) {
-    size_t total;
-    if (__builtin_mul_overflow(options->metadata_count, sizeof(metadata_item_t), &total))
-        return SIZE_MAX;
+    size_t total = metadata_size(options->metadata_count);
     if (!copy)
         return total;
     if (request->argument_type != NULL)
@@ -157,17 +169,17 @@ static void set_typed(gee_pending_t *operation, const gee_request_t *request, bo
 }
 
 static void set_metadata(gee_pending_t *operation, const gee_call_options_t *options, bool copy, char **at) {
-    metadata_item_t *items = (metadata_item_t *)(operation + 1);
-    for (size_t i = 0; i < options->metadata_count; i++) {
-        const gee_metadata_pair_t *pair = &options->metadata[i];
-        items[i].key = place(at, pair->key, strlen(pair->key), copy);
-        items[i].value = place(at, pair->value, strlen(pair->value), copy);
-    }
+    metadata_block_t *block = (metadata_block_t *)(operation + 1);
     if (options->metadata_count == 0)
         return;
-    operation->metadata.items = (void *)items;
-    operation->metadata.count = options->metadata_count;
-    operation->call.metadata = &operation->metadata;
+    for (size_t i = 0; i < options->metadata_count; i++) {
+        const gee_metadata_pair_t *pair = &options->metadata[i];
+        block->items[i].key = place(at, pair->key, strlen(pair->key), copy);
+        block->items[i].value = place(at, pair->value, strlen(pair->value), copy);
+    }
+    block->metadata.items = (void *)block->items;
+    block->metadata.count = options->metadata_count;
+    operation->call.metadata = &block->metadata;
 }
 
 /* Calls without a key are spread. */
@@ -206,7 +218,7 @@ static gee_pending_t *create(gee_caller_t *caller, const gee_request_t *request,
     }
     memset(operation, 0, sizeof(*operation));
     gee_operation_init(operation, caller, begin, options->timeout_ns);
-    char *at = (char *)((metadata_item_t *)(operation + 1) + options->metadata_count);
+    char *at = (char *)(operation + 1) + metadata_size(options->metadata_count);
     operation->to_all = request->to_all;
     operation->call.done = answered;
     operation->call.idempotent = options->idempotent;

@@ -223,6 +223,7 @@ static void caller_free(gee_caller_t *caller) {
 static void run_end(gee_task_t *task) {
     gee_caller_t *caller = GEE_CONTAINER(task, gee_caller_t, end_task);
     gee_engine_destroy(&caller->engine);
+    gee_runtime_close_ends(caller->runtime);
     if (caller->nobody_waits)
         caller_free(caller);
     else
@@ -243,6 +244,7 @@ static void run_close(gee_task_t *task) {
     gee_caller_t *caller = GEE_CONTAINER(task, gee_caller_t, close_task);
     gee_error_t error;
     gee_error_set(&error, GEE_CANCELLED, "the client was closed");
+    gee_runtime_close_begins(caller->runtime);
     gee_operation_fail_all(&caller->pings, &error);
     gee_operation_fail_all(&caller->operations, &error);
     gee_type_table_clear(caller, &error);

@@ -123,15 +123,16 @@ struct gee_pending {
     gee_caller_t *caller;
     gee_runtime_t *runtime; /* held: a program may look at this when the caller is gone */
     void (*begin)(gee_pending_t *operation);
-    void *argument; /* of some kinds of operations: what begin() is to know */
+    union {
+        void *argument;                  /* no call: what begin() is to know */
+        struct gee_broadcast *broadcast; /* a call to all, on its way; else null */
+    };
     gee_done_t done;
     void *data;
     gee_link_t link; /* in the caller's operations or pings, or in a gee_method_types_t's waiting */
     gee_method_types_t *types;
     gee_timer_t timer; /* while it waits for types */
-    struct gee_broadcast *broadcast;
-    gee_metadata_t metadata;
-    gee_pool_t *pool; /* arguments that were read from text; null: none */
+    gee_pool_t *pool;  /* arguments that were read from text; null: none */
     int64_t started_ns;
     const gee_type_t *reply_type; /* typed: null when the reply is not looked at */
     bool typed;

@@ -91,10 +91,17 @@ void gee_operation_fail_result(gee_pending_t *operation, const gee_upstream_resu
     gee_operation_fail(operation, &error, failure.tries);
 }
 
+/* It is given up, wherever it is, and the error says where. */
 static void abort_operation(gee_pending_t *operation, const gee_error_t *reason) {
+    const gee_method_types_t *types = operation->types;
+    gee_upstream_result_t where;
+    gee_error_t error;
+    gee_upstream_where(types != NULL && !types->known ? &types->question : &operation->call, &where);
+    where.status = (gee_status_t){ .code = reason->code, .text = gee_str(reason->text) };
+    gee_upstream_error(&where, &error);
     gee_upstream_cancel(&operation->call);
     gee_broadcast_cancel(operation);
-    gee_operation_fail(operation, reason, 1);
+    gee_operation_fail(operation, &error, where.tries);
 }
 
 void gee_operation_fail_all(gee_list_t *operations, const gee_error_t *reason) {

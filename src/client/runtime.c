@@ -76,6 +76,7 @@ static void *run(void *argument) {
     set_working(runtime, true);
     while (gee_loop_run(runtime->loop) != 0)
         nanosleep(&(struct timespec){ .tv_nsec = AFTER_FAILURE }, NULL);
+    set_working(runtime, false);
     tear_down(runtime);
     return NULL;
 }
@@ -104,9 +105,25 @@ static int start_thread(pthread_t *thread, void *(*function)(void *), gee_runtim
     return 0;
 }
 
+static void stop_when_through(gee_runtime_t *runtime) {
+    if (runtime->stopping && runtime->closing == 0)
+        gee_loop_stop(runtime->loop);
+}
+
+void gee_runtime_close_begins(gee_runtime_t *runtime) {
+    runtime->closing++;
+}
+
+void gee_runtime_close_ends(gee_runtime_t *runtime) {
+    runtime->closing--;
+    stop_when_through(runtime);
+}
+
 /* On the loop's thread, so that nobody is inside gee_loop_stop() when the loop ends. */
 static void run_stop(gee_task_t *task) {
-    gee_loop_stop(GEE_CONTAINER(task, gee_runtime_t, stop_task)->loop);
+    gee_runtime_t *runtime = GEE_CONTAINER(task, gee_runtime_t, stop_task);
+    runtime->stopping = true;
+    stop_when_through(runtime);
 }
 
 /* ---- making one ---- */
@@ -294,7 +311,9 @@ unsigned gee_runtime_ended(atomic_uint *word) {
 static void destroy_manual(gee_runtime_t *runtime, bool resolving) {
     pthread_t thread;
     pthread_mutex_lock(&runtime->turn);
-    (void)take_turn(runtime, 0); /* closes that were begun in a callback come to their end */
+    do { /* closes that were begun in a callback come to their end */
+        (void)take_turn(runtime, runtime->closing > 0 ? -1 : 0);
+    } while (runtime->closing > 0);
     pthread_mutex_unlock(&runtime->turn);
     if (resolving && start_thread(&thread, run_tear_down, runtime, NULL) == 0)
         pthread_detach(thread);

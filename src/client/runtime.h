@@ -22,6 +22,10 @@ struct gee_runtime {
     gee_loop_t *loop;
     gee_thread_pool_t *resolver;
     pthread_t thread; /* background */
+
+    /* The loop's own. */
+    unsigned closing; /* callers that have begun to close and are not through */
+    bool stopping;
     gee_task_t stop_task;
 
     /* Who is the loop's thread: `worker` means something while `working`. Written by that thread itself. */
@@ -46,6 +50,10 @@ void gee_runtime_release(gee_runtime_t *runtime);
 bool gee_runtime_inside(const gee_runtime_t *runtime);
 /* May this thread use it, and, with `waits`, wait for it? -1: in a child of the process that made it; inside a callback. */
 int gee_runtime_check(const gee_runtime_t *runtime, bool waits, gee_error_t *error);
+
+/* Loop: a caller begins to close, and is through. The loop does not end between. */
+void gee_runtime_close_begins(gee_runtime_t *runtime);
+void gee_runtime_close_ends(gee_runtime_t *runtime);
 
 /* Any thread: hands a task to the loop. */
 void gee_runtime_post(gee_runtime_t *runtime, gee_task_t *task);

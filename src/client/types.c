@@ -42,10 +42,9 @@ void gee_type_table_clear(gee_caller_t *caller, const gee_error_t *reason) {
     gee_link_t *link;
     while ((link = gee_list_first(&table->all)) != NULL) {
         gee_method_types_t *types = GEE_CONTAINER(link, gee_method_types_t, link);
-        types->references++; /* over what the operations do */
-        gee_upstream_cancel(&types->question);
-        remove_from_table(types);
+        types->references++; /* over what the operations do; the last of them cancels the question */
         gee_operation_fail_all(&types->waiting, reason);
+        remove_from_table(types);
         release(&types);
     }
     gee_string_map_destroy(&table->by_method);

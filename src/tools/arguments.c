@@ -30,7 +30,7 @@ typedef struct option {
 
 #define ON_CALLS (ON_CALL | ON_BROADCAST | ON_BENCH)
 #define ON_DIALS (ON_CALLS | ON_PING | ON_LIST | ON_DESCRIBE)
-#define ON_ALL   (ON_DIALS | ON_STATUS | ON_TOP)
+#define ON_ALL   (ON_DIALS | ON_STATUS | ON_TOP | ON_KEYS)
 
 static const option_t options[] = {
     { "--protocol", "NAME", ON_DIALS, OPTION_TEXT, MEMBER(protocol), NULL, 0, 0,

@@ -57,8 +57,9 @@ static void print_head(const arguments_t *arguments, const load_t *load) {
         printf("open loop: %llu calls/s, %s; ", (unsigned long long)arguments->rate, arguments->arrivals);
     else
         printf("closed loop: ");
-    printf("%llu connections, %s%zu in flight on each, %zu threads\n", (unsigned long long)arguments->connections,
-           arguments->rate > 0 ? "at most " : "", gee_load_depth(load), gee_load_threads(load));
+    printf("%llu connections, %s%zu in flight on each, %zu thread%s\n", (unsigned long long)arguments->connections,
+           arguments->rate > 0 ? "at most " : "", gee_load_depth(load), gee_load_threads(load),
+           gee_load_threads(load) == 1 ? "" : "s");
 }
 
 static void print_times(const load_result_t *result) {

@@ -50,6 +50,7 @@ struct worker {
     /* An open loop's next call. */
     double offset; /* from load->start */
     int64_t due;
+    int64_t end; /* none that is due later: load->end, or when it was stopped */
     uint64_t random;
 
     histogram_t times;
@@ -217,8 +218,7 @@ static void schedule_next(worker_t *worker) {
 
 /* Begins what is due. Returns how long nothing else will be. */
 static int64_t begin_open(worker_t *worker, int64_t now) {
-    const load_t *load = worker->load;
-    while (worker->due <= now && worker->due < load->end && worker->left > 0) {
+    while (worker->due <= now && worker->due < worker->end && worker->left > 0) {
         lane_t *lane = next_lane(worker);
         if (lane == NULL)
             return GLANCE; /* the end of a call makes room, and ends the wait */
@@ -247,7 +247,7 @@ static void process(worker_t *worker, int64_t wait) {
 }
 
 /* What had no answer counts with the time that it was waited for; and so do calls that were due and not even sent. */
-static void count_unanswered(worker_t *worker, int64_t stopped) {
+static void count_unanswered(worker_t *worker) {
     static const gee_error_t error = { .code = GEE_DEADLINE_EXCEEDED, .text = "no answer until the end" };
     const load_t *load = worker->load;
     int64_t now = gee_now();
@@ -257,7 +257,7 @@ static void count_unanswered(worker_t *worker, int64_t stopped) {
                 count_end(worker, worker->lanes[i].slots[j].due, &error, now);
     if (load->arguments->rate == 0 || worker->lanes_lost == worker->lane_count)
         return;
-    for (; worker->due < load->end && worker->due < stopped && worker->left > 0; worker->left--) {
+    for (; worker->due < worker->end && worker->left > 0; worker->left--) {
         count_end(worker, worker->due, &error, now);
         schedule_next(worker);
     }
@@ -268,16 +268,15 @@ static bool has_more(const worker_t *worker) {
     const load_t *load = worker->load;
     if (worker->in_flight > 0)
         return true;
-    return load->arguments->rate > 0 && worker->due < load->end && worker->left > 0 &&
-           worker->lanes_lost < worker->lane_count && !atomic_load_explicit(&load->stop, memory_order_relaxed);
+    return load->arguments->rate > 0 && worker->due < worker->end && worker->left > 0 &&
+           worker->lanes_lost < worker->lane_count;
 }
 
 static void finish_begun(worker_t *worker) {
-    const load_t *load = worker->load;
     int64_t patience = gee_now() + PATIENCE;
     while (has_more(worker) && !worker->refused && gee_now() < patience) {
-        if (load->arguments->rate > 0 && !atomic_load_explicit(&load->stop, memory_order_relaxed))
-            (void)begin_open(worker, load->end);
+        if (worker->load->arguments->rate > 0)
+            (void)begin_open(worker, worker->end);
         process(worker, GLANCE);
     }
 }
@@ -295,9 +294,11 @@ static void *work(void *argument) {
             begin_closed(worker);
         process(worker, wait);
     }
+    if (now < worker->end)
+        worker->end = now;
     finish_begun(worker);
     if (!worker->refused)
-        count_unanswered(worker, now);
+        count_unanswered(worker);
     worker->closing = true;
     if (atomic_fetch_sub(&load->running, 1) == 1)
         (void)!write(load->finished, &(uint64_t){ 1 }, sizeof(uint64_t));
@@ -399,6 +400,7 @@ int gee_load_start(load_t *load) {
         /* Evenly spaced ones do not all begin at the same time. */
         worker->offset = arguments->rate ? (double)NANOSECONDS * (double)i / (double)arguments->rate : 0;
         worker->due = load->start + (int64_t)worker->offset;
+        worker->end = load->end;
         int failure = pthread_create(&worker->thread, NULL, work, worker);
         if (failure != 0) {
             gee_complain("cannot start thread %zu: %s", i + 1, strerror(failure));

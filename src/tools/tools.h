@@ -37,7 +37,8 @@ enum {
     ON_DESCRIBE = 1 << 4,
     ON_BENCH = 1 << 5,
     ON_STATUS = 1 << 6,
-    ON_TOP = 1 << 7
+    ON_TOP = 1 << 7,
+    ON_KEYS = 1 << 8
 };
 
 /* Every option of every subcommand; those that a subcommand does not take are zero. Times are in nanoseconds. */
@@ -68,7 +69,8 @@ typedef struct command {
 } command_t;
 
 extern const command_t gee_call_command, gee_broadcast_command, gee_ping_command, gee_list_command,
-    gee_describe_command, gee_bench_command, gee_status_command, gee_top_command;
+    gee_describe_command, gee_bench_command, gee_status_command, gee_top_command, gee_keygen_command,
+    gee_pubkey_command;
 
 /* Reads options and arguments, which may be mixed. -1: refused, and said so. Cuts "key=value" arguments in two. */
 int gee_arguments_read(const command_t *command, int count, char **words, arguments_t *arguments);

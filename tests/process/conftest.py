@@ -381,3 +381,65 @@ def build_go(source, name):
     )
     build_step([go, "build", "-o", str(home / name), "."], ROOT / source, environment)
     return home / name
+
+
+# ---- Go programs (tests/interop/go) ----
+
+
+@pytest.fixture(scope="session")
+def interop():
+    """The path of the Go program."""
+    return build_go("tests/interop/go", "interop")
+
+
+SPEAKERS = {
+    "netrpc": ["-protocol", "netrpc"],
+    "jsonrpc": ["-protocol", "jsonrpc"],
+    "geerpc-gob": ["-protocol", "geerpc", "-codec", "gob"],
+    "geerpc-json": ["-protocol", "geerpc", "-codec", "json"],
+}
+
+
+@pytest.fixture
+def client(interop):
+    """client("netrpc", address, "load"): what the Go program said, on one line."""
+
+    def run(speaker, address, scenario, *options):
+        done = subprocess.run(
+            [str(interop), "client", *SPEAKERS[speaker], "-address", address, *map(str, options), scenario],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=6 * TIMEOUT,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def go_server(interop):
+    """go_server("netrpc", "tcp"): the address of a Go server."""
+    processes = []
+
+    def start(protocol, scheme, directory=None):
+        place = f"{scheme}@{directory}/go.sock" if scheme == "unix" else f"{scheme}@127.0.0.1:0"
+        process = subprocess.Popen(
+            [str(interop), "server", "-protocol", protocol, "-address", place],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        said = process.stdout.readline().split()
+        assert said[:1] == ["ready"], process.stderr.read()
+        return said[1]
+
+    yield start
+    for process in processes:
+        process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0

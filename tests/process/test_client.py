@@ -157,7 +157,8 @@ def test_every_program_of_the_page_is_built_and_run(installation):
 
 
 def alike(text):
-    """Times differ from run to run."""
+    """Times differ from run to run. After a fork LeakSanitizer misses the parent's threads, which is no finding."""
+    text = re.sub(r"^==\d+==Running thread \d+ was not suspended\. False leaks are possible\.\n", "", text, flags=re.MULTILINE)
     return re.sub(r"\(([0-9.]+|\d+ tries, [0-9.]+) ms\)", "(... ms)", text)
 
 

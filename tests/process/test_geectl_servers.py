@@ -78,10 +78,10 @@ def test_broadcast_reaches_every_server(serve):
         assert (header["ServiceMethod"], header["Metadata"], body) == ("Cache.Clear", {"user": "ann"}, {"All": True})
 
 
-def test_broadcast_fails_with_the_first_failure(serve):
+def test_broadcast_fails_with_the_first_failure_and_names_the_server(serve):
     servers = [serve(lambda header, body: None), serve(lambda header, body: ({"Error": "the disk is full"}, "{}"))]
     done = geectl("broadcast", ",".join(each.address for each in servers), "X.Y")
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "the disk is full\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{servers[1].address}: the disk is full\n")
 
 
 def test_broadcast_names_the_server_that_is_not_there(serve):

@@ -17,8 +17,8 @@ from scripted import GEECTL, closed_port, geectl
 @pytest.fixture(autouse=True)
 def with_http(make_server):
     modules = make_server().run("-V").stdout
-    if "page_debug" not in modules:
-        pytest.skip("this build has no page_debug")
+    if "page_debug" not in modules or "transport_http_connect" not in modules:
+        pytest.skip("this build has no page_debug, or its library no HTTP")
 
 
 def row(text, name):

@@ -171,6 +171,35 @@ static void test_a_child_that_does_nothing(void **state GEE_UNUSED) {
     end_family(&family, 2);
 }
 
+/* The child's copies of the descriptors keep no connection open that the parent has closed. */
+static void test_the_parent_closes_while_the_child_lives(void **state GEE_UNUSED) {
+    for (int child_closes = 0; child_closes < 2; child_closes++) {
+        int both[2];
+        char byte;
+        frame_peer_t *peer = frame_peer_start(0);
+        gee_client_t *client = dial_with(peer->address, NULL);
+        expect_sum(client, 1, 2);
+        assert_int_equal(pipe(both), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            alarm(100);
+            close(both[1]);
+            if (child_closes)
+                gee_client_close(&client);
+            _exit(read(both[0], &byte, 1) != 0); /* until the parent has seen enough */
+        }
+        close(both[0]);
+        gee_client_close(&client);
+        eventually(atomic_load(&peer->open) == 0);
+        close(both[1]);
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        frame_peer_stop(&peer);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, before_each, after_each)
 
 int main(void) {
@@ -179,6 +208,7 @@ int main(void) {
         TEST(test_fork_with_a_manual_runtime),
         TEST(test_a_child_does_not_process_the_parents_runtime),
         TEST(test_a_child_that_does_nothing),
+        TEST(test_the_parent_closes_while_the_child_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

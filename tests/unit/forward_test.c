@@ -187,19 +187,37 @@ static void a_declaration_gives_gob_its_types(void **state GEE_UNUSED) {
     world_destroy(&world);
 }
 
-static void a_large_body_is_passed_on(void **state GEE_UNUSED) {
-    static char large[300000];
+/* Calls that wait for a connection, one behind the other in the same read buffers: of each its own bytes arrive. */
+static void check_bodies(const wire_t *wire, size_t length, bool declared) {
+    enum { CALLS = 5 };
+    static char bodies[CALLS][100000];
+    static outcome_t outcomes[CALLS];
     world_t world;
-    memset(large, 'x', sizeof(large) - 1);
-    text_t text = { gee_str(large) };
-    for (size_t i = 0; i < GEE_LENGTH(wires); i++) {
-        outcome_t outcome = { 0 };
-        world_create(&world, wires[i].protocol, wires[i].codec, false);
-        gee_session_t *session = call_gateway(&world, wires[i].protocol, wires[i].codec);
-        begin(session, "Test.Echo", GEE_TYPE_OF(text_t), &text, &outcome);
-        await(&world, &outcome, GEE_OK, NULL);
-        world_destroy(&world);
+    world_create(&world, wire->protocol, wire->codec, declared);
+    gee_session_t *session = call_gateway(&world, "geerpc", wire->codec);
+    for (size_t i = 0; i < CALLS; i++) {
+        memset(bodies[i], (int)('a' + i), length);
+        text_t text = { .text = { .data = bodies[i], .length = length } };
+        outcomes[i] = (outcome_t){ .reply = GEE_TYPE_OF(text_t) };
+        begin(session, "Test.Echo", GEE_TYPE_OF(text_t), &text, &outcomes[i]);
+        pump(world.fixture);
     }
+    for (size_t i = 0; i < CALLS; i++) {
+        size_t seen = length < sizeof(outcomes[i].text) ? length : sizeof(outcomes[i].text) - 1;
+        await(&world, &outcomes[i], GEE_OK, NULL);
+        assert_int_equal(strlen(outcomes[i].text), seen);
+        assert_memory_equal(outcomes[i].text, bodies[i], seen);
+    }
+    world_destroy(&world);
+}
+
+static void bodies_are_kept_while_they_wait(void **state GEE_UNUSED) {
+    static const size_t lengths[] = { 0, 100, 300, 5000, 100000 };
+    for (size_t i = 0; i < GEE_LENGTH(wires); i++)
+        for (size_t j = 0; j < GEE_LENGTH(lengths); j++) {
+            check_bodies(&wires[i], lengths[j], false);
+            check_bodies(&wires[i], lengths[j], true);
+        }
 }
 
 /* ---- what travels on, and what does not come back ---- */
@@ -392,6 +410,27 @@ static void methods_are_learned_when_their_server_has_answered(void **state GEE_
     world_destroy(&world);
 }
 
+static void no_more_than_some_are_learned(void **state GEE_UNUSED) {
+    world_t world;
+    world_create(&world, "geerpc", "json", false);
+    gee_service_table_t *table = gee_dispatch_table(world.dispatch);
+    size_t any = number_of(&world, "Test.Echo"), most = gee_dispatch_method_count(world.dispatch), learned = 0;
+    for (int i = 0; i < 2 * GEE_METHODS_LEARNED; i++) {
+        char name[300];
+        gee_call_t call = { 0 };
+        snprintf(name, sizeof(name), "Test.Name%0*d", i == 0 ? 250 : 1, i); /* the first is too long */
+        call.method_name = gee_str(name);
+        call.method_slot = (void *)(uintptr_t)gee_service_table_find(table, call.method_name);
+        gee_service_table_learn(table, &call);
+        gee_service_table_learn(table, &call);
+        learned += number_of(&world, name) != any;
+        assert_true(number_of(&world, name) < most);
+    }
+    assert_int_equal(learned, GEE_METHODS_LEARNED);
+    assert_int_equal(gee_dispatch_method_count(world.dispatch), most);
+    world_destroy(&world);
+}
+
 static void types_that_are_not_known_are_not_described(void **state GEE_UNUSED) {
     world_t world;
     gee_describe_arguments_t wanted = { GEE_STR("Test.Multiply") };
@@ -410,7 +449,7 @@ int main(void) {
         cmocka_unit_test(without_a_declaration_all_but_bin_do),
         cmocka_unit_test(bin_without_types_is_refused_with_that_reason),
         cmocka_unit_test(a_declaration_gives_gob_its_types),
-        cmocka_unit_test(a_large_body_is_passed_on),
+        cmocka_unit_test(bodies_are_kept_while_they_wait),
         cmocka_unit_test(metadata_and_deadline_travel_on),
         cmocka_unit_test(a_deadline_names_who_did_not_answer),
         cmocka_unit_test(a_silent_server_is_named),
@@ -419,6 +458,7 @@ int main(void) {
         cmocka_unit_test(a_call_that_is_cancelled_is_cancelled_at_the_server),
         cmocka_unit_test(arguments_that_cannot_be_read_are_the_callers_fault),
         cmocka_unit_test(methods_are_learned_when_their_server_has_answered),
+        cmocka_unit_test(no_more_than_some_are_learned),
         cmocka_unit_test(types_that_are_not_known_are_not_described),
     };
     return cmocka_run_group_tests_name("forward", tests, NULL, NULL);

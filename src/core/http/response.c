@@ -18,6 +18,9 @@ void gee_http_response_init(gee_http_response_t *response, gee_buf_cache_t *cach
 void gee_http_response_clear(gee_http_response_t *response) {
     gee_inbox_clear(&response->headers);
     gee_inbox_clear(&response->body);
+    gee_buf_release(&response->shared_headers);
+    gee_buf_release(&response->shared_body);
+    response->shared_headers_length = response->shared_body_length = 0;
     response->status = 200;
     response->close = response->failed = response->has_type = false;
 }
@@ -73,6 +76,20 @@ void gee_http_print(gee_http_response_t *response, const char *format, ...) {
     va_end(arguments);
     gee_inbox_filled(&response->body, length > 0 ? (size_t)length : 0);
     response->failed = response->failed || length < 0;
+}
+
+static void share(gee_buf_t **place, size_t *place_length, gee_buf_t *bytes, size_t length) {
+    gee_buf_release(place);
+    *place = gee_buf_hold(bytes);
+    *place_length = length;
+}
+
+void gee_http_share_headers(gee_http_response_t *response, gee_buf_t *lines, size_t length) {
+    share(&response->shared_headers, &response->shared_headers_length, lines, length);
+}
+
+void gee_http_share_body(gee_http_response_t *response, gee_buf_t *bytes, size_t length) {
+    share(&response->shared_body, &response->shared_body_length, bytes, length);
 }
 
 static gee_str_t entity_of(char byte) {
@@ -148,11 +165,19 @@ static int write_head(const gee_http_response_t *response, unsigned minor, gee_c
                           gee_http_reason(response->status), date);
     if (has_content(response->status))
         length += snprintf(text + length, sizeof(text) - (size_t)length, "Content-Length: %zu\r\n",
-                           gee_inbox_length(&response->body));
+                           gee_inbox_length(&response->body) + response->shared_body_length);
     if (response->close || minor == 0)
         length += snprintf(text + length, sizeof(text) - (size_t)length, "Connection: %s\r\n",
                            response->close ? "close" : "keep-alive");
     return gee_chain_append(out, text, (size_t)length);
+}
+
+static int append_inbox(gee_chain_t *out, const gee_inbox_t *inbox) {
+    return gee_chain_append(out, gee_inbox_bytes(inbox), gee_inbox_length(inbox));
+}
+
+static int append_shared(gee_chain_t *out, gee_buf_t *shared, size_t length) {
+    return length > 0 ? gee_chain_append_buf(out, shared, shared->data, length) : 0;
 }
 
 int gee_http_response_send(gee_http_response_t *response, unsigned minor, bool head, gee_chain_t *out) {
@@ -160,10 +185,11 @@ int gee_http_response_send(gee_http_response_t *response, unsigned minor, bool h
     if (response->failed)
         gee_http_fail(response, 500, NULL);
     bool with_body = has_content(response->status) && !head;
-    if (write_head(response, minor, out) == 0 &&
-        gee_chain_append(out, gee_inbox_bytes(&response->headers), gee_inbox_length(&response->headers)) == 0 &&
+    if (write_head(response, minor, out) == 0 && append_inbox(out, &response->headers) == 0 &&
+        append_shared(out, response->shared_headers, response->shared_headers_length) == 0 &&
         gee_chain_append(out, "\r\n", 2) == 0 &&
-        (!with_body || gee_chain_append(out, gee_inbox_bytes(&response->body), gee_inbox_length(&response->body)) == 0))
+        (!with_body || (append_inbox(out, &response->body) == 0 &&
+                        append_shared(out, response->shared_body, response->shared_body_length) == 0)))
         return 0;
     gee_chain_rewind(out, mark);
     return -1;

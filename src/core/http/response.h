@@ -18,6 +18,8 @@ typedef struct gee_http_response {
     bool has_type;       /* a Content-Type was set */
     gee_inbox_t headers; /* lines with their CR LF */
     gee_inbox_t body;
+    gee_buf_t *shared_headers, *shared_body; /* null: none */
+    size_t shared_headers_length, shared_body_length;
 } gee_http_response_t;
 
 void gee_http_response_init(gee_http_response_t *response, gee_buf_cache_t *cache);
@@ -31,6 +33,10 @@ void gee_http_set_type(gee_http_response_t *response, const char *content_type);
 /* ---- the body ---- */
 void gee_http_write(gee_http_response_t *response, const void *bytes, size_t length);
 void gee_http_print(gee_http_response_t *response, const char *format, ...) GEE_PRINTF(2, 3);
+/* The same bytes for many responses, not copied for each; a reference is taken. Further header lines, with their CR LF; the
+ * body, behind what is written otherwise. One of each. */
+void gee_http_share_headers(gee_http_response_t *response, gee_buf_t *lines, size_t length);
+void gee_http_share_body(gee_http_response_t *response, gee_buf_t *bytes, size_t length);
 /* The text with & < > " ' as entities, bytes that are no UTF-8 and control bytes as the replacement character: safe in HTML text
  * and in quoted attributes. */
 void gee_http_escape(gee_http_response_t *response, gee_str_t text);

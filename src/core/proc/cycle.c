@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/proc/seals.h"
 #include "core/proc/settings_check.h"
 #include "core/proc/shm.h"
 
@@ -36,6 +37,7 @@ gee_cycle_t *gee_cycle_load(gee_server_state_t *server, const gee_cycle_t *runni
     (void)gee_conf_read(server->conf_path, server->overrides, server->override_count, cycle->sections.items,
                         cycle->sections.count, pool, &cycle->errors, &cycle->places);
     gee_settings_check(&cycle->sections.settings, server->modules, server->conf_path, cycle->places, &cycle->errors);
+    gee_seals_check(cycle);
     if (running && cycle->errors.count == 0)
         (void)gee_conf_check_reload(running->sections.items, cycle->sections.items, cycle->sections.count,
                                     &cycle->errors);
@@ -122,6 +124,8 @@ static int open_listeners(gee_cycle_t *cycle, gee_error_t *error) {
         cycle->listener_count++;
         if (copy_protocols(cycle, entry) != 0)
             return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "listen: out of memory");
+        if (gee_seals_open(cycle, entry, error) != 0)
+            return -1;
     }
     return 0;
 }
@@ -165,6 +169,7 @@ static void close_opened(gee_cycle_t *cycle) {
     unprepare_modules(cycle);
     while (cycle->listener_count > 0) {
         gee_cycle_listener_t *entry = &cycle->listeners[--cycle->listener_count];
+        gee_seals_close(entry);
         gee_listener_release(&entry->listener);
         free(entry->owners);
         entry->owners = NULL;

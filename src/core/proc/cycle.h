@@ -13,14 +13,18 @@
 #include "core/proc/server.h"
 #include "core/proc/settings.h"
 #include "core/proc/user.h"
+#include "core/rpc/door.h"
+#include "core/rpc/seal.h"
 
 typedef struct gee_worker gee_worker_t; /* crew.h */
 
 typedef struct gee_cycle_listener {
     gee_listener_t *listener;
     const gee_listen_settings_t *settings;
-    const char **protocols; /* for the door: ends with null; null for all */
-    gee_worker_t **owners;  /* crew.c: who serves each slot */
+    const char **protocols;       /* for the door: ends with null; null for all */
+    gee_seal_setup_t *seal_setup; /* null: there is no seal */
+    gee_door_seal_t seal;
+    gee_worker_t **owners; /* crew.c: who serves each slot */
     size_t owner_count;
 } gee_cycle_listener_t;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/proc/master.h"
+#include "core/proc/seals.h"
 
 static void begin(gee_master_t *master);
 
@@ -86,6 +87,11 @@ void gee_reload_ready(gee_master_t *master) {
     gee_cycle_t *next = master->running->cycle;
     gee_cycle_commit(next);
     gee_crew_serve(master->running);
+    GEE_LIST_EACH(&master->crews, link) {
+        const gee_crew_t *crew = GEE_CONTAINER(link, gee_crew_t, link);
+        if (crew != master->running)
+            gee_seals_replace(crew->cycle, next);
+    }
     gee_crew_quit(old, is_removed, next);
     retire_removed(old->cycle, next);
     const char *text = gee_describe_cycle(next);

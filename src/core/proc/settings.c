@@ -27,6 +27,9 @@ static const char *const workers_words[] = { "auto", NULL };
 static const char *const pages_words[] = { "auto", "on", "off", NULL };
 _Static_assert(GEE_PAGES_OFF == GEE_LENGTH(pages_words) - 2, "one word each, in their order");
 
+static const char *const core_dumps_words[] = { "auto", "on", "off", NULL };
+_Static_assert(GEE_CORE_DUMPS_OFF == GEE_LENGTH(core_dumps_words) - 2, "one word each, in their order");
+
 static const gee_option_t listen_options[] = {
     { .name = "address",
       .type = GEE_OPTION_STRING,
@@ -62,6 +65,12 @@ static const gee_option_t listen_options[] = {
           "Answer HTTP requests for pages about the server, such as /debug/geerpc; auto: where only this machine can "
           "ask, on loopback addresses and Unix sockets",
       .choices = pages_words },
+    { .name = "seal",
+      .type = GEE_OPTION_GROUP,
+      .offset = offsetof(gee_listen_settings_t, seal),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Takes sealed channels: encrypted, and both ends know each other by their keys",
+      .table = gee_listen_seal_options },
     { 0 },
 };
 
@@ -210,6 +219,22 @@ const gee_option_t gee_connection_options[] = {
       .doc = "Connections of one worker with one client address; further ones are closed; 0 for any number",
       .minimum = 0,
       .maximum = 10000000 },
+    { .name = "unauthenticated",
+      .type = GEE_OPTION_INT,
+      .offset = offsetof(gee_connection_settings_t, unauthenticated),
+      .fallback = "1000",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Connections of one worker in the handshake of a seal; further ones are closed; 0 for any number",
+      .minimum = 0,
+      .maximum = 10000000 },
+    { .name = "unauthenticated_per_address",
+      .type = GEE_OPTION_INT,
+      .offset = offsetof(gee_connection_settings_t, unauthenticated_per_address),
+      .fallback = "100",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "The same, of one client address",
+      .minimum = 0,
+      .maximum = 10000000 },
     { 0 },
 };
 
@@ -286,6 +311,13 @@ const gee_option_t gee_settings_options[] = {
       .flags = GEE_OPTION_RELOADABLE,
       .doc = "Threads for methods that block",
       .table = thread_pool_options },
+    { .name = "core_dumps",
+      .type = GEE_OPTION_CHOICE,
+      .offset = offsetof(gee_settings_t, core_dumps),
+      .fallback = "auto",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Whether a worker that crashes may leave a core dump; auto: where it holds no keys of seals",
+      .choices = core_dumps_words },
     { 0 },
 };
 

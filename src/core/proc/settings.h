@@ -4,6 +4,7 @@
 
 #include "core/conf/conf.h"
 #include "core/conf/module.h"
+#include "core/proc/settings_seal.h"
 #include "core/rpc/engine.h"
 #include "core/rpc/upstream.h"
 
@@ -16,6 +17,7 @@ typedef struct gee_listen_settings {
     int64_t backlog;
     gee_strings_t protocols; /* none: all */
     int64_t pages;           /* gee_pages_t */
+    gee_listen_seal_settings_t seal;
 } gee_listen_settings_t;
 
 typedef enum gee_pages { GEE_PAGES_AUTO, GEE_PAGES_ON, GEE_PAGES_OFF } gee_pages_t;
@@ -50,12 +52,16 @@ typedef struct gee_error_log_settings {
 typedef struct gee_connection_settings { /* of the group "limits", beside gee_limits_t */
     int64_t connections;
     int64_t connections_per_address;
+    int64_t unauthenticated;
+    int64_t unauthenticated_per_address;
 } gee_connection_settings_t;
 
 typedef struct gee_thread_pool_settings {
     int64_t threads;
     int64_t queue;
 } gee_thread_pool_settings_t;
+
+typedef enum gee_core_dumps { GEE_CORE_DUMPS_AUTO, GEE_CORE_DUMPS_ON, GEE_CORE_DUMPS_OFF } gee_core_dumps_t;
 
 typedef struct gee_settings {
     int64_t workers; /* 0: one a processor */
@@ -69,6 +75,7 @@ typedef struct gee_settings {
     bool describe;
     int64_t shutdown_timeout;
     gee_thread_pool_settings_t thread_pool;
+    int64_t core_dumps; /* gee_core_dumps_t */
     gee_connection_settings_t connections;
     gee_limits_t limits;
     gee_timeouts_t timeouts;

@@ -23,55 +23,6 @@ typedef struct acceptor {
     uint32_t slot;
 } acceptor_t;
 
-/* ---- counting by address ---- */
-
-static gee_str_t address_bytes(const gee_sockaddr_t *peer) {
-    if (peer->any.sa_family == AF_INET)
-        return (gee_str_t){ (const char *)&peer->v4.sin_addr, sizeof peer->v4.sin_addr };
-    if (peer->any.sa_family == AF_INET6)
-        return (gee_str_t){ (const char *)&peer->v6.sin6_addr, sizeof peer->v6.sin6_addr };
-    return (gee_str_t){ NULL, 0 };
-}
-
-static gee_address_count_t *new_address(gee_worker_process_t *process, gee_str_t bytes) {
-    gee_address_count_t *address = calloc(1, sizeof *address);
-    if (!address)
-        return NULL;
-    memcpy(address->bytes, bytes.data, bytes.length);
-    address->length = bytes.length;
-    if (gee_string_map_put(process->addresses, (gee_str_t){ address->bytes, address->length }, address) != 0) {
-        free(address);
-        return NULL;
-    }
-    return address;
-}
-
-/* False: this address has as many connections as it may have. */
-static bool count_address(gee_worker_connection_t *connection, const gee_sockaddr_t *peer) {
-    gee_worker_process_t *process = connection->process;
-    int64_t limit = gee_cycle_settings(process->cycle)->connections.connections_per_address;
-    gee_str_t bytes = address_bytes(peer);
-    if (limit == 0 || bytes.length == 0)
-        return true;
-    gee_address_count_t *address = gee_string_map_get(process->addresses, bytes);
-    if (!address && !(address = new_address(process, bytes)))
-        return false;
-    if (address->count >= (size_t)limit)
-        return false;
-    address->count++;
-    connection->address = address;
-    return true;
-}
-
-static void uncount_address(gee_worker_connection_t *connection) {
-    gee_address_count_t *address = connection->address;
-    if (!address || --address->count > 0)
-        return;
-    if (connection->process->addresses)
-        (void)gee_string_map_remove(connection->process->addresses, (gee_str_t){ address->bytes, address->length });
-    free(address);
-}
-
 /* ---- pausing ---- */
 
 static void watch_acceptor(acceptor_t *acceptor) {
@@ -140,7 +91,7 @@ static void on_gone(void *data) {
     gee_worker_connection_t *connection = data;
     connection->open = false;
     connection->process->descriptors--;
-    uncount_address(connection);
+    gee_worker_uncount(connection);
     check_full(connection->process);
     release(connection);
 }
@@ -151,6 +102,14 @@ static void conversation_ended(gee_worker_connection_t *connection) {
     process->connections--;
     release(connection);
     gee_worker_check_end(process);
+}
+
+static bool on_sealing(void *owner) {
+    return gee_worker_count_unproven(owner);
+}
+
+static void on_sealed(void *owner) {
+    gee_worker_count_proven(owner);
 }
 
 static void on_left(void *owner, bool became_session) {
@@ -174,17 +133,20 @@ static bool serves_pages(const gee_cycle_listener_t *entry) {
     return entry->settings->pages == GEE_PAGES_ON;
 }
 
-static int open_door(acceptor_t *acceptor, gee_worker_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
-                     gee_error_t *error) {
+static int open_door(acceptor_t *acceptor, gee_worker_connection_t *connection, int descriptor,
+                     const gee_sockaddr_t *peer, gee_error_t *error) {
     gee_worker_process_t *process = acceptor->process;
     const gee_settings_t *settings = gee_cycle_settings(process->cycle);
     gee_stream_options_t stream_options = { .high_water = settings->limits.output,
                                             .inbox_limit = settings->limits.message + INBOX_EXTRA,
                                             .write_timeout_ns = settings->timeouts.write };
     gee_door_options_t door_options = { .protocols = acceptor->entry->protocols,
+                                        .seal = acceptor->entry->seal_setup ? &acceptor->entry->seal : NULL,
                                         .pages = serves_pages(acceptor->entry),
                                         .events = &session_events,
                                         .owner = connection,
+                                        .sealing = on_sealing,
+                                        .sealed = on_sealed,
                                         .left = on_left };
     gee_stream_t *stream = gee_stream_create(process->loop, acceptor->entry->listener->transport, descriptor, peer,
                                              &stream_options, error);
@@ -196,6 +158,16 @@ static int open_door(acceptor_t *acceptor, gee_worker_connection_t *connection, 
     gee_log(process->log, GEE_LOG_INFO, "%s: connected to %s", gee_stream_peer_text(stream),
             acceptor->entry->listener->bound);
     return gee_door_open(process->engine, &stream, &door_options, error);
+}
+
+/* The setting by which it may not come in; null: it may. */
+static const char *admit(const acceptor_t *acceptor, gee_worker_connection_t *connection, const gee_sockaddr_t *peer) {
+    const gee_cycle_listener_t *entry = acceptor->entry;
+    if (!gee_worker_count(connection, peer, entry->seal_setup != NULL))
+        return "limits.connections_per_address";
+    if (entry->seal_setup != NULL && entry->seal.required && !gee_worker_count_unproven(connection))
+        return "limits.unauthenticated, limits.unauthenticated_per_address";
+    return NULL;
 }
 
 static void welcome(acceptor_t *acceptor, int descriptor, const gee_sockaddr_t *peer) {
@@ -210,10 +182,12 @@ static void welcome(acceptor_t *acceptor, int descriptor, const gee_sockaddr_t *
     }
     connection->process = process;
     connection->accepted_ns = gee_loop_now(process->loop);
-    if (!count_address(connection, peer)) {
-        gee_log(process->log, GEE_LOG_WARN, "%s: closed: too many connections (limits.connections_per_address)",
-                gee_sockaddr_text(peer, text));
+    const char *limit = admit(acceptor, connection, peer);
+    if (limit != NULL) {
+        gee_log(process->log, GEE_LOG_WARN, "%s: closed: too many connections (%s)", gee_sockaddr_text(peer, text),
+                limit);
         (void)close(descriptor);
+        gee_worker_uncount(connection);
         free(connection);
         return;
     }

@@ -56,8 +56,24 @@ static void drain(gee_worker_process_t *process) {
     }
 }
 
+/* Peers whose key is not in the configuration any more that took the place of ours. */
+static void close_revoked(gee_worker_process_t *process) {
+    GEE_LIST_EACH(&process->engine->sessions, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        const gee_grant_t *grant = session->peer->grant;
+        gee_error_t error;
+        if (session->closing || grant == NULL || grant->revoked == NULL || !atomic_load(grant->revoked))
+            continue;
+        gee_error_set(&error, GEE_PERMISSION_DENIED, "client %s may not call any more (seal.clients)",
+                      grant->name ? grant->name : "without a name");
+        gee_log(process->log, GEE_LOG_NOTICE, "%s: closed: %s", gee_session_peer_text(session), error.text);
+        gee_session_close(session, &error);
+    }
+}
+
 static void on_sweep(gee_timer_t *timer) {
     gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, sweep);
+    close_revoked(process);
     if (!process->cutting)
         drain(process);
     gee_worker_check_end(process);

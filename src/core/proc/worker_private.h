@@ -1,4 +1,5 @@
-/* worker_private.h: what the files of the worker process share: worker.c, worker_accept.c, worker_leave.c, worker_upstreams.c. */
+/* worker_private.h: what the files of the worker process share: worker.c, worker_accept.c, worker_count.c, worker_leave.c,
+ * worker_upstreams.c. */
 #ifndef GEE_PROC_WORKER_PRIVATE_H
 #define GEE_PROC_WORKER_PRIVATE_H
 
@@ -30,6 +31,7 @@ typedef struct gee_worker_process {
     gee_list_t acceptors;
     gee_string_map_t *addresses; /* bytes of an IP address -> gee_address_count_t */
     size_t connections;
+    size_t unproven;    /* of those, who they are is not known yet */
     size_t descriptors; /* of connections, and of those that are closed but whose peer has not closed its side yet */
     uint64_t finished_calls; /* of sessions that are gone */
     bool full;               /* limits.connections is reached */
@@ -57,6 +59,7 @@ typedef struct gee_address_count {
     size_t length;
     char bytes[16];
     size_t count;
+    size_t unproven;
 } gee_address_count_t;
 
 /* The owner of doors and sessions. It ends twice: as a conversation, and when its descriptor is closed. */
@@ -64,10 +67,19 @@ typedef struct gee_worker_connection {
     gee_worker_process_t *process;
     gee_address_count_t *address; /* null: not counted */
     bool served, open;            /* it has not come to the one end, to the other */
+    bool unproven;                /* and counted as such */
     int64_t accepted_ns;
     uint64_t bytes_seen; /* received when it was last looked at, while leaving */
     unsigned quiet_sweeps;
 } gee_worker_connection_t;
+
+/* worker_count.c */
+/* False: this address has as many connections as it may have. `sealed`: those that are unproven are counted by address. */
+bool gee_worker_count(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed);
+void gee_worker_uncount(gee_worker_connection_t *connection);
+/* It has to show who it is; false: as many as may have to do so already. And it has done so, or is gone. */
+bool gee_worker_count_unproven(gee_worker_connection_t *connection);
+void gee_worker_count_proven(gee_worker_connection_t *connection);
 
 /* worker_accept.c */
 void gee_worker_adopt(gee_worker_process_t *process, const gee_message_t *message, int descriptor);

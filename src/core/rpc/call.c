@@ -41,57 +41,84 @@ static gee_call_t *call_new(gee_engine_t *engine) {
     return call;
 }
 
-gee_call_t *gee_call_create(gee_engine_t *engine) {
-    gee_link_t *link = gee_list_pop(&engine->free_calls);
-    gee_call_t *call;
-    if (link != NULL) {
-        call = GEE_CONTAINER(link, gee_call_t, session_link);
-        engine->free_call_count--;
-        memset(call, 0, offsetof(gee_call_t, pool));
-    } else if ((call = call_new(engine)) == NULL) {
+/* Null: there is none. `zeroed`: of its bytes. */
+static gee_call_t *take_free(gee_engine_t *engine, gee_role_t role, size_t zeroed) {
+    gee_link_t *link = gee_list_pop(&engine->free_calls[role]);
+    if (link == NULL)
         return NULL;
-    }
+    engine->free_call_count[role]--;
+    return memset(GEE_CONTAINER(link, gee_call_t, session_link), 0, zeroed);
+}
+
+static void begin(gee_engine_t *engine, gee_call_t *call, gee_role_t role) {
+    call->engine = engine;
+    call->role = role;
+    call->deadline_ns = INT64_MAX;
+    engine->live_calls++;
+}
+
+gee_call_t *gee_call_create(gee_engine_t *engine) {
+    gee_call_t *call = take_free(engine, GEE_SERVING, offsetof(gee_call_t, pool));
+    if (call == NULL && (call = call_new(engine)) == NULL)
+        return NULL;
     call->on_cancel = NULL;
     call->on_cancel_data = NULL;
     atomic_store_explicit(&call->cancelled, false, memory_order_relaxed);
-    call->engine = engine;
-    call->deadline_ns = INT64_MAX;
-    engine->live_calls++;
+    begin(engine, call, GEE_SERVING);
+    return call;
+}
+
+gee_call_t *gee_call_create_calling(gee_engine_t *engine) {
+    const size_t size = offsetof(gee_call_t, payload); /* the first of the serving role */
+    gee_call_t *call = take_free(engine, GEE_CALLING, size);
+    if (call == NULL && (call = calloc(1, size)) == NULL)
+        return NULL;
+    begin(engine, call, GEE_CALLING);
     return call;
 }
 
 static void call_delete(gee_call_t *call) {
-    gee_pool_destroy(&call->pool);
-    pthread_mutex_destroy(&call->cancel_lock);
+    if (call->role == GEE_SERVING) {
+        pthread_mutex_destroy(&call->cancel_lock);
+        gee_pool_destroy(&call->pool);
+    }
     free(call);
 }
 
 void gee_call_release(gee_call_t *call) {
     gee_engine_t *engine = call->engine;
+    gee_role_t role = call->role;
     gee_timer_stop(engine->loop, &call->timer);
     gee_list_remove(&call->session_link);
-    gee_buf_release(&call->held);
+    if (role == GEE_SERVING)
+        gee_buf_release(&call->held);
     gee_peer_record_release(&call->peer);
     engine->live_calls--;
-    if (engine->free_call_count >= FREE_CALLS_KEPT) {
+    if (engine->free_call_count[role] >= FREE_CALLS_KEPT) {
         call_delete(call);
         return;
     }
-    gee_pool_reset(call->pool);
-    engine->free_call_count++;
+    if (role == GEE_SERVING)
+        gee_pool_reset(call->pool);
+    engine->free_call_count[role]++;
     /* The finish word stays as it is, so that a second finish of a call that lies here is seen for what it is. Calls
      * that others than their own handler finished go to the far end, to lie here as long as possible. */
-    if (call->finished_late)
-        gee_list_append(&engine->free_calls, &call->session_link);
+    if (role == GEE_SERVING && call->finished_late)
+        gee_list_append(&engine->free_calls[role], &call->session_link);
     else
-        gee_list_prepend(&engine->free_calls, &call->session_link);
+        gee_list_prepend(&engine->free_calls[role], &call->session_link);
+}
+
+static void delete_free(gee_engine_t *engine, gee_role_t role) {
+    gee_link_t *link;
+    while ((link = gee_list_pop(&engine->free_calls[role])) != NULL)
+        call_delete(GEE_CONTAINER(link, gee_call_t, session_link));
+    engine->free_call_count[role] = 0;
 }
 
 void gee_calls_destroy(gee_engine_t *engine) {
-    gee_link_t *link;
-    while ((link = gee_list_pop(&engine->free_calls)) != NULL)
-        call_delete(GEE_CONTAINER(link, gee_call_t, session_link));
-    engine->free_call_count = 0;
+    delete_free(engine, GEE_SERVING);
+    delete_free(engine, GEE_CALLING);
 }
 
 gee_peer_record_t *gee_peer_record_create(const char *address) {

@@ -1,7 +1,7 @@
 /* call.h: one request and its reply, in either role, from its first byte to the end of its memory.
  *
  *   serving:  session -> gee_call_create -> filters -> handler (loop or pool thread) -> finish -> reply -> release
- *   calling:  gee_call_create -> session sends -> reply, failure or timeout -> done() -> release
+ *   calling:  gee_call_create_calling -> session sends -> reply, failure or timeout -> done() -> release
  *
  * What happens on the loop's thread is plain; what a handler may do on another goes through `finish` (an atomic word)
  * and a posted task. */
@@ -57,8 +57,15 @@ struct gee_call {
     gee_timer_t timer;
     gee_status_t status; /* once answered */
     gee_peer_record_t *peer;
+    gee_role_t role;
+    bool answered; /* reply or error went out, or nobody wants one any more; calling: it came */
 
-    /* serving */
+    /* calling */
+    bool slot_kept; /* given up, but the peer goes on working on it: session.h, gee_session_forget() */
+    void (*done)(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data);
+    void *done_data;
+
+    /* serving: the memory of a call of gee_call_create_calling() ends here */
     gee_payload_t payload;           /* while a filter makes the call wait */
     gee_buf_t *held;                 /* the bytes that arguments point into, or the payload's */
     struct gee_forwarded *forwarded; /* forward.h: on its way to an upstream; stays when it is back */
@@ -68,16 +75,10 @@ struct gee_call {
     gee_task_t finished_task;    /* posted or deferred when the handler is through */
     gee_status_t handler_status; /* what it said */
     atomic_uint finish;          /* see call.c */
-    bool answered;               /* reply or error went out, or nobody wants one any more */
     bool handler_running;        /* from its start (or its place in the queue) to the loop's seeing its finish */
     bool queued;                 /* given to the thread pool */
     bool finished_late;          /* by somebody else than the handler's own invocation */
     uint32_t filters_passed;     /* how many filters saw it, for on_end and on_release */
-
-    /* calling */
-    void (*done)(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data);
-    void *done_data;
-    bool slot_kept; /* given up, but the peer goes on working on it: session.h, gee_session_forget() */
 
     /* From here on kept over gee_call_create(). */
     gee_pool_t *pool;
@@ -89,6 +90,8 @@ struct gee_call {
 
 /* From the engine's free list: zeroed but for its pool. Null: out of memory. */
 gee_call_t *gee_call_create(gee_engine_t *engine);
+/* The same for the calling role, without pool and what goes with handlers: 100,000 calls may wait for their replies. */
+gee_call_t *gee_call_create_calling(gee_engine_t *engine);
 /* Loop thread. Back to the free list; the pool is reset. */
 void gee_call_release(gee_call_t *call);
 
@@ -99,7 +102,7 @@ void gee_call_cancel(gee_call_t *call);
  * see to it (dispatch.c). */
 bool gee_call_returned(gee_call_t *call);
 
-/* Frees the free list; for gee_engine_destroy. */
+/* Frees the free lists; for gee_engine_destroy. */
 void gee_calls_destroy(gee_engine_t *engine);
 
 /* For filters that made a call wait. */

@@ -14,6 +14,7 @@
 #include "core/rpc/session.h"
 
 #define SCRATCH_SIZE 4096
+#define ANSWERS_SIZE 1024
 
 const gee_option_t gee_limits_options[] = {
     { .name = "message",
@@ -86,10 +87,11 @@ const gee_option_t gee_timeouts_options[] = {
 
 gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error) {
     gee_engine_t *engine = calloc(1, sizeof(*engine));
-    gee_pool_t *scratch = gee_pool_create(SCRATCH_SIZE);
-    if (engine == NULL || scratch == NULL) {
+    gee_pool_t *scratch = gee_pool_create(SCRATCH_SIZE), *answers = gee_pool_create(ANSWERS_SIZE);
+    if (engine == NULL || scratch == NULL || answers == NULL) {
         free(engine);
         gee_pool_destroy(&scratch);
+        gee_pool_destroy(&answers);
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "engine: out of memory");
         return NULL;
     }
@@ -106,10 +108,13 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     engine->worker_index = options->worker_index;
     engine->helper = options->helper;
     engine->scratch = scratch;
+    engine->answers = answers;
     gee_pool_limit(scratch, (size_t)options->limits.call_memory);
+    gee_pool_limit(answers, (size_t)options->limits.call_memory);
     gee_list_init(&engine->sessions);
     gee_list_init(&engine->doors);
-    gee_list_init(&engine->free_calls);
+    gee_list_init(&engine->free_calls[GEE_SERVING]);
+    gee_list_init(&engine->free_calls[GEE_CALLING]);
     return engine;
 }
 
@@ -189,6 +194,7 @@ void gee_engine_destroy(gee_engine_t **handle) {
     gee_calls_destroy(engine);
     destroy_codec_shares(engine);
     gee_pool_destroy(&engine->scratch);
+    gee_pool_destroy(&engine->answers);
     free(engine);
 }
 

@@ -76,12 +76,13 @@ struct gee_engine {
     gee_list_t sessions;
     gee_list_t doors; /* streams that have not become sessions yet */
     size_t session_count;
-    gee_list_t free_calls;
-    size_t free_call_count;
+    gee_list_t free_calls[2]; /* by gee_role_t */
+    size_t free_call_count[2];
     size_t live_calls;               /* calls whose memory is not back yet */
     size_t late_handlers;            /* handlers that still run though their call was answered (timed out, cancelled) */
     gee_codec_share_t *codec_shares; /* what codecs keep for all their states */
     gee_pool_t *scratch;             /* for one message at a time: decoded headers; reset by whoever starts a message */
+    gee_pool_t *answers; /* for one answer at a time: what it is decoded into; reset by whoever handed it on */
 };
 
 gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error);

@@ -61,7 +61,7 @@ static void explain(const gee_call_t *call, const gee_upstream_result_t *result,
     }
     gee_upstream_error(result, error);
     gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward_of(call)->upstream));
-    add_effort(call, result->tries, error);
+    add_effort(call, result->address ? result->tries : 0, error);
 }
 
 static void pass_reply(gee_call_t *call, const gee_upstream_result_t *result) {

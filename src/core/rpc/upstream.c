@@ -120,6 +120,15 @@ void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_pha
     error->phase = phase;
 }
 
+/* Its peer is not to blame. */
+static void fail_at_peer(gee_upstream_call_t *call, const gee_error_t *error) {
+    gee_upstream_peer_t *peer = call->peer;
+    gee_upstream_peer_hold(peer);
+    release_slot(call, GEE_OUTCOME_ABANDONED, false);
+    fail(call, error, peer->addr.text);
+    gee_upstream_peer_let_go(peer);
+}
+
 /* While it waited, in the queue or for a connection. */
 static void expired(gee_timer_t *timer) {
     gee_upstream_call_t *call = GEE_CONTAINER(timer, gee_upstream_call_t, timer);
@@ -132,10 +141,7 @@ static void expired(gee_timer_t *timer) {
         fail(call, &error, NULL);
         return;
     }
-    gee_upstream_peer_hold(peer);
-    release_slot(call, GEE_OUTCOME_ABANDONED, false);
-    fail(call, &error, peer->addr.text);
-    gee_upstream_peer_let_go(peer);
+    fail_at_peer(call, &error);
 }
 
 /* -1: no memory for the timer. */
@@ -318,12 +324,28 @@ void gee_upstream_attempt_failed(gee_upstream_call_t *call, const gee_error_t *r
     gee_upstream_peer_let_go(failed);
 }
 
+static uint64_t bytes_sent(const gee_upstream_link_t *link) {
+    const gee_session_t *session = gee_connection_session(link->connection);
+    return session ? gee_stream_bytes_sent(session->stream) : UINT64_MAX;
+}
+
+void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *result) {
+    *result = (gee_upstream_result_t){ 0 };
+    if (call->upstream == NULL)
+        return;
+    result->tries = call->tried_count;
+    result->address = call->peer ? call->peer->addr.text : NULL;
+    result->phase = call->at == NULL                           ? GEE_PHASE_CONNECT
+                    : bytes_sent(call->at) < call->request_end ? GEE_PHASE_SEND
+                                                               : GEE_PHASE_WAIT;
+}
+
 /* No answer: the time is over, or the connection was lost. */
 static void lost(gee_upstream_call_t *call, const gee_call_t *attempt, const gee_status_t *status) {
     gee_upstream_link_t *link = call->at;
     gee_upstream_peer_t *peer = call->peer;
     const gee_session_t *session = gee_connection_session(link->connection);
-    uint64_t sent = session ? gee_stream_bytes_sent(session->stream) : UINT64_MAX;
+    uint64_t sent = bytes_sent(link);
     gee_phase_t phase = sent < call->request_end ? GEE_PHASE_SEND : GEE_PHASE_WAIT;
     gee_error_t error;
     if (status->code != GEE_DEADLINE_EXCEEDED) {
@@ -343,19 +365,20 @@ static void lost(gee_upstream_call_t *call, const gee_call_t *attempt, const gee
     gee_upstream_peer_let_go(peer);
 }
 
-static void answered(gee_upstream_call_t *call, gee_call_t *attempt, const gee_status_t *status,
-                     const gee_payload_t *payload) {
+static void answered(gee_upstream_call_t *call, const gee_status_t *status, const gee_payload_t *payload) {
     gee_upstream_peer_t *peer = call->peer;
+    gee_pool_t *pool = call->upstream->engine->answers;
     gee_upstream_result_t result = { .status = *status,
                                      .from_peer = true,
                                      .payload = payload,
-                                     .pool = attempt->pool,
+                                     .pool = pool,
                                      .address = peer->addr.text,
                                      .tries = call->tried_count };
     gee_upstream_peer_hold(peer);
     gee_upstream_peer_answered(peer, now(call->upstream) - call->picked_ns);
     release_slot(call, GEE_OUTCOME_REPLIED, false);
     finish(call, &result);
+    gee_pool_reset(pool);
     gee_upstream_peer_let_go(peer);
 }
 
@@ -364,7 +387,7 @@ static void on_done(gee_call_t *attempt, const gee_status_t *status, const gee_p
     call->call = NULL;
     gee_list_remove(&call->link);
     if (attempt->answered)
-        answered(call, attempt, status, payload);
+        answered(call, status, payload);
     else
         lost(call, attempt, status);
     gee_call_release(attempt);
@@ -387,7 +410,7 @@ static void not_sent(gee_upstream_call_t *call, gee_upstream_link_t *link, const
 void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link) {
     gee_upstream_t *upstream = call->upstream;
     gee_session_t *session = gee_connection_session(link->connection);
-    gee_call_t *attempt = gee_call_create(upstream->engine);
+    gee_call_t *attempt = gee_call_create_calling(upstream->engine);
     gee_error_t error;
     if (attempt == NULL) {
         release_slot(call, GEE_OUTCOME_ABANDONED, false);
@@ -404,8 +427,7 @@ void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link) {
     if (call->deadline_ns != INT64_MAX && (attempt->timeout_ns = call->deadline_ns - now(upstream)) <= 0) {
         gee_call_release(attempt);
         gee_upstream_time_error(call, false, GEE_PHASE_SEND, &error);
-        release_slot(call, GEE_OUTCOME_ABANDONED, false);
-        fail(call, &error, NULL);
+        fail_at_peer(call, &error);
         return;
     }
     call->received_before = gee_stream_bytes_received(session->stream);

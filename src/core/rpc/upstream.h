@@ -126,6 +126,9 @@ int gee_upstream_ping(gee_upstream_t *upstream, int64_t timeout_ns, void (*done)
 /* "tcp@10.0.0.1:9999: connect: Connection refused": the text of a failure without the time, in `error`, with code and
  * phase. */
 void gee_upstream_error(const gee_upstream_result_t *result, gee_error_t *error);
+/* Where a call that is on its way is now: address, phase and tries, the rest of `result` zeroed; for the text of giving it
+ * up. */
+void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *result);
 /* "no reply within 50ms": that the time of this call is over, with code and phase. */
 void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error);
 

@@ -1,28 +1,61 @@
 /* board.c: writing a worker's upstreams into its slot, and adding the slots up. */
 #include "board.h"
 
+#include <stdalign.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-#define READ_TRIES 100 /* of a slot that is being written again and again */
+/* A double buffer for a board_content_t lies behind it. */
+struct board_slot {
+    alignas(max_align_t) _Atomic int64_t owner; /* the process that writes here; 0: nobody */
+};
+
+struct board {
+    alignas(max_align_t) _Atomic uint32_t slot_count; /* 0 until a process has asked for a slot */
+};
+
+static size_t slot_size(void) {
+    return sizeof(board_slot_t) + gee_double_buffer_size(sizeof(board_content_t));
+}
+
+static board_slot_t *slot_at(const board_t *board, size_t n) {
+    /* Readers have the board as a constant, which they keep. */
+    return (board_slot_t *)((uintptr_t)(board + 1) + n * slot_size());
+}
+
+static gee_double_buffer_t buffer_of(board_slot_t *slot) {
+    return (gee_double_buffer_t){ .memory = (void *)(slot + 1), .capacity = sizeof(board_content_t) };
+}
 
 size_t board_size(unsigned workers) {
-    return sizeof(board_t) + gee_counters_slots(workers) * sizeof(board_slot_t);
+    return sizeof(board_t) + gee_counters_slots(workers) * slot_size();
 }
 
 /* ---- the writer ---- */
 
 board_slot_t *board_claim(board_t *board, size_t size, int64_t process) {
-    size_t count = (size - sizeof(board_t)) / sizeof(board_slot_t);
+    size_t count = (size - sizeof(board_t)) / slot_size();
     atomic_store(&board->slot_count, (uint32_t)count); /* the same by whomever */
     for (size_t i = 0; i < count; i++)
-        if (gee_process_claim(&board->slots[i].owner, process))
-            return &board->slots[i];
+        if (gee_process_claim(&slot_at(board, i)->owner, process))
+            return slot_at(board, i);
     return NULL;
 }
 
 void board_yield(board_slot_t *slot) {
     atomic_store_explicit(&slot->owner, 0, memory_order_release);
+}
+
+board_content_t *board_begin(board_slot_t *slot) {
+    gee_double_buffer_t buffer = buffer_of(slot);
+    return gee_double_buffer_begin(&buffer);
+}
+
+void board_publish(board_slot_t *slot, const board_content_t *content) {
+    gee_double_buffer_t buffer = buffer_of(slot);
+    gee_double_buffer_publish(&buffer,
+                              offsetof(board_content_t, peers) + content->peer_count * sizeof(content->peers[0]));
 }
 
 static void write_peer(board_peer_t *target, const gee_upstream_peer_t *peer) {
@@ -51,28 +84,14 @@ static void write_upstream(board_content_t *content, const gee_upstream_t *upstr
 }
 
 void board_write(board_slot_t *slot, const gee_engine_t *engine) {
-    uint32_t version = atomic_load_explicit(&slot->version, memory_order_relaxed) | 1u; /* odd: being written */
-    atomic_store_explicit(&slot->version, version, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    slot->content.upstream_count = slot->content.peer_count = 0;
+    board_content_t *content = board_begin(slot);
+    content->upstream_count = content->peer_count = 0;
     for (size_t i = 0; i < engine->upstream_count && i < BOARD_UPSTREAMS; i++)
-        write_upstream(&slot->content, engine->upstreams[i]);
-    atomic_store_explicit(&slot->version, version + 1, memory_order_release);
+        write_upstream(content, engine->upstreams[i]);
+    board_publish(slot, content);
 }
 
 /* ---- the reader ---- */
-
-/* False: its writer was in the middle of it whenever we looked (it may have died there). */
-static bool copy_slot(const board_slot_t *slot, board_content_t *copy) {
-    for (int i = 0; i < READ_TRIES; i++) {
-        uint32_t version = atomic_load_explicit(&slot->version, memory_order_acquire);
-        memcpy(copy, &slot->content, sizeof(*copy));
-        atomic_thread_fence(memory_order_acquire);
-        if (version % 2 == 0 && atomic_load_explicit(&slot->version, memory_order_relaxed) == version)
-            return true;
-    }
-    return false;
-}
 
 static uint32_t worse(uint32_t a, uint32_t b) {
     static const unsigned worry[] = {
@@ -138,18 +157,26 @@ static int add_content(const board_content_t *content, debug_upstream_t *upstrea
     return 0;
 }
 
+/* -1: out of memory. What cannot be read, since its writer is too fast, is left out. */
+static int add_slot(board_slot_t *slot, debug_upstream_t *upstreams, size_t *count, gee_pool_t *pool) {
+    gee_double_buffer_t buffer = buffer_of(slot);
+    gee_double_copy_t copy = { 0 };
+    int result = 0;
+    if (gee_process_alive(atomic_load_explicit(&slot->owner, memory_order_acquire)) &&
+        gee_double_buffer_read(&buffer, &copy) == 0 && copy.count > 0)
+        result = add_content(copy.bytes, upstreams, count, pool);
+    gee_double_copy_free(&copy);
+    return result;
+}
+
 int board_read(const board_t *board, gee_pool_t *pool, debug_upstream_t **upstreams, size_t *count) {
     uint32_t slots = atomic_load(&board->slot_count);
-    board_content_t *copy = gee_pool_alloc(pool, sizeof(*copy));
     *upstreams = gee_pool_array(pool, BOARD_UPSTREAMS, sizeof(**upstreams));
     *count = 0;
-    if (copy == NULL || *upstreams == NULL)
+    if (*upstreams == NULL)
         return -1;
-    for (uint32_t i = 0; i < slots; i++) {
-        const board_slot_t *slot = &board->slots[i];
-        if (gee_process_alive(atomic_load_explicit(&slot->owner, memory_order_acquire)) && copy_slot(slot, copy) &&
-            add_content(copy, *upstreams, count, pool) != 0)
+    for (uint32_t i = 0; i < slots; i++)
+        if (add_slot(slot_at(board, i), *upstreams, count, pool) != 0)
             return -1;
-    }
     return 0;
 }

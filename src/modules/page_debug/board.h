@@ -3,17 +3,14 @@
  *   worker 0  slot [ foo: 3 waiting | tcp@10.0.0.1:9999 up 5 in flight ... | tcp@10.0.0.2:9999 down ... ]  --+
  *   worker 1  slot [ ... ]                                                                               --+--> sums by name
  *
- * A slot has one writer, who counts its version up before and after; a reader takes a copy whose version was even and the
- * same before and after, so nobody waits for anybody. */
+ * A slot has one writer; nobody waits for anybody (double_buffer.h). */
 #ifndef PAGE_DEBUG_BOARD_H
 #define PAGE_DEBUG_BOARD_H
 
 #include <gee.h>
 
-#include <stdatomic.h>
-
 #define BOARD_NAME      "upstreams" /* what gee_prepare_t.shared() is asked for */
-#define BOARD_VERSION   1u
+#define BOARD_VERSION   2u
 #define BOARD_UPSTREAMS 64  /* of one worker; further ones are not shown */
 #define BOARD_PEERS     256 /* of all its upstreams together; likewise */
 #define BOARD_TEXT      64  /* bytes of a name; a longer one is cut */
@@ -36,22 +33,17 @@ typedef struct board_content {
     board_peer_t peers[BOARD_PEERS];
 } board_content_t;
 
-typedef struct board_slot {
-    _Atomic int64_t owner; /* the process that writes here; 0: nobody */
-    _Atomic uint32_t version;
-    board_content_t content;
-} board_slot_t;
-
-typedef struct board {
-    _Atomic uint32_t slot_count; /* 0 until a process has asked for a slot */
-    board_slot_t slots[];
-} board_t;
+typedef struct board_slot board_slot_t;
+typedef struct board board_t;
 
 size_t board_size(unsigned workers);
 /* A slot for this process; null: all are taken. */
 board_slot_t *board_claim(board_t *board, size_t size, int64_t process);
 void board_yield(board_slot_t *slot);
-/* How the engine's upstreams do now. */
+/* To be filled, all of it, and then published. */
+board_content_t *board_begin(board_slot_t *slot);
+void board_publish(board_slot_t *slot, const board_content_t *content);
+/* Both: how the engine's upstreams do now. */
 void board_write(board_slot_t *slot, const gee_engine_t *engine);
 
 /* ---- the reader ---- */

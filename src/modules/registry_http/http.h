@@ -44,12 +44,55 @@ int gee_http_list_read(const gee_engine_t *engine, const gee_http_message_t *res
                        gee_pool_t *pool, gee_http_list_t *list, gee_error_t *error);
 extern const gee_http_limits_t gee_http_list_limits; /* of such an answer */
 
-/* ---- watch.c, publish.c: members of gee_registry_t ---- */
-extern const size_t gee_http_watch_size, gee_http_publish_size;
+/* ---- watch.c ---- */
+typedef struct gee_http_watch {
+    gee_http_source_t source;
+    char *service, *escaped_service; /* null: all */
+    int64_t refresh_ns;
+    void (*changed)(void *data, const gee_snapshot_t *snapshot);
+    void (*failed)(void *data, const gee_error_t *error);
+    void *data;
+
+    gee_pool_t *fixed; /* strings */
+    gee_pool_t *pool;  /* of one request and its answer */
+    gee_http_call_t *call;
+    gee_timer_t timer;
+    gee_back_off_t back_off;
+    bool versioned; /* the request waits for another version than this: */
+    uint64_t version;
+    int64_t asked_ns;
+} gee_http_watch_t;
+
 int gee_http_watch(void *state, gee_engine_t *engine, const char *source, const gee_watch_options_t *options,
                    void (*changed)(void *data, const gee_snapshot_t *snapshot),
                    void (*failed)(void *data, const gee_error_t *error), void *data, gee_error_t *error);
 void gee_http_unwatch(void *state);
+
+/* ---- publish.c ---- */
+#define GEE_HTTP_PUBLISH_HEADERS 4
+
+typedef struct gee_http_publish {
+    gee_http_source_t source;
+    gee_pool_t *pool; /* strings */
+    gee_http_header_t headers[GEE_HTTP_PUBLISH_HEADERS];
+    size_t header_count;
+    int64_t ttl_ns;      /* as asked for; 0: the registry's own */
+    int64_t interval_ns; /* between two requests, when all is well */
+    void (*told)(void *data, const gee_error_t *error);
+    void *data;
+
+    gee_http_call_t *call;
+    gee_timer_t timer; /* to the next request; leaving: the end of patience */
+    gee_back_off_t back_off;
+    enum { GEE_HTTP_UNKNOWN, GEE_HTTP_PUBLISHED, GEE_HTTP_MISSING } standing;
+
+    bool leaving;
+    gee_task_t leave_task;
+    int64_t leave_deadline_ns;
+    void (*done)(void *data, const gee_error_t *error);
+    void *done_data;
+} gee_http_publish_t;
+
 int gee_http_publish(void *state, gee_engine_t *engine, const char *source, const gee_entry_t *entry,
                      void (*told)(void *data, const gee_error_t *error), void *data, gee_error_t *error);
 void gee_http_withdraw(void *state, int64_t patience_ns, void (*done)(void *data, const gee_error_t *error),

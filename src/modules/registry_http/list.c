@@ -109,8 +109,8 @@ int gee_http_list_read(const gee_engine_t *engine, const gee_http_message_t *res
     const gee_codec_t *json = gee_codec_by_name(engine->modules, GEE_STR("json"));
     gee_str_t header = gee_http_header(response, "X-Geerpc-Servers");
     gee_snapshot_t *snapshot = &list->snapshot;
-    *list = (gee_http_list_t){ .versioned = gee_parse_uint64(gee_http_header(response, "X-Geerpc-Version"),
-                                                             &snapshot->version) == 0 };
+    *list = (gee_http_list_t){ .versioned = false };
+    list->versioned = gee_parse_uint64(gee_http_header(response, "X-Geerpc-Version"), &snapshot->version) == 0;
     if (list->versioned && json != NULL && json->state_size == 0 && is_json(response))
         return read_json(json, response->body, service, pool, snapshot, error);
     if (header.data == NULL)

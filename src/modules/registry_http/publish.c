@@ -7,42 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TTL           (300 * GEE_SECOND) /* GeeRPC's, where nobody has said another */
-#define LONGEST_PAUSE (10 * GEE_SECOND)  /* while it fails */
+#define TTL           (300 * GEE_SECOND)      /* GeeRPC's, where nobody has said another */
+#define LONGEST_PAUSE (10 * GEE_SECOND)       /* while it fails */
+#define LEAST_PAUSE   (100 * GEE_MILLISECOND) /* whatever the registry says */
 #define CHUNK         1024
-#define HEADERS       4
 
-typedef enum standing { UNKNOWN, PUBLISHED, MISSING } standing_t;
-
-typedef struct publish {
-    gee_http_source_t source;
-    gee_pool_t *pool; /* strings */
-    gee_http_header_t headers[HEADERS];
-    size_t header_count;
-    int64_t ttl_ns; /* as asked for; 0: the registry's own */
-    void (*told)(void *data, const gee_error_t *error);
-    void *data;
-
-    gee_http_call_t *call;
-    gee_timer_t timer; /* to the next POST; leaving: the end of patience */
-    gee_back_off_t back_off;
-    standing_t standing;
-
-    bool leaving;
-    gee_task_t leave_task;
-    int64_t leave_deadline_ns;
-    void (*done)(void *data, const gee_error_t *error);
-    void *done_data;
-} publish_t;
-
-const size_t gee_http_publish_size = sizeof(publish_t);
-
-static gee_loop_t *loop_of(const publish_t *publish) {
+static gee_loop_t *loop_of(const gee_http_publish_t *publish) {
     return publish->source.engine->loop;
 }
 
 void gee_http_abandon(void *state) {
-    publish_t *publish = state;
+    gee_http_publish_t *publish = state;
     gee_http_cancel(&publish->call);
     gee_timer_stop(loop_of(publish), &publish->timer);
     gee_loop_undefer(&publish->leave_task);
@@ -53,7 +28,7 @@ void gee_http_abandon(void *state) {
 /* ---- leaving ---- */
 
 /* The state is the caller's again when done() is called. */
-static void end(publish_t *publish, const gee_error_t *error) {
+static void end(gee_http_publish_t *publish, const gee_error_t *error) {
     void (*done)(void *, const gee_error_t *) = publish->done;
     void *data = publish->done_data;
     gee_http_abandon(publish);
@@ -61,7 +36,7 @@ static void end(publish_t *publish, const gee_error_t *error) {
 }
 
 static void on_deleted(void *data, const gee_http_message_t *response, const gee_error_t *failure) {
-    publish_t *publish = data;
+    gee_http_publish_t *publish = data;
     gee_error_t error;
     publish->call = NULL;
     if (response != NULL && (response->status == 405 || response->status == 501)) {
@@ -76,7 +51,7 @@ static void on_deleted(void *data, const gee_http_message_t *response, const gee
 }
 
 static void run_leave(gee_task_t *task) {
-    publish_t *publish = GEE_CONTAINER(task, publish_t, leave_task);
+    gee_http_publish_t *publish = GEE_CONTAINER(task, gee_http_publish_t, leave_task);
     gee_error_t error;
     gee_http_ask_t ask = { .method = "DELETE",
                            .headers = publish->headers,
@@ -89,7 +64,7 @@ static void run_leave(gee_task_t *task) {
         end(publish, &error);
 }
 
-static void leave_in_vain(publish_t *publish) {
+static void leave_in_vain(gee_http_publish_t *publish) {
     gee_error_t error;
     gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "%.200s: the registry does not answer in time", publish->source.url);
     end(publish, &error);
@@ -97,7 +72,7 @@ static void leave_in_vain(publish_t *publish) {
 
 void gee_http_withdraw(void *state, int64_t patience_ns, void (*done)(void *data, const gee_error_t *error),
                        void *data) {
-    publish_t *publish = state;
+    gee_http_publish_t *publish = state;
     publish->leaving = true;
     publish->done = done;
     publish->done_data = data;
@@ -110,68 +85,72 @@ void gee_http_withdraw(void *state, int64_t patience_ns, void (*done)(void *data
 
 /* ---- posting ---- */
 
-static void post_in(publish_t *publish, int64_t delay_ns) {
+static void post_in(gee_http_publish_t *publish, int64_t delay_ns) {
     (void)gee_timer_start(loop_of(publish), &publish->timer, delay_ns);
 }
 
-static int64_t interval(int64_t ttl_ns) {
-    return ttl_ns / 3;
-}
-
-static int64_t ttl_given(const publish_t *publish, const gee_http_message_t *response) {
-    int64_t ttl_ns = 0;
-    if (gee_parse_duration(gee_http_header(response, "X-Geerpc-Ttl"), &ttl_ns) == 0 && ttl_ns > 0)
-        return ttl_ns;
-    return publish->ttl_ns > 0 ? publish->ttl_ns : TTL;
+static void set_interval(gee_http_publish_t *publish, const gee_http_message_t *response) {
+    int64_t ttl_ns = publish->ttl_ns > 0 ? publish->ttl_ns : TTL, given_ns;
+    gee_str_t given = response ? gee_http_header(response, "X-Geerpc-Ttl") : GEE_STR("");
+    if (gee_parse_duration(given, &given_ns) == 0 && given_ns > 0)
+        ttl_ns = given_ns;
+    publish->interval_ns = ttl_ns / 3 > LEAST_PAUSE ? ttl_ns / 3 : LEAST_PAUSE;
 }
 
 /* The callback comes last: it may end the publishing. */
-static void settle(publish_t *publish, const gee_error_t *error, int64_t ttl_ns) {
-    standing_t now = error == NULL ? PUBLISHED : MISSING;
-    bool news = now != publish->standing;
-    publish->standing = now;
+static void settle(gee_http_publish_t *publish, const gee_error_t *error) {
+    int before = (int)publish->standing;
+    publish->standing = error == NULL ? GEE_HTTP_PUBLISHED : GEE_HTTP_MISSING;
     if (error == NULL) {
         publish->back_off.last_ns = 0;
-        post_in(publish, gee_jitter(interval(ttl_ns), &publish->source.random));
+        post_in(publish, gee_jitter(publish->interval_ns, &publish->source.random));
     } else {
-        post_in(publish, gee_back_off_next(&publish->back_off, GEE_HTTP_REGISTRY_RETRY, LONGEST_PAUSE,
-                                           &publish->source.random));
+        post_in(publish,
+                gee_back_off_next(&publish->back_off, GEE_HTTP_REGISTRY_RETRY, LONGEST_PAUSE, &publish->source.random));
     }
-    if (news)
+    if ((int)publish->standing != before)
         publish->told(publish->data, error);
 }
 
 static void on_posted(void *data, const gee_http_message_t *response, const gee_error_t *failure) {
-    publish_t *publish = data;
+    gee_http_publish_t *publish = data;
     gee_error_t error;
     publish->call = NULL;
-    if (publish->leaving)
+    if (publish->leaving) {
         run_leave(&publish->leave_task);
-    else if (gee_http_source_accepted(&publish->source, response, failure, &error) != 0)
-        settle(publish, &error, 0);
-    else
-        settle(publish, NULL, ttl_given(publish, response));
+        return;
+    }
+    bool accepted = gee_http_source_accepted(&publish->source, response, failure, &error) == 0;
+    if (accepted)
+        set_interval(publish, response);
+    settle(publish, accepted ? NULL : &error);
+}
+
+/* A request that hangs leaves time for another one. */
+static int64_t patience(const gee_http_publish_t *publish) {
+    int64_t interval_ns = publish->interval_ns > GEE_SECOND ? publish->interval_ns : GEE_SECOND;
+    return interval_ns < GEE_HTTP_REGISTRY_PATIENCE ? interval_ns : GEE_HTTP_REGISTRY_PATIENCE;
 }
 
 static void on_timer(gee_timer_t *timer) {
-    publish_t *publish = GEE_CONTAINER(timer, publish_t, timer);
+    gee_http_publish_t *publish = GEE_CONTAINER(timer, gee_http_publish_t, timer);
     gee_error_t error;
     gee_http_ask_t ask = { .method = "POST",
                            .headers = publish->headers,
                            .header_count = publish->header_count,
-                           .timeout_ns = GEE_HTTP_REGISTRY_PATIENCE };
+                           .timeout_ns = patience(publish) };
     if (publish->leaving) {
         leave_in_vain(publish);
         return;
     }
     publish->call = gee_http_source_ask(&publish->source, &ask, on_posted, publish, &error);
     if (publish->call == NULL)
-        settle(publish, &error, 0);
+        settle(publish, &error);
 }
 
 /* ---- the entry ---- */
 
-static int add_header(publish_t *publish, gee_str_t name, const char *value, gee_error_t *error) {
+static int add_header(gee_http_publish_t *publish, gee_str_t name, const char *value, gee_error_t *error) {
     gee_str_t copy = gee_pool_str(publish->pool, gee_str(value));
     if (copy.data == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", publish->source.url);
@@ -183,7 +162,7 @@ static int add_header(publish_t *publish, gee_str_t name, const char *value, gee
     return 0;
 }
 
-static int add_headers(publish_t *publish, const gee_entry_t *entry, gee_error_t *error) {
+static int add_headers(gee_http_publish_t *publish, const gee_entry_t *entry, gee_error_t *error) {
     char text[GEE_DURATION_TEXT];
     if (add_header(publish, GEE_STR("X-Geerpc-Server"), entry->address, error) != 0)
         return -1;
@@ -200,11 +179,12 @@ static int add_headers(publish_t *publish, const gee_entry_t *entry, gee_error_t
 
 int gee_http_publish(void *state, gee_engine_t *engine, const char *source, const gee_entry_t *entry,
                      void (*told)(void *data, const gee_error_t *error), void *data, gee_error_t *error) {
-    publish_t *publish = state;
+    gee_http_publish_t *publish = state;
     gee_addr_t addr;
     publish->told = told;
     publish->data = data;
     publish->ttl_ns = entry->ttl_ns;
+    set_interval(publish, NULL);
     publish->timer.fire = on_timer;
     publish->leave_task.run = run_leave;
     if (gee_http_source_open(&publish->source, engine, source, error) != 0 ||

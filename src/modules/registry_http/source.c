@@ -4,16 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LONGEST_URL 2048
+
 int gee_http_source_check(const char *url, gee_error_t *error) {
     gee_addr_t addr;
     const char *target;
     if (gee_http_parse_url(url, &addr, &target, error) != 0)
         return -1;
-    /* Bytes that would end the line of a request early are refused here, once and for all. */
-    if (strcspn(target, " #") != strlen(target) || strlen(url) > 2048)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.200s\": a registry's URL has no spaces and no #, and at most "
-                                                          "2048 bytes",
-                             url);
+    /* What cannot stand in the first line of a request is refused here, once and for all. */
+    bool clean = strlen(url) <= LONGEST_URL;
+    for (const char *at = target; *at != '\0'; at++)
+        clean = clean && (unsigned char)*at > ' ' && *at != '#' && *at != 0x7f;
+    if (!clean) {
+        char shown[200];
+        return gee_error_set(error, GEE_INVALID_ARGUMENT,
+                             "\"%s\": a registry's URL has no spaces, control bytes or #, and at most %d bytes",
+                             gee_str_escape(shown, sizeof(shown), url, strlen(url)), LONGEST_URL);
+    }
     return 0;
 }
 
@@ -23,7 +30,8 @@ int gee_http_source_open(gee_http_source_t *source, gee_engine_t *engine, const 
         return -1;
     source->transport = gee_transport_by_scheme(engine->modules, "tcp");
     if (source->transport == NULL)
-        return gee_error_set(error, GEE_UNIMPLEMENTED, "%.200s: this needs transport_tcp, which is not compiled in", url);
+        return gee_error_set(error, GEE_UNIMPLEMENTED, "%.200s: this needs transport_tcp, which is not compiled in",
+                             url);
     source->url = strdup(url);
     if (source->url == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", url);

@@ -13,48 +13,28 @@
 #define CHUNK        4096
 #define MEMORY_LIMIT (32 * GEE_MIB)
 
-typedef struct watch {
-    gee_http_source_t source;
-    char *service, *escaped_service; /* null: all */
-    int64_t refresh_ns;
-    void (*changed)(void *data, const gee_snapshot_t *snapshot);
-    void (*failed)(void *data, const gee_error_t *error);
-    void *data;
-
-    gee_pool_t *fixed; /* strings */
-    gee_pool_t *pool;  /* of one request and its answer */
-    gee_http_call_t *call;
-    gee_timer_t timer;
-    gee_back_off_t back_off;
-    bool versioned; /* the request waits for another version than this: */
-    uint64_t version;
-    int64_t asked_ns;
-} watch_t;
-
-const size_t gee_http_watch_size = sizeof(watch_t);
-
-static int out_of_memory(const watch_t *watch, gee_error_t *error) {
+static int out_of_memory(const gee_http_watch_t *watch, gee_error_t *error) {
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", watch->source.url);
 }
 
 /* ---- what is answered ---- */
 
-static void ask_in(watch_t *watch, int64_t delay_ns) {
+static void ask_in(gee_http_watch_t *watch, int64_t delay_ns) {
     (void)gee_timer_start(watch->source.engine->loop, &watch->timer, delay_ns);
 }
 
-static int64_t pause_after_failure(watch_t *watch) {
+static int64_t pause_after_failure(gee_http_watch_t *watch) {
     return gee_back_off_next(&watch->back_off, GEE_HTTP_REGISTRY_RETRY, watch->refresh_ns, &watch->source.random);
 }
 
 /* The callback comes last: it may end the watch. */
-static void fail(watch_t *watch, const gee_error_t *error) {
+static void fail(gee_http_watch_t *watch, const gee_error_t *error) {
     watch->versioned = false;
     ask_in(watch, pause_after_failure(watch));
     watch->failed(watch->data, error);
 }
 
-static int64_t pause_after(watch_t *watch, const gee_http_list_t *list) {
+static int64_t pause_after(gee_http_watch_t *watch, const gee_http_list_t *list) {
     int64_t now = gee_loop_now(watch->source.engine->loop);
     /* It was to wait and did not, though nothing has changed. */
     bool hasty = watch->versioned && list->snapshot.version == watch->version && now - watch->asked_ns < WAIT / 2;
@@ -65,7 +45,7 @@ static int64_t pause_after(watch_t *watch, const gee_http_list_t *list) {
 }
 
 static void on_answer(void *data, const gee_http_message_t *response, const gee_error_t *failure) {
-    watch_t *watch = data;
+    gee_http_watch_t *watch = data;
     gee_http_list_t list;
     gee_error_t error;
     watch->call = NULL;
@@ -105,7 +85,7 @@ static char *percent_encode(gee_pool_t *pool, const char *text) {
     return target;
 }
 
-static const char *make_target(watch_t *watch) {
+static const char *make_target(gee_http_watch_t *watch) {
     const char *target = watch->source.target, *separator = strchr(target, '?') != NULL ? "&" : "?";
     if (watch->service != NULL) {
         target = gee_pool_printf(watch->pool, "%s%sservice=%s", target, separator, watch->escaped_service);
@@ -117,7 +97,7 @@ static const char *make_target(watch_t *watch) {
     return target;
 }
 
-static int ask(watch_t *watch, gee_error_t *error) {
+static int ask(gee_http_watch_t *watch, gee_error_t *error) {
     const gee_http_header_t accept = { .name = GEE_STR("Accept"), .value = GEE_STR("application/json") };
     gee_pool_reset(watch->pool);
     gee_http_ask_t ask = { .method = "GET",
@@ -134,7 +114,7 @@ static int ask(watch_t *watch, gee_error_t *error) {
 }
 
 static void on_timer(gee_timer_t *timer) {
-    watch_t *watch = GEE_CONTAINER(timer, watch_t, timer);
+    gee_http_watch_t *watch = GEE_CONTAINER(timer, gee_http_watch_t, timer);
     gee_error_t error;
     if (ask(watch, &error) != 0)
         fail(watch, &error);
@@ -143,7 +123,7 @@ static void on_timer(gee_timer_t *timer) {
 /* ---- from beginning to end ---- */
 
 void gee_http_unwatch(void *state) {
-    watch_t *watch = state;
+    gee_http_watch_t *watch = state;
     gee_http_cancel(&watch->call);
     gee_timer_stop(watch->source.engine->loop, &watch->timer);
     gee_http_source_close(&watch->source);
@@ -151,7 +131,7 @@ void gee_http_unwatch(void *state) {
     gee_pool_destroy(&watch->fixed);
 }
 
-static int copy_options(watch_t *watch, const gee_watch_options_t *options, gee_error_t *error) {
+static int copy_options(gee_http_watch_t *watch, const gee_watch_options_t *options, gee_error_t *error) {
     watch->refresh_ns = options->refresh_ns;
     watch->pool = gee_pool_create(CHUNK);
     watch->fixed = gee_pool_create(CHUNK);
@@ -170,7 +150,7 @@ static int copy_options(watch_t *watch, const gee_watch_options_t *options, gee_
 int gee_http_watch(void *state, gee_engine_t *engine, const char *source, const gee_watch_options_t *options,
                    void (*changed)(void *data, const gee_snapshot_t *snapshot),
                    void (*failed)(void *data, const gee_error_t *error), void *data, gee_error_t *error) {
-    watch_t *watch = state;
+    gee_http_watch_t *watch = state;
     watch->changed = changed;
     watch->failed = failed;
     watch->data = data;

@@ -105,8 +105,8 @@ static int take_message(state_t *state, gee_inbox_t *from_wire, bool *waits, gee
         return 0;
     if (gee_noise_get_length(frame) != wanted)
         return gee_error_set(error, GEE_UNAUTHENTICATED,
-                             "seal: message %zu of the handshake says it has %zu bytes, it has %zu",
-                             handshake->step + 1, gee_noise_get_length(frame), wanted);
+                             "seal: message %zu of the handshake announces %zu bytes, it has %zu", handshake->step + 1,
+                             gee_noise_get_length(frame), wanted);
     *waits = have < GEE_NOISE_FRAME + wanted;
     if (*waits)
         return 0;

@@ -1,0 +1,72 @@
+/* network.c: reads networks and compares addresses with them. */
+#include "core/event/network.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "core/base/str.h"
+#include "core/event/addr.h"
+
+#define MAPPED 96 /* bits in front of an IPv4 address */
+#define SHOWN  100
+
+/* How many bits the text's own family has; 0: it is no address. */
+static unsigned parse_ip(const char *text, gee_ip_t *address) {
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    if (inet_pton(AF_INET6, text, address->bytes) == 1)
+        return 128;
+    memcpy(address->bytes, mapped, sizeof(mapped));
+    return inet_pton(AF_INET, text, address->bytes + sizeof(mapped)) == 1 ? 32 : 0;
+}
+
+static bool bit(const gee_ip_t *address, unsigned index) {
+    return (address->bytes[index / 8] >> (7 - index % 8) & 1) != 0;
+}
+
+static int wrong(gee_error_t *error, const char *text, const char *what) {
+    char shown[SHOWN];
+    return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%s\": %s",
+                         gee_str_escape(shown, sizeof(shown), text, strlen(text)), what);
+}
+
+int gee_network_parse(const char *text, gee_network_t *network, gee_error_t *error) {
+    static const char expected[] = "expected an address or a network, such as 192.0.2.7, 10.0.0.0/8, fd00::/8";
+    char address[INET6_ADDRSTRLEN];
+    size_t length = strcspn(text, "/");
+    uint64_t prefix;
+    if (length >= sizeof(address))
+        return wrong(error, text, expected);
+    memcpy(address, text, length);
+    address[length] = '\0';
+    unsigned bits = parse_ip(address, &network->address);
+    if (bits == 0)
+        return wrong(error, text, expected);
+    prefix = bits;
+    if (text[length] == '/' && (gee_parse_uint64(gee_str(text + length + 1), &prefix) != 0 || prefix > bits))
+        return wrong(error, text, bits == 32 ? "the prefix must be 0 to 32" : "the prefix must be 0 to 128");
+    network->prefix = (unsigned)prefix + (bits == 32 ? MAPPED : 0);
+    for (unsigned i = network->prefix; i < 128; i++)
+        if (bit(&network->address, i))
+            return wrong(error, text, "there are bits behind the prefix: is the network meant, or that address alone?");
+    return 0;
+}
+
+bool gee_network_contains(const gee_network_t *network, const gee_ip_t *address) {
+    unsigned whole = network->prefix / 8;
+    if (memcmp(network->address.bytes, address->bytes, whole) != 0)
+        return false;
+    for (unsigned i = 8 * whole; i < network->prefix; i++)
+        if (bit(&network->address, i) != bit(address, i))
+            return false;
+    return true;
+}
+
+int gee_ip_of_peer(const char *peer, gee_ip_t *address) {
+    char host[256];
+    uint16_t port;
+    gee_addr_t addr;
+    if (gee_addr_parse(peer, &addr, NULL) != 0 || gee_addr_host_port(&addr, host, &port, NULL) != 0)
+        return -1;
+    host[strcspn(host, "%")] = '\0'; /* the zone: which link it came from */
+    return parse_ip(host, address) != 0 ? 0 : -1;
+}

@@ -1,0 +1,26 @@
+/* network.h: networks as people write them, "10.0.0.0/8", and whether a peer is in one. */
+#ifndef GEE_EVENT_NETWORK_H
+#define GEE_EVENT_NETWORK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+/* An IPv6 address; those of IPv4 stand in ::ffff:0:0/96. */
+typedef struct gee_ip {
+    uint8_t bytes[16];
+} gee_ip_t;
+
+typedef struct gee_network {
+    gee_ip_t address;
+    unsigned prefix; /* bits, of the 128 */
+} gee_network_t;
+
+/* "10.0.0.0/8", "2001:db8::/32", "192.0.2.7" (that address alone). Fails with a text that says what is wrong. */
+int gee_network_parse(const char *text, gee_network_t *network, gee_error_t *error);
+bool gee_network_contains(const gee_network_t *network, const gee_ip_t *address);
+/* Of a peer's text, "tcp@192.0.2.7:40312" (addr.h). -1: it has none, as peers at Unix sockets. */
+int gee_ip_of_peer(const char *peer, gee_ip_t *address);
+
+#endif

@@ -1,0 +1,110 @@
+/* seals.c: opening the seals of listeners, and what becomes of them in a reload. */
+#include "core/proc/seals.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static gee_seal_setup_t *open_setup(const gee_cycle_t *cycle, const gee_seal_t *seal,
+                                    const gee_listen_seal_settings_t *settings, gee_error_t *error) {
+    const char *texts[] = { settings->key, settings->old_key, settings->clients }, *paths[GEE_LENGTH(texts)] = { NULL };
+    for (size_t i = 0; i < GEE_LENGTH(texts); i++)
+        if (texts[i] != NULL && (paths[i] = gee_server_path(cycle->server, texts[i], cycle->pool)) == NULL) {
+            gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+            return NULL;
+        }
+    if (settings->clients == NULL && !settings->anonymous) {
+        gee_error_set(error, GEE_INVALID_ARGUMENT,
+                      "nobody could call: set clients to a list of their keys, or anonymous = true");
+        return NULL;
+    }
+    gee_seal_listen_t options = {
+        .key = paths[0], .old_key = paths[1], .clients = paths[2], .anonymous = settings->anonymous
+    };
+    return seal->listen(&options, error);
+}
+
+void gee_seals_check(gee_cycle_t *cycle) {
+    const gee_settings_t *settings = gee_cycle_settings(cycle);
+    gee_error_t error;
+    for (size_t i = 0; i < settings->listen.count; i++) {
+        const gee_listen_seal_settings_t *listen = &gee_settings_listen(settings, i)->seal;
+        if (listen->key == NULL)
+            continue;
+        const gee_seal_t *seal = gee_seal_find(cycle->server->modules, &error);
+        gee_seal_setup_t *setup = seal ? open_setup(cycle, seal, listen, &error) : NULL;
+        if (setup == NULL)
+            gee_conf_errors_add(&cycle->errors, "%s: listen[%zu].seal: %s", gee_conf_place(cycle->places, &listen->key),
+                                i, error.text);
+        else
+            seal->close(&setup);
+    }
+}
+
+int gee_seals_open(gee_cycle_t *cycle, gee_cycle_listener_t *entry, gee_error_t *error) {
+    const gee_listen_seal_settings_t *settings = &entry->settings->seal;
+    if (settings->key == NULL)
+        return 0;
+    const gee_seal_t *seal = gee_seal_find(cycle->server->modules, error);
+    entry->seal_setup = seal ? open_setup(cycle, seal, settings, error) : NULL;
+    if (entry->seal_setup == NULL)
+        return gee_error_prefix(error, "%s: seal: ", entry->settings->address);
+    entry->seal = (gee_door_seal_t){ .layer = seal->layer,
+                                     .setup = entry->seal_setup,
+                                     .required = settings->mode == GEE_SEAL_REQUIRED,
+                                     .handshake_ns = settings->timeout,
+                                     .max_age_ns = settings->max_age };
+    return 0;
+}
+
+void gee_seals_close(gee_cycle_listener_t *entry) {
+    if (entry->seal_setup != NULL)
+        entry->seal.layer->seal->close(&entry->seal_setup);
+}
+
+static const gee_seal_setup_t *setup_of(const gee_cycle_t *cycle, const gee_listener_t *listener) {
+    for (size_t i = 0; i < cycle->listener_count; i++)
+        if (cycle->listeners[i].listener == listener)
+            return cycle->listeners[i].seal_setup;
+    return NULL;
+}
+
+void gee_seals_replace(gee_cycle_t *old, const gee_cycle_t *next) {
+    for (size_t i = 0; i < old->listener_count; i++) {
+        const gee_cycle_listener_t *entry = &old->listeners[i];
+        if (entry->seal_setup != NULL)
+            entry->seal.layer->seal->replace(entry->seal_setup, setup_of(next, entry->listener));
+    }
+}
+
+gee_seal_setup_t *gee_seals_dial(const gee_cycle_t *cycle, const gee_dial_seal_settings_t *settings,
+                                 gee_error_t *error) {
+    const gee_seal_t *seal = gee_seal_find(cycle->server->modules, error);
+    const char *key = settings->key ? gee_server_path(cycle->server, settings->key, cycle->pool) : NULL;
+    if (seal == NULL)
+        return NULL;
+    if (settings->key != NULL && key == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    gee_seal_dial_t options = { .server_key = settings->server_key, .key = key };
+    return seal->dial(&options, error);
+}
+
+/* ---- core dumps ---- */
+
+static bool holds_keys(const gee_cycle_t *cycle) {
+    for (size_t i = 0; i < cycle->listener_count; i++)
+        if (cycle->listeners[i].seal_setup != NULL)
+            return true;
+    return false;
+}
+
+void gee_seals_limit_core(const gee_cycle_t *cycle) {
+    static const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
+    int64_t wish = gee_cycle_settings(cycle)->core_dumps;
+    if (wish == GEE_CORE_DUMPS_ON || (wish == GEE_CORE_DUMPS_AUTO && !holds_keys(cycle)))
+        return;
+    if (setrlimit(RLIMIT_CORE, &none) != 0)
+        gee_log(cycle->server->log, GEE_LOG_WARN, "core dumps cannot be switched off: %s", strerror(errno));
+}

@@ -1,0 +1,22 @@
+/* seals.h: the seals of a cycle: their keys and lists are read and opened in the master, and inherited by workers. */
+#ifndef GEE_PROC_SEALS_H
+#define GEE_PROC_SEALS_H
+
+#include "core/proc/cycle.h"
+
+/* Adds to cycle->errors whatever is wrong with the files that the settings name. */
+void gee_seals_check(gee_cycle_t *cycle);
+/* For a listener that has one. -1: refused, with the reason. */
+int gee_seals_open(gee_cycle_t *cycle, gee_cycle_listener_t *entry, gee_error_t *error);
+void gee_seals_close(gee_cycle_listener_t *entry);
+/* `next` runs now: who may not call any more by it loses what he has of `old`, in its workers. */
+void gee_seals_replace(gee_cycle_t *old, const gee_cycle_t *next);
+
+/* For the server of an upstream. Closed by the seal's close(). Null: refused, with the reason. */
+gee_seal_setup_t *gee_seals_dial(const gee_cycle_t *cycle, const gee_dial_seal_settings_t *settings,
+                                 gee_error_t *error);
+
+/* In a worker: no core dumps where keys are held, unless the settings want them. */
+void gee_seals_limit_core(const gee_cycle_t *cycle);
+
+#endif

@@ -1,0 +1,47 @@
+/* filter_seal: refuses calls that a sealed client may not make: those outside the services of its line in seal.clients, and
+ * all of them once that line is gone. Who is not sealed has no such list: whether he may come in is seal.mode's matter. */
+#include <gee.h>
+
+/* An entry is a service, or a method of one. */
+static bool covers(const char *entry, gee_str_t method, gee_str_t service) {
+    gee_str_t allowed = gee_str(entry);
+    return gee_str_equal(allowed, service) || gee_str_equal(allowed, method);
+}
+
+static bool allowed(const gee_grant_t *grant, gee_str_t method) {
+    if (grant->services == NULL)
+        return true;
+    ptrdiff_t dot = gee_str_find_last(method, '.');
+    gee_str_t service = { method.data, dot > 0 ? (size_t)dot : 0 };
+    for (const char *const *entry = grant->services; *entry != NULL; entry++)
+        if (covers(*entry, method, service))
+            return true;
+    return false;
+}
+
+/* `text` null: there was no memory for it. */
+static gee_verdict_t refuse(gee_status_t *status, const char *text) {
+    status->code = GEE_PERMISSION_DENIED;
+    status->text = gee_str(text != NULL ? text : "rpc server: this client may not make this call");
+    return GEE_FILTER_REFUSE;
+}
+
+static gee_verdict_t on_call(void *data GEE_UNUSED, gee_call_t *call, gee_status_t *status) {
+    const gee_grant_t *grant = call->peer ? call->peer->grant : NULL;
+    if (grant == NULL)
+        return GEE_FILTER_PASS;
+    const char *name = grant->name ? grant->name : "without a name";
+    if (grant->revoked != NULL && atomic_load(grant->revoked))
+        return refuse(status, gee_pool_printf(call->pool, "rpc server: client %s may not call here any more", name));
+    if (!allowed(grant, call->method_name))
+        return refuse(status, gee_pool_printf(call->pool, "rpc server: client %s may not call %.*s", name,
+                                              GEE_STR_ARGUMENTS(call->method_name)));
+    return GEE_FILTER_PASS;
+}
+
+static const gee_filter_t filter = { .on_call = on_call };
+
+extern const gee_module_t gee_filter_seal_module;
+const gee_module_t gee_filter_seal_module = {
+    .abi = GEE_MODULE_ABI, .kind = GEE_MODULE_FILTER, .name = "filter_seal", .interface = &filter
+};

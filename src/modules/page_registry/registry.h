@@ -1,0 +1,166 @@
+/* registry.h: between the files of page_registry.
+ *
+ *   worker: request.c  POST, DELETE: checked -> message ----> helper: writer.c -> table.c -> zone -----+
+ *                      answered when <- results (in the zone) <-'        '-> file.c: over restarts     |
+ *   worker: watch.c    GET, at once or when there is another version <- list.c: a copy, formatted <----+
+ *
+ * The helper is the only writer of the zone, which is memory that all share and that outlives them. */
+#ifndef PAGE_REGISTRY_H
+#define PAGE_REGISTRY_H
+
+#include <gee.h>
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define REGISTRY_MODULE  "page_registry"
+#define REGISTRY_ENTRIES GEE_SNAPSHOT_SERVERS /* what followers take */
+#define REGISTRY_TEXT    255                  /* bytes of an address, of a service's name */
+
+#define REGISTRY_SHORTEST_TTL GEE_SECOND
+#define REGISTRY_LONGEST_TTL  (24 * 3600 * GEE_SECOND)
+
+/* ---- what is shared ---- */
+#define REGISTRY_ZONE         "registry"
+#define REGISTRY_ZONE_VERSION 1u
+
+/* A list as it is published: this, then each entry with its two texts, sorted by address, then service. */
+typedef struct registry_list {
+    uint64_t version; /* another one whenever an entry comes, goes or changes its weight */
+    uint64_t count;
+} registry_list_t;
+
+typedef struct registry_entry {
+    int64_t expires_ns; /* gee_clock_monotonic() */
+    int64_t ttl_ns;
+    uint32_t weight; /* 0: not said */
+    uint16_t address_length, service_length;
+    char texts[]; /* address, zero, service, zero; service may be empty: not said */
+} registry_entry_t;
+
+static inline size_t registry_entry_size(size_t address_length, size_t service_length) {
+    return (offsetof(registry_entry_t, texts) + address_length + service_length + 2 + 7) & ~(size_t)7;
+}
+static inline const char *registry_address(const registry_entry_t *entry) {
+    return entry->texts;
+}
+static inline const char *registry_service(const registry_entry_t *entry) {
+    return entry->texts + entry->address_length + 1;
+}
+/* The first of a published list, and the one behind. */
+static inline const registry_entry_t *registry_first(const registry_list_t *list) {
+    return (const void *)(list + 1);
+}
+static inline const registry_entry_t *registry_next(const registry_entry_t *entry) {
+    return (const void *)((const char *)entry + registry_entry_size(entry->address_length, entry->service_length));
+}
+
+/* What the helper has done, for the workers that asked. They read all of it and pick out what is theirs. */
+#define REGISTRY_RESULTS 4096
+typedef struct registry_result {
+    _Atomic uint64_t request;
+    _Atomic uint32_t status; /* HTTP's */
+} registry_result_t;
+
+typedef struct registry_zone {
+    _Atomic int64_t tended_ns; /* when a helper was last seen alive, gee_clock_monotonic(); 0: never */
+    _Atomic uint64_t result_count;
+    registry_result_t results[REGISTRY_RESULTS]; /* the last ones, each at its number modulo their count */
+} registry_zone_t;
+
+/* ---- messages to the helper ---- */
+typedef enum registry_verb { REGISTRY_PUT = 1, REGISTRY_REMOVE } registry_verb_t;
+
+typedef struct registry_message {
+    uint64_t request;
+    int64_t ttl_ns;
+    uint32_t verb;
+    uint32_t weight;
+    uint16_t address_length, service_length;
+    char texts[2 * REGISTRY_TEXT]; /* address, then service; only what is used is sent */
+} registry_message_t;
+
+/* Printable ASCII without what would need escaping in a header, in JSON or in the file. */
+bool registry_text_valid(gee_str_t text);
+
+/* ---- settings, and each process's own ---- */
+typedef struct registry_conf {
+    const char *path; /* null: this server is no registry */
+    int64_t timeout;
+    int64_t entries;
+    gee_strings_t allow;
+    const char *file; /* "": none */
+
+    /* the cycle's */
+    const char *file_path; /* absolute; null: none */
+    gee_network_t *networks;
+    registry_zone_t *zone;
+    gee_double_buffer_t buffer; /* of registry_list_t */
+
+    struct registry_writer *writer;     /* in the helper */
+    struct registry_requests *requests; /* in a worker */
+    struct registry_watchers *watchers;
+    struct registry_view *view;
+} registry_conf_t;
+
+/* ---- table.c: the helper's own list ---- */
+typedef struct registry_table {
+    registry_entry_t **items; /* sorted */
+    size_t count, room;
+    uint64_t version;
+    bool changed; /* since the version was counted */
+} registry_table_t;
+
+typedef struct registry_key {
+    gee_str_t address, service;
+} registry_key_t;
+
+typedef enum registry_outcome { REGISTRY_DONE, REGISTRY_FULL, REGISTRY_NO_MEMORY } registry_outcome_t;
+
+/* Comes, or has its time anew. */
+registry_outcome_t registry_table_put(registry_table_t *table, const registry_key_t *key, uint32_t weight,
+                                      int64_t ttl_ns, int64_t expires_ns, size_t most);
+void registry_table_remove(registry_table_t *table, const registry_key_t *key);
+/* Takes out those whose time is over. When the next one's will be; INT64_MAX: never. */
+int64_t registry_table_expire(registry_table_t *table, int64_t now_ns);
+void registry_table_clear(registry_table_t *table);
+void registry_table_publish(registry_table_t *table, const gee_double_buffer_t *buffer);
+/* What was published before us, each entry with `more_ns` of time. -1: out of memory. */
+int registry_table_take(registry_table_t *table, const gee_double_buffer_t *buffer, int64_t more_ns);
+size_t registry_list_capacity(void);
+
+/* ---- file.c ---- */
+/* -1: it is there and cannot be read, or is not what was written; the table is left empty. */
+int registry_file_load(const char *path, registry_table_t *table, int64_t now_ns, gee_error_t *error);
+/* The text of a file; to be freed. Null: out of memory. */
+char *registry_file_format(const registry_table_t *table, size_t *length);
+/* Writes it beside the file, then renames it over. May block. */
+int registry_file_write(const char *path, const char *text, size_t length, gee_error_t *error);
+
+/* ---- writer.c: the helper ---- */
+int registry_writer_start(registry_conf_t *conf, gee_engine_t *engine, gee_error_t *error);
+void registry_writer_message(registry_conf_t *conf, const void *bytes, size_t length);
+void registry_writer_stop(registry_conf_t *conf);
+
+/* ---- request.c: a worker's POST and DELETE ---- */
+int registry_requests_start(registry_conf_t *conf, gee_engine_t *engine, gee_error_t *error);
+void registry_requests_wake(registry_conf_t *conf);
+void registry_requests_stop(registry_conf_t *conf);
+void registry_post(gee_exchange_t *exchange);
+void registry_delete(gee_exchange_t *exchange);
+
+/* ---- list.c: what a worker answers ---- */
+int registry_view_start(registry_conf_t *conf, gee_engine_t *engine, gee_error_t *error);
+void registry_view_stop(registry_conf_t *conf);
+/* Of the list as it is now; 0: there is none yet, or it cannot be read. */
+uint64_t registry_view_version(registry_conf_t *conf);
+/* Fills the response with the list as it was at registry_view_version(). `service` empty: all. */
+void registry_view_write(registry_conf_t *conf, gee_str_t service, bool json, gee_http_response_t *response);
+
+/* ---- watch.c: a worker's GET ---- */
+int registry_watchers_start(registry_conf_t *conf, gee_engine_t *engine, gee_error_t *error);
+void registry_watchers_wake(registry_conf_t *conf);
+void registry_watchers_stop(registry_conf_t *conf);
+void registry_get(gee_exchange_t *exchange);
+
+#endif

@@ -1,0 +1,359 @@
+/* registry_file: the lines of a file as servers: file@path.
+ *
+ *   inotify on its directory ---+--> open, read on a thread -> lines -> snapshot, or FILE:LINE and what is wrong
+ *   every `refresh` ------------+
+ *
+ * The directory is watched, so that a file which is renamed over the old one is noticed. A file that is being written is
+ * looked at when it is closed; but `refresh` may come in between: hence "write a new one and rename it" in the documentation.
+ * What inotify does not see (network file systems, links to files elsewhere) is found by `refresh`. */
+#include <gee.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RETRY        (250 * GEE_MILLISECOND) /* the first one */
+#define SIZE_LIMIT   (4 * GEE_MIB)
+#define MEMORY_LIMIT (32 * GEE_MIB)
+#define CHUNK        4096
+#define SETTLING     (20 * GEE_MILLISECOND) /* from a change to the look at it: changes come in bursts */
+
+typedef struct watch {
+    gee_engine_t *engine;
+    char *source;
+    const char *path; /* in source */
+    char *directory;
+    const char *name; /* in path, without directory */
+    int64_t refresh_ns;
+    void (*changed)(void *data, const gee_snapshot_t *snapshot);
+    void (*failed)(void *data, const gee_error_t *error);
+    void *data;
+
+    gee_watch_t events; /* inotify; -1: there is none */
+    gee_work_t *work;
+    bool again; /* it has changed while it was being read */
+    gee_timer_t timer;
+    gee_back_off_t back_off;
+    uint64_t random;
+} watch_t;
+
+static const char *path_of(const char *source) {
+    const char *at = strchr(source, '@');
+    return at ? at + 1 : "";
+}
+
+static int check(const char *source, gee_error_t *error) {
+    const char *path = path_of(source);
+    size_t length = strlen(path);
+    if (length == 0 || length >= 4096 || path[length - 1] == '/')
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "registry \"%.200s\": expected file@/path/of/a/file", source);
+    return 0;
+}
+
+/* ---- the lines ---- */
+
+static gee_str_t cut_word(gee_str_t *line) {
+    size_t length = 0;
+    while (length < line->length && line->data[length] != ' ' && line->data[length] != '\t')
+        length++;
+    gee_str_t word = { line->data, length };
+    *line = gee_str_trim((gee_str_t){ line->data + length, line->length - length });
+    return word;
+}
+
+/* "tcp@10.0.0.1:9999 3"; nothing in a line without one. */
+static int read_line(gee_str_t line, gee_pool_t *pool, gee_server_t *server, gee_error_t *error) {
+    gee_addr_t addr;
+    uint64_t weight = 1;
+    char shown[80];
+    ptrdiff_t comment = gee_str_find(line, '#');
+    if (comment >= 0)
+        line.length = (size_t)comment;
+    if (line.length > 0 && line.data[line.length - 1] == '\r')
+        line.length--;
+    line = gee_str_trim(line);
+    *server = (gee_server_t){ 0 };
+    if (line.length == 0)
+        return 0;
+    if (memchr(line.data, '\0', line.length) != NULL)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "there is a zero byte in the line");
+    gee_str_t address = cut_word(&line);
+    if (line.length > 0 && (gee_parse_uint64(line, &weight) != 0 || weight < 1 || weight > UINT16_MAX))
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%s\" is no weight: expected a number from 1 to 65535",
+                             gee_str_escape(shown, sizeof(shown), line.data, line.length));
+    server->address = gee_pool_strndup(pool, address.data, address.length);
+    if (server->address == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    server->weight = (uint32_t)weight;
+    return gee_addr_parse(server->address, &addr, error);
+}
+
+static int read_lines(const watch_t *watch, gee_str_t text, gee_pool_t *pool, gee_snapshot_t *snapshot,
+                      gee_error_t *error) {
+    gee_server_t *servers = gee_pool_array(pool, GEE_SNAPSHOT_SERVERS, sizeof(*servers));
+    size_t number = 0;
+    if (servers == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", watch->source);
+    snapshot->servers = servers;
+    while (text.length > 0) {
+        gee_server_t server;
+        number++;
+        if (read_line(gee_str_cut(&text, '\n'), pool, &server, error) != 0)
+            return gee_error_prefix(error, "%s:%zu: ", watch->source, number);
+        if (server.address == NULL)
+            continue;
+        if (snapshot->count == GEE_SNAPSHOT_SERVERS)
+            return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s:%zu: a list has at most %d servers", watch->source,
+                                 number, GEE_SNAPSHOT_SERVERS);
+        servers[snapshot->count++] = server;
+    }
+    return 0;
+}
+
+/* ---- reading, on a thread ---- */
+
+/* Not IN_CREATE: a file that was just made has nothing in it yet; its writer closes it. */
+#define INTERESTING (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
+
+typedef struct reading {
+    char *path, *directory;
+    int events; /* inotify; -1: there is none */
+    char *bytes;
+    size_t length;
+    int reason; /* an errno; 0: it was read */
+    const char *failure;
+} reading_t;
+
+static void reading_failed(reading_t *reading, const char *failure) {
+    reading->reason = errno ? errno : EIO;
+    reading->failure = failure;
+}
+
+/* Up to its end, or until it is larger than it may be. */
+static void read_descriptor(reading_t *reading, int descriptor) {
+    ssize_t n;
+    reading->bytes = malloc(SIZE_LIMIT + 1);
+    if (reading->bytes == NULL) {
+        reading_failed(reading, "read");
+        return;
+    }
+    while ((n = read(descriptor, reading->bytes + reading->length, SIZE_LIMIT + 1 - reading->length)) > 0)
+        reading->length += (size_t)n;
+    if (n < 0)
+        reading_failed(reading, "read");
+    else if (reading->length > SIZE_LIMIT) {
+        errno = EFBIG;
+        reading_failed(reading, "read");
+    }
+}
+
+static void run_read(void *memory) {
+    reading_t *reading = memory;
+    struct stat status;
+    /* Each time, for it may be another directory by now; and first, so that no change falls between the two. */
+    if (reading->events >= 0)
+        (void)inotify_add_watch(reading->events, reading->directory, INTERESTING);
+    int descriptor = open(reading->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* it may be a pipe */
+    if (descriptor < 0) {
+        reading_failed(reading, "open");
+        return;
+    }
+    if (fstat(descriptor, &status) != 0) {
+        reading_failed(reading, "stat");
+    } else if (!S_ISREG(status.st_mode)) {
+        errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+        reading_failed(reading, "this is no regular file");
+    } else {
+        read_descriptor(reading, descriptor);
+    }
+    close(descriptor);
+}
+
+static void clear_reading(void *memory) {
+    reading_t *reading = memory;
+    if (reading->events >= 0)
+        close(reading->events);
+    free(reading->path);
+    free(reading->directory);
+    free(reading->bytes);
+}
+
+/* ---- one look ---- */
+
+static void look_in(watch_t *watch, int64_t delay_ns) {
+    (void)gee_timer_start(watch->engine->loop, &watch->timer, watch->again ? SETTLING : delay_ns);
+}
+
+/* The callbacks come last: they may end the watch. */
+static void fail(watch_t *watch, const gee_error_t *error) {
+    look_in(watch, gee_back_off_next(&watch->back_off, RETRY, watch->refresh_ns, &watch->random));
+    watch->failed(watch->data, error);
+}
+
+static void succeed(watch_t *watch, const gee_snapshot_t *snapshot) {
+    watch->back_off.last_ns = 0;
+    look_in(watch, gee_jitter(watch->refresh_ns, &watch->random));
+    watch->changed(watch->data, snapshot);
+}
+
+static int take(const watch_t *watch, const reading_t *reading, gee_pool_t *pool, gee_snapshot_t *snapshot,
+                gee_error_t *error) {
+    static const uint64_t key[2] = { 1, 2 };
+    *snapshot = (gee_snapshot_t){ 0 };
+    if (reading->reason != 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s: %s", watch->source, reading->failure,
+                             strerror(reading->reason));
+    if (pool == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", watch->source);
+    gee_pool_limit(pool, MEMORY_LIMIT);
+    snapshot->version = gee_siphash(key, reading->bytes, reading->length);
+    return read_lines(watch, (gee_str_t){ reading->bytes, reading->length }, pool, snapshot, error);
+}
+
+static void was_read(void *memory, void *data) {
+    watch_t *watch = data;
+    gee_snapshot_t snapshot;
+    gee_error_t error;
+    gee_pool_t *pool = gee_pool_create(CHUNK);
+    watch->work = NULL;
+    if (take(watch, memory, pool, &snapshot, &error) != 0)
+        fail(watch, &error);
+    else
+        succeed(watch, &snapshot);
+    gee_pool_destroy(&pool);
+}
+
+static int look(watch_t *watch, gee_error_t *error) {
+    static const gee_work_calls_t calls = { .run = run_read, .done = was_read, .clear = clear_reading };
+    watch->again = false;
+    watch->work = gee_work_create(watch->engine->loop, watch->engine->threads, &calls, sizeof(reading_t), error);
+    if (watch->work == NULL)
+        return -1;
+    reading_t *reading = gee_work_memory(watch->work);
+    reading->path = strdup(watch->path);
+    reading->directory = strdup(watch->directory);
+    /* Its own descriptor: ours may be closed while the thread works. */
+    reading->events = watch->events.descriptor < 0 ? -1 : fcntl(watch->events.descriptor, F_DUPFD_CLOEXEC, 0);
+    if (reading->path == NULL || reading->directory == NULL)
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    else if (gee_work_start(watch->work, watch, error) == 0)
+        return 0;
+    gee_work_cancel(&watch->work);
+    return -1;
+}
+
+/* ---- inotify ---- */
+
+static bool concerns(const watch_t *watch, const struct inotify_event *event) {
+    const uint32_t all = IN_DELETE_SELF | IN_MOVE_SELF | IN_Q_OVERFLOW;
+    return (event->mask & all) != 0 || (event->len > 0 && strcmp(event->name, watch->name) == 0);
+}
+
+static void on_change(watch_t *watch) {
+    bool soon =
+        gee_timer_started(&watch->timer) && watch->timer.deadline - gee_loop_now(watch->engine->loop) <= SETTLING;
+    watch->again = true;
+    if (watch->work == NULL && !soon)
+        look_in(watch, SETTLING);
+}
+
+static void on_events(gee_watch_t *base, uint32_t events GEE_UNUSED) {
+    watch_t *watch = GEE_CONTAINER(base, watch_t, events);
+    _Alignas(struct inotify_event) char bytes[8 * GEE_KIB];
+    bool concerned = false;
+    ssize_t n = read(base->descriptor, bytes, sizeof(bytes));
+    for (ssize_t at = 0; at < n;) {
+        const struct inotify_event *event = (const void *)(bytes + at);
+        concerned = concerns(watch, event) || concerned;
+        at += (ssize_t)(sizeof(*event) + event->len);
+    }
+    if (concerned)
+        on_change(watch);
+}
+
+static void on_timer(gee_timer_t *timer) {
+    watch_t *watch = GEE_CONTAINER(timer, watch_t, timer);
+    gee_error_t error;
+    if (look(watch, &error) == 0)
+        return;
+    gee_error_prefix(&error, "%s: ", watch->source);
+    fail(watch, &error);
+}
+
+/* Without inotify (too many instances) `refresh` finds changes. */
+static int open_events(watch_t *watch, gee_error_t *error) {
+    watch->events.ready = on_events;
+    watch->events.descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (watch->events.descriptor < 0) {
+        gee_log(watch->engine->log, GEE_LOG_WARN, "%s: inotify: %s: changes are noticed at each refresh only",
+                watch->source, strerror(errno));
+        return 0;
+    }
+    return gee_loop_watch(watch->engine->loop, &watch->events, EPOLLIN, error);
+}
+
+/* ---- from beginning to end ---- */
+
+static void unwatch(void *state) {
+    watch_t *watch = state;
+    gee_work_cancel(&watch->work);
+    gee_timer_stop(watch->engine->loop, &watch->timer);
+    if (watch->events.descriptor >= 0) {
+        gee_loop_unwatch(watch->engine->loop, &watch->events);
+        close(watch->events.descriptor);
+    }
+    free(watch->source);
+    free(watch->directory);
+}
+
+static char *directory_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+static int watch(void *state, gee_engine_t *engine, const char *source, const gee_watch_options_t *options,
+                 void (*changed)(void *data, const gee_snapshot_t *snapshot),
+                 void (*failed)(void *data, const gee_error_t *error), void *data, gee_error_t *error) {
+    watch_t *watch = state;
+    *watch = (watch_t){ .engine = engine, .refresh_ns = options->refresh_ns, .changed = changed, .failed = failed };
+    watch->data = data;
+    watch->timer.fire = on_timer;
+    watch->random = (uint64_t)gee_clock_wall() ^ (uint64_t)(uintptr_t)watch;
+    watch->events.descriptor = -1;
+    if (check(source, error) != 0)
+        return -1;
+    if (engine->threads == NULL)
+        return gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: files cannot be read here (there are no threads)",
+                             source);
+    watch->source = strdup(source);
+    watch->directory = directory_of(path_of(source));
+    if (watch->source != NULL && watch->directory != NULL) {
+        watch->path = path_of(watch->source);
+        watch->name = strrchr(watch->path, '/') ? strrchr(watch->path, '/') + 1 : watch->path;
+        if (open_events(watch, error) != 0)
+            goto fail;
+        if (gee_timer_start(engine->loop, &watch->timer, 0) == 0)
+            return 0;
+    }
+    gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", source);
+fail:
+    unwatch(watch);
+    return -1;
+}
+
+static const gee_registry_t registry = {
+    .scheme = "file",
+    .watch_size = sizeof(watch_t),
+    .check = check,
+    .watch = watch,
+    .unwatch = unwatch,
+};
+
+extern const gee_module_t gee_registry_file_module;
+const gee_module_t gee_registry_file_module = {
+    .abi = GEE_MODULE_ABI, .kind = GEE_MODULE_REGISTRY, .name = "registry_file", .interface = &registry
+};
