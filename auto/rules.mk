@@ -226,10 +226,13 @@ $(SANITIZED_TREE)/Makefile: $(THIS_MAKEFILE)
 $(THREADS_TREE)/Makefile: $(THIS_MAKEFILE)
 	@./configure $(CONFIGURE_ARGUMENTS) --with-sanitize=thread --builddir=$(@D) >/dev/null
 
-# Load generator and floor know nothing of the server: plain programs, not linked with it, never sanitized.
-$B/bench/%: tests/bench/%.c | $(THIS_MAKEFILE)
+# Load generator and floor know nothing of the server: plain programs, not linked with it, never sanitized. To seal what it
+# says, the generator has the Noise machine alone.
+BENCH_SEAL := $(if $(filter src/modules/seal_noise,$(SERVER_MODULES)),-DLOAD_SEALED -Isrc \
+              $(patsubst %,src/modules/seal_noise/%.c,cipher symmetric pattern handshake) $(SERVER_MODULE_LIBS))
+$B/bench/%: tests/bench/%.c tests/bench/load_seal.h | $(THIS_MAKEFILE)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -o $@ $<
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -o $@ $< $(BENCH_SEAL)
 bench: all $B/bench/load $B/bench/floor ## CPU of the server per call, beside a raw epoll echo; ROUNDS=5
 	@$(PYTHON) tests/bench/run $B $(ROUNDS)
 

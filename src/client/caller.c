@@ -7,10 +7,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <unistd.h>
 
 #include "client/futex.h"
 #include "core/base/clock.h"
+#include "core/base/random.h"
 
 #define CONNECT_TIMEOUT        (10 * GEE_SECOND) /* as GeeRPC's clients */
 #define WRITE_TIMEOUT          (60 * GEE_SECOND)
@@ -276,12 +277,12 @@ static void shut_gate(gee_caller_t *caller) {
 
 static gee_caller_t *caller_new(gee_error_t *error) {
     gee_caller_t *caller = calloc(1, sizeof(*caller));
-    if (caller == NULL || getrandom(&caller->upstream_options.seed, sizeof(caller->upstream_options.seed),
-                                    GRND_NONBLOCK) != sizeof(caller->upstream_options.seed)) {
-        free(caller);
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, caller ? "getrandom failed" : "out of memory");
+    if (caller == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
+    caller->upstream_options.seed =
+        gee_random_mix((uint64_t)gee_clock_monotonic()) ^ (uintptr_t)caller ^ (uint64_t)getpid() << 32;
     caller->close_task.run = run_close;
     caller->end_task.run = run_end;
     gee_list_init(&caller->operations);

@@ -1,12 +1,11 @@
 /* client.h: the parts of the client library, for each other.
  *
- *   program's threads                               the loop's thread
+ *   program's threads                                  the loop's thread (runtime.h)
  *   client.c, xclient.c: the public functions
- *   caller.c:    options -> a caller                upstream (core/rpc), its servers, connections, calls
- *   operation.c: make an operation  -- post -->     begin -> types.c: which types? -> upstream -> reply.c: end
- *                wait for it        <- signal --    end: done()
- *   broadcast.c: one operation, a call to every server
- *   text.c:      JSON text to what is sent, and back
+ *   caller.c:    options -> a caller                   upstream (core/rpc): servers, connections, retries
+ *   call.c:      make an operation  -- post -->        operation.c: begin -> types.c: which types? -> upstream
+ *   operation.c: wait for it        <- futex --        operation.c: end   <- reply.c, text.c <- answer
+ *                cancel it          -- post -->        broadcast.c: one operation, a call to every server
  *
  * A caller is what a client and an xclient are inside; a client has a list of one server. What threads share of an operation
  * is its two atomic words; everything else belongs to the loop's thread from posting to the end. */

@@ -96,7 +96,7 @@ typedef struct gee_dial_options {
     gee_runtime_t *runtime;     /* outlives the client; a background thread of its own */
 } gee_dial_options_t;
 
-/* Connects, and waits until the connection can be used. `options` may be null. Null: failed. */
+/* Connects, and waits until the connection can be used. `options` may be null. Null: failed. Not from a callback. */
 GEE_EXPORT gee_client_t *gee_dial(const char *address, const gee_dial_options_t *options, gee_error_t *error);
 
 /* Calls that are in flight fail with GEE_CANCELLED; their callbacks, and the functions that wait on other threads, are through
@@ -147,7 +147,7 @@ GEE_EXPORT int gee_client_call_typed(gee_client_t *client, const char *method, c
                                      const gee_call_options_t *options, gee_error_t *error);
 
 /* One round trip to the server, on a wire that has pings (geerpc with the codec bin); on others it fails with
- * GEE_UNIMPLEMENTED. `timeout_ns` 0: none. *elapsed_ns, which may be null, is the time that it took. */
+ * GEE_UNIMPLEMENTED. `timeout_ns` 0: none. *elapsed_ns, which may be null, is the time that it took. Not from a callback. */
 GEE_EXPORT int gee_client_ping(gee_client_t *client, int64_t timeout_ns, int64_t *elapsed_ns, gee_error_t *error);
 
 /* ---- calling without waiting ---- */
@@ -175,7 +175,7 @@ GEE_EXPORT bool gee_pending_wait(gee_pending_t *pending, int64_t timeout_ns);
 GEE_EXPORT const gee_error_t *gee_pending_error(const gee_pending_t *pending);
 /* The reply as JSON, terminated; null when it failed or is typed. */
 GEE_EXPORT const char *gee_pending_json(const gee_pending_t *pending);
-/* The reply as a value of its type, with all that it points to; null when it failed or is JSON. */
+/* The reply as a value of its type, with all that it points to; null when it failed, is JSON or was not looked at. */
 GEE_EXPORT const void *gee_pending_reply(const gee_pending_t *pending);
 /* It ends with GEE_CANCELLED, unless it has ended before; the server is told where the wire can. Any thread. */
 GEE_EXPORT void gee_pending_cancel(gee_pending_t *pending);
@@ -197,13 +197,14 @@ typedef struct gee_xclient_options {
                                      * this; 10 s */
 } gee_xclient_options_t;
 
-/* Dials nothing yet; connections are made when calls need them, kept, and made anew when they are lost. */
+/* Dials nothing yet; connections are made when calls need them, kept, and made anew when they are lost. The list may be
+ * empty. Null: failed; an address that can never be dialled is a failure too. Not from a callback. */
 GEE_EXPORT gee_xclient_t *gee_xclient_create(const gee_server_t *servers, size_t count,
                                              const gee_xclient_options_t *options, gee_error_t *error);
 /* As gee_client_close(). */
 GEE_EXPORT void gee_xclient_close(gee_xclient_t **xclient);
 /* The whole new list. Servers that are in both keep their connections; those that are not in it any more get no new calls, and
- * their connections are closed when the calls on them have ended. -1: the list stays as it was. */
+ * their connections are closed when the calls on them have ended. -1: the list stays as it was. Not from a callback. */
 GEE_EXPORT int gee_xclient_set_servers(gee_xclient_t *xclient, const gee_server_t *servers, size_t count,
                                        gee_error_t *error);
 
@@ -221,7 +222,8 @@ GEE_EXPORT gee_pending_t *gee_xclient_go_typed(gee_xclient_t *xclient, const cha
                                                const gee_type_t *reply_type, const gee_call_options_t *options,
                                                gee_done_t done, void *data, gee_error_t *error);
 /* To every server of the list at once. Succeeds when all have, with the reply that came first; the first failure fails it,
- * with that reason, and cancels the others. Without servers it fails with GEE_UNAVAILABLE. */
+ * with that reason, and cancels the others. The text of an error reply has its server's address in front here. Without servers
+ * it fails with GEE_UNAVAILABLE. Not from a callback. */
 GEE_EXPORT int gee_xclient_broadcast(gee_xclient_t *xclient, const char *method, const char *arguments_json,
                                      char **reply_json, const gee_call_options_t *options, gee_error_t *error);
 GEE_EXPORT int gee_xclient_broadcast_typed(gee_xclient_t *xclient, const char *method, const gee_type_t *argument_type,

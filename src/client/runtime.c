@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 #define RESOLVING_AT_ONCE  2
 #define RESOLUTIONS_QUEUED 1000
+#define BIRTHMARK_SIZE     1 /* the kernel makes a page of it */
 /* The kernel refuses to wait when the program has closed descriptors that are not its own. */
 #define AFTER_FAILURE (100 * GEE_MILLISECOND)
 
@@ -26,10 +28,30 @@ void gee_runtime_release(gee_runtime_t *runtime) {
         return;
     pthread_cond_destroy(&runtime->stepped_down);
     pthread_mutex_destroy(&runtime->turn);
+    if (runtime->birthmark != NULL)
+        munmap(runtime->birthmark, BIRTHMARK_SIZE);
     free(runtime);
 }
 
 /* ---- who may do what ---- */
+
+/* Asked for each call: so without a system call, where the kernel (4.14) can wipe memory in a child. */
+static void set_birthmark(gee_runtime_t *runtime) {
+    runtime->process = getpid();
+    void *page = mmap(NULL, BIRTHMARK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return;
+    if (madvise(page, BIRTHMARK_SIZE, MADV_WIPEONFORK) != 0) {
+        munmap(page, BIRTHMARK_SIZE);
+        return;
+    }
+    runtime->birthmark = page;
+    *runtime->birthmark = 1;
+}
+
+static bool is_ours(const gee_runtime_t *runtime) {
+    return runtime->birthmark != NULL ? *runtime->birthmark != 0 : runtime->process == getpid();
+}
 
 bool gee_runtime_inside(const gee_runtime_t *runtime) {
     return atomic_load_explicit(&runtime->working, memory_order_acquire) &&
@@ -37,7 +59,7 @@ bool gee_runtime_inside(const gee_runtime_t *runtime) {
 }
 
 int gee_runtime_check(const gee_runtime_t *runtime, bool waits, gee_error_t *error) {
-    if (runtime->process != getpid())
+    if (!is_ours(runtime))
         return gee_error_set(error, GEE_FAILED_PRECONDITION,
                              "this belongs to process %d, which dialled; dial again after a fork",
                              (int)runtime->process);
@@ -166,7 +188,7 @@ gee_runtime_t *gee_runtime_create(gee_runtime_mode_t mode, gee_error_t *error) {
         return NULL;
     }
     runtime->references = 1; /* goes with the loop */
-    runtime->process = getpid();
+    set_birthmark(runtime);
     runtime->mode = mode;
     runtime->alarm.descriptor = -1;
     runtime->stop_task.run = run_stop;
@@ -188,7 +210,7 @@ fail:
 /* ---- the manual kind ---- */
 
 int gee_runtime_descriptor(const gee_runtime_t *runtime) {
-    bool usable = runtime->mode == GEE_RUNTIME_MANUAL && runtime->process == getpid();
+    bool usable = runtime->mode == GEE_RUNTIME_MANUAL && is_ours(runtime);
     return usable ? gee_loop_descriptor(runtime->loop) : -1;
 }
 
@@ -324,7 +346,7 @@ static void destroy_manual(gee_runtime_t *runtime, bool resolving) {
 void gee_runtime_destroy(gee_runtime_t **handle) {
     gee_runtime_t *runtime = *handle;
     *handle = NULL;
-    if (runtime == NULL || runtime->process != getpid())
+    if (runtime == NULL || !is_ours(runtime))
         return; /* in a child: the loop, and the kernel's objects in it, are the parent's */
     /* A name that is being looked up cannot be given up, and may take long: nobody waits for that. */
     bool resolving = gee_thread_pool_running(runtime->resolver) > 0;

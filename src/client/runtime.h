@@ -18,6 +18,7 @@
 struct gee_runtime {
     atomic_uint references; /* the program's, the thread's, one for each pending: it outlives its loop for those */
     pid_t process;          /* that made it */
+    char *birthmark;        /* not zero but in a child, whose kernel has wiped the page; null: it does not do that */
     gee_runtime_mode_t mode;
     gee_loop_t *loop;
     gee_thread_pool_t *resolver;

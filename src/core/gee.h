@@ -50,6 +50,7 @@
 #include "core/rpc/seal.h"
 #include "core/rpc/service.h"
 #include "core/rpc/session.h"
+#include "core/rpc/shared_list.h"
 #include "core/rpc/status.h"
 #include "core/rpc/type.h"
 #include "core/rpc/upstream.h"

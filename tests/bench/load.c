@@ -7,7 +7,10 @@
  *
  *   calls, calls/s, microseconds of CPU a call of the processes PID..., p50 and p99 of the time of a batch in microseconds
  *
- * CPU time is the kernel's own account (/proc/PID/schedstat, nanoseconds on a processor). */
+ * CPU time is the kernel's own account (/proc/PID/schedstat, nanoseconds on a processor).
+ *
+ * With LOAD_SEAL=HEX in the environment, a server's public key, it does all that through sealed channels, as a client
+ * without a key: a batch is one record. What comes back is counted without being opened. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,16 +25,29 @@
 #include <time.h>
 #include <unistd.h>
 
-typedef struct connection {
-    int descriptor;
-    size_t awaited; /* bytes of the replies in flight */
-    int64_t sent_ns;
-} connection_t;
-
 static void die(const char *what) {
     fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
     exit(1);
 }
+
+static void write_all(int descriptor, const uint8_t *bytes, size_t length) {
+    while (length > 0) {
+        ssize_t n = send(descriptor, bytes, length, MSG_NOSIGNAL);
+        if (n <= 0)
+            die("send");
+        bytes += n;
+        length -= (size_t)n;
+    }
+}
+
+#include "load_seal.h" /* write_sealed(), what a sealed connection has */
+
+typedef struct connection {
+    int descriptor;
+    size_t awaited; /* bytes of the replies in flight */
+    int64_t sent_ns;
+    sealed_t sealed;
+} connection_t;
 
 static int64_t now_ns(void) {
     struct timespec now;
@@ -66,16 +82,6 @@ static uint8_t *from_hex(const char *hex, size_t *length) {
     return bytes;
 }
 
-static void write_all(int descriptor, const uint8_t *bytes, size_t length) {
-    while (length > 0) {
-        ssize_t n = send(descriptor, bytes, length, MSG_NOSIGNAL);
-        if (n <= 0)
-            die("send");
-        bytes += n;
-        length -= (size_t)n;
-    }
-}
-
 static int dial(const char *address, int port) {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     int on = 1, descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -84,6 +90,13 @@ static int dial(const char *address, int port) {
         die("connect");
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return descriptor;
+}
+
+static void say(connection_t *connection, const uint8_t *bytes, size_t length) {
+    if (server_key != NULL)
+        write_sealed(connection->descriptor, &connection->sealed, bytes, length);
+    else
+        write_all(connection->descriptor, bytes, length);
 }
 
 static int compare(const void *a, const void *b) {
@@ -97,6 +110,9 @@ int main(int argc, char **argv) {
                 "usage: load ADDRESS PORT CONNECTIONS DEPTH CALLS REPLY_BYTES OPENING_HEX REQUEST_HEX PID...\n");
         return 2;
     }
+    size_t key_length;
+    if (getenv("LOAD_SEAL") != NULL)
+        server_key = from_hex(getenv("LOAD_SEAL"), &key_length);
     size_t connections = strtoul(argv[3], NULL, 10), depth = strtoul(argv[4], NULL, 10);
     size_t calls = strtoul(argv[5], NULL, 10), reply = strtoul(argv[6], NULL, 10), opening_length, request_length;
     uint8_t *opening = from_hex(argv[7], &opening_length), *request = from_hex(argv[8], &request_length);
@@ -111,8 +127,10 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < connections; i++) {
         struct epoll_event event = { .events = EPOLLIN, .data.ptr = &all[i] };
         all[i].descriptor = dial(argv[1], atoi(argv[2]));
+        if (server_key != NULL)
+            shake_hands(all[i].descriptor, &all[i].sealed);
         if (opening_length > 0)
-            write_all(all[i].descriptor, opening, opening_length);
+            say(&all[i], opening, opening_length);
         epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].descriptor, &event);
     }
     int64_t cpu = cpu_ns(argv + 9, argc - 9), began = now_ns();
@@ -120,7 +138,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < connections; i++, started += depth) {
         all[i].sent_ns = now_ns();
         all[i].awaited = depth * reply;
-        write_all(all[i].descriptor, batch, depth * request_length);
+        say(&all[i], batch, depth * request_length);
     }
     while (finished < started) {
         struct epoll_event events[256];
@@ -131,9 +149,11 @@ int main(int argc, char **argv) {
         for (int i = 0; i < count; i++) {
             connection_t *connection = events[i].data.ptr;
             ssize_t n = recv(connection->descriptor, bytes, sizeof bytes, MSG_DONTWAIT);
-            if (n <= 0 || (size_t)n > connection->awaited)
-                die("recv (or more bytes than were asked for)");
-            connection->awaited -= (size_t)n;
+            if (n <= 0)
+                die("recv");
+            connection->awaited -= server_key ? heard(&connection->sealed, bytes, (size_t)n) : (size_t)n;
+            if (connection->awaited > depth * reply + SEALED_EXTRA)
+                die("more bytes than were asked for");
             if (connection->awaited > 0)
                 continue;
             int64_t now = now_ns();
@@ -144,7 +164,7 @@ int main(int argc, char **argv) {
             started += depth;
             connection->sent_ns = now;
             connection->awaited = depth * reply;
-            write_all(connection->descriptor, batch, depth * request_length);
+            say(connection, batch, depth * request_length);
         }
     }
     double seconds = (double)(now_ns() - began) / 1e9;

@@ -210,10 +210,6 @@ static void it_can_be_ended_by_what_it_calls(void **state GEE_UNUSED) {
 static void two(stage_t *stage) {
     watching_t *other = &stage->base, *first = calloc(1, sizeof(*first));
     assert_non_null(first);
-    if (strcmp(stage->scheme, "http") == 0) { /* the stage's registry takes one connection at a time */
-        free(first);
-        return;
-    }
     give_list(stage);
     *first = *other; /* the same loop and engine, a state of its own */
     watch(first, stage->source, NULL, 10 * GEE_MILLISECOND);

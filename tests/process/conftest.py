@@ -375,7 +375,7 @@ def build_go(source, name):
         CGO_ENABLED="0",
         GOFLAGS="",
         GOPROXY="off",
-        GOPATH=f"{home}/path",
+        GOPATH=f"{home}/path:/usr/share/gocode",  # where Debian has libraries in Go
         GOCACHE=f"{home}/cache",
         HOME=str(home),
     )

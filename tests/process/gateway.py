@@ -105,17 +105,18 @@ def at_once(works):
 
 # ---- servers that a test plays ----
 
-MANNERS = ("good", "slow", "silent", "garbage", "reset")
+MANNERS = ("good", "slow", "silent", "garbage", "reset", "smuggling")
 
 
 class PlayedServer:
     """Speaks GeeRPC's frames with JSON bodies: the answer to every call is its argument. In its manner:
 
-    good     answers at once
-    slow     after 100 ms
-    silent   accepts, reads and says nothing
-    garbage  answers with bytes that are no frame
-    reset    sends half of a reply and resets the connection
+    good       answers at once
+    slow       after 100 ms
+    silent     accepts, reads and says nothing
+    garbage    answers with bytes that are no frame
+    reset      sends half of a reply and resets the connection
+    smuggling  has a second reply behind the value in its reply's frame
     """
 
     DELAY = 0.1
@@ -192,6 +193,8 @@ class PlayedServer:
             connection.sendall(struct.pack(">BBII", codec, 0, len(seq), len(body))[:7])
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise OSError
+        elif self.manner == "smuggling":
+            self._send(connection, codec, seq, body + b'\n{"ServiceMethod":"Odd.Echo","Seq":2,"Error":""}\n"smuggled"')
         elif self.manner == "slow":
             threading.Timer(self.DELAY, self._send, (connection, codec, seq, body)).start()
         else:

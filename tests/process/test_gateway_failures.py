@@ -170,6 +170,17 @@ def test_bad_manners(make_server, capsys, manner, balance):
         assert share < 0.2
 
 
+def test_a_server_cannot_answer_for_another(make_server):
+    """What is in a frame need not be one value, and the caller's wire has no frames."""
+    with PlayedServer("smuggling") as odd:
+        gateway = start_gateway(make_server(), [odd.address], services=["Odd"], codec="bin")
+        with gateway.peer() as peer:
+            for seq in (1, 2, 3):
+                header, _ = peer.call("Odd.Echo", {"N": seq}, seq=seq)
+                assert header["Seq"] == seq and header["Code"] == 13
+                assert header["Error"].startswith(f"rpc gateway: upstream back: {odd.address}: its reply: not JSON")
+
+
 def test_idempotent_calls_are_repeated_elsewhere(make_server):
     """The same with methods that may be repeated: nobody hears of it."""
     with PlayedServer("reset") as odd, PlayedServer() as good:

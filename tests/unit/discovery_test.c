@@ -50,6 +50,7 @@ typedef struct test {
     int changes;
     char list[1000]; /* "tcp@a:1 3, tcp@b:2 1" */
     bool destroy_in_change;
+    int troubles, recoveries;
 } test_t;
 
 static void on_list(void *data, const gee_server_t *servers, size_t count) {
@@ -65,6 +66,12 @@ static void on_list(void *data, const gee_server_t *servers, size_t count) {
         gee_discovery_destroy(&test->discovery);
 }
 
+static void on_trouble(void *data, const gee_error_t *reason) {
+    test_t *test = data;
+    test->troubles += reason != NULL;
+    test->recoveries += reason == NULL;
+}
+
 static const gee_module_t *tcp_module(void) {
     const gee_module_t *module;
     for (size_t i = 0; (module = gee_module_next(gee_modules, GEE_MODULE_TRANSPORT, i)) != NULL; i++)
@@ -76,7 +83,9 @@ static const gee_module_t *tcp_module(void) {
 
 static test_t *new_test(size_t min_servers) {
     gee_error_t error;
-    gee_discovery_options_t options = { .source = "fake@x", .min_servers = min_servers, .name = "upstream foo" };
+    gee_discovery_options_t options = {
+        .source = "fake@x", .min_servers = min_servers, .name = "upstream foo", .troubled = on_trouble
+    };
     test_t *test = calloc(1, sizeof(*test));
     assert_non_null(test);
     memset(&fake, 0, sizeof(fake));
@@ -244,6 +253,8 @@ static void test_a_failing_source_leaves_the_list(void **state GEE_UNUSED) {
     assert_int_equal(test->changes, 1);
     assert_null(standing(test).trouble);
     assert_int_equal(count_in_log(test, "gives a list again"), 2);
+    assert_int_equal(test->troubles, 2);
+    assert_int_equal(test->recoveries, 2);
     free_test(test);
 }
 
@@ -294,6 +305,28 @@ static void test_a_list_that_collapses(void **state GEE_UNUSED) {
     free_test(test);
 }
 
+/* A new process that goes on with the list of the one before. */
+static void test_a_list_to_begin_with(void **state GEE_UNUSED) {
+    static const gee_server_t before[] = { { "tcp@b:1", 2 }, { "tcp@a:1", 0 } };
+    gee_discovery_options_t options = { .source = "fake@x", .servers = before, .count = 2, .confirmed_ns = 7 };
+    gee_error_t error;
+    test_t *test = new_test(0);
+    gee_discovery_destroy(&test->discovery);
+    test->discovery = gee_discovery_create(test->base.engine, &options, on_list, test, &error);
+    assert_non_null(test->discovery);
+    assert_int_equal(standing(test).version, 1);
+    assert_int_equal(standing(test).count, 2);
+    assert_int_equal(standing(test).confirmed_ns, 7);
+    report(NULL, 0);
+    assert_non_null(standing(test).trouble);
+    REPORT({ "tcp@a:1", 1 }, { "tcp@b:1", 2 });
+    assert_null(standing(test).trouble);
+    assert_int_equal(test->changes, 0); /* it is the same */
+    REPORT({ "tcp@a:1", 1 });
+    assert_string_equal(test->list, "tcp@a:1 1");
+    free_test(test);
+}
+
 /* ---- the end ---- */
 
 static void test_destroyed_by_its_own_change(void **state GEE_UNUSED) {
@@ -331,6 +364,7 @@ int main(void) {
         cmocka_unit_test(test_a_failing_source_leaves_the_list),
         cmocka_unit_test(test_an_empty_list),
         cmocka_unit_test(test_a_list_that_collapses),
+        cmocka_unit_test(test_a_list_to_begin_with),
         cmocka_unit_test(test_destroyed_by_its_own_change),
         cmocka_unit_test(test_members_that_are_missing),
     };

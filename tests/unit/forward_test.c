@@ -26,6 +26,7 @@ static void make_upstream(world_t *world, const char *protocol, const char *code
     gee_server_t server = { .address = world->listener.address };
     world->forward.protocol = options.manner.protocol = gee_protocol_by_name(gee_modules, protocol);
     world->forward.codec = options.manner.setup.codec = gee_codec_by_name(gee_modules, gee_str(codec));
+    options.manner.setup.message_limit = (size_t)world->engine->limits.message;
     world->forward.upstream = gee_upstream_create(world->engine, &options, &error);
     assert_non_null(world->forward.upstream);
     assert_int_equal(gee_upstream_set_servers(world->forward.upstream, &server, 1, &error), 0);
@@ -374,6 +375,148 @@ static void arguments_that_cannot_be_read_are_the_callers_fault(void **state GEE
     world_destroy(&world);
 }
 
+/* Bytes that a caller chose go on a connection that others share. */
+static void nobody_can_speak_for_another(void **state GEE_UNUSED) {
+    static char deep[2 * 100 + 1]; /* as deep as limits.nesting allows, but JSON-RPC's params are round it */
+    memset(deep, '[', 100);
+    memset(deep + 100, ']', 100);
+    static const char *const bodies[] = {
+        "{\"A\":1,\"B\":2}{\"ServiceMethod\":\"Test.Multiply\",\"Seq\":1}{\"A\":1,\"B\":2}",
+        "{\"A\":1,\"B\":2}\n{}",
+        "{\"A\":1 \"B\":2}",
+        "{\"A\":1,}",
+        "{\"A\":\"\\u12\"}",
+        "[1,2",
+        "",
+        "{\"A\":\"\xff\"}",
+        deep,
+    };
+    static const wire_t shared[] = { { "geerpc", "json", true }, { "jsonrpc", "json", false } };
+    const gee_codec_t *json = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    for (size_t i = 0; i < GEE_LENGTH(shared) * GEE_LENGTH(bodies); i++) {
+        const char *body = bodies[i / GEE_LENGTH(shared)];
+        const wire_t *back = &shared[i % GEE_LENGTH(shared)];
+        pair_t pair = { 7, 8 };
+        world_t world;
+        gee_error_t error = { 0 };
+        outcome_t bad = { 0 }, good = { .reply = GEE_TYPE_OF(int64_t) };
+        world_create(&world, back->protocol, back->codec, false);
+        gee_session_t *session = call_gateway(&world, "geerpc", "bin"); /* its frames take any bytes */
+        gee_call_t *call = gee_call_create(session->engine);
+        gee_payload_t payload = {
+            .kind = GEE_PAYLOAD_BYTES, .codec = json, .bytes = (const uint8_t *)body, .length = strlen(body)
+        };
+        call->method_name = GEE_STR("Test.Multiply");
+        call->codec = json;
+        call->done = done;
+        call->done_data = &bad;
+        assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+        TURN_UNTIL(&world, bad.count == 1);
+        assert_int_equal(bad.code, body == deep ? GEE_RESOURCE_EXHAUSTED : GEE_INVALID_ARGUMENT);
+        assert_non_null(strstr(bad.text, "rpc server: Test.Multiply: "));
+        assert_int_equal(server_report(&world).calls, 0);
+        session = call_gateway(&world, "geerpc", "json");
+        begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &good);
+        await(&world, &good, GEE_OK, NULL);
+        assert_int_equal(good.number, 56);
+        assert_int_equal(server_report(&world).calls, 1);
+        world_destroy(&world);
+    }
+}
+
+typedef struct {
+    gee_str_t long_name;
+} named_t;
+typedef struct {
+    GEE_LIST_OF(named_t) items;
+    gee_str_t text;
+} listed_t;
+
+/* A server ends the connection, on which others have calls too, at a message that is too long for it. */
+static void a_message_that_grows_too_long_is_not_sent(void **state GEE_UNUSED) {
+    static char name[1001], zeros[1000000], full[4 << 20];
+    memset(name, 'n', sizeof(name) - 1);
+    memset(full, 'x', sizeof(full));
+    const gee_field_t item_fields[] = { GEE_STRING(named_t, long_name, name, 1) };
+    const gee_type_t item = {
+        .kind = GEE_KIND_STRUCT, .name = "Named", .size = sizeof(named_t), .fields = item_fields, .field_count = 1
+    };
+    const gee_type_t list = { .kind = GEE_KIND_LIST, .name = "", .size = sizeof(gee_list_value_t), .element = &item };
+    const gee_field_t fields[] = {
+        { .name = "Items", .tag = 1, .offset = offsetof(listed_t, items), .type = &list },
+        GEE_STRING(listed_t, text, "Text", 2),
+    };
+    const gee_type_t type = {
+        .kind = GEE_KIND_STRUCT, .name = "Listed", .size = sizeof(listed_t), .fields = fields, .field_count = 2
+    };
+    enum { MANY = 50000 };
+    named_t *items = calloc(MANY, sizeof(*items));
+    const listed_t many = { .items = { items, MANY } };             /* gob has the name once, JSON 50,000 times */
+    const listed_t escaped = { .text = { zeros, sizeof(zeros) } };  /* six bytes each in JSON */
+    const listed_t whole = { .text = { full, sizeof(full) - 60 } }; /* fits, and its next header is longer */
+    const listed_t *const long_ones[] = { &many, &escaped, &whole };
+    static const char *const front[] = { "gob", "gob", "json" };
+    world_t world;
+    pair_t pair = { 7, 8 };
+    outcome_t kept = { .reply = GEE_TYPE_OF(int64_t) }, outcome;
+    world_create(&world, "geerpc", "json", false);
+    world.engine->timeouts.handle = 60 * GEE_SECOND; /* which the header says */
+    begin(call_gateway(&world, "geerpc", "json"), "Test.Keep", GEE_TYPE_OF(pair_t), &pair, &kept);
+    TURN_UNTIL(&world, kept_call != NULL);
+    for (size_t i = 0; i < GEE_LENGTH(long_ones); i++) {
+        __typeof__(*((gee_metadata_t *)0)->items) pairs[] = { { GEE_STR("k"), GEE_STR("v") } };
+        gee_error_t error = { 0 };
+        gee_session_t *session = call_gateway(&world, i < 2 ? "geerpc" : "jsonrpc", front[i]);
+        gee_call_t *call = gee_call_create(session->engine);
+        gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = &type, .typed = long_ones[i] };
+        outcome = (outcome_t){ 0 };
+        call->method_name = GEE_STR("Test.Echo");
+        call->metadata = (gee_metadata_t){ .items = pairs, .count = 1 };
+        call->codec = session->codec;
+        call->done = done;
+        call->done_data = &outcome;
+        assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+        TURN_UNTIL(&world, outcome.count == 1);
+        assert_int_not_equal(outcome.code, GEE_OK);
+        if (strstr(outcome.text, "(limits.message)") == NULL)
+            fail_msg("%zu: %s", i, outcome.text);
+    }
+    gee_reply(kept_call); /* its connection is still there */
+    await(&world, &kept, GEE_OK, NULL);
+    assert_int_equal(server_report(&world).failures, 0);
+    assert_int_equal(world.listener.accepted, 1);
+    world_destroy(&world);
+    free(items);
+}
+
+/* Objects with ever other members are ever other types to gob, of which a connection takes 1,024: that uses up connections, and
+ * no call. */
+static void no_call_suffers_from_the_types_of_others(void **state GEE_UNUSED) {
+    world_t world;
+    outcome_t outcome;
+    world_create(&world, "netrpc", "gob", false);
+    gee_session_t *session = call_gateway(&world, "geerpc", "json");
+    for (int i = 0; i < 2500; i++) {
+        char body[100];
+        gee_error_t error = { 0 };
+        gee_call_t *call = gee_call_create(session->engine);
+        snprintf(body, sizeof(body), "{\"A\":%d,\"B\":2,\"C%d\":0}", i, i);
+        gee_payload_t payload = {
+            .kind = GEE_PAYLOAD_BYTES, .codec = session->codec, .bytes = (const uint8_t *)body, .length = strlen(body)
+        };
+        outcome = (outcome_t){ .reply = GEE_TYPE_OF(int64_t) };
+        call->method_name = GEE_STR("Test.Multiply");
+        call->codec = session->codec;
+        call->done = done;
+        call->done_data = &outcome;
+        assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+        await(&world, &outcome, GEE_OK, NULL);
+        assert_int_equal(outcome.number, 2 * i);
+    }
+    assert_int_equal(server_report(&world).failures, 0);
+    world_destroy(&world);
+}
+
 /* ---- methods that no declaration names ---- */
 
 static size_t number_of(const world_t *world, const char *method) {
@@ -457,6 +600,9 @@ int main(void) {
         cmocka_unit_test(a_caller_that_goes_away_cancels),
         cmocka_unit_test(a_call_that_is_cancelled_is_cancelled_at_the_server),
         cmocka_unit_test(arguments_that_cannot_be_read_are_the_callers_fault),
+        cmocka_unit_test(nobody_can_speak_for_another),
+        cmocka_unit_test(a_message_that_grows_too_long_is_not_sent),
+        cmocka_unit_test(no_call_suffers_from_the_types_of_others),
         cmocka_unit_test(methods_are_learned_when_their_server_has_answered),
         cmocka_unit_test(no_more_than_some_are_learned),
         cmocka_unit_test(types_that_are_not_known_are_not_described),

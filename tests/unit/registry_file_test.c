@@ -256,8 +256,7 @@ static void test_unwatch_at_any_time(void **state GEE_UNUSED) {
         }
         watching->unwatch_in_change = true;
         watch(watching, sources[i], NULL, LONG_REFRESH);
-        await_change(watching);
-        assert_null(watching->state);
+        AWAIT(watching, watching->state == NULL);
         watching->unwatch_in_change = false;
     }
     free_watching(watching);

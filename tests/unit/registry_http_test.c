@@ -320,8 +320,7 @@ static void test_unwatch_at_any_time(void **state GEE_UNUSED) {
     watch(&test->base, test->web->url, NULL, LONG_REFRESH);
     web_hear(test->web);
     web_say(test->web, "200 OK", LIST_HEADER, "");
-    await_change(&test->base);
-    assert_null(test->base.state);
+    AWAIT(&test->base, test->base.state == NULL);
     free_test(test);
 }
 

@@ -227,6 +227,18 @@ static void test_leaving(void **state GEE_UNUSED) {
     free_test(test);
 }
 
+/* How an entry is taken out that somebody has left there. */
+static void test_leaving_at_once(void **state GEE_UNUSED) {
+    test_t *test = new_test();
+    publish(test, &plain);
+    withdraw(test, PATIENCE);
+    assert_non_null(strstr(web_hear(test->web), "DELETE "));
+    web_say(test->web, "200 OK", "", "");
+    AWAIT(&test->base, test->done == 1);
+    assert_int_equal(test->web->requests, 1); /* it was not posted before */
+    free_test(test);
+}
+
 static void test_a_registry_that_knows_no_leaving(void **state GEE_UNUSED) {
     test_t *test = new_published(NULL);
     withdraw(test, PATIENCE);
@@ -321,6 +333,7 @@ int main(void) {
         cmocka_unit_test(test_a_registry_that_is_down_and_back),
         cmocka_unit_test(test_entries_that_are_none),
         cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_leaving_at_once),
         cmocka_unit_test(test_a_registry_that_knows_no_leaving),
         cmocka_unit_test(test_leaving_a_registry_that_is_down),
         cmocka_unit_test(test_patience),

@@ -44,6 +44,27 @@ static int precision_of(int precision, const char *data) {
     return data ? precision : -1;
 }
 
+static void test_trimming(void **state) {
+    (void)state;
+    assert_true(gee_str_equal(gee_str_trim(GEE_STR(" \t a b\t ")), GEE_STR("a b")));
+    assert_true(gee_str_equal(gee_str_trim(GEE_STR("\na\r")), GEE_STR("\na\r"))); /* spaces and tabs only */
+    assert_int_equal(gee_str_trim(GEE_STR(" \t ")).length, 0);
+    assert_int_equal(gee_str_trim(empty).length, 0);
+}
+
+static void test_cutting(void **state) {
+    (void)state;
+    static const char *const pieces[] = { "a", "", "bc", "" };
+    gee_str_t rest = GEE_STR("a,,bc,");
+    for (size_t i = 0; i < GEE_LENGTH(pieces); i++)
+        assert_true(gee_str_equal(gee_str_cut(&rest, ','), gee_str(pieces[i])));
+    assert_true(rest.data == NULL && rest.length == 0);
+    assert_int_equal(gee_str_cut(&rest, ',').length, 0);
+    rest = GEE_STR("whole");
+    assert_true(gee_str_equal(gee_str_cut(&rest, ','), GEE_STR("whole")));
+    assert_int_equal(rest.length, 0);
+}
+
 static void test_printf_arguments(void **state) {
     (void)state;
     char text[32];
@@ -200,6 +221,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_comparing),
         cmocka_unit_test(test_finding),
+        cmocka_unit_test(test_trimming),
+        cmocka_unit_test(test_cutting),
         cmocka_unit_test(test_printf_arguments),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_utf8_takes_every_code_point),

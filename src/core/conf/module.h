@@ -29,6 +29,7 @@ struct gee_route;  /* http/route.h */
 typedef struct gee_prepare gee_prepare_t;
 struct gee_prepare {
     gee_log_t *log;
+    gee_pool_t *pool; /* of this cycle: lives until release or rollback */
     unsigned workers; /* of this cycle; gee_engine's worker_index is below it */
     /* Memory shared by master and workers, by name; it outlives cycles and workers. The same name, size and version give
      * the same memory again, content kept; else it is new and zeroed (the old cycle keeps the old one until it is
@@ -37,6 +38,9 @@ struct gee_prepare {
     /* Opens a log file for appending (relative paths under the prefix), and keeps it right: when logs are reopened the
      * descriptor's number stays and its file changes, in every process. Closed by the core. -1: failed. */
     int (*open_log)(const gee_prepare_t *prepare, const char *path, gee_error_t *error);
+    /* The absolute path (relative ones are under the prefix) of a file that workers or the helper write themselves. The
+     * directory that holds it is made for their user when it is missing. In the cycle's pool; null: failed. */
+    const char *(*own_file)(const gee_prepare_t *prepare, const char *path, gee_error_t *error);
 };
 
 typedef struct gee_module {

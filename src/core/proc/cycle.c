@@ -1,6 +1,7 @@
 /* cycle.c: loading, opening, committing, closing a cycle. In the master. */
 #include "core/proc/cycle.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "core/proc/seals.h"
 #include "core/proc/settings_check.h"
+#include "core/proc/registries.h"
 #include "core/proc/shm.h"
 
 #define MOST_AUTO_WORKERS 64
@@ -80,6 +82,29 @@ static int lend_log(const gee_prepare_t *prepare, const char *path, gee_error_t 
     return gee_log_files_open(&cycle_of(prepare)->log_files, path, error);
 }
 
+/* run/registry/servers: run/ may be root's, run/registry/ belongs to who writes there. */
+static const char *lend_file(const gee_prepare_t *prepare, const char *path, gee_error_t *error) {
+    gee_cycle_t *cycle = cycle_of(prepare);
+    const gee_identity_t *identity = &cycle->identity;
+    const char *full = gee_server_path(cycle->server, path, cycle->pool);
+    const char *slash = full ? strrchr(full, '/') : NULL;
+    const char *parent = slash ? gee_pool_strndup(cycle->pool, full, (size_t)(slash - full)) : NULL;
+    if (!parent) {
+        (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", path);
+        return NULL;
+    }
+    if (parent[0] == '\0' || access(parent, F_OK) == 0)
+        return full;
+    gee_server_make_parent(cycle->server, parent);
+    gee_server_make_parent(cycle->server, full);
+    if (identity->change && chown(parent, identity->uid, identity->gid) != 0) {
+        (void)gee_error_set(error, GEE_UNAVAILABLE, "%s: it cannot be given to the user %s: %s", parent, identity->name,
+                            strerror(errno));
+        return NULL;
+    }
+    return full;
+}
+
 /* ---- opening ---- */
 
 static int open_identity(gee_cycle_t *cycle, gee_error_t *error) {
@@ -131,9 +156,12 @@ static int open_listeners(gee_cycle_t *cycle, gee_error_t *error) {
 }
 
 static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {
-    cycle->prepare = (gee_prepare_t){
-        .log = cycle->server->log, .workers = cycle->workers, .shared = lend_shared, .open_log = lend_log
-    };
+    cycle->prepare = (gee_prepare_t){ .log = cycle->server->log,
+                                      .pool = cycle->pool,
+                                      .workers = cycle->workers,
+                                      .shared = lend_shared,
+                                      .open_log = lend_log,
+                                      .own_file = lend_file };
     for (size_t i = 0; i < cycle->sections.module_count; i++) {
         const gee_module_t *module = cycle->server->modules[i].module;
         if (module->prepare && module->prepare(cycle->sections.module_conf[i], &cycle->prepare, error) != 0)
@@ -144,7 +172,7 @@ static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {
 }
 
 static int open_helper_line(gee_cycle_t *cycle, gee_error_t *error) {
-    bool wanted = false;
+    bool wanted = gee_registries_wanted(cycle);
     for (size_t i = 0; i < cycle->sections.module_count; i++) {
         const gee_module_t *module = cycle->server->modules[i].module;
         wanted |= module->helper_wanted && module->helper_wanted(cycle->sections.module_conf[i]);
@@ -185,7 +213,7 @@ static void close_opened(gee_cycle_t *cycle) {
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
     cycle->generation = ++cycle->server->last_generation;
     if (open_identity(cycle, error) == 0 && open_error_log(cycle, error) == 0 && open_listeners(cycle, error) == 0 &&
-        prepare_modules(cycle, error) == 0 && open_helper_line(cycle, error) == 0)
+        prepare_modules(cycle, error) == 0 && gee_registries_open(cycle, error) == 0 && open_helper_line(cycle, error) == 0)
         return 0;
     close_opened(cycle);
     return -1;

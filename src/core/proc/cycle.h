@@ -46,6 +46,7 @@ typedef struct gee_cycle {
     gee_list_t zones;
     gee_prepare_t prepare;
     size_t prepared;            /* modules */
+    struct gee_registries *registries;
     gee_helper_wires_t *helper; /* null: nobody wants one */
     bool committed;
 } gee_cycle_t;

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 
 #include "core/base/clock.h"
+#include "core/proc/registries.h"
 #include "core/proc/worker_private.h"
 
 #define TAKE_INTERVAL (10 * GEE_MILLISECOND) /* between two looks whether the helper before is gone */
 #define READ_AT_ONCE  100                    /* messages; then timers get their turn */
+#define END_PATIENCE  GEE_SECOND             /* with registries that are told that the server stops */
 
 static void fail(gee_worker_process_t *process, const char *what, const gee_error_t *error) {
     gee_log(process->log, GEE_LOG_CRIT, "the helper cannot go on: %s%s", what, error->text);
@@ -42,6 +44,12 @@ static int start_modules(gee_worker_process_t *process, gee_error_t *error) {
     return 0;
 }
 
+static int start_registries(gee_worker_process_t *process, gee_error_t *error) {
+    process->announcer = gee_announcer_create(process->engine, process->cycle, error);
+    process->followers = process->announcer ? gee_followers_create(process->engine, process->cycle, error) : NULL;
+    return process->followers ? 0 : -1;
+}
+
 static void take_over(gee_timer_t *timer) {
     gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, sweep);
     gee_error_t error;
@@ -49,7 +57,7 @@ static void take_over(gee_timer_t *timer) {
         (void)gee_timer_start(process->loop, timer, TAKE_INTERVAL);
         return;
     }
-    if (start_modules(process, &error) != 0) {
+    if (start_modules(process, &error) != 0 || start_registries(process, &error) != 0) {
         fail(process, "", &error);
         return;
     }
@@ -72,8 +80,11 @@ int gee_helper_start(gee_worker_process_t *process, gee_error_t *error) {
 static void left(void *data) {
     gee_worker_process_t *process = data;
     gee_message_t message = { .type = GEE_MESSAGE_LEFT };
-    if (--process->leaving_modules == 0)
-        (void)gee_channel_send(&process->channel, &message, -1);
+    if (--process->leaving_modules > 0)
+        return;
+    (void)gee_channel_send(&process->channel, &message, -1);
+    if (process->ending)
+        gee_loop_stop(process->loop);
 }
 
 void gee_helper_leave(gee_worker_process_t *process) {
@@ -89,12 +100,35 @@ void gee_helper_leave(gee_worker_process_t *process) {
         process->leaving_modules++;
         module->helper_leave(sections->module_conf[i], process->engine, left, process);
     }
+    if (process->announcer) {
+        process->leaving_modules++;
+        gee_announcer_leave(process->announcer, left, process);
+    }
     left(process);
+}
+
+static void on_end_patience_over(gee_timer_t *timer) {
+    gee_loop_stop(GEE_CONTAINER(timer, gee_worker_process_t, deadline)->loop);
+}
+
+void gee_helper_end(gee_worker_process_t *process) {
+    process->deadline.fire = on_end_patience_over;
+    if (process->leaving && process->leaving_modules == 0) {
+        gee_loop_stop(process->loop);
+        return;
+    }
+    process->ending = true;
+    if (gee_timer_start(process->loop, &process->deadline, END_PATIENCE) != 0)
+        gee_loop_stop(process->loop);
+    gee_helper_leave(process);
 }
 
 void gee_helper_finish(gee_worker_process_t *process) {
     gee_timer_stop(process->loop, &process->sweep);
     gee_loop_unwatch(process->loop, &process->helper_watch);
+    gee_timer_stop(process->loop, &process->deadline);
+    gee_followers_destroy(&process->followers);
+    gee_announcer_destroy(&process->announcer);
     while (process->started > 0) {
         size_t i = --process->started;
         const gee_module_t *module = process->cycle->server->modules[i].module;

@@ -34,6 +34,13 @@ typedef struct gee_server_settings {
     int64_t weight;
 } gee_server_settings_t;
 
+typedef struct gee_upstream_registry_settings {
+    const char *url; /* null: the servers are in the settings */
+    int64_t refresh;
+    const char *service; /* null: whatever they serve */
+    int64_t min_servers;
+} gee_upstream_registry_settings_t;
+
 typedef struct gee_upstream_settings {
     const char *name;
     const char *balance;
@@ -41,8 +48,17 @@ typedef struct gee_upstream_settings {
     const char *protocol;
     const char *codec;    /* null: as gee_upstream_settings_codec() says */
     gee_groups_t servers; /* gee_server_settings_t */
+    gee_upstream_registry_settings_t registry;
     gee_upstream_limits_t limits;
 } gee_upstream_settings_t;
+
+typedef struct gee_announce_settings {
+    const char *registry;
+    const char *address; /* null: those of the listeners */
+    const char *service; /* null: not said */
+    int64_t weight;
+    int64_t ttl;
+} gee_announce_settings_t;
 
 typedef struct gee_error_log_settings {
     const char *path;
@@ -72,6 +88,7 @@ typedef struct gee_settings {
     gee_groups_t listen;    /* gee_listen_settings_t */
     gee_groups_t services;  /* gee_service_settings_t */
     gee_groups_t upstreams; /* gee_upstream_settings_t */
+    gee_groups_t announce;  /* gee_announce_settings_t */
     bool describe;
     int64_t shutdown_timeout;
     gee_thread_pool_settings_t thread_pool;
@@ -104,6 +121,9 @@ static inline const gee_service_settings_t *gee_settings_service(const gee_setti
 }
 static inline const gee_upstream_settings_t *gee_settings_upstream(const gee_settings_t *settings, size_t index) {
     return (const gee_upstream_settings_t *)settings->upstreams.items + index;
+}
+static inline const gee_announce_settings_t *gee_settings_announce(const gee_settings_t *settings, size_t index) {
+    return (const gee_announce_settings_t *)settings->announce.items + index;
 }
 /* The place of that name among the upstreams; SIZE_MAX: there is none. */
 size_t gee_settings_find_upstream(const gee_settings_t *settings, const char *name);

@@ -174,6 +174,7 @@ void gee_settings_check(const gee_settings_t *settings, const gee_module_entry_t
     check_listen(&check);
     check_services(&check);
     gee_check_upstreams(&check);
+    gee_check_announce(&check);
     check_user(&check);
     if (check.readable && settings->listen.count == 0)
         gee_conf_errors_add(errors,

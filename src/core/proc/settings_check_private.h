@@ -1,4 +1,4 @@
-/* settings_check_private.h: between settings_check.c and settings_check_upstreams.c. */
+/* settings_check_private.h: between settings_check.c, settings_check_upstreams.c and settings_check_registries.c. */
 #ifndef GEE_PROC_SETTINGS_CHECK_PRIVATE_H
 #define GEE_PROC_SETTINGS_CHECK_PRIVATE_H
 
@@ -22,6 +22,11 @@ void gee_suggest_module(const gee_check_settings_t *check, gee_module_kind_t kin
 /* Its scheme has a transport, which finds the place well-formed. `setting`: "listen[0].address". */
 void gee_check_address(const gee_check_settings_t *check, const char *place, const char *setting,
                        const gee_addr_t *addr);
+
+/* settings_check_registries.c */
+void gee_check_upstream_registry(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream,
+                                 size_t index);
+void gee_check_announce(const gee_check_settings_t *check);
 
 /* settings_check_upstreams.c */
 void gee_check_forwarded_service(const gee_check_settings_t *check, const gee_service_settings_t *service,

@@ -142,10 +142,11 @@ void gee_check_upstreams(const gee_check_settings_t *check) {
         check_balancer(check, upstream, i);
         check_protocol(check, upstream, i);
         check_servers(check, upstream, i);
-        if (check->readable && upstream->servers.count == 0)
+        gee_check_upstream_registry(check, upstream, i);
+        if (check->readable && upstream->servers.count == 0 && !upstream->registry.url)
             gee_conf_errors_add(check->errors,
                                 "%s: upstreams[%zu]: it has no servers; add servers = ( { address = "
-                                "\"tcp@10.0.0.1:9999\"; } );",
+                                "\"tcp@10.0.0.1:9999\"; } ); or registry = { url = \"...\"; };",
                                 gee_conf_place(check->places, upstream), i);
         size_t first = upstream->name ? gee_settings_find_upstream(check->settings, upstream->name) : i;
         if (first < i)

@@ -98,7 +98,7 @@ static void on_signal(int number, void *data) {
     if (number != SIGTERM)
         return;
     if (gee_is_helper(process))
-        gee_loop_stop(process->loop);
+        gee_helper_end(process);
     else
         gee_worker_cut(process);
 }
@@ -196,6 +196,7 @@ static void on_wake(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     const gee_sections_t *sections = &process->cycle->sections;
     uint64_t count;
     (void)!read(watch->descriptor, &count, sizeof count);
+    gee_worker_look_at_lists(process);
     for (size_t i = 0; i < process->started; i++) {
         const gee_module_t *module = process->cycle->server->modules[i].module;
         if (module->worker_wake)
@@ -214,7 +215,7 @@ static int listen_to_helper(gee_worker_process_t *process, gee_error_t *error) {
 }
 
 static int start_serving(gee_worker_process_t *process, gee_error_t *error) {
-    if (gee_worker_open_upstreams(process, error) != 0 || make_dispatch(process, error) != 0 ||
+    if (gee_worker_open_upstreams(process, error) != 0 || gee_worker_open_lists(process, error) != 0 || make_dispatch(process, error) != 0 ||
         start_modules(process, error) != 0)
         return -1;
     return listen_to_helper(process, error);
@@ -249,6 +250,7 @@ static void stop_modules(gee_worker_process_t *process) {
 
 static void finish(gee_worker_process_t *process) {
     gee_loop_unwatch(process->loop, &process->wake);
+    gee_timer_stop(process->loop, &process->lists_timer);
     (gee_is_helper(process) ? gee_helper_finish : stop_modules)(process);
     gee_worker_close_upstreams(process);
     gee_thread_pool_destroy(&process->threads);

@@ -27,6 +27,10 @@ typedef struct gee_worker_process {
     gee_forward_t *forwards;
     gee_upstream_t **upstreams;
 
+    /* worker_lists.c */
+    uint64_t *list_versions; /* of the lists that the upstreams have, where they follow registries */
+    gee_timer_t lists_timer;
+
     /* worker_accept.c */
     gee_list_t acceptors;
     gee_string_map_t *addresses; /* bytes of an IP address -> gee_address_count_t */
@@ -53,6 +57,9 @@ typedef struct gee_worker_process {
     bool failed;
     gee_watch_t helper_watch;
     size_t leaving_modules; /* that have not left yet */
+    bool ending;            /* the loop stops when all have left, or at the deadline */
+    struct gee_announcer *announcer;
+    struct gee_followers *followers;
 } gee_worker_process_t;
 
 typedef struct gee_address_count {
@@ -92,6 +99,10 @@ int gee_worker_open_upstreams(gee_worker_process_t *process, gee_error_t *error)
 const gee_forward_t *gee_worker_forward(const gee_worker_process_t *process, const char *upstream); /* null: none */
 void gee_worker_close_upstreams(gee_worker_process_t *process);
 
+/* worker_lists.c: after the upstreams */
+int gee_worker_open_lists(gee_worker_process_t *process, gee_error_t *error);
+void gee_worker_look_at_lists(gee_worker_process_t *process);
+
 static inline bool gee_is_helper(const gee_worker_process_t *process) {
     return process->index == process->cycle->workers;
 }
@@ -99,6 +110,7 @@ static inline bool gee_is_helper(const gee_worker_process_t *process) {
 /* helper.c */
 int gee_helper_start(gee_worker_process_t *process, gee_error_t *error); /* goes on in the loop */
 void gee_helper_leave(gee_worker_process_t *process);
+void gee_helper_end(gee_worker_process_t *process); /* leaves, with little patience, then ends */
 void gee_helper_finish(gee_worker_process_t *process);
 
 /* worker_leave.c */

@@ -40,7 +40,8 @@ static int open_upstream(gee_worker_process_t *process, size_t index, gee_error_
     gee_upstream_options_t options = { .name = upstream->name,
                                        .balancer = gee_balancer_by_name(modules, upstream->balance),
                                        .manner = { .protocol = forward->protocol,
-                                                   .setup = { .codec = forward->codec },
+                                                   .setup = { .codec = forward->codec,
+                                                              .message_limit = (size_t)settings->limits.message },
                                                    .write_timeout_ns = settings->timeouts.write },
                                        .limits = upstream->limits,
                                        .seed = make_seed() };

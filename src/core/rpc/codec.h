@@ -71,11 +71,15 @@ typedef struct gee_codec {
                         gee_pool_t *pool, gee_value_t *value, gee_error_t *error);
     int (*encode_value)(void *state, const gee_value_t *value, gee_chain_t *out, gee_error_t *error);
 
+    /* Optional, where measure() takes more than is well-formed: is this exactly one value, which every reader takes? What is
+     * sent on undecoded is asked so where it will not stand in a frame: else the bytes of one caller could pass for the next
+     * message of another. */
+    int (*check)(const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits, gee_error_t *error);
     /* Optional. One value's bytes, as received with `from` (a receiving state of this codec), to be sent with `to` (a
      * sending state). Null: the bytes mean the same everywhere and are forwarded as they are. */
     int (*carry)(const void *from, void *to, const uint8_t *bytes, size_t length, gee_chain_t *out, gee_error_t *error);
-    /* Optional, both or none, of a sending state that remembers what was sent (gob's type definitions): where it stands,
-     * and back there, when what was encoded since then is cut off the chain again. */
+    /* Optional, both or none, of a sending state that remembers what was sent (gob's type definitions): where it stands (0: it
+     * is as new), and back there, when what was encoded since then is cut off the chain again. */
     uint64_t (*mark)(const void *state);
     void (*rewind)(void *state, uint64_t mark);
     /* Optional: the state as a record for another process, and back (handover). */

@@ -35,6 +35,7 @@ struct gee_discovery {
     char *source, *service, *name;
     size_t min_servers;
     void (*changed)(void *data, const gee_server_t *servers, size_t count);
+    void (*troubled)(void *data, const gee_error_t *reason); /* may be null */
     void *data;
 
     list_t list; /* in force */
@@ -163,14 +164,18 @@ static void be_in_trouble(gee_discovery_t *discovery, trouble_t trouble, const g
     else
         gee_log(discovery->engine->log, GEE_LOG_WARN, "%s: %s; the list from before stays in force: %zu server%s",
                 discovery->name, reason->text, discovery->list.count, plural(discovery->list.count));
+    if (discovery->troubled != NULL)
+        discovery->troubled(discovery->data, &discovery->reason);
 }
 
 static void be_confirmed(gee_discovery_t *discovery) {
     discovery->confirmed_ns = gee_clock_wall();
-    if (discovery->trouble != NO_TROUBLE)
-        gee_log(discovery->engine->log, GEE_LOG_NOTICE, "%s: %s gives a list again", discovery->name,
-                discovery->source);
+    if (discovery->trouble == NO_TROUBLE)
+        return;
     discovery->trouble = NO_TROUBLE;
+    gee_log(discovery->engine->log, GEE_LOG_NOTICE, "%s: %s gives a list again", discovery->name, discovery->source);
+    if (discovery->troubled != NULL)
+        discovery->troubled(discovery->data, NULL);
 }
 
 static void say_unusable(gee_discovery_t *discovery, const list_t *list) {
@@ -248,6 +253,17 @@ void gee_discovery_destroy(gee_discovery_t **slot) {
     free(discovery);
 }
 
+static int take_over(gee_discovery_t *discovery, const gee_discovery_options_t *options, gee_error_t *error) {
+    gee_snapshot_t before = { .servers = options->servers, .count = options->count };
+    if (options->count == 0)
+        return 0;
+    if (make_list(discovery, &before, &discovery->list, error) != 0)
+        return gee_error_prefix(error, "%s: ", discovery->name);
+    discovery->version = 1;
+    discovery->confirmed_ns = options->confirmed_ns;
+    return 0;
+}
+
 static int begin(gee_discovery_t *discovery, int64_t refresh_ns, gee_error_t *error) {
     gee_watch_options_t options = { .service = discovery->service,
                                     .refresh_ns = refresh_ns > 0 ? refresh_ns : REFRESH };
@@ -278,13 +294,14 @@ gee_discovery_t *gee_discovery_create(gee_engine_t *engine, const gee_discovery_
     discovery->registry = registry;
     discovery->min_servers = options->min_servers;
     discovery->changed = changed;
+    discovery->troubled = options->troubled;
     discovery->data = data;
     discovery->source = strdup(options->source);
     discovery->service = options->service ? strdup(options->service) : NULL;
     discovery->name = strdup(options->name ? options->name : "discovery");
     if (discovery->source == NULL || discovery->name == NULL || !discovery->service != !options->service)
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", options->source);
-    else if (begin(discovery, options->refresh_ns, error) == 0)
+    else if (take_over(discovery, options, error) == 0 && begin(discovery, options->refresh_ns, error) == 0)
         return discovery;
     gee_discovery_destroy(&discovery);
     return NULL;

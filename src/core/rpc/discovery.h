@@ -17,6 +17,14 @@ typedef struct gee_discovery_options {
     int64_t refresh_ns;  /* 0: 10 s, as GeeRPC's */
     size_t min_servers;  /* a shorter list is not taken, nor an empty one once there was another */
     const char *name;    /* for the log, "upstream foo"; null: "discovery" */
+    /* Optional. The list to begin with, which is in force already and is not told: the last good one of an earlier process.
+     * Copied. */
+    const gee_server_t *servers;
+    size_t count;
+    int64_t confirmed_ns; /* of it, as in the report */
+    /* Optional. As it is logged: the source gives no list that can be taken, and why; or it does again (null). Gets `data`; may
+     * not destroy the discovery. */
+    void (*troubled)(void *data, const gee_error_t *reason);
 } gee_discovery_options_t;
 
 /* How it stands, for pages. */

@@ -73,6 +73,7 @@ struct gee_engine {
     gee_helper_line_t *helper;
     struct gee_upstream *const *upstreams; /* where calls are forwarded to, for pages; who made them set this */
     size_t upstream_count;
+    const struct gee_shared_list *upstream_lists; /* one each: where its servers come from; rpc/shared_list.h */
     gee_list_t sessions;
     gee_list_t doors; /* streams that have not become sessions yet */
     size_t session_count;

@@ -64,16 +64,23 @@ static void explain(const gee_call_t *call, const gee_upstream_result_t *result,
     add_effort(call, result->address ? result->tries : 0, error);
 }
 
+static bool is_framed(const gee_codec_t *session_codec) {
+    return session_codec != NULL && !session_codec->self_delimiting;
+}
+
 static void pass_reply(gee_call_t *call, const gee_upstream_result_t *result) {
+    bool framed = call->session == NULL || is_framed(call->session->codec);
     gee_payload_t payload;
     gee_error_t error;
-    if (gee_translate(call->engine, result->payload, call->codec, call->method ? call->method->reply : NULL,
+    if (gee_translate(call->engine, result->payload, call->codec, framed, call->method ? call->method->reply : NULL,
                       result->pool, &payload, &error) == 0) {
         if (call->method == NULL)
             gee_service_table_learn(gee_dispatch_table(call->engine->dispatch), call);
         answer(call, GEE_OK, GEE_STR(""), &payload);
         return;
     }
+    if (error.code == GEE_INVALID_ARGUMENT) /* which the caller's are not */
+        error.code = GEE_INTERNAL;
     gee_error_prefix(&error, "rpc gateway: upstream %s: %s: its reply: ", gee_upstream_name(forward_of(call)->upstream),
                      result->address);
     fail(call, &error);
@@ -126,7 +133,8 @@ static int set_payload(gee_call_t *call, const gee_payload_t *payload, gee_error
     const gee_type_t *type = call->method ? call->method->argument : NULL;
     request->codec =
         gee_translate_choose(call->engine, forward->protocol, forward->codec, payload->codec, type != NULL);
-    if (gee_translate(call->engine, payload, request->codec, type, call->pool, &request->payload, error) == 0)
+    if (gee_translate(call->engine, payload, request->codec, is_framed(forward->codec), type, call->pool,
+                      &request->payload, error) == 0)
         return keep(call, &request->payload, error);
     if (error->code == GEE_UNIMPLEMENTED)
         return gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward->upstream));

@@ -69,6 +69,7 @@ typedef struct gee_session_setup {
     const gee_codec_t *codec;
     int64_t connect_timeout_ns; /* as the Option carries them: 0 no limit */
     int64_t handle_timeout_ns;
+    size_t message_limit; /* calling: a longer request is refused before it is sent; 0: any */
 } gee_session_setup_t;
 
 typedef struct gee_protocol {

@@ -89,6 +89,25 @@ static void on_timeout(gee_timer_t *timer) {
     fail(call, &error);
 }
 
+/* All of it or nothing: a peer ends the connection, which others share, at a message that is too long for it. */
+static int send_request(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
+    gee_chain_t *out = gee_session_out(session);
+    const gee_codec_t *codec = session->codec;
+    gee_mark_t mark = gee_chain_mark(out);
+    uint64_t codec_mark = codec->mark ? codec->mark(session->send_state) : 0;
+    size_t before = out->length, limit = session->setup.message_limit;
+    if (session->protocol->send(session, session->protocol_state, event, error) != 0)
+        return -1;
+    if (limit == 0 || out->length - before <= limit)
+        return 0;
+    size_t length = out->length - before;
+    gee_chain_rewind(out, mark);
+    if (codec->rewind != NULL)
+        codec->rewind(session->send_state, codec_mark);
+    return gee_error_set(error, GEE_INVALID_ARGUMENT, "the message would be %zu bytes, over %zu (limits.message)",
+                         length, limit);
+}
+
 int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
     if (session->closing || session->peer_ended || session->draining)
         return gee_error_set(error, GEE_UNAVAILABLE,
@@ -109,7 +128,7 @@ int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload
         gee_number_map_remove(session->waiting, call->token.number);
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     }
-    if (session->protocol->send(session, session->protocol_state, &event, error) != 0) {
+    if (send_request(session, &event, error) != 0) {
         gee_timer_stop(session->engine->loop, &call->timer);
         gee_number_map_remove(session->waiting, call->token.number);
         return -1;

@@ -1,6 +1,7 @@
 /* translate.h: a message's body from one codec to another, undecoded where it can be.
  *
- *   same codec            the bytes as they are (gob: with the types of the connection that they came on)
+ *   same codec            the bytes as they are (gob: with the types of the connection that they came on), checked where the
+ *                         next reader has to find their end
  *   its type is known     bytes -> C value -> bytes                      by a service's declaration
  *   both need no types    bytes -> tree of values -> bytes               json and gob
  *   else                  refused: bin says neither names nor types */
@@ -14,9 +15,10 @@
 const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_protocol_t *protocol,
                                         const gee_codec_t *session, const gee_codec_t *from, bool typed);
 
-/* What to send as a `to` body for `from`, which is bytes. `type` may be null. *result is valid as long as `from` and `pool`
- * are. -1: GEE_UNIMPLEMENTED, it cannot be done without the type; or what decoding says. */
-int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, const gee_type_t *type,
-                  gee_pool_t *pool, gee_payload_t *result, gee_error_t *error);
+/* What to send as a `to` body for `from`, which is bytes. `framed`: it will be sent in a frame that says its length. `type` may
+ * be null. *result is valid as long as `from` and `pool` are. -1: GEE_UNIMPLEMENTED, it cannot be done without the type; or what
+ * decoding says. */
+int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, bool framed,
+                  const gee_type_t *type, gee_pool_t *pool, gee_payload_t *result, gee_error_t *error);
 
 #endif

@@ -193,8 +193,10 @@ static void fail_without_peer(gee_upstream_call_t *call) {
         if (upstream->peers[i]->last_error != NULL)
             example = upstream->peers[i];
     if (example == NULL)
-        gee_error_set(&error, GEE_UNAVAILABLE,
-                      upstream->peer_count == 0 ? "it has no servers" : "no server is available");
+        gee_error_set(&error, GEE_UNAVAILABLE, "%s",
+                      upstream->peer_count > 0 ? "no server is available"
+                      : upstream->explanation  ? upstream->explanation
+                                               : "it has no servers");
     else
         error = *example->last_error;
     error.code = GEE_UNAVAILABLE;
@@ -393,9 +395,16 @@ static void on_done(gee_call_t *attempt, const gee_status_t *status, const gee_p
     gee_call_release(attempt);
 }
 
+/* What others have sent on it before is in the way: gob can define only so many types on one connection. */
+static bool used_up(const gee_upstream_link_t *link, const gee_error_t *reason) {
+    const gee_session_t *session = gee_connection_session(link->connection);
+    return reason->code == GEE_RESOURCE_EXHAUSTED && session->codec->mark != NULL &&
+           session->codec->mark(session->send_state) > 0;
+}
+
 /* The connection cannot take it, though it looked so. */
 static void not_sent(gee_upstream_call_t *call, gee_upstream_link_t *link, const gee_error_t *reason) {
-    if (reason->code == GEE_UNAVAILABLE) {
+    if (reason->code == GEE_UNAVAILABLE || used_up(link, reason)) {
         link->retiring = true;
         gee_upstream_link_relieved(link);
         wait_for_connection(call);
@@ -573,6 +582,7 @@ void gee_upstream_destroy(gee_upstream_t **handle) {
     free(upstream->peers);
     free(upstream->candidates);
     free(upstream->name);
+    free(upstream->explanation);
     free(upstream);
 }
 

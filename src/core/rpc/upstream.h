@@ -57,6 +57,9 @@ void gee_upstream_destroy(gee_upstream_t **upstream);
  * the weights. Not from inside a done(). -1: an address is wrong or there is no memory; the list before stays. */
 int gee_upstream_set_servers(gee_upstream_t *upstream, const gee_server_t *servers, size_t count, gee_error_t *error);
 
+/* What a call is told while the list is empty, instead of "it has no servers". Copied; null: that again. */
+void gee_upstream_explain(gee_upstream_t *upstream, const char *text);
+
 /* ---- calls ---- */
 #define GEE_UPSTREAM_TRIES 8 /* most servers that one call is tried on */
 

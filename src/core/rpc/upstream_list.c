@@ -140,3 +140,10 @@ int gee_upstream_set_servers(gee_upstream_t *upstream, const gee_server_t *serve
         gee_loop_defer(upstream->engine->loop, &upstream->queue_task);
     return 0;
 }
+
+void gee_upstream_explain(gee_upstream_t *upstream, const char *text) {
+    if (text != NULL && upstream->explanation != NULL && strcmp(text, upstream->explanation) == 0)
+        return;
+    free(upstream->explanation);
+    upstream->explanation = text != NULL ? strdup(text) : NULL;
+}

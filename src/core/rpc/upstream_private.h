@@ -56,6 +56,7 @@ struct gee_upstream {
     gee_upstream_peer_t **peers;
     gee_candidate_t **candidates; /* the same, as the balancer sees them */
     size_t peer_count;
+    char *explanation;  /* why there are no peers; null: not known */
     gee_list_t leaving; /* peers that are not in the list any more, by their leaving_link */
     gee_list_t queue;   /* calls that wait for a peer */
     size_t waiting;     /* in the queue and in the peers' waiting */

@@ -12,6 +12,7 @@ static const gee_codec_t codec = {
     .encode = gee_json_encode,
     .decode_value = gee_json_decode_value,
     .encode_value = gee_json_encode_value,
+    .check = gee_json_check,
 };
 
 extern const gee_module_t gee_codec_json_module;

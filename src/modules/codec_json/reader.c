@@ -408,6 +408,12 @@ int gee_json_skip(gee_json_reader_t *reader) {
     }
 }
 
+int gee_json_check(const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits, gee_error_t *error) {
+    gee_json_reader_t reader;
+    gee_json_reader_init(&reader, bytes, length, limits, NULL, error);
+    return gee_json_reader_finish(&reader, gee_json_skip(&reader));
+}
+
 int gee_json_grow(gee_json_reader_t *reader, void **items, size_t count, size_t *capacity, size_t size) {
     if (count < *capacity)
         return 0;

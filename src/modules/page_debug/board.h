@@ -53,6 +53,8 @@ typedef struct debug_upstream {
     uint64_t waiting;
     board_peer_t *peers; /* sums over the workers; the state is the one to worry about most */
     size_t peer_count;
+    const char *source;        /* of the list; null: it stands in the settings */
+    gee_shared_report_t found; /* there */
 } debug_upstream_t;
 
 /* In `pool`, in the order in which they were met. -1: out of memory. */

@@ -135,6 +135,17 @@ static void gather_others(const gee_counters_sums_t *sums, const bool *used, deb
     }
 }
 
+/* Where the lists of servers come from is known by the settings of this worker. */
+static void gather_sources(const gee_engine_t *engine, debug_upstream_t *upstreams, size_t count) {
+    for (size_t i = 0; i < engine->upstream_count && engine->upstream_lists != NULL; i++) {
+        const gee_shared_list_t *list = &engine->upstream_lists[i];
+        for (size_t j = 0; j < count && list->source != NULL; j++)
+            if (strcmp(upstreams[j].name, gee_upstream_name(engine->upstreams[i])) == 0 &&
+                gee_shared_list_reported(list, &upstreams[j].found) == 0)
+                upstreams[j].source = list->source;
+    }
+}
+
 int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, const board_t *board, gee_pool_t *pool,
                  debug_view_t *view) {
     gee_counters_sums_t sums;
@@ -149,5 +160,8 @@ int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, con
         gather_services(engine->dispatch, &sums, used, view) != 0)
         return -1;
     gather_others(&sums, used, view);
-    return board_read(board, pool, &view->upstreams, &view->upstream_count);
+    if (board_read(board, pool, &view->upstreams, &view->upstream_count) != 0)
+        return -1;
+    gather_sources(engine, view->upstreams, view->upstream_count);
+    return 0;
 }

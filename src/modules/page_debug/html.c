@@ -108,17 +108,39 @@ static void write_others(const debug_view_t *view, gee_http_response_t *response
     gee_http_print(response, "</table>\n");
 }
 
+static void write_source(const debug_upstream_t *upstream, gee_http_response_t *response) {
+    const gee_shared_report_t *found = &upstream->found;
+    int64_t age_ns = gee_clock_wall() - found->confirmed_ns;
+    char age[GEE_DURATION_TEXT];
+    gee_http_print(response, "<p>From ");
+    escape(response, upstream->source);
+    gee_http_print(response, ": list %" PRIu64 ", %" PRIu64 " server%s", found->version, found->count,
+                   found->count == 1 ? "" : "s");
+    if (found->confirmed_ns > 0)
+        gee_http_print(response, ", confirmed %s ago",
+                       gee_format_duration_go(age, age_ns > 0 ? age_ns - age_ns % GEE_SECOND : 0));
+    gee_http_print(response, ".");
+    if (found->trouble[0] != '\0') {
+        gee_http_print(response, " <strong>");
+        escape(response, found->trouble);
+        gee_http_print(response, "</strong>");
+    }
+    gee_http_print(response, "</p>\n");
+}
+
 static void write_upstream(const debug_upstream_t *upstream, gee_http_response_t *response) {
     gee_http_print(response, "<h2>Upstream ");
     escape(response, upstream->name);
     gee_http_print(response, "</h2>\n<p>Balanced by ");
     escape(response, upstream->balance);
+    gee_http_print(response, "; %" PRIu64 " waiting.</p>\n", upstream->waiting);
+    if (upstream->source != NULL)
+        write_source(upstream, response);
     gee_http_print(response,
-                   "; %" PRIu64 " waiting.</p>\n<table>\n<tr><th scope=\"col\">Server</th><th scope=\"col\">State</th>"
+                   "<table>\n<tr><th scope=\"col\">Server</th><th scope=\"col\">State</th>"
                    "<th scope=\"col\" class=\"n\">Weight</th><th scope=\"col\" class=\"n\">Connections</th>"
                    "<th scope=\"col\" class=\"n\">In flight</th><th scope=\"col\" class=\"n\">Calls</th>"
-                   "<th scope=\"col\" class=\"n\">Failures</th><th scope=\"col\" class=\"n\">Latency</th></tr>\n",
-                   upstream->waiting);
+                   "<th scope=\"col\" class=\"n\">Failures</th><th scope=\"col\" class=\"n\">Latency</th></tr>\n");
     for (size_t i = 0; i < upstream->peer_count; i++) {
         const board_peer_t *peer = &upstream->peers[i];
         gee_http_print(response, "<tr><td>");

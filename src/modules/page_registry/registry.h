@@ -134,7 +134,7 @@ size_t registry_list_capacity(void);
 int registry_file_load(const char *path, registry_table_t *table, int64_t now_ns, gee_error_t *error);
 /* The text of a file; to be freed. Null: out of memory. */
 char *registry_file_format(const registry_table_t *table, size_t *length);
-/* Writes it beside the file, then renames it over. May block. */
+/* Writes it beside the file, then renames it over. */
 int registry_file_write(const char *path, const char *text, size_t length, gee_error_t *error);
 
 /* ---- writer.c: the helper ---- */

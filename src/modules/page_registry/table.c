@@ -122,10 +122,10 @@ size_t registry_list_capacity(void) {
     return sizeof(registry_list_t) + REGISTRY_ENTRIES * registry_entry_size(REGISTRY_TEXT, REGISTRY_TEXT);
 }
 
-/* A version is a time at first, so that a registry that begins anew, without its file, does not count where it was. */
+/* Not less than the time, so that a registry that begins anew never gives a number for the second time. */
 static uint64_t next_version(uint64_t version) {
     uint64_t now = (uint64_t)gee_clock_wall() / GEE_MILLISECOND;
-    return version == 0 ? now : version + 1;
+    return version < now ? now : version + 1;
 }
 
 void registry_table_publish(registry_table_t *table, const gee_double_buffer_t *buffer) {

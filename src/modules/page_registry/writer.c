@@ -1,7 +1,7 @@
 /* writer.c: the registry in the helper: applies what workers send, lets entries expire, publishes, keeps the file.
  *
  *   message -> table, result noted -+-> end of the pass: publish -> results -> workers are woken
- *   the next entry's time is over  -'                       '-> SAVE_DELAY later: the file, on a thread */
+ *   the next entry's time is over  -'                       '-> SAVE_DELAY later: the file */
 #include "registry.h"
 
 #include <stdlib.h>
@@ -23,92 +23,51 @@ typedef struct registry_writer {
     size_t result_count;
     gee_task_t publish_task;
     gee_timer_t expire_timer, tend_timer, save_timer;
-    gee_work_t *save; /* under way */
     uint64_t saved_version;
     bool save_failed; /* said already */
 } writer_t;
 
 /* ---- the file ---- */
 
-typedef struct save {
-    char *path, *text;
-    size_t length;
-    uint64_t version;
-    int result;
-    gee_error_t error;
-} save_t;
-
-static void run_save(void *memory) {
-    save_t *save = memory;
-    save->result = registry_file_write(save->path, save->text, save->length, &save->error);
-}
-
-static void clear_save(void *memory) {
-    save_t *save = memory;
-    free(save->path);
-    free(save->text);
-}
-
-static void note_saved(writer_t *writer, int result, uint64_t version, const gee_error_t *error) {
-    if (result == 0)
-        writer->saved_version = version;
-    else if (!writer->save_failed)
-        gee_log(writer->engine->log, GEE_LOG_ERROR,
-                "registry: the list cannot be kept over a restart: %s; registry.file names the file, in a directory that "
-                "the workers' user can write to",
-                error->text);
-    else
-        return;
-    if (result == 0 && writer->save_failed)
-        gee_log(writer->engine->log, GEE_LOG_NOTICE, "registry: %s is written again", writer->conf->file_path);
-    writer->save_failed = result != 0;
-}
-
 static bool unsaved(const writer_t *writer) {
     return writer->conf->file_path != NULL && writer->saved_version != writer->table.version;
 }
 
 static void save_later(writer_t *writer) {
-    if (unsaved(writer) && writer->save == NULL && !gee_timer_started(&writer->save_timer))
+    if (unsaved(writer) && !gee_timer_started(&writer->save_timer))
         (void)gee_timer_start(writer->engine->loop, &writer->save_timer, SAVE_DELAY);
 }
 
-static void save_done(void *memory, void *data) {
-    const save_t *save = memory;
-    writer_t *writer = data;
-    writer->save = NULL;
-    note_saved(writer, save->result, save->version, &save->error);
-    save_later(writer);
+static void say_save_failed(writer_t *writer, const gee_error_t *error) {
+    if (!writer->save_failed)
+        gee_log(writer->engine->log, GEE_LOG_ERROR,
+                "registry: the list cannot be kept over a restart: %s; registry.file names the file, in a directory that "
+                "the workers' user can write to",
+                error->text);
+    writer->save_failed = true;
+}
+
+static void save(writer_t *writer) {
+    size_t length = 0;
+    gee_error_t error;
+    char *text = registry_file_format(&writer->table, &length);
+    int result = text != NULL ? registry_file_write(writer->conf->file_path, text, length, &error)
+                              : gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    free(text);
+    if (result != 0) {
+        say_save_failed(writer, &error);
+        return;
+    }
+    if (writer->save_failed)
+        gee_log(writer->engine->log, GEE_LOG_NOTICE, "registry: %s is written again", writer->conf->file_path);
+    writer->save_failed = false;
+    writer->saved_version = writer->table.version;
 }
 
 static void on_save(gee_timer_t *timer) {
-    static const gee_work_calls_t calls = { .run = run_save, .done = save_done, .clear = clear_save };
     writer_t *writer = GEE_CONTAINER(timer, writer_t, save_timer);
-    gee_engine_t *engine = writer->engine;
-    gee_error_t error;
-    writer->save = gee_work_create(engine->loop, engine->threads, &calls, sizeof(save_t), &error);
-    save_t *save = writer->save != NULL ? gee_work_memory(writer->save) : NULL;
-    if (save != NULL) {
-        save->path = strdup(writer->conf->file_path);
-        save->text = registry_file_format(&writer->table, &save->length);
-        save->version = writer->table.version;
-    }
-    if (save == NULL || save->path == NULL || save->text == NULL ||
-        gee_work_start(writer->save, writer, &error) != 0) {
-        gee_work_cancel(&writer->save);
-        save_later(writer);
-    }
-}
-
-/* The last time, and nobody waits for anything else. */
-static void save_now(writer_t *writer) {
-    size_t length;
-    gee_error_t error;
-    char *text = registry_file_format(&writer->table, &length);
-    if (text != NULL)
-        note_saved(writer, registry_file_write(writer->conf->file_path, text, length, &error), writer->table.version,
-                   &error);
-    free(text);
+    save(writer);
+    save_later(writer); /* it failed */
 }
 
 /* ---- publishing ---- */
@@ -244,12 +203,13 @@ int registry_writer_start(registry_conf_t *conf, gee_engine_t *engine, gee_error
     writer->tend_timer.fire = on_tend;
     writer->save_timer.fire = on_save;
     conf->writer = writer;
-    if (take_over(writer, error) != 0 || gee_timer_start(engine->loop, &writer->tend_timer, 0) != 0 ||
-        gee_timer_start(engine->loop, &writer->expire_timer, 0) != 0) {
+    if (take_over(writer, error) != 0) {
         registry_writer_stop(conf);
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return -1;
     }
+    on_tend(&writer->tend_timer);
     publish(writer);
+    on_expire(&writer->expire_timer);
     return 0;
 }
 
@@ -264,9 +224,8 @@ void registry_writer_stop(registry_conf_t *conf) {
     gee_timer_stop(writer->engine->loop, &writer->expire_timer);
     gee_timer_stop(writer->engine->loop, &writer->tend_timer);
     gee_timer_stop(writer->engine->loop, &writer->save_timer);
-    gee_work_cancel(&writer->save);
-    if (unsaved(writer) && gee_double_buffer_count(&conf->buffer) > 0)
-        save_now(writer);
+    if (unsaved(writer) && writer->table.version > 0)
+        save(writer);
     registry_table_clear(&writer->table);
     free(writer);
 }

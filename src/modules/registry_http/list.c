@@ -25,18 +25,18 @@ typedef struct {
 } body_t;
 GEE_STRUCT(body_t, "Body", GEE_LIST(body_t, servers, "servers", 1, item_t, gee_list_of_item_t));
 
-static int too_many(gee_error_t *error) {
-    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the list has more than %d servers", GEE_SNAPSHOT_SERVERS);
-}
-
 static int out_of_memory(gee_error_t *error) {
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+}
+
+static gee_server_t *make_room(size_t count, gee_pool_t *pool) {
+    return gee_pool_array(pool, count < GEE_SNAPSHOT_SERVERS ? count : GEE_SNAPSHOT_SERVERS, sizeof(gee_server_t));
 }
 
 static int add(gee_snapshot_t *snapshot, gee_server_t *servers, gee_str_t address, uint32_t weight, gee_pool_t *pool,
                gee_error_t *error) {
     if (snapshot->count == GEE_SNAPSHOT_SERVERS)
-        return too_many(error);
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the list has more than %d servers", GEE_SNAPSHOT_SERVERS);
     if (address.length > 0 && memchr(address.data, '\0', address.length) != NULL)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "there is a zero byte in an address");
     gee_server_t *server = &servers[snapshot->count++];
@@ -53,9 +53,7 @@ static int read_json(const gee_codec_t *json, gee_bytes_t bytes, const char *ser
     body_t body = { 0 };
     if (json->decode(NULL, GEE_TYPE_OF(body_t), bytes.data, bytes.length, &limits, false, pool, &body, error) != 0)
         return -1;
-    if (body.servers.count > GEE_SNAPSHOT_SERVERS)
-        return too_many(error);
-    gee_server_t *servers = gee_pool_array(pool, body.servers.count, sizeof(*servers));
+    gee_server_t *servers = make_room(body.servers.count, pool);
     if (servers == NULL)
         return out_of_memory(error);
     snapshot->servers = servers;
@@ -86,10 +84,7 @@ static size_t count_pieces(gee_str_t header) {
 }
 
 static int read_header(gee_str_t header, gee_pool_t *pool, gee_snapshot_t *snapshot, gee_error_t *error) {
-    size_t pieces = count_pieces(header);
-    if (pieces > GEE_SNAPSHOT_SERVERS)
-        return too_many(error);
-    gee_server_t *servers = gee_pool_array(pool, pieces, sizeof(*servers));
+    gee_server_t *servers = make_room(count_pieces(header), pool);
     if (servers == NULL)
         return out_of_memory(error);
     snapshot->servers = servers;

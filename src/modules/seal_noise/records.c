@@ -69,7 +69,7 @@ int gee_noise_records_write(gee_noise_cipher_t *cipher, gee_chain_t *from, gee_c
 }
 
 int gee_noise_records_end(gee_noise_cipher_t *cipher, gee_chain_t *down, gee_error_t *error) {
-    uint8_t frame[GEE_NOISE_FRAME + GEE_NOISE_TAG];
+    uint8_t frame[GEE_NOISE_FRAME + GEE_NOISE_TAG] = { 0 };
     if (seal_frame(cipher, frame, NULL, 0, error) != 0)
         return -1;
     return gee_chain_append(down, frame, sizeof(frame)) == 0 ? 0 : no_memory(error);

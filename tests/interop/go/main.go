@@ -2,13 +2,17 @@
 // encoding/gob and encoding/json, as clients of geerpc and as servers for it.
 //
 //	interop client -protocol netrpc -address tcp@127.0.0.1:9999 SCENARIO
-//	interop server -protocol netrpc -address tcp@127.0.0.1:0
+//	interop server -protocol netrpc -address tcp@127.0.0.1:0 [-registry URL]
+//	interop registry -address tcp@127.0.0.1:0 [-timeout 5m]
+//	interop xclient -protocol geerpc -registry URL [-mode roundrobin]
 //
 // A client prints what it did on one line, and ends with status 1 and a reason when something was not as it must be. A
-// server prints "ready ADDRESS" and serves until its standard input ends.
+// server prints "ready ADDRESS" (a registry: its URL) and serves until its standard input ends. An xclient calls the servers
+// that it finds in a registry.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -25,6 +29,11 @@ type options struct {
 	handleTimeout time.Duration
 	goroutines    int
 	calls         int
+	registry      string        // URL: of a server, where it announces itself; of an xclient, where it finds servers
+	heartbeat     time.Duration // of a server
+	timeout       time.Duration // of a registry
+	refresh       time.Duration // of an xclient
+	mode          string        // of an xclient
 }
 
 func (o *options) read(words []string) []string {
@@ -35,13 +44,29 @@ func (o *options) read(words []string) []string {
 	flags.DurationVar(&o.handleTimeout, "handle-timeout", 0, "of geerpc's Option")
 	flags.IntVar(&o.goroutines, "goroutines", 8, "at once")
 	flags.IntVar(&o.calls, "calls", 2000, "of each")
+	flags.StringVar(&o.registry, "registry", "", "http://HOST:PORT/_geerpc_/registry")
+	flags.DurationVar(&o.heartbeat, "heartbeat", 0, "between two announcements; 0: a minute less than 5m")
+	flags.DurationVar(&o.timeout, "timeout", registryTimeout, "after which a registry forgets a server; 0: never")
+	flags.DurationVar(&o.refresh, "refresh", refreshInterval, "between two looks into the registry")
+	flags.StringVar(&o.mode, "mode", "random", "random or roundrobin")
 	flags.Parse(words[1:])
+	if words[0] == "xclient" {
+		return flags.Args()
+	}
 	var found bool
 	o.network, o.place, found = strings.Cut(*address, "@")
 	if !found {
 		fail(fmt.Errorf("-address %q: not SCHEME@PLACE", *address))
 	}
 	return flags.Args()
+}
+
+const usage = "client, server, registry or xclient?"
+
+// ready says where it serves, and serves until nobody holds the other end of standard input.
+func ready(place string) {
+	fmt.Println("ready", place)
+	io.Copy(io.Discard, os.Stdin)
 }
 
 func fail(err error) {
@@ -52,7 +77,7 @@ func fail(err error) {
 func main() {
 	var o options
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("client or server?"))
+		fail(errors.New(usage))
 	}
 	rest := o.read(os.Args[1:])
 	switch os.Args[1] {
@@ -70,9 +95,26 @@ func main() {
 		if err != nil {
 			fail(err)
 		}
-		fmt.Printf("ready %s@%s\n", o.network, place)
-		io.Copy(io.Discard, os.Stdin)
+		address := o.network + "@" + place
+		if o.registry != "" {
+			if err := heartbeat(o.registry, address, o.heartbeat); err != nil {
+				fail(err)
+			}
+		}
+		ready(address)
+	case "registry":
+		url, err := serveRegistry(&o)
+		if err != nil {
+			fail(err)
+		}
+		ready(url)
+	case "xclient":
+		said, err := callMany(&o)
+		if err != nil {
+			fail(err)
+		}
+		fmt.Println(said)
 	default:
-		fail(fmt.Errorf("client or server?"))
+		fail(errors.New(usage))
 	}
 }
