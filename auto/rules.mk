@@ -160,7 +160,7 @@ SANITIZED_TREE := $B/sanitize
 THREADS_TREE   := $B/threads
 # Unit tests of what several threads use: they run under ThreadSanitizer too.
 THREADED       := log loop thread_pool session client client_failure client_threads client_outstanding client_runtime \
-                  xclient xclient_failure
+                  xclient xclient_failure xclient_registry dial registry_file
 THREADED       := $(patsubst tests/%.c,$(THREADS_TREE)/tests/%,$(wildcard $(THREADED:%=tests/unit/%_test.c)))
 CHECKS         := layers format docs unit process $(if $(SANITIZE),,sanitize threads)
 
@@ -265,7 +265,7 @@ install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alo
 	ln -sf libgeerpc.so.$(VERSION) '$(DESTINATION)/lib/libgeerpc.so.$(ABI_VERSION)'
 	ln -sf libgeerpc.so.$(ABI_VERSION) '$(DESTINATION)/lib/libgeerpc.so'
 	install -m 644 $B/geerpc.pc '$(DESTINATION)/lib/pkgconfig/geerpc.pc'
-	install -m 644 src/client/geerpc.h src/client/geerpc_http.h src/client/geerpc_keys.h '$(DESTINATION)/include/geerpc'
+	install -m 644 $(wildcard src/client/geerpc*.h) '$(DESTINATION)/include/geerpc'
 	for header in $(patsubst src/%,%,$(filter src/core/%,$(PUBLIC_HEADERS))); do \
 	    install -D -m 644 "src/$$header" '$(DESTINATION)/include/geerpc/'"$$header" || exit 1; done
 	for page in $(MAN_PAGES); do \

@@ -30,7 +30,7 @@ typedef struct option {
 
 #define ON_CALLS (ON_CALL | ON_BROADCAST | ON_BENCH)
 #define ON_DIALS (ON_CALLS | ON_PING | ON_LIST | ON_DESCRIBE)
-#define ON_ALL   (ON_DIALS | ON_STATUS | ON_TOP | ON_KEYS)
+#define ON_ALL   (ON_DIALS | ON_STATUS | ON_TOP | ON_KEYS | ON_REGISTRY)
 
 static const option_t options[] = {
     { "--protocol", "NAME", ON_DIALS, OPTION_TEXT, MEMBER(protocol), NULL, 0, 0,
@@ -43,7 +43,7 @@ static const option_t options[] = {
       "an answer that takes longer is lost: 250ms, 5s (5s)" },
     { "--timeout", "TIME", ON_BENCH, OPTION_TIME, MEMBER(timeout), NULL, 1, LONGEST,
       "a call that takes longer is an error: 250ms, 5s" },
-    { "--timeout", "TIME", ON_STATUS | ON_TOP, OPTION_TIME, MEMBER(timeout), "10s", 1, LONGEST,
+    { "--timeout", "TIME", ON_STATUS | ON_TOP | ON_REGISTRY, OPTION_TIME, MEMBER(timeout), "10s", 1, LONGEST,
       "give up after this time, connecting included (10s)" },
     { "--metadata", "KEY=VALUE", ON_CALLS, OPTION_METADATA, 0, NULL, 0, 0,
       "send this with the call; may be given several times" },
@@ -53,6 +53,14 @@ static const option_t options[] = {
       "which of several servers: random (the default), roundrobin, least, hash" },
     { "--key", "TEXT", ON_CALL, OPTION_TEXT, MEMBER(key), NULL, 0, 0,
       "calls with the same key go to the same server (--balance hash)" },
+    { "--service", "NAME", ON_REGISTRY, OPTION_TEXT, MEMBER(service), NULL, 0, 0,
+      "only servers that name this service; put, rm: the service that the server has" },
+    { "--weight", "N", ON_REGISTRY, OPTION_NUMBER, MEMBER(weight), NULL, 1, 65535,
+      "put: its share of the calls beside the others" },
+    { "--ttl", "TIME", ON_REGISTRY, OPTION_TIME, MEMBER(ttl), NULL, 1, LONGEST,
+      "put: how long it stays (as the registry has it)" },
+    { "--refresh", "TIME", ON_REGISTRY, OPTION_TIME, MEMBER(refresh), NULL, 1, LONGEST,
+      "watch: look this often, where the source does not tell of changes (10s)" },
     { "--count", "N", ON_PING, OPTION_NUMBER, MEMBER(calls), "4", 0, UINT32_MAX,
       "how many; 0: until it is interrupted (4)" },
     { "--interval", "TIME", ON_PING, OPTION_TIME, MEMBER(interval), "1s", 0, LONGEST, "from one to the next (1s)" },

@@ -7,7 +7,7 @@
 static const command_t *const commands[] = { &gee_call_command,   &gee_broadcast_command, &gee_ping_command,
                                              &gee_list_command,   &gee_describe_command,  &gee_bench_command,
                                              &gee_status_command, &gee_top_command,       &gee_keygen_command,
-                                             &gee_pubkey_command };
+                                             &gee_pubkey_command, &gee_registry_command };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static void print_help(FILE *out) {

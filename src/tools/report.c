@@ -63,8 +63,10 @@ int gee_report_error(const gee_error_t *error) {
         fputc('\n', stderr);
         return EXIT_ERROR_REPLY;
     }
+    bool late =
+        error->code == GEE_UNAVAILABLE || error->code == GEE_DEADLINE_EXCEEDED; /* there are no servers, or so */
     gee_complain("%s", error->text);
-    return error->phase == GEE_PHASE_NONE ? EXIT_USAGE : EXIT_CONNECTION;
+    return error->phase == GEE_PHASE_NONE && !late ? EXIT_USAGE : EXIT_CONNECTION;
 }
 
 void gee_compact_json(char *text) {

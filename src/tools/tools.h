@@ -3,7 +3,7 @@
  *   geectl.c                 which subcommand?
  *   arguments.c              its options and arguments
  *   connection.c             the client, or several
- *   call.c ping.c list.c describe.c bench.c status.c top.c
+ *   call.c ping.c list.c describe.c bench.c status.c top.c registry.c
  *   report.c table.c interrupt.c   what is printed, in which colour; what a person's Ctrl-C does
  *   description.c json.c     reading what Gee.Describe says */
 #ifndef GEE_TOOLS_H
@@ -38,20 +38,22 @@ enum {
     ON_BENCH = 1 << 5,
     ON_STATUS = 1 << 6,
     ON_TOP = 1 << 7,
-    ON_KEYS = 1 << 8
+    ON_KEYS = 1 << 8,
+    ON_REGISTRY = 1 << 9
 };
 
 /* Every option of every subcommand; those that a subcommand does not take are zero. Times are in nanoseconds. */
 typedef struct arguments {
     const char *items[ARGUMENTS_MAX];
     size_t count;
-    const char *codec, *protocol; /* null: the library's choice */
-    const char *balance, *key;    /* the same */
+    const char *codec, *protocol;   /* null: the library's choice */
+    const char *balance, *key;      /* the same */
+    const char *registry, *service; /* the same */
     const char *arrivals;
     int64_t timeout; /* 0: none */
-    int64_t interval, duration, warmup;
+    int64_t interval, duration, warmup, ttl, refresh;
     uint64_t message_limit;
-    uint64_t calls, connections, depth, threads, rate; /* 0: not given, or no limit */
+    uint64_t calls, connections, depth, threads, rate, weight; /* 0: not given, or no limit */
     gee_metadata_pair_t metadata[METADATA_MAX];
     size_t metadata_count;
     bool json;
@@ -70,7 +72,7 @@ typedef struct command {
 
 extern const command_t gee_call_command, gee_broadcast_command, gee_ping_command, gee_list_command,
     gee_describe_command, gee_bench_command, gee_status_command, gee_top_command, gee_keygen_command,
-    gee_pubkey_command;
+    gee_pubkey_command, gee_registry_command;
 
 /* Reads options and arguments, which may be mixed. -1: refused, and said so. Cuts "key=value" arguments in two. */
 int gee_arguments_read(const command_t *command, int count, char **words, arguments_t *arguments);

@@ -421,14 +421,13 @@ def client(interop):
 
 
 @pytest.fixture
-def go_server(interop):
-    """go_server("netrpc", "tcp"): the address of a Go server."""
+def go_program(interop):
+    """go_program("server", "-protocol", ...): the place at which it says that it is ready. It runs until the test ends."""
     processes = []
 
-    def start(protocol, scheme, directory=None):
-        place = f"{scheme}@{directory}/go.sock" if scheme == "unix" else f"{scheme}@127.0.0.1:0"
+    def start(*arguments):
         process = subprocess.Popen(
-            [str(interop), "server", "-protocol", protocol, "-address", place],
+            [str(interop), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -443,3 +442,36 @@ def go_server(interop):
     for process in processes:
         process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0
+
+
+@pytest.fixture
+def go_server(go_program):
+    """go_server("netrpc", "tcp"): the address of a Go server; registry: the URL at which it announces itself."""
+
+    def start(protocol, scheme, directory=None, registry=None):
+        place = f"{scheme}@{directory}/go.sock" if scheme == "unix" else f"{scheme}@127.0.0.1:0"
+        announcing = ["-registry", registry] if registry else []
+        return go_program("server", "-protocol", protocol, "-address", place, *announcing)
+
+    return start
+
+
+@pytest.fixture
+def go_registry(go_program):
+    """go_registry(): the URL of a registry as GeeRPC's own."""
+    return lambda: go_program("registry", "-address", "tcp@127.0.0.1:0")
+
+
+@pytest.fixture
+def go_xclient(interop):
+    """go_xclient(url, "roundrobin", 100): what a Go program said that called the servers of a registry, on one line."""
+
+    def run(registry, mode, calls):
+        words = ["-protocol", "geerpc", "-registry", registry, "-mode", mode, "-calls", str(calls)]
+        done = subprocess.run(
+            [str(interop), "xclient", *words], capture_output=True, text=True, timeout=6 * TIMEOUT, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run

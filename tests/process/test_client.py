@@ -86,8 +86,9 @@ def test_it_exports_its_interface_and_nothing_else(installation):
     library = installation.library / "libgeerpc.so"
     exported = {line.split()[-1] for line in run(["nm", "-D", "--defined-only", library]).splitlines()}
     assert {name for name in exported if not name.startswith("gee_")} == set()
-    header = (installation.pkg_config.parents[1] / "include/geerpc/geerpc.h").read_text()
-    declared = set(re.findall(r"GEE_EXPORT[^;(]*?\b(gee_\w+)\(", header))
+    headers = list((installation.pkg_config.parents[1] / "include/geerpc").glob("*.h"))
+    assert {path.name for path in headers} == {path.name for path in (ROOT / "src/client").glob("geerpc*.h")}
+    declared = {name for path in headers for name in re.findall(r"GEE_EXPORT[^;(]*?\b(gee_\w+)\(", path.read_text())}
     assert len(declared) > 25
     assert declared - exported == set()
 

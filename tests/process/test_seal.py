@@ -385,7 +385,7 @@ def refused(server, wanted):
         (lambda keys: os.chown(keys.path("server"), 12345, 0), "it belongs to user 12345"),
         (lambda keys: keys.path("server").rename(keys.directory / "x") and
          keys.path("server").symlink_to(keys.directory / "x"), "a symbolic link"),
-        (lambda keys: keys.path("server").unlink(), "no such file: geectl keygen makes one"),
+        (lambda keys: keys.path("server").unlink(), "No such file or directory: geectl keygen makes it"),
         (lambda keys: keys.path("server").write_text(keys["server"]), "this is a public key"),
         (lambda keys: keys.write_clients("nonsense billing"), "clients:1: not a public key"),
         (lambda keys: (keys.directory / "clients").chmod(0o666), "chmod go-w"),

@@ -61,9 +61,9 @@ static size_t one_round(frame_peer_t *peer, gee_pending_t **kept) {
     resident = resident_bytes() - resident;
     frame_peer_release(peer);
     eventually(atomic_load(&ended) == OUTSTANDING);
-    print_message("%d calls: sent in %.2f s, answered in %.2f s, heap %zu bytes a call, resident %zu\n", OUTSTANDING,
+    print_message("%d calls: sent in %.2f s, answered in %.2f s; bytes a call: resident %zu, heap %zu%s\n", OUTSTANDING,
                   (double)(sent_ns - started_ns) / GEE_SECOND, (double)(gee_clock_monotonic() - sent_ns) / GEE_SECOND,
-                  heap / OUTSTANDING, resident / OUTSTANDING);
+                  resident / OUTSTANDING, heap / OUTSTANDING, heap ? "" : " (not measured)");
     for (size_t i = 0; kept != NULL && i < OUTSTANDING; i++) {
         assert_true(gee_pending_wait(kept[i], 0));
         gee_pending_release(&kept[i]);

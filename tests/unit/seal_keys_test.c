@@ -117,7 +117,7 @@ static void test_files_of_another_kind(void **state) {
     assert_int_equal(mkdir(key_path("other"), 0700), 0);
     refused("other", "not a regular file");
     rmdir(key_path("other"));
-    refused("other", "no such file: geectl keygen");
+    refused("other", "No such file or directory: geectl keygen makes it");
 }
 
 static void test_files_of_another_owner(void **state) {

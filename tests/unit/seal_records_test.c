@@ -299,12 +299,12 @@ static void check_order(const char *order, size_t good) {
     size_t lengths[5], taken = 0;
     open_raw(&raw, &server);
     for (size_t i = 0; i < 5; i++)
-        lengths[i] = raw_record(&raw, "01234" + i, 1, five[i]);
+        lengths[i] = raw_record(&raw, &"01234"[i], 1, five[i]);
     for (const char *at = order; *at != '\0'; at++) {
         size_t n = (size_t)(*at - '0');
         if (end_hear(&server, five[n], lengths[n]) != 0)
             break;
-        expect_up(&server, "01234" + n, 1);
+        expect_up(&server, &"01234"[n], 1);
         taken++;
     }
     assert_int_equal(taken, good);

@@ -103,6 +103,24 @@ static void test_text_survives(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
+/* Members in any case, whole numbers in any form, null for what is not said: as Go reads it. */
+static void test_options_in_other_words(void **state GEE_UNUSED) {
+    static const char *const options[] = {
+        "{\"magicnumber\":3927900,\"CODECTYPE\":\"application/json\"}",
+        "{\"MagicNumber\":3927900.0,\"CodecType\":\"application\\/json\",\"handleTimeout\":1e9}",
+        "{\"MagicNumber\":3.9279e6,\"CodecType\":\"application/json\",\"ConnectTimeout\":null}",
+        "{\"Later\":[{\"x\":1}],\"MagicNumber\":3927900,\"CodecType\":\"application/json\",\"Seq\":\"\\u0000\"}\n",
+    };
+    for (size_t i = 0; i < GEE_LENGTH(options); i++) {
+        fixture_t *fixture = fixture_create(NULL, NULL);
+        int peer = fixture_connect(fixture);
+        peer_says(fixture, peer, options[i]);
+        call(fixture, peer, "Test.Multiply", 1, "{\"A\":7,\"B\":8}");
+        expect(fixture, REPLY_1);
+        finish(fixture, peer);
+    }
+}
+
 /* What closes the connection: the log names the reason, the peer sees the end. */
 static void test_refused(void **state GEE_UNUSED) {
     static const struct {
@@ -113,6 +131,9 @@ static void test_refused(void **state GEE_UNUSED) {
         { "{\"MagicNumber\":3927900}", "no CodecType" },
         { "{\"MagicNumber\":3927900,\"CodecType\":\"application/x\"}", "codec application/x is not compiled in" },
         { "{\"MagicNumber\":3927900,\"CodecType\":\"application/json\",\"HandleTimeout\":-1}", "HandleTimeout" },
+        { "{\"MagicNumber\":3927900,\"CodecType\":\"application/json\",\"ConnectTimeout\":1.5}", "ConnectTimeout" },
+        { "{\"MagicNumber\":3927900,\"CodecType\":\"application/json\",\"ConnectTimeout\":18446744073709551615}",
+          "ConnectTimeout" },
         { "{\"MagicNumber\":3927900,\"CodecType\":,}", "not well-formed" },
         { OPTION_JSON "]", "header" },
         { OPTION_JSON "{\"ServiceMethod\":1}{}", "header" },
@@ -493,6 +514,7 @@ int main(void) {
         cmocka_unit_test(test_ten_thousand),
         cmocka_unit_test(test_errors_leave_the_connection_usable),
         cmocka_unit_test(test_text_survives),
+        cmocka_unit_test(test_options_in_other_words),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_finished_later),

@@ -97,6 +97,11 @@ static const char *lend_file(const gee_prepare_t *prepare, const char *path, gee
         return full;
     gee_server_make_parent(cycle->server, parent);
     gee_server_make_parent(cycle->server, full);
+    if (access(parent, F_OK) != 0) {
+        (void)gee_error_set(error, GEE_UNAVAILABLE, "%s: its directory is missing; make it, for %s to write to", full,
+                            identity->change ? identity->name : "the user that starts the server");
+        return NULL;
+    }
     if (identity->change && chown(parent, identity->uid, identity->gid) != 0) {
         (void)gee_error_set(error, GEE_UNAVAILABLE, "%s: it cannot be given to the user %s: %s", parent, identity->name,
                             strerror(errno));

@@ -43,6 +43,7 @@ static void on_deleted(void *data, const gee_http_message_t *response, const gee
         gee_error_set(&error, GEE_UNIMPLEMENTED,
                       "%.200s: the registry takes no DELETE: it forgets the server when its time is over",
                       publish->source.url);
+        error.phase = GEE_PHASE_WAIT;
         end(publish, &error);
         return;
     }

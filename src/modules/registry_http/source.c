@@ -66,10 +66,14 @@ static const char *without_address(const gee_http_source_t *source, const char *
 int gee_http_source_accepted(const gee_http_source_t *source, const gee_http_message_t *response,
                              const gee_error_t *failure, gee_error_t *error) {
     char reason[64];
-    if (response == NULL)
-        return gee_error_set(error, failure->code, "%.200s: %s", source->url, without_address(source, failure->text));
-    if (response->status >= 200 && response->status <= 299)
+    if (response != NULL && response->status >= 200 && response->status <= 299)
         return 0;
-    return gee_error_set(error, GEE_UNAVAILABLE, "%.200s: the registry answers %d %s", source->url, response->status,
-                         gee_str_escape(reason, sizeof(reason), response->reason.data, response->reason.length));
+    if (response == NULL)
+        gee_error_set(error, failure->code, "%.200s: %s", source->url, without_address(source, failure->text));
+    else
+        gee_error_set(error, GEE_UNAVAILABLE, "%.200s: the registry answers %d %s", source->url, response->status,
+                      gee_str_escape(reason, sizeof(reason), response->reason.data, response->reason.length));
+    if (error != NULL)
+        error->phase = response ? GEE_PHASE_WAIT : failure->phase;
+    return -1;
 }

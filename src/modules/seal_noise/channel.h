@@ -3,6 +3,7 @@
  *   seal_noise.c  the layer: preamble, handshake, records        setup.c    what listener and dialer configure
  *   records.c     bytes to records and back, rekeying            clients.c  the list of clients
  *   vault.c       memory for session keys                        keys.c     keys as text, and in files
+ *                                                                file.c     which files are trusted
  *
  * The wire, in both directions, all numbers big endian:
  *
@@ -38,6 +39,20 @@ typedef union gee_noise_secrets {
 gee_noise_secrets_t *gee_noise_vault_take(gee_noise_vault_t *vault); /* zeroed; null: out of memory */
 void gee_noise_vault_give(gee_noise_vault_t *vault, gee_noise_secrets_t **secrets);
 void gee_noise_vault_close(gee_noise_vault_t *vault); /* everything must have come back */
+
+/* ---- file.c ---- */
+typedef struct gee_noise_file_rules {
+    bool follow_links;
+    unsigned forbidden;  /* permission bits that the file must not have */
+    const char *danger;  /* "use the key": what others could do with it */
+    const char *remedy;  /* "chmod 600" */
+    const char *missing; /* put behind "No such file or directory" */
+} gee_noise_file_rules_t;
+
+/* The descriptor of a regular file of the right owner and mode, with its length. -1: refused, with path and reason. */
+int gee_noise_file_open(const char *path, const gee_noise_file_rules_t *rules, size_t *length, gee_error_t *error);
+/* What there is, at most `capacity` bytes. -1: errno says why not. */
+ssize_t gee_noise_file_read(int descriptor, char *text, size_t capacity);
 
 /* ---- keys.c ---- */
 /* Reads "gee-pub:...". -1: it is something else, which the text does not show. */

@@ -9,8 +9,6 @@
 #include "channel.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,59 +48,38 @@ static int no_memory(const reading_t *reading) {
 
 /* ---- the file ---- */
 
-static int check_file(const reading_t *reading, int descriptor, size_t *length) {
-    struct stat status;
-    if (fstat(descriptor, &status) != 0)
-        return gee_error_set(reading->error, GEE_FAILED_PRECONDITION, "%s: %s", reading->path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return gee_error_set(reading->error, GEE_FAILED_PRECONDITION, "%s: not a regular file", reading->path);
-    if (status.st_uid != geteuid() && status.st_uid != 0)
-        return gee_error_set(reading->error, GEE_FAILED_PRECONDITION,
-                             "%s: it belongs to user %u, who could admit anybody: chown it to the user who starts this "
-                             "program, or to root",
-                             reading->path, (unsigned)status.st_uid);
-    if (status.st_mode & (S_IWGRP | S_IWOTH))
-        return gee_error_set(reading->error, GEE_FAILED_PRECONDITION,
-                             "%s: its mode is %04o, so others than its owner could admit anybody: chmod go-w it",
-                             reading->path, (unsigned)(status.st_mode & 07777));
-    if ((uint64_t)status.st_size > FILE_MOST)
-        return gee_error_set(reading->error, GEE_RESOURCE_EXHAUSTED, "%s: larger than %lu MiB", reading->path,
-                             FILE_MOST / GEE_MIB);
-    *length = (size_t)status.st_size;
-    return 0;
+static const gee_noise_file_rules_t list_file = { .follow_links = true,
+                                                  .forbidden = S_IWGRP | S_IWOTH,
+                                                  .danger = "admit anybody",
+                                                  .remedy = "chmod go-w",
+                                                  .missing = "" };
+
+static char *take_file(const reading_t *reading, gee_pool_t *pool, int descriptor, size_t length) {
+    char *text = length <= FILE_MOST ? gee_pool_alloc(pool, length + 1) : NULL;
+    if (text == NULL) {
+        gee_error_set(reading->error, GEE_RESOURCE_EXHAUSTED, "%s: %s", reading->path,
+                      length > FILE_MOST ? "larger than 4 MiB" : "out of memory");
+        return NULL;
+    }
+    ssize_t count = gee_noise_file_read(descriptor, text, length);
+    if (count < 0) {
+        gee_error_set(reading->error, GEE_FAILED_PRECONDITION, "%s: %s", reading->path, strerror(errno));
+        return NULL;
+    }
+    text[count] = '\0';
+    if (strlen(text) == (size_t)count)
+        return text;
+    gee_error_set(reading->error, GEE_INVALID_ARGUMENT, "%s: not a text: it has a zero byte", reading->path);
+    return NULL;
 }
 
 /* The text in the pool, terminated; null: failed. */
 static char *read_file(const reading_t *reading, gee_pool_t *pool) {
-    size_t length = 0, got = 0;
-    int descriptor = open(reading->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    char *text = NULL;
-    if (descriptor < 0) {
-        gee_error_set(reading->error, errno == ENOENT ? GEE_NOT_FOUND : GEE_FAILED_PRECONDITION, "%s: %s",
-                      reading->path, strerror(errno));
+    size_t length;
+    int descriptor = gee_noise_file_open(reading->path, &list_file, &length, reading->error);
+    if (descriptor < 0)
         return NULL;
-    }
-    if (check_file(reading, descriptor, &length) != 0)
-        goto done;
-    text = gee_pool_alloc(pool, length + 1);
-    if (text == NULL) {
-        no_memory(reading);
-        goto done;
-    }
-    while (got < length) {
-        ssize_t count = read(descriptor, text + got, length - got);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0)
-            break; /* it has become shorter meanwhile: what is there is what counts */
-        got += (size_t)count;
-    }
-    text[got] = '\0';
-    if (strlen(text) != got) {
-        gee_error_set(reading->error, GEE_INVALID_ARGUMENT, "%s: not a text: it has a zero byte", reading->path);
-        text = NULL;
-    }
-done:
+    char *text = take_file(reading, pool, descriptor, length);
     (void)close(descriptor);
     return text;
 }

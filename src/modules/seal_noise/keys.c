@@ -67,54 +67,10 @@ int gee_noise_key_parse(gee_str_t text, uint8_t key[GEE_NOISE_KEY], gee_error_t 
 
 /* ---- reading a secret key ---- */
 
-static int check_file(const char *path, int descriptor, gee_error_t *error) {
-    struct stat status;
-    if (fstat(descriptor, &status) != 0)
-        return gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return gee_error_set(error, GEE_FAILED_PRECONDITION,
-                             "%s: not a regular file: a secret key is read from no other", path);
-    if (status.st_uid != geteuid() && status.st_uid != 0)
-        return gee_error_set(error, GEE_FAILED_PRECONDITION,
-                             "%s: it belongs to user %u, who could change or read the key: chown it to the user who "
-                             "starts this program, or to root",
-                             path, (unsigned)status.st_uid);
-    if (status.st_mode & (S_IRWXG | S_IRWXO))
-        return gee_error_set(error, GEE_FAILED_PRECONDITION,
-                             "%s: its mode is %04o, so others than its owner could use the key: chmod 600 it", path,
-                             (unsigned)(status.st_mode & 07777));
-    return 0;
-}
-
-static int open_file(const char *path, gee_error_t *error) {
-    /* Not blocking: a FIFO is to be refused, not waited for. */
-    int descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (descriptor < 0)
-        return gee_error_set(error, errno == ENOENT ? GEE_NOT_FOUND : GEE_FAILED_PRECONDITION, "%s: %s", path,
-                             errno == ELOOP    ? "a symbolic link: a secret key is read from a regular file only"
-                             : errno == ENOENT ? "no such file: geectl keygen makes one"
-                                               : strerror(errno));
-    if (check_file(path, descriptor, error) == 0)
-        return descriptor;
-    (void)close(descriptor);
-    return -1;
-}
-
-/* -1, with errno, when it cannot be read; else the bytes, at most `capacity`. */
-static ssize_t read_all(int descriptor, char *text, size_t capacity) {
-    size_t length = 0;
-    while (length < capacity) {
-        ssize_t count = read(descriptor, text + length, capacity - length);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return -1;
-        if (count == 0)
-            break;
-        length += (size_t)count;
-    }
-    return (ssize_t)length;
-}
+static const gee_noise_file_rules_t secret_file = { .forbidden = S_IRWXG | S_IRWXO,
+                                                    .danger = "use the key",
+                                                    .remedy = "chmod 600",
+                                                    .missing = ": geectl keygen makes it" };
 
 static int take_text(const char *path, gee_str_t text, gee_noise_pair_t *pair, gee_error_t *error) {
     while (text.length > 0 && strchr(" \t\r\n", text.data[text.length - 1]) != NULL)
@@ -133,14 +89,15 @@ static int take_text(const char *path, gee_str_t text, gee_noise_pair_t *pair, g
 int gee_noise_key_load(const char *path, gee_noise_pair_t *pair, gee_error_t *error) {
     char *text = sodium_malloc(FILE_MOST);
     int descriptor = -1, result = -1;
+    size_t size;
     if (text == NULL) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", path);
         goto done;
     }
-    descriptor = open_file(path, error);
+    descriptor = gee_noise_file_open(path, &secret_file, &size, error);
     if (descriptor < 0)
         goto done;
-    ssize_t length = read_all(descriptor, text, FILE_MOST);
+    ssize_t length = gee_noise_file_read(descriptor, text, FILE_MOST);
     if (length < 0)
         gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: %s", path, strerror(errno));
     else

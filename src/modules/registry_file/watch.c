@@ -1,4 +1,4 @@
-/* registry_file: the lines of a file as servers: file@path.
+/* watch.c: the registry itself: looks at the file when it has changed, and now and then.
  *
  *   inotify on its directory ---+--> open, read on a thread -> lines -> snapshot, or FILE:LINE and what is wrong
  *   every `refresh` ------------+
@@ -6,7 +6,7 @@
  * The directory is watched, so that a file which is renamed over the old one is noticed. A file that is being written is
  * looked at when it is closed; but `refresh` may come in between: hence "write a new one and rename it" in the documentation.
  * What inotify does not see (network file systems, links to files elsewhere) is found by `refresh`. */
-#include <gee.h>
+#include "file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,66 +51,6 @@ static int check(const char *source, gee_error_t *error) {
     size_t length = strlen(path);
     if (length == 0 || length >= 4096 || path[length - 1] == '/')
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "registry \"%.200s\": expected file@/path/of/a/file", source);
-    return 0;
-}
-
-/* ---- the lines ---- */
-
-static gee_str_t cut_word(gee_str_t *line) {
-    size_t length = 0;
-    while (length < line->length && line->data[length] != ' ' && line->data[length] != '\t')
-        length++;
-    gee_str_t word = { line->data, length };
-    *line = gee_str_trim((gee_str_t){ line->data + length, line->length - length });
-    return word;
-}
-
-/* "tcp@10.0.0.1:9999 3"; nothing in a line without one. */
-static int read_line(gee_str_t line, gee_pool_t *pool, gee_server_t *server, gee_error_t *error) {
-    gee_addr_t addr;
-    uint64_t weight = 1;
-    char shown[80];
-    ptrdiff_t comment = gee_str_find(line, '#');
-    if (comment >= 0)
-        line.length = (size_t)comment;
-    if (line.length > 0 && line.data[line.length - 1] == '\r')
-        line.length--;
-    line = gee_str_trim(line);
-    *server = (gee_server_t){ 0 };
-    if (line.length == 0)
-        return 0;
-    if (memchr(line.data, '\0', line.length) != NULL)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "there is a zero byte in the line");
-    gee_str_t address = cut_word(&line);
-    if (line.length > 0 && (gee_parse_uint64(line, &weight) != 0 || weight < 1 || weight > UINT16_MAX))
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%s\" is no weight: expected a number from 1 to 65535",
-                             gee_str_escape(shown, sizeof(shown), line.data, line.length));
-    server->address = gee_pool_strndup(pool, address.data, address.length);
-    if (server->address == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    server->weight = (uint32_t)weight;
-    return gee_addr_parse(server->address, &addr, error);
-}
-
-static int read_lines(const watch_t *watch, gee_str_t text, gee_pool_t *pool, gee_snapshot_t *snapshot,
-                      gee_error_t *error) {
-    gee_server_t *servers = gee_pool_array(pool, GEE_SNAPSHOT_SERVERS, sizeof(*servers));
-    size_t number = 0;
-    if (servers == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", watch->source);
-    snapshot->servers = servers;
-    while (text.length > 0) {
-        gee_server_t server;
-        number++;
-        if (read_line(gee_str_cut(&text, '\n'), pool, &server, error) != 0)
-            return gee_error_prefix(error, "%s:%zu: ", watch->source, number);
-        if (server.address == NULL)
-            continue;
-        if (snapshot->count == GEE_SNAPSHOT_SERVERS)
-            return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s:%zu: a list has at most %d servers", watch->source,
-                                 number, GEE_SNAPSHOT_SERVERS);
-        servers[snapshot->count++] = server;
-    }
     return 0;
 }
 
@@ -211,7 +151,7 @@ static int take(const watch_t *watch, const reading_t *reading, gee_pool_t *pool
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", watch->source);
     gee_pool_limit(pool, MEMORY_LIMIT);
     snapshot->version = gee_siphash(key, reading->bytes, reading->length);
-    return read_lines(watch, (gee_str_t){ reading->bytes, reading->length }, pool, snapshot, error);
+    return gee_file_read_lines(watch->source, (gee_str_t){ reading->bytes, reading->length }, pool, snapshot, error);
 }
 
 static void was_read(void *memory, void *data) {

@@ -1,0 +1,284 @@
+"""geectl registry, and calls to servers that are found: in GeeRPC's registry as a Go program makes it, in one that answers as ours
+does, in files and by names. A C xclient (inside geectl) calls Go servers; Go's XClient calls what geectl has put there."""
+import http.server
+import json
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from conftest import TIMEOUT, eventually
+from scripted import GEECTL, closed_port, geectl
+
+ARGUMENTS = '{"A":7,"B":8}'
+
+
+@pytest.fixture
+def go(interop):
+    """go("registry", "-address", "tcp@127.0.0.1:0"): what the Go program serves; go.stop(place) ends it, go.run(...) waits."""
+    running = {}
+
+    def start(*words):
+        process = subprocess.Popen(
+            [str(interop), *map(str, words)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        said = process.stdout.readline().split()
+        assert said[:1] == ["ready"], process.stderr.read()
+        running[said[1]] = process
+        return said[1]
+
+    def stop(place):
+        process = running.pop(place)
+        process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0
+
+    def run(*words):
+        done = subprocess.run(
+            [str(interop), *map(str, words)], capture_output=True, text=True, timeout=4 * TIMEOUT, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    start.stop, start.run = stop, run
+    yield start
+    for place in list(running):
+        stop(place)
+
+
+@pytest.fixture
+def registry(go):
+    return go("registry", "-address", "tcp@127.0.0.1:0")
+
+
+def listed(source, *options):
+    done = geectl("registry", "ls", *options, source)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+# ---- Go's registry ----
+
+
+def test_put_list_and_what_go_makes_of_it(registry, go, serve):
+    assert listed(registry) == []
+    servers = sorted([serve().address, serve().address])
+    for address in servers:
+        done = geectl("registry", "put", registry, address)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert listed(registry) == servers
+    done = geectl("registry", "rm", registry, servers[0])
+    assert done.returncode == 3
+    assert "the registry takes no DELETE" in done.stderr
+    assert listed(registry) == servers
+
+
+@pytest.mark.parametrize("speaker", ["netrpc", "geerpc"])
+def test_go_servers_found_in_a_go_registry(registry, go, speaker):
+    options = ["--protocol", "netrpc"] if speaker == "netrpc" else ["--codec", "gob"]
+    addresses = [
+        go("server", "-protocol", speaker, "-address", place, "-registry", registry)
+        for place in ("tcp@127.0.0.1:0", "tcp@:0")  # the latter announces tcp@[::]:PORT, as Go programs do
+    ]
+    assert sorted(listed(registry)) == sorted(addresses)
+    for balance in ("random", "roundrobin"):
+        for _ in range(6):
+            done = geectl("call", *options, "--registry", registry, "--balance", balance, "Arith.Multiply", ARGUMENTS)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "56\n", "")
+    done = geectl("broadcast", *options, "--registry", registry, "Arith.Multiply", ARGUMENTS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "56\n", "")
+    go.stop(addresses[0])  # it stays in the list for five minutes: the call goes to the other one
+    for _ in range(6):
+        done = geectl("call", *options, "--registry", registry, "Arith.Multiply", ARGUMENTS)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "56\n", "")
+
+
+def test_go_finds_our_server(registry, go, server):
+    assert geectl("registry", "put", registry, server.tcp).returncode == 0
+    for speaker in ("netrpc", "geerpc"):
+        said = go.run("xclient", "-protocol", speaker, "-registry", registry, "-calls", 50, "-mode", "roundrobin")
+        assert said == "400 calls to 1 servers, a broadcast to 1"
+
+
+def test_nobody_is_there(registry):
+    done = geectl("call", "--registry", registry, "Arith.Multiply", ARGUMENTS)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no servers" in done.stderr
+
+
+def test_the_registry_is_not_there():
+    url = closed_port().replace("tcp@", "http://") + "/_geerpc_/registry"
+    for words in (["call", "--registry", url, "X.Y"], ["registry", "ls", url], ["registry", "put", url, "tcp@a:1"]):
+        done = geectl(*words)
+        assert done.returncode == 3, words
+        assert done.stderr.startswith(f"geectl: {url}: connect: Connection refused")
+
+
+# ---- a registry that says as much as ours ----
+
+
+class Registry(http.server.ThreadingHTTPServer):
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/registry"
+        self.changed = threading.Condition()
+        self.version = 1
+        self.servers = []
+        self.requests = []
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def set(self, *servers):
+        with self.changed:
+            self.servers = list(servers)
+            self.version += 1
+            self.changed.notify_all()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def reply(self, status, headers=(), body=b""):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        server = self.server
+        server.requests.append(self.path)
+        with server.changed:
+            if f"version={server.version}&" in self.path:
+                server.changed.wait(30)
+            body = json.dumps({"version": server.version, "servers": server.servers}).encode()
+            headers = [("X-Geerpc-Version", server.version), ("Content-Type", "application/json")]
+        self.reply(200, headers, body)
+
+    def note(self):
+        self.server.requests.append((self.command, {n: v for n, v in self.headers.items() if n.startswith("X-")}))
+        self.reply(200)
+
+    do_POST = do_DELETE = note
+
+
+@pytest.fixture
+def scripted_registry():
+    registry = Registry()
+    yield registry
+    registry.set()  # nobody waits any more
+    registry.shutdown()
+    registry.server_close()
+
+
+def test_details(scripted_registry):
+    scripted_registry.set(
+        {"address": "tcp@a:1", "service": "Arith", "weight": 3, "expires_in_ms": 12345},
+        {"address": "tcp@a:1", "service": "Foo", "weight": 1, "expires_in_ms": 500},
+        {"address": "tcp@b:1", "weight": 1, "expires_in_ms": 299000},
+    )
+    assert listed(scripted_registry.url) == [
+        "tcp@a:1  weight 3  service Arith  expires in 12.3 s",
+        "tcp@a:1  weight 1  service Foo  expires in 500 ms",
+        "tcp@b:1  weight 1  expires in 299 s",
+    ]
+    assert listed(scripted_registry.url, "--service", "Foo") == ["tcp@a:1  weight 1  service Foo  expires in 500 ms"]
+
+
+def test_what_is_put(scripted_registry):
+    options = ["--service", "Arith", "--weight", "3", "--ttl", "90s"]
+    assert geectl("registry", "put", *options, scripted_registry.url, "tcp@a:1").returncode == 0
+    assert geectl("registry", "rm", "--service", "Arith", scripted_registry.url, "tcp@a:1").returncode == 0
+    service = {"X-Geerpc-Server": "tcp@a:1", "X-Geerpc-Service": "Arith"}
+    assert scripted_registry.requests == [
+        ("POST", {**service, "X-Geerpc-Weight": "3", "X-Geerpc-Ttl": "90s"}),
+        ("DELETE", service),
+    ]
+
+
+def test_watch(scripted_registry):
+    """What comes, changes and goes, at once: the registry is waited for."""
+    scripted_registry.set({"address": "tcp@a:1", "weight": 1})
+    watch = subprocess.Popen(
+        [GEECTL, "registry", "watch", scripted_registry.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+    def line():
+        return watch.stdout.readline().split(" ", 1)[1].strip()
+
+    assert line() == "+ tcp@a:1  weight 1"
+    scripted_registry.set({"address": "tcp@a:1", "weight": 2}, {"address": "tcp@b:1", "weight": 1})
+    assert [line(), line()] == ["~ tcp@a:1  weight 2", "+ tcp@b:1  weight 1"]
+    scripted_registry.set({"address": "tcp@b:1", "weight": 1})
+    assert line() == "- tcp@a:1  weight 2"
+    eventually(lambda: "/registry?version=4&wait=30s" in scripted_registry.requests, "it waits for the next change")
+    watch.send_signal(signal.SIGINT)
+    assert watch.communicate(timeout=TIMEOUT) == ("", "")
+    assert watch.returncode == 0
+
+
+# ---- files and names ----
+
+
+def test_a_file_and_a_name(serve, tmp_path):
+    server = serve()
+    servers = tmp_path / "servers"
+    servers.write_text(f"{server.address} 3 # mine\n")
+    assert listed(f"file@{servers}") == [f"{server.address}  weight 3"]
+    port = server.address.rpartition(":")[2]
+    assert f"tcp@127.0.0.1:{port}" in listed(f"dns@localhost:{port}")
+    for source in (f"file@{servers}", f"dns@127.0.0.1:{port}"):
+        done = geectl("call", "--registry", source, "Arith.Multiply", ARGUMENTS)
+        assert (done.returncode, done.stdout) == (0, "56\n")
+        done = geectl("registry", "put", source, "tcp@a:1")
+        assert done.returncode == 2
+        assert done.stderr == f"geectl: {source}: nothing can be put there or taken out\n"
+
+
+def test_a_file_that_is_watched(tmp_path):
+    servers = tmp_path / "servers"
+    watch = subprocess.Popen(
+        [GEECTL, "registry", "watch", f"file@{servers}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert watch.stderr.readline() == f"geectl: file@{servers}: open: No such file or directory; trying again\n"
+    servers.write_text("tcp@a:1\n")
+    assert watch.stdout.readline().endswith(" + tcp@a:1  weight 1\n")
+    (tmp_path / "new").write_text("tcp@b:1\n")
+    (tmp_path / "new").rename(servers)
+    assert watch.stdout.readline().endswith(" - tcp@a:1  weight 1\n")
+    assert watch.stdout.readline().endswith(" + tcp@b:1  weight 1\n")
+    watch.terminate()
+    watch.communicate(timeout=TIMEOUT)
+    assert watch.returncode == 0
+
+
+# ---- wrong usage ----
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["registry"], "too few arguments; usage: geectl registry ls|watch|put|rm SOURCE [ADDRESS]"),
+        (["registry", "show", "x"], 'registry: unknown action "show"; it is one of ls, watch, put, rm'),
+        (["registry", "ls", "x", "y"], "usage: geectl registry ls SOURCE"),
+        (["registry", "put", "x"], "usage: geectl registry put SOURCE ADDRESS"),
+        (["registry", "ls", "etcd://x"], 'registry "etcd://x": no module for "etcd" is compiled in; there are: '),
+        (["registry", "put", "http://127.0.0.1:1/", "a"], 'address "a": expected scheme@place'),
+        (["registry", "put", "http://127.0.0.1:1/", "tcp@a:1", "--service", "A B"], '"A B": a registry\'s X-Geerpc-Service has'),
+        (["registry", "put", "--weight", "0", "http://x/", "tcp@a:1"], "--weight 0: a number from 1 to 65535 is needed"),
+        (["call", "--registry", "file@/x", "tcp@a:1", "X.Y", "{}"], "one argument too many"),
+        (["call", "--registry", "file@/x"], "too few arguments"),
+        (["call", "--service", "X", "tcp@127.0.0.1:1", "X.Y"], "--service is for --registry"),
+    ],
+)
+def test_wrong_usage(words, said):
+    done = geectl(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
