@@ -91,6 +91,24 @@ static int set_limits(gee_caller_t *caller, const gee_dial_options_t *options, g
     return 0;
 }
 
+static const gee_seal_setup_t *seal_of(void *data, const char *address GEE_UNUSED) {
+    return data;
+}
+
+static int set_seal(gee_caller_t *caller, const gee_dial_options_t *options, gee_error_t *error) {
+    gee_manner_t *manner = &caller->upstream_options.manner;
+    gee_seal_dial_t keys = { .server_key = options->server_key, .key = options->key_file };
+    if (options->server_key == NULL)
+        return options->key_file == NULL ? 0
+                                         : gee_error_set(error, GEE_INVALID_ARGUMENT,
+                                                         "key_file needs server_key, or nothing would be sealed");
+    const gee_seal_t *seal = gee_seal_find(gee_modules, error);
+    caller->seal = seal ? seal->dial(&keys, error) : NULL;
+    manner->seal_setup = seal_of;
+    manner->seal_data = caller->seal;
+    return caller->seal ? 0 : -1;
+}
+
 static int set_dialling(gee_caller_t *caller, const gee_dial_options_t *given, gee_error_t *error) {
     gee_dial_options_t options;
     if (GEE_READ_OPTIONS(gee_dial_options_t, options, given, error) != 0 ||
@@ -99,6 +117,8 @@ static int set_dialling(gee_caller_t *caller, const gee_dial_options_t *given, g
     int64_t connect_timeout_ns = timeout_or(options.connect_timeout_ns, CONNECT_TIMEOUT);
     gee_manner_t *manner = &caller->upstream_options.manner;
     manner->write_timeout_ns = timeout_or(options.write_timeout_ns, WRITE_TIMEOUT);
+    if (set_seal(caller, &options, error) != 0)
+        return -1;
     manner->setup = (gee_session_setup_t){ .codec = caller->codec,
                                            .connect_timeout_ns = connect_timeout_ns,
                                            .handle_timeout_ns = timeout_or(options.handle_timeout_ns, 0) };
@@ -134,6 +154,7 @@ static int set_balancing(gee_caller_t *caller, const gee_xclient_options_t *opti
 typedef struct server_list {
     const gee_server_t *servers;
     size_t count;
+    const gee_xclient_options_t *options; /* of the caller that is opened */
 } server_list_t;
 
 static int open_caller(gee_caller_t *caller, const server_list_t *list, gee_error_t *error) {
@@ -161,15 +182,25 @@ static void end_with(gee_pending_t *operation, int result, const gee_error_t *er
 }
 
 static void begin_open(gee_pending_t *operation) {
+    const server_list_t *list = operation->argument;
     gee_error_t error;
-    end_with(operation, open_caller(operation->caller, operation->argument, &error), &error);
+    int result = open_caller(operation->caller, list, &error);
+    if (result == 0 && list->options->registry != NULL)
+        gee_follow_begin(operation, list->servers, list->count, list->options);
+    else
+        end_with(operation, result, &error);
+}
+
+static int set_servers(gee_caller_t *caller, const server_list_t *list, gee_error_t *error) {
+    if (caller->follow.discovery != NULL)
+        return gee_error_set(error, GEE_FAILED_PRECONDITION,
+                             "the servers of this client are those of its registry: they cannot be set");
+    return gee_upstream_set_servers(caller->upstream, list->servers, list->count, error);
 }
 
 static void begin_set_servers(gee_pending_t *operation) {
-    const server_list_t *list = operation->argument;
     gee_error_t error;
-    end_with(operation, gee_upstream_set_servers(operation->caller->upstream, list->servers, list->count, &error),
-             &error);
+    end_with(operation, set_servers(operation->caller, operation->argument, &error), &error);
 }
 
 static void connected(void *data, const gee_error_t *error) {
@@ -216,6 +247,8 @@ static void pong(void *data, const gee_error_t *error) {
 
 static void caller_free(gee_caller_t *caller) {
     gee_runtime_destroy(&caller->own_runtime);
+    if (caller->seal != NULL)
+        gee_seal_find(gee_modules, NULL)->close(&caller->seal);
     free(caller->address);
     free(caller);
 }
@@ -249,6 +282,7 @@ static void run_close(gee_task_t *task) {
     gee_operation_fail_all(&caller->pings, &error);
     gee_operation_fail_all(&caller->operations, &error);
     gee_type_table_clear(caller, &error);
+    gee_follow_end(caller);
     gee_upstream_destroy(&caller->upstream);
     caller->closing = true;
     end_when_through(caller);
@@ -314,7 +348,7 @@ static int check_servers(const gee_server_t *servers, size_t count, gee_error_t 
 
 gee_caller_t *gee_caller_create(const gee_server_t *servers, size_t count, const gee_xclient_options_t *options,
                                 bool client, gee_error_t *error) {
-    server_list_t list = { .servers = servers, .count = count };
+    server_list_t list = { .servers = servers, .count = count, .options = options };
     if (check_servers(servers, count, error) != 0)
         return NULL;
     gee_caller_t *caller = caller_new(error);

@@ -6,6 +6,7 @@
  *   call.c:      make an operation  -- post -->        operation.c: begin -> types.c: which types? -> upstream
  *   operation.c: wait for it        <- futex --        operation.c: end   <- reply.c, text.c <- answer
  *                cancel it          -- post -->        broadcast.c: one operation, a call to every server
+ *                                                       follow.c: the servers of a registry
  *
  * A caller is what a client and an xclient are inside; a client has a list of one server. What threads share of an operation
  * is its two atomic words; everything else belongs to the loop's thread from posting to the end. */
@@ -15,6 +16,7 @@
 #include "client/runtime.h"
 #include "core/base/hash.h"
 #include "core/rpc/describe.h"
+#include "core/rpc/discovery.h"
 #include "core/rpc/upstream.h"
 
 typedef struct gee_caller gee_caller_t;
@@ -47,11 +49,25 @@ void gee_types_want(gee_pending_t *operation);
 /* The operation has no more use for them. */
 void gee_types_let_go(gee_pending_t *operation);
 
+/* ---- follow.c: servers that are found ---- */
+typedef struct gee_follow {
+    gee_discovery_t *discovery;  /* null: the program sets the list */
+    struct gee_pending *waiting; /* creates the caller, until there is a list */
+    gee_timer_t timer;           /* for so long */
+} gee_follow_t;
+
+/* Loop: follows options->registry, and ends the operation, which creates the caller: at once when it has servers, else when the
+ * first list is there or something is wrong with it. */
+void gee_follow_begin(struct gee_pending *operation, const gee_server_t *servers, size_t count,
+                      const gee_xclient_options_t *options);
+void gee_follow_end(gee_caller_t *caller);
+
 /* ---- caller.c ---- */
 struct gee_caller {
     /* Does not change while it is in use. */
     gee_runtime_t *runtime;
     gee_runtime_t *own_runtime; /* the same, when nobody else has it */
+    gee_seal_setup_t *seal;     /* null: connections are in clear */
     const gee_codec_t *codec;
     const gee_codec_t *json;
     gee_codec_limits_t codec_limits;
@@ -65,7 +81,8 @@ struct gee_caller {
     /* The loop's own. */
     gee_engine_t *engine;
     gee_upstream_t *upstream; /* null once it is closed */
-    gee_list_t operations;    /* that were begun and have not ended, but for those that wait for types */
+    gee_follow_t follow;
+    gee_list_t operations; /* that were begun and have not ended, but for those that wait for types */
     gee_type_table_t types;
     gee_list_t pings;   /* operations that wait for the one whose ping is on its way */
     unsigned lingering; /* operations that have ended and whose task is posted still */

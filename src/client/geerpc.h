@@ -94,6 +94,10 @@ typedef struct gee_dial_options {
     int64_t read_timeout_ns;    /* from the first byte of a reply to its last; 60 s */
     uint64_t message_limit;     /* bytes of one reply, header and body together; 4 MiB */
     gee_runtime_t *runtime;     /* outlives the client; a background thread of its own */
+    /* The server's public key, "gee-pub:...": connections are sealed (docs/seal.md), and to a server that cannot prove to
+     * have the secret key there is none. Null: they are in clear. */
+    const char *server_key;
+    const char *key_file; /* our own secret key, with server_key; null: we stay anonymous */
 } gee_dial_options_t;
 
 /* Connects, and waits until the connection can be used. `options` may be null. Null: failed. Not from a callback. */
@@ -195,16 +199,26 @@ typedef struct gee_xclient_options {
                                      * idempotent; 2, negative: none */
     int64_t fail_timeout_ns; /* a server that failed is tried again after a while, which doubles from 100 ms up to
                                      * this; 10 s */
+    /* Where the list comes from, and is kept up to date: "http://10.0.0.9:9999/_geerpc_/registry", "dns@name:9999",
+     * "file@/etc/servers" (docs/registry.md). Whatever happens there, the last good list stays in force. Null: it is set by
+     * the program. */
+    const char *registry;
+    const char *service; /* only servers that the registry has for this service; null: all */
+    int64_t refresh_ns;  /* between two looks, where the registry cannot tell of changes; 10 s */
+    size_t min_servers;  /* a shorter list is not taken; 0: an empty one is not, once there was another */
 } gee_xclient_options_t;
 
 /* Dials nothing yet; connections are made when calls need them, kept, and made anew when they are lost. The list may be
- * empty. Null: failed; an address that can never be dialled is a failure too. Not from a callback. */
+ * empty. Null: failed; an address that can never be dialled is a failure too. With a registry the given servers are those to
+ * begin with; without any it waits for the first list, at most connect_timeout_ns, and fails when the registry does. Not from a
+ * callback. */
 GEE_EXPORT gee_xclient_t *gee_xclient_create(const gee_server_t *servers, size_t count,
                                              const gee_xclient_options_t *options, gee_error_t *error);
 /* As gee_client_close(). */
 GEE_EXPORT void gee_xclient_close(gee_xclient_t **xclient);
 /* The whole new list. Servers that are in both keep their connections; those that are not in it any more get no new calls, and
- * their connections are closed when the calls on them have ended. -1: the list stays as it was. Not from a callback. */
+ * their connections are closed when the calls on them have ended. -1: the list stays as it was. Not of a client that follows a
+ * registry. Not from a callback. */
 GEE_EXPORT int gee_xclient_set_servers(gee_xclient_t *xclient, const gee_server_t *servers, size_t count,
                                        gee_error_t *error);
 

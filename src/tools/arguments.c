@@ -45,14 +45,22 @@ static const option_t options[] = {
       "a call that takes longer is an error: 250ms, 5s" },
     { "--timeout", "TIME", ON_STATUS | ON_TOP | ON_REGISTRY, OPTION_TIME, MEMBER(timeout), "10s", 1, LONGEST,
       "give up after this time, connecting included (10s)" },
+    { "--server-key", "gee-pub:...", ON_DIALS, OPTION_TEXT, MEMBER(server_key), NULL, 0, 0,
+      "seal the connection to the server that has this public key" },
+    { "--key", "FILE", ON_DIALS, OPTION_TEXT, MEMBER(key_file), NULL, 0, 0,
+      "with --server-key: our own secret key (anonymous)" },
     { "--metadata", "KEY=VALUE", ON_CALLS, OPTION_METADATA, 0, NULL, 0, 0,
       "send this with the call; may be given several times" },
     { "--message-limit", "SIZE", ON_DIALS & ~(unsigned)ON_PING, OPTION_SIZE, MEMBER(message_limit), NULL, 1, LONGEST,
       "largest reply that is taken: 64k, 16m (4m)" },
     { "--balance", "NAME", ON_CALL, OPTION_TEXT, MEMBER(balance), NULL, 0, 0,
       "which of several servers: random (the default), roundrobin, least, hash" },
-    { "--key", "TEXT", ON_CALL, OPTION_TEXT, MEMBER(key), NULL, 0, 0,
+    { "--balance-key", "TEXT", ON_CALL, OPTION_TEXT, MEMBER(key), NULL, 0, 0,
       "calls with the same key go to the same server (--balance hash)" },
+    { "--registry", "SOURCE", ON_CALL | ON_BROADCAST, OPTION_TEXT, MEMBER(registry), NULL, 0, 0,
+      "in place of ADDRESS: where the servers are found, as for geectl registry" },
+    { "--service", "NAME", ON_CALL | ON_BROADCAST, OPTION_TEXT, MEMBER(service), NULL, 0, 0,
+      "only servers that the registry has for this service" },
     { "--service", "NAME", ON_REGISTRY, OPTION_TEXT, MEMBER(service), NULL, 0, 0,
       "only servers that name this service; put, rm: the service that the server has" },
     { "--weight", "N", ON_REGISTRY, OPTION_NUMBER, MEMBER(weight), NULL, 1, 65535,
@@ -248,6 +256,27 @@ static bool is_option(const char *word) {
     return word[0] == '-' && word[1] != '\0' && !(word[1] >= '0' && word[1] <= '9');
 }
 
+static int one_too_many(const command_t *command, const char *word) {
+    gee_complain("\"%s\" is one argument too many; usage: geectl %s %s", word, command->name, command->synopsis);
+    return -1;
+}
+
+/* --registry stands for the first argument. */
+static int put_registry_first(const command_t *command, arguments_t *arguments) {
+    if (arguments->registry == NULL && arguments->service != NULL && (command->bit & (ON_CALL | ON_BROADCAST)) != 0) {
+        gee_complain("--service is for --registry, which is not given");
+        return -1;
+    }
+    if (arguments->registry == NULL || arguments->help)
+        return 0;
+    if (arguments->count == command->most)
+        return one_too_many(command, arguments->items[arguments->count - 1]);
+    memmove(arguments->items + 1, arguments->items, arguments->count * sizeof(*arguments->items));
+    arguments->items[0] = arguments->registry;
+    arguments->count++;
+    return 0;
+}
+
 int gee_arguments_read(const command_t *command, int count, char **words, arguments_t *arguments) {
     bool only_arguments = false;
     set_fallbacks(command, arguments);
@@ -258,13 +287,13 @@ int gee_arguments_read(const command_t *command, int count, char **words, argume
             if (read_option(command, count, words, &i, arguments) != 0)
                 return -1;
         } else if (arguments->count == command->most) {
-            gee_complain("\"%s\" is one argument too many; usage: geectl %s %s", words[i], command->name,
-                         command->synopsis);
-            return -1;
+            return one_too_many(command, words[i]);
         } else {
             arguments->items[arguments->count++] = words[i];
         }
     }
+    if (put_registry_first(command, arguments) != 0)
+        return -1;
     if (arguments->count < command->least && !arguments->help) {
         gee_complain("too few arguments; usage: geectl %s %s", command->name, command->synopsis);
         return -1;

@@ -50,7 +50,8 @@ static int call_several(const arguments_t *arguments, const char *json, xclient_
 
 static int run_call(const arguments_t *arguments) {
     char *input;
-    bool several = gee_several_servers(arguments) || arguments->balance != NULL || arguments->key != NULL;
+    bool several = gee_several_servers(arguments) || arguments->registry != NULL || arguments->balance != NULL ||
+                   arguments->key != NULL;
     const char *json = gee_json_argument(arguments, 2, &input);
     if (json == NULL)
         return EXIT_USAGE;
@@ -75,10 +76,11 @@ const command_t gee_call_command = {
     .text = "Calls METHOD with the JSON value as its arguments ({} when there is none, standard input when\n"
             "it is -) and prints the reply as JSON on one line. An error reply's text goes to stderr. Of\n"
             "several servers, with commas between them, the call goes to one; to another when that\n"
-            "cannot be reached.\n"
+            "cannot be reached. With --registry, which stands for ADDRESS, to one of those that it has.\n"
             "\n"
             "  geectl call tcp@127.0.0.1:9999 Arith.Multiply '{\"A\":7,\"B\":8}'\n"
-            "  geectl call --balance hash --key ann tcp@a:9999,tcp@b:9999 Foo.Sum '{\"Num1\":1}'",
+            "  geectl call --balance hash --balance-key ann tcp@a:9999,tcp@b:9999 Foo.Sum '{\"Num1\":1}'\n"
+            "  geectl call --registry http://10.0.0.9:9999/_geerpc_/registry Foo.Sum '{\"Num1\":1}'",
     .least = 2,
     .most = 3,
     .run = run_call,

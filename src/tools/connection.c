@@ -21,7 +21,9 @@ gee_dial_options_t gee_dial_options(const arguments_t *arguments) {
                                  .codec = arguments->codec,
                                  .protocol = arguments->protocol,
                                  .connect_timeout_ns = arguments->timeout,
-                                 .message_limit = arguments->message_limit };
+                                 .message_limit = arguments->message_limit,
+                                 .server_key = arguments->server_key,
+                                 .key_file = arguments->key_file };
 }
 
 char *gee_wire_text(char *target, const arguments_t *arguments) {
@@ -92,10 +94,23 @@ static void split(char *text, gee_server_t *servers) {
     servers->address = text;
 }
 
-gee_xclient_t *gee_connect_all(const arguments_t *arguments, int *status) {
+static gee_xclient_t *connect_to(const arguments_t *arguments, const gee_server_t *servers, size_t count, int *status) {
     gee_error_t error;
     gee_dial_options_t dial = gee_dial_options(arguments);
-    gee_xclient_options_t options = { .size = sizeof(options), .balance = arguments->balance, .dial = &dial };
+    gee_xclient_options_t options = { .size = sizeof(options),
+                                      .balance = arguments->balance,
+                                      .dial = &dial,
+                                      .registry = arguments->registry,
+                                      .service = arguments->service };
+    gee_xclient_t *xclient = gee_xclient_create(servers, count, &options, &error);
+    if (xclient == NULL)
+        *status = gee_report_error(&error);
+    return xclient;
+}
+
+gee_xclient_t *gee_connect_all(const arguments_t *arguments, int *status) {
+    if (arguments->registry != NULL)
+        return connect_to(arguments, NULL, 0, status);
     size_t count = count_addresses(arguments->items[0]);
     gee_server_t *servers = calloc(count, sizeof(*servers));
     char *text = strdup(arguments->items[0]);
@@ -105,9 +120,7 @@ gee_xclient_t *gee_connect_all(const arguments_t *arguments, int *status) {
         gee_complain("out of memory");
     } else {
         split(text, servers);
-        xclient = gee_xclient_create(servers, count, &options, &error);
-        if (xclient == NULL)
-            *status = gee_report_error(&error);
+        xclient = connect_to(arguments, servers, count, status);
     }
     free(servers);
     free(text);

@@ -48,6 +48,8 @@ typedef struct arguments {
     size_t count;
     const char *codec, *protocol;   /* null: the library's choice */
     const char *balance, *key;      /* the same */
+    const char *server_key;         /* null: connections are in clear */
+    const char *key_file;           /* null: we stay anonymous */
     const char *registry, *service; /* the same */
     const char *arrivals;
     int64_t timeout; /* 0: none */
@@ -142,7 +144,7 @@ int gee_call(connection_t *connection, const arguments_t *arguments, const char 
              gee_error_t *error);
 /* Does arguments->items[0] name several servers: "tcp@a:1,tcp@b:2"? A comma that no scheme@ follows is part of an address. */
 bool gee_several_servers(const arguments_t *arguments);
-/* An xclient of those. Null: failed, as gee_connect(). */
+/* An xclient of those, or of the servers of --registry. Null: failed, as gee_connect(). */
 gee_xclient_t *gee_connect_all(const arguments_t *arguments, int *status);
 
 /* The JSON argument at items[index], "{}" when there is none; all of standard input when it is "-", which is put into *input,

@@ -132,11 +132,12 @@ def wait_for_servers(server, wanted):
 
 
 class Load:
-    """Calls Arith.Multiply again and again over several connections, each renewed when it ends in good order."""
+    """Calls Arith.Multiply again and again over several connections. redial: a connection that ends is no failure (workers
+    that leave close those that are quiet)."""
 
-    def __init__(self, gateway, connections=4, pause=0.0):
+    def __init__(self, gateway, connections=4, redial=False):
         self.gateway = gateway
-        self.pause = pause
+        self.redial = redial
         self.count = 0
         self.failures = []
         self.lock = threading.Lock()
@@ -164,21 +165,25 @@ class Load:
         eventually(lambda: time.monotonic() > end or self.failures, "the end of the load", seconds + TIMEOUT)
 
     def _run(self, number):
-        try:
-            with self.gateway.peer() as peer:
-                turn = 0
-                while not self.ending.is_set():
-                    turn += 1
-                    header, product = peer.call("Arith.Multiply", {"A": number, "B": turn})
+        while not self.ending.is_set():
+            try:
+                self._call(number)
+            except (OSError, EOFError, KeyError) as trouble:
+                if not self.redial:
                     with self.lock:
-                        self.count += 1
-                        if header["Error"] or product != number * turn:
-                            self.failures.append(header["Error"] or product)
-                    if self.pause:
-                        self.ending.wait(self.pause)
-        except (OSError, EOFError, KeyError) as trouble:
-            with self.lock:
-                self.failures.append(repr(trouble))
+                        self.failures.append(repr(trouble))
+                    return
+
+    def _call(self, number):
+        with self.gateway.peer() as peer:
+            turn = 0
+            while not self.ending.is_set():
+                turn += 1
+                header, product = peer.call("Arith.Multiply", {"A": number, "B": turn})
+                with self.lock:
+                    self.count += 1
+                    if header["Error"] or product != number * turn:
+                        self.failures.append(header["Error"] or product)
 
 
 def helper_pid(server):

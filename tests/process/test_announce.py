@@ -36,7 +36,7 @@ def announced(make_server, registry):
         server = make_server()
         server.conf = CONF + announce(url(registry), **settings)
         server.start()
-        wait_for_servers(registry, [*servers(registry), server.tcp])
+        eventually(lambda: server.tcp in servers(registry), "the registry lists it")
         return server
 
     return start

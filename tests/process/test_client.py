@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, SANITIZED, TIMEOUT, build_go, eventually
+from conftest import BUILD, ROOT, SANITIZED, TIMEOUT, eventually
 
 PAGE = (ROOT / "docs/client.md").read_text()
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
@@ -204,37 +204,11 @@ def test_the_same_program_on_every_wire(installation, server, scheme, codec, pro
     assert installation.run(program, address, codec, protocol) == ARITH
 
 
-@pytest.fixture(scope="session")
-def interop():
-    return build_go("tests/interop/go", "interop")
-
-
-@pytest.fixture
-def go_server(interop, tmp_path_factory):
-    """go_server("netrpc", "tcp"): the address of a server made of Go's own net/rpc."""
-    processes = []
-
-    def start(protocol, scheme):
-        place = f"unix@{tmp_path_factory.mktemp('go')}/socket" if scheme == "unix" else f"{scheme}@127.0.0.1:0"
-        process = subprocess.Popen(
-            [str(interop), "server", "-protocol", protocol, "-address", place],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        processes.append(process)
-        return process.stdout.readline().split()[1]
-
-    yield start
-    for process in processes:
-        process.communicate(timeout=TIMEOUT)
-        assert process.returncode == 0
-
-
 @pytest.mark.parametrize("scheme, codec, protocol", [wire for wire in WIRES if wire[1] != "bin"])
-def test_the_same_program_and_a_go_server(installation, go_server, scheme, codec, protocol):
+def test_the_same_program_and_a_go_server(installation, go_server, tmp_path_factory, scheme, codec, protocol):
     program = installation.build(sources(installation)["arith"])
-    assert installation.run(program, go_server(protocol, scheme), codec, protocol) == ARITH
+    address = go_server(protocol, scheme, tmp_path_factory.mktemp("go"))
+    assert installation.run(program, address, codec, protocol) == ARITH
 
 
 # ---- a server that is killed ----

@@ -1,14 +1,18 @@
 """geectl registry, and calls to servers that are found: in GeeRPC's registry as a Go program makes it, in one that answers as ours
-does, in files and by names. A C xclient (inside geectl) calls Go servers; Go's XClient calls what geectl has put there."""
+does, in files and by names. A C xclient (geectl's, and one under load) calls Go servers; Go's XClient calls what geectl has put
+there."""
+import ctypes
 import http.server
 import json
+import os
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
-from conftest import TIMEOUT, eventually
+from conftest import BUILD, SANITIZED, TIMEOUT, eventually
 from scripted import GEECTL, closed_port, geectl
 
 ARGUMENTS = '{"A":7,"B":8}'
@@ -116,6 +120,105 @@ def test_the_registry_is_not_there():
         done = geectl(*words)
         assert done.returncode == 3, words
         assert done.stderr.startswith(f"geectl: {url}: connect: Connection refused")
+
+
+# ---- under load ----
+
+SOAK = float(os.environ.get("GEERPC_SOAK", 1))  # seconds of each trouble
+
+
+class DialOptions(ctypes.Structure):
+    """gee_dial_options_t of src/client/geerpc.h"""
+
+    _fields_ = [("size", ctypes.c_size_t), ("codec", ctypes.c_char_p), ("protocol", ctypes.c_char_p)]
+
+
+class XclientOptions(ctypes.Structure):
+    """gee_xclient_options_t"""
+
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("balance", ctypes.c_char_p),
+        ("dial", ctypes.POINTER(DialOptions)),
+        ("connections", ctypes.c_int),
+        ("retries", ctypes.c_int),
+        ("fail_timeout_ns", ctypes.c_int64),
+        ("registry", ctypes.c_char_p),
+        ("service", ctypes.c_char_p),
+        ("refresh_ns", ctypes.c_int64),
+    ]
+
+
+class Load:
+    """Four threads that call through one xclient until stop()."""
+
+    def __init__(self, registry):
+        self.library = ctypes.CDLL(str(BUILD / "libgeerpc.so"))
+        self.library.gee_xclient_create.restype = ctypes.c_void_p
+        self.library.gee_xclient_create.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]
+        self.library.gee_xclient_call.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]
+        self.library.gee_xclient_call.argtypes += [ctypes.c_void_p] * 3
+        self.library.gee_xclient_close.argtypes = [ctypes.c_void_p]
+        dial = DialOptions(ctypes.sizeof(DialOptions), None, b"netrpc")
+        options = XclientOptions(ctypes.sizeof(XclientOptions), b"roundrobin", ctypes.pointer(dial), retries=-1)
+        options.registry = registry.encode()
+        options.refresh_ns = 50_000_000
+        self.xclient = self.library.gee_xclient_create(None, 0, ctypes.byref(options), None)
+        assert self.xclient
+        self.calls = self.failures = 0
+        self.over = False
+        self.threads = [threading.Thread(target=self.run) for _ in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        calls = failures = 0
+        while not self.over:
+            reply = ctypes.c_char_p()
+            arguments = b'{"A":%d,"B":3}' % calls
+            status = self.library.gee_xclient_call(
+                self.xclient, b"Arith.Multiply", arguments, ctypes.byref(reply), None, None
+            )
+            failures += status != 0 or reply.value != b"%d" % (calls * 3)
+            self.library.gee_free(reply)
+            calls += 1
+        self.calls += calls
+        self.failures += failures
+
+    def stop(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join()
+        self.library.gee_xclient_close(ctypes.byref(ctypes.c_void_p(self.xclient)))
+
+
+@pytest.mark.skipif(SANITIZED, reason="an instrumented library cannot be loaded into Python")
+def test_no_call_fails_whatever_the_registry_does(go, capsys):
+    """It is stopped, started empty, filled again with two of three servers; the third is stopped when it is out of the list. Not
+    one call is tried twice."""
+    registry = go("registry", "-address", "tcp@127.0.0.1:0")
+    servers = [
+        go("server", "-protocol", "netrpc", "-address", "tcp@127.0.0.1:0", "-registry", registry) for _ in range(3)
+    ]
+    load = Load(registry)
+    try:
+        time.sleep(SOAK)
+        go.stop(registry)
+        time.sleep(SOAK)
+        place = registry.partition("//")[2].partition("/")[0]
+        assert go("registry", "-address", f"tcp@{place}") == registry
+        time.sleep(SOAK)
+        for server in servers[:2]:
+            assert geectl("registry", "put", registry, server).returncode == 0
+        time.sleep(SOAK)  # 20 looks
+        go.stop(servers[2])
+        time.sleep(SOAK)
+    finally:
+        load.stop()
+    with capsys.disabled():
+        print(f" {load.calls} calls, {load.failures} failed ", end="")
+    assert load.calls > 100
+    assert load.failures == 0
 
 
 # ---- a registry that says as much as ours ----

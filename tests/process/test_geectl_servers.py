@@ -31,7 +31,7 @@ def test_the_same_key_goes_to_the_same_server(serve):
 
     def call(key):
         before = served(*servers)
-        done = geectl("call", "--balance=hash", "--key", key, addresses, "Arith.Multiply", ARGUMENTS)
+        done = geectl("call", "--balance=hash", "--balance-key", key, addresses, "Arith.Multiply", ARGUMENTS)
         assert done.returncode == 0, done.stderr
         return [now - then for now, then in zip(served(*servers), before)].index(1)
 

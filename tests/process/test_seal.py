@@ -326,6 +326,22 @@ def test_an_end_without_its_record(sealed):
 # ---- limits ----
 
 
+def test_a_record_that_stalls(stopped):
+    """A message that is begun is to be ended within timeouts.read, and so is the record that it comes in."""
+    server = make_sealed(stopped, more='timeouts = { read = "300ms"; };').start()
+    channel = sealed_channel(server)
+    channel.sendall(OPTION_JSON + CALL)
+    assert channel.recv()
+    record = channel.record(CALL)
+    start = time.monotonic()
+    channel.sock.sendall(record[:30])
+    assert channel.recv() == b"" and channel.ended  # closed in good order
+    assert 0.29 <= time.monotonic() - start < 20
+    channel.close()
+    server.wait_for_log(r"a message was begun and not completed within 0\.3s \(timeouts\.read\)")
+    check_serves(server)
+
+
 def test_caps_on_the_unauthenticated(stopped):
     server = make_sealed(stopped, more='limits = { unauthenticated_per_address = 5; };').start()
     waiting = [connect(server.tcp) for _ in range(5)]

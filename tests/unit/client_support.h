@@ -96,7 +96,7 @@ static inline void finish_many(tracked_t *calls, size_t count) {
 
 /* It failed on the way, and says where: "tcp@127.0.0.1:4711: wait: ... (3.1 ms)". */
 static inline void expect_place(const gee_error_t *error, const char *address, gee_phase_t phase) {
-    char start[128];
+    char start[400];
     snprintf(start, sizeof(start), "%s: %s: ", address, gee_phase_name(phase));
     if (strncmp(error->text, start, strlen(start)) != 0)
         fail_msg("\"%s\" does not begin \"%s\"", error->text, start);

@@ -224,6 +224,37 @@ static void test_cancel_races_reply(void **state GEE_UNUSED) {
     frame_peer_stop(&peer);
 }
 
+#define LATE 50
+
+/* The caller has gone on, and uses the memory for something else. */
+static void test_a_late_reply_touches_nothing(void **state GEE_UNUSED) {
+    frame_peer_t *peer = frame_peer_start(0);
+    gee_client_t *client = dial_with(peer->address, NULL);
+    int64_t sums[LATE];
+    gee_error_t errors[LATE], error = { 0 };
+    pair_t pair = { 1, 2 };
+    atomic_store(&peer->ignores_cancels, true);
+    for (size_t i = 0; i < LATE; i++) {
+        gee_call_options_t options = { .size = sizeof(options), .timeout_ns = GEE_MILLISECOND };
+        assert_int_equal(gee_client_call_typed(client, "Peer.Keep", GEE_ARGUMENT(pair_t, &pair),
+                                               GEE_REPLY(int64_t, &sums[i]), &options, &errors[i]),
+                         -1);
+        assert_int_equal(errors[i].code, GEE_DEADLINE_EXCEEDED);
+        sums[i] = -7;
+        memset(&errors[i], 0, sizeof(errors[i]));
+    }
+    eventually(atomic_load(&peer->kept) == LATE); /* or they had never been sent */
+    frame_peer_release(peer);
+    for (int64_t i = 0; i < LATE; i++)
+        expect_sum(client, i, 1000); /* behind the late replies, and taken for none of them */
+    for (size_t i = 0; i < LATE; i++) {
+        assert_int_equal(sums[i], -7);
+        assert_memory_equal(&errors[i], &error, sizeof(error));
+    }
+    gee_client_close(&client);
+    frame_peer_stop(&peer);
+}
+
 /* ---- closing ---- */
 
 #define KEPT 1000
@@ -392,6 +423,7 @@ int main(void) {
         TEST(test_a_released_call_goes_on),
         TEST(test_cancel),
         TEST(test_cancel_races_reply),
+        TEST(test_a_late_reply_touches_nothing),
         TEST(test_close_in_mid_call),
         TEST(test_close_under_fire),
         TEST(test_close_from_a_callback),

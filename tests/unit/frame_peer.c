@@ -182,7 +182,8 @@ static bool handle(frame_peer_t *peer, frame_peer_connection_t *connection, cons
         return true;
     }
     if (header->numbers[4] == KIND_CANCEL) {
-        forget(peer, connection->number, &seq);
+        if (!atomic_load(&peer->ignores_cancels))
+            forget(peer, connection->number, &seq);
         atomic_fetch_add(&peer->cancels, 1);
         return true;
     }

@@ -51,6 +51,7 @@ typedef struct frame_peer {
     atomic_uint release_at;     /* 0: never by itself */
     atomic_int manner;          /* frame_peer_manner_t */
     atomic_bool keeps_all;
+    atomic_bool ignores_cancels; /* but counts them */
 
     /* What follows is the thread's own, but for the times of those accepts that `accepted` has counted. */
     int64_t accepted_at[FRAME_PEER_TIMES]; /* monotonic ns */

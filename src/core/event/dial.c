@@ -27,6 +27,11 @@ typedef struct resolving {
     gee_error_t error;
 } resolving_t;
 
+typedef struct gee_dial_layer {
+    const gee_layer_t *layer; /* null: none */
+    const void *setup;
+} gee_dial_layer_t;
+
 struct gee_dial {
     gee_loop_t *loop;
     gee_thread_pool_t *threads;
@@ -40,10 +45,12 @@ struct gee_dial {
     gee_task_t first_step;
     gee_work_t *work; /* while a thread resolves */
     candidates_t candidates;
-    size_t next;          /* the candidate after the one that is being tried */
-    gee_watch_t watch;    /* the socket that is connecting; -1: none */
-    gee_timer_t timer;    /* the end of the attempt, or of it all */
-    gee_stream_t *stream; /* while its layer shakes hands */
+    size_t next;                /* the candidate after the one that is being tried */
+    gee_dial_layer_t layers[2]; /* the transport's, and one that the caller has added; each may be none */
+    size_t pushed;              /* of these */
+    gee_watch_t watch;          /* the socket that is connecting; -1: none */
+    gee_timer_t timer;          /* the end of the attempt, or of it all */
+    gee_stream_t *stream;       /* while its layer shakes hands */
     gee_phase_t phase;
     gee_error_t error; /* the last reason */
 };
@@ -136,11 +143,13 @@ static void try_next(gee_dial_t *dial) {
 
 /* ---- the transport's layer ---- */
 
+static void add_layers(gee_dial_t *dial, gee_stream_t *stream);
+
 static void handshake_done(gee_stream_t *stream, void *owner) {
     gee_dial_t *dial = owner;
     dial->stream = NULL;
     gee_stream_set_owner(stream, NULL, NULL);
-    finish(dial, stream);
+    add_layers(dial, stream);
 }
 
 static void handshake_failed(gee_stream_t *stream GEE_UNUSED, void *owner, const gee_error_t *reason) {
@@ -171,22 +180,37 @@ static void shake_hands(gee_dial_t *dial, gee_stream_t *stream) {
     gee_stream_set_owner(stream, &events, dial);
 }
 
+/* Layer by layer, each once the one below stands. */
+static void add_layers(gee_dial_t *dial, gee_stream_t *stream) {
+    while (gee_stream_established(stream) && dial->pushed < GEE_LENGTH(dial->layers)) {
+        const gee_dial_layer_t *next = &dial->layers[dial->pushed++];
+        if (next->layer == NULL || gee_stream_push(stream, next->layer, GEE_CALLING, next->setup, &dial->error) == 0)
+            continue;
+        gee_stream_destroy(&stream);
+        dial->phase = GEE_PHASE_HANDSHAKE;
+        gee_error_prefix(&dial->error, "%s: handshake: ", dial->addr.text);
+        finish(dial, NULL);
+        return;
+    }
+    if (gee_stream_established(stream))
+        finish(dial, stream);
+    else
+        shake_hands(dial, stream);
+}
+
 static void connected(gee_dial_t *dial) {
     const gee_sockaddr_t *peer = &dial->candidates.list[dial->next - 1];
-    const gee_layer_t *layer = dial->transport->dial_layer;
     int descriptor = dial->watch.descriptor;
     gee_loop_unwatch(dial->loop, &dial->watch);
     dial->watch.descriptor = -1;
     gee_stream_t *stream =
         gee_stream_create(dial->loop, dial->transport, descriptor, peer, &dial->options, &dial->error);
-    if (stream && layer && gee_stream_push(stream, layer, GEE_CALLING, &dial->addr, &dial->error) != 0)
-        gee_stream_destroy(&stream);
-    if (!stream)
-        explain(dial, peer);
-    if (stream && !gee_stream_established(stream))
-        shake_hands(dial, stream);
-    else
-        finish(dial, stream);
+    if (stream) {
+        add_layers(dial, stream);
+        return;
+    }
+    explain(dial, peer);
+    finish(dial, NULL);
 }
 
 static void attempt_ready(gee_watch_t *watch, uint32_t events) {
@@ -278,6 +302,7 @@ gee_dial_t *gee_dial_start(gee_loop_t *loop, gee_thread_pool_t *threads, const g
     }
     *dial = (gee_dial_t){ .loop = loop, .threads = threads, .transport = transport, .dialled = dialled, .data = data };
     dial->addr = *addr;
+    dial->layers[0] = (gee_dial_layer_t){ transport->dial_layer, &dial->addr };
     if (options)
         dial->options = *options;
     dial->options.read_while_congested = true;
@@ -300,4 +325,8 @@ gee_dial_t *gee_dial_start(gee_loop_t *loop, gee_thread_pool_t *threads, const g
 fail:
     gee_dial_cancel(&dial);
     return NULL;
+}
+
+void gee_dial_add_layer(gee_dial_t *dial, const gee_layer_t *layer, const void *setup) {
+    dial->layers[1] = (gee_dial_layer_t){ layer, setup };
 }

@@ -20,6 +20,9 @@ typedef void (*gee_dialled_t)(void *data, gee_stream_t *stream, const gee_error_
 gee_dial_t *gee_dial_start(gee_loop_t *loop, gee_thread_pool_t *threads, const gee_transport_t *transport,
                            const gee_addr_t *addr, const gee_stream_options_t *options, int64_t timeout_ns,
                            gee_dialled_t dialled, void *data, gee_error_t *error);
+/* One more layer, above the transport's own, whose handshake is part of the dial. Before the loop runs on. `setup` goes to
+ * its start() and outlives the stream. */
+void gee_dial_add_layer(gee_dial_t *dial, const gee_layer_t *layer, const void *setup);
 void gee_dial_cancel(gee_dial_t **dial); /* dialled() is not called */
 
 #endif

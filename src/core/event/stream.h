@@ -22,6 +22,8 @@ typedef struct gee_stream_events {
     void (*established)(gee_stream_t *stream, void *owner);
     /* New bytes are in gee_stream_inbox(); the owner consumes what it can. */
     void (*received)(gee_stream_t *stream, void *owner);
+    /* Bytes came of which a layer needs more before it can hand them on (a record that has begun). Optional. */
+    void (*partial)(gee_stream_t *stream, void *owner);
     /* The peer will send no more (what it sent before has been received). Writing is still possible. */
     void (*ended)(gee_stream_t *stream, void *owner);
     /* The waiting output fell under the low-water mark after having been over the high one. Optional. */

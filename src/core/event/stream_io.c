@@ -55,6 +55,15 @@ static bool tell_established(gee_stream_t *stream) {
     return gee_stream_usable(stream);
 }
 
+static bool tell_partial(gee_stream_t *stream) {
+    size_t below = 0;
+    for (size_t i = 0; i < stream->layer_count; i++)
+        below += gee_inbox_length(&stream->inbox[i]);
+    if (below > 0 && stream->events && stream->events->partial)
+        stream->events->partial(stream, stream->owner);
+    return gee_stream_usable(stream);
+}
+
 /* New bytes are in inbox[from]: brings what comes of them to the owner. */
 static bool deliver(gee_stream_t *stream, size_t from) {
     gee_error_t error;
@@ -68,9 +77,9 @@ static bool deliver(gee_stream_t *stream, size_t from) {
         return gee_stream_fail(stream, &error);
     if (!was_established && gee_stream_established(stream) && !tell_established(stream))
         return false;
-    if (gee_inbox_length(gee_stream_top_inbox(stream)) <= before)
-        return true;
-    return tell_received(stream);
+    if (gee_inbox_length(gee_stream_top_inbox(stream)) > before && !tell_received(stream))
+        return false;
+    return tell_partial(stream);
 }
 
 static bool end_of_input(gee_stream_t *stream) {

@@ -200,6 +200,7 @@ static void unprepare_modules(gee_cycle_t *cycle) {
 static void close_opened(gee_cycle_t *cycle) {
     gee_helper_line_close(&cycle->helper);
     unprepare_modules(cycle);
+    gee_seals_close_upstreams(cycle);
     while (cycle->listener_count > 0) {
         gee_cycle_listener_t *entry = &cycle->listeners[--cycle->listener_count];
         gee_seals_close(entry);
@@ -218,7 +219,8 @@ static void close_opened(gee_cycle_t *cycle) {
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
     cycle->generation = ++cycle->server->last_generation;
     if (open_identity(cycle, error) == 0 && open_error_log(cycle, error) == 0 && open_listeners(cycle, error) == 0 &&
-        prepare_modules(cycle, error) == 0 && gee_registries_open(cycle, error) == 0 && open_helper_line(cycle, error) == 0)
+        gee_seals_open_upstreams(cycle, error) == 0 && prepare_modules(cycle, error) == 0 &&
+        gee_registries_open(cycle, error) == 0 && open_helper_line(cycle, error) == 0)
         return 0;
     close_opened(cycle);
     return -1;

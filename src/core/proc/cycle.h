@@ -28,6 +28,13 @@ typedef struct gee_cycle_listener {
     size_t owner_count;
 } gee_cycle_listener_t;
 
+/* What the connections to the servers of an upstream are sealed with. */
+typedef struct gee_upstream_seals {
+    const gee_upstream_settings_t *settings;
+    gee_seal_setup_t *all;      /* of those that have none of their own; null: they are not sealed */
+    gee_seal_setup_t **servers; /* in the settings' order */
+} gee_upstream_seals_t;
+
 typedef struct gee_cycle {
     gee_server_state_t *server;
     uint64_t generation;
@@ -45,9 +52,10 @@ typedef struct gee_cycle {
     size_t listener_count;
     gee_list_t zones;
     gee_prepare_t prepare;
-    size_t prepared;            /* modules */
+    size_t prepared; /* modules */
     struct gee_registries *registries;
-    gee_helper_wires_t *helper; /* null: nobody wants one */
+    gee_upstream_seals_t *upstream_seals; /* of each upstream of the settings; null: not opened */
+    gee_helper_wires_t *helper;           /* null: nobody wants one */
     bool committed;
 } gee_cycle_t;
 

@@ -2,6 +2,7 @@
 #include "core/proc/seals.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -22,23 +23,6 @@ static gee_seal_setup_t *open_setup(const gee_cycle_t *cycle, const gee_seal_t *
         .key = paths[0], .old_key = paths[1], .clients = paths[2], .anonymous = settings->anonymous
     };
     return seal->listen(&options, error);
-}
-
-void gee_seals_check(gee_cycle_t *cycle) {
-    const gee_settings_t *settings = gee_cycle_settings(cycle);
-    gee_error_t error;
-    for (size_t i = 0; i < settings->listen.count; i++) {
-        const gee_listen_seal_settings_t *listen = &gee_settings_listen(settings, i)->seal;
-        if (listen->key == NULL)
-            continue;
-        const gee_seal_t *seal = gee_seal_find(cycle->server->modules, &error);
-        gee_seal_setup_t *setup = seal ? open_setup(cycle, seal, listen, &error) : NULL;
-        if (setup == NULL)
-            gee_conf_errors_add(&cycle->errors, "%s: listen[%zu].seal: %s", gee_conf_place(cycle->places, &listen->key),
-                                i, error.text);
-        else
-            seal->close(&setup);
-    }
 }
 
 int gee_seals_open(gee_cycle_t *cycle, gee_cycle_listener_t *entry, gee_error_t *error) {
@@ -77,26 +61,129 @@ void gee_seals_replace(gee_cycle_t *old, const gee_cycle_t *next) {
     }
 }
 
-gee_seal_setup_t *gee_seals_dial(const gee_cycle_t *cycle, const gee_dial_seal_settings_t *settings,
-                                 gee_error_t *error) {
+/* ---- upstreams ---- */
+
+/* Null without a failure when none is wanted. */
+static int open_dial(const gee_cycle_t *cycle, const gee_dial_seal_settings_t *settings, gee_seal_setup_t **setup,
+                     gee_error_t *error) {
+    *setup = NULL;
+    if (settings->server_key == NULL)
+        return 0;
     const gee_seal_t *seal = gee_seal_find(cycle->server->modules, error);
     const char *key = settings->key ? gee_server_path(cycle->server, settings->key, cycle->pool) : NULL;
     if (seal == NULL)
-        return NULL;
-    if (settings->key != NULL && key == NULL) {
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-        return NULL;
-    }
+        return -1;
+    if (settings->key != NULL && key == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     gee_seal_dial_t options = { .server_key = settings->server_key, .key = key };
-    return seal->dial(&options, error);
+    *setup = seal->dial(&options, error);
+    return *setup ? 0 : -1;
+}
+
+static void check_dial(gee_cycle_t *cycle, const gee_dial_seal_settings_t *settings, const char *setting) {
+    gee_seal_setup_t *setup;
+    gee_error_t error;
+    if (open_dial(cycle, settings, &setup, &error) != 0)
+        gee_conf_errors_add(&cycle->errors, "%s: %s.seal: %s", gee_conf_place(cycle->places, &settings->server_key),
+                            setting, error.text);
+    else if (setup != NULL)
+        gee_seal_find(cycle->server->modules, NULL)->close(&setup);
+}
+
+static void check_upstreams(gee_cycle_t *cycle) {
+    const gee_settings_t *settings = gee_cycle_settings(cycle);
+    for (size_t i = 0; i < settings->upstreams.count; i++) {
+        const gee_upstream_settings_t *upstream = gee_settings_upstream(settings, i);
+        char setting[80];
+        (void)snprintf(setting, sizeof setting, "upstreams[%zu]", i);
+        check_dial(cycle, &upstream->seal, setting);
+        for (size_t j = 0; j < upstream->servers.count; j++) {
+            (void)snprintf(setting, sizeof setting, "upstreams[%zu].servers[%zu]", i, j);
+            check_dial(cycle, &gee_upstream_settings_server(upstream, j)->seal, setting);
+        }
+    }
+}
+
+void gee_seals_check(gee_cycle_t *cycle) {
+    const gee_settings_t *settings = gee_cycle_settings(cycle);
+    gee_error_t error;
+    for (size_t i = 0; i < settings->listen.count; i++) {
+        const gee_listen_seal_settings_t *listen = &gee_settings_listen(settings, i)->seal;
+        if (listen->key == NULL)
+            continue;
+        const gee_seal_t *seal = gee_seal_find(cycle->server->modules, &error);
+        gee_seal_setup_t *setup = seal ? open_setup(cycle, seal, listen, &error) : NULL;
+        if (setup == NULL)
+            gee_conf_errors_add(&cycle->errors, "%s: listen[%zu].seal: %s", gee_conf_place(cycle->places, &listen->key),
+                                i, error.text);
+        else
+            seal->close(&setup);
+    }
+    check_upstreams(cycle);
+}
+
+static int open_upstream(gee_cycle_t *cycle, gee_upstream_seals_t *seals, gee_error_t *error) {
+    const gee_upstream_settings_t *upstream = seals->settings;
+    if (open_dial(cycle, &upstream->seal, &seals->all, error) != 0)
+        return gee_error_prefix(error, "upstream %s: seal: ", upstream->name);
+    seals->servers = gee_pool_array(cycle->pool, upstream->servers.count, sizeof(gee_seal_setup_t *));
+    if (!seals->servers)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    for (size_t i = 0; i < upstream->servers.count; i++) {
+        const gee_server_settings_t *server = gee_upstream_settings_server(upstream, i);
+        if (open_dial(cycle, &server->seal, &seals->servers[i], error) != 0)
+            return gee_error_prefix(error, "upstream %s: %s: seal: ", upstream->name, server->address);
+    }
+    return 0;
+}
+
+int gee_seals_open_upstreams(gee_cycle_t *cycle, gee_error_t *error) {
+    const gee_settings_t *settings = gee_cycle_settings(cycle);
+    cycle->upstream_seals = gee_pool_array(cycle->pool, settings->upstreams.count, sizeof(gee_upstream_seals_t));
+    if (!cycle->upstream_seals)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    for (size_t i = 0; i < settings->upstreams.count; i++) {
+        cycle->upstream_seals[i].settings = gee_settings_upstream(settings, i);
+        if (open_upstream(cycle, &cycle->upstream_seals[i], error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+void gee_seals_close_upstreams(gee_cycle_t *cycle) {
+    const gee_seal_t *seal = gee_seal_find(cycle->server->modules, NULL);
+    for (size_t i = 0; cycle->upstream_seals && seal && i < gee_cycle_settings(cycle)->upstreams.count; i++) {
+        gee_upstream_seals_t *seals = &cycle->upstream_seals[i];
+        seal->close(&seals->all);
+        for (size_t j = 0; seals->servers && j < seals->settings->servers.count; j++)
+            seal->close(&seals->servers[j]);
+    }
+    cycle->upstream_seals = NULL;
+}
+
+const gee_seal_setup_t *gee_seals_of_server(void *data, const char *address) {
+    const gee_upstream_seals_t *seals = data;
+    for (size_t i = 0; i < seals->settings->servers.count; i++)
+        if (seals->servers[i] && strcmp(gee_upstream_settings_server(seals->settings, i)->address, address) == 0)
+            return seals->servers[i];
+    return seals->all;
 }
 
 /* ---- core dumps ---- */
 
 static bool holds_keys(const gee_cycle_t *cycle) {
+    const gee_settings_t *settings = gee_cycle_settings(cycle);
     for (size_t i = 0; i < cycle->listener_count; i++)
         if (cycle->listeners[i].seal_setup != NULL)
             return true;
+    for (size_t i = 0; cycle->upstream_seals && i < settings->upstreams.count; i++) {
+        const gee_upstream_seals_t *seals = &cycle->upstream_seals[i];
+        if (seals->all)
+            return true;
+        for (size_t j = 0; j < seals->settings->servers.count; j++)
+            if (seals->servers[j])
+                return true;
+    }
     return false;
 }
 

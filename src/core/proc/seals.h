@@ -12,9 +12,11 @@ void gee_seals_close(gee_cycle_listener_t *entry);
 /* `next` runs now: who may not call any more by it loses what he has of `old`, in its workers. */
 void gee_seals_replace(gee_cycle_t *old, const gee_cycle_t *next);
 
-/* For the server of an upstream. Closed by the seal's close(). Null: refused, with the reason. */
-gee_seal_setup_t *gee_seals_dial(const gee_cycle_t *cycle, const gee_dial_seal_settings_t *settings,
-                                 gee_error_t *error);
+/* Those of all upstreams. -1: refused, with the reason; what was opened is closed with the cycle. */
+int gee_seals_open_upstreams(gee_cycle_t *cycle, gee_error_t *error);
+void gee_seals_close_upstreams(gee_cycle_t *cycle);
+/* The member seal_setup of a gee_manner_t: of the server with that address. `seals` is a gee_upstream_seals_t. */
+const gee_seal_setup_t *gee_seals_of_server(void *seals, const char *address);
 
 /* In a worker: no core dumps where keys are held, unless the settings want them. */
 void gee_seals_limit_core(const gee_cycle_t *cycle);

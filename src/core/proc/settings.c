@@ -117,6 +117,12 @@ static const gee_option_t server_options[] = {
       .doc = "Its share of the calls beside the others",
       .minimum = 1,
       .maximum = 65535 },
+    { .name = "seal",
+      .type = GEE_OPTION_GROUP,
+      .offset = offsetof(gee_server_settings_t, seal),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Connections to it are sealed; without it, as the upstream's seal says",
+      .table = gee_dial_seal_options },
     { 0 },
 };
 
@@ -163,7 +169,8 @@ static const gee_option_t announce_options[] = {
       .type = GEE_OPTION_STRING,
       .offset = offsetof(gee_announce_settings_t, address),
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "Where others reach it: tcp@10.0.0.1:9999; without it, the addresses of listen, but for Unix sockets. Any-host "
+      .doc = "Where others reach it: tcp@10.0.0.1:9999; without it, the addresses of listen, but for Unix sockets. "
+             "Any-host "
              "addresses (0.0.0.0) reach nobody: with one of those in listen it is needed",
       .check = check_address },
     { .name = "service",
@@ -185,7 +192,8 @@ static const gee_option_t announce_options[] = {
       .offset = offsetof(gee_announce_settings_t, ttl),
       .fallback = "30s",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "How long the registry keeps it after it was last heard of, which is every third of this; GeeRPC's own registries "
+      .doc = "How long the registry keeps it after it was last heard of, which is every third of this; GeeRPC's own "
+             "registries "
              "take 5 minutes whatever is asked for",
       .minimum = GEE_SECOND,
       .maximum = 24 * 3600 * GEE_SECOND },
@@ -238,6 +246,12 @@ static const gee_option_t upstream_options[] = {
       .flags = GEE_OPTION_RELOADABLE,
       .doc = "Instead of servers: where the list of them is found and followed, without a reload",
       .table = upstream_registry_options },
+    { .name = "seal",
+      .type = GEE_OPTION_GROUP,
+      .offset = offsetof(gee_upstream_settings_t, seal),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Connections to all its servers are sealed, but for those with a seal of their own",
+      .table = gee_dial_seal_options },
     GEE_UPSTREAM_LIMITS_ROWS(offsetof(gee_upstream_settings_t, limits)),
     { 0 },
 };

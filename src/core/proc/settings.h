@@ -32,6 +32,7 @@ typedef struct gee_service_settings {
 typedef struct gee_server_settings {
     const char *address;
     int64_t weight;
+    gee_dial_seal_settings_t seal; /* without a server_key: the upstream's */
 } gee_server_settings_t;
 
 typedef struct gee_upstream_registry_settings {
@@ -49,6 +50,7 @@ typedef struct gee_upstream_settings {
     const char *codec;    /* null: as gee_upstream_settings_codec() says */
     gee_groups_t servers; /* gee_server_settings_t */
     gee_upstream_registry_settings_t registry;
+    gee_dial_seal_settings_t seal; /* of the servers that have none of their own */
     gee_upstream_limits_t limits;
 } gee_upstream_settings_t;
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/proc/seals.h"
 #include "core/proc/worker_private.h"
 
 static uint64_t make_seed(void) {
@@ -42,7 +43,9 @@ static int open_upstream(gee_worker_process_t *process, size_t index, gee_error_
                                        .manner = { .protocol = forward->protocol,
                                                    .setup = { .codec = forward->codec,
                                                               .message_limit = (size_t)settings->limits.message },
-                                                   .write_timeout_ns = settings->timeouts.write },
+                                                   .write_timeout_ns = settings->timeouts.write,
+                                                   .seal_setup = gee_seals_of_server,
+                                                   .seal_data = &process->cycle->upstream_seals[index] },
                                        .limits = upstream->limits,
                                        .seed = make_seed() };
     forward->upstream = process->upstreams[index] = gee_upstream_create(process->engine, &options, error);

@@ -169,6 +169,19 @@ static void dialled(void *data, gee_stream_t *stream, const gee_error_t *reason)
     }
 }
 
+/* Where a seal is wanted there is no way without. */
+static int add_seal(gee_connection_t *connection, const char *address, gee_error_t *error) {
+    const gee_manner_t *manner = connection->manner;
+    const gee_seal_setup_t *setup = manner->seal_setup != NULL ? manner->seal_setup(manner->seal_data, address) : NULL;
+    if (setup == NULL)
+        return 0;
+    const gee_seal_t *seal = gee_seal_find(connection->engine->modules, error);
+    if (seal == NULL)
+        return -1;
+    gee_dial_add_layer(connection->dial, seal->layer, setup);
+    return 0;
+}
+
 gee_connection_t *gee_connection_open(gee_engine_t *engine, const gee_transport_t *transport, const gee_addr_t *addr,
                                       const gee_manner_t *manner, const gee_connection_events_t *events, void *owner,
                                       gee_error_t *error) {
@@ -186,7 +199,8 @@ gee_connection_t *gee_connection_open(gee_engine_t *engine, const gee_transport_
     connection->resolving = !transport->numeric(addr);
     connection->dial = gee_dial_start(engine->loop, engine->threads, transport, addr, &options,
                                       manner->connect_timeout_ns, dialled, connection, error);
-    if (connection->dial == NULL) {
+    if (connection->dial == NULL || add_seal(connection, addr->text, error) != 0) {
+        gee_dial_cancel(&connection->dial);
         free(connection);
         return NULL;
     }

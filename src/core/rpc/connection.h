@@ -9,6 +9,7 @@
 #define GEE_RPC_CONNECTION_H
 
 #include "core/event/dial.h"
+#include "core/rpc/seal.h"
 #include "core/rpc/session.h"
 
 typedef struct gee_connection gee_connection_t;
@@ -19,6 +20,9 @@ typedef struct gee_manner {
     gee_session_setup_t setup;
     int64_t connect_timeout_ns; /* resolving, connecting and the handshake together; 0: none */
     int64_t write_timeout_ns;   /* without any progress in sending; 0: none */
+    /* Optional: with what connections to that address are sealed; null: they are not. */
+    const gee_seal_setup_t *(*seal_setup)(void *seal_data, const char *address);
+    void *seal_data;
 } gee_manner_t;
 
 /* None is called from inside gee_connection_open() or after gee_connection_destroy(). */

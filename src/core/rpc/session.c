@@ -311,6 +311,13 @@ static void on_received(gee_stream_t *stream GEE_UNUSED, void *owner) {
         parse(session);
 }
 
+static void on_partial(gee_stream_t *stream GEE_UNUSED, void *owner) {
+    gee_session_t *session = owner;
+    session->active_ns = gee_loop_now(session->engine->loop);
+    if (!session->closing && !session->stalled)
+        watch_partial(session);
+}
+
 static void on_ended(gee_stream_t *stream GEE_UNUSED, void *owner) {
     gee_session_t *session = owner;
     session->peer_ended = true;
@@ -334,7 +341,7 @@ static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reas
 }
 
 static const gee_stream_events_t stream_events = {
-    .received = on_received, .ended = on_ended, .drained = on_drained, .failed = on_failed
+    .received = on_received, .partial = on_partial, .ended = on_ended, .drained = on_drained, .failed = on_failed
 };
 
 /* ---- beginning ---- */
