@@ -20,7 +20,8 @@ typedef struct response {
     gee_str_t error;
 } response_t;
 GEE_STRUCT(response_t, "Response", GEE_STRING(response_t, service_method, "ServiceMethod", 1),
-           GEE_UINT64(response_t, seq, "Seq", 2), GEE_STRING(response_t, error, "Error", 3));
+           GEE_UINT64(response_t, seq, "Seq", 2),
+           GEE_FIELD_ROW(response_t, error, "Error", 3, &gee_type_of_gee_str_t, 0, GEE_FIELD_ANY_TEXT));
 
 typedef struct netrpc_state {
     gee_role_t role;

@@ -304,7 +304,7 @@ def test_a_go_xclient_finds_our_servers(registry, back, go_xclient, place, mode)
     assert go_xclient(place.url, mode, calls) == f"{8 * calls} calls to 3 servers, a broadcast to 3"
 
 
-def test_our_servers_and_gateway_in_a_go_registry(make_server, go_registry, go_server, go_xclient):
+def test_our_gateway_and_a_go_registry(make_server, go_registry, go_server):
     """A registry of GeeRPC's own, which knows no versions: it is asked again and again."""
     source = go_registry()
     go = go_server("geerpc", "tcp", registry=source)
@@ -319,6 +319,15 @@ def test_our_servers_and_gateway_in_a_go_registry(make_server, go_registry, go_s
     with Load(gateway) as load:
         load.wait_for(200)
     assert load.failures == []
+
+
+def test_our_servers_a_go_registry_and_a_go_xclient(make_server, go_registry, go_xclient):
+    source = go_registry()
+    for _ in range(2):
+        server = make_server()
+        server.conf = CONF + announce(source)
+        server.start()
+        server.wait_for_log(r"is in the registry")
     assert go_xclient(source, "roundrobin", 50) == "400 calls to 2 servers, a broadcast to 2"
 
 

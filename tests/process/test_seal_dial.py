@@ -58,7 +58,7 @@ def test_inside_connect_and_on_a_unix_socket(stopped):
 
 
 # Who a client with a key is, its last message of the handshake says: it hears of a refusal when its side is through.
-@pytest.mark.parametrize("client, key, wrong", [("stranger", "server", ": the peer closed the connection"),
+@pytest.mark.parametrize("client, key, wrong", [("stranger", "server", ": our key may not be in its list of clients"),
                                                 (None, "server", ": handshake: seal: "),
                                                 ("billing", "stranger", ": handshake: seal: ")])
 def test_who_is_not_let_in_hears_where_it_ended(sealed, client, key, wrong):

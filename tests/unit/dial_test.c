@@ -424,7 +424,7 @@ static void test_the_layer_of_the_transport_is_pushed(void **state) {
         fake_net.unknown = refuses;
         RUN_UNTIL(loop, result.calls);
         if (refuses) {
-            assert_string_equal(result.error.text, "fake@x: connect: the layer does not want to");
+            assert_string_equal(result.error.text, "fake@x: handshake: the layer does not want to");
         } else {
             char bytes[8];
             assert_non_null(result.stream);
@@ -436,8 +436,45 @@ static void test_the_layer_of_the_transport_is_pushed(void **state) {
     }
 }
 
+static int above_start(void *state, gee_role_t role, const void *setup, gee_chain_t *down, gee_error_t *error) {
+    (void)state;
+    assert_int_equal(role, GEE_CALLING);
+    if (fake_net.unknown)
+        return gee_error_set(error, GEE_INTERNAL, "the layer above does not want to");
+    return gee_chain_append(down, setup, 4);
+}
+static const gee_layer_t above = { .name = "above",
+                                   .start = above_start,
+                                   .receive = layer_receive,
+                                   .send = layer_send,
+                                   .established = layer_established };
+
+static void test_a_further_layer_is_pushed_above(void **state) {
+    (void)state;
+    gee_transport_t layered = fake;
+    layered.dial_layer = &layer;
+    layer_setup = "fake@x";
+    gee_loop_t *loop = new_loop();
+    gee_addr_t addr;
+    result_t result = { 0 };
+    SET_UP(ACCEPTS);
+    fake_net.ports[0] = ACCEPTS;
+    assert_int_equal(gee_addr_parse("fake@x", &addr, NULL), 0);
+    gee_dial_t *dial = gee_dial_start(loop, NULL, &layered, &addr, NULL, 0, dialled, &result, NULL);
+    assert_non_null(dial);
+    gee_dial_add_layer(dial, &above, "seal");
+    RUN_UNTIL(loop, result.calls);
+    char bytes[16];
+    assert_non_null(result.stream);
+    RUN_UNTIL(loop, gee_stream_queued(result.stream) == 0);
+    assert_int_equal(read(fake_net.far_end, bytes, sizeof(bytes)), 11);
+    assert_memory_equal(bytes, "CONNECTseal", 11); /* the lower one has spoken first */
+    end(loop, &result);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_further_layer_is_pushed_above),
         cmocka_unit_test(test_connects),
         cmocka_unit_test(test_candidates_in_turn),
         cmocka_unit_test(test_all_refuse),

@@ -46,6 +46,8 @@ bool gee_utf8_valid(const void *bytes, size_t length);
 size_t gee_utf8_sequence(const void *bytes, size_t length);
 /* `length`, or up to 3 less, so that a text cut there does not end inside a sequence. */
 size_t gee_utf8_cut(const void *bytes, size_t length);
+/* Puts a question mark for each byte that is in no sequence. */
+void gee_utf8_repair(char *text, size_t length);
 
 /* Writes bytes as printable ASCII for a log line: backslash escapes for control bytes, ", backslash and bytes from
  * 0x7f on (\x7f). Always terminates; ends in "..." when `capacity` is too small. Returns `target`. */

@@ -1,4 +1,4 @@
-/* utf8.c: is it well-formed UTF-8 (RFC 3629, table 3-7 of the Unicode standard), and where may it be cut. */
+/* utf8.c: is it well-formed UTF-8 (RFC 3629, table 3-7 of the Unicode standard), where may it be cut, and making it so. */
 #include <string.h>
 
 #include "core/base/str.h"
@@ -84,4 +84,13 @@ size_t gee_utf8_cut(const void *bytes, size_t length) {
         return promised_length(byte) > back ? length - back : length;
     }
     return length;
+}
+
+void gee_utf8_repair(char *text, size_t length) {
+    for (size_t i = 0; i < length;) {
+        size_t sequence = gee_utf8_sequence(text + i, length - i);
+        if (sequence == 0)
+            text[i] = '?';
+        i += sequence ? sequence : 1;
+    }
 }

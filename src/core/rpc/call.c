@@ -182,21 +182,12 @@ void gee_reply(gee_call_t *call) {
 }
 
 /* Every wire wants UTF-8; a service that quotes other bytes in its error must not cost its caller the connection. */
-static void replace_invalid(char *text, size_t length) {
-    for (size_t i = 0; i < length;) {
-        size_t sequence = gee_utf8_sequence(text + i, length - i);
-        if (sequence == 0)
-            text[i] = '?';
-        i += sequence ? sequence : 1;
-    }
-}
-
 void gee_fail(gee_call_t *call, gee_code_t code, const char *text) {
     if (!claim(call))
         return;
     char *copy = gee_pool_strdup(call->pool, text ? text : "");
-    if (copy != NULL && !gee_utf8_valid(copy, strlen(copy)))
-        replace_invalid(copy, strlen(copy));
+    if (copy != NULL)
+        gee_utf8_repair(copy, strlen(copy));
     finish(call, code == GEE_OK ? GEE_UNKNOWN : code, copy ? gee_str(copy) : GEE_STR("out of memory"));
 }
 

@@ -41,6 +41,18 @@ static void drop_reply(gee_session_t *session, const gee_event_t *event, const v
     session->events->slot_freed(session, session->owner);
 }
 
+/* Every wire wants UTF-8, but in Go an error may quote any bytes: that must cost neither this connection nor the caller's. */
+static gee_str_t readable(gee_engine_t *engine, gee_str_t text) {
+    if (gee_utf8_valid(text.data, text.length))
+        return text;
+    char *copy = gee_pool_alloc(engine->scratch, text.length);
+    if (copy == NULL)
+        return GEE_STR("an error whose text is not UTF-8");
+    memcpy(copy, text.data, text.length);
+    gee_utf8_repair(copy, text.length);
+    return (gee_str_t){ .data = copy, .length = text.length };
+}
+
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     void *waiting = gee_number_map_get(session->waiting, event->token.number);
     if (waiting == NULL || waiting == &given_up) {
@@ -53,6 +65,7 @@ void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     call->answered = true;
     call->reply_bytes = event->payload.length;
     call->status = event->status;
+    call->status.text = readable(session->engine, event->status.text);
     call->done(call, &call->status, &event->payload, call->done_data);
 }
 

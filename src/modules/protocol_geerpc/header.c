@@ -13,7 +13,7 @@ enum { STOCK_FIELDS = 3 }; /* the first of these */
 static const gee_field_t value_fields[] = {
     GEE_STRING(geerpc_header_t, service_method, "ServiceMethod", 1),
     GEE_UINT64(geerpc_header_t, seq, "Seq", 2),
-    GEE_STRING(geerpc_header_t, error, "Error", 3),
+    GEE_FIELD_ROW(geerpc_header_t, error, "Error", 3, &gee_type_of_gee_str_t, 0, GEE_FIELD_ANY_TEXT),
     GEE_FIELD_ROW(geerpc_header_t, timeout_ns, "Timeout", 5, &gee_type_of_int64_t, 0, GEE_FIELD_OMIT_EMPTY),
     GEE_FIELD_ROW(geerpc_header_t, metadata, "Metadata", 6, &gee_type_of_metadata, 0, GEE_FIELD_OMIT_EMPTY),
     GEE_FIELD_ROW(geerpc_header_t, code, "Code", 7, &gee_type_of_uint32_t, 0, GEE_FIELD_OMIT_EMPTY),
