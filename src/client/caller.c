@@ -163,6 +163,7 @@ static int open_caller(gee_caller_t *caller, const server_list_t *list, gee_erro
         .modules = gee_modules,
         .limits = caller->limits,
         .timeouts = caller->timeouts,
+        .names = { .message = "message_limit", .read = "read_timeout_ns" },
         .threads = caller->runtime->resolver,
     };
     caller->engine = gee_engine_create(&options, error);
@@ -171,6 +172,7 @@ static int open_caller(gee_caller_t *caller, const server_list_t *list, gee_erro
     caller->upstream = gee_upstream_create(caller->engine, &caller->upstream_options, error);
     if (caller->upstream == NULL)
         return -1;
+    gee_upstream_explain(caller->upstream, "the list of servers is empty");
     return gee_upstream_set_servers(caller->upstream, list->servers, list->count, error);
 }
 
@@ -213,6 +215,16 @@ static void begin_connect(gee_pending_t *operation) {
 
 static void pong(void *data, const gee_error_t *error);
 
+/* While it waited for its turn. */
+static void ping_expired(gee_timer_t *timer) {
+    gee_pending_t *operation = GEE_CONTAINER(timer, gee_pending_t, timer);
+    gee_upstream_result_t failure = { .phase = GEE_PHASE_SEND, .address = operation->caller->address };
+    gee_error_t error;
+    gee_upstream_time_error(&operation->call, false, failure.phase, &error);
+    failure.status = (gee_status_t){ .code = error.code, .text = gee_str(error.text) };
+    gee_operation_fail_result(operation, &failure, NULL);
+}
+
 /* One at a time, as the connection has it. */
 static void send_next_ping(gee_caller_t *caller) {
     gee_link_t *first;
@@ -220,6 +232,7 @@ static void send_next_ping(gee_caller_t *caller) {
         gee_pending_t *operation = GEE_CONTAINER(first, gee_pending_t, link);
         int64_t timeout_ns = 0;
         gee_error_t error;
+        gee_timer_stop(caller->runtime->loop, &operation->timer);
         if (operation->call.timeout_ns > 0 &&
             (timeout_ns = operation->call.deadline_ns - gee_loop_now(caller->runtime->loop)) <= 0)
             timeout_ns = 1;
@@ -234,8 +247,15 @@ static void begin_ping(gee_pending_t *operation) {
     bool alone = gee_list_empty(&caller->pings);
     gee_list_remove(&operation->link);
     gee_list_append(&caller->pings, &operation->link);
-    if (alone)
+    operation->timer.fire = ping_expired;
+    if (alone) {
         send_next_ping(caller);
+    } else if (operation->call.timeout_ns > 0 &&
+               gee_timer_start_at(caller->runtime->loop, &operation->timer, operation->call.deadline_ns) != 0) {
+        gee_error_t error;
+        gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        gee_operation_fail(operation, &error, 1);
+    }
 }
 
 static void pong(void *data, const gee_error_t *error) {
@@ -279,6 +299,8 @@ static void run_close(gee_task_t *task) {
     gee_error_t error;
     gee_error_set(&error, GEE_CANCELLED, "the client was closed");
     gee_runtime_close_begins(caller->runtime);
+    if (caller->upstream != NULL)
+        gee_upstream_cancel_ping(caller->upstream);
     gee_operation_fail_all(&caller->pings, &error);
     gee_operation_fail_all(&caller->operations, &error);
     gee_type_table_clear(caller, &error);

@@ -147,7 +147,7 @@ struct gee_pending {
     void *data;
     gee_link_t link; /* in the caller's operations or pings, or in a gee_method_types_t's waiting */
     gee_method_types_t *types;
-    gee_timer_t timer; /* while it waits for types */
+    gee_timer_t timer; /* while it waits for types, or a ping for its turn */
     gee_pool_t *pool;  /* arguments that were read from text; null: none */
     int64_t started_ns;
     const gee_type_t *reply_type; /* typed: null when the reply is not looked at */

@@ -100,7 +100,11 @@ typedef struct gee_dial_options {
     const char *key_file; /* our own secret key, with server_key; null: we stay anonymous */
 } gee_dial_options_t;
 
-/* Connects, and waits until the connection can be used. `options` may be null. Null: failed. Not from a callback. */
+/* Connects, and waits until the connection can be used. `options` may be null. Null: failed. Not from a callback.
+ *
+ * A connection that is lost is not dialled anew: what is called afterwards fails with GEE_UNAVAILABLE. But a server that is
+ * about to stop asks for no more calls on it, where the wire can say that (geerpc with the codec bin). It is closed then when
+ * its calls have ended, and the next call dials; a ping does not. */
 GEE_EXPORT gee_client_t *gee_dial(const char *address, const gee_dial_options_t *options, gee_error_t *error);
 
 /* Calls that are in flight fail with GEE_CANCELLED; their callbacks, and the functions that wait on other threads, are through
@@ -222,7 +226,7 @@ GEE_EXPORT void gee_xclient_close(gee_xclient_t **xclient);
 GEE_EXPORT int gee_xclient_set_servers(gee_xclient_t *xclient, const gee_server_t *servers, size_t count,
                                        gee_error_t *error);
 
-/* As those of a client, to the server that the balancer picks. */
+/* As those of a client, to the server that the balancer picks. While the list is empty they fail with GEE_UNAVAILABLE. */
 GEE_EXPORT int gee_xclient_call(gee_xclient_t *xclient, const char *method, const char *arguments_json,
                                 char **reply_json, const gee_call_options_t *options, gee_error_t *error);
 GEE_EXPORT int gee_xclient_call_typed(gee_xclient_t *xclient, const char *method, const gee_type_t *argument_type,
@@ -236,8 +240,8 @@ GEE_EXPORT gee_pending_t *gee_xclient_go_typed(gee_xclient_t *xclient, const cha
                                                const gee_type_t *reply_type, const gee_call_options_t *options,
                                                gee_done_t done, void *data, gee_error_t *error);
 /* To every server of the list at once. Succeeds when all have, with the reply that came first; the first failure fails it,
- * with that reason, and cancels the others. The text of an error reply has its server's address in front here. Without servers
- * it fails with GEE_UNAVAILABLE. Not from a callback. */
+ * with that reason, and cancels the others; so does a server that leaves the list before it could be connected. The text of an
+ * error reply has its server's address in front here. Without servers it fails with GEE_UNAVAILABLE. Not from a callback. */
 GEE_EXPORT int gee_xclient_broadcast(gee_xclient_t *xclient, const char *method, const char *arguments_json,
                                      char **reply_json, const gee_call_options_t *options, gee_error_t *error);
 GEE_EXPORT int gee_xclient_broadcast_typed(gee_xclient_t *xclient, const char *method, const gee_type_t *argument_type,

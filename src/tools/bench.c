@@ -162,16 +162,19 @@ static int report(const arguments_t *arguments, load_t *load) {
 }
 
 static int run_with(const arguments_t *arguments, const char *json) {
-    int status = EXIT_USAGE, interrupt = gee_interrupt_open();
-    if (interrupt < 0)
-        return status;
+    int status;
     load_t *load = gee_load_open(arguments, json, &status);
-    if (load != NULL && gee_load_start(load) == 0) {
+    if (load == NULL)
+        return status;
+    int interrupt = gee_interrupt_open();
+    status = EXIT_USAGE;
+    if (interrupt >= 0 && gee_load_start(load) == 0) {
         watch(load, interrupt);
         status = report(arguments, load);
     }
     gee_load_close(&load);
-    close(interrupt);
+    if (interrupt >= 0)
+        close(interrupt);
     return status;
 }
 

@@ -14,6 +14,11 @@ int64_t gee_now(void) {
     return (int64_t)time.tv_sec * NANOSECONDS + time.tv_nsec;
 }
 
+int64_t gee_later(int64_t time, int64_t by) {
+    int64_t sum;
+    return __builtin_add_overflow(time, by, &sum) ? INT64_MAX : sum;
+}
+
 /* ---- one server ---- */
 
 gee_dial_options_t gee_dial_options(const arguments_t *arguments) {

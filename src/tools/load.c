@@ -383,17 +383,12 @@ load_t *gee_load_open(const arguments_t *arguments, const char *json, int *statu
     return NULL;
 }
 
-static int64_t later(int64_t time, int64_t by) {
-    int64_t sum;
-    return __builtin_add_overflow(time, by, &sum) ? INT64_MAX : sum;
-}
-
 int gee_load_start(load_t *load) {
     const arguments_t *arguments = load->arguments;
     int64_t duration = arguments->duration ? arguments->duration : arguments->calls ? INT64_MAX : DURATION;
     load->start = gee_now();
-    load->begin = later(load->start, arguments->warmup);
-    load->end = later(load->begin, duration);
+    load->begin = gee_later(load->start, arguments->warmup);
+    load->end = gee_later(load->begin, duration);
     atomic_store(&load->running, load->worker_count);
     for (size_t i = 0; i < load->worker_count; i++) {
         worker_t *worker = &load->workers[i];

@@ -90,17 +90,18 @@ static void summarize(const pinger_t *pinger) {
 
 static int run(const arguments_t *arguments) {
     pinger_t pinger = { .arguments = arguments };
-    int status, interrupt = gee_interrupt_open();
-    if (interrupt < 0)
-        return EXIT_USAGE;
-    if (gee_connect(arguments, &pinger.connection, &status) != 0) {
-        close(interrupt);
+    int status;
+    if (gee_connect(arguments, &pinger.connection, &status) != 0)
         return status;
+    int interrupt = gee_interrupt_open();
+    if (interrupt < 0) {
+        gee_client_close(&pinger.connection.client);
+        return EXIT_USAGE;
     }
     int64_t next = gee_now();
     do {
         round_trip(&pinger);
-        next += arguments->interval;
+        next = gee_later(next, arguments->interval);
         if (next < gee_now()) /* a lost answer took longer: no burst afterwards */
             next = gee_now();
     } while (pinger.sent != arguments->calls && gee_interrupt_wait(interrupt, next, -1) == WAITED_TIME);

@@ -115,8 +115,9 @@ void gee_table_clear(table_t *table);
 
 /* ---- interrupt.c: Ctrl-C and SIGTERM as something that can be waited for ---- */
 
-/* From now on they are not delivered, here and in threads that are started later, but make this descriptor readable. -1:
- * refused, and said so. */
+/* From now on they are not delivered, here and in threads that are started later (the library's have them blocked), but make
+ * this descriptor readable. Not before there is something to be ended in good order: connecting must not hold up who wants to
+ * stop. -1: refused, and said so. */
 int gee_interrupt_open(void);
 typedef enum waited { WAITED_TIME, WAITED_INTERRUPT, WAITED_INPUT } waited_t;
 /* Waits until the clock shows `until` (gee_now()), the interrupt, or input on `descriptor` (-1: none). */
@@ -126,6 +127,8 @@ waited_t gee_interrupt_wait(int interrupt, int64_t until, int descriptor);
 
 /* CLOCK_MONOTONIC. */
 int64_t gee_now(void);
+/* The end of time when there is no such time. */
+int64_t gee_later(int64_t time, int64_t by);
 
 typedef struct connection {
     gee_client_t *client;

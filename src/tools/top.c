@@ -86,7 +86,7 @@ static void refresh(const arguments_t *arguments, page_t *before, int interrupt)
     int status;
     open_screen(&screen);
     show(arguments, before, NULL, NULL);
-    while (wait_for_next(&screen, gee_now() + arguments->interval, interrupt)) {
+    while (wait_for_next(&screen, gee_later(gee_now(), arguments->interval), interrupt)) {
         if (gee_page_fetch(arguments, &page, &status, &error) != 0) {
             show(arguments, NULL, NULL, &error);
             continue;
@@ -103,7 +103,7 @@ static int print_once(const arguments_t *arguments, page_t *before, int interrup
     page_t page;
     gee_error_t error;
     int status;
-    if (gee_interrupt_wait(interrupt, gee_now() + arguments->interval, -1) != WAITED_TIME)
+    if (gee_interrupt_wait(interrupt, gee_later(gee_now(), arguments->interval), -1) != WAITED_TIME)
         return EXIT_REPLY;
     if (gee_page_fetch(arguments, &page, &status, &error) != 0) {
         gee_complain("%s", error.text);
@@ -117,11 +117,14 @@ static int print_once(const arguments_t *arguments, page_t *before, int interrup
 static int run(const arguments_t *arguments) {
     page_t before;
     gee_error_t error;
-    int status, interrupt = gee_interrupt_open();
-    if (interrupt < 0)
-        return EXIT_USAGE;
+    int status;
     if (gee_page_fetch(arguments, &before, &status, &error) != 0) {
         gee_complain("%s", error.text);
+        return status;
+    }
+    int interrupt = gee_interrupt_open();
+    if (interrupt < 0) {
+        status = EXIT_USAGE;
     } else if (isatty(STDOUT_FILENO)) {
         refresh(arguments, &before, interrupt);
         status = EXIT_REPLY;
@@ -129,7 +132,8 @@ static int run(const arguments_t *arguments) {
         status = print_once(arguments, &before, interrupt);
     }
     gee_page_clear(&before);
-    close(interrupt);
+    if (interrupt >= 0)
+        close(interrupt);
     return status;
 }
 

@@ -9,12 +9,12 @@
 static int open_list(gee_cycle_t *cycle, const gee_upstream_settings_t *upstream, gee_shared_list_t *list,
                      gee_error_t *error) {
     const gee_upstream_registry_settings_t *registry = &upstream->registry;
-    const char *name = gee_pool_printf(cycle->pool, "servers of %s %s", upstream->name,
-                                       registry->service ? registry->service : "");
+    const char *name =
+        gee_pool_printf(cycle->pool, "servers of %s %s", upstream->name, registry->service ? registry->service : "");
     if (!name)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "upstreams: out of memory");
-    void *memory = gee_zone_share(cycle->server, &cycle->zones, name, gee_shared_list_size(), GEE_SHARED_LIST_VERSION,
-                                  error);
+    void *memory =
+        gee_zone_share(cycle->server, &cycle->zones, name, gee_shared_list_size(), GEE_SHARED_LIST_VERSION, error);
     if (!memory)
         return -1;
     gee_shared_list_attach(list, registry->url, memory);

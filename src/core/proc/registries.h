@@ -25,7 +25,7 @@ typedef struct gee_announced {
 } gee_announced_t;
 
 typedef struct gee_registries {
-    gee_shared_list_t *lists; /* in the order of the upstreams */
+    gee_shared_list_t *lists;   /* in the order of the upstreams */
     gee_announced_t *announced; /* GEE_ANNOUNCED of them */
 } gee_registries_t;
 

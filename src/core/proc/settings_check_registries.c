@@ -30,10 +30,11 @@ static void check_registry(const gee_check_settings_t *check, const gee_announce
     if (!registry || registry->check(announce->registry, &error) != 0)
         gee_conf_errors_add(check->errors, "%s: announce[%zu].registry: %s", place, index, error.text);
     else if (!registry->publish)
-        gee_conf_errors_add(check->errors,
-                            "%s: announce[%zu].registry: \"%s\": nothing can be entered there; http://HOST:PORT/PATH names "
-                            "a registry that takes entries",
-                            place, index, announce->registry);
+        gee_conf_errors_add(
+            check->errors,
+            "%s: announce[%zu].registry: \"%s\": nothing can be entered there; http://HOST:PORT/PATH names "
+            "a registry that takes entries",
+            place, index, announce->registry);
     else if (strlen(announce->registry) >= GEE_ANNOUNCED_URL)
         gee_conf_errors_add(check->errors, "%s: announce[%zu].registry: it is longer than %d bytes", place, index,
                             GEE_ANNOUNCED_URL - 1);
@@ -69,10 +70,11 @@ static void check_own_address(const gee_check_settings_t *check, const gee_annou
     (void)snprintf(setting, sizeof setting, "announce[%zu].address", index);
     gee_check_address(check, place, setting, &addr);
     if (is_any_host(&addr, &port))
-        gee_conf_errors_add(check->errors,
-                            "%s: %s: \"%s\" names every address of this host, which nobody can dial from elsewhere: name "
-                            "one, such as tcp@10.0.0.1:%u",
-                            place, setting, announce->address, port);
+        gee_conf_errors_add(
+            check->errors,
+            "%s: %s: \"%s\" names every address of this host, which nobody can dial from elsewhere: name "
+            "one, such as tcp@10.0.0.1:%u",
+            place, setting, announce->address, port);
     else if (!is_local(&addr) && port == 0)
         gee_conf_errors_add(check->errors, "%s: %s: \"%s\": port 0 is none that can be dialled", place, setting,
                             announce->address);
@@ -91,10 +93,11 @@ static void check_listeners(const gee_check_settings_t *check, size_t index) {
             continue;
         announced++;
         if (is_any_host(&addr, &port))
-            gee_conf_errors_add(check->errors,
-                                "%s: announce[%zu]: it needs an address: listen[%zu] is \"%s\", every address of this host, "
-                                "which nobody can dial from elsewhere; add address = \"tcp@10.0.0.1:%u\";",
-                                place, index, i, address, port);
+            gee_conf_errors_add(
+                check->errors,
+                "%s: announce[%zu]: it needs an address: listen[%zu] is \"%s\", every address of this host, "
+                "which nobody can dial from elsewhere; add address = \"tcp@10.0.0.1:%u\";",
+                place, index, i, address, port);
     }
     if (announced == 0 && check->readable)
         gee_conf_errors_add(check->errors,

@@ -2,7 +2,8 @@
 #include "core/proc/registries.h"
 #include "core/proc/worker_private.h"
 
-#define LOOK_INTERVAL GEE_SECOND /* usually a wake comes first; but a worker that leaves has another helper than it knew */
+#define LOOK_INTERVAL                                                                                                  \
+    GEE_SECOND /* usually a wake comes first; but a worker that leaves has another helper than it knew */
 
 static int take_list(gee_worker_process_t *process, size_t index, gee_error_t *error) {
     gee_pool_t *pool = gee_pool_create(16 * GEE_KIB);

@@ -17,7 +17,12 @@
 typedef struct gee_codec_limits {
     size_t message; /* bytes of one value */
     unsigned nesting;
+    const char *message_name; /* of the setting, for texts; null: limits.message */
 } gee_codec_limits_t;
+
+static inline const char *gee_message_limit_name(const gee_codec_limits_t *limits) {
+    return limits->message_name ? limits->message_name : "limits.message";
+}
 
 /* Progress of measuring one value that comes in pieces. Zeroed by the caller before the first byte of each value; the
  * rest is the codec's own. */

@@ -104,6 +104,9 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     engine->timeouts = options->timeouts;
     engine->codec_limits.message = (size_t)options->limits.message;
     engine->codec_limits.nesting = (unsigned)options->limits.nesting;
+    engine->names.message = options->names.message ? options->names.message : "limits.message";
+    engine->names.read = options->names.read ? options->names.read : "timeouts.read";
+    engine->codec_limits.message_name = engine->names.message;
     engine->threads = options->threads;
     engine->worker_index = options->worker_index;
     engine->helper = options->helper;

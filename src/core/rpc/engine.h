@@ -31,6 +31,12 @@ typedef struct gee_timeouts { /* nanoseconds, 0: none */
     int64_t keep_alive;       /* HTTP: from an answer to the next request's first byte */
 } gee_timeouts_t;
 
+/* What somebody who is no server calls these, for texts; null: as geerpc.conf does. */
+typedef struct gee_setting_names {
+    const char *message; /* limits.message */
+    const char *read;    /* timeouts.read */
+} gee_setting_names_t;
+
 extern const gee_option_t gee_limits_options[];
 extern const gee_option_t gee_timeouts_options[];
 
@@ -52,6 +58,7 @@ typedef struct gee_engine_options {
     void *const *module_conf; /* by index in modules: the settings of each; may be null */
     gee_limits_t limits;
     gee_timeouts_t timeouts;
+    gee_setting_names_t names;
     gee_thread_pool_t *threads; /* may be null: then blocking methods run on the loop, and names are not resolved */
     unsigned worker_index;
     gee_helper_line_t *helper; /* null: there is none */
@@ -67,6 +74,7 @@ struct gee_engine {
     gee_limits_t limits;
     gee_timeouts_t timeouts;
     gee_codec_limits_t codec_limits;
+    gee_setting_names_t names; /* none is null */
     gee_thread_pool_t *threads;
     gee_dispatch_t *dispatch; /* null in a client */
     unsigned worker_index;

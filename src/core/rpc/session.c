@@ -155,8 +155,8 @@ static void on_peer_timeout(gee_timer_t *timer) {
         return;
     }
     if (session->established)
-        gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "a message was begun and not completed within %s (timeouts.read)",
-                      gee_format_duration(text, session->engine->timeouts.read));
+        gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "a message was begun and not completed within %s (%s)",
+                      gee_format_duration(text, session->engine->timeouts.read), session->engine->names.read);
     else
         gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no complete Option or request within %s (timeouts.handshake)",
                       gee_format_duration(text, session->engine->timeouts.handshake));

@@ -18,9 +18,10 @@ typedef struct gee_shared_list {
 } gee_shared_list_t;
 
 typedef struct gee_shared_report {
-    uint64_t version;     /* counts the lists; 0: none yet */
-    uint64_t count;       /* servers in it */
-    int64_t confirmed_ns; /* gee_clock_wall() when the source last said that this is the list; 0: not since the helper began */
+    uint64_t version; /* counts the lists; 0: none yet */
+    uint64_t count;   /* servers in it */
+    int64_t
+        confirmed_ns; /* gee_clock_wall() when the source last said that this is the list; 0: not since the helper began */
     char trouble[GEE_ERROR_TEXT]; /* why the list is old, or is not there; "": it is neither */
 } gee_shared_report_t;
 

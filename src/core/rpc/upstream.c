@@ -200,7 +200,9 @@ static void fail_without_peer(gee_upstream_call_t *call) {
     else
         error = *example->last_error;
     error.code = GEE_UNAVAILABLE;
-    if (upstream->once)
+    if (!upstream->once && error.phase == GEE_PHASE_WAIT)
+        gee_error_prefix(&error, "it is down: ");
+    if (upstream->once || error.phase == GEE_PHASE_WAIT) /* it was another call that waited: this one is not sent */
         error.phase = GEE_PHASE_SEND;
     fail(call, &error, example ? example->addr.text : NULL);
 }
@@ -296,6 +298,13 @@ void gee_upstream_peer_refresh(gee_upstream_peer_t *peer) {
 
 void gee_upstream_reroute(gee_upstream_call_t *call) {
     gee_upstream_peer_t *peer = call->peer;
+    gee_error_t error;
+    if (call->fixed) {
+        gee_error_set(&error, GEE_UNAVAILABLE, "it was taken off the list of servers");
+        error.phase = GEE_PHASE_CONNECT;
+        fail_at_peer(call, &error);
+        return;
+    }
     release_slot(call, GEE_OUTCOME_ABANDONED, false);
     if (call->tried_count > 0 && call->tried[call->tried_count - 1] == &peer->candidate)
         call->tried_count--;
@@ -358,6 +367,7 @@ static void lost(gee_upstream_call_t *call, const gee_call_t *attempt, const gee
         return;
     }
     bool silent = session != NULL && gee_stream_bytes_received(session->stream) == call->received_before;
+    link->silent = silent;
     gee_upstream_time_error(call, phase == GEE_PHASE_WAIT, phase, &error);
     gee_upstream_peer_hold(peer);
     release_slot(call, GEE_OUTCOME_FAILED, attempt->slot_kept);
@@ -377,6 +387,7 @@ static void answered(gee_upstream_call_t *call, const gee_status_t *status, cons
                                      .address = peer->addr.text,
                                      .tries = call->tried_count };
     gee_upstream_peer_hold(peer);
+    call->at->silent = false;
     gee_upstream_peer_answered(peer, now(call->upstream) - call->picked_ns);
     release_slot(call, GEE_OUTCOME_REPLIED, false);
     finish(call, &result);
@@ -569,7 +580,7 @@ void gee_upstream_destroy(gee_upstream_t **handle) {
         return;
     gee_loop_undefer(&upstream->queue_task);
     gee_loop_undefer(&upstream->connect_task);
-    upstream->pinged = NULL;
+    gee_upstream_cancel_ping(upstream);
     for (size_t i = 0; i < upstream->peer_count; i++)
         gee_upstream_peer_destroy(&upstream->peers[i]);
     while (upstream->engine != NULL && (link = gee_list_pop(&upstream->leaving)) != NULL) {

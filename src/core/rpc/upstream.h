@@ -42,7 +42,9 @@ typedef struct gee_upstream_options {
     gee_manner_t manner; /* connect_timeout_ns is taken from the limits */
     gee_upstream_limits_t limits;
     uint64_t seed;
-    bool once; /* no dialling anew: the first connection that is lost is the last (a client of one server) */
+    /* No dialling anew: the first connection that is lost is the last (a client of one server). One whose server has asked for
+     * no more calls on it (a drain) is not lost: the next call dials. */
+    bool once;
     /* Optional. A server went down or came up again (`reason` null). */
     void (*peer_changed)(void *owner, const gee_upstream_peer_t *peer, const gee_error_t *reason);
     void *owner;
@@ -125,6 +127,8 @@ void gee_upstream_connect(gee_upstream_t *upstream, void (*done)(void *data, con
  * not be called (GEE_UNIMPLEMENTED: the wire has no pings). */
 int gee_upstream_ping(gee_upstream_t *upstream, int64_t timeout_ns, void (*done)(void *data, const gee_error_t *error),
                       void *data, gee_error_t *error);
+/* Gives up on it, should one be on its way: done() is not called. For the end: another ping may find that connection busy. */
+void gee_upstream_cancel_ping(gee_upstream_t *upstream);
 
 /* "tcp@10.0.0.1:9999: connect: Connection refused": the text of a failure without the time, in `error`, with code and
  * phase. */

@@ -223,10 +223,22 @@ static size_t in_service(const gee_upstream_peer_t *peer) {
     return count;
 }
 
+/* The peer lives; so those on which it did not answer are dead, and nobody has said so (a firewall forgot them). */
+static void retire_silent(gee_upstream_peer_t *peer) {
+    GEE_LIST_EACH(&peer->links, entry) {
+        gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
+        if (!link->silent)
+            continue;
+        link->retiring = true;
+        gee_upstream_link_relieved(link);
+    }
+}
+
 /* The peer lives; the connection carries calls from now on, unless there are enough. */
 static void take_into_service(gee_upstream_link_t *link) {
     gee_upstream_peer_t *peer = link->peer;
     gee_upstream_peer_hold(peer);
+    retire_silent(peer);
     if (link->probe && link->calls == 0 && (int64_t)in_service(peer) > peer->upstream->limits.connections)
         link_destroy(link);
     else
@@ -360,6 +372,10 @@ int gee_upstream_ping(gee_upstream_t *upstream, int64_t timeout_ns, void (*done)
     upstream->ponged = done;
     upstream->ponged_data = data;
     return 0;
+}
+
+void gee_upstream_cancel_ping(gee_upstream_t *upstream) {
+    upstream->pinged = NULL;
 }
 
 /* The server's looks, apart from what calls find out. */

@@ -19,6 +19,7 @@ typedef struct gee_upstream_link {
     size_t lost;        /* calls that its end has failed */
     bool ready;         /* calls can be sent */
     bool retiring;      /* no new calls: the peer asked for it, or the list has changed */
+    bool silent;        /* a call on it got no answer in time, and nothing at all has come on it since that was sent */
     bool probe;         /* made to see whether the peer lives, whatever happens to calls */
 } gee_upstream_link_t;
 
@@ -78,7 +79,7 @@ void gee_upstream_peer_refresh(gee_upstream_peer_t *peer);
 void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link);
 /* This attempt has failed; the call is in no list. `unsent`: the server cannot have seen any of it. */
 void gee_upstream_attempt_failed(gee_upstream_call_t *call, const gee_error_t *reason, bool unsent);
-/* It waited for a connection of a peer that has left: another one is found. It is in no list. */
+/* It waited for a connection of a peer that has left: another one is found, unless it is for that one only. It is in no list. */
 void gee_upstream_reroute(gee_upstream_call_t *call);
 /* The text with address and phase in front, unless it has them or they do not matter. */
 void gee_upstream_locate(gee_error_t *error, const char *address, gee_phase_t phase, gee_code_t code, gee_str_t text);

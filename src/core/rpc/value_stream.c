@@ -4,8 +4,8 @@
 #include "core/rpc/value_stream.h"
 
 static int too_long(const gee_session_t *session, const char *what, gee_error_t *error) {
-    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: over %zu bytes (limits.message)", what,
-                         session->engine->codec_limits.message);
+    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: over %zu bytes (%s)", what,
+                         session->engine->codec_limits.message, session->engine->names.message);
 }
 
 /* *result stays 0 while bytes are missing. */

@@ -45,8 +45,8 @@ static gee_measured_t find_message(const measuring_t *measuring, const gee_measu
     }
     if (measuring->limits->message != 0 &&
         (begun > measuring->limits->message || count > measuring->limits->message - begun)) {
-        gee_error_set(measuring->error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes (limits.message)",
-                      measuring->limits->message);
+        gee_error_set(measuring->error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes (%s)", measuring->limits->message,
+                      gee_message_limit_name(measuring->limits));
         return GEE_MEASURE_ERROR;
     }
     if (count > gee_gob_left(&input))

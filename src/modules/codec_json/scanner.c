@@ -202,8 +202,8 @@ static gee_measured_t literal(scan_t *scan, const uint8_t **position, const uint
 }
 
 static gee_measured_t too_long(const gee_codec_limits_t *limits, gee_error_t *error) {
-    gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the JSON value is longer than %zu bytes (limits.message)",
-                  limits->message);
+    gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the JSON value is longer than %zu bytes (%s)", limits->message,
+                  gee_message_limit_name(limits));
     return GEE_MEASURE_ERROR;
 }
 

@@ -80,9 +80,8 @@ static bool add_source(cJSON *object, const debug_upstream_t *upstream) {
     cJSON *source = cJSON_AddObjectToObject(object, "registry");
     return source != NULL && cJSON_AddStringToObject(source, "url", upstream->source) &&
            add_count(source, "version", found->version) && add_count(source, "count", found->count) &&
-           (found->confirmed_ns > 0
-                ? add_count(source, "age_ms", age_ns > 0 ? (uint64_t)(age_ns / GEE_MILLISECOND) : 0)
-                : cJSON_AddNullToObject(source, "age_ms") != NULL) &&
+           (found->confirmed_ns > 0 ? add_count(source, "age_ms", age_ns > 0 ? (uint64_t)(age_ns / GEE_MILLISECOND) : 0)
+                                    : cJSON_AddNullToObject(source, "age_ms") != NULL) &&
            (found->trouble[0] != '\0' ? cJSON_AddStringToObject(source, "trouble", found->trouble)
                                       : cJSON_AddNullToObject(source, "trouble")) != NULL;
 }
@@ -91,8 +90,7 @@ static bool add_upstream(cJSON *upstreams, const debug_upstream_t *upstream) {
     cJSON *object = add_object(upstreams);
     if (object == NULL || !cJSON_AddStringToObject(object, "name", upstream->name) ||
         !cJSON_AddStringToObject(object, "balance", upstream->balance) ||
-        !add_count(object, "waiting", upstream->waiting) ||
-        (upstream->source != NULL && !add_source(object, upstream)))
+        !add_count(object, "waiting", upstream->waiting) || (upstream->source != NULL && !add_source(object, upstream)))
         return false;
     cJSON *peers = cJSON_AddArrayToObject(object, "peers");
     bool added = peers != NULL;

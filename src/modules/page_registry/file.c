@@ -74,7 +74,8 @@ int registry_file_load(const char *path, registry_table_t *table, int64_t now_ns
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0 && errno == ENOENT)
         return 0;
-    if (descriptor < 0 || fstat(descriptor, &about) != 0 || !S_ISREG(about.st_mode) || about.st_size > (off_t)MOST_SIZE) {
+    if (descriptor < 0 || fstat(descriptor, &about) != 0 || !S_ISREG(about.st_mode) ||
+        about.st_size > (off_t)MOST_SIZE) {
         gee_error_set(error, GEE_DATA_LOSS, "%s: %s", path,
                       descriptor < 0 ? strerror(errno) : "it is no file of a registry");
         if (descriptor >= 0)

@@ -46,15 +46,17 @@ static const gee_option_t options[] = {
       .offset = offsetof(registry_conf_t, allow),
       .fallback = "127.0.0.0/8,::1",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "The networks from which servers may be registered and taken out, such as 10.0.0.0/8; through Unix sockets "
-             "everybody may. Everybody may read the list",
+      .doc =
+          "The networks from which servers may be registered and taken out, such as 10.0.0.0/8; through Unix sockets "
+          "everybody may. Everybody may read the list",
       .check = check_allow },
     { .name = "file",
       .type = GEE_OPTION_STRING,
       .offset = offsetof(registry_conf_t, file),
       .fallback = "run/registry/servers",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "Where the list is kept over restarts; \"\" for nowhere. Its directory must be one that the workers' user can "
+      .doc = "Where the list is kept over restarts; \"\" for nowhere. Its directory must be one that the workers' user "
+             "can "
              "write to; the last one of the path is made, for that user, when it is missing" },
     { .name = NULL },
 };

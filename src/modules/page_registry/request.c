@@ -145,7 +145,8 @@ static void begin(requests_t *requests, gee_exchange_t *exchange, request_t *req
             return;
         }
     }
-    if (gee_number_map_count(requests->map) >= MOST || gee_number_map_put(requests->map, message->request, request) != 0) {
+    if (gee_number_map_count(requests->map) >= MOST ||
+        gee_number_map_put(requests->map, message->request, request) != 0) {
         free(request);
         refuse(exchange, 503, "too many requests at once; try again");
         return;
@@ -209,7 +210,8 @@ static int read_request(const registry_conf_t *conf, const gee_exchange_t *excha
     once = take_header(request, "X-Geerpc-Ttl", &ttl) && once;
     message->ttl_ns = conf->timeout;
     if (address.length == 0) { /* 500 is GeeRPC's */
-        gee_error_set(error, GEE_INVALID_ARGUMENT, "the header X-Geerpc-Server is missing: it names the server's address");
+        gee_error_set(error, GEE_INVALID_ARGUMENT,
+                      "the header X-Geerpc-Server is missing: it names the server's address");
         return 500;
     }
     if (!once)

@@ -97,8 +97,8 @@ static int read_question(gee_exchange_t *exchange, question_t *question) {
 static void wait_for(gee_exchange_t *exchange, const question_t *question, int64_t wait_ns) {
     registry_conf_t *conf = exchange->conf;
     watcher_t *watcher = calloc(1, sizeof(*watcher));
-    if (watcher == NULL ||
-        gee_timer_start(exchange->engine->loop, &watcher->timer, wait_ns < LONGEST_WAIT ? wait_ns : LONGEST_WAIT) != 0) {
+    if (watcher == NULL || gee_timer_start(exchange->engine->loop, &watcher->timer,
+                                           wait_ns < LONGEST_WAIT ? wait_ns : LONGEST_WAIT) != 0) {
         free(watcher);
         gee_http_fail(&exchange->response, 503, "out of memory");
         gee_exchange_answer(exchange);

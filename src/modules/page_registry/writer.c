@@ -40,10 +40,11 @@ static void save_later(writer_t *writer) {
 
 static void say_save_failed(writer_t *writer, const gee_error_t *error) {
     if (!writer->save_failed)
-        gee_log(writer->engine->log, GEE_LOG_ERROR,
-                "registry: the list cannot be kept over a restart: %s; registry.file names the file, in a directory that "
-                "the workers' user can write to",
-                error->text);
+        gee_log(
+            writer->engine->log, GEE_LOG_ERROR,
+            "registry: the list cannot be kept over a restart: %s; registry.file names the file, in a directory that "
+            "the workers' user can write to",
+            error->text);
     writer->save_failed = true;
 }
 
@@ -97,7 +98,8 @@ static void run_publish(gee_task_t *task) {
 }
 
 static void expire_at(writer_t *writer, int64_t deadline) {
-    if (deadline != INT64_MAX && (!gee_timer_started(&writer->expire_timer) || deadline < writer->expire_timer.deadline))
+    if (deadline != INT64_MAX &&
+        (!gee_timer_started(&writer->expire_timer) || deadline < writer->expire_timer.deadline))
         (void)gee_timer_start_at(writer->engine->loop, &writer->expire_timer, deadline);
 }
 
@@ -178,7 +180,8 @@ static int take_over(writer_t *writer, gee_error_t *error) {
     int64_t now = gee_loop_now(writer->engine->loop);
     if (gee_double_buffer_count(&conf->buffer) > 0) {
         if (registry_table_take(&writer->table, &conf->buffer, absence(conf->zone, now)) != 0)
-            return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the registry's list cannot be taken over: out of memory");
+            return gee_error_set(error, GEE_RESOURCE_EXHAUSTED,
+                                 "the registry's list cannot be taken over: out of memory");
         return 0;
     }
     if (conf->file_path == NULL)

@@ -71,8 +71,9 @@ int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const ui
     uint64_t header_length = read_be32(bytes + 2), body_length = read_be32(bytes + 6);
     uint64_t limit = session->engine->codec_limits.message;
     if (header_length + body_length > limit)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "frame: %llu bytes, over %llu (limits.message)",
-                             (unsigned long long)(header_length + body_length), (unsigned long long)limit);
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "frame: %llu bytes, over %llu (%s)",
+                             (unsigned long long)(header_length + body_length), (unsigned long long)limit,
+                             session->engine->names.message);
     if (length - PREFIX < header_length + body_length)
         return 0;
     state->frame_started = false;

@@ -43,7 +43,8 @@ static int measure(gee_session_t *session, jsonrpc_state_t *state, const uint8_t
         break;
     }
     if (limits->message > 0 && length >= limits->message)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes (limits.message)", limits->message);
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes (%s)", limits->message,
+                             gee_message_limit_name(limits));
     return 0;
 }
 
