@@ -19,6 +19,8 @@
 #define TOKENS_MOST  100000
 #define TOKEN        100
 
+#define SILENCE GEE_SECOND /* of a server that was asked something: from then on it counts as a failure */
+
 struct gee_upstream_failure {
     gee_error_t error;
     char address[GEE_ADDR_TEXT]; /* empty: none */
@@ -351,6 +353,21 @@ void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *
                                                                : GEE_PHASE_WAIT;
 }
 
+/* Something was asked on it, and since then nothing at all has come, for longer than a network takes. How long a call waits is
+ * for its caller to say, who must not bring a server down by being impatient. */
+static bool is_silent(const gee_upstream_link_t *link, const gee_session_t *session) {
+    return session != NULL && gee_stream_bytes_received(session->stream) == link->received &&
+           now(link->peer->upstream) - link->asked_ns >= SILENCE;
+}
+
+static void note_asked(gee_upstream_link_t *link, const gee_session_t *session) {
+    uint64_t received = gee_stream_bytes_received(session->stream);
+    if (link->asked_ns != 0 && link->received == received)
+        return;
+    link->received = received;
+    link->asked_ns = now(link->peer->upstream);
+}
+
 /* No answer: the time is over, or the connection was lost. */
 static void lost(gee_upstream_call_t *call, const gee_call_t *attempt, const gee_status_t *status) {
     gee_upstream_link_t *link = call->at;
@@ -366,12 +383,11 @@ static void lost(gee_upstream_call_t *call, const gee_call_t *attempt, const gee
         gee_upstream_attempt_failed(call, &error, sent <= call->request_begin);
         return;
     }
-    bool silent = session != NULL && gee_stream_bytes_received(session->stream) == call->received_before;
-    link->silent = silent;
+    bool silent = link->silent = is_silent(link, session);
     gee_upstream_time_error(call, phase == GEE_PHASE_WAIT, phase, &error);
     gee_upstream_peer_hold(peer);
     release_slot(call, GEE_OUTCOME_FAILED, attempt->slot_kept);
-    if (silent) /* nothing at all came from it since: not this call is slow, the server is */
+    if (silent) /* not this call is slow, the server is */
         gee_upstream_peer_failed(peer, &error);
     fail(call, &error, peer->addr.text);
     gee_upstream_peer_let_go(peer);
@@ -450,7 +466,6 @@ void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link) {
         fail_at_peer(call, &error);
         return;
     }
-    call->received_before = gee_stream_bytes_received(session->stream);
     call->request_begin = gee_stream_bytes_sent(session->stream) + gee_stream_queued(session->stream);
     if (gee_session_call(session, attempt, &call->payload, &error) != 0) {
         gee_call_release(attempt);
@@ -458,6 +473,7 @@ void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link) {
         return;
     }
     call->request_end = gee_stream_bytes_sent(session->stream) + gee_stream_queued(session->stream);
+    note_asked(link, session);
     call->call = attempt;
     call->at = link;
     link->calls++;

@@ -106,7 +106,6 @@ struct gee_upstream_call {
     int64_t picked_ns;      /* when this attempt began */
     uint64_t request_begin; /* where in the stream of sent bytes the request is */
     uint64_t request_end;
-    uint64_t received_before; /* bytes that had come on that connection when it was sent */
     gee_candidate_t *tried[GEE_UPSTREAM_TRIES];
     unsigned tried_count;
 };

@@ -80,19 +80,6 @@ static void say(const gee_upstream_peer_t *peer, const gee_error_t *reason, int6
         upstream->peer_changed(upstream->owner, peer, reason);
 }
 
-/* What it had may be what does not work, such as a connection that a firewall has forgotten: it comes back with a new one.
- * Calls that are on the way may end. */
-static void retire_links(gee_upstream_peer_t *peer) {
-    GEE_LIST_EACH(&peer->links, entry) {
-        gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
-        if (!link->ready || link->probe)
-            continue;
-        link->retiring = true;
-        if (link->calls == 0)
-            link_destroy(link);
-    }
-}
-
 static void go_down(gee_upstream_peer_t *peer, const gee_error_t *reason) {
     gee_upstream_t *upstream = peer->upstream;
     int64_t longest = upstream->limits.fail_timeout, next = peer->back_off_ns ? peer->back_off_ns * 2 : FIRST_BACK_OFF;
@@ -101,7 +88,6 @@ static void go_down(gee_upstream_peer_t *peer, const gee_error_t *reason) {
     int64_t delay = (int64_t)((double)peer->back_off_ns * (0.75 + 0.25 * gee_upstream_random(upstream)));
     bool was_down = peer->down;
     peer->down = true;
-    retire_links(peer);
     gee_upstream_peer_refresh(peer);
     (void)gee_timer_start(upstream->engine->loop, &peer->retry_timer, delay);
     if (!was_down)

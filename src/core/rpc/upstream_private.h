@@ -19,7 +19,9 @@ typedef struct gee_upstream_link {
     size_t lost;        /* calls that its end has failed */
     bool ready;         /* calls can be sent */
     bool retiring;      /* no new calls: the peer asked for it, or the list has changed */
-    bool silent;        /* a call on it got no answer in time, and nothing at all has come on it since that was sent */
+    bool silent;        /* a call on it got no answer in time, and nothing at all has come for a second */
+    uint64_t received;  /* bytes that had come on it */
+    int64_t asked_ns;   /* when the first call was sent after those; 0: none yet */
     bool probe;         /* made to see whether the peer lives, whatever happens to calls */
 } gee_upstream_link_t;
 
