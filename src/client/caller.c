@@ -172,7 +172,7 @@ static int open_caller(gee_caller_t *caller, const server_list_t *list, gee_erro
     caller->upstream = gee_upstream_create(caller->engine, &caller->upstream_options, error);
     if (caller->upstream == NULL)
         return -1;
-    gee_upstream_explain(caller->upstream, "the list of servers is empty");
+    gee_upstream_explain(caller->upstream, "there are no servers");
     return gee_upstream_set_servers(caller->upstream, list->servers, list->count, error);
 }
 

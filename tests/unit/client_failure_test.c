@@ -198,6 +198,51 @@ static void test_peer_does_not_read(void **state GEE_UNUSED) {
     peer_stop(&peer);
 }
 
+/* The limit that a reply has passed is named as the option that sets it. */
+static void expect_limit(const char *codec, const char *protocol, void (*behave)(int), const char *name) {
+    peer_t *peer = peer_start(behave);
+    gee_dial_options_t options = { .size = sizeof(options),
+                                   .codec = codec,
+                                   .protocol = protocol,
+                                   .message_limit = 1024,
+                                   .read_timeout_ns = 50 * GEE_MILLISECOND };
+    gee_client_t *client = gee_dial(peer->address, &options, NULL);
+    pair_t pair = { 1, 2 };
+    gee_error_t error = { 0 };
+    assert_non_null(client);
+    assert_int_equal(gee_client_call_typed(client, "Test.Add", GEE_ARGUMENT(pair_t, &pair), NULL, NULL, NULL, &error),
+                     -1);
+    assert_int_equal(error.phase, GEE_PHASE_WAIT);
+    if (strstr(error.text, name) == NULL)
+        fail_msg("\"%s\" does not name %s", error.text, name);
+    gee_client_close(&client);
+    peer_stop(&peer);
+}
+
+static void behave_endless(int descriptor) {
+    static char text[4096];
+    memset(text, 'x', sizeof(text) - 1);
+    text[0] = '"';
+    say(descriptor, text);
+    read_to_the_end(descriptor);
+}
+static void behave_endless_frame(int descriptor) {
+    (void)!send(descriptor, "\0\0\0\0\0\1\0\0\xff\xff", 10, MSG_NOSIGNAL);
+    read_to_the_end(descriptor);
+}
+static void behave_endless_gob(int descriptor) {
+    (void)!send(descriptor, "\xfd\x10\0\0", 4, MSG_NOSIGNAL);
+    read_to_the_end(descriptor);
+}
+
+static void test_limits_have_the_names_of_options(void **state GEE_UNUSED) {
+    expect_limit("json", NULL, behave_endless, "(message_limit)");
+    expect_limit(NULL, "jsonrpc", behave_endless, "(message_limit)");
+    expect_limit("bin", NULL, behave_endless_frame, "(message_limit)");
+    expect_limit("gob", NULL, behave_endless_gob, "(message_limit)");
+    expect_limit("json", NULL, behave_half_reply, "(read_timeout_ns)");
+}
+
 static void test_replies_find_their_call(void **state GEE_UNUSED) {
     peer_t *peer = peer_start(behave_wrong_number);
     gee_client_t *client = dial(peer->address, "json");
@@ -215,9 +260,11 @@ static void test_replies_find_their_call(void **state GEE_UNUSED) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_nobody_listens),          TEST(test_no_such_name),   TEST(test_wrong_options),
-        TEST(test_connect_timeout),         TEST(test_peer_goes_away), TEST(test_garbage_peer),
-        TEST(test_reply_is_not_json),       TEST(test_silent_peer),    TEST(test_peer_does_not_read),
+        TEST(test_nobody_listens),          TEST(test_no_such_name),
+        TEST(test_wrong_options),           TEST(test_connect_timeout),
+        TEST(test_peer_goes_away),          TEST(test_garbage_peer),
+        TEST(test_reply_is_not_json),       TEST(test_silent_peer),
+        TEST(test_peer_does_not_read),      TEST(test_limits_have_the_names_of_options),
         TEST(test_replies_find_their_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

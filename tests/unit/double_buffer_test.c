@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,7 @@ static void test_a_writer_that_stops_in_the_middle(void **state GEE_UNUSED) {
 
 /* Publishes as fast as it can, each time one number throughout, of a length that goes with it. */
 static void write_for_ever(void) {
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     for (uint32_t number = (uint32_t)getpid();; number++) {
         uint32_t *words = gee_double_buffer_begin(&buffer);
         size_t count = 1 + number % (CAPACITY / sizeof(*words));

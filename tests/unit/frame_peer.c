@@ -15,6 +15,7 @@
 #define PREFIX           10
 #define KIND_CALL        0
 #define KIND_CANCEL      1
+#define KIND_DRAIN       2
 #define KIND_PING        3
 #define KIND_PONG        4
 #define INVALID_ARGUMENT 3
@@ -118,10 +119,10 @@ static void send_error(frame_peer_connection_t *connection, uint64_t seq) {
     send_frame(connection, header, length, header, 0);
 }
 
-static void send_pong(frame_peer_connection_t *connection, uint64_t seq) {
+static void send_sign(frame_peer_connection_t *connection, uint64_t seq, unsigned kind) {
     uint8_t header[32];
     size_t length = put_number(header, 2, seq);
-    length += put_number(header + length, 4, KIND_PONG);
+    length += put_number(header + length, 4, kind);
     send_frame(connection, header, length, header, 0);
 }
 
@@ -178,9 +179,13 @@ static bool handle(frame_peer_t *peer, frame_peer_connection_t *connection, cons
     uint64_t seq = header->numbers[2];
     int64_t sum = (int64_t)(body->numbers[1] + body->numbers[2]);
     if (header->numbers[4] == KIND_PING) {
-        send_pong(connection, seq);
+        if (!atomic_load(&peer->ignores_pings))
+            send_sign(connection, seq, KIND_PONG);
+        atomic_fetch_add(&peer->pings, 1);
         return true;
     }
+    if (header->numbers[4] == KIND_PONG)
+        atomic_fetch_add(&peer->pongs, 1);
     if (header->numbers[4] == KIND_CANCEL) {
         if (!atomic_load(&peer->ignores_cancels))
             forget(peer, connection->number, &seq);
@@ -189,7 +194,11 @@ static bool handle(frame_peer_t *peer, frame_peer_connection_t *connection, cons
     }
     if (header->numbers[4] != KIND_CALL)
         return true;
-    bool keeps = atomic_load(&peer->keeps_all) || is(header, "Peer.Keep");
+    bool drains = is(header, "Peer.Drain"), keeps = drains || atomic_load(&peer->keeps_all) || is(header, "Peer.Keep");
+    if (drains) {
+        send_sign(connection, 0, KIND_DRAIN);
+        send_sign(connection, 1, KIND_PING);
+    }
     if (is(header, "Peer.Add"))
         send_number(connection, seq, sum);
     else if (keeps)
@@ -274,7 +283,7 @@ static bool receive(frame_peer_t *peer, frame_peer_connection_t *connection) {
     ssize_t n = recv(connection->descriptor, bytes, sizeof(bytes), 0);
     if (n <= 0)
         return n < 0 && errno == EINTR;
-    if (atomic_load(&peer->manner) != FRAME_PEER_SERVES)
+    if (atomic_load(&peer->manner) != FRAME_PEER_SERVES || connection->number < atomic_load(&peer->deaf))
         return true;
     append(&connection->in, &connection->in_length, &connection->in_room, bytes, (size_t)n);
     return handle_input(peer, connection);

@@ -5,6 +5,8 @@
  *   Peer.Who         answers the peer's number          Peer.Drop  closes the connection without an answer
  *   Peer.Keep {a, b} answers a + b, but only when frame_peer_release() says so or release_at calls are kept
  *
+ *   Peer.Drain       as Peer.Keep; asks before for no more calls on the connection, and for a pong, to see that heard
+ *
  * With `keeps_all` it keeps calls of Peer.Who and Peer.Fail in the same way.
  *
  * It runs on a thread of its own; everything here may be used from any thread. */
@@ -47,11 +49,14 @@ typedef struct frame_peer {
 
     atomic_uint accepted, open; /* connections: in all, and now */
     atomic_uint calls, cancels; /* requests and cancels that arrived */
+    atomic_uint pings, pongs;   /* that arrived */
     atomic_uint kept;           /* calls that wait for a release now */
     atomic_uint release_at;     /* 0: never by itself */
     atomic_int manner;          /* frame_peer_manner_t */
     atomic_bool keeps_all;
     atomic_bool ignores_cancels; /* but counts them */
+    atomic_bool ignores_pings;   /* the same */
+    atomic_uint deaf;            /* connections with a smaller number: what comes on them is not looked at */
 
     /* What follows is the thread's own, but for the times of those accepts that `accepted` has counted. */
     int64_t accepted_at[FRAME_PEER_TIMES]; /* monotonic ns */

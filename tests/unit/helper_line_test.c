@@ -63,10 +63,15 @@ static void test_messages_keep_their_bounds(void **state GEE_UNUSED) {
 }
 
 static void test_what_is_no_message(void **state GEE_UNUSED) {
-    static char bytes[2 * GEE_HELPER_MESSAGE];
+    /* Longer than any, with a good beginning: the version, a worker, the module. */
+    static union {
+        uint32_t version;
+        char bytes[2 * GEE_HELPER_MESSAGE];
+    } too_long = { .version = 1 };
+    strcpy(too_long.bytes + 8, "page_debug");
     assert_int_equal(tell("module_of_another_build", "abc", 3), 0);
     assert_true(send(server.helper_requests[1], "short", 5, 0) == 5);
-    assert_true(send(server.helper_requests[1], bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes));
+    assert_true(send(server.helper_requests[1], &too_long, sizeof(too_long), 0) == (ssize_t)sizeof(too_long));
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(gee_helper_line_read(wires, &message), 0);
         assert_null(message.module);

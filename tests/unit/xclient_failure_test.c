@@ -222,6 +222,61 @@ static void test_what_is_tried_again(void **state GEE_UNUSED) {
     }
 }
 
+/* A connection on which nothing comes any more, as when a firewall has forgotten it: the server answers on new ones. */
+static void test_a_connection_that_is_dead_and_does_not_say_so(void **state GEE_UNUSED) {
+    gee_xclient_options_t options = { .fail_timeout_ns = 20 * GEE_MILLISECOND };
+    gee_call_options_t short_of_time = { .size = sizeof(short_of_time), .timeout_ns = 100 * GEE_MILLISECOND };
+    row_t row;
+    int64_t sum = 0;
+    row_start(&row, 1, &options);
+    who(&row);
+    atomic_store(&row.peers[0]->deaf, 1);
+    assert_int_equal(call_row(&row, "Peer.Add", 1, 2, &sum, &short_of_time, NULL), -1);
+    eventually(call_row(&row, "Peer.Add", 1, 2, &sum, &short_of_time, NULL) == 0);
+    for (int i = 0; i < 100; i++) /* and not now and then */
+        assert_int_equal(who(&row), 0);
+    eventually(atomic_load(&row.peers[0]->open) == 1);
+    row_stop(&row);
+}
+
+/* ---- broadcasts, while the list changes ---- */
+
+typedef struct broadcast {
+    const row_t *row;
+    int result;
+    gee_error_t error;
+} broadcast_t;
+
+static void *call_all(void *data) {
+    broadcast_t *broadcast = data;
+    pair_t pair = { 1, 2 };
+    int64_t reply;
+    broadcast->result = gee_xclient_broadcast_typed(broadcast->row->xclient, "Peer.Add", GEE_ARGUMENT(pair_t, &pair),
+                                                    GEE_REPLY(int64_t, &reply), NULL, &broadcast->error);
+    return NULL;
+}
+
+/* The call that was for it goes to nobody else. */
+static void test_a_server_leaves_before_a_broadcast_has_reached_it(void **state GEE_UNUSED) {
+    row_t row;
+    pthread_t thread;
+    row_start(&row, 2, NULL);
+    broadcast_t broadcast = { .row = &row };
+    frame_peer_behave(row.peers[1], FRAME_PEER_SILENT);
+    row.servers[1].address = row.peers[1]->http_address; /* its CONNECT is never answered */
+    assert_int_equal(gee_xclient_set_servers(row.xclient, row.servers, 2, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, call_all, &broadcast), 0);
+    eventually(atomic_load(&row.peers[0]->calls) == 1 && atomic_load(&row.peers[1]->accepted) == 1);
+    assert_int_equal(gee_xclient_set_servers(row.xclient, row.servers, 1, NULL), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(broadcast.result, -1);
+    assert_int_equal(broadcast.error.code, GEE_UNAVAILABLE);
+    expect_place(&broadcast.error, row.servers[1].address, GEE_PHASE_CONNECT);
+    assert_int_equal(who(&row), 0);
+    assert_int_equal(atomic_load(&row.peers[0]->calls), 2); /* that, and one of the broadcast */
+    row_stop(&row);
+}
+
 /* ---- many threads, while servers come and go ---- */
 
 #define THREADS        8
@@ -309,6 +364,8 @@ int main(void) {
         TEST(test_a_server_that_is_not_there),
         TEST(test_nobody_is_there),
         TEST(test_what_is_tried_again),
+        TEST(test_a_connection_that_is_dead_and_does_not_say_so),
+        TEST(test_a_server_leaves_before_a_broadcast_has_reached_it),
         TEST(test_threads_while_servers_come_and_go),
         TEST(test_close_in_mid_call),
     };

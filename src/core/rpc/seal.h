@@ -15,8 +15,8 @@
 
 #define GEE_KEY_TEXT 56 /* room for a key as text, terminated */
 
-/* One end's keys, and whom a listener admits. It outlives the streams that it was given to, and belongs to the thread of
- * their loop. */
+/* One end's keys, and whom a listener admits. Of one loop's thread, but for close(): streams keep it until they are gone,
+ * so it may be closed before them, and on any thread. Grants end with it. */
 typedef struct gee_seal_setup gee_seal_setup_t;
 
 typedef struct gee_seal_listen {

@@ -75,6 +75,8 @@ void gee_noise_clients_replace(gee_noise_clients_t *clients, const gee_noise_cli
 
 /* ---- setup.c ---- */
 struct gee_seal_setup {
+    gee_seal_setup_t *self; /* what streams hold: they are given it as const */
+    atomic_size_t holders;  /* whoever opened it, until it is closed, and each stream */
     gee_role_t role;
     gee_noise_pair_t *pairs; /* our own: the one to begin with first; null: none */
     size_t pair_count;
@@ -86,7 +88,8 @@ struct gee_seal_setup {
 
 gee_seal_setup_t *gee_noise_listen(const gee_seal_listen_t *options, gee_error_t *error);
 gee_seal_setup_t *gee_noise_dial(const gee_seal_dial_t *options, gee_error_t *error);
-void gee_noise_setup_close(gee_seal_setup_t **setup);
+gee_seal_setup_t *gee_noise_setup_hold(const gee_seal_setup_t *setup);
+void gee_noise_setup_close(gee_seal_setup_t **setup); /* lets go of it; the last holder frees it, on any thread */
 void gee_noise_setup_replace(gee_seal_setup_t *setup, const gee_seal_setup_t *next);
 
 /* ---- records.c ---- */

@@ -27,7 +27,7 @@ typedef enum phase {
 } phase_t;
 
 typedef struct state {
-    const gee_seal_setup_t *setup;
+    gee_seal_setup_t *setup; /* held */
     gee_role_t role;
     phase_t phase;
     bool heard;      /* calling: a record of the server has come */
@@ -212,7 +212,7 @@ static gee_claim_t claims(const uint8_t *bytes, size_t length GEE_UNUSED) {
 
 static int start(void *data, gee_role_t role, const void *setup, gee_chain_t *down, gee_error_t *error) {
     state_t *state = data;
-    state->setup = setup;
+    state->setup = setup != NULL ? gee_noise_setup_hold(setup) : NULL;
     state->role = role;
     if (setup == NULL || state->setup->role != role)
         return gee_error_set(error, GEE_INTERNAL, "seal: it has not been set up for this end");
@@ -284,7 +284,9 @@ static int ended(void *data, gee_error_t *error) {
 }
 
 static void stop(void *data) {
-    forget(data);
+    state_t *state = data;
+    forget(state);
+    gee_noise_setup_close(&state->setup);
 }
 
 static const gee_seal_t seal;

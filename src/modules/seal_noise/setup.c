@@ -12,6 +12,8 @@ static gee_seal_setup_t *create(gee_role_t role, size_t pairs, gee_error_t *erro
     gee_seal_setup_t *setup = calloc(1, sizeof(*setup));
     if (setup == NULL)
         goto no_memory;
+    setup->self = setup;
+    atomic_init(&setup->holders, 1);
     setup->role = role;
     setup->vault = calloc(1, sizeof(*setup->vault));
     if (pairs > 0)
@@ -67,10 +69,18 @@ gee_seal_setup_t *gee_noise_dial(const gee_seal_dial_t *options, gee_error_t *er
     return setup;
 }
 
+gee_seal_setup_t *gee_noise_setup_hold(const gee_seal_setup_t *setup) {
+    gee_seal_setup_t *own = setup->self;
+    atomic_fetch_add_explicit(&own->holders, 1, memory_order_relaxed);
+    return own;
+}
+
+/* Streams that are closing write their last bytes, and their keys go back to the vault, when a client has been freed
+ * already: on a loop that others have, too. */
 void gee_noise_setup_close(gee_seal_setup_t **pointer) {
     gee_seal_setup_t *setup = *pointer;
     *pointer = NULL;
-    if (setup == NULL)
+    if (setup == NULL || atomic_fetch_sub_explicit(&setup->holders, 1, memory_order_acq_rel) > 1)
         return;
     if (setup->vault != NULL)
         gee_noise_vault_close(setup->vault);
