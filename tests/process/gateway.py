@@ -105,6 +105,7 @@ def at_once(works):
 
 # ---- servers that a test plays ----
 
+CALL, PING, DRAIN = 0, 3, 2  # kinds of frames
 MANNERS = ("good", "slow", "silent", "garbage", "reset", "smuggling")
 
 
@@ -130,6 +131,7 @@ class PlayedServer:
         self.address = "tcp@127.0.0.1:%d" % self.socket.getsockname()[1]
         self.connections = set()
         self.requests = 0
+        self.kinds = set()  # of the frames that came
         if listen:
             self.listen()
 
@@ -172,7 +174,8 @@ class PlayedServer:
                     return
                 codec, _, header_length, body_length = struct.unpack(">BBII", prefix)
                 header, body = fields(stream.read(header_length)), stream.read(body_length)
-                if header.get(4, 0) == 0:
+                self.kinds.add(header.get(4, CALL))
+                if header.get(4, CALL) == CALL:
                     self.requests += 1
                 self._answer(connection, codec, header, body)
         except (OSError, ValueError):
@@ -182,10 +185,10 @@ class PlayedServer:
             connection.close()
 
     def _answer(self, connection, codec, header, body):
-        kind, seq = header.get(4, 0), field(2, header.get(2, 0))
-        if kind == 3 and self.manner != "silent":  # a ping
+        kind, seq = header.get(4, CALL), field(2, header.get(2, 0))
+        if kind == PING and self.manner != "silent":  # a ping
             self._send(connection, 0, seq + field(4, 4), b"")
-        if kind != 0 or self.manner == "silent":
+        if kind != CALL or self.manner == "silent":
             return
         if self.manner == "garbage":
             connection.sendall(b"\xde\xad\xbe\xef" * 8)

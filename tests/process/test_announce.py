@@ -1,5 +1,6 @@
 """A server that enters itself into registries: while it runs, and not a moment longer."""
 import os
+import re
 import signal
 
 import pytest
@@ -103,6 +104,22 @@ def test_a_reload_keeps_what_it_does_not_drop(registry, announced):
     assert ask(registry).version == version
 
 
+def test_the_end_just_after_a_reload(registry, announced):
+    """The new helper takes out what the one before has entered."""
+    for number in (signal.SIGQUIT, signal.SIGTERM):
+        server = announced()
+        old = wait_for_helper(server)
+        os.kill(old, signal.SIGSTOP)  # it hangs: the next one waits for its end
+        try:
+            server.reload()
+            server.send_signal(number)
+            eventually(lambda s=server: re.search("quitting|stopping", s.log()), "the beginning of the end")
+        finally:
+            os.kill(old, signal.SIGCONT)
+        assert server.wait_for_end() == 0
+        assert servers(registry) == []
+
+
 def test_the_helper_dies(registry, announced):
     server = announced(ttl='"2s"')
     server.allow(r"helper .* was killed by signal 9")
@@ -119,7 +136,7 @@ def test_the_helper_dies(registry, announced):
 def test_a_registry_that_comes_later(make_server):
     place = Place()
     server = make_server()
-    server.conf = CONF + announce(place.url)
+    server.conf = CONF + announce(place.url, ttl='"3s"')
     server.start()
     server.wait_for_log(r"\[warn\] .*announce: tcp@\S+ is not in the registry: .*Connection refused; it is tried again")
     registry = start_registry(make_server(), place, file='""')

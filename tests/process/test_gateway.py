@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from conftest import SANITIZED, SPEAKERS, TIMEOUT, eventually
-from gateway import answered_by, at_once, gateway_conf, page, peers, start_gateway, upstream, wait_until_idle
+from gateway import DRAIN, PlayedServer, answered_by, at_once, gateway_conf, page, peers, start_gateway, upstream, wait_until_idle
 from wire import BinPeer, field, fields
 
 PAIR = {"A": 7, "B": 8}
@@ -124,6 +124,24 @@ def test_values_of_go_through_the_gateway(make_server, go_server, client):
     assert "Double" in error and not error.startswith("rpc gateway")
 
 
+@pytest.mark.parametrize("protocol", ["netrpc", "geerpc"])
+def test_an_error_that_is_no_utf8_is_one_calls_own(make_server, go_server, protocol):
+    """All callers share the connection: it goes on, and so does the caller's own."""
+    address = go_server(protocol, "tcp")
+    gateway = start_gateway(
+        make_server(), [address], services=["Foo", "Kinds"], protocol=protocol, codec="gob", connections=1
+    )
+    with gateway.peer() as other, gateway.peer() as peer:
+        other.send("Foo.Sleep", {"Num1": 1, "Num2": 2})
+        eventually(lambda: peers(gateway)[address]["in_flight"] == 1, "the other's call at the server")
+        header, _ = peer.call("Kinds.Refuse", "x")
+        assert header["Error"] == "refused: ?? x"
+        header, text = peer.call("Kinds.Text", "y")
+        assert (header["Error"], text) == ("", "y")
+        header, total = other.reply()
+        assert (header["Error"], total) == ("", 3)
+
+
 # ---- while it runs ----
 
 
@@ -166,6 +184,26 @@ def test_a_reload_lets_calls_that_are_forwarded_end(make_server, back):
         eventually(forwarded_anew, "a call at the second server")
         header, total = peer.reply()
         assert (header["Error"], total) == ("", 3)
+
+
+def test_a_worker_that_leaves_keeps_its_connections(make_server):
+    """They are for calls that may still come: only those of its callers are drained, and cut in the end."""
+    with PlayedServer("silent") as server:
+        gateway = start_gateway(make_server(), [server.address], services=["Odd"], codec="bin")
+        gateway.conf = gateway.conf.replace("services = (", 'shutdown_timeout = "1500ms"; services = ( { name = "Foo"; },')
+        gateway.reload(gateway.conf.replace("tcp@127.0.0.1:0", gateway.tcp))
+        with gateway.peer() as busy, gateway.peer() as idle:
+            for seq in (1, 2):
+                busy.send("Odd.Echo", {}, seq)
+            eventually(lambda: peers(gateway)[server.address]["connections"] == 2, "a connection that is idle")
+            gateway.reload()
+            gateway.wait_for_log(r"cut with 2 calls in flight: shutdown_timeout \(1.5s\) is over")
+            with pytest.raises(EOFError):
+                busy.reply()
+            with pytest.raises(EOFError):
+                idle.reply()
+        assert server.address + ": cut" not in gateway.log()
+        assert DRAIN not in server.kinds
 
 
 def test_a_deadline_travels_and_is_said(make_server, back):

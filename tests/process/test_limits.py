@@ -7,6 +7,7 @@ import time
 import pytest
 
 from conftest import CONF, TIMEOUT, eventually
+from gateway import PlayedServer, gateway_conf
 from wire import OPTION_JSON, JsonPeer
 
 SUM = {"Num1": 1, "Num2": 2}
@@ -98,6 +99,26 @@ def test_a_service_has_limits_of_its_own(stopped):
             eventually(lambda: error_of(peer2) == "", "the new limit counts")
             sleeper2.send("Foo.Sleep", LONG)
             eventually(lambda: error_of(peer2) == said.replace("= 1", "= 2"), "and is a limit")
+
+
+def test_a_service_that_is_forwarded_has_them_too(stopped):
+    """It need not be compiled in."""
+    with PlayedServer("silent") as server:
+        stopped.conf = gateway_conf([server.address], services=["Odd", "Foo"], codec="bin")
+        stopped.conf += 'limits = { services = ( { name = "Odd"; in_flight = 2; } ); };'
+        stopped.start()
+        with stopped.peer() as sleeper, stopped.peer() as peer:
+            for method in ("Odd.Echo", "Odd.Other"):
+                sleeper.send(method, {})
+            eventually(lambda: in_flight(stopped) == 2, "the calls are there")
+            said = "rpc server: too many calls of this service in flight: limits.services[0].in_flight = 2"
+            assert error_of(peer, "Odd.Echo") == said
+            peer.send("Foo.Sum", {})
+            eventually(lambda: in_flight(stopped) == 3, "the other service has no limit")
+            hang_up(sleeper)
+            eventually(lambda: in_flight(stopped) == 1, "the calls of who is gone are cancelled")
+            peer.send("Odd.Echo", {})
+            eventually(lambda: in_flight(stopped) == 2, "there is room again")
 
 
 @pytest.mark.parametrize("name", ["Fo", "Foo.Sum", ""])

@@ -141,6 +141,20 @@ static void test_a_cut_connection_is_a_truncation(void **state) {
     close_channel();
 }
 
+/* As when a client is freed whose connections still write their last bytes. */
+static void test_setups_that_are_closed_before_their_streams(void **state) {
+    (void)state;
+    open_channel(NULL);
+    seal->close(&server_setup);
+    seal->close(&client_setup);
+    shake_hands();
+    owner_send(&client, "said all the same", 17);
+    RUN_UNTIL(loop, server.length == 17);
+    close_channel();
+    server_setup = listening(true);
+    client_setup = dialling(keys.server, "client.key");
+}
+
 static void test_a_plain_peer_is_refused(void **state) {
     (void)state;
     gee_error_t error;
@@ -232,6 +246,7 @@ int main(int count, char **words) {
         cmocka_unit_test(test_replies_of_one_pass_are_one_record),
         cmocka_unit_test(test_the_grant_shows_when_it_is_proven),
         cmocka_unit_test(test_a_cut_connection_is_a_truncation),
+        cmocka_unit_test(test_setups_that_are_closed_before_their_streams),
         cmocka_unit_test(test_a_plain_peer_is_refused),
         cmocka_unit_test(test_a_plain_server_is_refused),
     };

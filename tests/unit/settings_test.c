@@ -152,6 +152,24 @@ static void test_upstreams(void **state) {
     assert_int_equal(gee_settings_find_upstream(settings, "baz"), SIZE_MAX);
 }
 
+/* A server that forwards to itself. */
+static void expect_loop(void **state, const char *listen, const char *server, bool wrong) {
+    fixture_t *fixture = *state;
+    char text[400], wanted[200];
+    snprintf(text, sizeof(text),
+             "listen = ( { address = \"%s\"; } );\nupstreams = ( { name = \"foo\";\n"
+             "servers = ( { address = \"%s\"; } ); } );",
+             listen, server);
+    snprintf(wanted, sizeof(wanted), "upstreams[0].servers[0].address: \"%s\" is this server itself (listen[0])",
+             server);
+    if (wrong) {
+        expect_error(state, text, "3", wanted);
+        return;
+    }
+    (void)read_text(fixture, text);
+    assert_int_equal(fixture->errors.count, 0);
+}
+
 static void test_upstreams_that_are_wrong(void **state) {
     expect_error(state, UPSTREAM(SERVER) "services = (\n { name = \"X\"; upstream = \"fo\"; } );", "5",
                  "services[0].upstream: there is no upstream \"fo\", did you mean \"foo\"?");
@@ -172,6 +190,15 @@ static void test_upstreams_that_are_wrong(void **state) {
     expect_error(state, UPSTREAM("servers = (\n { address = \"tcp@127.0.0.1\"; } );"), "4",
                  "upstreams[0].servers[0].address: ");
     expect_error(state, UPSTREAM("servers = (\n { address = \"tcpp@127.0.0.1:1\"; } );"), "4", "did you mean \"tcp\"?");
+    expect_loop(state, "tcp@127.0.0.1:9998", "tcp@127.0.0.1:9998", true);
+    expect_loop(state, "tcp@127.0.0.1:9998", "http@127.0.0.1:9998", true);
+    expect_loop(state, "tcp@0.0.0.0:9998", "tcp@localhost:9998", true);
+    expect_loop(state, "tcp@[::]:9998", "tcp@[::1]:9998", true);
+    expect_loop(state, "unix@run/a", "unix@run/a", true);
+    expect_loop(state, "unix@run/a", "unix@run/b", false);
+    expect_loop(state, "tcp@0.0.0.0:9998", "tcp@127.0.0.1:9997", false);
+    expect_loop(state, "tcp@0.0.0.0:9998", "tcp@10.0.0.2:9998", false);
+    expect_loop(state, "tcp@127.0.0.1:9998", "tcp@127.0.0.2:9998", false);
     expect_error(state, UPSTREAM("servers = (\n { address = \"tcp@127.0.0.1:1\"; weight = 65536; } );"), "4", "weight");
     expect_error(state, UPSTREAM("retries = 8; " SERVER), "3", "retries");
     expect_error(state, UPSTREAM("chekc = \"ping\"; " SERVER), "3", "did you mean \"check\"?");

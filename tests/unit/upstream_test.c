@@ -413,13 +413,35 @@ static void a_server_that_says_nothing_goes_down(void **state GEE_UNUSED) {
     char wanted[400];
     snprintf(wanted, sizeof(wanted), "%s: wait: no reply within 30ms", world.listeners[0].address);
     assert_string_equal(answer.error.text, wanted);
+    assert_int_equal(report_of(&world, 0).state, GEE_PEER_UP); /* a caller without patience proves nothing */
+    go(&world, &answer, "Test.Multiply", GEE_SECOND);
+    expect(&world, &answer, GEE_DEADLINE_EXCEEDED);
     assert_int_equal(report_of(&world, 0).state, GEE_PEER_DOWN);
-    assert_int_equal(report_of(&world, 0).in_flight, 1); /* the wire cannot cancel: it may be at work on it */
+    assert_int_equal(report_of(&world, 0).in_flight, 2); /* the wire cannot cancel: it may be at work on them */
     go(&world, &answer, "Test.Multiply", 0);
     expect(&world, &answer, GEE_OK);
     close(world.listeners[0].silent_ends[0]);
     world.listeners[0].silent_ends[0] = -1;
     TURN_UNTIL(&world, report_of(&world, 0).in_flight == 0);
+    world_destroy(&world);
+}
+
+/* Nothing comes on it any more, and nobody says so, as when a firewall has forgotten it. */
+static void a_connection_that_fell_silent_is_given_up(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    gee_upstream_options_t options = options_of("bin");
+    world_create(&world, 1, &options);
+    world.listeners[0].silent = true;
+    go(&world, &answer, "Test.Multiply", GEE_SECOND);
+    expect(&world, &answer, GEE_DEADLINE_EXCEEDED);
+    assert_int_equal(report_of(&world, 0).state, GEE_PEER_DOWN);
+    world.listeners[0].silent = false;
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_UP);
+    go(&world, &answer, "Test.Multiply", GEE_SECOND);
+    expect(&world, &answer, GEE_OK);
+    assert_int_equal(report_of(&world, 0).connections, 1);
+    close(world.listeners[0].silent_ends[0]);
     world_destroy(&world);
 }
 
@@ -581,7 +603,7 @@ static void connecting_beforehand_says_how_it_went(void **state GEE_UNUSED) {
     gee_upstream_connect(world.upstream, on_connect, &outcome);
     assert_int_equal(outcome.ended, 0);
     TURN_UNTIL(&world, outcome.ended == 1);
-    assert_false(outcome.failed); /* one of them is enough */
+    assert_false(outcome.failed);                                  /* one of them is enough */
     TURN_UNTIL(&world, world.fixture->engine->session_count == 2); /* both ends of it */
     stop_listening(&world.listeners[1]);
     kill_sessions(world.fixture);
@@ -627,6 +649,7 @@ int main(void) {
         cmocka_unit_test(a_cancelled_call_keeps_its_place_where_the_wire_is_mute),
         cmocka_unit_test(calls_can_be_cancelled_wherever_they_are),
         cmocka_unit_test(a_server_that_says_nothing_goes_down),
+        cmocka_unit_test(a_connection_that_fell_silent_is_given_up),
         cmocka_unit_test(a_slow_call_does_not_take_a_server_down),
         cmocka_unit_test(a_server_that_leaves_the_list_ends_its_calls_first),
         cmocka_unit_test(a_wrong_address_leaves_the_list_as_it_was),

@@ -332,7 +332,7 @@ void gee_crew_quit(gee_crew_t *crew, bool (*emptied)(const gee_listener_t *liste
         if (worker->state == GEE_WORKER_STARTING || gee_channel_send(&worker->channel, &quit, -1) != 0)
             kill_worker(worker, SIGKILL); /* it serves nobody; or its channel is broken */
         worker->state = GEE_WORKER_LEAVING;
-        start_patience(worker, patience_ns);
+        start_patience(worker, is_helper(worker) ? LEAVE_PATIENCE : patience_ns); /* the next one waits for its end */
     }
     report_gone(crew);
 }

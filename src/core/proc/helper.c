@@ -66,6 +66,8 @@ static void take_over(gee_timer_t *timer) {
     if (gee_loop_watch(process->loop, &process->helper_watch, EPOLLIN, &error) != 0)
         fail(process, "", &error);
     gee_engine_wake_workers(process->engine);
+    if (process->leave_wanted)
+        gee_helper_leave(process);
 }
 
 int gee_helper_start(gee_worker_process_t *process, gee_error_t *error) {
@@ -91,6 +93,9 @@ void gee_helper_leave(gee_worker_process_t *process) {
     const gee_sections_t *sections = &process->cycle->sections;
     if (process->leaving)
         return;
+    process->leave_wanted = true;
+    if (gee_timer_started(&process->sweep))
+        return; /* the one before has not handed over yet: what it announced is ours to take out */
     process->leaving = true;
     process->leaving_modules = 1; /* ours, so that those which are through at once do not end it */
     for (size_t i = 0; i < process->started; i++) {

@@ -156,7 +156,8 @@ gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_s
     return listener;
 }
 
-void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *listener, const gee_listen_settings_t *settings) {
+void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *listener,
+                         const gee_listen_settings_t *settings) {
     int backlog = settings->backlog > 0 ? (int)settings->backlog : SOMAXCONN;
     for (size_t i = 0; i < listener->slots; i++)
         if (listen(listener->sockets[i], backlog) != 0)

@@ -31,7 +31,8 @@ typedef struct gee_listener {
 gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_settings_t *settings, unsigned workers,
                                   gee_error_t *error);
 /* Applies what may differ between configurations: mode, backlog. */
-void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *listener, const gee_listen_settings_t *settings);
+void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *listener,
+                         const gee_listen_settings_t *settings);
 /* Removes the socket file and closes the master's sockets: those that workers hold are the last. */
 void gee_listener_retire(gee_listener_t *listener);
 /* Drops a reference; the last one retires and frees. Leaves null. */

@@ -6,6 +6,15 @@
 #include <string.h>
 #include <sys/resource.h>
 
+/* A list of clients says what each may call: without who holds them to it, it would be worth nothing. */
+static bool has_filter(const gee_module_entry_t *modules) {
+    const gee_module_t *filter;
+    for (size_t i = 0; (filter = gee_module_next(modules, GEE_MODULE_FILTER, i)) != NULL; i++)
+        if (strcmp(filter->name, "filter_seal") == 0)
+            return true;
+    return false;
+}
+
 static gee_seal_setup_t *open_setup(const gee_cycle_t *cycle, const gee_seal_t *seal,
                                     const gee_listen_seal_settings_t *settings, gee_error_t *error) {
     const char *texts[] = { settings->key, settings->old_key, settings->clients }, *paths[GEE_LENGTH(texts)] = { NULL };
@@ -17,6 +26,12 @@ static gee_seal_setup_t *open_setup(const gee_cycle_t *cycle, const gee_seal_t *
     if (settings->clients == NULL && !settings->anonymous) {
         gee_error_set(error, GEE_INVALID_ARGUMENT,
                       "nobody could call: set clients to a list of their keys, or anonymous = true");
+        return NULL;
+    }
+    if (settings->clients != NULL && !has_filter(cycle->server->modules)) {
+        gee_error_set(error, GEE_UNIMPLEMENTED,
+                      "clients: nothing would hold them to what they may call: ./configure --with-filter_seal adds "
+                      "what does");
         return NULL;
     }
     gee_seal_listen_t options = {

@@ -47,8 +47,7 @@ static bool is_local(const gee_addr_t *addr) {
     return strcmp(addr->scheme, "unix") == 0;
 }
 
-/* ":9999", "0.0.0.0:9999", "[::]:9999": every address of this host, so no address for others. */
-static bool is_any_host(const gee_addr_t *addr, uint16_t *port) {
+bool gee_check_is_any_host(const gee_addr_t *addr, uint16_t *port) {
     char host[256];
     struct in_addr v4;
     struct in6_addr v6;
@@ -69,7 +68,7 @@ static void check_own_address(const gee_check_settings_t *check, const gee_annou
         return; /* said already */
     (void)snprintf(setting, sizeof setting, "announce[%zu].address", index);
     gee_check_address(check, place, setting, &addr);
-    if (is_any_host(&addr, &port))
+    if (gee_check_is_any_host(&addr, &port))
         gee_conf_errors_add(
             check->errors,
             "%s: %s: \"%s\" names every address of this host, which nobody can dial from elsewhere: name "
@@ -92,7 +91,7 @@ static void check_listeners(const gee_check_settings_t *check, size_t index) {
         if (!address || gee_addr_parse(address, &addr, NULL) != 0 || is_local(&addr))
             continue;
         announced++;
-        if (is_any_host(&addr, &port))
+        if (gee_check_is_any_host(&addr, &port))
             gee_conf_errors_add(
                 check->errors,
                 "%s: announce[%zu]: it needs an address: listen[%zu] is \"%s\", every address of this host, "

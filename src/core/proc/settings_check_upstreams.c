@@ -1,5 +1,7 @@
 /* settings_check_upstreams.c: upstreams and the services that are forwarded to them fit together, and their protocols,
  * codecs, balancers and addresses exist. */
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +126,42 @@ static void check_protocol(const gee_check_settings_t *check, const gee_upstream
     }
 }
 
+static bool is_loopback(const char *host) {
+    struct in_addr v4;
+    struct in6_addr v6;
+    return strcmp(host, "localhost") == 0 ||
+           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET) ||
+           (inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
+}
+
+/* As far as it can be told from the texts. */
+static bool is_same_place(const gee_addr_t *listen, const gee_addr_t *server) {
+    char ours[256], theirs[256];
+    uint16_t port, their_port;
+    if (strcmp(listen->scheme, "unix") == 0)
+        return strcmp(listen->text, server->text) == 0;
+    if (gee_addr_host_port(listen, ours, &port, NULL) != 0 ||
+        gee_addr_host_port(server, theirs, &their_port, NULL) != 0 || port != their_port)
+        return false;
+    return strcmp(ours, theirs) == 0 || (gee_check_is_any_host(listen, &port) && is_loopback(theirs));
+}
+
+/* A call that is forwarded there is forwarded again when it arrives, and so on until all places are taken, for good. */
+static void check_loop(const gee_check_settings_t *check, const char *place, const char *setting,
+                       const gee_addr_t *server) {
+    for (size_t i = 0; i < check->settings->listen.count; i++) {
+        const char *address = gee_settings_listen(check->settings, i)->address;
+        gee_addr_t listen;
+        if (!address || gee_addr_parse(address, &listen, NULL) != 0 || !is_same_place(&listen, server))
+            continue;
+        gee_conf_errors_add(check->errors,
+                            "%s: %s: \"%s\" is this server itself (listen[%zu]): its calls would come back for ever; "
+                            "a service that is handled here has no upstream",
+                            place, setting, server->text, i);
+        return;
+    }
+}
+
 static void check_servers(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream, size_t index) {
     for (size_t i = 0; i < upstream->servers.count; i++) {
         const gee_server_settings_t *server = gee_upstream_settings_server(upstream, i);
@@ -133,6 +171,7 @@ static void check_servers(const gee_check_settings_t *check, const gee_upstream_
             continue; /* said already */
         (void)snprintf(setting, sizeof setting, "upstreams[%zu].servers[%zu].address", index, i);
         gee_check_address(check, gee_conf_place(check->places, &server->address), setting, &addr);
+        check_loop(check, gee_conf_place(check->places, &server->address), setting, &addr);
     }
 }
 

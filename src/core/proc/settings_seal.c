@@ -44,14 +44,16 @@ const gee_option_t gee_listen_seal_options[] = {
       .offset = offsetof(gee_listen_seal_settings_t, timeout),
       .fallback = "5s",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "For the whole handshake of a seal, within timeouts.handshake",
+      .doc = "For the whole handshake of a seal; from the accept where mode is required, else from its first byte; "
+             "within timeouts.handshake",
       .minimum = GEE_MILLISECOND },
     { .name = "max_age",
       .type = GEE_OPTION_DURATION,
       .offset = offsetof(gee_listen_seal_settings_t, max_age),
       .fallback = "24h",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "After so long a sealed connection takes no new calls and is closed behind the last one; 0 for never" },
+      .doc = "After so long a sealed connection is closed as soon as it is quiet; 10 s later it takes no new calls and "
+             "is closed behind the last one; 0 for never" },
     { 0 },
 };
 

@@ -16,7 +16,8 @@ static gee_zone_t *find(const gee_server_state_t *server, const char *name, size
     return NULL;
 }
 
-static gee_zone_t *create(gee_server_state_t *server, const char *name, size_t size, uint32_t version, gee_error_t *error) {
+static gee_zone_t *create(gee_server_state_t *server, const char *name, size_t size, uint32_t version,
+                          gee_error_t *error) {
     size_t name_size = strlen(name) + 1;
     gee_zone_t *zone = calloc(1, sizeof *zone + name_size);
     if (!zone) {
@@ -45,8 +46,8 @@ static void unreference(gee_zone_t *zone) {
     free(zone);
 }
 
-void *gee_zone_share(gee_server_state_t *server, gee_list_t *references, const char *name, size_t size, uint32_t version,
-                     gee_error_t *error) {
+void *gee_zone_share(gee_server_state_t *server, gee_list_t *references, const char *name, size_t size,
+                     uint32_t version, gee_error_t *error) {
     gee_zone_t *zone = find(server, name, size, version);
     GEE_LIST_EACH(references, link) {
         if (zone && GEE_CONTAINER(link, gee_zone_reference_t, link)->zone == zone)

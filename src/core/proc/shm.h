@@ -20,8 +20,8 @@ typedef struct gee_zone_reference {
 
 /* The zone of that name, size and version; else a new one, zeroed. Adds a reference to `references`, a cycle's list,
  * unless the zone is there already. Null: failed. */
-void *gee_zone_share(gee_server_state_t *server, gee_list_t *references, const char *name, size_t size, uint32_t version,
-                     gee_error_t *error);
+void *gee_zone_share(gee_server_state_t *server, gee_list_t *references, const char *name, size_t size,
+                     uint32_t version, gee_error_t *error);
 /* Gives back all of a cycle's references. */
 void gee_zones_release(gee_list_t *references);
 

@@ -56,6 +56,7 @@ typedef struct gee_worker_process {
     /* helper.c, when this process is the helper: index is the number of workers, no dispatch, no sockets */
     bool failed;
     gee_watch_t helper_watch;
+    bool leave_wanted;      /* as soon as it is the only one */
     size_t leaving_modules; /* that have not left yet */
     bool ending;            /* the loop stops when all have left, or at the deadline */
     struct gee_announcer *announcer;

@@ -5,7 +5,7 @@
  *        +------------- layer pushed -------------+------ given back (CONNECT) -+
  *
  * The handshake timeout runs from the accept and goes on in the session until its Option is whole. A seal's handshake has
- * a shorter one of its own. */
+ * a shorter one of its own: from the accept, too, where nothing but a seal is taken, else from its first byte. */
 #include "core/rpc/door.h"
 
 #include <stdio.h>
@@ -22,6 +22,7 @@ struct gee_door {
     gee_way_back_t way;
     gee_timer_t timer;
     gee_timer_t seal_timer;
+    bool sealing; /* in the handshake of the seal */
 };
 
 #define SHOWN_BYTES 24 /* of what was refused, in the log */
@@ -123,12 +124,20 @@ static void on_seal_timeout(gee_timer_t *timer) {
     leave(door, false);
 }
 
+static int start_seal_timer(gee_door_t *door, int64_t started_ns) {
+    int64_t limit = door->way.options.seal->handshake_ns;
+    if (limit <= 0 || gee_timer_started(&door->seal_timer))
+        return 0;
+    return gee_timer_start_at(door->engine->loop, &door->seal_timer, gee_time_add(started_ns, limit));
+}
+
 static int push_seal(gee_door_t *door, gee_error_t *error) {
     const gee_door_seal_t *seal = door->way.options.seal;
     if (door->way.options.sealing != NULL && !door->way.options.sealing(door->way.options.owner))
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "too many connections have not shown who they are yet");
-    if (seal->handshake_ns > 0 && gee_timer_start(door->engine->loop, &door->seal_timer, seal->handshake_ns) != 0)
+    if (start_seal_timer(door, gee_loop_now(door->engine->loop)) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    door->sealing = true;
     return gee_stream_push(door->stream, seal->layer, GEE_SERVING, seal->setup, error);
 }
 
@@ -157,6 +166,7 @@ static void on_established(gee_stream_t *stream, void *owner) {
     gee_door_t *door = owner;
     const gee_grant_t *grant = gee_stream_grant(stream);
     gee_timer_stop(door->engine->loop, &door->seal_timer);
+    door->sealing = false;
     door->way.sealed_ns = gee_loop_now(door->engine->loop);
     gee_log(door->engine->log, GEE_LOG_INFO, "%s: sealed, client %s", gee_stream_peer_text(stream),
             grant != NULL && grant->name != NULL ? grant->name : "without a name");
@@ -194,9 +204,8 @@ static void on_ended(gee_stream_t *stream, void *owner) {
 
 static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reason) {
     gee_door_t *door = owner;
-    bool refused = gee_timer_started(&door->seal_timer); /* in the handshake of the seal */
-    gee_log(door->engine->log, refused ? GEE_LOG_WARN : GEE_LOG_INFO, "%s: %s%s", gee_stream_peer_text(stream),
-            refused ? "refused: " : "", reason->text);
+    gee_log(door->engine->log, door->sealing ? GEE_LOG_WARN : GEE_LOG_INFO, "%s: %s%s", gee_stream_peer_text(stream),
+            door->sealing ? "refused: " : "", reason->text);
     leave(door, false);
 }
 
@@ -226,12 +235,18 @@ static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
     if (engine->timeouts.handshake > 0 &&
         gee_timer_start_at(engine->loop, &door->timer, gee_time_add(started_ns, engine->timeouts.handshake)) != 0)
         goto no_memory;
+    /* Who says nothing has not shown who it is, either. */
+    const gee_door_seal_t *seal = way->options.seal;
+    if (seal != NULL && seal->required && !is_sealed(door) && start_seal_timer(door, started_ns) != 0)
+        goto no_timer;
     door->stream = *stream;
     *stream = NULL;
     gee_list_append(&engine->doors, &door->link);
     gee_stream_set_owner(door->stream, &stream_events, door);
     gee_stream_reread(door->stream);
     return 0;
+no_timer:
+    gee_timer_stop(engine->loop, &door->timer);
 no_memory:
     free(door);
     gee_stream_destroy(stream);

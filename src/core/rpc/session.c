@@ -18,6 +18,11 @@
 /* How long a closing connection may take to fetch its last bytes. */
 #define LINGER (5 * GEE_SECOND)
 
+/* One that is too old is drained when nothing has come for a while, as a call that is on its way would be lost; one that is
+ * never quiet, some time later all the same. */
+#define AGE_QUIET    (100 * GEE_MILLISECOND)
+#define AGE_PATIENCE (10 * GEE_SECOND)
+
 /* ---- closing ---- */
 
 void gee_session_close(gee_session_t *session, const gee_error_t *reason) {
@@ -180,6 +185,13 @@ static void on_idle(gee_timer_t *timer) {
 
 static void on_age(gee_timer_t *timer) {
     gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, age_timer);
+    int64_t now = gee_loop_now(session->engine->loop);
+    bool quiet = gee_session_quiet(session) && now - session->active_ns >= AGE_QUIET;
+    if (session->aged_ns == 0)
+        session->aged_ns = now;
+    if (!quiet && now - session->aged_ns < AGE_PATIENCE &&
+        gee_timer_start(session->engine->loop, timer, AGE_QUIET) == 0)
+        return;
     gee_log(session->engine->log, GEE_LOG_INFO, "%s: drained: the session is old enough (seal.max_age)",
             gee_session_peer_text(session));
     gee_session_drain(session);

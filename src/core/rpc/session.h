@@ -60,6 +60,7 @@ struct gee_session {
     gee_timer_t peer_timer; /* what the peer has begun must come to its end: handshake, message */
     gee_timer_t idle_timer;
     gee_timer_t age_timer; /* when it is drained */
+    int64_t aged_ns;       /* since when it is too old; 0: it is not */
     int64_t active_ns;     /* when bytes came last */
     gee_task_t close_task;
     char *close_reason;
@@ -81,7 +82,7 @@ void gee_session_close(gee_session_t *session, const gee_error_t *reason);
 /* Serving: takes no new calls, tells the peer where the wire can, closes when the last call was answered and a message
  * boundary is reached. */
 void gee_session_drain(gee_session_t *session);
-/* Does so at that time of gee_loop_now(). */
+/* Does so at that time of gee_loop_now(), or a little later, when nothing is on its way. */
 void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns);
 
 /* Ends every session without ceremony; for gee_engine_destroy. */

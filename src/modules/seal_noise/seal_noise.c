@@ -270,7 +270,9 @@ static int ended(void *data, gee_error_t *error) {
     const state_t *state = data;
     if (state->peer_ended)
         return 0;
-    if (state->phase == PHASE_OPEN && (state->role == GEE_SERVING || state->heard))
+    /* Whom a server has answered without asking for a key, it has taken. */
+    if (state->phase == PHASE_OPEN &&
+        (state->role == GEE_SERVING || state->heard || state->preamble[PATTERN_AT] == BY_NK))
         return gee_error_set(error, GEE_DATA_LOSS,
                              "seal: truncated: the connection ended without the peer's end record");
     if (state->phase == PHASE_OPEN)

@@ -73,6 +73,11 @@ func (Kinds) Text(text string, reply *string) error {
 	return nil
 }
 
+// Refuse quotes bytes that are no UTF-8, which a string in Go may have.
+func (Kinds) Refuse(text string, reply *string) error {
+	return errors.New("refused: \xff\xfe " + text)
+}
+
 func (Kinds) Numbers(numbers []int64, reply *[]int64) error {
 	*reply = numbers
 	return nil
