@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from sealing import make_sealed
 from wire import OPTION_BIN, connect
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -138,6 +139,13 @@ def test_a_server_without_a_codec_refuses_it_with_a_word(tree, make_server):
         assert peer.recv(1) == b""
     assert server.wait_for_log(r"127\.0\.0\.1:\d+.*application/bin")
     assert server.call("Arith.Multiply", {"A": 7, "B": 8}) == ("", 56)
+
+
+def test_a_list_of_clients_needs_the_filter_that_holds_them_to_it(tree, make_server):
+    tree.configure("--without-filter_seal")
+    tree.make()
+    server = make_sealed(make_server(build=tree.root / "build"))
+    assert "./configure --with-filter_seal" in server.run("-t", status=1).stderr
 
 
 def test_a_module_from_elsewhere_in_the_tree(tree, make_server):

@@ -119,6 +119,9 @@ def test_values_of_go_through_the_gateway(make_server, go_server, client):
     error, got = gateway.call("Kinds.Echo", sent)
     assert error == "" and {name: got[name] for name in sent} == sent
     assert gateway.call("Kinds.Text", "x") == ("", "x")
+    with gateway.peer() as peer:  # gob has no words for this: no fault of the gateway's
+        header, _ = peer.call("Kinds.Numbers", [1, "x"])
+        assert header["Code"] == 3 and "arguments: [1]: a string beside an integer" in header["Error"]
     # And JSON says no types: Go refuses an integer for a float, and its words come back.
     error, _ = gateway.call("Kinds.Echo", {"Double": 2})
     assert "Double" in error and not error.startswith("rpc gateway")

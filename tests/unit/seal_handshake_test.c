@@ -221,6 +221,20 @@ static void test_an_unlisted_key(void **state) {
     seal->close(&stranger);
 }
 
+/* With NK the server's message says that the client is in: what ends behind it was cut off. */
+static void test_an_anonymous_client_is_not_told_of_lists(void **state) {
+    (void)state;
+    end_t client, server;
+    end_open(&client, GEE_CALLING, anonymous_setup);
+    end_open(&server, GEE_SERVING, server_setup);
+    assert_int_equal(shake_hands(&client, &server), 0);
+    assert_int_equal(end_sees_eof(&client), -1);
+    assert_int_equal(client.error.code, GEE_DATA_LOSS);
+    assert_non_null(strstr(client.error.text, "truncated"));
+    end_close(&client);
+    end_close(&server);
+}
+
 /* ---- tampering ---- */
 
 /* Runs a handshake in which bit `bit` of the nth message on the wire is another; false when there is no such bit. */
@@ -416,6 +430,7 @@ int main(void) {
         cmocka_unit_test(test_what_a_listener_does_not_offer),
         cmocka_unit_test(test_another_server),
         cmocka_unit_test(test_an_unlisted_key),
+        cmocka_unit_test(test_an_anonymous_client_is_not_told_of_lists),
         cmocka_unit_test(test_every_bit_of_the_handshake),
         cmocka_unit_test(test_truncated_at_every_byte),
         cmocka_unit_test(test_low_order_points),

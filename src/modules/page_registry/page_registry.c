@@ -144,7 +144,7 @@ static void helper_stop(void *data, gee_engine_t *engine GEE_UNUSED) {
 
 static const char *place(const void *data) {
     const registry_conf_t *conf = data;
-    return conf->path;
+    return conf != NULL ? conf->path : NULL; /* without settings there is no registry */
 }
 
 static const gee_route_t routes[] = {
