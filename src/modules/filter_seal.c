@@ -31,7 +31,7 @@ static gee_verdict_t on_call(void *data GEE_UNUSED, gee_call_t *call, gee_status
     if (grant == NULL)
         return GEE_FILTER_PASS;
     const char *name = grant->name ? grant->name : "without a name";
-    if (grant->revoked != NULL && atomic_load(grant->revoked))
+    if (gee_grant_revoked(grant))
         return refuse(status, gee_pool_printf(call->pool, "rpc server: client %s may not call here any more", name));
     if (!allowed(grant, call->method_name))
         return refuse(status, gee_pool_printf(call->pool, "rpc server: client %s may not call %.*s", name,

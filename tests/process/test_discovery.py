@@ -134,8 +134,8 @@ def test_from_a_file_and_a_name(make_server):
 def test_a_registry_that_answers_later(make_server, gateway, back, place):
     """Until then there are no servers, and callers are told why."""
     eventually(lambda: told(gateway, "Connection refused"), "the reason")
-    error, _ = gateway.call("Arith.Multiply", PAIR)
-    assert error.startswith(f"rpc gateway: upstream back: it has no servers: {place.url}: connect: Connection refused"), error
+    reason = f"rpc gateway: upstream back: it has no servers: {place.url}: connect: Connection refused"
+    eventually(lambda: gateway.call("Arith.Multiply", PAIR)[0].startswith(reason), "a worker says so, too")
     gateway.wait_for_log(r"\[warn\] .*upstream back: http://\S+: connect: Connection refused; there is no list yet")
     registry = start_registry(make_server(), place)
     eventually(lambda: told(gateway, "gives an empty list"), "the reason")

@@ -3,6 +3,8 @@ lines of Python, so what geectl puts on the wire is looked at, too; the real ser
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import threading
 
@@ -264,3 +266,43 @@ def test_full_disk(serve):
         )
     assert done.returncode == 2
     assert b"standard output" in done.stderr
+
+
+def test_closed_standard_descriptors(serve):
+    """The connection must not get the number of standard error, or what is written there goes to the server: this error reads
+    like a request."""
+    server = serve(lambda header, body: ({"Error": '{"ServiceMethod":"Written.Here","Seq":2}{}'}, "{}"))
+    done = subprocess.run(["sh", "-c", '"$0" call "$1" X.Y <&- >&- 2>&-', GEECTL, server.address], check=False, timeout=60)
+    assert done.returncode == 1
+    assert geectl("call", server.address, "X.Z").returncode == 1  # it is served when the first connection has ended
+    assert [header["ServiceMethod"] for header, body in server.requests] == ["X.Y", "X.Z"]
+
+
+def test_closed_standard_output(serve):
+    server = serve()
+    done = subprocess.run(
+        ["sh", "-c", '"$0" call "$1" X.Y "{\\"A\\":1,\\"B\\":2}" >&-', GEECTL, server.address],
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert b"standard output" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["ping", "http@"], ["bench", "http@", "X.Y"], ["top", "tcp@"]], ids=lambda words: words[0])
+def test_interrupted_while_it_connects(words):
+    """Nothing has been measured yet: it ends at once."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        words = [word + "127.0.0.1:%d" % listener.getsockname()[1] if word.endswith("@") else word for word in words]
+        process = subprocess.Popen([GEECTL, *words, "--timeout", "10m"], stdout=subprocess.DEVNULL)
+        try:
+            listener.settimeout(30)
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.recv(1) != b""  # and never an answer
+                process.send_signal(signal.SIGINT)
+                assert process.wait(30) == -signal.SIGINT
+        finally:
+            process.kill()
+            process.wait()

@@ -100,6 +100,22 @@ def test_until_it_is_interrupted(server):
     assert lost == 0
 
 
+def test_an_interval_without_end(server):
+    process = subprocess.Popen(
+        [GEECTL, "ping", "--interval", "2562047h", server.tcp], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        process.stdout.readline()
+        assert process.stdout.readline().startswith(f"answer from {server.tcp}: seq=1 ")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, err) == (0, "")
+    assert summary(out) == (1, 1, 0)
+
+
 @pytest.mark.parametrize(
     "options, said",
     [(["--count", "-1"], "a number from 0"), (["--interval", "1"], "unit"), (["--metadata", "a=b"], "unknown option")],

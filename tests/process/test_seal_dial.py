@@ -1,4 +1,5 @@
 """Sealed channels from the other side: geectl (which is the library) and the gateway dial a sealed listener."""
+import re
 import subprocess
 
 import pytest
@@ -57,13 +58,16 @@ def test_inside_connect_and_on_a_unix_socket(stopped):
     assert (server.root / "logs/access.log").read_text().count(" billing Arith.Multiply ") == 2
 
 
-# Who a client with a key is, its last message of the handshake says: it hears of a refusal when its side is through.
-@pytest.mark.parametrize("client, key, wrong", [("stranger", "server", ": our key may not be in its list of clients"),
-                                                (None, "server", ": handshake: seal: "),
-                                                ("billing", "stranger", ": handshake: seal: ")])
+# Who a client with a key is, its last message of the handshake says: it hears of a refusal when its side is through. The
+# server closes without having read what came behind that message, so the kernel may say it first, with a reset.
+@pytest.mark.parametrize("client, key, wrong", [
+    ("stranger", "server", ": (our key may not be in its list of clients|.*Connection reset by peer)"),
+    (None, "server", ": handshake: seal: "),
+    ("billing", "stranger", ": handshake: seal: "),
+])
 def test_who_is_not_let_in_hears_where_it_ended(sealed, client, key, wrong):
     done = call(*keys_of(sealed, client, key), sealed.tcp, "Arith.Multiply", ARGUMENTS)
-    assert done.returncode == 3 and wrong in done.stderr, done.stderr
+    assert done.returncode == 3 and re.search(wrong, done.stderr), done.stderr
     assert answer(call(*keys_of(sealed, "billing"), sealed.tcp, "Arith.Multiply", ARGUMENTS)) == "56"
 
 

@@ -132,6 +132,21 @@ def test_a_key_removed_while_older_workers_finish(sealed, reloads):
     sealed.wait_for_log(r"closed: client billing may not call any more \(seal\.clients\)")
 
 
+def test_a_key_removed_before_a_word_is_said(stopped):
+    """What is sealed and has not begun to speak is closed, too."""
+    server = make_sealed(stopped, more='timeouts = { handshake = "0"; }; shutdown_timeout = "1h";').start()
+    removed = Sealed(server.tcp, public_in(server.keys["server"]), server.keys.secret("billing"), timeout=TIMEOUT)
+    kept = Sealed(server.tcp, public_in(server.keys["server"]), server.keys.secret("metering"), timeout=TIMEOUT)
+    server.wait_for_log("sealed, client metering")
+    server.keys.write_clients(f"{server.keys['metering']} metering services=Arith,Foo.Sum")
+    server.reload()
+    assert removed.recv() == b"" and removed.ended
+    kept.sendall(OPTION_JSON + b'{"ServiceMethod":"Foo.Sum","Seq":1}{"Num1":40,"Num2":2}')
+    assert b"42" in kept.recv()
+    removed.close()
+    kept.close()
+
+
 def test_a_listener_that_is_not_sealed_any_more_revokes(sealed):
     """required -> none on the same address: no session of before outlives the list that it came by."""
     with sealed_peer(sealed) as peer:
@@ -199,7 +214,9 @@ def test_a_large_list_of_clients(stopped):
 class Relay:
     """Carries one connection at a time, and keeps what each side said."""
 
-    def __init__(self, address):
+    def __init__(self, address, cut_after=None):
+        """cut_after: bytes of the server, behind which both sides see an end that nobody has said."""
+        self.cut_after = cut_after
         host, port = address.split("@")[1].rsplit(":", 1)
         self.target = (host, int(port))
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -213,6 +230,9 @@ class Relay:
             while data := source.recv(1 << 18):
                 self.said[name] += data
                 target.sendall(data)
+                if self.cut_after is not None and len(self.said["server"]) >= self.cut_after:
+                    source.shutdown(socket.SHUT_RDWR)
+                    break
             target.shutdown(socket.SHUT_WR)
 
     def _run(self):
@@ -281,6 +301,37 @@ def test_the_server_ends_what_it_says(sealed, ending):
         if ending != "stop":
             assert busy.reply()[1] == 3
         assert busy.sock.recv() == b"" and busy.sock.ended
+
+
+def test_a_connection_that_is_cut_on_the_way(sealed):
+    """Both sides tell it from an end: who calls fails and says so, and so does the server's log."""
+    with Relay(sealed.tcp, cut_after=50 + 20) as relay:
+        done = subprocess.run([str(BUILD / "geectl"), "call", "--timeout=20s", *map(str, seal_options(sealed)), "--codec=bin",
+                               relay.address, "Foo.Sleep", '{"Num1":20,"Num2":0}'], check=False, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
+    assert done.returncode == 3 and "seal: truncated" in done.stderr, done.stderr
+    sealed.wait_for_log("seal: truncated: the connection ended without the peer's end record")
+    check_serves(sealed)
+
+
+def test_servers_of_a_registry_are_sealed(sealed, make_server):
+    """The seal of an upstream is that of every server that is found, and a server that is not sealed gets no call."""
+    gateway = make_server()
+    found = gateway.root / "found"
+    found.write_text(sealed.tcp + "\n")
+    gateway.conf = """
+workers = 1;
+listen = ( { address = "tcp@127.0.0.1:0"; } );
+services = ( { name = "Arith"; upstream = "back"; } );
+upstreams = ( { name = "back"; seal = { server_key = "%s"; key = "%s"; }; registry = { url = "file@%s"; }; } );
+""" % (sealed.keys["server"], sealed.keys.path("billing"), found)
+    gateway.start()
+    eventually(lambda: gateway.call("Arith.Multiply", {"A": 7, "B": 8}) == ("", 56), "an answer")
+    assert " billing Arith.Multiply " in (sealed.root / "logs/access.log").read_text()
+    (gateway.root / "next").write_text(sealed.unix + "\n")
+    (gateway.root / "next").rename(found)
+    eventually(lambda: ": handshake: seal: " in gateway.call("Arith.Multiply", {"A": 7, "B": 8})[0], "a refusal")
+    assert "unix@" not in (sealed.root / "logs/access.log").read_text()
 
 
 def test_a_gateway_ends_what_it_says(sealed, make_server):

@@ -561,6 +561,30 @@ static void checks_find_a_silent_server_without_calls(void **state GEE_UNUSED) {
     world_destroy(&world);
 }
 
+/* A call that comes between the fault and the end of the connection: it must not make a new one. */
+static void a_call_on_a_connection_that_is_ending_fails(void **state GEE_UNUSED) {
+    world_t world;
+    answer_t answer;
+    gee_upstream_options_t options = options_of("bin");
+    options.once = true;
+    options.balancer = NULL;
+    world_create(&world, 1, &options);
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_OK);
+    GEE_LIST_EACH(&world.fixture->engine->sessions, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        gee_error_t fault = { .code = GEE_UNAVAILABLE, .phase = GEE_PHASE_WAIT, .text = "the peer talks nonsense" };
+        if (session->role == GEE_CALLING)
+            gee_session_close(session, &fault);
+    }
+    go(&world, &answer, "Test.Multiply", 0);
+    expect(&world, &answer, GEE_UNAVAILABLE);
+    assert_int_equal(answer.error.phase, GEE_PHASE_SEND);
+    assert_non_null(strstr(answer.error.text, ": send: the peer talks nonsense"));
+    assert_int_equal(world.listeners[0].accepted, 1);
+    world_destroy(&world);
+}
+
 static void a_client_of_one_server_does_not_dial_again(void **state GEE_UNUSED) {
     world_t world;
     answer_t answer;
@@ -656,6 +680,7 @@ int main(void) {
         cmocka_unit_test(a_draining_connection_gets_no_new_calls),
         cmocka_unit_test(an_idle_connection_that_ends_is_no_failure),
         cmocka_unit_test(checks_find_a_silent_server_without_calls),
+        cmocka_unit_test(a_call_on_a_connection_that_is_ending_fails),
         cmocka_unit_test(a_client_of_one_server_does_not_dial_again),
         cmocka_unit_test(connecting_beforehand_says_how_it_went),
         cmocka_unit_test(a_call_to_one_server_is_not_tried_elsewhere),

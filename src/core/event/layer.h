@@ -24,6 +24,11 @@ typedef struct gee_grant {
     const atomic_bool *revoked;  /* in memory that processes share: it may do nothing any more. Null: never */
 } gee_grant_t;
 
+/* A null grant is never revoked. */
+static inline bool gee_grant_revoked(const gee_grant_t *grant) {
+    return grant != NULL && grant->revoked != NULL && atomic_load(grant->revoked);
+}
+
 typedef struct gee_layer {
     const char *name;
     size_t state_size;

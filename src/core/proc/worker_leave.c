@@ -62,13 +62,14 @@ static void close_revoked(gee_worker_process_t *process) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         const gee_grant_t *grant = session->peer->grant;
         gee_error_t error;
-        if (session->closing || grant == NULL || grant->revoked == NULL || !atomic_load(grant->revoked))
+        if (session->closing || !gee_grant_revoked(grant))
             continue;
         gee_error_set(&error, GEE_PERMISSION_DENIED, "client %s may not call any more (seal.clients)",
                       grant->name ? grant->name : "without a name");
         gee_log(process->log, GEE_LOG_NOTICE, "%s: closed: %s", gee_session_peer_text(session), error.text);
         gee_session_close(session, &error);
     }
+    gee_door_close_revoked(process->engine);
 }
 
 static void on_sweep(gee_timer_t *timer) {

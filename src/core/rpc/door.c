@@ -25,7 +25,8 @@ struct gee_door {
     bool sealing; /* in the handshake of the seal */
 };
 
-#define SHOWN_BYTES 24 /* of what was refused, in the log */
+#define SHOWN_BYTES 24               /* of what was refused, in the log */
+#define LINGER      (5 * GEE_SECOND) /* for the last bytes of one that is closed in good order */
 
 static void leave(gee_door_t *door, bool became_session) {
     gee_timer_stop(door->engine->loop, &door->timer);
@@ -269,6 +270,19 @@ void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
     gee_log(engine->log, GEE_LOG_ERROR, "%s: connection closed: %s", peer, error.text);
     if (way->options.left != NULL)
         way->options.left(way->options.owner, false);
+}
+
+void gee_door_close_revoked(gee_engine_t *engine) {
+    GEE_LIST_EACH(&engine->doors, link) {
+        gee_door_t *door = GEE_CONTAINER(link, gee_door_t, link);
+        const gee_grant_t *grant = gee_stream_grant(door->stream);
+        if (!gee_grant_revoked(grant))
+            continue;
+        gee_log(engine->log, GEE_LOG_NOTICE, "%s: closed: client %s may not call any more (seal.clients)",
+                gee_stream_peer_text(door->stream), grant->name ? grant->name : "without a name");
+        gee_stream_close(&door->stream, LINGER);
+        leave(door, false);
+    }
 }
 
 void gee_door_close_all(gee_engine_t *engine) {

@@ -45,6 +45,8 @@ typedef struct gee_way_back {
 /* Takes the stream again; the handshake began at `started_ns`. */
 void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns);
 
+/* Closes, in good order, those streams in the doorway whose peer's grant is revoked. */
+void gee_door_close_revoked(gee_engine_t *engine);
 /* Closes all streams that are still in the doorway (the worker stops). They are linked in the engine. */
 void gee_door_close_all(gee_engine_t *engine);
 

@@ -437,7 +437,7 @@ static void not_sent(gee_upstream_call_t *call, gee_upstream_link_t *link, const
         wait_for_connection(call);
         return;
     }
-    gee_error_t error = *reason; /* the arguments, or memory: no other server would do better */
+    gee_error_t error = *reason;    /* the arguments, or memory: no other server would do better */
     if (error.code == GEE_INTERNAL) /* to a codec it is a value that cannot be written; here it is the caller's */
         error.code = GEE_INVALID_ARGUMENT;
     gee_error_prefix(&error, "arguments: ");

@@ -175,8 +175,18 @@ gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer) {
     return best;
 }
 
+/* With `once`: its only connection is about to end, which on_closed() will hear of. */
+static bool about_to_be_lost(const gee_upstream_peer_t *peer) {
+    GEE_LIST_EACH(&peer->links, entry) {
+        const gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
+        if (peer->upstream->once && link->ready && !link->retiring)
+            return true;
+    }
+    return false;
+}
+
 int gee_upstream_peer_connect(gee_upstream_peer_t *peer, gee_error_t *error) {
-    return gee_upstream_peer_connecting(peer) ? 0 : open_link(peer, false, error);
+    return gee_upstream_peer_connecting(peer) || about_to_be_lost(peer) ? 0 : open_link(peer, false, error);
 }
 
 static void send_waiting(gee_upstream_peer_t *peer) {
@@ -279,15 +289,18 @@ static void on_closed(gee_connection_t *connection GEE_UNUSED, void *owner, cons
     gee_upstream_peer_t *peer = link->peer;
     gee_upstream_t *upstream = peer->upstream;
     bool was_ready = link->ready, counts = !link->ready || link->lost > 0 || link->late > 0 || link->probe;
+    bool for_good = upstream->once && !link->retiring;
     gee_upstream_peer_hold(peer);
     link_destroy(link);
-    if (upstream->once)
+    if (for_good)
         peer->lost = true;
-    if (counts || upstream->once)
+    if (counts || for_good)
         gee_upstream_peer_failed(peer, reason);
     gee_upstream_peer_refresh(peer);
     gee_upstream_connect_ended(upstream, peer, reason);
     gee_error_t error = *reason;
+    if (was_ready)
+        error.phase = GEE_PHASE_SEND; /* of those that wait for the next one */
     if (!gee_list_empty(&peer->waiting) && !gee_upstream_peer_connecting(peer) &&
         (!was_ready || peer->lost || gee_upstream_peer_connect(peer, &error) != 0))
         fail_waiting(peer, &error);
