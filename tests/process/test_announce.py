@@ -31,11 +31,11 @@ def registry(make_server):
 
 @pytest.fixture
 def announced(make_server, registry):
-    """announced(ttl='"3s"'): a running server that announces itself."""
+    """announced(ttl='"3s"'): a running server that announces itself; for so long that nothing is forgotten by itself."""
 
     def start(**settings):
         server = make_server()
-        server.conf = CONF + announce(url(registry), **settings)
+        server.conf = CONF + announce(url(registry), **{"ttl": '"1h"', **settings})
         server.start()
         eventually(lambda: server.tcp in servers(registry), "the registry lists it")
         return server

@@ -275,7 +275,7 @@ def test_a_watch_of_one_service(registry):
 
 def test_a_watch_ends_when_its_worker_leaves(registry):
     version = ask(registry).version
-    waiting = [Waiting(registry, version) for _ in range(8)]
+    waiting = [Waiting(registry, version, wait="60s") for _ in range(8)]
     old = registry.worker_pids()
     registry.reload()
     for each in waiting:

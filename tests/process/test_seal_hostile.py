@@ -1,9 +1,9 @@
-"""Sealed channels under attack, under load and at their end: what peers that have not shown who they are may cost, who may
-call what by whichever way, what a proxy on the way sees."""
+"""Sealed channels under attack, under load and at their end: what peers that have not shown who they are may cost, who
+may call what by whichever way, what a proxy on the way sees."""
+import base64
 import contextlib
 import json
 import os
-import pathlib
 import re
 import socket
 import subprocess
@@ -14,7 +14,7 @@ import pytest
 
 from conftest import BUILD, SANITIZED, TIMEOUT, eventually
 from hostile import memory
-from noise import Handshake, Sealed, SealedPeer, frame, public_in
+from noise import Handshake, Sealed, frame, public_in
 from sealing import geectl, make_sealed, seal_conf, sealed_peer
 from wire import OPTION_JSON, connect
 
@@ -70,7 +70,7 @@ def test_what_is_sealed_and_silent_is_not_hurried(stopped):
 @pytest.mark.skipif(SANITIZED, reason="sanitizers keep what is freed")
 def test_memory_of_half_handshakes(stopped):
     """No large buffers: a thousand of them, each cut at its worst place, are a few MiB."""
-    server = make_sealed(stopped, 'timeout = "60s";',
+    server = make_sealed(stopped, 'timeout = "60s";', 'timeouts = { handshake = "60s"; };'
                          "limits = { unauthenticated = 0; unauthenticated_per_address = 0; };").start()
     check_serves(server)
     before = memory(server)
@@ -187,7 +187,6 @@ def test_key_files_that_would_block(stopped):
 @pytest.mark.skipif(SANITIZED, reason="with strict_string_checks each line is read to the end of the text")
 def test_a_large_list_of_clients(stopped):
     """As many as fit into 4 MiB: read at a reload without anybody's calls waiting long; one byte more is refused."""
-    import base64
     server = make_sealed(stopped).start()
     clients = server.keys.directory / "clients"
     ours = f"{server.keys['billing']} billing\r\n"
@@ -291,7 +290,7 @@ def test_our_clients_end_what_they_say(sealed, command):
 
 @pytest.mark.parametrize("ending", ["stop", "quit", "reload"])
 def test_the_server_ends_what_it_says(sealed, ending):
-    """Idle and in the middle of a call: the last record says that it is the last, except where the call was answered first."""
+    """Idle and in the middle of a call, which is answered first where there is time: the last record says that it is the last."""
     with sealed_peer(sealed) as idle, sealed_peer(sealed) as busy:
         assert idle.call("Foo.Sum", SUM)[1] == 42
         busy.send("Foo.Sleep", {"Num1": 1, "Num2": 2})
@@ -306,10 +305,9 @@ def test_the_server_ends_what_it_says(sealed, ending):
 def test_a_connection_that_is_cut_on_the_way(sealed):
     """Both sides tell it from an end: who calls fails and says so, and so does the server's log."""
     with Relay(sealed.tcp, cut_after=50 + 20) as relay:
-        done = subprocess.run([str(BUILD / "geectl"), "call", "--timeout=20s", *map(str, seal_options(sealed)), "--codec=bin",
-                               relay.address, "Foo.Sleep", '{"Num1":20,"Num2":0}'], check=False, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
-    assert done.returncode == 3 and "seal: truncated" in done.stderr, done.stderr
+        done = geectl("call", "--timeout=20s", *seal_options(sealed), "--codec=bin", relay.address, "Foo.Sleep",
+                      '{"Num1":20,"Num2":0}', status=3)
+    assert "seal: truncated" in done.stderr, done.stderr
     sealed.wait_for_log("seal: truncated: the connection ended without the peer's end record")
     check_serves(sealed)
 
@@ -327,7 +325,7 @@ upstreams = ( { name = "back"; seal = { server_key = "%s"; key = "%s"; }; regist
 """ % (sealed.keys["server"], sealed.keys.path("billing"), found)
     gateway.start()
     eventually(lambda: gateway.call("Arith.Multiply", {"A": 7, "B": 8}) == ("", 56), "an answer")
-    assert " billing Arith.Multiply " in (sealed.root / "logs/access.log").read_text()
+    eventually(lambda: " billing Arith.Multiply " in (sealed.root / "logs/access.log").read_text(), "the name")
     (gateway.root / "next").write_text(sealed.unix + "\n")
     (gateway.root / "next").rename(found)
     eventually(lambda: ": handshake: seal: " in gateway.call("Arith.Multiply", {"A": 7, "B": 8})[0], "a refusal")
@@ -359,8 +357,8 @@ upstreams = ( { name = "back"; seal = { server_key = "%s"; key = "%s"; }; server
 def test_an_old_session_loses_no_call(stopped, codec):
     """It is closed when it is quiet: not between a request and its reply, and not while requests are on their way."""
     server = make_sealed(stopped, 'max_age = "100ms";').start()
-    result = json.loads(geectl("bench", "--json", *seal_options(server), f"--codec={codec}", "--connections=2", "--depth=16",
-                               "--duration=1500ms", server.tcp, "Arith.Multiply", PAIR).stdout)
+    result = json.loads(geectl("bench", "--json", *seal_options(server), f"--codec={codec}", "--connections=2",
+                               "--depth=16", "--duration=1500ms", server.tcp, "Arith.Multiply", PAIR).stdout)
     assert result["replies"] == result["calls"] > 100 and result["errors"] == []
     with sealed_peer(server) as peer:
         over = time.monotonic() + 0.5

@@ -20,7 +20,7 @@
 
 /* One that is too old is drained when nothing has come for a while, as a call that is on its way would be lost; one that is
  * never quiet, some time later all the same. */
-#define AGE_QUIET    (100 * GEE_MILLISECOND)
+#define AGE_QUIET    GEE_SECOND
 #define AGE_PATIENCE (10 * GEE_SECOND)
 
 /* ---- closing ---- */
