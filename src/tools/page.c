@@ -213,6 +213,18 @@ static size_t print_upstream(const view_t *view, const cJSON *upstream, size_t l
     return print_table(&table, lines - 2);
 }
 
+static void print_listeners(const cJSON *tree) {
+    const cJSON *listener, *listeners = gee_json_list(tree, "listeners");
+    if (cJSON_GetArraySize(listeners) == 0)
+        return;
+    printf("listening:");
+    cJSON_ArrayForEach(listener, listeners) {
+        putchar(' ');
+        gee_print_text(stdout, STYLE_PLAIN, gee_json_text(listener, "address"));
+    }
+    putchar('\n');
+}
+
 static void print_head(const arguments_t *arguments, const view_t *view) {
     const cJSON *tree = view->now->tree;
     gee_print_text(stdout, STYLE_NAME, "geerpc ");
@@ -223,6 +235,7 @@ static void print_head(const arguments_t *arguments, const view_t *view) {
     else
         printf("%.0f calls, %.0f errors since the start; %.0f in flight, %.0f late\n", gee_json_number(tree, "calls"),
                gee_json_number(tree, "errors"), gee_json_number(tree, "in_flight"), gee_json_number(tree, "late"));
+    print_listeners(tree);
 }
 
 void gee_page_print(const arguments_t *arguments, const page_t *page, const page_t *before, size_t lines) {
@@ -236,7 +249,7 @@ void gee_page_print(const arguments_t *arguments, const page_t *page, const page
     print_head(arguments, &view);
     fill_workers(&view, &workers);
     fill_methods(&view, &methods);
-    lines = print_table(&workers, lines > 2 ? lines - 2 : 0);
+    lines = print_table(&workers, lines > 3 ? lines - 3 : 0);
     lines = print_table(&methods, lines);
     const cJSON *upstream;
     cJSON_ArrayForEach(upstream, gee_json_list(page->tree, "upstreams")) lines = print_upstream(&view, upstream, lines);

@@ -37,6 +37,7 @@ def test_numbers_of_the_real_server(server):
     done = geectl("status", server.tcp)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.match(r"geerpc \d+\.\d+\.\d+ at %s\n6 calls, 1 errors since the start; 0 in flight, 0 late\n" % re.escape(server.tcp), done.stdout)
+    assert f"\nlistening: {server.tcp} {server.unix}\n" in done.stdout
     assert row(done.stdout, "METHOD") == ["CALLS", "ERRORS", "IN", "FLIGHT", "LATE", "P50", "P99"]
     assert row(done.stdout, "Arith.Multiply")[:4] == ["5", "0", "0", "0"]
     assert row(done.stdout, "Arith.Multiply")[5] in ("us", "ms")
@@ -176,6 +177,7 @@ def test_another_status(page):
     [
         {"services": [], "workers": 5, "upstreams": {"a": 1}},
         {"services": [1, None, "x", [], {"methods": 7}, {"name": 3, "methods": [1, None, {}]}]},
+        {"services": [], "workers": [], "listeners": [7, {"address": ["x"]}, {"address": "\x1b[31mred"}]},
         {"services": [], "workers": [1, {"process": -1e300, "calls": "many"}], "others": [None, {"method": []}]},
         {"services": [], "upstreams": [7, {"peers": [1, None, {"calls": 1e300, "weight": []}]}]},
     ],

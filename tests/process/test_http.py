@@ -66,6 +66,7 @@ def test_true_counts_over_all_workers(server):
         assert divide["reply"] == "Quotient{Quo int64, Rem int64}"
         assert [other["calls"] for other in page["others"]] == [1]
         assert page["counted"] is True
+        assert [each["address"] for each in page["listeners"]] == [server.tcp, server.unix]
         assert len(page["workers"]) == 2
         assert sum(worker["calls"] for worker in page["workers"]) == page["calls"] == 42
         assert all(worker["calls"] > 0 for worker in page["workers"])

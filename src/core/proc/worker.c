@@ -117,8 +117,19 @@ static int take_signals(gee_worker_process_t *process, gee_error_t *error) {
 
 /* ---- starting ---- */
 
+/* Null: out of memory. */
+static const char **list_listeners(const gee_cycle_t *cycle) {
+    const char **addresses = gee_pool_array(cycle->pool, cycle->listener_count + 1, sizeof *addresses);
+    for (size_t i = 0; addresses && i < cycle->listener_count; i++)
+        addresses[i] = cycle->listeners[i].listener->bound;
+    return addresses;
+}
+
 static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
     const gee_settings_t *settings = gee_cycle_settings(process->cycle);
+    const char **listeners = list_listeners(process->cycle);
+    if (!listeners)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     process->threads =
         gee_thread_pool_create((unsigned)settings->thread_pool.threads, (size_t)settings->thread_pool.queue, error);
     if (!process->threads)
@@ -131,7 +142,8 @@ static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
                                      .timeouts = settings->timeouts,
                                      .threads = process->threads,
                                      .worker_index = process->index,
-                                     .helper = process->cycle->helper ? &process->cycle->helper->line : NULL };
+                                     .helper = process->cycle->helper ? &process->cycle->helper->line : NULL,
+                                     .listeners = listeners };
     process->engine = gee_engine_create(&options, error);
     return process->engine ? 0 : -1;
 }

@@ -62,6 +62,8 @@ typedef struct gee_engine_options {
     gee_thread_pool_t *threads; /* may be null: then blocking methods run on the loop, and names are not resolved */
     unsigned worker_index;
     gee_helper_line_t *helper; /* null: there is none */
+    const char *const
+        *listeners; /* where this program listens, for pages; ends with null; null: nowhere. Outlives it */
 } gee_engine_options_t;
 
 /* The members are for reading; call.c and session.c keep their free lists here. */
@@ -79,6 +81,7 @@ struct gee_engine {
     gee_dispatch_t *dispatch; /* null in a client */
     unsigned worker_index;
     gee_helper_line_t *helper;
+    const char *const *listeners;          /* null: nowhere */
     struct gee_upstream *const *upstreams; /* where calls are forwarded to, for pages; who made them set this */
     size_t upstream_count;
     const struct gee_shared_list *upstream_lists; /* one each: where its servers come from; rpc/shared_list.h */

@@ -32,6 +32,7 @@ typedef struct debug_view {
     gee_counters_worker_t total; /* of all rows; its process means nothing */
     debug_upstream_t *upstreams;
     size_t upstream_count;
+    const char *const *listeners; /* ends with null; null: nowhere */
 } debug_view_t;
 
 /* Everything in `pool`. -1: out of memory. */

@@ -149,7 +149,7 @@ static void gather_sources(const gee_engine_t *engine, debug_upstream_t *upstrea
 int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, const board_t *board, gee_pool_t *pool,
                  debug_view_t *view) {
     gee_counters_sums_t sums;
-    *view = (debug_view_t){ .pool = pool };
+    *view = (debug_view_t){ .pool = pool, .listeners = engine->listeners };
     view->counted = atomic_load(&counters->slot_count) > 0;
     if (gee_counters_read(counters, pool, &sums) != 0)
         return -1;

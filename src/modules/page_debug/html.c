@@ -174,6 +174,19 @@ static void write_workers(const debug_view_t *view, gee_http_response_t *respons
     gee_http_print(response, "</table>\n");
 }
 
+static void write_listeners(const debug_view_t *view, gee_http_response_t *response) {
+    const char *const *address = view->listeners;
+    if (address == NULL || *address == NULL)
+        return;
+    gee_http_print(response, "<p>Listening on");
+    for (; *address != NULL; address++) {
+        gee_http_print(response, " <code>");
+        gee_http_escape(response, gee_str(*address));
+        gee_http_print(response, "</code>");
+    }
+    gee_http_print(response, "</p>\n");
+}
+
 void debug_write_html(const debug_view_t *view, gee_http_response_t *response) {
     gee_http_set_type(response, "text/html; charset=utf-8");
     gee_http_set_header(response, "Content-Security-Policy", GEE_STR("default-src 'none'; style-src 'unsafe-inline'"));
@@ -183,6 +196,7 @@ void debug_write_html(const debug_view_t *view, gee_http_response_t *response) {
                    " late (answered already, but the handler still runs). Sums over all workers since the start. "
                    "<a href=\"?format=json\">As JSON</a>.</p>\n",
                    gee_version, view->total.calls, view->total.errors, view->total.in_flight, view->total.late);
+    write_listeners(view, response);
     if (!view->counted)
         gee_http_print(response, "<p><strong>Calls are not counted: the filter filter_counters is off.</strong></p>\n");
     for (size_t i = 0; i < view->service_count; i++)

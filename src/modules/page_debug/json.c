@@ -104,12 +104,22 @@ static bool add_worker(cJSON *workers, const gee_counters_worker_t *worker) {
     return object != NULL && add_count(object, "process", (uint64_t)worker->process) && add_counts(object, worker);
 }
 
+static bool add_listeners(cJSON *root, const char *const *addresses) {
+    cJSON *listeners = cJSON_AddArrayToObject(root, "listeners");
+    bool added = listeners != NULL;
+    for (; addresses != NULL && *addresses != NULL && added; addresses++) {
+        cJSON *object = add_object(listeners);
+        added = object != NULL && cJSON_AddStringToObject(object, "address", *addresses);
+    }
+    return added;
+}
+
 static bool fill(cJSON *root, const debug_view_t *view) {
     bool added = cJSON_AddStringToObject(root, "version", gee_version) &&
                  cJSON_AddBoolToObject(root, "counted", view->counted) && add_counts(root, &view->total);
     cJSON *services = cJSON_AddArrayToObject(root, "services"), *others = cJSON_AddArrayToObject(root, "others");
     cJSON *upstreams = cJSON_AddArrayToObject(root, "upstreams"), *workers = cJSON_AddArrayToObject(root, "workers");
-    added = added && services && others && upstreams && workers;
+    added = added && services && others && upstreams && workers && add_listeners(root, view->listeners);
     for (size_t i = 0; i < view->service_count && added; i++)
         added = add_service(services, &view->services[i]);
     for (size_t i = 0; i < view->other_count && added; i++)
