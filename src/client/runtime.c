@@ -343,17 +343,7 @@ static void destroy_manual(gee_runtime_t *runtime, bool resolving) {
         tear_down(runtime);
 }
 
-void gee_runtime_destroy(gee_runtime_t **handle) {
-    gee_runtime_t *runtime = *handle;
-    *handle = NULL;
-    if (runtime == NULL || !is_ours(runtime))
-        return; /* in a child: the loop, and the kernel's objects in it, are the parent's */
-    /* A name that is being looked up cannot be given up, and may take long: nobody waits for that. */
-    bool resolving = gee_thread_pool_running(runtime->resolver) > 0;
-    if (runtime->mode == GEE_RUNTIME_MANUAL) {
-        destroy_manual(runtime, resolving);
-        return;
-    }
+static void destroy_background(gee_runtime_t *runtime, bool resolving) {
     bool join = !resolving && !gee_runtime_inside(runtime);
     pthread_t thread = runtime->thread;
     if (!join)
@@ -361,4 +351,17 @@ void gee_runtime_destroy(gee_runtime_t **handle) {
     gee_runtime_post(runtime, &runtime->stop_task);
     if (join)
         pthread_join(thread, NULL);
+}
+
+void gee_runtime_destroy(gee_runtime_t **handle) {
+    gee_runtime_t *runtime = *handle;
+    int cancellable;
+    *handle = NULL;
+    if (runtime == NULL || !is_ours(runtime))
+        return; /* in a child: the loop, and the kernel's objects in it, are the parent's */
+    /* A name that is being looked up cannot be given up, and may take long: nobody waits for that. */
+    bool resolving = gee_thread_pool_running(runtime->resolver) > 0;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* half of it would be worse than either */
+    (runtime->mode == GEE_RUNTIME_MANUAL ? destroy_manual : destroy_background)(runtime, resolving);
+    pthread_setcancelstate(cancellable, NULL);
 }

@@ -100,6 +100,42 @@ static void test_a_background_runtime_is_not_processed(void **state GEE_UNUSED) 
     gee_runtime_destroy(&runtime);
 }
 
+/* ---- a thread that is cancelled while it closes ---- */
+
+typedef struct closer {
+    pthread_t thread;
+    gee_client_t *client;
+    atomic_bool cancelled, closed;
+} closer_t;
+
+static void *close_cancelled(void *data) {
+    closer_t *closer = data;
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    while (!atomic_load(&closer->cancelled))
+        usleep(500);
+    pthread_setcancelstate(before, NULL);
+    gee_client_close(&closer->client);
+    atomic_store(&closer->closed, true);
+    pthread_testcancel();
+    return NULL;
+}
+
+/* It vanishes afterwards, not half way, where nobody could close the rest. */
+static void test_close_is_no_cancellation_point(void **state GEE_UNUSED) {
+    frame_peer_t *peer = frame_peer_start(0);
+    closer_t closer = { .client = dial_with(peer->address, NULL) };
+    void *result;
+    assert_int_equal(pthread_create(&closer.thread, NULL, close_cancelled, &closer), 0);
+    assert_int_equal(pthread_cancel(closer.thread), 0);
+    atomic_store(&closer.cancelled, true);
+    assert_int_equal(pthread_join(closer.thread, &result), 0);
+    assert_true(result == PTHREAD_CANCELED);
+    assert_true(atomic_load(&closer.closed));
+    assert_null(closer.client);
+    frame_peer_stop(&peer);
+}
+
 /* ---- callbacks must not wait ---- */
 
 typedef struct attempts {
@@ -312,6 +348,7 @@ int main(void) {
         TEST(test_clients_share_a_runtime),
         TEST(test_a_client_has_a_thread_of_its_own),
         TEST(test_a_background_runtime_is_not_processed),
+        TEST(test_close_is_no_cancellation_point),
         TEST(test_a_callback_on_a_background_runtime_cannot_wait),
         TEST(test_a_callback_on_a_manual_runtime_cannot_wait),
         TEST(test_a_loop_of_ones_own),
