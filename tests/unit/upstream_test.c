@@ -433,6 +433,9 @@ static void a_connection_that_fell_silent_is_given_up(void **state GEE_UNUSED) {
     gee_upstream_options_t options = options_of("bin");
     world_create(&world, 1, &options);
     world.listeners[0].silent = true;
+    /* The silence of a second is counted from the first question on: the second call is sure to see the whole of it. */
+    go(&world, &answer, "Test.Multiply", 30 * GEE_MILLISECOND);
+    expect(&world, &answer, GEE_DEADLINE_EXCEEDED);
     go(&world, &answer, "Test.Multiply", GEE_SECOND);
     expect(&world, &answer, GEE_DEADLINE_EXCEEDED);
     assert_int_equal(report_of(&world, 0).state, GEE_PEER_DOWN);
