@@ -157,9 +157,17 @@ def test_every_program_of_the_page_is_built_and_run(installation):
     assert names == set()
 
 
+def environment_of(installation, command):
+    """LeakSanitizer, in a process that was forked while there were threads, looks for what they refer to and does not find
+    them: what it then says ("False leaks are possible") is about the parent's memory."""
+    environment = installation.environment()
+    if "./child" in command:
+        environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    return environment
+
+
 def alike(text):
-    """Times differ from run to run. After a fork LeakSanitizer misses the parent's threads, which is no finding."""
-    text = re.sub(r"^==\d+==Running thread \d+ was not suspended\. False leaks are possible\.\n", "", text, flags=re.MULTILINE)
+    """Times differ from run to run."""
     return re.sub(r"\(([0-9.]+|\d+ tries, [0-9.]+) ms\)", "(... ms)", text)
 
 
@@ -178,7 +186,7 @@ def test_the_page_says_what_happens(installation, make_server, command, output):
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=installation.programs,
-        env=installation.environment(),
+        env=environment_of(installation, command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
