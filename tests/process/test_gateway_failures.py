@@ -81,7 +81,12 @@ def test_one_is_killed_under_load_and_comes_back(make_server, crashing_build, ca
         server.conf = server.conf.replace("tcp@127.0.0.1:0", server.tcp)  # where it comes back
     victim = servers[1]
     gateway = start_gateway(
-        make_server(), [server.tcp for server in servers], services=["Arith", "Kinds"], fail_timeout="2s", retry_budget=100
+        make_server(),
+        [server.tcp for server in servers],
+        services=["Arith", "Kinds"],
+        fail_timeout="2s",
+        retry_budget=100,
+        connections=1,  # of several one could take a call between the ends of two
     )
     more = 500 if not SANITIZED else 50
     with Load(gateway, "Arith.Multiply", lambda n: ({"A": n, "B": 3}, 3 * n)) as arith, Load(
