@@ -564,47 +564,47 @@ static void checks_find_a_silent_server_without_calls(void **state GEE_UNUSED) {
     world_destroy(&world);
 }
 
-/* A call that comes between the fault and the end of the connection: it must not make a new one. */
-static void a_call_on_a_connection_that_is_ending_fails(void **state GEE_UNUSED) {
-    world_t world;
+/* One server, dialled once and for all; a call has gone well. */
+static void create_once(world_t *world) {
     answer_t answer;
     gee_upstream_options_t options = options_of("bin");
     options.once = true;
     options.balancer = NULL;
-    world_create(&world, 1, &options);
-    go(&world, &answer, "Test.Multiply", 0);
-    expect(&world, &answer, GEE_OK);
+    world_create(world, 1, &options);
+    go(world, &answer, "Test.Multiply", 0);
+    expect(world, &answer, GEE_OK);
+}
+
+/* The connection is gone for good: a further call says why, and dials nothing. */
+static void expect_lost(world_t *world, const char *reason) {
+    answer_t answer;
+    go(world, &answer, "Test.Multiply", 0);
+    expect(world, &answer, GEE_UNAVAILABLE);
+    assert_int_equal(answer.error.phase, GEE_PHASE_SEND);
+    assert_non_null(strstr(answer.error.text, reason));
+    assert_int_equal(world->listeners[0].accepted, 1);
+    world_destroy(world);
+}
+
+/* A call that comes between the fault and the end of the connection: it must not make a new one. */
+static void a_call_on_a_connection_that_is_ending_fails(void **state GEE_UNUSED) {
+    world_t world;
+    create_once(&world);
     GEE_LIST_EACH(&world.fixture->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         gee_error_t fault = { .code = GEE_UNAVAILABLE, .phase = GEE_PHASE_WAIT, .text = "the peer talks nonsense" };
         if (session->role == GEE_CALLING)
             gee_session_close(session, &fault);
     }
-    go(&world, &answer, "Test.Multiply", 0);
-    expect(&world, &answer, GEE_UNAVAILABLE);
-    assert_int_equal(answer.error.phase, GEE_PHASE_SEND);
-    assert_non_null(strstr(answer.error.text, ": send: the peer talks nonsense"));
-    assert_int_equal(world.listeners[0].accepted, 1);
-    world_destroy(&world);
+    expect_lost(&world, ": send: the peer talks nonsense");
 }
 
 static void a_client_of_one_server_does_not_dial_again(void **state GEE_UNUSED) {
     world_t world;
-    answer_t answer;
-    gee_upstream_options_t options = options_of("bin");
-    options.once = true;
-    options.balancer = NULL;
-    world_create(&world, 1, &options);
-    go(&world, &answer, "Test.Multiply", 0);
-    expect(&world, &answer, GEE_OK);
+    create_once(&world);
     kill_sessions(world.fixture);
     TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_DOWN);
-    go(&world, &answer, "Test.Multiply", 0);
-    expect(&world, &answer, GEE_UNAVAILABLE);
-    assert_int_equal(answer.error.phase, GEE_PHASE_SEND);
-    assert_non_null(strstr(answer.error.text, ": send: the peer closed the connection"));
-    assert_int_equal(world.listeners[0].accepted, 1);
-    world_destroy(&world);
+    expect_lost(&world, ": send: the peer closed the connection");
 }
 
 typedef struct connect_outcome {
