@@ -126,7 +126,8 @@ static void test_it_is_posted_again_in_time(void **state GEE_UNUSED) {
 }
 
 static void test_the_time_that_was_asked_for(void **state GEE_UNUSED) {
-    static const char *const headers[] = { "", "X-Geerpc-Ttl: 1 fortnight\r\n", "X-Geerpc-Ttl: 0\r\n" };
+    static const char *const headers[] = { "", "X-Geerpc-Ttl: 1 fortnight\r\n", "X-Geerpc-Ttl: 0\r\n",
+                                           "X-Geerpc-Ttl: 100000h\r\n" };
     test_t *test = new_test();
     gee_entry_t entry = plain;
     entry.ttl_ns = 600 * GEE_MILLISECOND;

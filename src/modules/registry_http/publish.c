@@ -90,10 +90,12 @@ static void post_in(gee_http_publish_t *publish, int64_t delay_ns) {
     (void)gee_timer_start(loop_of(publish), &publish->timer, delay_ns);
 }
 
+/* The registry may have less patience than we asked for. That it says more does not make us rarer: an answer that is wrong
+ * must not end the refreshing. */
 static void set_interval(gee_http_publish_t *publish, const gee_http_message_t *response) {
     int64_t ttl_ns = publish->ttl_ns > 0 ? publish->ttl_ns : TTL, given_ns;
     gee_str_t given = response ? gee_http_header(response, "X-Geerpc-Ttl") : GEE_STR("");
-    if (gee_parse_duration(given, &given_ns) == 0 && given_ns > 0)
+    if (gee_parse_duration(given, &given_ns) == 0 && given_ns > 0 && given_ns < ttl_ns)
         ttl_ns = given_ns;
     publish->interval_ns = ttl_ns / 3 > LEAST_PAUSE ? ttl_ns / 3 : LEAST_PAUSE;
 }
