@@ -104,6 +104,16 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
     return !state->values.started;
 }
 
+/* ---- handover: nothing is known but what the session knows ---- */
+
+static void export_state(const gee_session_t *session GEE_UNUSED, const void *data GEE_UNUSED,
+                         gee_record_t *out GEE_UNUSED) {}
+
+static int import_state(gee_session_t *session GEE_UNUSED, void *data GEE_UNUSED, gee_record_reader_t *in GEE_UNUSED,
+                        gee_error_t *error GEE_UNUSED) {
+    return 0;
+}
+
 static const gee_protocol_t protocol = {
     .name = "netrpc",
     .connect_path = "/_goRPC_",
@@ -114,6 +124,8 @@ static const gee_protocol_t protocol = {
     .receive = receive,
     .send = send_event,
     .quiet = quiet,
+    .export_state = export_state,
+    .import_state = import_state,
 };
 
 extern const gee_module_t gee_protocol_netrpc_module;

@@ -13,6 +13,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/error.h"
+#include "core/base/record.h"
 
 typedef enum gee_claim { GEE_CLAIM_NO, GEE_CLAIM_YES, GEE_CLAIM_MORE } gee_claim_t;
 typedef enum gee_role { GEE_SERVING, GEE_CALLING } gee_role_t;
@@ -55,6 +56,10 @@ typedef struct gee_layer {
     const gee_grant_t *(*grant)(const void *state);
     /* Optional. Lets go of what the state holds; the core frees the state. */
     void (*stop)(void *state);
+    /* Optional, both or none (handover.h): an established, serving state for another process; and back, into a zeroed state
+     * instead of start(). import: the record may be anything; -1 with the reason. */
+    void (*export_state)(const void *state, gee_record_t *out);
+    int (*import_state)(void *state, const void *setup, gee_record_reader_t *in, gee_error_t *error);
 } gee_layer_t;
 
 #endif

@@ -168,6 +168,8 @@ bool gee_stream_wants_bytes(const gee_stream_t *stream) {
  * long as they last, whether they are asked for or not, unless the watch is edge-triggered. */
 void gee_stream_set_interest(gee_stream_t *stream) {
     uint32_t events = 0;
+    if (stream->frozen)
+        return;
     if (gee_stream_wants_bytes(stream))
         events |= EPOLLIN;
     if (stream->blocked)
@@ -189,7 +191,7 @@ void gee_stream_set_owner(gee_stream_t *stream, const gee_stream_events_t *event
 
 /* What is waited for changes at the end of the pass: to pause and resume within one costs no system call. */
 static void work_later(gee_stream_t *stream) {
-    if (gee_stream_usable(stream))
+    if (gee_stream_usable(stream) && !stream->frozen)
         gee_loop_defer(stream->loop, &stream->work);
 }
 

@@ -86,6 +86,21 @@ bool gee_stream_established(const gee_stream_t *stream); /* every layer's handsh
 /* What the peer has proven to the topmost layer that asks; null: nothing. */
 const gee_grant_t *gee_stream_grant(const gee_stream_t *stream);
 
+/* ---- handover (rpc/handover.h): a stream on which nothing waits to be written, to another process ---- */
+/* Is it at such a point, and of layers that can be exported? */
+bool gee_stream_can_leave(const gee_stream_t *stream);
+/* Nothing is read or reported until it is thawed, or destroyed. */
+void gee_stream_freeze(gee_stream_t *stream);
+void gee_stream_thaw(gee_stream_t *stream);
+int gee_stream_descriptor(const gee_stream_t *stream);
+/* Layers, bytes received and not consumed, counts. Of a frozen one. */
+void gee_stream_export(const gee_stream_t *stream, gee_record_t *out);
+/* Into a stream just made of the descriptor. `layer`: finds one by its name, with the setup for its import; null: not
+ * here. The stream has no owner yet. -1: the record does not make sense, or has what this process has not. */
+int gee_stream_import(gee_stream_t *stream, gee_record_reader_t *in,
+                      const gee_layer_t *(*layer)(gee_str_t name, const void **setup, void *data), void *data,
+                      gee_error_t *error);
+
 const char *gee_stream_peer_text(const gee_stream_t *stream); /* for logs; lives as long as the stream */
 uint64_t gee_stream_bytes_received(const gee_stream_t *stream);
 uint64_t gee_stream_bytes_sent(const gee_stream_t *stream);

@@ -1,5 +1,5 @@
 /* stream_private.h: what the files of the stream share: stream.c (its life), stream_io.c (reading, writing),
- * stream_layers.c (the stack of layers). Not for others.
+ * stream_layers.c (the stack of layers), stream_handover.c (to another process). Not for others.
  *
  * inbox[0] and out[0] hold the bytes of the wire; layer i reads inbox[i] and fills inbox[i+1], empties out[i+1] and fills
  * out[i]; the owner has the topmost pair. */
@@ -46,6 +46,7 @@ struct gee_stream {
     bool timed_out;       /* because nothing could be written for too long */
     bool closing;         /* gee_stream_close(): no owner, lives on its own */
     bool shut_down;       /* closing: our end is written */
+    bool frozen;          /* on its way to another process */
     bool destroyed;       /* by a callback: the memory goes when the outermost frame leaves */
     unsigned frames_deep; /* entry points of the stream that are on the stack */
 

@@ -1,7 +1,7 @@
 /* channel.h: the socket pair between master and worker: small messages, a descriptor with some of them.
  *
- *   master --ADOPT, RELEASE, QUIT, REOPEN, STATUS--> worker         worker --READY, FAILED, STATUS--> master
- *   master --QUIT, REOPEN, LEAVE--> helper                          helper --READY, FAILED, LEFT--> master
+ *   master --ADOPT, RELEASE, GIVE, TAKE, QUIT, REOPEN, STATUS--> worker   worker --READY, FAILED, STATUS--> master
+ *   master --QUIT, REOPEN, LEAVE--> helper                                helper --READY, FAILED, LEFT--> master
  *
  * SOCK_SEQPACKET keeps messages apart. Sending never blocks: what does not fit waits here. */
 #ifndef GEE_PROC_CHANNEL_H
@@ -18,7 +18,9 @@ typedef enum gee_message_type {
     GEE_MESSAGE_REOPEN,    /* a log file: number is the descriptor to replace by the one that comes along */
     GEE_MESSAGE_STATUS,    /* asked, and answered: value connections, calls, in_flight */
     GEE_MESSAGE_LEAVE,     /* the server drains soon: other processes are to be told */
-    GEE_MESSAGE_LEFT       /* they were */
+    GEE_MESSAGE_LEFT,      /* they were */
+    GEE_MESSAGE_GIVE, /* pass your connections on over this socket (handover.h): descriptor. Before QUIT, or after */
+    GEE_MESSAGE_TAKE  /* take those that come over this one: descriptor */
 } gee_message_type_t;
 
 #define GEE_MESSAGE_TEXT 600

@@ -138,8 +138,10 @@ static void on_worker_ready(gee_worker_t *worker) {
     if (crew->serving) {
         gee_log(crew->log, GEE_LOG_NOTICE, "%s (pid %d) serves", gee_worker_name(crew, worker->index),
                 (int)worker->pid);
-        if (!is_helper(worker))
-            gee_slots_serve(crew, worker);
+        if (is_helper(worker))
+            return;
+        gee_slots_serve(crew, worker);
+        crew->events->joined(crew, crew->data);
         return;
     }
     if (++crew->ready_count == crew->place_count)
@@ -172,6 +174,8 @@ static void on_message(gee_channel_t *channel, const gee_message_t *message, int
     case GEE_MESSAGE_QUIT:
     case GEE_MESSAGE_REOPEN:
     case GEE_MESSAGE_LEAVE:
+    case GEE_MESSAGE_GIVE:
+    case GEE_MESSAGE_TAKE:
         break;
     }
 }

@@ -48,6 +48,8 @@ typedef struct gee_crew_events {
     /* The last worker is gone and none will be started: the crew may be destroyed. Never called from inside a function
      * of the crew. */
     void (*gone)(gee_crew_t *crew, void *data);
+    /* A worker serves in the place of one that died. */
+    void (*joined)(gee_crew_t *crew, void *data);
     /* A worker has answered gee_crew_ask_status(), or is gone. */
     void (*status)(gee_crew_t *crew, void *data);
     /* In a child, right after fork: close the master's descriptors. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/proc/pairs.h"
 
 /* ---- the first start, and what a reload has in common with it ---- */
 
@@ -81,6 +82,13 @@ static void on_gone(gee_crew_t *crew, void *data) {
         gee_loop_stop(master->loop);
 }
 
+/* Those who leave have lost somebody to pass their connections on to. */
+static void on_joined(gee_crew_t *crew, void *data) {
+    gee_master_t *master = data;
+    if (crew == master->running)
+        gee_master_hand_over(master);
+}
+
 static void on_status(gee_crew_t *crew GEE_UNUSED, void *data) {
     gee_command_status_answered(data);
 }
@@ -96,9 +104,20 @@ static void on_forget(void *data) {
     (void)close(gee_loop_descriptor(master->loop));
 }
 
-static const gee_crew_events_t crew_events = {
-    .ready = on_ready, .failed = on_failed, .gone = on_gone, .status = on_status, .forget = on_forget
-};
+static const gee_crew_events_t crew_events = { .ready = on_ready,
+                                               .failed = on_failed,
+                                               .gone = on_gone,
+                                               .joined = on_joined,
+                                               .status = on_status,
+                                               .forget = on_forget };
+
+void gee_master_hand_over(gee_master_t *master) {
+    GEE_LIST_EACH(&master->crews, link) {
+        gee_crew_t *crew = GEE_CONTAINER(link, gee_crew_t, link);
+        if (crew != master->running && crew != master->starting)
+            gee_crew_hand_over(crew, master->running);
+    }
+}
 
 int gee_master_start_crew(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error) {
     if (gee_cycle_open(*cycle, error) != 0) {

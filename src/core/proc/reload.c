@@ -92,6 +92,7 @@ void gee_reload_ready(gee_master_t *master) {
         if (crew != master->running)
             gee_seals_replace(crew->cycle, next);
     }
+    gee_master_hand_over(master);
     gee_crew_quit(old, is_removed, next);
     retire_removed(old->cycle, next);
     const char *text = gee_describe_cycle(next);

@@ -404,6 +404,14 @@ const gee_option_t gee_settings_options[] = {
       .fallback = "30s",
       .flags = GEE_OPTION_RELOADABLE,
       .doc = "How long a worker that leaves waits for its connections to end before it cuts them" },
+    { .name = "handover_patience",
+      .type = GEE_OPTION_DURATION,
+      .offset = offsetof(gee_settings_t, handover_patience),
+      .fallback = "1s",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc =
+          "How long a worker that leaves waits for a moment without calls in flight on a connection, before it takes "
+          "no further requests there for a moment so that those in flight end" },
     { .name = "thread_pool",
       .type = GEE_OPTION_GROUP,
       .offset = offsetof(gee_settings_t, thread_pool),

@@ -1,6 +1,7 @@
 /* worker.c: the life of a worker process.
  *
  *   forked -> user -> loop, threads, engine, dispatch, modules -> READY -> ADOPT sockets -> serve -> leave -> exit
+ *                                                                          TAKE connections      GIVE connections
  */
 #include "core/proc/worker.h"
 
@@ -77,6 +78,12 @@ static void on_message(gee_channel_t *channel, const gee_message_t *message, int
     case GEE_MESSAGE_STATUS:
         answer_status(process);
         break;
+    case GEE_MESSAGE_GIVE:
+        gee_worker_give_over(process, descriptor);
+        return;
+    case GEE_MESSAGE_TAKE:
+        gee_worker_take_over(process, descriptor);
+        return;
     case GEE_MESSAGE_READY:
     case GEE_MESSAGE_FAILED:
     case GEE_MESSAGE_LEFT:
@@ -267,6 +274,8 @@ static void finish(gee_worker_process_t *process) {
     gee_worker_close_upstreams(process);
     gee_thread_pool_destroy(&process->threads);
     gee_worker_leave_finish(process);
+    gee_worker_give_finish(process);
+    gee_worker_take_finish(process);
     gee_worker_accept_finish(process);
     gee_dispatch_destroy(&process->dispatch);
     gee_engine_destroy(&process->engine);
@@ -318,6 +327,8 @@ int gee_worker_main(gee_cycle_t *cycle, unsigned index, int channel) {
     static gee_worker_process_t process; /* found by leak checkers whatever happens to the stack */
     process = (gee_worker_process_t){ .cycle = cycle, .index = index, .log = cycle->server->log };
     gee_list_init(&process.acceptors);
+    gee_list_init(&process.givers);
+    gee_list_init(&process.takers);
     process.channel = (gee_channel_t){ .watch.descriptor = -1, .received = on_message, .ended = on_channel_ended };
     (void)prctl(PR_SET_NAME, gee_is_helper(&process) ? "geerpc-helper" : "geerpc-worker", 0, 0, 0);
     use_log(&process);

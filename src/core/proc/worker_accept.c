@@ -64,7 +64,7 @@ static void wait_for_resources(gee_worker_process_t *process, int reason) {
     unwatch_all(process);
 }
 
-static void check_full(gee_worker_process_t *process) {
+void gee_worker_check_full(gee_worker_process_t *process) {
     int64_t limit = gee_cycle_settings(process->cycle)->connections.connections;
     bool full = process->descriptors >= (size_t)limit;
     if (full == process->full)
@@ -92,11 +92,11 @@ static void on_gone(void *data) {
     connection->open = false;
     connection->process->descriptors--;
     gee_worker_uncount(connection);
-    check_full(connection->process);
+    gee_worker_check_full(connection->process);
     release(connection);
 }
 
-static void conversation_ended(gee_worker_connection_t *connection) {
+void gee_worker_conversation_ended(gee_worker_connection_t *connection) {
     gee_worker_process_t *process = connection->process;
     connection->served = false;
     process->connections--;
@@ -114,7 +114,7 @@ static void on_sealed(void *owner) {
 
 static void on_left(void *owner, bool became_session) {
     if (!became_session)
-        conversation_ended(owner);
+        gee_worker_conversation_ended(owner);
 }
 
 static void on_closed(gee_session_t *session, void *owner, const gee_error_t *reason) {
@@ -122,7 +122,7 @@ static void on_closed(gee_session_t *session, void *owner, const gee_error_t *re
     gee_log(connection->process->log, GEE_LOG_INFO, "%s: closed%s%s, calls %llu", gee_session_peer_text(session),
             reason ? ": " : "", reason ? reason->text : "", (unsigned long long)session->calls_total);
     connection->process->finished_calls += session->calls_total;
-    conversation_ended(connection);
+    gee_worker_conversation_ended(connection);
 }
 
 static const gee_session_events_t session_events = { .closed = on_closed };
@@ -133,31 +133,45 @@ static bool serves_pages(const gee_cycle_listener_t *entry) {
     return entry->settings->pages == GEE_PAGES_ON;
 }
 
-static int open_door(acceptor_t *acceptor, gee_worker_connection_t *connection, int descriptor,
-                     const gee_sockaddr_t *peer, gee_error_t *error) {
-    gee_worker_process_t *process = acceptor->process;
+gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
+                                     gee_door_options_t *options, gee_error_t *error) {
+    gee_worker_process_t *process = connection->process;
+    const gee_cycle_listener_t *entry = connection->entry;
     const gee_settings_t *settings = gee_cycle_settings(process->cycle);
     gee_stream_options_t stream_options = { .high_water = settings->limits.output,
                                             .inbox_limit = settings->limits.message + INBOX_EXTRA,
                                             .write_timeout_ns = settings->timeouts.write };
-    gee_door_options_t door_options = { .protocols = acceptor->entry->protocols,
-                                        .seal = acceptor->entry->seal_setup ? &acceptor->entry->seal : NULL,
-                                        .pages = serves_pages(acceptor->entry),
-                                        .events = &session_events,
-                                        .owner = connection,
-                                        .sealing = on_sealing,
-                                        .sealed = on_sealed,
-                                        .left = on_left };
-    gee_stream_t *stream = gee_stream_create(process->loop, acceptor->entry->listener->transport, descriptor, peer,
-                                             &stream_options, error);
+    *options = (gee_door_options_t){ .protocols = entry->protocols,
+                                     .seal = entry->seal_setup ? &entry->seal : NULL,
+                                     .pages = serves_pages(entry),
+                                     .events = &session_events,
+                                     .owner = connection,
+                                     .sealing = on_sealing,
+                                     .sealed = on_sealed,
+                                     .left = on_left };
+    connection->served = connection->open = true;
+    process->connections++;
+    process->descriptors++;
+    gee_stream_t *stream =
+        gee_stream_create(process->loop, entry->listener->transport, descriptor, peer, &stream_options, error);
     if (!stream) {
         on_gone(connection);
-        return -1;
+        return NULL;
     }
     gee_stream_set_gone(stream, on_gone, connection);
+    return stream;
+}
+
+static int open_door(gee_worker_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
+                     gee_error_t *error) {
+    gee_worker_process_t *process = connection->process;
+    gee_door_options_t options;
+    gee_stream_t *stream = gee_worker_open_stream(connection, descriptor, peer, &options, error);
+    if (!stream)
+        return -1;
     gee_log(process->log, GEE_LOG_INFO, "%s: connected to %s", gee_stream_peer_text(stream),
-            acceptor->entry->listener->bound);
-    return gee_door_open(process->engine, &stream, &door_options, error);
+            connection->entry->listener->bound);
+    return gee_door_open(process->engine, &stream, &options, error);
 }
 
 /* The setting by which it may not come in; null: it may. */
@@ -181,6 +195,7 @@ static void welcome(acceptor_t *acceptor, int descriptor, const gee_sockaddr_t *
         return;
     }
     connection->process = process;
+    connection->entry = acceptor->entry;
     connection->accepted_ns = gee_loop_now(process->loop);
     const char *limit = admit(acceptor, connection, peer);
     if (limit != NULL) {
@@ -191,15 +206,12 @@ static void welcome(acceptor_t *acceptor, int descriptor, const gee_sockaddr_t *
         free(connection);
         return;
     }
-    connection->served = connection->open = true;
-    process->connections++;
-    process->descriptors++;
-    if (open_door(acceptor, connection, descriptor, peer, &error) != 0) {
+    if (open_door(connection, descriptor, peer, &error) != 0) {
         gee_log(process->log, GEE_LOG_ERROR, "%s: closed: %s", gee_sockaddr_text(peer, text), error.text);
-        conversation_ended(connection);
+        gee_worker_conversation_ended(connection);
         return;
     }
-    check_full(process);
+    gee_worker_check_full(process);
 }
 
 /* False: there is none, or none can be taken now. */
@@ -238,6 +250,13 @@ static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
 }
 
 /* ---- acceptors ---- */
+
+const gee_cycle_listener_t *gee_worker_find_entry(const gee_worker_process_t *process, gee_str_t address) {
+    for (size_t i = 0; i < process->cycle->listener_count; i++)
+        if (gee_str_equal(gee_str(process->cycle->listeners[i].listener->bound), address))
+            return &process->cycle->listeners[i];
+    return NULL;
+}
 
 static const gee_cycle_listener_t *find_entry(const gee_worker_process_t *process, uint32_t id) {
     for (size_t i = 0; i < process->cycle->listener_count; i++)

@@ -1,18 +1,31 @@
 /* worker_leave.c: how a worker ends.
  *
- *   QUIT, or the master is gone: no more accepting; each session is drained when it is quiet, or after a second;
- *                                at shutdown_timeout what is left is cut
+ *   GIVE, QUIT:                  no more accepting; each connection is passed on when nothing is in flight (worker_give.c);
+ *                                one that never is so takes no requests for a moment, time and again
+ *   QUIT, or the master is gone: no more accepting; each session is drained when it is quiet, or after a second
+ *   both:                        at shutdown_timeout what is left is cut
  *   TERM:                        everything is cut
  *   the last connection is gone, the last handler has returned: the loop stops
  *
  * A session is drained, not closed: a request that is on its way is still answered. */
+#include <stdio.h>
+
 #include "core/proc/worker_private.h"
 
 #define SWEEP_INTERVAL (50 * GEE_MILLISECOND)
+#define GIVE_INTERVAL  (10 * GEE_MILLISECOND)
 #define QUIET_SWEEPS   2                       /* without a byte and without a call in flight */
 #define BUSY_PATIENCE  GEE_SECOND              /* then a session that is never quiet is drained too */
 #define CUT_PATIENCE   (250 * GEE_MILLISECOND) /* for last bytes, and for handlers to notice */
 #define LAST_PATIENCE  (500 * GEE_MILLISECOND) /* with peers that do not close their side */
+#define ALONE_PATIENCE (5 * GEE_SECOND)        /* for the master to name somebody else who takes connections */
+
+/* How long a busy session takes no requests, so that those in flight end: longer each time, and never so long that a call
+ * with a deadline of a second is lost by it. */
+#define FIRST_SUSPENSION   (100 * GEE_MILLISECOND)
+#define LONGEST_SUSPENSION (500 * GEE_MILLISECOND)
+
+#define METHODS_NAMED 8 /* of one connection that is cut, in the log */
 
 void gee_worker_check_end(gee_worker_process_t *process) {
     int64_t now = gee_loop_now(process->loop);
@@ -40,15 +53,46 @@ static bool is_quiet(gee_worker_connection_t *connection, const gee_session_t *s
     return connection->quiet_sweeps >= QUIET_SWEEPS;
 }
 
+/* Calls are in flight: it takes no further ones for a while, then does again. */
+static void hurry(gee_worker_process_t *process, gee_session_t *session, gee_worker_connection_t *connection) {
+    int64_t now = gee_loop_now(process->loop), patience = gee_cycle_settings(process->cycle)->handover_patience;
+    if (connection->busy_ns == 0)
+        connection->busy_ns = now;
+    int64_t since = now - connection->busy_ns;
+    if (!session->suspended && since >= patience) {
+        int64_t twice = 2 * connection->suspend_ns;
+        connection->suspend_ns = twice == 0                   ? FIRST_SUSPENSION
+                                 : twice < LONGEST_SUSPENSION ? twice
+                                                              : LONGEST_SUSPENSION;
+        connection->busy_ns = now;
+        gee_session_suspend(session);
+    } else if (session->suspended && since >= connection->suspend_ns) {
+        connection->busy_ns = now;
+        gee_session_continue(session);
+    }
+}
+
+static bool is_passed_on(const gee_worker_process_t *process) {
+    return process->handing_over &&
+           (process->alone_ns == 0 || gee_loop_now(process->loop) - process->alone_ns < ALONE_PATIENCE);
+}
+
 static void drain(gee_worker_process_t *process) {
     int64_t now = gee_loop_now(process->loop);
+    bool passed_on = is_passed_on(process);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         if (session->role != GEE_SERVING)
             continue; /* to a server elsewhere, for calls in flight */
         gee_worker_connection_t *connection = session->owner;
-        if (!session->established || session->draining || session->closing)
+        if (!session->established || session->draining || session->closing || session->frozen)
             continue;
+        if (passed_on && !connection->refused && gee_session_may_leave(session)) {
+            hurry(process, session, connection);
+            continue;
+        }
+        if (session->suspended)
+            gee_session_continue(session);
         /* One that was accepted from a queue that is given up has its time from then. */
         int64_t since = connection->accepted_ns > process->left_ns ? connection->accepted_ns : process->left_ns;
         if (is_quiet(connection, session) || now - since >= BUSY_PATIENCE)
@@ -62,7 +106,7 @@ static void close_revoked(gee_worker_process_t *process) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         const gee_grant_t *grant = session->peer->grant;
         gee_error_t error;
-        if (session->closing || !gee_grant_revoked(grant))
+        if (session->closing || session->frozen || !gee_grant_revoked(grant))
             continue;
         gee_error_set(&error, GEE_PERMISSION_DENIED, "client %s may not call any more (seal.clients)",
                       grant->name ? grant->name : "without a name");
@@ -77,19 +121,39 @@ static void on_sweep(gee_timer_t *timer) {
     close_revoked(process);
     if (!process->cutting)
         drain(process);
+    gee_worker_offer_later(process);
     gee_worker_check_end(process);
-    (void)gee_timer_start(process->loop, &process->sweep, SWEEP_INTERVAL);
+    (void)gee_timer_start(process->loop, &process->sweep, is_passed_on(process) ? GIVE_INTERVAL : SWEEP_INTERVAL);
+}
+
+/* "Foo.Sleep, Foo.Sleep and 3 more"; empty when nothing is in flight. */
+static void name_methods(const gee_session_t *session, char *text, size_t capacity) {
+    size_t named = 0, length = 0;
+    text[0] = '\0';
+    GEE_LIST_EACH(&session->calls, link) {
+        const gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
+        if (named == METHODS_NAMED || length + 1 >= capacity)
+            break;
+        int added =
+            snprintf(text + length, capacity - length, "%s%.*s", named++ > 0 ? ", " : "",
+                     (int)(call->method_name.length < 64 ? call->method_name.length : 64), call->method_name.data);
+        length += added > 0 ? (size_t)added : 0;
+    }
+    if (named < session->call_count && length + 1 < capacity)
+        (void)snprintf(text + length, capacity - length, " and %zu more", session->call_count - named);
 }
 
 static void log_cut(gee_worker_process_t *process) {
-    char patience[GEE_DURATION_TEXT];
+    char patience[GEE_DURATION_TEXT], methods[METHODS_NAMED * 70];
     (void)gee_format_duration(patience, gee_cycle_settings(process->cycle)->shutdown_timeout);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         const gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
-        if (session->role != GEE_SERVING)
+        if (session->role != GEE_SERVING || session->frozen)
             continue;
-        gee_log(process->log, GEE_LOG_NOTICE, "%s: cut with %zu call%s in flight: shutdown_timeout (%s) is over",
-                gee_session_peer_text(session), session->call_count, session->call_count == 1 ? "" : "s", patience);
+        name_methods(session, methods, sizeof methods);
+        gee_log(process->log, GEE_LOG_NOTICE, "%s: cut with %zu call%s in flight%s%s: shutdown_timeout (%s) is over",
+                gee_session_peer_text(session), session->call_count, session->call_count == 1 ? "" : "s",
+                methods[0] != '\0' ? ": " : "", methods, patience);
     }
 }
 
@@ -125,6 +189,7 @@ void gee_worker_leave(gee_worker_process_t *process) {
     stop_accepting(process);
     if (gee_timer_start(process->loop, &process->deadline, gee_cycle_settings(process->cycle)->shutdown_timeout) != 0)
         gee_loop_stop(process->loop);
+    gee_worker_offer_later(process);
     gee_worker_check_end(process);
 }
 
@@ -135,6 +200,7 @@ void gee_worker_cut(gee_worker_process_t *process) {
         return;
     stop_accepting(process);
     process->cutting = true;
+    gee_worker_give_finish(process);
     gee_door_close_all(process->engine);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);

@@ -1,5 +1,5 @@
 /* worker_private.h: what the files of the worker process share: worker.c, worker_accept.c, worker_count.c, worker_leave.c,
- * worker_upstreams.c. */
+ * worker_upstreams.c, worker_give.c, worker_take.c. */
 #ifndef GEE_PROC_WORKER_PRIVATE_H
 #define GEE_PROC_WORKER_PRIVATE_H
 
@@ -10,6 +10,7 @@
 #include "core/rpc/door.h"
 #include "core/rpc/engine.h"
 #include "core/rpc/forward.h"
+#include "core/rpc/handover.h"
 
 typedef struct gee_worker_process {
     gee_cycle_t *cycle;
@@ -41,6 +42,14 @@ typedef struct gee_worker_process {
     bool full;               /* limits.connections is reached */
     bool waiting;            /* for descriptors or memory to become free */
     gee_timer_t retry;
+
+    /* worker_give.c, worker_take.c */
+    gee_list_t givers; /* the last one counts */
+    gee_list_t takers;
+    uint32_t last_offer;
+    gee_task_t offer;  /* at the end of a pass, when what was answered is written */
+    bool handing_over; /* connections are passed on, not drained */
+    int64_t alone_ns;  /* since when there is nobody to pass them on to; 0: there is */
 
     /* worker_leave.c */
     bool leaving;
@@ -77,8 +86,14 @@ typedef struct gee_worker_connection {
     bool served, open;            /* it has not come to the one end, to the other */
     bool unproven;                /* and counted as such */
     int64_t accepted_ns;
-    uint64_t bytes_seen; /* received when it was last looked at, while leaving */
+    const gee_cycle_listener_t *entry;
+
+    /* while leaving */
+    uint64_t bytes_seen; /* received when it was last looked at */
     unsigned quiet_sweeps;
+    bool refused;       /* nobody takes it over */
+    int64_t busy_ns;    /* since when it was never quiet, or takes no requests */
+    int64_t suspend_ns; /* for so long it takes none, the next time; 0: never so far */
 } gee_worker_connection_t;
 
 /* worker_count.c */
@@ -94,6 +109,25 @@ void gee_worker_adopt(gee_worker_process_t *process, const gee_message_t *messag
 void gee_worker_release(gee_worker_process_t *process, const gee_message_t *message);
 void gee_worker_release_all(gee_worker_process_t *process);
 void gee_worker_accept_finish(gee_worker_process_t *process);
+const gee_cycle_listener_t *gee_worker_find_entry(const gee_worker_process_t *process, gee_str_t address);
+/* A connection with its stream, counted, and the options of its door or session. Null: closed, with the reason. */
+gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
+                                     gee_door_options_t *options, gee_error_t *error);
+/* The conversation is over, or goes on elsewhere; what is left is the descriptor, if it is open. */
+void gee_worker_conversation_ended(gee_worker_connection_t *connection);
+void gee_worker_check_full(gee_worker_process_t *process);
+
+/* worker_give.c: passing connections on; what goes over the socket is in handover_packet.h. Each takes the descriptor. */
+void gee_worker_give_over(gee_worker_process_t *process, int descriptor);
+void gee_worker_offer_later(gee_worker_process_t *process);
+/* Is there somebody to pass connections on to? */
+bool gee_worker_can_offer(const gee_worker_process_t *process);
+/* What is on its way is given up: whoever has it already keeps it. */
+void gee_worker_give_finish(gee_worker_process_t *process);
+
+/* worker_take.c */
+void gee_worker_take_over(gee_worker_process_t *process, int descriptor);
+void gee_worker_take_finish(gee_worker_process_t *process);
 
 /* worker_upstreams.c */
 int gee_worker_open_upstreams(gee_worker_process_t *process, gee_error_t *error);

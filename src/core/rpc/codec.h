@@ -11,6 +11,7 @@
 #include "core/base/buf.h"
 #include "core/base/error.h"
 #include "core/base/pool.h"
+#include "core/base/record.h"
 #include "core/rpc/type.h"
 #include "core/rpc/value.h"
 
@@ -87,9 +88,11 @@ typedef struct gee_codec {
      * is as new), and back there, when what was encoded since then is cut off the chain again. */
     uint64_t (*mark)(const void *state);
     void (*rewind)(void *state, uint64_t mark);
-    /* Optional: the state as a record for another process, and back (handover). */
-    int (*export_state)(const void *state, gee_chain_t *out, gee_error_t *error);
-    int (*import_state)(void *state, const uint8_t *bytes, size_t length, gee_error_t *error);
+    /* Both or none; mandatory where there is a state and sessions shall move between processes (handover.h): the state as a
+     * record for another process, and back, into a state as new. What a value that is being measured has changed may be in
+     * it, as it will be measured again. import: the record may be anything; -1 with the reason. */
+    void (*export_state)(const void *state, gee_record_t *out);
+    int (*import_state)(void *state, gee_record_reader_t *in, gee_error_t *error);
 } gee_codec_t;
 
 #endif

@@ -23,6 +23,7 @@ struct gee_door {
     gee_timer_t timer;
     gee_timer_t seal_timer;
     bool sealing; /* in the handshake of the seal */
+    bool frozen;  /* on its way to another process */
 };
 
 #define SHOWN_BYTES 24               /* of what was refused, in the log */
@@ -69,11 +70,11 @@ static void log_refusal(const gee_door_t *door, const uint8_t *bytes, size_t len
             length > SHOWN_BYTES ? " (and more)" : "");
 }
 
-static bool allowed(const gee_door_t *door, const gee_protocol_t *protocol) {
-    if (door->way.options.protocols == NULL)
+bool gee_door_allows(const gee_door_options_t *options, const gee_protocol_t *protocol) {
+    if (options->protocols == NULL)
         return true;
-    for (size_t i = 0; door->way.options.protocols[i] != NULL; i++)
-        if (strcmp(door->way.options.protocols[i], protocol->name) == 0)
+    for (size_t i = 0; options->protocols[i] != NULL; i++)
+        if (strcmp(options->protocols[i], protocol->name) == 0)
             return true;
     return false;
 }
@@ -100,7 +101,7 @@ static const gee_protocol_t *claiming_protocol(const gee_door_t *door, const uin
     const gee_module_t *module;
     for (size_t i = 0; (module = gee_module_next(door->engine->modules, GEE_MODULE_PROTOCOL, i)) != NULL; i++) {
         const gee_protocol_t *protocol = module->interface;
-        if (!allowed(door, protocol))
+        if (!gee_door_allows(&door->way.options, protocol))
             continue;
         gee_claim_t claim = protocol->claims(bytes, length);
         if (claim == GEE_CLAIM_YES)
@@ -272,11 +273,77 @@ void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
         way->options.left(way->options.owner, false);
 }
 
+/* ---- handover ---- */
+
+bool gee_door_can_leave(const gee_door_t *door) {
+    return !door->sealing && !door->frozen && gee_stream_can_leave(door->stream);
+}
+
+/* What becomes of it here, or elsewhere, is timed by when it was accepted: so the timers need no state of their own. */
+void gee_door_freeze(gee_door_t *door) {
+    door->frozen = true;
+    gee_timer_stop(door->engine->loop, &door->timer);
+    gee_timer_stop(door->engine->loop, &door->seal_timer);
+    gee_stream_freeze(door->stream);
+}
+
+void gee_door_thaw(gee_door_t *door) {
+    gee_engine_t *engine = door->engine;
+    const gee_door_seal_t *seal = door->way.options.seal;
+    door->frozen = false;
+    gee_stream_thaw(door->stream);
+    if ((engine->timeouts.handshake > 0 &&
+         gee_timer_start_at(engine->loop, &door->timer,
+                            gee_time_add(door->way.started_ns, engine->timeouts.handshake)) != 0) ||
+        (seal != NULL && seal->required && !is_sealed(door) && start_seal_timer(door, door->way.started_ns) != 0)) {
+        gee_log(engine->log, GEE_LOG_ERROR, "%s: connection closed: out of memory", gee_stream_peer_text(door->stream));
+        leave(door, false);
+    }
+}
+
+void gee_door_export(const gee_door_t *door, gee_record_t *out) {
+    gee_record_put_u64(out, (uint64_t)door->way.started_ns);
+    gee_record_put_u64(out, (uint64_t)door->way.sealed_ns);
+    gee_record_put_u8(out, (uint8_t)door->way.upgrades);
+}
+
+int gee_door_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
+                    gee_record_reader_t *in, gee_error_t *error) {
+    gee_way_back_t way = { .options = *options };
+    int64_t started_ns = (int64_t)gee_record_take_u64(in);
+    way.sealed_ns = (int64_t)gee_record_take_u64(in);
+    way.upgrades = gee_record_take_u8(in);
+    if (in->failed || started_ns > gee_loop_now(engine->loop)) {
+        gee_stream_destroy(stream);
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "a record of a connection that does not make sense");
+    }
+    return open_door(engine, stream, &way, started_ns, error);
+}
+
+void gee_door_leave(gee_door_t **door_pointer) {
+    gee_door_t *door = *door_pointer;
+    *door_pointer = NULL;
+    door->way.options.left = NULL;
+    leave(door, false);
+}
+
+gee_stream_t *gee_door_stream(const gee_door_t *door) {
+    return door->stream;
+}
+
+void *gee_door_owner(const gee_door_t *door) {
+    return door->way.options.owner;
+}
+
+gee_door_t *gee_door_of_link(gee_link_t *link) {
+    return GEE_CONTAINER(link, gee_door_t, link);
+}
+
 void gee_door_close_revoked(gee_engine_t *engine) {
     GEE_LIST_EACH(&engine->doors, link) {
         gee_door_t *door = GEE_CONTAINER(link, gee_door_t, link);
         const gee_grant_t *grant = gee_stream_grant(door->stream);
-        if (!gee_grant_revoked(grant))
+        if (door->frozen || !gee_grant_revoked(grant))
             continue;
         gee_log(engine->log, GEE_LOG_NOTICE, "%s: closed: client %s may not call any more (seal.clients)",
                 gee_stream_peer_text(door->stream), grant->name ? grant->name : "without a name");

@@ -45,6 +45,26 @@ typedef struct gee_way_back {
 /* Takes the stream again; the handshake began at `started_ns`. */
 void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns);
 
+/* Does a listener with these options take that protocol? */
+bool gee_door_allows(const gee_door_options_t *options, const gee_protocol_t *protocol);
+
+/* ---- handover (handover.h) ---- */
+/* Not in the middle of the seal's handshake. */
+bool gee_door_can_leave(const gee_door_t *door);
+void gee_door_freeze(gee_door_t *door);
+void gee_door_thaw(gee_door_t *door);
+/* What is not in its stream. */
+void gee_door_export(const gee_door_t *door, gee_record_t *out);
+/* Takes the stream. left() is not called when it fails. */
+int gee_door_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
+                    gee_record_reader_t *in, gee_error_t *error);
+/* It goes on elsewhere. Leaves null. */
+void gee_door_leave(gee_door_t **door);
+gee_stream_t *gee_door_stream(const gee_door_t *door);
+void *gee_door_owner(const gee_door_t *door);
+/* The door of that link of engine->doors. */
+gee_door_t *gee_door_of_link(gee_link_t *link);
+
 /* Closes, in good order, those streams in the doorway whose peer's grant is revoked. */
 void gee_door_close_revoked(gee_engine_t *engine);
 /* Closes all streams that are still in the doorway (the worker stops). They are linked in the engine. */

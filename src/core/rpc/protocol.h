@@ -7,6 +7,7 @@
 #ifndef GEE_RPC_PROTOCOL_H
 #define GEE_RPC_PROTOCOL_H
 
+#include "core/base/record.h"
 #include "core/event/layer.h"
 #include "core/rpc/codec.h"
 #include "core/rpc/status.h"
@@ -108,8 +109,11 @@ typedef struct gee_protocol {
     bool (*quiet)(gee_session_t *session, void *state);
     /* Optional. */
     void (*stop)(gee_session_t *session, void *state);
-    int (*export_state)(gee_session_t *session, const void *state, gee_chain_t *out, gee_error_t *error);
-    int (*import_state)(gee_session_t *session, void *state, const uint8_t *bytes, size_t length, gee_error_t *error);
+    /* Optional, both or none (handover.h): the state of a serving, established session without calls in flight, for another
+     * process; and back, into a state that start() has made. What was looked at and not consumed is no part of it: those
+     * bytes go along and are looked at anew. import: the record may be anything; -1 with the reason. */
+    void (*export_state)(const gee_session_t *session, const void *state, gee_record_t *out);
+    int (*import_state)(gee_session_t *session, void *state, gee_record_reader_t *in, gee_error_t *error);
 } gee_protocol_t;
 
 #endif

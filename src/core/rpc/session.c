@@ -56,8 +56,7 @@ static void end_calls(gee_session_t *session, const gee_error_t *reason) {
     }
 }
 
-/* Everything but the stream and the memory itself. */
-static void dismantle(gee_session_t *session, const gee_error_t *reason) {
+void gee_session_dismantle(gee_session_t *session, const gee_error_t *reason) {
     gee_engine_t *engine = session->engine;
     session->closing = true;
     gee_timer_stop(engine->loop, &session->peer_timer);
@@ -93,7 +92,7 @@ static void run_hand_back(gee_session_t *session) {
     int64_t started_ns = session->next_started_ns;
     gee_error_t error;
     session->events = NULL;
-    dismantle(session, NULL);
+    gee_session_dismantle(session, NULL);
     free(session);
     gee_stream_resume(stream);
     if (layer != NULL && gee_stream_push(stream, layer, GEE_SERVING, NULL, &error) != 0) {
@@ -115,7 +114,7 @@ static void run_close(gee_task_t *task) {
         return;
     }
     reason_of(session, &reason);
-    dismantle(session, &reason);
+    gee_session_dismantle(session, &reason);
     gee_stream_close(&stream, LINGER);
     free(session);
 }
@@ -125,7 +124,7 @@ void gee_sessions_destroy(gee_engine_t *engine) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         gee_error_t reason;
         reason_of(session, &reason);
-        dismantle(session, &reason);
+        gee_session_dismantle(session, &reason);
         gee_stream_destroy(&session->stream);
         free(session);
     }
@@ -146,7 +145,7 @@ static bool too_much_in_flight(const gee_session_t *session) {
 }
 
 static bool must_stall(const gee_session_t *session) {
-    return session->held || gee_stream_congested(session->stream) ||
+    return session->held || session->suspended || gee_stream_congested(session->stream) ||
            (session->role == GEE_SERVING && session->call_count > 0 && too_much_in_flight(session));
 }
 
@@ -237,6 +236,17 @@ void gee_session_hold(gee_session_t *session) {
 
 void gee_session_release(gee_session_t *session) {
     session->held = false;
+    unstall(session);
+}
+
+void gee_session_suspend(gee_session_t *session) {
+    session->suspended = true;
+    if (!session->closing && !session->stalled)
+        stall(session);
+}
+
+void gee_session_continue(gee_session_t *session) {
+    session->suspended = false;
     unstall(session);
 }
 
@@ -403,7 +413,7 @@ gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, c
     engine->session_count++;
     if (start(session, role, setup, handshake_started_ns, error) != 0) {
         gee_stream_t *failed_stream = session->stream;
-        dismantle(session, error);
+        gee_session_dismantle(session, error);
         gee_stream_destroy(&failed_stream);
         free(session);
         return NULL;

@@ -51,8 +51,11 @@ struct gee_session {
     bool established;
     bool draining;
     bool peer_ended;
-    bool stalled;  /* does not parse: too many calls in flight, too much output waits, or held */
-    bool held;     /* by its protocol */
+    bool stalled;   /* does not parse: too many calls in flight, too much output waits, held, or suspended */
+    bool held;      /* by its protocol */
+    bool suspended; /* by gee_session_suspend() */
+    bool frozen;    /* on its way to another process; the timers that wait with it: */
+    bool frozen_peer_timer, frozen_idle_timer, frozen_age_timer;
     bool unparsed; /* bytes may be waiting that the parser was not shown yet */
     bool parsing;
     bool closing;
@@ -84,6 +87,21 @@ void gee_session_close(gee_session_t *session, const gee_error_t *reason);
 void gee_session_drain(gee_session_t *session);
 /* Does so at that time of gee_loop_now(), or a little later, when nothing is on its way. */
 void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns);
+
+/* Takes no further requests, so that those in flight end, and takes them again. */
+void gee_session_suspend(gee_session_t *session);
+void gee_session_continue(gee_session_t *session);
+
+/* ---- handover.c: a serving session on its way to another process; handover.h has the picture ---- */
+/* Is it at a point, and of a kind, at which it can be passed on? False for one that is ending. */
+bool gee_session_can_leave(const gee_session_t *session);
+/* Will it ever be? False: what it speaks cannot be passed on, or it is ending. */
+bool gee_session_may_leave(const gee_session_t *session);
+/* Nothing happens on it any more, until it is thawed or left. */
+void gee_session_freeze(gee_session_t *session);
+void gee_session_thaw(gee_session_t *session);
+/* It goes on elsewhere: frees it and closes the descriptor, without a word to peer or owner. Leaves null. */
+void gee_session_leave(gee_session_t **session);
 
 /* Ends every session without ceremony; for gee_engine_destroy. */
 void gee_sessions_destroy(gee_engine_t *engine);

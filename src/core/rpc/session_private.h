@@ -1,4 +1,4 @@
-/* session_private.h: between session.c and session_calls.c. */
+/* session_private.h: between session.c, session_calls.c and handover.c. */
 #ifndef GEE_RPC_SESSION_PRIVATE_H
 #define GEE_RPC_SESSION_PRIVATE_H
 
@@ -7,5 +7,8 @@
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event);
 /* Takes it off the session; done() with `reason`. */
 void gee_session_fail_call(gee_session_t *session, gee_call_t *call, const gee_error_t *reason);
+
+/* Ends everything of it but the stream and the memory itself. */
+void gee_session_dismantle(gee_session_t *session, const gee_error_t *reason);
 
 #endif

@@ -14,7 +14,7 @@
  *        v
  *   decode.c    bytes to C memory by a plan                  decode_tree.c  bytes to a tree
  *
- *   definition.c  the bytes of a type definition, both ways      wire.h  numbers */
+ *   definition.c  the bytes of a type definition, both ways      handover.c  a state as a record      wire.h  numbers */
 #ifndef GEE_CODEC_GOB_H
 #define GEE_CODEC_GOB_H
 
@@ -261,12 +261,21 @@ typedef struct gee_gob_state {
     gee_gob_wire_type_t *first_type;
     size_t type_count, definition_bytes, units;
     gee_gob_walk_t *walk; /* through a value with interfaces that is being measured */
+    bool resumed;         /* another process had it: bytes may come once more that it had measured already */
     /* sending */
     gee_number_map_t *sent_by_schema; /* address -> index in sent, + 1 */
     gee_gob_sent_t *sent;
     size_t sent_count, sent_capacity;
     int64_t next_id;
 } gee_gob_state_t;
+
+/* ---- handover.c ---- */
+void gee_gob_export(const void *state, gee_record_t *out);
+int gee_gob_import(void *state, gee_record_reader_t *in, gee_error_t *error);
+
+/* ---- send.c ---- */
+/* Notes that the peer knows the schema, under the ids from `first` on, which must be the next ones. */
+int gee_gob_note_sent(gee_gob_state_t *state, gee_gob_schema_t *schema, int64_t first, gee_error_t *error);
 
 /* ---- received.c ---- */
 /* Takes a definition in. One that is there already under that id is taken for the same when `again`, else refused. */

@@ -57,6 +57,8 @@ static const gee_codec_t codec = {
     .carry = gee_gob_carry,
     .mark = gee_gob_mark,
     .rewind = gee_gob_rewind,
+    .export_state = gee_gob_export,
+    .import_state = gee_gob_import,
 };
 
 extern const gee_module_t gee_codec_gob_module;

@@ -7,6 +7,7 @@
 #include "gob.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static gee_gob_wire_type_t *find(const gee_gob_state_t *state, int64_t id) {
     return state->types ? gee_number_map_get(state->types, (uint64_t)id) : NULL;
@@ -29,16 +30,24 @@ static int no_memory(gee_error_t *error) {
     return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a type definition");
 }
 
+static bool is_same(const gee_gob_wire_type_t *type, const uint8_t *bytes, size_t length) {
+    const gee_gob_definition_t *definition = type->definition;
+    return definition != NULL && definition->interned.key.length == length &&
+           memcmp(definition->bytes, bytes, length) == 0;
+}
+
 int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, gee_error_t *error) {
     gee_gob_view_t view;
     const uint8_t *start = input->at;
     if (gee_gob_definition_read(input, &view, error) != 0)
         return -1;
-    if (find(state, view.id) != NULL)
-        return again ? 0
-                     : GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "type id %lld is defined a second time",
-                                    (long long)view.id);
     size_t length = (size_t)(input->at - start);
+    const gee_gob_wire_type_t *known = find(state, view.id);
+    if (known != NULL)
+        return again || (state->resumed && is_same(known, start, length))
+                   ? 0
+                   : GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "type id %lld is defined a second time",
+                                  (long long)view.id);
     if (state->type_count >= GEE_GOB_IDS)
         return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "more than %u types are defined on one connection",
                             GEE_GOB_IDS);

@@ -63,6 +63,12 @@ static int note(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_error_t *e
     return 0;
 }
 
+int gee_gob_note_sent(gee_gob_state_t *state, gee_gob_schema_t *schema, int64_t first, gee_error_t *error) {
+    if (first != (state->next_id == 0 ? FIRST_SENT : state->next_id))
+        return GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "gob: a record of types sent with a gap in their ids");
+    return note(state, schema, error);
+}
+
 typedef struct definition_data {
     const gee_gob_node_t *node;
     int64_t first;

@@ -52,6 +52,21 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
     return !state->values.started && !state->frame_started && state->option_scan.depth == 0;
 }
 
+/* ---- handover: the Option has been read; a line feed may still follow it ---- */
+
+static void export_state(const gee_session_t *session GEE_UNUSED, const void *data, gee_record_t *out) {
+    const geerpc_state_t *state = data;
+    gee_record_put_u8(out, state->phase == PHASE_NEWLINE);
+}
+
+static int import_state(gee_session_t *session, void *data, gee_record_reader_t *in, gee_error_t *error) {
+    geerpc_state_t *state = data;
+    if (session->codec == NULL)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "geerpc: a record of a session without a codec");
+    state->phase = gee_record_take_u8(in) != 0 ? PHASE_NEWLINE : PHASE_MESSAGES;
+    return 0;
+}
+
 static const gee_protocol_t protocol = {
     .name = "geerpc",
     .framed_codec = "json",
@@ -62,6 +77,8 @@ static const gee_protocol_t protocol = {
     .send = send_event,
     .can = can,
     .quiet = quiet,
+    .export_state = export_state,
+    .import_state = import_state,
 };
 
 extern const gee_module_t gee_protocol_geerpc_module;

@@ -104,6 +104,16 @@ static void stop(gee_session_t *session GEE_UNUSED, void *data) {
     jsonrpc_batches_destroy(data);
 }
 
+/* ---- handover: no batch is under way while no call is, and their numbers are ours alone ---- */
+
+static void export_state(const gee_session_t *session GEE_UNUSED, const void *data GEE_UNUSED,
+                         gee_record_t *out GEE_UNUSED) {}
+
+static int import_state(gee_session_t *session GEE_UNUSED, void *data GEE_UNUSED, gee_record_reader_t *in GEE_UNUSED,
+                        gee_error_t *error GEE_UNUSED) {
+    return 0;
+}
+
 static const gee_protocol_t protocol = {
     .name = "jsonrpc",
     .codec = "json",
@@ -114,6 +124,8 @@ static const gee_protocol_t protocol = {
     .send = send_event,
     .quiet = quiet,
     .stop = stop,
+    .export_state = export_state,
+    .import_state = import_state,
 };
 
 extern const gee_module_t gee_protocol_jsonrpc_module;

@@ -261,6 +261,11 @@ const gee_grant_t *gee_noise_clients_find(const gee_noise_clients_t *clients, co
     return client ? &client->grant : NULL;
 }
 
+const uint8_t *gee_noise_clients_key(const gee_grant_t *grant) {
+    const client_t *client = (const client_t *)((const char *)grant - offsetof(client_t, grant));
+    return client->line != 0 ? client->key : NULL;
+}
+
 /* ---- replacing ---- */
 
 static bool same_services(const char *const *a, const char *const *b) {

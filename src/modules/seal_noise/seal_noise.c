@@ -291,6 +291,60 @@ static void stop(void *data) {
     gee_noise_setup_close(&state->setup);
 }
 
+/* ---- handover: an open channel in another process; there, too, its client must be in the list ---- */
+
+static void export_state(const void *data, gee_record_t *out) {
+    const state_t *state = data;
+    const uint8_t *key = gee_noise_clients_key(state->grant);
+    const gee_noise_cipher_t *ciphers[] = { &state->secrets->records.sending, &state->secrets->records.receiving };
+    gee_record_put(out, state->preamble, PREAMBLE);
+    gee_record_put_u8(out, state->peer_ended);
+    gee_record_put_bytes(out, key, key != NULL ? GEE_NOISE_KEY : 0);
+    for (size_t i = 0; i < GEE_LENGTH(ciphers); i++) {
+        gee_record_put(out, ciphers[i]->key, GEE_NOISE_KEY);
+        gee_record_put_u64(out, ciphers[i]->nonce);
+    }
+}
+
+static int take_cipher(gee_noise_cipher_t *cipher, gee_record_reader_t *in) {
+    const uint8_t *key = gee_record_take(in, GEE_NOISE_KEY);
+    if (key == NULL)
+        return -1;
+    gee_noise_cipher_start(cipher, key);
+    cipher->nonce = gee_record_take_u64(in);
+    return in->failed ? -1 : 0;
+}
+
+static int take_client(state_t *state, gee_record_reader_t *in, gee_error_t *error) {
+    gee_record_reader_t key = gee_record_take_part(in);
+    if (gee_record_left(&key) != 0 && gee_record_left(&key) != GEE_NOISE_KEY)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "seal: a record with a client's key of %zu bytes",
+                             gee_record_left(&key));
+    state->grant = gee_noise_clients_find(state->setup->clients, gee_record_left(&key) > 0 ? key.at : NULL);
+    return state->grant != NULL ? 0
+                                : gee_error_set(error, GEE_UNAUTHENTICATED,
+                                                "seal: the client's key is not in the list any more (seal.clients)");
+}
+
+static int import_state(void *data, const void *setup, gee_record_reader_t *in, gee_error_t *error) {
+    state_t *state = data;
+    gee_chain_t nothing = { 0 };
+    if (start(data, GEE_SERVING, setup, &nothing, error) != 0)
+        return -1;
+    const void *preamble = gee_record_take(in, PREAMBLE);
+    if (preamble != NULL)
+        memcpy(state->preamble, preamble, PREAMBLE);
+    state->peer_ended = gee_record_take_u8(in) != 0;
+    if (take_client(state, in, error) != 0)
+        return -1;
+    if (take_cipher(&state->secrets->records.sending, in) != 0 ||
+        take_cipher(&state->secrets->records.receiving, in) != 0 || gee_record_left(in) > 0)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "seal: a record of the wrong length");
+    state->heard = state->secrets->records.receiving.nonce > 0;
+    state->phase = PHASE_OPEN;
+    return 0;
+}
+
 static const gee_seal_t seal;
 
 static const gee_layer_t layer = { .name = "seal",
@@ -304,7 +358,9 @@ static const gee_layer_t layer = { .name = "seal",
                                    .finish = finish,
                                    .ended = ended,
                                    .grant = grant,
-                                   .stop = stop };
+                                   .stop = stop,
+                                   .export_state = export_state,
+                                   .import_state = import_state };
 
 static const gee_seal_t seal = { .layer = &layer,
                                  .listen = gee_noise_listen,

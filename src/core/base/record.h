@@ -1,0 +1,48 @@
+/* record.h: state as bytes for another process on this machine, and back: numbers in the machine's own order, strings
+ * behind their length. Who wrote them may have been another version of this program, or broken: reading checks bounds.
+ *
+ *   gee_record_t --put--> bytes --> gee_record_reader_t --take--> the same values
+ *
+ * What is written may be secret (session keys): memory is wiped before it is given back. */
+#ifndef GEE_BASE_RECORD_H
+#define GEE_BASE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/str.h"
+
+typedef struct gee_record {
+    uint8_t *bytes;
+    size_t length, capacity;
+    bool failed; /* out of memory: looked at once, at the end */
+} gee_record_t;
+
+void gee_record_clear(gee_record_t *record); /* wipes, frees, leaves it as new */
+void gee_record_put(gee_record_t *record, const void *bytes, size_t length);
+void gee_record_put_u8(gee_record_t *record, uint8_t number);
+void gee_record_put_u64(gee_record_t *record, uint64_t number);
+void gee_record_put_bytes(gee_record_t *record, const void *bytes, size_t length); /* length, then the bytes */
+void gee_record_put_str(gee_record_t *record, const char *string);                 /* null is the empty string */
+/* A part whose length is known when it ends: what is put between the two can be taken by gee_record_take_bytes(). */
+size_t gee_record_begin(gee_record_t *record);
+void gee_record_end(gee_record_t *record, size_t begun);
+
+/* Past the end, or after anything that did not fit, everything is zero and `failed` is set: looked at where it matters. */
+typedef struct gee_record_reader {
+    const uint8_t *at, *end;
+    bool failed;
+} gee_record_reader_t;
+
+gee_record_reader_t gee_record_reader(const void *bytes, size_t length);
+const void *gee_record_take(gee_record_reader_t *reader, size_t length); /* null: not there */
+uint8_t gee_record_take_u8(gee_record_reader_t *reader);
+uint64_t gee_record_take_u64(gee_record_reader_t *reader);
+gee_record_reader_t gee_record_take_part(gee_record_reader_t *reader); /* what put_bytes, or begin and end, have put */
+gee_str_t gee_record_take_str(gee_record_reader_t *reader);            /* points into the record; not terminated */
+static inline size_t gee_record_left(const gee_record_reader_t *reader) {
+    return (size_t)(reader->end - reader->at);
+}
+
+#endif

@@ -1,0 +1,93 @@
+/* stream_handover.c: a stream on its way to another process.
+ *
+ *   freeze -> export -> (the descriptor goes along) -> destroy           create -> import -> owner
+ *                                                  '-> thaw: it was not taken
+ *
+ * Nothing waits to be written, so what goes along is what was received: the inboxes, and the layers' states. */
+#include <stdlib.h>
+
+#include "core/event/stream_private.h"
+
+bool gee_stream_can_leave(const gee_stream_t *stream) {
+    if (!gee_stream_usable(stream) || stream->closing || stream->ended || gee_stream_queued(stream) > 0 ||
+        stream->fresh_layer < stream->layer_count || !gee_stream_established(stream))
+        return false;
+    for (size_t i = 0; i < stream->layer_count; i++)
+        if (!stream->layers[i].layer->export_state || stream->layers[i].finished)
+            return false;
+    return true;
+}
+
+void gee_stream_freeze(gee_stream_t *stream) {
+    stream->frozen = true;
+    gee_loop_undefer(&stream->work);
+    gee_loop_unwatch(stream->loop, &stream->watch);
+}
+
+void gee_stream_thaw(gee_stream_t *stream) {
+    stream->frozen = false;
+    gee_stream_set_interest(stream);
+    gee_stream_reread(stream);
+}
+
+int gee_stream_descriptor(const gee_stream_t *stream) {
+    return stream->watch.descriptor;
+}
+
+void gee_stream_export(const gee_stream_t *stream, gee_record_t *out) {
+    gee_record_put_u64(out, stream->bytes_received);
+    gee_record_put_u64(out, stream->bytes_sent);
+    gee_record_put_u8(out, (uint8_t)stream->layer_count);
+    for (size_t i = 0; i < stream->layer_count; i++) {
+        const gee_stream_layer_t *layer = &stream->layers[i];
+        gee_record_put_str(out, layer->layer->name);
+        size_t part = gee_record_begin(out);
+        layer->layer->export_state(layer->state, out);
+        gee_record_end(out, part);
+    }
+    for (size_t i = 0; i <= stream->layer_count; i++)
+        gee_record_put_bytes(out, gee_inbox_bytes(&stream->inbox[i]), gee_inbox_length(&stream->inbox[i]));
+}
+
+static int import_layer(gee_stream_t *stream, gee_record_reader_t *in,
+                        const gee_layer_t *(*find)(gee_str_t name, const void **setup, void *data), void *data,
+                        gee_error_t *error) {
+    const void *setup = NULL;
+    gee_str_t name = gee_record_take_str(in);
+    gee_record_reader_t part = gee_record_take_part(in);
+    const gee_layer_t *layer = find(name, &setup, data);
+    if (!layer || !layer->import_state)
+        return gee_error_set(error, GEE_UNIMPLEMENTED, "the layer \"%.*s\" is not taken here",
+                             name.length < 40 ? (int)name.length : 40, name.data ? name.data : "");
+    void *state = calloc(1, layer->state_size ? layer->state_size : 1);
+    if (!state)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", layer->name);
+    if (layer->import_state(state, setup, &part, error) != 0) {
+        if (layer->stop)
+            layer->stop(state);
+        free(state);
+        return -1;
+    }
+    stream->layers[stream->layer_count++] = (gee_stream_layer_t){ .layer = layer, .state = state };
+    stream->fresh_layer = stream->layer_count; /* what is below it, it has seen */
+    return 0;
+}
+
+int gee_stream_import(gee_stream_t *stream, gee_record_reader_t *in,
+                      const gee_layer_t *(*layer)(gee_str_t name, const void **setup, void *data), void *data,
+                      gee_error_t *error) {
+    stream->bytes_received = gee_record_take_u64(in);
+    stream->bytes_sent = gee_record_take_u64(in);
+    size_t layers = gee_record_take_u8(in);
+    if (layers > GEE_STREAM_LAYERS)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "a record of a stream with %zu layers", layers);
+    while (stream->layer_count < layers)
+        if (import_layer(stream, in, layer, data, error) != 0)
+            return -1;
+    for (size_t i = 0; i <= stream->layer_count; i++) {
+        gee_str_t bytes = gee_record_take_str(in);
+        if (bytes.length > 0 && gee_inbox_append(&stream->inbox[i], bytes.data, bytes.length) != 0)
+            return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    return in->failed ? gee_error_set(error, GEE_INVALID_ARGUMENT, "a record that is cut off") : 0;
+}

@@ -1,0 +1,69 @@
+/* pairs.c: pairs of workers, one that leaves and one that takes its connections over. In the master. */
+#include "core/proc/pairs.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int gee_pair_make(int ends[2], gee_error_t *error) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "cannot make a socket pair: %s", strerror(errno));
+    return 0;
+}
+
+int gee_worker_give(gee_worker_t *worker, int end) {
+    gee_message_t message = { .type = GEE_MESSAGE_GIVE };
+    return gee_channel_send(&worker->channel, &message, end);
+}
+
+int gee_worker_take(gee_worker_t *worker, int end) {
+    gee_message_t message = { .type = GEE_MESSAGE_TAKE };
+    return gee_channel_send(&worker->channel, &message, end);
+}
+
+static bool serves(const gee_crew_t *crew, unsigned place) {
+    const gee_worker_t *worker = crew->places[place].worker;
+    return worker && worker->state == GEE_WORKER_SERVING;
+}
+
+gee_worker_t *gee_crew_taker(const gee_crew_t *crew, size_t n) {
+    size_t serving = 0;
+    for (unsigned i = 0; i < crew->count; i++)
+        serving += serves(crew, i);
+    if (serving == 0)
+        return NULL;
+    n %= serving;
+    for (unsigned i = 0; i < crew->count; i++)
+        if (serves(crew, i) && n-- == 0)
+            return crew->places[i].worker;
+    return NULL;
+}
+
+static int pair(gee_worker_t *giver, gee_worker_t *taker, gee_error_t *error) {
+    int ends[2], result = 0;
+    if (gee_pair_make(ends, error) != 0)
+        return -1;
+    /* The taker first: what is given to nobody would have to be taken back. */
+    if (gee_worker_take(taker, ends[1]) != 0 || gee_worker_give(giver, ends[0]) != 0)
+        result = gee_error_set(error, GEE_UNAVAILABLE, "one of the two does not listen");
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return result;
+}
+
+void gee_crew_hand_over(gee_crew_t *from, const gee_crew_t *to) {
+    GEE_LIST_EACH(&from->workers, link) {
+        gee_worker_t *giver = GEE_CONTAINER(link, gee_worker_t, link);
+        gee_error_t error;
+        if (giver->index >= from->count || giver->state == GEE_WORKER_STARTING || giver->killed)
+            continue;
+        gee_worker_t *taker = gee_crew_taker(to, giver->index);
+        if (!taker)
+            (void)gee_error_set(&error, GEE_UNAVAILABLE, "no worker serves");
+        else if (pair(giver, taker, &error) == 0)
+            continue;
+        gee_log(from->log, GEE_LOG_WARN, "worker %u (pid %d) keeps its connections until they end: %s", giver->index,
+                (int)giver->pid, error.text);
+    }
+}

@@ -1,0 +1,24 @@
+/* pairs.h: who passes its connections on to whom, in the master.
+ *
+ *   worker that leaves --GIVE, one end of a socket pair--+--the other end, TAKE-- worker that serves
+ *
+ * The master only makes the pair: what goes over it, keys of sealed channels among it, it never sees (handover.h). */
+#ifndef GEE_PROC_PAIRS_H
+#define GEE_PROC_PAIRS_H
+
+#include "core/proc/crew.h"
+
+/* Both ends non-blocking and close-on-exec. */
+int gee_pair_make(int ends[2], gee_error_t *error);
+/* Each sends the end, which stays the caller's to close. -1: the worker cannot be told. */
+int gee_worker_give(gee_worker_t *worker, int end);
+int gee_worker_take(gee_worker_t *worker, int end);
+
+/* The nth worker that serves, counted round and round; null: none does. */
+gee_worker_t *gee_crew_taker(const gee_crew_t *crew, size_t n);
+/* Every worker of `from` is paired with one of `to`, also one that has been paired before: the last pair counts. Before
+ * `from` is told to quit, and again when a worker of `to` has been replaced. What cannot be paired keeps its connections
+ * until they end or shutdown_timeout is over; the log says so. */
+void gee_crew_hand_over(gee_crew_t *from, const gee_crew_t *to);
+
+#endif

@@ -1,0 +1,312 @@
+/* worker_give.c: a worker that leaves passes its connections on.
+ *
+ *   end of pass: each session or door that can leave -> freeze -> record -> OFFER --TAKEN----> left: closed here only
+ *                                                                               '-REFUSED--> thaw, drained as its wire can
+ *                                                                               '-no answer-> thaw, offered to the next
+ *
+ * A connection is offered when its calls are answered and written, so at the end of a pass; worker_leave.c sees to it that
+ * those that are never quiet become so. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/proc/handover_packet.h"
+#include "core/proc/worker_private.h"
+
+/* One connection that waits for its answer: a session, or a door. */
+typedef struct offer {
+    gee_link_t link;
+    uint32_t id;
+    gee_session_t *session;
+    gee_door_t *door;
+} offer_t;
+
+typedef struct giver {
+    gee_link_t link;
+    gee_worker_process_t *process;
+    gee_watch_t watch;
+    gee_list_t offers; /* the oldest first, as the answers come */
+    size_t offer_count;
+    gee_record_t record; /* of the last offer, while it is being sent */
+    size_t sent;
+} giver_t;
+
+static giver_t *last_giver(const gee_worker_process_t *process) {
+    gee_link_t *last = process->givers.head.previous;
+    return gee_list_empty(&process->givers) ? NULL : GEE_CONTAINER(last, giver_t, link);
+}
+
+bool gee_worker_can_offer(const gee_worker_process_t *process) {
+    return !gee_list_empty(&process->givers);
+}
+
+static gee_worker_connection_t *connection_of(const offer_t *offer) {
+    return offer->session ? offer->session->owner : gee_door_owner(offer->door);
+}
+
+static const char *peer_of(const offer_t *offer) {
+    return offer->session ? gee_session_peer_text(offer->session) : gee_stream_peer_text(gee_door_stream(offer->door));
+}
+
+static void forget(giver_t *giver, offer_t *offer) {
+    gee_list_remove(&offer->link);
+    giver->offer_count--;
+    free(offer);
+}
+
+/* ---- outcomes ---- */
+
+static void leave(offer_t *offer) {
+    gee_worker_conversation_ended(connection_of(offer));
+    if (offer->session)
+        gee_session_leave(&offer->session);
+    else
+        gee_door_leave(&offer->door);
+}
+
+static void take_back(offer_t *offer) {
+    if (offer->session)
+        gee_session_thaw(offer->session);
+    else
+        gee_door_thaw(offer->door);
+}
+
+static void on_refused(giver_t *giver, offer_t *offer, const char *reason) {
+    gee_log(giver->process->log, GEE_LOG_NOTICE, "%s: stays until it ends: not taken over: %s", peer_of(offer), reason);
+    connection_of(offer)->refused = true;
+    gee_session_t *session = offer->session;
+    take_back(offer);
+    if (session)
+        gee_session_drain(session);
+}
+
+static void end_giver(giver_t *giver, bool take_all_back) {
+    gee_worker_process_t *process = giver->process;
+    GEE_LIST_EACH(&giver->offers, link) {
+        offer_t *offer = GEE_CONTAINER(link, offer_t, link);
+        if (take_all_back)
+            take_back(offer);
+        else
+            leave(offer);
+        forget(giver, offer);
+    }
+    gee_loop_unwatch(process->loop, &giver->watch);
+    (void)close(giver->watch.descriptor);
+    gee_record_clear(&giver->record);
+    gee_list_remove(&giver->link);
+    free(giver);
+    if (gee_list_empty(&process->givers))
+        process->alone_ns = gee_loop_now(process->loop);
+    else
+        gee_worker_offer_later(process);
+}
+
+/* One that another has taken the place of stays for the answers that it waits for. */
+static void end_superseded(gee_worker_process_t *process) {
+    giver_t *last = last_giver(process);
+    GEE_LIST_EACH(&process->givers, link) {
+        giver_t *giver = GEE_CONTAINER(link, giver_t, link);
+        if (giver != last && giver->offer_count == 0)
+            end_giver(giver, true);
+    }
+}
+
+/* ---- answers ---- */
+
+static offer_t *find_offer(const giver_t *giver, uint32_t id) {
+    GEE_LIST_EACH(&giver->offers, link) {
+        offer_t *offer = GEE_CONTAINER(link, offer_t, link);
+        if (offer->id == id)
+            return offer;
+    }
+    return NULL;
+}
+
+static bool take_answer(giver_t *giver, const gee_packet_t *packet, char *text, size_t length) {
+    offer_t *offer = find_offer(giver, packet->id);
+    if (!offer || (packet->type != GEE_PACKET_TAKEN && packet->type != GEE_PACKET_REFUSED))
+        return false;
+    text[length < GEE_HANDOVER_TEXT ? length : GEE_HANDOVER_TEXT - 1] = '\0';
+    if (packet->type == GEE_PACKET_TAKEN)
+        leave(offer);
+    else
+        on_refused(giver, offer, text);
+    forget(giver, offer);
+    return true;
+}
+
+/* False: the giver is gone. */
+static bool read_answers(giver_t *giver) {
+    char text[GEE_HANDOVER_PIECE + 1];
+    gee_packet_t packet;
+    size_t length;
+    int descriptor, outcome;
+    while ((outcome = gee_packet_receive(giver->watch.descriptor, &packet, text, &length, &descriptor)) > 0) {
+        if (descriptor >= 0)
+            (void)close(descriptor);
+        if (!take_answer(giver, &packet, text, length)) {
+            outcome = -1;
+            break;
+        }
+    }
+    if (outcome == 0)
+        return true;
+    end_giver(giver, true);
+    return false;
+}
+
+/* ---- offering ---- */
+
+/* 1: all of the record is on its way; 0: the socket is full; -1: nobody reads it. */
+static int send_record(giver_t *giver) {
+    const offer_t *offer = GEE_CONTAINER(giver->offers.head.previous, offer_t, link);
+    while (giver->sent < giver->record.length) {
+        size_t left = giver->record.length - giver->sent;
+        size_t piece = left < GEE_HANDOVER_PIECE ? left : GEE_HANDOVER_PIECE;
+        gee_packet_t packet = {
+            .type = GEE_PACKET_OFFER, .id = offer->id, .total = giver->record.length, .offset = giver->sent
+        };
+        const gee_stream_t *stream = offer->session ? offer->session->stream : gee_door_stream(offer->door);
+        int descriptor = giver->sent == 0 ? gee_stream_descriptor(stream) : -1;
+        if (gee_packet_send(giver->watch.descriptor, &packet, giver->record.bytes + giver->sent, piece, descriptor) !=
+            0)
+            return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS ? 0 : -1;
+        giver->sent += piece;
+    }
+    gee_record_clear(&giver->record);
+    return 1;
+}
+
+/* False: the giver is gone. */
+static bool go_on_sending(giver_t *giver) {
+    int outcome = giver->record.length > 0 ? send_record(giver) : 1;
+    if (outcome < 0) {
+        end_giver(giver, true);
+        return false;
+    }
+    gee_loop_rewatch(giver->process->loop, &giver->watch, outcome > 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
+    return true;
+}
+
+static void write_record(const offer_t *offer, gee_record_t *record) {
+    const gee_worker_connection_t *connection = connection_of(offer);
+    gee_record_put_str(record, connection->entry->listener->bound);
+    gee_record_put_u64(record, (uint64_t)connection->accepted_ns);
+    gee_record_put_u8(record, connection->unproven);
+    if (offer->session)
+        gee_handover_export_session(offer->session, record);
+    else
+        gee_handover_export_door(offer->door, record);
+}
+
+/* False: no further offers now. */
+static bool offer(giver_t *giver, gee_session_t *session, gee_door_t *door) {
+    gee_worker_process_t *process = giver->process;
+    offer_t *offer = malloc(sizeof *offer);
+    if (!offer)
+        return false;
+    *offer = (offer_t){ .id = ++process->last_offer, .session = session, .door = door };
+    if (session)
+        gee_session_freeze(session);
+    else
+        gee_door_freeze(door);
+    gee_list_append(&giver->offers, &offer->link);
+    giver->offer_count++;
+    giver->sent = 0;
+    write_record(offer, &giver->record);
+    if (giver->record.failed) {
+        gee_log(process->log, GEE_LOG_ERROR, "%s: not passed on: out of memory", peer_of(offer));
+        gee_record_clear(&giver->record);
+        take_back(offer);
+        forget(giver, offer);
+        return false;
+    }
+    return go_on_sending(giver) && giver->record.length == 0 && giver->offer_count < GEE_HANDOVER_WINDOW;
+}
+
+static bool may_offer(const giver_t *giver) {
+    return giver && giver->record.length == 0 && giver->offer_count < GEE_HANDOVER_WINDOW;
+}
+
+static void offer_doors(giver_t *giver) {
+    GEE_LIST_EACH(&giver->process->engine->doors, link) {
+        gee_door_t *door = gee_door_of_link(link);
+        const gee_worker_connection_t *connection = gee_door_owner(door);
+        if (!connection->refused && gee_door_can_leave(door) && !offer(giver, NULL, door))
+            return;
+    }
+}
+
+static void offer_sessions(giver_t *giver) {
+    GEE_LIST_EACH(&giver->process->engine->sessions, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        if (!gee_session_can_leave(session))
+            continue;
+        const gee_worker_connection_t *connection = session->owner;
+        if (!connection->refused && !offer(giver, session, NULL))
+            return;
+    }
+}
+
+static void on_offer(gee_task_t *task) {
+    gee_worker_process_t *process = GEE_CONTAINER(task, gee_worker_process_t, offer);
+    if (!process->leaving || process->cutting)
+        return;
+    if (may_offer(last_giver(process)))
+        offer_doors(last_giver(process));
+    if (may_offer(last_giver(process))) /* which may be another one by now */
+        offer_sessions(last_giver(process));
+}
+
+void gee_worker_offer_later(gee_worker_process_t *process) {
+    process->offer.run = on_offer;
+    if (process->leaving && !process->cutting && gee_worker_can_offer(process))
+        gee_loop_defer(process->loop, &process->offer);
+}
+
+static void on_ready(gee_watch_t *watch, uint32_t events) {
+    giver_t *giver = GEE_CONTAINER(watch, giver_t, watch);
+    gee_worker_process_t *process = giver->process;
+    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && !read_answers(giver))
+        return;
+    if (events & EPOLLOUT && !go_on_sending(giver))
+        return;
+    end_superseded(process);
+    gee_worker_offer_later(process);
+    gee_worker_check_end(process);
+}
+
+/* ---- the giver's life ---- */
+
+void gee_worker_give_over(gee_worker_process_t *process, int descriptor) {
+    gee_error_t error = { .text = "out of memory" };
+    giver_t *giver = descriptor >= 0 ? calloc(1, sizeof *giver) : NULL;
+    if (!giver) {
+        if (descriptor >= 0)
+            (void)close(descriptor);
+        return;
+    }
+    giver->process = process;
+    giver->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+    gee_list_init(&giver->offers);
+    if (gee_loop_watch(process->loop, &giver->watch, EPOLLIN, &error) != 0) {
+        gee_log(process->log, GEE_LOG_ERROR, "connections are not passed on: %s", error.text);
+        (void)close(descriptor);
+        free(giver);
+        return;
+    }
+    gee_list_append(&process->givers, &giver->link);
+    process->handing_over = true;
+    process->alone_ns = 0;
+    end_superseded(process);
+    gee_worker_offer_later(process);
+}
+
+void gee_worker_give_finish(gee_worker_process_t *process) {
+    gee_link_t *link;
+    gee_loop_undefer(&process->offer);
+    while ((link = gee_list_first(&process->givers)) != NULL)
+        end_giver(GEE_CONTAINER(link, giver_t, link), false);
+    gee_loop_undefer(&process->offer);
+}

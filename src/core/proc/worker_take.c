@@ -1,0 +1,213 @@
+/* worker_take.c: a worker takes over the connections of one that leaves.
+ *
+ *   OFFER pieces -> record, descriptor -> which listener? -> stream -> import -> TAKEN, and only then it reads
+ *                                                              '-> REFUSED, why: the old worker keeps it
+ *
+ * What comes is checked as the bytes of a stranger would be. A worker that leaves itself takes, too: what it is given it
+ * passes on. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/proc/handover_packet.h"
+#include "core/proc/worker_private.h"
+
+#define PACKETS_A_PASS 256
+#define RECORD_EXTRA   (64UL * 1024 * 1024) /* beyond the largest message: definitions of types, mostly */
+
+typedef struct taker {
+    gee_link_t link;
+    gee_worker_process_t *process;
+    gee_watch_t watch;
+    uint8_t *piece; /* of GEE_HANDOVER_PIECE bytes */
+    uint32_t id;
+    int descriptor; /* of the record that is coming; -1: none is */
+    uint64_t total;
+    gee_record_t record;
+    bool waits;   /* the record is whole, and has to wait until there is room for its answer */
+    size_t taken; /* connections, for the log */
+} taker_t;
+
+static void end_taker(taker_t *taker) {
+    gee_worker_process_t *process = taker->process;
+    if (taker->taken > 0)
+        gee_log(process->log, GEE_LOG_INFO, "%zu connection%s taken over", taker->taken, taker->taken == 1 ? "" : "s");
+    gee_loop_unwatch(process->loop, &taker->watch);
+    (void)close(taker->watch.descriptor);
+    if (taker->descriptor >= 0)
+        (void)close(taker->descriptor);
+    gee_record_clear(&taker->record);
+    gee_list_remove(&taker->link);
+    free(taker->piece);
+    free(taker);
+    gee_worker_check_end(process);
+}
+
+/* ---- one connection ---- */
+
+/* Counted, whatever the limits: it was admitted already. */
+static void count(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool unproven) {
+    bool sealed = connection->entry->seal_setup != NULL;
+    (void)gee_worker_count(connection, peer, sealed);
+    if (unproven)
+        (void)gee_worker_count_unproven(connection);
+}
+
+static gee_worker_connection_t *make_connection(gee_worker_process_t *process, gee_record_reader_t *in,
+                                                const gee_sockaddr_t *peer, gee_error_t *error) {
+    gee_str_t address = gee_record_take_str(in);
+    int64_t accepted_ns = (int64_t)gee_record_take_u64(in);
+    bool unproven = gee_record_take_u8(in) != 0;
+    const gee_cycle_listener_t *entry = gee_worker_find_entry(process, address);
+    gee_worker_connection_t *connection = entry && !in->failed ? calloc(1, sizeof *connection) : NULL;
+    if (connection) {
+        connection->process = process;
+        connection->entry = entry;
+        connection->accepted_ns = accepted_ns;
+        count(connection, peer, unproven);
+    } else if (in->failed) {
+        (void)gee_error_set(error, GEE_INVALID_ARGUMENT, "a record that is cut off");
+    } else if (!entry) {
+        (void)gee_error_set(error, GEE_NOT_FOUND, "the configuration has no listener %.*s any more",
+                            address.length < 100 ? (int)address.length : 100, address.data ? address.data : "");
+    } else {
+        (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    return connection;
+}
+
+static int take(taker_t *taker, gee_error_t *error) {
+    gee_worker_process_t *process = taker->process;
+    gee_record_reader_t in = gee_record_reader(taker->record.bytes, taker->record.length);
+    gee_sockaddr_t peer;
+    socklen_t length = sizeof peer;
+    gee_door_options_t options;
+    int descriptor = taker->descriptor;
+    memset(&peer, 0, sizeof peer);
+    if (getpeername(descriptor, &peer.any, &length) != 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "%s", strerror(errno));
+    gee_worker_connection_t *connection = make_connection(process, &in, &peer, error);
+    if (!connection)
+        return -1;
+    taker->descriptor = -1;
+    gee_stream_t *stream = gee_worker_open_stream(connection, descriptor, &peer, &options, error);
+    if (!stream || gee_handover_import(process->engine, &stream, &options, &in, error) != 0) {
+        gee_worker_conversation_ended(connection);
+        return -1;
+    }
+    taker->taken++;
+    gee_worker_check_full(process);
+    return 0;
+}
+
+/* ---- packets ---- */
+
+static int answer(const taker_t *taker, gee_packet_type_t type, const char *text) {
+    gee_packet_t packet = { .type = (uint32_t)type, .id = taker->id };
+    size_t length = strlen(text);
+    if (length >= GEE_HANDOVER_TEXT)
+        length = GEE_HANDOVER_TEXT - 1;
+    return gee_packet_send(taker->watch.descriptor, &packet, text, length, -1);
+}
+
+/* What has been taken must be answered, or both sides would have it: so nothing is taken unless the answer will go out. */
+static bool can_answer(const taker_t *taker) {
+    struct pollfd socket = { .fd = taker->watch.descriptor, .events = POLLOUT };
+    return poll(&socket, 1, 0) == 1 && (socket.revents & (POLLOUT | POLLERR | POLLHUP)) != 0;
+}
+
+static int complete(taker_t *taker) {
+    gee_error_t error;
+    taker->waits = !can_answer(taker);
+    gee_loop_rewatch(taker->process->loop, &taker->watch, taker->waits ? EPOLLOUT : EPOLLIN);
+    if (taker->waits)
+        return 0;
+    int outcome = take(taker, &error);
+    gee_record_clear(&taker->record);
+    if (taker->descriptor >= 0)
+        (void)close(taker->descriptor);
+    taker->descriptor = -1;
+    /* Where nobody is left to hear it, the old worker has died: what was taken is this one's alone. */
+    return answer(taker, outcome == 0 ? GEE_PACKET_TAKEN : GEE_PACKET_REFUSED, outcome == 0 ? "" : error.text);
+}
+
+static bool begin(taker_t *taker, const gee_packet_t *packet, int descriptor) {
+    uint64_t most = gee_cycle_settings(taker->process->cycle)->limits.message + RECORD_EXTRA;
+    if (descriptor < 0 || taker->descriptor >= 0 || packet->total == 0 || packet->total > most)
+        return false;
+    taker->id = packet->id;
+    taker->total = packet->total;
+    taker->descriptor = descriptor;
+    return true;
+}
+
+/* 0, or -1: the conversation with the other worker cannot go on. */
+static int take_piece(taker_t *taker, const gee_packet_t *packet, size_t length, int descriptor) {
+    if (packet->type != GEE_PACKET_OFFER || (packet->offset == 0) != (descriptor >= 0) ||
+        (packet->offset == 0 && !begin(taker, packet, descriptor))) {
+        if (descriptor >= 0 && descriptor != taker->descriptor)
+            (void)close(descriptor);
+        return -1;
+    }
+    if (taker->descriptor < 0 || packet->id != taker->id || packet->offset != taker->record.length ||
+        packet->total != taker->total || length > taker->total - taker->record.length)
+        return -1;
+    gee_record_put(&taker->record, taker->piece, length);
+    if (taker->record.failed)
+        return -1;
+    return taker->record.length < taker->total ? 0 : complete(taker);
+}
+
+static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+    taker_t *taker = GEE_CONTAINER(watch, taker_t, watch);
+    if (taker->waits && complete(taker) != 0) {
+        end_taker(taker);
+        return;
+    }
+    for (int i = 0; i < PACKETS_A_PASS && !taker->waits; i++) {
+        gee_packet_t packet;
+        size_t length = 0;
+        int descriptor;
+        int outcome = gee_packet_receive(watch->descriptor, &packet, taker->piece, &length, &descriptor);
+        if (outcome == 0)
+            return;
+        if (outcome > 0)
+            outcome = take_piece(taker, &packet, length, descriptor);
+        explicit_bzero(taker->piece, length);
+        if (outcome < 0) {
+            end_taker(taker);
+            return;
+        }
+    }
+}
+
+void gee_worker_take_over(gee_worker_process_t *process, int descriptor) {
+    gee_error_t error = { .text = "out of memory" };
+    taker_t *taker = descriptor >= 0 ? calloc(1, sizeof *taker) : NULL;
+    if (taker)
+        taker->piece = malloc(GEE_HANDOVER_PIECE);
+    if (taker && taker->piece) {
+        taker->process = process;
+        taker->descriptor = -1;
+        taker->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+        if (gee_loop_watch(process->loop, &taker->watch, EPOLLIN, &error) == 0) {
+            gee_list_append(&process->takers, &taker->link);
+            return;
+        }
+    }
+    gee_log(process->log, GEE_LOG_ERROR, "connections cannot be taken over: %s", error.text);
+    if (taker)
+        free(taker->piece);
+    free(taker);
+    if (descriptor >= 0)
+        (void)close(descriptor);
+}
+
+void gee_worker_take_finish(gee_worker_process_t *process) {
+    gee_link_t *link;
+    while ((link = gee_list_first(&process->takers)) != NULL)
+        end_taker(GEE_CONTAINER(link, taker_t, link));
+}
