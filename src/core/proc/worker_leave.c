@@ -53,20 +53,31 @@ static bool is_quiet(gee_worker_connection_t *connection, const gee_session_t *s
     return connection->quiet_sweeps >= QUIET_SWEEPS;
 }
 
-/* Calls are in flight: it takes no further ones for a while, then does again. */
+/* Would those in flight soon be over, if no others came? What has run for longer may run on. */
+static bool is_short_lived(const gee_session_t *session, int64_t now) {
+    gee_link_t *oldest = gee_list_first(&session->calls);
+    return oldest == NULL || now - GEE_CONTAINER(oldest, gee_call_t, session_link)->started_ns < LONGEST_SUSPENSION;
+}
+
+static void suspend(gee_session_t *session, gee_worker_connection_t *connection, int64_t now) {
+    int64_t next = connection->suspend_ns == 0 ? FIRST_SUSPENSION : 2 * connection->suspend_ns;
+    connection->suspend_ns = next < LONGEST_SUSPENSION ? next : LONGEST_SUSPENSION;
+    connection->busy_ns = now;
+    gee_session_suspend(session);
+}
+
+/* Calls are in flight. Where they are short but many it takes no further ones for a moment, then does again; and in the
+ * second half of shutdown_timeout none, until it is quiet: to wait is better than to be cut. */
 static void hurry(gee_worker_process_t *process, gee_session_t *session, gee_worker_connection_t *connection) {
-    int64_t now = gee_loop_now(process->loop), patience = gee_cycle_settings(process->cycle)->handover_patience;
+    const gee_settings_t *settings = gee_cycle_settings(process->cycle);
+    int64_t now = gee_loop_now(process->loop);
     if (connection->busy_ns == 0)
         connection->busy_ns = now;
+    bool late = now - process->left_ns >= settings->shutdown_timeout / 2;
     int64_t since = now - connection->busy_ns;
-    if (!session->suspended && since >= patience) {
-        int64_t twice = 2 * connection->suspend_ns;
-        connection->suspend_ns = twice == 0                   ? FIRST_SUSPENSION
-                                 : twice < LONGEST_SUSPENSION ? twice
-                                                              : LONGEST_SUSPENSION;
-        connection->busy_ns = now;
-        gee_session_suspend(session);
-    } else if (session->suspended && since >= connection->suspend_ns) {
+    if (!session->suspended && (late || (since >= settings->handover_patience && is_short_lived(session, now)))) {
+        suspend(session, connection, now);
+    } else if (session->suspended && !late && since >= connection->suspend_ns) {
         connection->busy_ns = now;
         gee_session_continue(session);
     }
