@@ -66,6 +66,7 @@ struct gee_crew {
     unsigned count;       /* of workers */
     unsigned place_count; /* with the helper */
     unsigned ready_count;
+    uint32_t give_set;        /* pairs.h */
     void (*left)(void *data); /* who waits for gee_crew_withdraw(); null: nobody */
     void *left_data;
     gee_timer_t left_timer;

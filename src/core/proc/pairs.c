@@ -12,8 +12,8 @@ int gee_pair_make(int ends[2], gee_error_t *error) {
     return 0;
 }
 
-int gee_worker_give(gee_worker_t *worker, int end) {
-    gee_message_t message = { .type = GEE_MESSAGE_GIVE };
+int gee_worker_give(gee_worker_t *worker, int end, uint32_t set) {
+    gee_message_t message = { .type = GEE_MESSAGE_GIVE, .number = set };
     return gee_channel_send(&worker->channel, &message, end);
 }
 
@@ -27,13 +27,18 @@ static bool serves(const gee_crew_t *crew, unsigned place) {
     return worker && worker->state == GEE_WORKER_SERVING;
 }
 
-gee_worker_t *gee_crew_taker(const gee_crew_t *crew, size_t n) {
-    size_t serving = 0;
+size_t gee_crew_takers(const gee_crew_t *crew) {
+    size_t count = 0;
     for (unsigned i = 0; i < crew->count; i++)
-        serving += serves(crew, i);
-    if (serving == 0)
+        count += serves(crew, i);
+    return count;
+}
+
+gee_worker_t *gee_crew_taker(const gee_crew_t *crew, size_t n) {
+    size_t count = gee_crew_takers(crew);
+    if (count == 0)
         return NULL;
-    n %= serving;
+    n %= count;
     for (unsigned i = 0; i < crew->count; i++)
         if (serves(crew, i) && n-- == 0)
             return crew->places[i].worker;
@@ -45,25 +50,33 @@ static int pair(gee_worker_t *giver, gee_worker_t *taker, gee_error_t *error) {
     if (gee_pair_make(ends, error) != 0)
         return -1;
     /* The taker first: what is given to nobody would have to be taken back. */
-    if (gee_worker_take(taker, ends[1]) != 0 || gee_worker_give(giver, ends[0]) != 0)
+    if (gee_worker_take(taker, ends[1]) != 0 || gee_worker_give(giver, ends[0], giver->crew->give_set) != 0)
         result = gee_error_set(error, GEE_UNAVAILABLE, "one of the two does not listen");
     (void)close(ends[0]);
     (void)close(ends[1]);
     return result;
 }
 
+/* So that all takers have a part: the nth giver has the takers n, n + givers, n + 2 givers, ... */
+static int pair_with_all(gee_worker_t *giver, const gee_crew_t *to, gee_error_t *error) {
+    size_t takers = gee_crew_takers(to), givers = giver->crew->count, n = giver->index;
+    if (takers == 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "no worker serves");
+    int result = pair(giver, gee_crew_taker(to, n), error);
+    for (n += givers; n < takers; n += givers)
+        if (pair(giver, gee_crew_taker(to, n), error) == 0)
+            result = 0;
+    return result;
+}
+
 void gee_crew_hand_over(gee_crew_t *from, const gee_crew_t *to) {
+    from->give_set++;
     GEE_LIST_EACH(&from->workers, link) {
         gee_worker_t *giver = GEE_CONTAINER(link, gee_worker_t, link);
         gee_error_t error;
-        if (giver->index >= from->count || giver->state == GEE_WORKER_STARTING || giver->killed)
-            continue;
-        gee_worker_t *taker = gee_crew_taker(to, giver->index);
-        if (!taker)
-            (void)gee_error_set(&error, GEE_UNAVAILABLE, "no worker serves");
-        else if (pair(giver, taker, &error) == 0)
-            continue;
-        gee_log(from->log, GEE_LOG_WARN, "worker %u (pid %d) keeps its connections until they end: %s", giver->index,
-                (int)giver->pid, error.text);
+        if (giver->index < from->count && giver->state != GEE_WORKER_STARTING && !giver->killed &&
+            pair_with_all(giver, to, &error) != 0)
+            gee_log(from->log, GEE_LOG_WARN, "worker %u (pid %d) keeps its connections until they end: %s",
+                    giver->index, (int)giver->pid, error.text);
     }
 }

@@ -10,15 +10,17 @@
 
 /* Both ends non-blocking and close-on-exec. */
 int gee_pair_make(int ends[2], gee_error_t *error);
-/* Each sends the end, which stays the caller's to close. -1: the worker cannot be told. */
-int gee_worker_give(gee_worker_t *worker, int end);
+/* Each sends the end, which stays the caller's to close. -1: the worker cannot be told. A worker gives in turn to all that
+ * it was told of with the highest `set`, and to no others. */
+int gee_worker_give(gee_worker_t *worker, int end, uint32_t set);
 int gee_worker_take(gee_worker_t *worker, int end);
 
-/* The nth worker that serves, counted round and round; null: none does. */
+/* How many workers serve, and the nth of them, counted round and round; null: none does. */
+size_t gee_crew_takers(const gee_crew_t *crew);
 gee_worker_t *gee_crew_taker(const gee_crew_t *crew, size_t n);
-/* Every worker of `from` is paired with one of `to`, also one that has been paired before: the last pair counts. Before
- * `from` is told to quit, and again when a worker of `to` has been replaced. What cannot be paired keeps its connections
- * until they end or shutdown_timeout is over; the log says so. */
+/* Every worker of `from` is paired with one of `to`, or with several where there are more of those; pairs made before do
+ * not count any more. Before `from` is told to quit, and again when a worker of `to` has been replaced. What cannot be
+ * paired keeps its connections until they end or shutdown_timeout is over; the log says so. */
 void gee_crew_hand_over(gee_crew_t *from, const gee_crew_t *to);
 
 #endif

@@ -79,7 +79,7 @@ static void on_message(gee_channel_t *channel, const gee_message_t *message, int
         answer_status(process);
         break;
     case GEE_MESSAGE_GIVE:
-        gee_worker_give_over(process, descriptor);
+        gee_worker_give_over(process, message->number, descriptor);
         return;
     case GEE_MESSAGE_TAKE:
         gee_worker_take_over(process, descriptor);

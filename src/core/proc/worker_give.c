@@ -26,15 +26,29 @@ typedef struct giver {
     gee_link_t link;
     gee_worker_process_t *process;
     gee_watch_t watch;
+    uint32_t set;
     gee_list_t offers; /* the oldest first, as the answers come */
     size_t offer_count;
     gee_record_t record; /* of the last offer, while it is being sent */
     size_t sent;
 } giver_t;
 
-static giver_t *last_giver(const gee_worker_process_t *process) {
-    gee_link_t *last = process->givers.head.previous;
-    return gee_list_empty(&process->givers) ? NULL : GEE_CONTAINER(last, giver_t, link);
+static bool may_offer(const giver_t *giver) {
+    return giver->set == giver->process->last_set && giver->record.length == 0 &&
+           giver->offer_count < GEE_HANDOVER_WINDOW;
+}
+
+/* Whose turn it is; null: those that are there have enough to do. */
+static giver_t *next_giver(gee_worker_process_t *process) {
+    GEE_LIST_EACH(&process->givers, link) {
+        giver_t *giver = GEE_CONTAINER(link, giver_t, link);
+        if (!may_offer(giver))
+            continue;
+        gee_list_remove(&giver->link);
+        gee_list_append(&process->givers, &giver->link);
+        return giver;
+    }
+    return NULL;
 }
 
 bool gee_worker_can_offer(const gee_worker_process_t *process) {
@@ -104,10 +118,9 @@ static void end_giver(giver_t *giver, bool take_all_back) {
 
 /* One that another has taken the place of stays for the answers that it waits for. */
 static void end_superseded(gee_worker_process_t *process) {
-    giver_t *last = last_giver(process);
     GEE_LIST_EACH(&process->givers, link) {
         giver_t *giver = GEE_CONTAINER(link, giver_t, link);
-        if (giver != last && giver->offer_count == 0)
+        if (giver->set != process->last_set && giver->offer_count == 0)
             end_giver(giver, true);
     }
 }
@@ -200,10 +213,10 @@ static void write_record(const offer_t *offer, gee_record_t *record) {
         gee_handover_export_door(offer->door, record);
 }
 
-/* False: no further offers now. */
-static bool offer(giver_t *giver, gee_session_t *session, gee_door_t *door) {
-    gee_worker_process_t *process = giver->process;
-    offer_t *offer = malloc(sizeof *offer);
+/* False: it stays, for want of memory or of somebody who takes it. */
+static bool offer(gee_worker_process_t *process, gee_session_t *session, gee_door_t *door) {
+    giver_t *giver = next_giver(process);
+    offer_t *offer = giver ? malloc(sizeof *offer) : NULL;
     if (!offer)
         return false;
     *offer = (offer_t){ .id = ++process->last_offer, .session = session, .door = door };
@@ -215,48 +228,35 @@ static bool offer(giver_t *giver, gee_session_t *session, gee_door_t *door) {
     giver->offer_count++;
     giver->sent = 0;
     write_record(offer, &giver->record);
-    if (giver->record.failed) {
-        gee_log(process->log, GEE_LOG_ERROR, "%s: not passed on: out of memory", peer_of(offer));
-        gee_record_clear(&giver->record);
-        take_back(offer);
-        forget(giver, offer);
-        return false;
+    if (!giver->record.failed) {
+        (void)go_on_sending(giver);
+        return true;
     }
-    return go_on_sending(giver) && giver->record.length == 0 && giver->offer_count < GEE_HANDOVER_WINDOW;
-}
-
-static bool may_offer(const giver_t *giver) {
-    return giver && giver->record.length == 0 && giver->offer_count < GEE_HANDOVER_WINDOW;
-}
-
-static void offer_doors(giver_t *giver) {
-    GEE_LIST_EACH(&giver->process->engine->doors, link) {
-        gee_door_t *door = gee_door_of_link(link);
-        const gee_worker_connection_t *connection = gee_door_owner(door);
-        if (!connection->refused && gee_door_can_leave(door) && !offer(giver, NULL, door))
-            return;
-    }
-}
-
-static void offer_sessions(giver_t *giver) {
-    GEE_LIST_EACH(&giver->process->engine->sessions, link) {
-        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
-        if (!gee_session_can_leave(session))
-            continue;
-        const gee_worker_connection_t *connection = session->owner;
-        if (!connection->refused && !offer(giver, session, NULL))
-            return;
-    }
+    gee_log(process->log, GEE_LOG_ERROR, "%s: not passed on: out of memory", peer_of(offer));
+    gee_record_clear(&giver->record);
+    take_back(offer);
+    forget(giver, offer);
+    return false;
 }
 
 static void on_offer(gee_task_t *task) {
     gee_worker_process_t *process = GEE_CONTAINER(task, gee_worker_process_t, offer);
     if (!process->leaving || process->cutting)
         return;
-    if (may_offer(last_giver(process)))
-        offer_doors(last_giver(process));
-    if (may_offer(last_giver(process))) /* which may be another one by now */
-        offer_sessions(last_giver(process));
+    GEE_LIST_EACH(&process->engine->doors, link) {
+        gee_door_t *door = gee_door_of_link(link);
+        const gee_worker_connection_t *connection = gee_door_owner(door);
+        if (!connection->refused && gee_door_can_leave(door) && !offer(process, NULL, door))
+            return;
+    }
+    GEE_LIST_EACH(&process->engine->sessions, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
+        if (!gee_session_can_leave(session))
+            continue;
+        const gee_worker_connection_t *connection = session->owner;
+        if (!connection->refused && !offer(process, session, NULL))
+            return;
+    }
 }
 
 void gee_worker_offer_later(gee_worker_process_t *process) {
@@ -279,7 +279,7 @@ static void on_ready(gee_watch_t *watch, uint32_t events) {
 
 /* ---- the giver's life ---- */
 
-void gee_worker_give_over(gee_worker_process_t *process, int descriptor) {
+void gee_worker_give_over(gee_worker_process_t *process, uint32_t set, int descriptor) {
     gee_error_t error = { .text = "out of memory" };
     giver_t *giver = descriptor >= 0 ? calloc(1, sizeof *giver) : NULL;
     if (!giver) {
@@ -288,6 +288,7 @@ void gee_worker_give_over(gee_worker_process_t *process, int descriptor) {
         return;
     }
     giver->process = process;
+    giver->set = set;
     giver->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
     gee_list_init(&giver->offers);
     if (gee_loop_watch(process->loop, &giver->watch, EPOLLIN, &error) != 0) {
@@ -297,6 +298,8 @@ void gee_worker_give_over(gee_worker_process_t *process, int descriptor) {
         return;
     }
     gee_list_append(&process->givers, &giver->link);
+    if (set > process->last_set)
+        process->last_set = set;
     process->handing_over = true;
     process->alone_ns = 0;
     end_superseded(process);

@@ -44,9 +44,9 @@ typedef struct gee_worker_process {
     gee_timer_t retry;
 
     /* worker_give.c, worker_take.c */
-    gee_list_t givers; /* the last one counts */
+    gee_list_t givers; /* those of the highest set in turn, the others only wait for answers */
     gee_list_t takers;
-    uint32_t last_offer;
+    uint32_t last_set, last_offer;
     gee_task_t offer;  /* at the end of a pass, when what was answered is written */
     bool handing_over; /* connections are passed on, not drained */
     int64_t alone_ns;  /* since when there is nobody to pass them on to; 0: there is */
@@ -117,15 +117,16 @@ gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int de
 void gee_worker_conversation_ended(gee_worker_connection_t *connection);
 void gee_worker_check_full(gee_worker_process_t *process);
 
-/* worker_give.c: passing connections on; what goes over the socket is in handover_packet.h. Each takes the descriptor. */
-void gee_worker_give_over(gee_worker_process_t *process, int descriptor);
+/* worker_give.c: passing connections on; what goes over the socket is in handover_packet.h. Takes the descriptor; `set` as
+ * in pairs.h. */
+void gee_worker_give_over(gee_worker_process_t *process, uint32_t set, int descriptor);
 void gee_worker_offer_later(gee_worker_process_t *process);
 /* Is there somebody to pass connections on to? */
 bool gee_worker_can_offer(const gee_worker_process_t *process);
 /* What is on its way is given up: whoever has it already keeps it. */
 void gee_worker_give_finish(gee_worker_process_t *process);
 
-/* worker_take.c */
+/* worker_take.c; takes the descriptor */
 void gee_worker_take_over(gee_worker_process_t *process, int descriptor);
 void gee_worker_take_finish(gee_worker_process_t *process);
 
