@@ -288,7 +288,7 @@ def test_our_clients_end_what_they_say(sealed, command):
     assert "truncated" not in sealed.log()
 
 
-@pytest.mark.parametrize("ending", ["stop", "quit", "reload"])
+@pytest.mark.parametrize("ending", ["stop", "quit"])
 def test_the_server_ends_what_it_says(sealed, ending):
     """Idle and in the middle of a call, which is answered first where there is time: the last record says that it is the last."""
     with sealed_peer(sealed) as idle, sealed_peer(sealed) as busy:
