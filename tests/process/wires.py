@@ -18,6 +18,10 @@ OPTION_GOB = b'{"MagicNumber":3927900,"CodecType":"application/gob"}\n'
 METHOD = "Process.Id"
 
 
+class ErrorReply(Exception):
+    """The server's own words."""
+
+
 class Conversation:
     """In the JSON of GeeRPC's protocol, on TCP."""
 
@@ -48,8 +52,9 @@ class Conversation:
         return self.checked(token, header["Seq"], header["Error"], served.get("Token"), served.get("Pid"))
 
     def checked(self, token, seq, error, answered, pid):
-        assert (seq, error) == (token, "")
-        assert answered == token
+        if error:
+            raise ErrorReply(error)
+        assert (seq, answered) == (token, token)
         return pid
 
     def greet(self, token=1):
@@ -121,7 +126,7 @@ class JsonRpc(Conversation):
 
     def request(self, token, method=METHOD, milliseconds=0):
         wait = {"Token": token, "Milliseconds": milliseconds}
-        return json.dumps({"method": method, "params": [wait], "id": token}).encode() + b"\n"
+        return json.dumps({"method": method, "params": [wait], "id": token}).encode()
 
     def answer(self, token):
         reply = json.loads(self.line())
