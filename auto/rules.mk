@@ -49,6 +49,7 @@ CONTRACT_TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/contract/*_co
 REPLAYS        := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS        := $(REPLAYS:$B/tests/fuzz/%=$B/fuzzers/%)
 TEST_PROGRAMS  := $(UNIT_TESTS) $(CONTRACT_TESTS) $(REPLAYS)
+SOAK           := $B/tests/chaos/soak
 TEST_OBJECTS   := $(patsubst $B/tests/%,$B/obj/tests/%.o,$(TEST_PROGRAMS))
 TEST_SUPPORT   := $(filter-out $(TEST_OBJECTS),$(call objects,$(patsubst %,tests/%/*.c,unit contract support fuzz)))
 
@@ -102,7 +103,7 @@ $B/obj/tests/%.o: private COMPILE += -Itests
 $B/obj/%.o: %.c $B/stamp/compile | $(GENERATED)
 	$(compile)
 
--include $(patsubst %.o,%.d,$(CORE) $(PROC_MAIN) $(SERVER) $(LIBRARY) $(TOOLS) $(TEST_OBJECTS) $(TEST_SUPPORT))
+-include $(patsubst %.o,%.d,$(CORE) $(PROC_MAIN) $(SERVER) $(LIBRARY) $(TOOLS) $(TEST_OBJECTS) $(TEST_SUPPORT) $B/obj/tests/chaos/soak.o)
 
 # ---- linking ----
 define archive
@@ -134,6 +135,11 @@ $(TEST_PROGRAMS): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(CMOCKA_LIBS) $(SERVER_LIBS)
+
+# A program as others make them: of the library alone.
+$(SOAK): $B/obj/tests/chaos/soak.o $B/libgeerpc.a $B/stamp/link
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -pie -o $@ $(filter %.o %.a,$^) $(LIBRARY_LIBS)
 
 $(FUZZERS): $B/fuzzers/%: $B/obj/tests/fuzz/%.o $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
 	@mkdir -p $(@D)
@@ -192,7 +198,7 @@ chosen = $(foreach program,$1,$(if $(or $(if $T,,all),$(findstring $T,$(program)
 CHOSEN_TESTS := $(call chosen,$(TEST_PROGRAMS))
 check-unit: $(CHOSEN_TESTS) ## unit and contract tests, fuzz targets over stored inputs; T=NAME: those with NAME in them
 	@$(PYTHON) tests/run-units --results '$(RESULTS)' $(CHOSEN_TESTS)
-check-process: all | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
+check-process: all $(SOAK) | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
 	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T') tests/process
 check-sanitize: $(SANITIZED_TREE)/Makefile ## unit, contract and process tests under ASan and UBSan
 	@$(MAKE) --no-print-directory -f $< all tests

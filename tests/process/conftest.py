@@ -342,25 +342,40 @@ def build_step(command, directory, environment):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.fixture(scope="session")
-def crashing_build(tmp_path_factory):
-    """A build with the services of tests/modules/service_crash and, for its types, of service_kinds."""
-    directory = tmp_path_factory.mktemp("crashing") / "build"
+def build_server(directory, modules, *options):
+    """The path of a build, in that directory, with modules of tests/modules; made anew only where it is not up to date."""
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("MAKE", "MFLAGS", "GNUMAKEFLAGS", "GEERPC_")) and name not in ("CFLAGS", "LDFLAGS")
     }
     sanitize = os.environ.get("GEERPC_SANITIZE")
-    configure = ["./configure", "--with-debug", f"--builddir={directory}"]
-    configure += ["--add-module=tests/modules/service_crash", "--add-module=tests/modules/service_kinds"]
+    configure = ["./configure", *options, f"--builddir={directory}"]
+    configure += [f"--add-module=tests/modules/{module}" for module in modules]
     commands = [
         configure + ([f"--with-sanitize={sanitize}"] if sanitize else []),
         ["make", "-j2", "-f", f"{directory}/Makefile", f"{directory}/geerpc"],
     ]
     for command in commands:
         build_step(command, ROOT, environment)
-    return directory
+    return pathlib.Path(directory)
+
+
+@pytest.fixture(scope="session")
+def crashing_build(tmp_path_factory):
+    """A build with the services of tests/modules/service_crash and, for its types, of service_kinds."""
+    directory = tmp_path_factory.mktemp("crashing") / "build"
+    return build_server(directory, ["service_crash", "service_kinds"], "--with-debug")
+
+
+def build_process():
+    """A build with the service of tests/modules/service_process, which make chaos uses too."""
+    return build_server(BUILD / "chaos/server", ["service_process"])
+
+
+@pytest.fixture(scope="session")
+def process_build():
+    return build_process()
 
 
 def build_go(source, name):
@@ -386,10 +401,14 @@ def build_go(source, name):
 # ---- Go programs (tests/interop/go) ----
 
 
+def build_interop():
+    return build_go("tests/interop/go", "interop")
+
+
 @pytest.fixture(scope="session")
 def interop():
     """The path of the Go program."""
-    return build_go("tests/interop/go", "interop")
+    return build_interop()
 
 
 SPEAKERS = {

@@ -134,19 +134,28 @@ def frame(data):
 
 
 class Sealed:
-    """As a socket, once the handshake is over. address: where to, or a socket that is connected already."""
+    """As a socket, once the handshake is over. address: where to, or a socket that is connected already. cut: only so many
+    bytes of the handshake are sent before finish()."""
 
-    def __init__(self, address, server, secret=None, timeout=20):
+    def __init__(self, address, server, secret=None, timeout=20, cut=None):
         self.sock = connect(address, timeout) if isinstance(address, str) else address
         self.records = self.taken = 0
         self.unread = b""
         self.ended = False
-        handshake = Handshake(server, secret)
-        self.sock.sendall(handshake.preamble + frame(handshake.message1()))
-        handshake.message2(self._frame())
-        if secret:
-            self.sock.sendall(frame(handshake.message3()))
-        self.sending, self.receiving = handshake.split()
+        self.handshake = Handshake(server, secret)
+        self.unsent = self.handshake.preamble + frame(self.handshake.message1())
+        if cut is None:
+            self.finish()
+        else:
+            self.sock.sendall(self.unsent[:cut])
+            self.unsent = self.unsent[cut:]
+
+    def finish(self):
+        self.sock.sendall(self.unsent)
+        self.handshake.message2(self._frame())
+        if self.handshake.secret:
+            self.sock.sendall(frame(self.handshake.message3()))
+        self.sending, self.receiving = self.handshake.split()
 
     def _take(self, count):
         data = b""

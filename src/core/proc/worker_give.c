@@ -1,7 +1,7 @@
 /* worker_give.c: a worker that leaves passes its connections on.
  *
  *   end of pass: each session or door that can leave -> freeze -> record -> OFFER --TAKEN----> left: closed here only
- *                                                                               '-REFUSED--> thaw, drained as its wire can
+ *                                                                               '-REFUSED--> thaw, stays (worker_leave.c)
  *                                                                               '-no answer-> thaw, offered to the next
  *
  * A connection is offered when its calls are answered and written, so at the end of a pass; worker_leave.c sees to it that
@@ -89,10 +89,7 @@ static void take_back(offer_t *offer) {
 static void on_refused(giver_t *giver, offer_t *offer, const char *reason) {
     gee_log(giver->process->log, GEE_LOG_NOTICE, "%s: stays until it ends: not taken over: %s", peer_of(offer), reason);
     connection_of(offer)->refused = true;
-    gee_session_t *session = offer->session;
     take_back(offer);
-    if (session)
-        gee_session_drain(session);
 }
 
 static void end_giver(giver_t *giver, bool take_all_back) {

@@ -88,6 +88,11 @@ static bool is_passed_on(const gee_worker_process_t *process) {
            (process->alone_ns == 0 || gee_loop_now(process->loop) - process->alone_ns < ALONE_PATIENCE);
 }
 
+/* One that nobody takes over has the first half of shutdown_timeout: its client may be in the middle of its calls. */
+static bool may_stay(const gee_worker_process_t *process, const gee_worker_connection_t *connection, int64_t now) {
+    return connection->refused && now - process->left_ns < gee_cycle_settings(process->cycle)->shutdown_timeout / 2;
+}
+
 static void drain(gee_worker_process_t *process) {
     int64_t now = gee_loop_now(process->loop);
     bool passed_on = is_passed_on(process);
@@ -104,6 +109,8 @@ static void drain(gee_worker_process_t *process) {
         }
         if (session->suspended)
             gee_session_continue(session);
+        if (may_stay(process, connection, now))
+            continue;
         /* One that was accepted from a queue that is given up has its time from then. */
         int64_t since = connection->accepted_ns > process->left_ns ? connection->accepted_ns : process->left_ns;
         if (is_quiet(connection, session) || now - since >= BUSY_PATIENCE)

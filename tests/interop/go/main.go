@@ -5,10 +5,11 @@
 //	interop server -protocol netrpc -address tcp@127.0.0.1:0 [-registry URL]
 //	interop registry -address tcp@127.0.0.1:0 [-timeout 5m]
 //	interop xclient -protocol geerpc -registry URL [-mode roundrobin]
+//	interop soak -protocol netrpc -address tcp@127.0.0.1:9999 [-connections 4] [-depth 8] [-fresh]
 //
 // A client prints what it did on one line, and ends with status 1 and a reason when something was not as it must be. A
 // server prints "ready ADDRESS" (a registry: its URL) and serves until its standard input ends. An xclient calls the servers
-// that it finds in a registry.
+// that it finds in a registry. A soak goes on and on (soak.go).
 package main
 
 import (
@@ -34,6 +35,10 @@ type options struct {
 	timeout       time.Duration // of a registry
 	refresh       time.Duration // of an xclient
 	mode          string        // of an xclient
+	connections   int           // of a soak
+	depth         int           // of a soak: calls in flight on each connection
+	fresh         bool          // of a soak: a connection for each call
+	pause         time.Duration // of a soak: between two dials
 }
 
 func (o *options) read(words []string) []string {
@@ -49,6 +54,10 @@ func (o *options) read(words []string) []string {
 	flags.DurationVar(&o.timeout, "timeout", registryTimeout, "after which a registry forgets a server; 0: never")
 	flags.DurationVar(&o.refresh, "refresh", refreshInterval, "between two looks into the registry")
 	flags.StringVar(&o.mode, "mode", "random", "random or roundrobin")
+	flags.IntVar(&o.connections, "connections", 4, "at once")
+	flags.IntVar(&o.depth, "depth", 1, "calls in flight on each connection")
+	flags.BoolVar(&o.fresh, "fresh", false, "a connection for each call")
+	flags.DurationVar(&o.pause, "pause", 2*time.Millisecond, "between two dials")
 	flags.Parse(words[1:])
 	if words[0] == "xclient" {
 		return flags.Args()
@@ -61,7 +70,7 @@ func (o *options) read(words []string) []string {
 	return flags.Args()
 }
 
-const usage = "client, server, registry or xclient?"
+const usage = "client, server, registry, xclient or soak?"
 
 // ready says where it serves, and serves until nobody holds the other end of standard input.
 func ready(place string) {
@@ -114,6 +123,8 @@ func main() {
 			fail(err)
 		}
 		fmt.Println(said)
+	case "soak":
+		goOn(&o)
 	default:
 		fail(errors.New(usage))
 	}

@@ -1,0 +1,237 @@
+"""A server whose connections are passed on by reloads, and what is watched meanwhile: for test_handover.py and chaos.py.
+
+    make_passing(server)      its configuration: tcp, a Unix socket, tcp that takes sealed channels only
+    Crowd(server, interop)    clients on every wire that call on and on
+"""
+import collections
+import fcntl
+import json
+import os
+import pathlib
+import select
+import struct
+import subprocess
+import termios
+
+from conftest import BUILD, SANITIZED, TIMEOUT, eventually
+from sealing import Keys
+
+LONGEST_MOVE = 5 if not SANITIZED else 30  # seconds within which no old worker remains
+LISTEN = (
+    '{ address = "tcp@127.0.0.1:0"; }',
+    '{ address = "unix@run/geerpc.sock"; mode = "0666"; }',
+    '{ address = "tcp@127.0.0.2:0"; seal = { key = "keys/server.key"; clients = "keys/clients"; }; }',
+)
+
+
+def passing_conf(workers=2, listen=LISTEN, more=""):
+    return f"workers = {workers};\nlisten = (\n  " + ",\n  ".join(listen) + f"\n);\n{more}\n"
+
+
+def make_passing(server, **options):
+    """Not started."""
+    server.keys = Keys(server)
+    server.keys.write_clients(f"{server.keys['billing']} billing")
+    server.conf = passing_conf(**options)
+    return server
+
+
+def start_passing(server, **options):
+    make_passing(server, **options).start()
+    server.sealed = sealed_of(server)
+    return server
+
+
+def sealed_of(server):
+    return next(address for address in server.ready.split() if address.startswith("tcp@127.0.0.2"))
+
+
+def wait_until_moved(server, old, timeout=LONGEST_MOVE):
+    """Until those workers are no more."""
+    eventually(lambda: not set(old) & set(server.processes()), f"the old workers {old} have left", timeout)
+
+
+def reload_and_move(server, conf=None):
+    """(old workers, new workers) once the old ones have left."""
+    old = server.worker_pids()
+    server.reload(conf)
+    wait_until_moved(server, old)
+    new = server.worker_pids()
+    assert not set(old) & set(new)
+    return old, new
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def plain_socket(sock):
+    """Under a seal."""
+    return getattr(sock, "sock", sock)
+
+
+def wait_until_taken(socks):
+    """Until the server has read all that was sent on these sockets, sealed ones or not."""
+    plain = [plain_socket(sock) for sock in socks]
+    tcp = {sock.getsockname()[1] for sock in plain if isinstance(sock.getsockname(), tuple)}
+    unix = [sock for sock in plain if not isinstance(sock.getsockname(), tuple)]
+
+    def all_taken():
+        return not unread_of(tcp) and all(unsent(sock) == 0 for sock in unix)
+
+    eventually(all_taken, "the server has read what was sent")
+
+
+def unread_of(ports):
+    """Those of our ports whose other side has bytes that nobody has read."""
+    unread = set()
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        port = int(words[2].split(":")[1], 16)
+        if port in ports and int(words[4].split(":")[1], 16) > 0 and words[3] == "01":
+            unread.add(port)
+    return unread
+
+
+def unsent(sock):
+    """What a Unix socket's peer has not read."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+
+
+# ---- clients that go on and on ----
+
+# name: program, listener, words. The first is tests/interop/go/soak.go, the second tests/chaos/soak.c.
+CLIENTS = {
+    "json": ("go", "tcp", "-protocol geerpc -codec json"),
+    "gob": ("go", "tcp", "-protocol geerpc -codec gob"),
+    "netrpc": ("go", "tcp", "-protocol netrpc"),
+    "jsonrpc": ("go", "tcp", "-protocol jsonrpc"),
+    "connect": ("go", "http", "-protocol netrpc"),
+    "unix": ("go", "unix", "-protocol netrpc"),
+    "bin": ("library", "tcp", "-c bin"),
+    "unix-bin": ("library", "unix", "-c bin"),
+    "sealed-bin": ("library", "sealed", "-c bin"),
+    "sealed-gob": ("library", "sealed", "-p netrpc"),
+    "fresh": ("go", "tcp", "-fresh -protocol geerpc -codec json"),
+    "fresh-connect": ("go", "http", "-fresh -protocol netrpc"),
+    "fresh-unix": ("go", "unix", "-fresh -protocol jsonrpc"),
+}
+
+
+class Event:
+    """Something that went wrong for a client, by its own words."""
+
+    def __init__(self, client, what, pid, reason):
+        self.client, self.what, self.pid, self.reason = client, what, pid, reason
+
+    def __repr__(self):
+        return f"{self.client}: {self.what}, process {self.pid}: {self.reason}"
+
+
+class Client:
+    """A program with several connections, all of one kind."""
+
+    def __init__(self, name, server, interop, connections, depth):
+        program, listener, words = CLIENTS[name]
+        address = {"sealed": server.sealed, "unix": server.unix, "http": server.tcp.replace("tcp@", "http@")}
+        address = address.get(listener, server.tcp)
+        words = words.split()
+        if program == "go":
+            command = [interop, "soak", *words, "-connections", connections, "-depth", depth, "-address", address]
+        else:
+            keys = ["-k", server.keys["server"], "-f", server.keys.path("billing")] if listener == "sealed" else []
+            command = [BUILD / "tests/chaos/soak", *words, *keys, "-n", connections, "-d", depth, address]
+        self.name, self.connections, self.stays = name, connections, "-fresh" not in words
+        self.last, self.redialled = {}, 0
+        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def report(self):
+        """(the report, events since the last one)"""
+        self.process.stdin.write("report\n")
+        self.process.stdin.flush()
+        return self._read()
+
+    def _read(self):
+        assert select.select([self.process.stdout], [], [], TIMEOUT)[0], f"{self.name}: no report within {TIMEOUT} s"
+        line = self.process.stdout.readline()
+        assert line, f"{self.name}: it ended with status {self.process.wait(TIMEOUT)}"
+        report = self.last = json.loads(line)
+        events = [Event(self.name, event["what"], event["pid"], event["reason"]) for event in report["events"]]
+        silently = report["connects"] - self.connections - report["closed"] - report["refused"] - self.redialled
+        if self.stays and silently > 0:  # a library's own idea
+            events.append(Event(self.name, "closed", 0, f"{silently} times dialled anew without a word"))
+            self.redialled += silently
+        return report, events
+
+    def finish(self):
+        """Its last report, with its events, once the calls in flight have ended."""
+        self.process.stdin.close()
+        last = self._read()
+        assert self.process.wait(TIMEOUT) == 0
+        self.process.stdout.close()
+        return last
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(TIMEOUT)
+
+
+class Crowd:
+    """All of them; with Crowd(...) as crowd: they end with the block, and are killed when it fails."""
+
+    def __init__(self, server, interop, connections=3, depth=4, names=CLIENTS):
+        self.clients = [Client(name, server, interop, connections, depth) for name in names]
+        self.events = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for client in self.clients:
+            client.kill()
+
+    def look(self):
+        """What has gone wrong since the last look."""
+        events = [event for client in self.clients for event in client.report()[1]]
+        self.events += events
+        return events
+
+    def total(self, counter):
+        return sum(client.last.get(counter, 0) for client in self.clients)
+
+    def oldest(self):
+        return max(client.last["oldest"] for client in self.clients)
+
+    def describe_events(self, events=None, most=20):
+        events = self.events if events is None else events
+        counts = collections.Counter(f"{event.client}: {event.what}: {event.reason}" for event in events)
+        lines = [f"{count} times {what}" for what, count in counts.most_common(most)]
+        return "\n".join(lines + (["..."] if len(counts) > most else []))
+
+    def wait_until_served_by(self, pids, timeout=LONGEST_MOVE):
+        """Every connection that stays."""
+        allowed = set(pids)
+
+        def all_served():
+            self.look()
+            return all(set(client.last["pids"]) <= allowed for client in self.clients if client.stays)
+
+        eventually(all_served, f"every client is served by one of {sorted(allowed)}", timeout)
+
+    def wait_for_calls(self, count=1):
+        """That many further ones by each client."""
+        self.look()
+        before = {client: client.last["calls"] for client in self.clients}
+
+        def all_called():
+            self.look()
+            return all(client.last["calls"] >= before[client] + count for client in self.clients)
+
+        eventually(all_called, f"{count} more calls by each client")
+
+    def finish(self):
+        """What has gone wrong since the last look; all calls have ended."""
+        events = [event for client in self.clients for event in client.finish()[1]]
+        self.events += events
+        return events
