@@ -134,6 +134,8 @@ $(TEST_PROGRAMS): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(CMOCKA_LIBS) $(SERVER_LIBS)
+# Its heap fails when it says so: tests/support/failing_memory.c.
+$B/tests/unit/no_memory_test: private LINK += $(foreach function,malloc calloc realloc reallocarray strdup free,-Wl,--wrap=$(function))
 
 $(FUZZERS): $B/fuzzers/%: $B/obj/tests/fuzz/%.o $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
 	@mkdir -p $(@D)
