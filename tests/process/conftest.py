@@ -156,6 +156,12 @@ class Server:
         """Lines [alert] and [crit] that this test causes."""
         self.allowed.append(pattern)
 
+    def allow_crash(self, name):
+        """What a worker says of the signal that it dies of, and what the master does."""
+        self.allow(rf"(worker \d|helper) crashed: {name}\b")
+        self.allow(r"\[alert\] \d+: #\d+ ")
+        self.allow(rf"was killed by signal \d+ \({name}\)")
+
     # ---- asking it ----
 
     def ask(self, command, status=0):

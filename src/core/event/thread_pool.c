@@ -18,6 +18,8 @@ struct gee_thread_pool {
     size_t waiting, running, idle, queue;
     unsigned limit, started; /* threads: at most, so far */
     bool stopping;
+    void (*enter)(void); /* by each thread, first and last; null: nothing */
+    void (*leave)(void);
     pthread_t threads[];
 };
 
@@ -51,6 +53,8 @@ no_mutex:
 
 static void *work(void *argument) {
     gee_thread_pool_t *pool = argument;
+    if (pool->enter)
+        pool->enter();
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
         while (gee_list_empty(&pool->jobs) && !pool->stopping) {
@@ -69,7 +73,14 @@ static void *work(void *argument) {
         pool->running--;
     }
     pthread_mutex_unlock(&pool->mutex);
+    if (pool->leave)
+        pool->leave();
     return NULL;
+}
+
+void gee_thread_pool_set_hooks(gee_thread_pool_t *pool, void (*enter)(void), void (*leave)(void)) {
+    pool->enter = enter;
+    pool->leave = leave;
 }
 
 /* Signals are for the loops' threads. Faults are not blocked: they belong to the thread that makes them, and blocked

@@ -21,6 +21,8 @@ struct gee_job {
 gee_thread_pool_t *gee_thread_pool_create(unsigned threads, size_t queue, gee_error_t *error);
 /* Jobs that wait are forgotten; waits for those that run. Leaves null. */
 void gee_thread_pool_destroy(gee_thread_pool_t **pool);
+/* Each thread calls `enter` before its first job and `leave` after its last. To be set before the first job. */
+void gee_thread_pool_set_hooks(gee_thread_pool_t *pool, void (*enter)(void), void (*leave)(void));
 
 /* False when the queue is full (or no thread could be started). */
 bool gee_thread_pool_submit(gee_thread_pool_t *pool, gee_job_t *job);

@@ -16,6 +16,7 @@
 
 #include "core/proc/seals.h"
 #include "core/proc/settings_check.h"
+#include "core/proc/worker_crash.h"
 #include "core/proc/worker_private.h"
 
 #define EXIT_FAILED_START 1
@@ -122,6 +123,12 @@ static int take_signals(gee_worker_process_t *process, gee_error_t *error) {
     return 0;
 }
 
+static int arm_crash(const gee_worker_process_t *process, gee_error_t *error) {
+    char name[32];
+    (void)snprintf(name, sizeof name, gee_is_helper(process) ? "helper" : "worker %u", process->index);
+    return gee_worker_crash_arm(name, process->log, error);
+}
+
 /* ---- starting ---- */
 
 /* Null: out of memory. */
@@ -141,6 +148,7 @@ static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
         gee_thread_pool_create((unsigned)settings->thread_pool.threads, (size_t)settings->thread_pool.queue, error);
     if (!process->threads)
         return -1;
+    gee_thread_pool_set_hooks(process->threads, gee_worker_crash_enter_thread, gee_worker_crash_leave_thread);
     gee_engine_options_t options = { .loop = process->loop,
                                      .log = process->log,
                                      .modules = process->cycle->server->modules,
@@ -309,7 +317,8 @@ static int open_channel(gee_worker_process_t *process, int channel, gee_error_t 
 
 static int run(gee_worker_process_t *process, int channel) {
     gee_error_t error;
-    if (open_channel(process, channel, &error) != 0 || take_signals(process, &error) != 0) {
+    if (open_channel(process, channel, &error) != 0 || take_signals(process, &error) != 0 ||
+        arm_crash(process, &error) != 0) {
         gee_log(process->log, GEE_LOG_CRIT, "worker %u cannot start: %s", process->index, error.text);
         return EXIT_FAILED_START;
     }

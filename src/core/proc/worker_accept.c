@@ -13,7 +13,8 @@
 #define ACCEPTS_A_PASS  16
 #define ACCEPTS_AT_ONCE 100000 /* of what waits in a queue that is given up */
 #define RETRY_DELAY     (500 * GEE_MILLISECOND)
-#define INBOX_EXTRA     (64 * GEE_KIB) /* beyond one message */
+#define EPISODE_END     (10 * GEE_SECOND) /* without a failed accept: the next one is news again */
+#define INBOX_EXTRA     (64 * GEE_KIB)    /* beyond one message */
 
 typedef struct acceptor {
     gee_link_t link;
@@ -46,17 +47,37 @@ static void unwatch_all(gee_worker_process_t *process) {
     gee_loop_unwatch(process->loop, &GEE_CONTAINER(link, acceptor_t, link)->watch);
 }
 
-static void on_retry(gee_timer_t *timer) {
-    gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, retry);
+/* Once an episode: while the server is full, every connection that ends lets one in, and then it is full again. */
+static bool is_news(gee_worker_process_t *process, int64_t *last_ns) {
+    int64_t now = gee_loop_now(process->loop), before = *last_ns;
+    *last_ns = now;
+    return before == 0 || now - before >= EPISODE_END;
+}
+
+static void stop_waiting(gee_worker_process_t *process) {
+    if (!process->waiting)
+        return;
+    gee_timer_stop(process->loop, &process->retry);
     process->waiting = false;
     watch_all(process);
+}
+
+/* Not all descriptors that become free are connections that end here. */
+static void on_retry(gee_timer_t *timer) {
+    stop_waiting(GEE_CONTAINER(timer, gee_worker_process_t, retry));
+}
+
+static void log_starved(gee_worker_process_t *process, int reason) {
+    if (is_news(process, &process->starved_ns))
+        gee_log(process->log, GEE_LOG_ERROR, "connections wait, none can be accepted until another one ends: %s%s",
+                strerror(reason),
+                reason == EMFILE ? " (raise the limit of open files, or lower limits.connections)" : "");
 }
 
 static void wait_for_resources(gee_worker_process_t *process, int reason) {
     if (process->waiting)
         return;
-    gee_log(process->log, GEE_LOG_ERROR, "no connection is accepted for 500ms: %s%s", strerror(reason),
-            reason == EMFILE ? " (raise the limit of open files, or lower limits.connections)" : "");
+    log_starved(process, reason);
     process->retry.fire = on_retry;
     if (gee_timer_start(process->loop, &process->retry, RETRY_DELAY) != 0)
         return; /* level-triggered: the next pass tries again */
@@ -71,8 +92,9 @@ void gee_worker_check_full(gee_worker_process_t *process) {
         return;
     process->full = full;
     if (full) {
-        gee_log(process->log, GEE_LOG_WARN, "%zu connections: further ones wait (limits.connections)",
-                process->descriptors);
+        if (is_news(process, &process->full_ns))
+            gee_log(process->log, GEE_LOG_WARN, "%zu connections: further ones wait (limits.connections)",
+                    process->descriptors);
         unwatch_all(process);
     } else {
         watch_all(process);
@@ -93,6 +115,7 @@ static void on_gone(void *data) {
     connection->process->descriptors--;
     gee_worker_uncount(connection);
     gee_worker_check_full(connection->process);
+    stop_waiting(connection->process);
     release(connection);
 }
 

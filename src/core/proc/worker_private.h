@@ -41,6 +41,8 @@ typedef struct gee_worker_process {
     uint64_t finished_calls; /* of sessions that are gone */
     bool full;               /* limits.connections is reached */
     bool waiting;            /* for descriptors or memory to become free */
+    int64_t starved_ns;      /* when there was none last; 0: never */
+    int64_t full_ns;         /* when it became full last */
     gee_timer_t retry;
 
     /* worker_give.c, worker_take.c */

@@ -210,9 +210,13 @@ void gee_dispatch_cancel(gee_call_t *call, bool wanted) {
 
 /* ---- running handlers ---- */
 
+_Thread_local const gee_call_t *gee_dispatch_running;
+
 static void run(gee_call_t *call) {
     handler_t handler = (handler_t)call->method->handler;
+    gee_dispatch_running = call;
     handler(call, call->arguments, call->reply);
+    gee_dispatch_running = NULL;
 }
 
 static void run_job(gee_job_t *job) {

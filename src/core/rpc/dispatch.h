@@ -43,6 +43,10 @@ gee_str_t gee_dispatch_method_name(const gee_dispatch_t *dispatch, const gee_cal
 /* The services, the built-in one too, each with its name; null after the last. */
 const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, size_t n);
 
+/* The call whose handler runs on this thread; null: none. For who reports a crash. (initial-exec: setting it takes no call of
+ * a function, in a shared library either.) */
+extern _Thread_local const gee_call_t *gee_dispatch_running __attribute__((tls_model("initial-exec")));
+
 /* A request is there. Takes the call, whose session, token, codec, metadata, timeout are set. */
 void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload);
 /* The peer is gone, or cancelled it: nothing is answered any more (`answer` false), or GEE_CANCELLED is. */

@@ -496,7 +496,7 @@ static void send_event(gee_session_t *session, const gee_event_t *event) {
     if (session->protocol->send(session, session->protocol_state, event, &error) == 0)
         gee_stream_flush(session->stream);
     else
-        gee_session_close(session, &error);
+        refuse(session, &error);
 }
 
 /* There is not even memory for a call: its caller is told by hand. */
@@ -586,7 +586,8 @@ static int send_reply(gee_session_t *session, gee_call_t *call, const gee_payloa
     gee_log(session->engine->log, GEE_LOG_ERROR, "%.*s: its reply cannot be written as %s: %s",
             GEE_STR_ARGUMENTS(call->method_name), call->codec->name, error->text);
     snprintf(text, sizeof(text), "rpc server: reply: %.400s", error->text);
-    call->status = (gee_status_t){ .code = GEE_INTERNAL, .text = gee_str(text) };
+    gee_code_t code = error->code == GEE_RESOURCE_EXHAUSTED ? error->code : GEE_INTERNAL;
+    call->status = (gee_status_t){ .code = code, .text = gee_str(text) };
     event.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
     event.status = call->status;
     int result = session->protocol->send(session, session->protocol_state, &event, error);

@@ -59,7 +59,29 @@ static void do_abort(gee_call_t *call GEE_UNUSED, const gee_str_t *why GEE_UNUSE
     abort();
 }
 
+static void fault(gee_call_t *call, const gee_str_t *why GEE_UNUSED, int64_t *reply) {
+    int64_t *volatile nowhere = NULL;
+    *reply = *nowhere;
+    gee_reply(call);
+}
+
+static int64_t recurse(volatile int64_t *before) {
+    volatile int64_t place[512];
+    place[0] = *before + 1;
+    return recurse(place) + place[0];
+}
+
+static void overflow(gee_call_t *call, const gee_str_t *why GEE_UNUSED, int64_t *reply) {
+    volatile int64_t start = 0;
+    *reply = recurse(&start);
+    gee_reply(call);
+}
+
 GEE_SERVICE_WITH(service_crash, "Crash",
                  (.abi = GEE_MODULE_ABI, .block = "crash", .options = options, .conf_size = sizeof(conf_t),
                   .prepare = prepare, .worker_start = worker_start),
-                 GEE_METHOD("Abort", do_abort, gee_str_t, int64_t, 0));
+                 GEE_METHOD("Abort", do_abort, gee_str_t, int64_t, 0),
+                 GEE_METHOD("Fault", fault, gee_str_t, int64_t, 0),
+                 GEE_METHOD("FaultInPool", fault, gee_str_t, int64_t, GEE_BLOCKING),
+                 GEE_METHOD("Overflow", overflow, gee_str_t, int64_t, 0),
+                 GEE_METHOD("OverflowInPool", overflow, gee_str_t, int64_t, GEE_BLOCKING));
