@@ -191,7 +191,7 @@ static void send_batch(load_t *load, connection_t *connection, int64_t now) {
 /* One of the addresses of loopback for each ten thousand connections: the ports of one do not last. */
 static void choose_source(int descriptor, size_t index) {
     struct sockaddr_in from = { .sin_family = AF_INET,
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 0x10000 + (uint32_t)(index / 10000)) };
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(index / 10000)) };
     int on = 1;
     setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     if (bind(descriptor, (struct sockaddr *)&from, sizeof from) != 0)

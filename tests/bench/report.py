@@ -38,28 +38,28 @@ def summarize(samples):
             summary["generator_busy"] = statistics.median(busy)
         if cell["floor"]:
             summary["floor_cpu_us"] = spread([result["cpu_us"] for result in cell["floor"]])
-            summary["ratio"] = summary["cpu_us"]["median"] / summary["floor_cpu_us"]["median"]
+            summary["ratio"] = paired(cell["own"], cell["floor"], "cpu_us")
         rows.setdefault(row, {})[shape] = summary
     return rows
+
+
+def paired(own, beside, figure):
+    """The median of the ratios of each round: what slows the machine for a while slows both."""
+    return statistics.median(a[figure] / b[figure] for a, b in zip(own, beside))
 
 
 def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def verdicts(rows):
+def verdicts(samples):
     """One for each target whose rows were measured."""
     result = []
     for row, shape, other, figure, most in TARGETS:
-        cell = rows.get(row, {}).get(shape)
-        if cell is None:
-            continue
-        if other == "floor":
-            value = cell.get("ratio")
-        else:
-            beside = rows.get(other, {}).get(shape)
-            value = beside and cell[figure]["median"] / beside[figure]["median"]
-        if value:
+        cell = samples.get((row, shape), {"own": []})
+        beside = cell.get("floor", []) if other == "floor" else samples.get((other, shape), {"own": []})["own"]
+        if cell["own"] and beside:
+            value = paired(cell["own"], beside, figure)
             result.append({"row": row, "shape": shape, "beside": other, "figure": figure, "value": value, "most": most,
                            "met": value <= most})
     return result
@@ -99,6 +99,19 @@ def section(result, shape):
         lines.append(f"{KINDS[row].title:24}{cpu['median']:12.3f}{low_high:>20}{floor}{cell['rate']['median']:11,.0f}"
                      f"{cell['p50_us']['median']:10.1f}{cell['p99_us']['median']:10.1f}")
     return lines
+
+
+def cell_text(value):
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def sweep_table(sweep):
+    rows = [sweep.columns] + [list(map(cell_text, row)) for row in sweep.rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [sweep.title] + ["  ".join([row[0].ljust(widths[0])] + [text.rjust(width) for text, width in
+                                                                  zip(row[1:], widths[1:])]) for row in rows]
 
 
 # ---- for the documentation ----

@@ -69,11 +69,11 @@ def start_backend(house):
     return start_geerpc(house, "backend", processor=LOAD_CPU)[0]
 
 
-def start_gateway(house, backend):
+def start_gateway(house, backend, **options):
     return start_geerpc(house, "gateway", f"""
 upstreams = ( {{ name = "backend"; codec = "bin"; servers = ( {{ address = "tcp@127.0.0.1:{backend.port}"; }} ); }} );
 services = ( {{ name = "Arith"; upstream = "backend"; }} );
-""")[0]
+""", **options)[0]
 
 
 # ---- peers ----
