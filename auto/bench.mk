@@ -3,11 +3,13 @@
 #   load, floor        plain programs that are not linked with the server
 #   malloc_count.so    preloaded by a server whose allocations are counted
 #   grpc_server        a peer, where gRPC for C++ is installed; the peers in Go are those of tests/interop
+#
+# ROUNDS (5), SECONDS of a measurement (0.5), ROWS=NAME,... (all), JSON=FILE to write.
 
-.PHONY: bench bench-sweeps bench-programs
+.PHONY: bench bench-sweeps bench-programs bench-peers
 BENCH_OPTIONS = $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(SECONDS),--seconds '$(SECONDS)') \
                 $(if $(ROWS),--rows '$(ROWS)') $(if $(JSON),--json '$(JSON)')
-bench: all bench-programs ## CPU of the server per call, beside the floor and other servers; ROUNDS, SECONDS, ROWS, JSON=FILE
+bench: all bench-programs bench-peers ## cost per call, beside other servers; ROUNDS, SECONDS, ROWS, JSON
 	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS)
 bench-sweeps: all bench-programs ## payloads, connections, methods, allocations; SWEEPS=NAME,...
 	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS) --sweep '$(or $(SWEEPS),all)'
@@ -28,3 +30,18 @@ $B/bench/floor: tests/bench/floor.c
 $B/bench/malloc_count.so: tests/bench/malloc_count.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(BENCH_COMPILE) -shared -o $@ $<
+
+# ---- gRPC for C++, where all of it is installed ----
+CXX            ?= g++
+GRPC_PLUGIN     = $(shell command -v grpc_cpp_plugin)
+GRPC_FOUND      = $(and $(GRPC_PLUGIN),$(shell command -v protoc),$(shell command -v $(CXX)),\
+                  $(shell pkg-config --exists grpc++ protobuf 2>/dev/null && echo yes))
+GRPC_LIBS       = $(shell pkg-config --libs grpc++ protobuf)
+bench-peers:
+	@$(if $(GRPC_FOUND),$(MAKE) --no-print-directory -f $(THIS_MAKEFILE) $B/bench/grpc_server >/dev/null,:)
+$B/bench/grpc_server: $(addprefix tests/bench/peers/,grpc_server.cc arith.proto)
+	@mkdir -p $(@D)/grpc
+	$(quiet)protoc -I tests/bench/peers --cpp_out=$(@D)/grpc --grpc_out=$(@D)/grpc \
+	    --plugin=protoc-gen-grpc=$(GRPC_PLUGIN) arith.proto
+	$(call say,CXX,$@)$(CXX) -std=c++17 -O2 -I$(@D)/grpc -o $@ $< $(@D)/grpc/arith.pb.cc $(@D)/grpc/arith.grpc.pb.cc \
+	    $(GRPC_LIBS)

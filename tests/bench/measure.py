@@ -7,8 +7,8 @@ import subprocess
 import time
 
 from conversations import WrongAnswer
-from processes import LOAD_CPU, find_program, on_processor
-from servers import BUILD
+from processes import LOAD_CPU, on_processor
+from servers import BUILD, need
 
 PATIENCE = 60
 
@@ -57,10 +57,24 @@ def cpu_seconds(pids):
     return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
 
 
-def run_h2load(server, request, connections, depth, seconds, directory):
-    """request: (path, body). h2load counts by calls, so their number comes from a short run."""
+GRPC_HEADERS = ("-H", "content-type: application/grpc", "-H", "te: trailers")
+
+
+def probe_grpc(server, request, reply, directory):
+    """One call, and what it answered: h2load looks at neither status nor reply."""
     path, body = request
     (directory / "body").write_bytes(body)
+    done = subprocess.run(
+        [need("nghttp", "nghttp2-client"), "-v", "-d", directory / "body", *GRPC_HEADERS,
+         f"http://127.0.0.1:{server.port}{path}"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=PATIENCE)
+    if b"grpc-status: 0" not in done.stdout or reply not in done.stdout:
+        raise WrongAnswer("nghttp: %r" % done.stdout[-800:])
+
+
+def run_h2load(server, request, connections, depth, seconds, directory):
+    """request: (path, body). h2load counts by calls, so their number comes from a short run."""
+    path, _ = request
     rate, calls = 20000, 0
     for share in (0.2, 1):
         calls = max(int(rate * seconds * share), 4 * connections * depth)
@@ -74,9 +88,8 @@ def h2load_once(server, path, calls, connections, depth, directory):
     log.unlink(missing_ok=True)
     before = cpu_seconds(server.pids)
     done = subprocess.run(
-        [find_program("h2load"), "-n", str(calls), "-c", str(connections), "-m", str(depth), "-d", directory / "body",
-         "-H", "content-type: application/grpc", "-H", "te: trailers", f"--log-file={log}",
-         f"http://127.0.0.1:{server.port}{path}"],
+        [need("h2load", "nghttp2-client"), "-n", str(calls), "-c", str(connections), "-m", str(depth),
+         "-d", directory / "body", *GRPC_HEADERS, f"--log-file={log}", f"http://127.0.0.1:{server.port}{path}"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=PATIENCE,
         preexec_fn=on_processor(LOAD_CPU))
     spent = cpu_seconds(server.pids) - before

@@ -6,7 +6,7 @@ import dataclasses
 
 import servers
 from conversations import Conversation, WrongAnswer, floor_for, multiply_wires, probe
-from measure import run_h2load, run_load
+from measure import probe_grpc, run_h2load, run_load
 
 # connections, calls in flight on each
 SHAPES = ((64, 1), (64, 16), (1, 1), (1, 64))
@@ -64,10 +64,12 @@ class GrpcRow:
     """Arith.Multiply over gRPC: message of A = 7, B = 8, behind a flag and its length."""
 
     REQUEST = ("/bench.Arith/Multiply", b"\0\0\0\0\4\x08\7\x10\x08")
+    REPLY = b"\0\0\0\0\2\x08\x38"
 
     def __init__(self, server, directory):
         self.server = server
         self.directory = directory
+        probe_grpc(server, self.REQUEST, self.REPLY, directory)
 
     def measure(self, shape, seconds, warm=0):
         del warm
