@@ -6,13 +6,13 @@
 #
 # ROUNDS (5), SECONDS of a measurement (0.5), ROWS=NAME,... (all), JSON=FILE to write.
 
-.PHONY: bench bench-sweeps bench-programs bench-peers
+.PHONY: bench bench-sweeps bench-programs bench-peers bench-server
 BENCH_OPTIONS = $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(SECONDS),--seconds '$(SECONDS)') \
                 $(if $(ROWS),--rows '$(ROWS)') $(if $(JSON),--json '$(JSON)')
 bench: all bench-programs bench-peers ## cost per call, beside other servers; ROUNDS, SECONDS, ROWS, JSON
 	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS)
 bench-sweeps: all bench-programs ## payloads, connections, methods, allocations; SWEEPS=NAME,...
-	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS) --sweep '$(or $(SWEEPS),all)'
+	+@RUN_MAKE='$(MAKE) -f $(THIS_MAKEFILE)' $(PYTHON) tests/bench/run $(BENCH_OPTIONS) --sweep '$(or $(SWEEPS),all)'
 bench-programs: $(addprefix $B/bench/,load floor malloc_count.so)
 
 BENCH_COMPILE := $(CC) $(LANGUAGE_FLAGS) -O2 -g $(WARNINGS) -Isrc -Itests/bench
@@ -30,6 +30,16 @@ $B/bench/floor: tests/bench/floor.c
 $B/bench/malloc_count.so: tests/bench/malloc_count.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(BENCH_COMPILE) -shared -o $@ $<
+
+# ---- a server with the services of the sweeps: many methods, and an echo ----
+BENCH_SERVER := $B/bench/server
+$B/bench/modules/modules.list: tests/bench/generate_methods
+	@$(PYTHON) $< $(@D)
+$(BENCH_SERVER)/Makefile: $(THIS_MAKEFILE) $B/bench/modules/modules.list
+	@./configure $(CONFIGURE_ARGUMENTS) --add-module=tests/modules/service_kinds --add-module=$B/bench/modules \
+	    --builddir=$(@D) >/dev/null
+bench-server: $(BENCH_SERVER)/Makefile
+	@$(MAKE) --no-print-directory -f $< $(BENCH_SERVER)/geerpc
 
 # ---- gRPC for C++, where all of it is installed ----
 CXX            ?= g++

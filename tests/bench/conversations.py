@@ -193,23 +193,59 @@ def gob_wire(opening, header, method, definition, body, reply):
 # ---- the wires ----
 
 
-def multiply_wires():
-    """Arith.Multiply of 7 and 8 on each wire."""
-    args = gob_definition(FIRST_TYPE + 1, "Args", [("A", GOB_INT), ("B", GOB_INT)])
-    body = gob_message(gob_int(FIRST_TYPE + 1) + b"\1" + gob_int(7) + b"\1" + gob_int(8) + b"\0")
-    product = gob_int(GOB_INT) + b"\0" + gob_int(56)
-    method = "Arith.Multiply"
+@dataclasses.dataclass(frozen=True)
+class Value:
+    """One value in the three codecs; for gob with the definition of its type, or nothing."""
+
+    bin: bytes
+    json: bytes
+    gob: bytes
+    definition: bytes = b""
+
+
+def our_wires(method, argument, reply):
+    """Calls of that method on each wire that geerpc speaks."""
+    body, answer = gob_message(argument.gob), reply.gob
+    name = method.encode()
     return {
-        "bin": Wire(option("bin"), frame(method, field(1, 7) + field(2, 8)), exactly(frame(method, field(1, 56)))),
-        "json": Wire(option("json"), json_header(method) + b'{"A":7,"B":8}',
-                     exactly(json_header(method, ',"Error":""') + b"\n56\n")),
-        "netrpc": gob_wire(b"", "Request", method, args, body, product),
-        "gob": gob_wire(option("gob"), "Header", method, args, body, product),
-        "jsonrpc": Wire(b"", b'{"method":"Arith.Multiply","params":[{"A":7,"B":8}],"id":1}\n',
-                        exactly(b'{"id":1,"result":56,"error":null}\n')),
+        "bin": Wire(option("bin"), frame(method, argument.bin), exactly(frame(method, reply.bin))),
+        "json": Wire(option("json"), json_header(method) + argument.json,
+                     exactly(json_header(method, ',"Error":""') + b"\n" + reply.json + b"\n")),
+        "netrpc": gob_wire(b"", "Request", method, argument.definition, body, answer),
+        "gob": gob_wire(option("gob"), "Header", method, argument.definition, body, answer),
+        "jsonrpc": Wire(b"", b'{"method":"%s","params":[%s],"id":1}\n' % (name, argument.json),
+                        exactly(b'{"id":1,"result":%s,"error":null}\n' % reply.json)),
+    }
+
+
+def multiply_wires(method="Arith.Multiply"):
+    """7 times 8."""
+    number = FIRST_TYPE + 1
+    args = Value(field(1, 7) + field(2, 8), b'{"A":7,"B":8}',
+                 gob_int(number) + b"\1" + gob_int(7) + b"\1" + gob_int(8) + b"\0",
+                 gob_definition(number, "Args", [("A", GOB_INT), ("B", GOB_INT)]))
+    return our_wires(method, args, Value(field(1, 56), b"56", gob_int(GOB_INT) + b"\0" + gob_int(56)))
+
+
+def echo_wires(size):
+    """Kinds.Text of tests/modules/service_kinds, and of tests/interop/go: a text of so many bytes comes back."""
+    text = b"x" * size
+    value = Value(field(1, text), b'"' + text + b'"', gob_int(GOB_STRING) + b"\0" + gob_text(text))
+    return our_wires("Kinds.Text", value, value)
+
+
+def peer_wires():
+    return {
         "redis": Wire(b"", b"*1\r\n$4\r\nPING\r\n", exactly(b"+PONG\r\n")),
         "http": Wire(b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", take_http, compare=False),
     }
+
+
+def joined(conversations):
+    """Several calls as one, of conversations with the same opening that has no answer."""
+    first = conversations[0]
+    return Conversation(first.opening, first.answer, b"".join(each.request for each in conversations),
+                        b"".join(each.reply for each in conversations))
 
 
 def take_http(reader):

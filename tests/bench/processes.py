@@ -3,6 +3,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import time
 
 PATIENCE = 15
 PR_SET_PDEATHSIG = 1
+DESCRIPTORS = 32768
 LIBC = ctypes.CDLL(None, use_errno=True)
 PROCESSORS = sorted(os.sched_getaffinity(0))
 SERVER_CPU, LOAD_CPU = PROCESSORS[0], PROCESSORS[-1]
@@ -25,10 +27,26 @@ def on_processor(number):
     """For preexec_fn: there, and ended when the benchmark is, even if that is killed."""
 
     def prepare():
+        allow_descriptors()
         os.sched_setaffinity(0, {number})
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
     return prepare
+
+
+def allow_descriptors():
+    """As many as the largest sweep needs, where we may: servers take what the hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 0), DESCRIPTORS))
+
+
+def most_connections(wanted):
+    """Of a process, with a reserve for what else it has open."""
+    allow_descriptors()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard - 100)
 
 
 def find_program(name):

@@ -5,8 +5,8 @@
 import dataclasses
 
 import servers
-from conversations import Conversation, WrongAnswer, floor_for, multiply_wires, probe
-from measure import probe_grpc, run_h2load, run_load
+from conversations import Conversation, WrongAnswer, floor_for, multiply_wires, peer_wires, probe
+from measure import per_call, probe_grpc, run_h2load, run_load
 
 # connections, calls in flight on each
 SHAPES = ((64, 1), (64, 16), (1, 1), (1, 64))
@@ -56,8 +56,8 @@ class Row:
         if not self.server.key:
             return run_load(floor, floor_for(self.conversation), connections, depth, seconds, warm)
         # Sealed, a batch is one record: one call of the floor is a batch.
-        result = run_load(floor, floor_for(self.conversation, depth, SEAL_BYTES), connections, 1, seconds, warm)
-        return {**result, "cpu_us": result["cpu_us"] / depth, "rate": result["rate"] * depth}
+        batch = floor_for(self.conversation, depth, SEAL_BYTES)
+        return per_call(run_load(floor, batch, connections, 1, seconds, warm), depth)
 
 
 class GrpcRow:
@@ -88,7 +88,7 @@ class Rows:
         self.started = {}
         self.rows, self.missing = {}, {}
         self.floor = servers.start_floor(house)
-        wires = multiply_wires()
+        wires = {**multiply_wires(), **peer_wires()}
         for name in names:
             try:
                 self.rows[name] = self._make(KINDS[name], wires)
@@ -103,7 +103,7 @@ class Rows:
             return GrpcRow(server, self.house.directory("h2load"))
         # A sealed server says what the one in the clear says, which is the same process.
         asked = self._server("geerpc") if kind.server == "sealed" else server
-        return Row(server, probe(wires[kind.wire], asked.host, asked.port))
+        return Row(server, probe(wires[kind.wire], *asked.place))
 
     def _server(self, name):
         if name not in self.started:

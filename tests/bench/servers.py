@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 
 from processes import LOAD_CPU, SERVER_CPU, NotStarted, find_program, free_port, wait_for_port, wait_for_processes
@@ -23,6 +24,10 @@ class Server:
     host: str = "127.0.0.1"
     key: str = ""  # public, in hexadecimal: it is spoken to sealed
     allocations: str = ""  # the counter of malloc_count.c
+
+    @property
+    def place(self):
+        return self.host, self.port
 
 
 def served(port, process, processes=1, **more):
@@ -44,12 +49,20 @@ def make_key(path):
     return base64.b64decode(done.stdout.strip()[len("gee-pub:"):]).hex() if done.returncode == 0 else ""
 
 
-def start_geerpc(house, name="geerpc", settings="", processor=SERVER_CPU, build=BUILD, count=False):
+def build_sweep_server():
+    """The build directory of a geerpc with the services of the sweeps."""
+    make = shlex.split(os.environ.get("RUN_MAKE", "make")) + ["bench-server"]
+    if subprocess.run(make, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode != 0:
+        raise NotStarted("the server for the sweeps cannot be built: make bench-server says why")
+    return BUILD / "bench/server"
+
+
+def start_geerpc(house, name="geerpc", settings="", processor=SERVER_CPU, build=BUILD, count=False, seal=True):
     """Two servers in one: in the clear, and sealed (None without a seal). count: allocations."""
     root = house.directory(name)
     for directory in ("conf", "run", "logs"):
         (root / directory).mkdir()
-    key = make_key(root / "key")
+    key = make_key(root / "key") if seal else ""
     sealed = ', { address = "tcp@127.0.0.2:0"; seal = { key = "key"; anonymous = true; }; }' if key else ""
     (root / "conf/geerpc.conf").write_text(
         f'workers = 1;\nlisten = ( {{ address = "tcp@127.0.0.1:0"; }}{sealed} );\n{settings}')
