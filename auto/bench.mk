@@ -9,10 +9,10 @@
 .PHONY: bench bench-sweeps bench-programs bench-peers bench-server
 BENCH_OPTIONS = $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(SECONDS),--seconds '$(SECONDS)') \
                 $(if $(ROWS),--rows '$(ROWS)') $(if $(JSON),--json '$(JSON)')
-bench: all bench-programs bench-peers ## cost per call, beside other servers; ROUNDS, SECONDS, ROWS, JSON
+bench: all bench-programs ## cost per call, beside other servers; ROUNDS, SECONDS, ROWS, JSON
 	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS)
 bench-sweeps: all bench-programs ## payloads, connections, methods, allocations; SWEEPS=NAME,...
-	+@RUN_MAKE='$(MAKE) -f $(THIS_MAKEFILE)' $(PYTHON) tests/bench/run $(BENCH_OPTIONS) --sweep '$(or $(SWEEPS),all)'
+	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS) --sweep '$(or $(SWEEPS),all)'
 bench-programs: $(addprefix $B/bench/,load floor malloc_count.so)
 
 BENCH_COMPILE := $(CC) $(LANGUAGE_FLAGS) -O2 -g $(WARNINGS) -Isrc -Itests/bench
@@ -20,14 +20,15 @@ BENCH_COMPILE := $(CC) $(LANGUAGE_FLAGS) -O2 -g $(WARNINGS) -Isrc -Itests/bench
 BENCH_SEAL    := $(if $(filter src/modules/seal_noise,$(SERVER_MODULES)),\
                  $(patsubst %,src/modules/seal_noise/%.c,cipher symmetric pattern handshake))
 
-$B/bench/load: tests/bench/load.c tests/bench/load_seal.c tests/bench/load.h src/tools/histogram.c $(BENCH_SEAL)
+$B/bench/load: tests/bench/load.c tests/bench/load_seal.c tests/bench/load.h $(addprefix src/tools/histogram,.c .h) \
+               $(BENCH_SEAL) $B/stamp/compile $B/stamp/server
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(BENCH_COMPILE) $(if $(BENCH_SEAL),-DLOAD_SEALED) -o $@ $(filter %.c,$^) \
 	    $(if $(BENCH_SEAL),$(SERVER_MODULE_LIBS))
-$B/bench/floor: tests/bench/floor.c
+$B/bench/floor: tests/bench/floor.c $B/stamp/compile
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(BENCH_COMPILE) -o $@ $<
-$B/bench/malloc_count.so: tests/bench/malloc_count.c
+$B/bench/malloc_count.so: tests/bench/malloc_count.c $B/stamp/compile
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(BENCH_COMPILE) -shared -o $@ $<
 
@@ -41,7 +42,7 @@ $(BENCH_SERVER)/Makefile: $(THIS_MAKEFILE) $B/bench/modules/modules.list
 bench-server: $(BENCH_SERVER)/Makefile
 	@$(MAKE) --no-print-directory -f $< $(BENCH_SERVER)/geerpc
 
-# ---- gRPC for C++, where all of it is installed ----
+# ---- gRPC for C++, where all of it is installed; without it this builds nothing ----
 CXX            ?= g++
 GRPC_PLUGIN     = $(shell command -v grpc_cpp_plugin)
 GRPC_FOUND      = $(and $(GRPC_PLUGIN),$(shell command -v protoc),$(shell command -v $(CXX)),\

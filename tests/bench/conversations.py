@@ -5,13 +5,10 @@
     floor_for()     the conversation with the floor that has the same byte counts
 """
 import dataclasses
-import pathlib
 import socket
 import struct
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "process"))
-from wire import field  # noqa: E402 # pylint: disable=wrong-import-position
+from wire import field
 
 PATIENCE = 10
 

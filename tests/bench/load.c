@@ -6,6 +6,7 @@
  *   connections        64; opened one group after another, each with an opening and a first batch of calls
  *   depth              1; calls in flight on each: a batch goes out in one write when the one before is answered whole
  *   seconds, warm      1, 0; how long is measured, and how long the same is done before
+ *   patience           10; seconds without a byte from any connection, after which something is wrong
  *   compare            1: the first batch on each connection must be answered with the very bytes; 0: only counted
  *   pids               PID,PID...: whose CPU time is counted, by the kernel's clock of a process, all its threads
  *   allocations        a file with a 64-bit counter (malloc_count.c), of which the growth is told
@@ -37,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GROUP = 64, EVENTS = 256, MOST_PIDS = 64, PATIENCE_MS = 10000 };
+enum { GROUP = 64, EVENTS = 256, MOST_PIDS = 64 };
 
 typedef struct part {
     uint8_t *bytes;
@@ -58,7 +59,7 @@ typedef struct load {
     const char *address;
     int port;
     size_t connections, depth;
-    double seconds, warm;
+    double seconds, warm, patience;
     bool compare, hold;
     clockid_t clocks[MOST_PIDS];
     size_t clock_count;
@@ -284,13 +285,13 @@ static void end_batch(load_t *load, connection_t *connection) {
 static void pump(load_t *load) {
     struct epoll_event events[EVENTS];
     while (load->in_flight > 0) {
-        int count = epoll_wait(load->epoll, events, EVENTS, PATIENCE_MS);
+        int count = epoll_wait(load->epoll, events, EVENTS, (int)(load->patience * 1000));
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
             load_die("epoll_wait");
         if (count == 0)
-            wrong("no reply, or less of one than was expected, for ten seconds");
+            wrong("no reply, or less of one than was expected, and no more bytes come");
         for (int i = 0; i < count; i++) {
             connection_t *connection = events[i].data.ptr;
             if (events[i].events & EPOLLOUT)
@@ -406,6 +407,8 @@ static void read_argument(load_t *load, const char *argument) {
         load->seconds = strtod(value, NULL);
     else if (IS("warm"))
         load->warm = strtod(value, NULL);
+    else if (IS("patience"))
+        load->patience = strtod(value, NULL);
     else if (IS("compare"))
         load->compare = atoi(value) != 0;
     else if (IS("hold"))
@@ -435,7 +438,9 @@ static void allow_descriptors(size_t connections) {
 }
 
 int main(int argc, char **argv) {
-    static load_t load = { .address = "127.0.0.1", .connections = 64, .depth = 1, .seconds = 1, .compare = true };
+    static load_t load = {
+        .address = "127.0.0.1", .connections = 64, .depth = 1, .seconds = 1, .patience = 10, .compare = true
+    };
     for (int i = 1; i < argc; i++)
         read_argument(&load, argv[i]);
     if (load.port == 0 || load.connections == 0 || load.depth == 0)

@@ -95,7 +95,7 @@ class House:
     """Where servers live. with House() as house: process = house.start("name", [command...])"""
 
     def __init__(self):
-        self.root = pathlib.Path(tempfile.mkdtemp(prefix="gee-bench-", dir="/tmp"))
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="gee-bench-"))
         self.root.chmod(0o755)  # workers run as nobody when this runs as root
         self.processes = []
 

@@ -4,9 +4,9 @@ import dataclasses
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 
+from go_programs import build_go
 from processes import LOAD_CPU, SERVER_CPU, NotStarted, find_program, free_port, wait_for_port, wait_for_processes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -35,6 +35,16 @@ def served(port, process, processes=1, **more):
     return Server(port, tuple(wait_for_processes(process, processes)), **more)
 
 
+def run_make(target):
+    """What only some rows need is built when they are asked for."""
+    makefile = BUILD / "Makefile" if (BUILD / "Makefile").exists() else ROOT / "Makefile"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "GNUMAKE"))}
+    done = subprocess.run(["make", "--no-print-directory", "-f", makefile, target], cwd=ROOT, env=environment,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        raise NotStarted(f"make {target} failed, which this needs")
+
+
 def start_floor(house):
     process = house.start("floor", [BUILD / "bench/floor"])
     return served(int(house.first_line("floor", process)), process)
@@ -51,9 +61,7 @@ def make_key(path):
 
 def build_sweep_server():
     """The build directory of a geerpc with the services of the sweeps."""
-    make = shlex.split(os.environ.get("RUN_MAKE", "make")) + ["bench-server"]
-    if subprocess.run(make, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode != 0:
-        raise NotStarted("the server for the sweeps cannot be built: make bench-server says why")
+    run_make("bench-server")
     return BUILD / "bench/server"
 
 
@@ -99,19 +107,9 @@ def need(program, package):
     return path
 
 
-def build_go_peers():
-    """tests/interop/go, without network."""
-    go, home = need("go", "golang-go"), BUILD / "go"
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("GO", "CGO"))}
-    environment.update(GO111MODULE="off", CGO_ENABLED="0", GOFLAGS="", GOPROXY="off",
-                       GOPATH=f"{home}/path:/usr/share/gocode", GOCACHE=f"{home}/cache", HOME=str(home))
-    home.mkdir(exist_ok=True)
-    subprocess.run([go, "build", "-o", home / "interop", "."], cwd=ROOT / "tests/interop/go", env=environment, check=True)
-    return home / "interop"
-
-
 def start_go(house, protocol):
-    program = build_go_peers()
+    need("go", "golang-go")
+    program = build_go("tests/interop/go", "interop", BUILD)
     process = house.start(f"go-{protocol}", [program, "server", "-protocol", protocol, "-address", "tcp@127.0.0.1:0"],
                           env={**os.environ, "GOMAXPROCS": "1"})
     return served(int(house.first_line(f"go-{protocol}", process).rsplit(":", 1)[1]), process)
@@ -189,6 +187,7 @@ def start_haproxy(house, backend):
 
 
 def start_grpc(house):
+    run_make("bench-peers")
     program = BUILD / "bench/grpc_server"
     if not program.exists():
         raise NotInstalled("libgrpc++-dev, protobuf-compiler-grpc")
