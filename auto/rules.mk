@@ -234,15 +234,7 @@ $(SANITIZED_TREE)/Makefile: $(THIS_MAKEFILE)
 $(THREADS_TREE)/Makefile: $(THIS_MAKEFILE)
 	@./configure $(CONFIGURE_ARGUMENTS) --with-sanitize=thread --builddir=$(@D) >/dev/null
 
-# Load generator and floor know nothing of the server: plain programs, not linked with it, never sanitized. To seal what it
-# says, the generator has the Noise machine alone.
-BENCH_SEAL := $(if $(filter src/modules/seal_noise,$(SERVER_MODULES)),-DLOAD_SEALED -Isrc \
-              $(patsubst %,src/modules/seal_noise/%.c,cipher symmetric pattern handshake) $(SERVER_MODULE_LIBS))
-$B/bench/%: tests/bench/%.c tests/bench/load_seal.h | $(THIS_MAKEFILE)
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -o $@ $< $(BENCH_SEAL)
-bench: all $B/bench/load $B/bench/floor ## CPU of the server per call, beside a raw epoll echo; ROUNDS=5
-	@$(PYTHON) tests/bench/run $B $(ROUNDS)
+include auto/bench.mk
 
 C_FILES = find src tests -name '*.[ch]' -print0
 require_clang_format = test -n '$(CLANG_FORMAT)' || \
@@ -294,7 +286,7 @@ uninstall: ## what install made, but for geerpc.conf and the logs
 	    rmdir --ignore-fail-on-non-empty "$$(realpath '$(DESTINATION)/'"$$directory")"; done
 
 clean: ## what make made; the configuration stays
-	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/check.results \
+	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/bench $B/check.results \
 	    $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
 
 help: ## this text

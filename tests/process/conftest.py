@@ -21,6 +21,7 @@ import uuid
 
 import pytest
 
+from go_programs import build_go
 from scripted import ScriptedServer, product
 from wire import JsonPeer
 
@@ -384,31 +385,11 @@ def process_build():
     return build_process()
 
 
-def build_go(source, name):
-    """The path of a program made of the Go files in that folder of ours: in the build directory, without network."""
-    go = shutil.which("go")
-    assert go, "the interop tests need Go (Debian package golang-go): ./configure --install-deps"
-    home = BUILD / "go"
-    home.mkdir(exist_ok=True)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("GO", "CGO"))}
-    environment.update(
-        GO111MODULE="off",
-        CGO_ENABLED="0",
-        GOFLAGS="",
-        GOPROXY="off",
-        GOPATH=f"{home}/path:/usr/share/gocode",  # where Debian has libraries in Go
-        GOCACHE=f"{home}/cache",
-        HOME=str(home),
-    )
-    build_step([go, "build", "-o", str(home / name), "."], ROOT / source, environment)
-    return home / name
-
-
 # ---- Go programs (tests/interop/go) ----
 
 
 def build_interop():
-    return build_go("tests/interop/go", "interop")
+    return build_go("tests/interop/go", "interop", BUILD)
 
 
 @pytest.fixture(scope="session")

@@ -199,7 +199,7 @@ def test_bad_lines_of_a_modules_list_are_named(unbuilt, tmp_path):
 def test_help_lists_options_and_modules(unbuilt):
     text = unbuilt.run("./configure", "--help", f"--add-module={STRANGER}")
     for option in ("--prefix=", "--with-NAME", "--without-NAME", "--add-module=", "--with-debug", "--with-werror",
-                   "--with-sanitize=", "--with-cc=", "--with-cc-opt=", "--with-ld-opt=", "--install-deps"):
+                   "--with-sanitize=", "--with-cc=", "--with-cc-opt=", "--with-ld-opt=", "--install-deps", "--with-bench"):
         assert option in text
     assert re.search(r"codec_json +on +JSON", text)
     assert re.search(r"service_stranger +on +a stranger's service", text)
@@ -280,6 +280,24 @@ def test_install_deps_as_root_installs_what_is_missing(unbuilt, stand_ins, tmp_p
     update, install = log.read_text().splitlines()
     assert "update" in update
     assert re.search(r"install -y --no-install-recommends libcmocka-dev python3-pytest$", install)
+
+
+def test_the_other_servers_of_make_bench_are_installed_when_asked_for(unbuilt, stand_ins, tmp_path):
+    log = apt_stand_ins(stand_ins, tmp_path, user=0, missing=("libgrpc++-dev",))
+    unbuilt.configure("--install-deps", PATH=stand_ins.path)
+    assert not log.exists()
+    unbuilt.configure("--install-deps", "--with-bench", PATH=stand_ins.path)
+    assert "libgrpc++-dev" in log.read_text()
+
+
+def test_who_installs_services_by_hand_is_told_how_to_stop_them(unbuilt, stand_ins, tmp_path):
+    apt_stand_ins(stand_ins, tmp_path, user=1000, missing=("libnginx-mod-stream", "redis-server"))
+    for name in os.listdir("/usr/bin"):  # but for redis-server
+        if name != "redis-server" and not (tmp_path / "bin" / name).exists():
+            (tmp_path / "bin" / name).symlink_to(f"/usr/bin/{name}")
+    output = unbuilt.configure("--install-deps", "--with-bench", status=1, PATH=str(tmp_path / "bin"))
+    assert "install --no-install-recommends redis-server libnginx-mod-stream" in output
+    assert "sudo systemctl disable --now redis-server" in output
 
 
 def test_the_makefile_does_not_install_again(unbuilt, stand_ins, tmp_path):

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, TIMEOUT, build_go, build_step
+from conftest import BUILD, ROOT, TIMEOUT, build_step
+from go_programs import build_go
 from sealing import Keys, make_sealed
 
 SEAL = BUILD / "tests/unit/seal_stream_test"
@@ -15,7 +16,7 @@ SEAL = BUILD / "tests/unit/seal_stream_test"
 
 @pytest.fixture(scope="module")
 def go_seal():
-    return build_go("tests/interop/seal", "seal")
+    return build_go("tests/interop/seal", "seal", BUILD)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,58 @@
+# bench.mk: the rules of make bench; rules.mk includes this. What is measured, and how, stands in docs/benchmark.md.
+#
+#   load, floor        plain programs that are not linked with the server
+#   malloc_count.so    preloaded by a server whose allocations are counted
+#   grpc_server        a peer, where gRPC for C++ is installed; the peers in Go are those of tests/interop
+#
+# ROUNDS (5), SECONDS of a measurement (0.5), ROWS=NAME,... (all), JSON=FILE to write.
+
+.PHONY: bench bench-sweeps bench-programs bench-peers bench-server
+BENCH_OPTIONS = $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(SECONDS),--seconds '$(SECONDS)') \
+                $(if $(ROWS),--rows '$(ROWS)') $(if $(JSON),--json '$(JSON)')
+bench: all bench-programs ## cost per call, beside other servers; ROUNDS, SECONDS, ROWS, JSON
+	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS)
+bench-sweeps: all bench-programs ## payloads, connections, methods, allocations; SWEEPS=NAME,...
+	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS) --sweep '$(or $(SWEEPS),all)'
+bench-programs: $(addprefix $B/bench/,load floor malloc_count.so)
+
+BENCH_COMPILE := $(CC) $(LANGUAGE_FLAGS) -O2 -g $(WARNINGS) -Isrc -Itests/bench
+# To seal what it says, the generator has the Noise machine alone.
+BENCH_SEAL    := $(if $(filter src/modules/seal_noise,$(SERVER_MODULES)),\
+                 $(patsubst %,src/modules/seal_noise/%.c,cipher symmetric pattern handshake))
+
+$B/bench/load: tests/bench/load.c tests/bench/load_seal.c tests/bench/load.h $(addprefix src/tools/histogram,.c .h) \
+               $(BENCH_SEAL) $B/stamp/compile $B/stamp/server
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(BENCH_COMPILE) $(if $(BENCH_SEAL),-DLOAD_SEALED) -o $@ $(filter %.c,$^) \
+	    $(if $(BENCH_SEAL),$(SERVER_MODULE_LIBS))
+$B/bench/floor: tests/bench/floor.c $B/stamp/compile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(BENCH_COMPILE) -o $@ $<
+$B/bench/malloc_count.so: tests/bench/malloc_count.c $B/stamp/compile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(BENCH_COMPILE) -shared -o $@ $<
+
+# ---- a server with the services of the sweeps: many methods, and an echo ----
+BENCH_SERVER := $B/bench/server
+$B/bench/modules/modules.list: tests/bench/generate_methods
+	@$(PYTHON) $< $(@D)
+$(BENCH_SERVER)/Makefile: $(THIS_MAKEFILE) $B/bench/modules/modules.list
+	@./configure $(CONFIGURE_ARGUMENTS) --add-module=tests/modules/service_kinds --add-module=$B/bench/modules \
+	    --builddir=$(@D) >/dev/null
+bench-server: $(BENCH_SERVER)/Makefile
+	@$(MAKE) --no-print-directory -f $< $(BENCH_SERVER)/geerpc
+
+# ---- gRPC for C++, where all of it is installed; without it this builds nothing ----
+CXX            ?= g++
+GRPC_PLUGIN     = $(shell command -v grpc_cpp_plugin)
+GRPC_FOUND      = $(and $(GRPC_PLUGIN),$(shell command -v protoc),$(shell command -v $(CXX)),\
+                  $(shell pkg-config --exists grpc++ protobuf 2>/dev/null && echo yes))
+GRPC_LIBS       = $(shell pkg-config --libs grpc++ protobuf)
+bench-peers:
+	@$(if $(GRPC_FOUND),$(MAKE) --no-print-directory -f $(THIS_MAKEFILE) $B/bench/grpc_server >/dev/null,:)
+$B/bench/grpc_server: $(addprefix tests/bench/peers/,grpc_server.cc arith.proto)
+	@mkdir -p $(@D)/grpc
+	$(quiet)protoc -I tests/bench/peers --cpp_out=$(@D)/grpc --grpc_out=$(@D)/grpc \
+	    --plugin=protoc-gen-grpc=$(GRPC_PLUGIN) arith.proto
+	$(call say,CXX,$@)$(CXX) -std=c++17 -O2 -I$(@D)/grpc -o $@ $< $(@D)/grpc/arith.pb.cc $(@D)/grpc/arith.grpc.pb.cc \
+	    $(GRPC_LIBS)

@@ -1,0 +1,218 @@
+"""Sweeps: one thing varies, and what it costs is told. Each gives a Table of text and numbers.
+
+    allocations   what the allocator is asked for per call, in steady state
+    payload       an echo of 16 bytes to 1 MiB, on every wire
+    connections   memory of an idle connection, 1 to 20,000 of them, on every wire
+    idle          64 busy connections beside 10,000 idle ones
+    methods       1 to 10,000 of them
+"""
+import dataclasses
+import pathlib
+import re
+import statistics
+
+import servers
+from conversations import echo_wires, floor_for, joined, multiply_wires, probe
+from measure import Held, per_call, run_load
+from processes import House, NotStarted, most_connections, process_tree
+from report import paired
+from rows import Row
+
+OUR_WIRES = ("bin", "json", "netrpc", "gob", "jsonrpc")
+WARM = 1
+ROOM = "limits = { connections = 100000; };\n"
+
+
+@dataclasses.dataclass
+class Table:
+    title: str
+    columns: list
+    rows: list = dataclasses.field(default_factory=list)
+    failed: bool = False  # something is not as it must be, whatever the machine
+
+
+def allocations(arguments, tell):
+    """Warmed up, so that free lists have what they need; then not one call of malloc or mmap is right."""
+    table = Table("Allocations in steady state, of all the server's processes",
+                  ["server and wire", "shape", "calls", "allocations", "per call"])
+    wires = multiply_wires()
+    with House() as house:
+        clear, sealed = servers.start_geerpc(house, count=True)
+        gateway = servers.start_gateway(house, servers.start_backend(house), count=True)
+        asked = [(f"geerpc, {wire}", wire, clear) for wire in OUR_WIRES]
+        asked += [("geerpc, bin, sealed", "bin", sealed)] if sealed else []
+        asked += [("gateway, bin to bin", "bin", gateway)]
+        for title, wire, server in asked:
+            conversation = probe(wires[wire], *clear.place)
+            for shape in ((64, 1), (64, 16)):
+                tell(f"{title} {shape[0]}x{shape[1]}")
+                result = run_load(server, conversation, *shape, arguments.seconds, warm=WARM)
+                table.rows.append([title, "%dx%d" % shape, result["calls"], result["allocations"],
+                                   result["allocations"] / result["calls"]])
+                table.failed |= result["allocations"] > 0
+            if not any(pathlib.Path(server.allocations).read_bytes()):
+                raise NotStarted("malloc_count.so counts nothing, not even the start of a server")
+    return table
+
+
+# ---- payload ----
+
+PAYLOADS = (16, 256, 4096, 65536, 1 << 20)
+PAYLOAD_CONNECTIONS = 16
+
+
+def payload(arguments, tell):
+    table = Table(f"An echo of a text, {PAYLOAD_CONNECTIONS} connections, 1 in flight on each; medians",
+                  ["server and wire", "bytes", "us CPU/call", "floor", "x floor", "calls/s"])
+    with House() as house:
+        clear, sealed = servers.start_geerpc(house, build=servers.build_sweep_server())
+        asked = [(f"geerpc, {wire}", wire, clear) for wire in OUR_WIRES]
+        asked += [("geerpc, bin, sealed", "bin", sealed)] if sealed else []
+        try:
+            asked += [("Go net/rpc", "netrpc", servers.start_go(house, "netrpc"))]
+        except servers.NotInstalled as missing:
+            table.rows.append(["Go net/rpc: not installed", str(missing)] + ["-"] * 4)
+        floor = servers.start_floor(house)
+        for size in PAYLOADS:
+            rows = {title: Row(server, probe(echo_wires(size)[wire], *((clear if server.key else server).place)))
+                    for title, wire, server in asked}
+            for title, own, beside in interleaved(rows, floor, (PAYLOAD_CONNECTIONS, 1), arguments,
+                                                  lambda text, size=size: tell(f"{size} bytes: {text}")):
+                table.rows.append([title, size, *beside_floor(own, beside)])
+    return table
+
+
+def interleaved(rows, floor, shape, arguments, tell):
+    """(name, results, the floor's results) of each row, after all rounds."""
+    own, beside = {name: [] for name in rows}, {name: [] for name in rows}
+    for number in range(arguments.rounds):
+        for name, row in rows.items():
+            tell(f"{name}, round {number + 1} of {arguments.rounds}")
+            beside[name].append(row.measure_floor(floor, shape, arguments.seconds))
+            own[name].append(row.measure(shape, arguments.seconds))
+    return [(name, own[name], beside[name]) for name in rows]
+
+
+def median(results, figure):
+    return statistics.median(result[figure] for result in results)
+
+
+def beside_floor(own, beside):
+    return [median(own, "cpu_us"), median(beside, "cpu_us"), paired(own, beside, "cpu_us"), round(median(own, "rate"))]
+
+
+# ---- connections ----
+
+CONNECTIONS = (1, 10, 100, 1000, 10000, most_connections(20000))
+
+
+def private_bytes(pids):
+    """What the processes have for themselves and have written to; None where that may not be read."""
+    total = 0
+    for pid in pids:
+        try:
+            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except PermissionError:
+            return None
+        total += 1024 * int(re.search(r"^Private_Dirty: +(\d+) kB$", text, re.MULTILINE).group(1))
+    return total
+
+
+def connections(arguments, tell):
+    """Each was opened and made one call. A server for each wire, so that nobody finds what another has left."""
+    del arguments
+    table = Table("Memory per idle connection after one call: growth of Private_Dirty of the worker, in bytes",
+                  ["server and wire"] + [f"{count:,}" for count in CONNECTIONS])
+    wires = multiply_wires()
+    for title, wire, with_seal in [(f"geerpc, {wire}", wire, False) for wire in OUR_WIRES] + [
+            ("geerpc, bin, sealed", "bin", True)]:
+        with House() as house:
+            clear, sealed = servers.start_geerpc(house, settings=ROOM, seal=with_seal)
+            if with_seal and sealed is None:
+                continue
+            conversation = probe(wires[wire], *clear.place)
+            table.rows.append([title] + idle_memory(house, sealed or clear, conversation,
+                                                    lambda text, title=title: tell(f"{title}: {text}")))
+    return table
+
+
+def idle_memory(house, server, conversation, tell):
+    workers = process_tree(server.pids[0])[1:]
+    with Held(house, server, conversation, 1):
+        pass  # the first connection takes what all share
+    before = private_bytes(workers)
+    figures = []
+    for count in CONNECTIONS:
+        tell(f"{count} connections")
+        with Held(house, server, conversation, count):
+            during = private_bytes(workers)
+        figures.append("-" if during is None or before is None else round((during - before) / count))
+    return figures
+
+
+# ---- busy beside idle ----
+
+BUSY, IDLE = 64, 10000
+
+
+def idle(arguments, tell):
+    table = Table(f"{BUSY} busy connections, 1 in flight on each, alone and beside {IDLE:,} that made one call; medians",
+                  ["server and wire", "alone", "beside idle", "ratio"])
+    wires = multiply_wires()
+    with House() as house:
+        alone, _ = servers.start_geerpc(house, "alone", seal=False)
+        crowded, _ = servers.start_geerpc(house, "crowded", ROOM, seal=False)
+        for wire in OUR_WIRES:
+            conversation = probe(wires[wire], *alone.place)
+            own, beside = [], []
+            with Held(house, crowded, conversation, IDLE):
+                for number in range(arguments.rounds):
+                    tell(f"{wire}, round {number + 1} of {arguments.rounds}")
+                    own.append(run_load(alone, conversation, BUSY, 1, arguments.seconds))
+                    beside.append(run_load(crowded, conversation, BUSY, 1, arguments.seconds))
+            table.rows.append([f"geerpc, {wire}", median(own, "cpu_us"), median(beside, "cpu_us"),
+                               paired(beside, own, "cpu_us")])
+    return table
+
+
+# ---- methods ----
+
+METHODS = (1, 10, 100, 1000, 10000)  # as tests/bench/generate_methods has them
+DIFFERENT = 16
+
+
+class Spread(Row):
+    """One batch is calls of different methods, spread over all there are."""
+
+    def measure(self, shape, seconds, warm=0):
+        return per_call(super().measure(shape, seconds, warm), DIFFERENT)
+
+
+def methods(arguments, tell):
+    table = Table(f"Registered methods; 64 connections, {DIFFERENT} calls of different methods in flight; us CPU/call, "
+                  "medians", ["server and wire"] + [f"{count:,}" for count in METHODS] + ["10,000 : 1"])
+    with House() as house:
+        build = servers.build_sweep_server()
+        rows = {}
+        for count in METHODS:
+            server, _ = servers.start_geerpc(house, f"methods-{count}", build=build, seal=False,
+                                             settings=f'services = ( {{ name = "Bench{count:05}"; }} );\n')
+            names = [f"Bench{count:05}.M{i * count // DIFFERENT:05}" for i in range(DIFFERENT)]
+            for wire in ("bin", "json", "jsonrpc"):
+                asked = joined([probe(multiply_wires(name)[wire], *server.place) for name in names])
+                rows[wire, count] = Spread(server, asked)
+            asked = probe(multiply_wires(names[-1])["netrpc"], *server.place)
+            rows["netrpc", count] = Row(server, asked)
+        results = {name: [] for name in rows}
+        for number in range(arguments.rounds):
+            for (wire, count), row in rows.items():
+                tell(f"{wire}, {count} methods, round {number + 1} of {arguments.rounds}")
+                shape = (64, 1) if isinstance(row, Spread) else (64, DIFFERENT)
+                results[wire, count].append(row.measure(shape, arguments.seconds))
+    for wire in dict.fromkeys(wire for wire, _ in rows):
+        table.rows.append([f"geerpc, {wire}"] + [median(results[wire, count], "cpu_us") for count in METHODS]
+                          + [paired(results[wire, METHODS[-1]], results[wire, METHODS[0]], "cpu_us")])
+    return table
+
+
+SWEEPS = {"allocations": allocations, "payload": payload, "connections": connections, "idle": idle, "methods": methods}
