@@ -163,8 +163,6 @@ static void put_line(state_t *state, const gee_call_t *call) {
 
 static void on_end(void *data, gee_call_t *call) {
     state_t *state = data;
-    if (!state->on)
-        return;
     if (state->length + LINE_TEXT > BUFFER)
         flush(state);
     if (state->length == 0)
@@ -202,10 +200,16 @@ static void stop(void *data) {
         flush(state);
 }
 
+static bool idle(const void *data) {
+    const state_t *state = data;
+    return !state->on;
+}
+
 static const gee_filter_t filter = {
     .state_size = sizeof(state_t),
     .start = start,
     .stop = stop,
+    .idle = idle,
     .on_end = on_end,
 };
 

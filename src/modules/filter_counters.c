@@ -26,7 +26,14 @@ typedef struct state {
     gee_counters_slot_t *slot; /* null: not counted */
     gee_counters_row_t **rows; /* by the number of the method; the last is that of unknown ones */
     size_t methods;
+    const gee_loop_t *loop;
+    int64_t pass_ns, now_ns; /* which pass of the loop it is, and what time it was in it */
+    unsigned asked;          /* how often since then */
 } state_t;
+
+/* In one pass of the loop the clock is read for the first call that ends, and then for each eighth: they end within
+ * microseconds of each other, and the clock costs a tenth of what a small call does. */
+#define CLOCK_EVERY 8
 
 static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error) {
     conf_t *conf = data;
@@ -43,6 +50,7 @@ static int start(void *data, const void *settings, gee_engine_t *engine, gee_err
     if (conf == NULL || conf->counters == NULL)
         return 0;
     state->dispatch = engine->dispatch;
+    state->loop = engine->loop;
     state->methods = gee_dispatch_method_count(engine->dispatch);
     state->rows = calloc(state->methods + 1, sizeof(*state->rows));
     if (state->rows == NULL)
@@ -63,7 +71,7 @@ static void stop(void *data) {
 
 /* Rows are looked for by name once a method and worker. */
 static gee_counters_row_t *row_of(state_t *state, const gee_call_t *call) {
-    size_t number = gee_dispatch_method_number(state->dispatch, call);
+    size_t number = call->method_number;
     gee_counters_row_t **row = &state->rows[number < state->methods ? number : state->methods];
     if (*row == NULL)
         *row = gee_counters_row(state->slot, number < state->methods ? gee_dispatch_method_name(state->dispatch, call)
@@ -74,27 +82,40 @@ static gee_counters_row_t *row_of(state_t *state, const gee_call_t *call) {
 static gee_verdict_t on_call(void *data, gee_call_t *call, gee_status_t *status) {
     state_t *state = data;
     (void)status;
-    if (state->slot != NULL)
-        gee_counters_begin(row_of(state, call));
+    gee_counters_begin(row_of(state, call));
     return GEE_FILTER_PASS;
+}
+
+static int64_t now(state_t *state) {
+    int64_t pass_ns = gee_loop_now(state->loop);
+    if (pass_ns != state->pass_ns || ++state->asked == CLOCK_EVERY) {
+        state->pass_ns = pass_ns;
+        state->now_ns = gee_clock_monotonic();
+        state->asked = 0;
+    }
+    return state->now_ns;
 }
 
 static void on_end(void *data, gee_call_t *call) {
     state_t *state = data;
-    if (state->slot != NULL)
-        gee_counters_end(row_of(state, call), call->status.code != GEE_OK, gee_clock_monotonic() - call->started_ns);
+    gee_counters_end(row_of(state, call), call->status.code != GEE_OK, now(state) - call->started_ns);
 }
 
 static void on_release(void *data, gee_call_t *call) {
     state_t *state = data;
-    if (state->slot != NULL)
-        gee_counters_release(row_of(state, call));
+    gee_counters_release(row_of(state, call));
+}
+
+static bool idle(const void *data) {
+    const state_t *state = data;
+    return state->slot == NULL;
 }
 
 static const gee_filter_t filter = {
     .state_size = sizeof(state_t),
     .start = start,
     .stop = stop,
+    .idle = idle,
     .on_call = on_call,
     .on_end = on_end,
     .on_release = on_release,

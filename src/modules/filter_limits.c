@@ -212,15 +212,19 @@ static client_t *add_client(clients_t *clients, gee_str_t address) {
 }
 
 static client_t *client_of(const clients_t *clients, const gee_call_t *call) {
+    if (!clients->counted)
+        return NULL;
     gee_str_t address = address_of(call);
-    return clients->counted && address.length > 0 ? gee_string_map_get(clients->by_address, address) : NULL;
+    return address.length > 0 ? gee_string_map_get(clients->by_address, address) : NULL;
 }
 
 /* False: there is no room to count it. *client is null when it is not to be counted. */
 static bool count_client(clients_t *clients, const gee_call_t *call, client_t **client) {
-    gee_str_t address = address_of(call);
     *client = NULL;
-    if (!clients->counted || address.length == 0)
+    if (!clients->counted)
+        return true;
+    gee_str_t address = address_of(call);
+    if (address.length == 0)
         return true;
     *client = gee_string_map_get(clients->by_address, address);
     if (*client == NULL && (*client = add_client(clients, address)) == NULL)

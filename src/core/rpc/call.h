@@ -47,6 +47,7 @@ struct gee_call {
     const gee_method_t *method; /* null: unknown, or a calling role */
     const gee_service_t *service;
     void *method_slot;        /* dispatch's own record of the method */
+    size_t method_number;     /* as gee_dispatch_method_number(); SIZE_MAX: unknown */
     const gee_codec_t *codec; /* of its bodies */
     gee_metadata_t metadata;
     int64_t started_ns;  /* gee_loop_now() when the request was complete */
@@ -75,6 +76,7 @@ struct gee_call {
     gee_task_t finished_task;    /* posted or deferred when the handler is through */
     gee_status_t handler_status; /* what it said */
     atomic_uint finish;          /* see call.c */
+    atomic_bool watched;         /* gee_call_on_cancel() was called */
     bool handler_running;        /* from its start (or its place in the queue) to the loop's seeing its finish */
     bool queued;                 /* given to the thread pool */
     bool finished_late;          /* by somebody else than the handler's own invocation */

@@ -28,12 +28,16 @@ struct gee_dispatch {
     gee_service_table_t *table;
     filter_slot_t filters[GEE_CALL_FILTERS];
     size_t filter_count;
+    filter_slot_t active[GEE_CALL_FILTERS]; /* those that have something to do */
+    size_t active_count;
 };
 
 typedef void (*handler_t)(gee_call_t *call, const void *arguments, void *reply);
 
 /* Up to this size arguments are decoded into copies, so that a call in flight does not keep a whole read buffer. */
 #define COPY_UP_TO 4096
+
+#define ALIGNMENT _Alignof(max_align_t)
 
 static void on_timeout(gee_timer_t *timer);
 static void on_finished(gee_task_t *task);
@@ -57,6 +61,8 @@ static int start_filters(gee_dispatch_t *dispatch, const gee_filter_entry_t *fil
             return gee_error_prefix(error, "%s: ", filters[i].module->name);
         }
         dispatch->filter_count++;
+        if (slot->filter->idle == NULL || !slot->filter->idle(slot->state))
+            dispatch->active[dispatch->active_count++] = *slot;
     }
     return 0;
 }
@@ -102,8 +108,7 @@ size_t gee_dispatch_method_count(const gee_dispatch_t *dispatch) {
 }
 
 size_t gee_dispatch_method_number(const gee_dispatch_t *dispatch GEE_UNUSED, const gee_call_t *call) {
-    const gee_method_slot_t *slot = call->method_slot;
-    return slot ? slot->number : SIZE_MAX;
+    return call->method_number;
 }
 
 gee_str_t gee_dispatch_method_name(const gee_dispatch_t *dispatch GEE_UNUSED, const gee_call_t *call) {
@@ -120,7 +125,7 @@ const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, 
 static void release(gee_call_t *call) {
     gee_dispatch_t *dispatch = call->engine->dispatch;
     for (size_t i = call->filters_passed; i-- > 0;) {
-        const filter_slot_t *slot = &dispatch->filters[i];
+        const filter_slot_t *slot = &dispatch->active[i];
         if (slot->filter->on_release != NULL)
             slot->filter->on_release(slot->state, call);
     }
@@ -136,7 +141,7 @@ static void answer(gee_call_t *call, gee_status_t status, const gee_payload_t *p
     if (call->session != NULL)
         gee_session_answer(call->session, call, payload);
     for (size_t i = call->filters_passed; i-- > 0;) {
-        const filter_slot_t *slot = &dispatch->filters[i];
+        const filter_slot_t *slot = &dispatch->active[i];
         if (slot->filter->on_end != NULL)
             slot->filter->on_end(slot->state, call);
     }
@@ -266,11 +271,12 @@ static void set_deadline(gee_call_t *call) {
 
 static int decode_arguments(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
     const gee_method_t *method = call->method;
-    void *arguments = gee_pool_zalloc(call->pool, method->argument->size);
-    call->arguments = arguments;
-    call->reply = gee_pool_zalloc(call->pool, method->reply->size);
-    if (arguments == NULL || call->reply == NULL)
+    size_t reply_at = (method->argument->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    void *arguments = gee_pool_zalloc(call->pool, reply_at + method->reply->size);
+    if (arguments == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    call->arguments = arguments;
+    call->reply = (char *)arguments + reply_at;
     if (payload->kind != GEE_PAYLOAD_BYTES)
         return gee_error_set(error, GEE_INTERNAL, "arguments are not bytes");
     bool copy = payload->length <= COPY_UP_TO;
@@ -321,11 +327,12 @@ static void keep_payload(gee_call_t *call, const gee_payload_t *payload) {
 
 static void go_on(gee_call_t *call, const gee_payload_t *payload) {
     gee_dispatch_t *dispatch = call->engine->dispatch;
-    while (call->filters_passed < dispatch->filter_count) {
-        const filter_slot_t *slot = &dispatch->filters[call->filters_passed++];
+    while (call->filters_passed < dispatch->active_count) {
+        const filter_slot_t *slot = &dispatch->active[call->filters_passed++];
+        if (slot->filter->on_call == NULL)
+            continue;
         gee_status_t status = { .code = GEE_PERMISSION_DENIED, .text = GEE_STR("rpc server: refused") };
-        gee_verdict_t verdict =
-            slot->filter->on_call ? slot->filter->on_call(slot->state, call, &status) : GEE_FILTER_PASS;
+        gee_verdict_t verdict = slot->filter->on_call(slot->state, call, &status);
         if (verdict == GEE_FILTER_WAIT) {
             keep_payload(call, payload);
             return;
@@ -349,7 +356,16 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
 void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
     const gee_method_slot_t *slot = gee_service_table_find(dispatch->table, method);
     call->started_ns = gee_loop_now(call->engine->loop);
+    call->method_name = slot != NULL && slot->name.length == method.length && slot->name.data[method.length - 1] != '*'
+                            ? slot->name /* which stays */
+                            : gee_pool_str(call->pool, method);
+    if (call->method_name.data == NULL) {
+        call->method_name = method;
+        answer_and_release(call, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory");
+        return;
+    }
     call->request_bytes = payload->message_length ? payload->message_length : payload->length;
+    call->method_number = slot != NULL ? slot->number : SIZE_MAX;
     if (slot != NULL) {
         call->method_slot = (void *)(uintptr_t)slot;
         call->method = slot->method;

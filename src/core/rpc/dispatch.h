@@ -47,7 +47,8 @@ const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, 
  * a function, in a shared library either.) */
 extern _Thread_local const gee_call_t *gee_dispatch_running __attribute__((tls_model("initial-exec")));
 
-/* A request is there. Takes the call, whose session, token, codec, metadata, timeout are set. */
+/* A request is there, for a method of that name, which need not stay. Takes the call, whose session, token, codec, metadata,
+ * timeout are set. */
 void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload);
 /* The peer is gone, or cancelled it: nothing is answered any more (`answer` false), or GEE_CANCELLED is. */
 void gee_dispatch_cancel(gee_call_t *call, bool answer);

@@ -20,6 +20,8 @@ typedef struct gee_filter {
     /* Optional. `conf` is the module's settings of this cycle; `index` tells workers apart. */
     int (*start)(void *state, const void *conf, gee_engine_t *engine, gee_error_t *error);
     void (*stop)(void *state);
+    /* Optional, asked once, after start: with these settings it has nothing to do, and is not called. */
+    bool (*idle)(const void *state);
     /* Optional. The method is known (call->method may be null: unknown method, or one that is forwarded and not
      * declared here), the arguments are not decoded yet. */
     gee_verdict_t (*on_call)(void *state, gee_call_t *call, gee_status_t *status);

@@ -26,7 +26,7 @@ typedef struct gee_service_table gee_service_table_t;
 gee_service_table_t *gee_service_table_create(const gee_service_entry_t *services, size_t count, bool describe,
                                               gee_error_t *error);
 void gee_service_table_destroy(gee_service_table_t **table);
-const gee_method_slot_t *gee_service_table_find(const gee_service_table_t *table, gee_str_t method);
+const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_str_t method);
 /* Why that name was not found, in GeeRPC's words. */
 void gee_service_table_explain(const gee_service_table_t *table, gee_str_t method, gee_error_t *error);
 /* Its server has answered this call, which was found as "Foo.*": the next one is found by its name. */

@@ -479,8 +479,7 @@ static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t
         if (call->token.raw.data == NULL)
             return -1;
     }
-    call->method_name = gee_pool_str(call->pool, event->method);
-    if (call->method_name.data == NULL || copy_metadata(call, &event->metadata) != 0)
+    if (copy_metadata(call, &event->metadata) != 0)
         return -1;
     call->codec = event->codec ? event->codec : session->codec;
     call->timeout_ns = event->timeout_ns;
@@ -521,7 +520,7 @@ static void on_request(gee_session_t *session, const gee_event_t *event) {
     gee_list_append(&session->calls, &call->session_link);
     session->call_count++;
     session->calls_total++;
-    gee_dispatch_request(session->engine->dispatch, call, call->method_name, &event->payload);
+    gee_dispatch_request(session->engine->dispatch, call, event->method, &event->payload);
 }
 
 /* Tokens may repeat; the oldest call of that token is meant. */

@@ -6,13 +6,16 @@
  *   | codec | 0     | big endian    | big endian    | (always bin) |            |
  *   +-------+-------+---------------+---------------+--------------+------------+
  *
- * Body codec 0 is bin, 1 json; never 0x0a, so that the line feed after an Option cannot be taken for a frame. */
+ * Body codec 0 is bin, 1 json; never 0x0a, so that the line feed after an Option cannot be taken for a frame.
+ *
+ * Nearly every header is that of a call, or of a reply without an error, and has two fields: method and number. These are
+ * read and written here, byte for byte as the codec would, which saves a quarter of what a small call costs. */
 #include "geerpc.h"
 
 #include <string.h>
 
 #define PREFIX    10
-#define BODY_BIN  0
+#define BODY_BIN  0 /* the session's own */
 #define BODY_JSON 1
 
 static uint32_t read_be32(const uint8_t *bytes) {
@@ -26,36 +29,110 @@ static void write_be32(uint8_t *bytes, uint32_t number) {
     bytes[3] = (uint8_t)number;
 }
 
+/* ---- plain headers: 0A length method [10 number] ---- */
+
+enum { METHOD_KEY = 1 << 3 | 2, SEQ_KEY = 2 << 3, SHORT_METHOD = 127, LONGEST_NUMBER = 10 };
+
+static bool is_ascii(const uint8_t *bytes, size_t length) {
+    uint64_t word, high = 0;
+    size_t at = 0;
+    for (; at + sizeof(word) <= length; at += sizeof(word)) {
+        memcpy(&word, bytes + at, sizeof(word));
+        high |= word;
+    }
+    if (at < length && length >= sizeof(word)) { /* the rest, and once more what stands before it */
+        memcpy(&word, bytes + length - sizeof(word), sizeof(word));
+        high |= word;
+        at = length;
+    }
+    for (; at < length; at++)
+        high |= bytes[at];
+    return (high & 0x8080808080808080u) == 0;
+}
+
+/* False: it is not plain, or not well-formed; the codec will say. */
+static bool read_plain(const uint8_t *header, size_t length, gee_str_t *method, uint64_t *seq) {
+    if (length < 4 || header[0] != METHOD_KEY || header[1] > SHORT_METHOD || header[1] == 0)
+        return false;
+    size_t at = 2u + header[1];
+    if (at + 2 > length || header[at] != SEQ_KEY)
+        return false;
+    *method = (gee_str_t){ .data = (const char *)header + 2, .length = header[1] };
+    uint64_t number = 0;
+    unsigned shift = 0;
+    for (at++; at < length && shift < 63; shift += 7) { /* at most nine bytes: no overflow */
+        number |= (uint64_t)(header[at] & 0x7f) << shift;
+        if (header[at++] < 0x80) {
+            *seq = number;
+            return at == length && is_ascii(header + 2, header[1]);
+        }
+    }
+    return false;
+}
+
+/* The method of a reply is the request's, which was found to be well-formed. */
+static bool is_plain(const geerpc_state_t *state, const gee_event_t *event) {
+    const unsigned others = GEE_EVENT_CANCEL | GEE_EVENT_DRAIN | GEE_EVENT_PING | GEE_EVENT_PONG;
+    return (event->parts & GEE_EVENT_MESSAGE) != 0 && (event->parts & others) == 0 && event->status.code == GEE_OK &&
+           event->timeout_ns == 0 && event->metadata.count == 0 && event->method.length > 0 &&
+           event->method.length <= SHORT_METHOD && event->token.number > 0 &&
+           (state->role == GEE_SERVING || is_ascii((const uint8_t *)event->method.data, event->method.length));
+}
+
+#define PLAIN_LONGEST (2 + SHORT_METHOD + 1 + LONGEST_NUMBER)
+
+/* Returns its length. */
+static size_t write_plain(uint8_t *header, const gee_event_t *event) {
+    uint8_t *at = header;
+    *at++ = METHOD_KEY;
+    *at++ = (uint8_t)event->method.length;
+    memcpy(at, event->method.data, event->method.length);
+    at += event->method.length;
+    *at++ = SEQ_KEY;
+    uint64_t number = event->token.number;
+    for (; number >= 0x80; number >>= 7)
+        *at++ = (uint8_t)(number | 0x80);
+    *at++ = (uint8_t)number;
+    return (size_t)(at - header);
+}
+
+/* ---- messages ---- */
+
 static const gee_codec_t *body_codec(const gee_session_t *session, uint8_t number, gee_error_t *error) {
-    const char *name = number == BODY_BIN ? "bin" : number == BODY_JSON ? "json" : NULL;
-    if (name == NULL) {
+    if (number == BODY_BIN)
+        return session->codec;
+    if (number != BODY_JSON) {
         gee_error_set(error, GEE_INVALID_ARGUMENT, "frame: unknown body codec %u", number);
         return NULL;
     }
-    if (strcmp(session->codec->name, name) == 0)
-        return session->codec;
-    const gee_codec_t *codec = gee_codec_by_name(session->engine->modules, gee_str(name));
-    if (codec == NULL)
-        gee_error_set(error, GEE_UNIMPLEMENTED, "frame: body codec %s is not compiled in", name);
-    return codec;
+    const gee_codec_t *json = gee_codec_by_name(session->engine->modules, GEE_STR("json"));
+    if (json == NULL)
+        gee_error_set(error, GEE_UNIMPLEMENTED, "frame: body codec json is not compiled in");
+    return json;
 }
 
 static int hand_on(gee_session_t *session, geerpc_state_t *state, const gee_codec_t *codec, const uint8_t *header_bytes,
                    size_t header_length, size_t body_length, gee_error_t *error) {
     gee_engine_t *engine = session->engine;
+    gee_event_t plain = { .parts = state->role == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY,
+                          .codec = codec,
+                          .payload = { .kind = GEE_PAYLOAD_BYTES,
+                                       .codec = codec,
+                                       .codec_state = codec == session->codec ? session->receive_state : NULL,
+                                       .bytes = header_bytes + header_length,
+                                       .length = body_length,
+                                       .message_length = PREFIX + header_length + body_length,
+                                       .buf = gee_stream_inbox(session->stream)->buf } };
+    if (read_plain(header_bytes, header_length, &plain.method, &plain.token.number)) {
+        gee_session_event(session, &plain);
+        return 0;
+    }
     geerpc_header_t header = { 0 };
     gee_pool_reset(engine->scratch);
     if (session->codec->decode(session->receive_state, geerpc_frame_header, header_bytes, header_length,
                                &engine->codec_limits, false, engine->scratch, &header, error) != 0)
         return gee_error_prefix(error, "header: ");
-    gee_payload_t payload = { .kind = GEE_PAYLOAD_BYTES,
-                              .codec = codec,
-                              .codec_state = codec == session->codec ? session->receive_state : NULL,
-                              .bytes = header_bytes + header_length,
-                              .length = body_length,
-                              .message_length = PREFIX + header_length + body_length,
-                              .buf = gee_stream_inbox(session->stream)->buf };
-    return geerpc_header_to_event(session, state, &header, &payload, error);
+    return geerpc_header_to_event(session, state, &header, &plain.payload, error);
 }
 
 int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
@@ -83,21 +160,27 @@ int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const ui
     return 0;
 }
 
+static int append_header(const gee_session_t *session, const gee_event_t *event, gee_chain_t *out, gee_error_t *error) {
+    geerpc_header_t header;
+    geerpc_header_from_event(event, &header);
+    if (session->codec->encode(session->send_state, geerpc_frame_header, &header, out, error) != 0)
+        return gee_error_prefix(error, "header: ");
+    return 0;
+}
+
 static int append(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
     const gee_codec_t *codec = event->codec ? event->codec : session->codec;
-    geerpc_header_t header;
-    uint8_t *prefix = gee_chain_reserve(out, PREFIX);
+    bool plain = is_plain(session->protocol_state, event);
+    uint8_t *prefix = gee_chain_reserve(out, plain ? PREFIX + PLAIN_LONGEST : PREFIX);
     if (prefix == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     memset(prefix, 0, PREFIX);
     prefix[0] = codec == session->codec ? BODY_BIN : BODY_JSON;
-    gee_chain_commit(out, PREFIX);
-
-    size_t start = out->length;
-    geerpc_header_from_event(event, &header);
-    if (session->codec->encode(session->send_state, geerpc_frame_header, &header, out, error) != 0)
-        return gee_error_prefix(error, "header: ");
+    size_t start = out->length + PREFIX;
+    gee_chain_commit(out, plain ? PREFIX + write_plain(prefix + PREFIX, event) : PREFIX);
+    if (!plain && append_header(session, event, out, error) != 0)
+        return -1;
     size_t header_end = out->length;
     if (event->parts & GEE_EVENT_MESSAGE &&
         gee_payload_encode(&event->payload, codec, codec == session->codec ? session->send_state : NULL, out, error) !=
