@@ -42,6 +42,7 @@ gee_str_t gee_str_cut(gee_str_t *rest, char separator);
 
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
 bool gee_utf8_valid(const void *bytes, size_t length);
+bool gee_is_ascii(const void *bytes, size_t length); /* quicker, of what is short */
 /* Bytes of the well-formed sequence (one code point) at the start: 1 to 4; 0 when there is none. */
 size_t gee_utf8_sequence(const void *bytes, size_t length);
 /* `length`, or up to 3 less, so that a text cut there does not end inside a sequence. */

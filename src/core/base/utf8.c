@@ -94,3 +94,21 @@ void gee_utf8_repair(char *text, size_t length) {
         i += sequence ? sequence : 1;
     }
 }
+
+bool gee_is_ascii(const void *text, size_t length) {
+    const uint8_t *bytes = text;
+    uint64_t word, high = 0;
+    size_t at = 0;
+    for (; at + sizeof(word) <= length; at += sizeof(word)) {
+        memcpy(&word, bytes + at, sizeof(word));
+        high |= word;
+    }
+    if (at < length && length >= sizeof(word)) { /* the rest, and once more what stands before it */
+        memcpy(&word, bytes + length - sizeof(word), sizeof(word));
+        high |= word;
+        at = length;
+    }
+    for (; at < length; at++)
+        high |= bytes[at];
+    return (high & 0x8080808080808080u) == 0;
+}

@@ -72,6 +72,14 @@ typedef struct gee_codec {
     /* Mandatory. Appends one value, without separator. On failure the caller rewinds the chain; the state is as it was. */
     int (*encode)(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
 
+    /* Optional, both or none: the short way for what nearly every header is: of a struct whose first two fields are a string
+     * and an unsigned number, one in which no other field has anything to say. read_plain: the length of the value that
+     * `bytes` begin with, with both; 0: it is not whole, not plain, not valid, or written in another way: measure() and
+     * decode() will say. write_plain: appends the value as encode() would. 1: done; 0: encode() must do it. */
+    size_t (*read_plain)(void *state, const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
+                         uint64_t *number);
+    int (*write_plain)(void *state, const gee_type_t *header, gee_str_t text, uint64_t number, gee_chain_t *out);
+
     /* Optional: without a type. A codec whose bytes do not say their types (bin) has none. Strings are copied. */
     int (*decode_value)(void *state, const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits,
                         gee_pool_t *pool, gee_value_t *value, gee_error_t *error);

@@ -1,7 +1,10 @@
 /* value_stream.c: messages of a header value and a body value in the session's codec.
  *
- * Both are measured where they lie, each byte once; the header is decoded when the body is whole. */
+ * Both are measured where they lie, each byte once; the header is decoded when the body is whole. A plain header, of a
+ * message that came in one piece, the codec reads at a glance. */
 #include "core/rpc/value_stream.h"
+
+#include <string.h>
 
 static int too_long(const gee_session_t *session, const char *what, gee_error_t *error) {
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: over %zu bytes (%s)", what,
@@ -28,16 +31,52 @@ static int measure(gee_session_t *session, gee_value_stream_t *stream, const uin
     return length < limits.message ? 0 : too_long(session, what, error);
 }
 
-static int hand_on(gee_session_t *session, const gee_value_form_t *form, void *protocol_state, const uint8_t *bytes,
-                   size_t header_length, size_t body_length, gee_error_t *error) {
+/* What a plain header says. */
+typedef struct plain {
+    size_t length; /* 0: it is not plain */
+    gee_str_t text;
+    uint64_t number;
+} plain_t;
+
+static void *field_of(const gee_type_t *type, void *value, size_t n) {
+    return (char *)value + type->fields[n].offset;
+}
+
+static void look_for_plain(gee_session_t *session, const gee_value_form_t *form, const uint8_t *bytes, size_t length,
+                           plain_t *plain) {
+    const gee_codec_t *codec = session->codec;
+    size_t limit = session->engine->codec_limits.message;
+    if (codec->read_plain == NULL)
+        return;
+    plain->length =
+        codec->read_plain(session->receive_state, form->header, bytes, length, &plain->text, &plain->number);
+    if (limit != 0 && plain->length >= limit)
+        plain->length = 0;
+}
+
+static int read_header(gee_session_t *session, const gee_type_t *type, const plain_t *plain, const uint8_t *bytes,
+                       size_t length, void *header, gee_error_t *error) {
+    gee_engine_t *engine = session->engine;
+    if (plain->length > 0) {
+        *(gee_str_t *)field_of(type, header, 0) = plain->text;
+        *(uint64_t *)field_of(type, header, 1) = plain->number;
+        return 0;
+    }
+    if (session->codec->decode(session->receive_state, type, bytes, length, &engine->codec_limits, false,
+                               engine->scratch, header, error) != 0)
+        return gee_error_prefix(error, "header: ");
+    return 0;
+}
+
+static int hand_on(gee_session_t *session, const gee_value_form_t *form, void *protocol_state, const plain_t *plain,
+                   const uint8_t *bytes, size_t header_length, size_t body_length, gee_error_t *error) {
     gee_engine_t *engine = session->engine;
     gee_pool_reset(engine->scratch);
     void *header = gee_pool_zalloc(engine->scratch, form->header->size);
     if (header == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    if (session->codec->decode(session->receive_state, form->header, bytes, header_length, &engine->codec_limits, false,
-                               engine->scratch, header, error) != 0)
-        return gee_error_prefix(error, "header: ");
+    if (read_header(session, form->header, plain, bytes, header_length, header, error) != 0)
+        return -1;
     gee_payload_t body = { .kind = GEE_PAYLOAD_BYTES,
                            .codec = session->codec,
                            .codec_state = session->receive_state,
@@ -52,6 +91,7 @@ int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream,
                              void *protocol_state, const uint8_t *bytes, size_t length, size_t *consumed,
                              gee_error_t *error) {
     size_t body_length = 0;
+    plain_t plain = { 0 };
     *consumed = 0;
     if (!stream->started) {
         /* What stands between messages is dropped at once, so that a quiet connection holds no buffer. */
@@ -59,6 +99,8 @@ int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream,
         if (*consumed > 0)
             return 0;
         stream->started = true;
+        look_for_plain(session, form, bytes, length, &plain);
+        stream->header_length = plain.length;
     }
     if (stream->header_length == 0 &&
         measure(session, stream, bytes, length, &stream->header_length, "header", error) != 0)
@@ -73,9 +115,47 @@ int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream,
     size_t header_length = stream->header_length;
     stream->header_length = 0;
     stream->started = false;
-    if (hand_on(session, form, protocol_state, bytes, header_length, body_length, error) != 0)
+    if (hand_on(session, form, protocol_state, &plain, bytes, header_length, body_length, error) != 0)
         return -1;
     *consumed = header_length + body_length;
+    return 0;
+}
+
+/* Is there nothing in the header but its first two fields? They stand at its beginning, in this order. */
+static bool is_plain(const gee_type_t *type, const void *header) {
+    enum { FIRST_TWO = sizeof(gee_str_t) + sizeof(uint64_t) };
+    const char *at = (const char *)header + FIRST_TWO, *end = (const char *)header + type->size;
+    uint64_t word;
+    if (type->fields[1].offset != sizeof(gee_str_t) || type->size % sizeof(word) != 0)
+        return false;
+    for (; at < end; at += sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        if (word != 0)
+            return false;
+    }
+    return true;
+}
+
+static int append_header(gee_session_t *session, const gee_type_t *type, const void *header, gee_chain_t *out,
+                         gee_error_t *error) {
+    const gee_codec_t *codec = session->codec;
+    if (codec->write_plain != NULL && is_plain(type, header)) {
+        gee_str_t text;
+        uint64_t number;
+        memcpy(&text, header, sizeof(text));
+        memcpy(&number, (const char *)header + sizeof(text), sizeof(number));
+        if (codec->write_plain(session->send_state, type, text, number, out) == 1)
+            return 0;
+    }
+    if (codec->encode(session->send_state, type, header, out, error) != 0)
+        return gee_error_prefix(error, "header: ");
+    return 0;
+}
+
+static int append_separator(const gee_codec_t *codec, gee_chain_t *out, gee_error_t *error) {
+    size_t length = strlen(codec->separator);
+    if (length > 0 && gee_chain_append(out, codec->separator, length) != 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     return 0;
 }
 
@@ -83,16 +163,10 @@ static int append(gee_session_t *session, const gee_type_t *header_type, const v
                   gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
     const gee_codec_t *codec = session->codec;
-    gee_str_t separator = gee_str(codec->separator);
-    if (codec->encode(session->send_state, header_type, header, out, error) != 0)
-        return gee_error_prefix(error, "header: ");
-    if (gee_chain_append(out, separator.data, separator.length) != 0)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    if (gee_payload_encode(body, codec, session->send_state, out, error) != 0)
+    if (append_header(session, header_type, header, out, error) != 0 || append_separator(codec, out, error) != 0 ||
+        gee_payload_encode(body, codec, session->send_state, out, error) != 0)
         return -1;
-    if (gee_chain_append(out, separator.data, separator.length) != 0)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    return 0;
+    return append_separator(codec, out, error);
 }
 
 int gee_value_stream_send(gee_session_t *session, const gee_type_t *header_type, const void *header,

@@ -14,6 +14,7 @@
  *        v
  *   decode.c    bytes to C memory by a plan                  decode_tree.c  bytes to a tree
  *
+ *   plain.c       headers that are as nearly all are, both ways, past all of this
  *   definition.c  the bytes of a type definition, both ways      handover.c  a state as a record      wire.h  numbers */
 #ifndef GEE_CODEC_GOB_H
 #define GEE_CODEC_GOB_H
@@ -23,6 +24,7 @@
 #include "wire.h"
 
 /* ---- bounds of one connection, beside limits.message ---- */
+#define GEE_GOB_FEW         8u              /* types, up to which a list is searched rather than a map */
 #define GEE_GOB_IDS         1024u           /* type ids, each way */
 #define GEE_GOB_DEFINITIONS (1024UL * 1024) /* bytes of type definitions received */
 #define GEE_GOB_UNITS       32768u          /* types and fields, summed over the schemas of the types received */
@@ -140,7 +142,11 @@ typedef struct gee_gob_numbering {
 typedef struct gee_gob_shared {
     gee_gob_table_t definitions, schemas;
     gee_number_map_t *by_type; /* address of a lasting gee_type_t -> schema; holds a reference */
-    gee_gob_buffer_t key;      /* for one key at a time, with its numbering */
+    struct {
+        const gee_type_t *type;
+        gee_gob_schema_t *schema;
+    } recent[64];         /* of these; by address */
+    gee_gob_buffer_t key; /* for one key at a time, with its numbering */
     gee_gob_numbering_t *numbering;
     gee_pool_t *scratch; /* for one encoding or compiling at a time */
     size_t plan_bytes;
@@ -241,6 +247,7 @@ int gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_t
 /* What a wire id stands for. */
 typedef struct gee_gob_wire_type {
     struct gee_gob_wire_type *next;
+    int64_t id;
     gee_gob_definition_t *definition; /* null: builtin */
     gee_gob_schema_t *schema;         /* null until a value of it comes */
 } gee_gob_wire_type_t;
@@ -257,23 +264,33 @@ typedef struct gee_gob_state {
     gee_gob_shared_t *shared;
     bool own; /* ... and destroyed with the state */
     /* receiving */
-    gee_number_map_t *types; /* wire id -> gee_gob_wire_type_t */
     gee_gob_wire_type_t *first_type;
+    gee_number_map_t *types; /* wire id -> gee_gob_wire_type_t; null while there are few */
+    size_t listed;           /* of first_type */
+    int64_t plain_id;        /* what the peer calls the type of headers, once it was found to be as ours; plain.c */
     size_t type_count, definition_bytes, units;
     gee_gob_walk_t *walk; /* through a value with interfaces that is being measured */
     bool resumed;         /* another process had it: bytes may come once more that it had measured already */
     /* sending */
-    gee_number_map_t *sent_by_schema; /* address -> index in sent, + 1 */
+    gee_number_map_t *sent_by_schema; /* address -> index in sent, + 1; null while there are few */
+    int64_t plain_sent;               /* what we call the type of headers; 0: not defined yet */
     gee_gob_sent_t *sent;
     size_t sent_count, sent_capacity;
     int64_t next_id;
 } gee_gob_state_t;
+
+/* ---- plain.c ---- */
+size_t gee_gob_read_plain(void *state, const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
+                          uint64_t *number);
+int gee_gob_write_plain(void *state, const gee_type_t *header, gee_str_t text, uint64_t number, gee_chain_t *out);
 
 /* ---- handover.c ---- */
 void gee_gob_export(const void *state, gee_record_t *out);
 int gee_gob_import(void *state, gee_record_reader_t *in, gee_error_t *error);
 
 /* ---- send.c ---- */
+/* The id under which the peer knows the schema from us; 0: it does not. */
+int64_t gee_gob_sent_id(const gee_gob_state_t *state, const gee_gob_schema_t *schema);
 /* Notes that the peer knows the schema, under the ids from `first` on, which must be the next ones. */
 int gee_gob_note_sent(gee_gob_state_t *state, gee_gob_schema_t *schema, int64_t first, gee_error_t *error);
 

@@ -10,17 +10,33 @@
 #include <string.h>
 
 static gee_gob_wire_type_t *find(const gee_gob_state_t *state, int64_t id) {
-    return state->types ? gee_number_map_get(state->types, (uint64_t)id) : NULL;
+    if (state->types != NULL)
+        return gee_number_map_get(state->types, (uint64_t)id);
+    gee_gob_wire_type_t *type = state->first_type;
+    while (type != NULL && type->id != id)
+        type = type->next;
+    return type;
+}
+
+/* They have become too many to be looked through. */
+static int index_types(gee_gob_state_t *state) {
+    gee_number_map_t *types = gee_number_map_create();
+    for (gee_gob_wire_type_t *type = state->first_type; types != NULL && type != NULL; type = type->next)
+        if (gee_number_map_put(types, (uint64_t)type->id, type) != 0)
+            gee_number_map_destroy(&types);
+    state->types = types;
+    return types != NULL ? 0 : -1;
 }
 
 static gee_gob_wire_type_t *add(gee_gob_state_t *state, int64_t id) {
     gee_gob_wire_type_t *type = calloc(1, sizeof *type);
-    if (state->types == NULL)
-        state->types = gee_number_map_create();
-    if (type == NULL || state->types == NULL || gee_number_map_put(state->types, (uint64_t)id, type) != 0) {
+    if (type == NULL || (state->types == NULL && state->listed == GEE_GOB_FEW && index_types(state) != 0) ||
+        (state->types != NULL && gee_number_map_put(state->types, (uint64_t)id, type) != 0)) {
         free(type);
         return NULL;
     }
+    type->id = id;
+    state->listed++;
     type->next = state->first_type;
     state->first_type = type;
     return type;

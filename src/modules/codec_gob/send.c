@@ -23,8 +23,11 @@ void gee_gob_rewind(void *data, uint64_t mark) {
     gee_gob_state_t *state = data;
     while (state->sent_count > mark) {
         gee_gob_sent_t *sent = &state->sent[--state->sent_count];
-        gee_number_map_remove(state->sent_by_schema, (uintptr_t)sent->schema);
+        if (state->sent_by_schema != NULL)
+            gee_number_map_remove(state->sent_by_schema, (uintptr_t)sent->schema);
         state->next_id = sent->first;
+        if (sent->first == state->plain_sent)
+            state->plain_sent = 0;
         gee_gob_schema_release(state->shared, &sent->schema);
     }
 }
@@ -36,11 +39,30 @@ void gee_gob_sent_clear(gee_gob_state_t *state) {
     state->sent = NULL;
 }
 
+/* They have become too many to be looked through. */
+static int index_sent(gee_gob_state_t *state) {
+    gee_number_map_t *map = gee_number_map_create();
+    for (size_t i = 0; map != NULL && i < state->sent_count; i++)
+        if (gee_number_map_put(map, (uintptr_t)state->sent[i].schema, (void *)(i + 1)) != 0)
+            gee_number_map_destroy(&map);
+    state->sent_by_schema = map;
+    return map != NULL ? 0 : -1;
+}
+
+int64_t gee_gob_sent_id(const gee_gob_state_t *state, const gee_gob_schema_t *schema) {
+    if (state->sent_by_schema != NULL) {
+        uintptr_t place = (uintptr_t)gee_number_map_get(state->sent_by_schema, (uintptr_t)schema);
+        return place != 0 ? state->sent[place - 1].first : 0;
+    }
+    for (size_t i = 0; i < state->sent_count; i++)
+        if (state->sent[i].schema == schema)
+            return state->sent[i].first;
+    return 0;
+}
+
 /* Notes it as sent, under the next ids. */
 static int note(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_error_t *error) {
-    if (state->sent_by_schema == NULL)
-        state->sent_by_schema = gee_number_map_create();
-    if (state->sent_by_schema == NULL)
+    if (state->sent_by_schema == NULL && state->sent_count == GEE_GOB_FEW && index_sent(state) != 0)
         return no_memory(error);
     if (state->sent_count == state->sent_capacity) {
         size_t capacity = state->sent_capacity ? 2 * state->sent_capacity : 4;
@@ -55,7 +77,8 @@ static int note(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_error_t *e
     if (state->next_id + (int64_t)schema->node_count > FIRST_SENT + (int64_t)GEE_GOB_IDS)
         return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "more than %u types to be defined on one connection",
                             GEE_GOB_IDS);
-    if (gee_number_map_put(state->sent_by_schema, (uintptr_t)schema, (void *)(state->sent_count + 1)) != 0)
+    if (state->sent_by_schema != NULL &&
+        gee_number_map_put(state->sent_by_schema, (uintptr_t)schema, (void *)(state->sent_count + 1)) != 0)
         return no_memory(error);
     state->sent[state->sent_count++] =
         (gee_gob_sent_t){ .schema = gee_gob_schema_hold(schema), .first = state->next_id };
@@ -99,15 +122,10 @@ static int define(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t 
 static int64_t announce(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error) {
     if (schema->node_count == 0)
         return (int64_t)schema->root->kind;
-    uintptr_t place = 0;
-    if (state->sent_by_schema != NULL)
-        place = (uintptr_t)gee_number_map_get(state->sent_by_schema, (uintptr_t)schema);
-    if (place == 0) {
-        if (define(state, schema, out, error) != 0)
-            return 0;
-        place = state->sent_count;
-    }
-    return state->sent[place - 1].first;
+    int64_t id = gee_gob_sent_id(state, schema);
+    if (id != 0)
+        return id;
+    return define(state, schema, out, error) == 0 ? state->sent[state->sent_count - 1].first : 0;
 }
 
 typedef struct value_data {

@@ -8,6 +8,7 @@
  *   writer.c         strings, numbers, punctuation into a chain                 used by
  *     write_typed.c    ... a typed value
  *     write_value.c    ... a tree
+ *   plain.c          headers as nearly all are, both ways, past all of this
  *   module.c         the table of these, for the core */
 #ifndef GEE_CODEC_JSON_H
 #define GEE_CODEC_JSON_H
@@ -174,6 +175,7 @@ static inline int gee_json_put(gee_json_writer_t *writer, char c) {
     return 0;
 }
 int gee_json_put_text(gee_json_writer_t *writer, const char *text, size_t length); /* short */
+size_t gee_json_format_unsigned(char *target, uint64_t number); /* at most 20 characters; returns how many */
 int gee_json_put_unsigned(gee_json_writer_t *writer, uint64_t number);
 int gee_json_put_signed(gee_json_writer_t *writer, int64_t number);
 int gee_json_put_double(gee_json_writer_t *writer, double number);
@@ -185,6 +187,11 @@ int gee_json_open(gee_json_writer_t *writer, char bracket);
 int gee_json_close(gee_json_writer_t *writer, char bracket);
 /* The comma before every item but the first, then the key and its colon. */
 int gee_json_put_key(gee_json_writer_t *writer, bool first, gee_str_t key);
+
+/* ---- plain.c ---- */
+size_t gee_json_read_plain(void *state, const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
+                           uint64_t *number);
+int gee_json_write_plain(void *state, const gee_type_t *header, gee_str_t text, uint64_t number, gee_chain_t *out);
 
 /* ---- write_typed.c, write_value.c ---- */
 int gee_json_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);

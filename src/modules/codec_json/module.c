@@ -11,6 +11,8 @@ static const gee_codec_t codec = {
     .decode = gee_json_decode,
     .encode = gee_json_encode,
     .decode_value = gee_json_decode_value,
+    .read_plain = gee_json_read_plain,
+    .write_plain = gee_json_write_plain,
     .encode_value = gee_json_encode_value,
     .check = gee_json_check,
 };

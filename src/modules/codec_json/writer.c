@@ -52,7 +52,7 @@ int gee_json_put_text(gee_json_writer_t *writer, const char *text, size_t length
 
 /* ---- numbers ---- */
 
-int gee_json_put_unsigned(gee_json_writer_t *writer, uint64_t number) {
+size_t gee_json_format_unsigned(char *target, uint64_t number) {
     static const char pairs[] =
         "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243"
         "4445464748495051525354555657585960616263646566676869707172737475767778798081828384858687"
@@ -66,7 +66,16 @@ int gee_json_put_unsigned(gee_json_writer_t *writer, uint64_t number) {
     at -= 2;
     memcpy(at, pairs + number * 2, 2);
     at += number < 10;
-    return gee_json_put_text(writer, at, (size_t)(text + sizeof(text) - at));
+    size_t length = (size_t)(text + sizeof(text) - at);
+    memcpy(target, at, length);
+    return length;
+}
+
+int gee_json_put_unsigned(gee_json_writer_t *writer, uint64_t number) {
+    if (gee_json_room(writer, 20) < 0)
+        return -1;
+    writer->at += gee_json_format_unsigned((char *)writer->at, number);
+    return 0;
 }
 
 int gee_json_put_signed(gee_json_writer_t *writer, int64_t number) {

@@ -33,23 +33,6 @@ static void write_be32(uint8_t *bytes, uint32_t number) {
 
 enum { METHOD_KEY = 1 << 3 | 2, SEQ_KEY = 2 << 3, SHORT_METHOD = 127, LONGEST_NUMBER = 10 };
 
-static bool is_ascii(const uint8_t *bytes, size_t length) {
-    uint64_t word, high = 0;
-    size_t at = 0;
-    for (; at + sizeof(word) <= length; at += sizeof(word)) {
-        memcpy(&word, bytes + at, sizeof(word));
-        high |= word;
-    }
-    if (at < length && length >= sizeof(word)) { /* the rest, and once more what stands before it */
-        memcpy(&word, bytes + length - sizeof(word), sizeof(word));
-        high |= word;
-        at = length;
-    }
-    for (; at < length; at++)
-        high |= bytes[at];
-    return (high & 0x8080808080808080u) == 0;
-}
-
 /* False: it is not plain, or not well-formed; the codec will say. */
 static bool read_plain(const uint8_t *header, size_t length, gee_str_t *method, uint64_t *seq) {
     if (length < 4 || header[0] != METHOD_KEY || header[1] > SHORT_METHOD || header[1] == 0)
@@ -64,7 +47,7 @@ static bool read_plain(const uint8_t *header, size_t length, gee_str_t *method, 
         number |= (uint64_t)(header[at] & 0x7f) << shift;
         if (header[at++] < 0x80) {
             *seq = number;
-            return at == length && is_ascii(header + 2, header[1]);
+            return at == length && gee_is_ascii(header + 2, header[1]);
         }
     }
     return false;
@@ -76,7 +59,7 @@ static bool is_plain(const geerpc_state_t *state, const gee_event_t *event) {
     return (event->parts & GEE_EVENT_MESSAGE) != 0 && (event->parts & others) == 0 && event->status.code == GEE_OK &&
            event->timeout_ns == 0 && event->metadata.count == 0 && event->method.length > 0 &&
            event->method.length <= SHORT_METHOD && event->token.number > 0 &&
-           (state->role == GEE_SERVING || is_ascii((const uint8_t *)event->method.data, event->method.length));
+           (state->role == GEE_SERVING || gee_is_ascii(event->method.data, event->method.length));
 }
 
 #define PLAIN_LONGEST (2 + SHORT_METHOD + 1 + LONGEST_NUMBER)
