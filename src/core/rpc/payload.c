@@ -2,6 +2,9 @@
 #include "core/rpc/protocol.h"
 #include "core/rpc/session.h"
 
+/* To copy a short body costs less than a segment of its own, in the chain and in writev. */
+#define COPY_UP_TO 1024
+
 static int carry(const gee_payload_t *payload, const gee_codec_t *codec, void *send_state, gee_chain_t *out,
                  gee_error_t *error) {
     if (payload->codec != codec)
@@ -9,8 +12,9 @@ static int carry(const gee_payload_t *payload, const gee_codec_t *codec, void *s
                              codec->name);
     if (codec->carry != NULL)
         return codec->carry(payload->codec_state, send_state, payload->bytes, payload->length, out, error);
-    int failed = payload->buf != NULL ? gee_chain_append_buf(out, payload->buf, payload->bytes, payload->length)
-                                      : gee_chain_append(out, payload->bytes, payload->length);
+    int failed = payload->buf != NULL && payload->length > COPY_UP_TO
+                     ? gee_chain_append_buf(out, payload->buf, payload->bytes, payload->length)
+                     : gee_chain_append(out, payload->bytes, payload->length);
     return failed ? gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory") : 0;
 }
 
