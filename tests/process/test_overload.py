@@ -1,15 +1,17 @@
 """More than a server can take: calls end with an error at once or wait unread, and memory stays within its bounds."""
 import concurrent.futures
 import contextlib
+import os
 import re
 import resource
 import select
+import signal
 
 import pytest
 
 from conftest import CONF, SANITIZED, eventually
 from hostile import MIB, memory
-from test_limits import hang_up
+from test_limits import PeerFrom, hang_up
 
 SUM = {"Num1": 1, "Num2": 2}
 LONG = {"Num1": 3600}
@@ -121,3 +123,72 @@ def test_a_worker_that_gets_no_memory(stopped):
         large = stack.enter_context(server.peer())
         eventually(lambda: "Error" in large.call("Foo.Sum", {**SUM, "Pad": "x" * MIB})[0], "a larger one is answered")
         assert server.worker_pids() == [worker]
+
+
+# ---- connections, over all workers ----
+
+
+def connections_by_worker(server):
+    return list(map(int, re.findall(r" connections (\d+),", server.status())))
+
+
+def spread(server, count):
+    """So many connections that have had a call, on more than one worker. More are dialled until they are spread."""
+    peers = []
+    while len(peers) < count:
+        peers.append(server.peer())
+        assert peers[-1].call("Foo.Sum", SUM)[1] == 3
+        if len(peers) == count and 0 in connections_by_worker(server):
+            peers.pop().sock.close()
+            eventually(lambda: sum(connections_by_worker(server)) == count - 1, "it is gone")
+    return peers
+
+
+def test_connections_of_all_workers_are_limited_by_waiting(server):
+    server.reload(server.conf + "limits = { total_connections = 6; };")
+    peers = spread(server, 6)
+    waiting = [server.peer() for _ in range(10)]
+    for peer in waiting:
+        peer.send("Foo.Sum", SUM)
+    server.wait_for_log(r"6 connections of all workers: further ones wait \(limits\.total_connections\)")
+    assert not select.select([peer.sock for peer in waiting], [], [], 0.3)[0]
+    assert sum(connections_by_worker(server)) == 6
+    for peer in peers:
+        peer.sock.close()
+    for peer in waiting:
+        assert peer.reply()[1] == 3
+        assert sum(connections_by_worker(server)) <= 6
+        peer.sock.close()
+
+
+def test_connections_of_one_address_are_limited_over_all_workers(server):
+    server.reload(server.conf + "limits = { connections_per_address = 6; };")
+    peers = spread(server, 6)
+    for _ in range(10):
+        with server.peer(option=b"") as further:
+            assert further.sock.recv(1) == b""
+    with PeerFrom(server, "127.0.0.2") as stranger:
+        assert stranger.call("Foo.Sum", SUM)[1] == 3
+    assert server.call("Foo.Sum", SUM, server.unix) == ("", 3)
+    peers.pop().sock.close()
+    eventually(lambda: sum(connections_by_worker(server)) == 5, "one is gone")
+    assert server.call("Foo.Sum", SUM) == ("", 3)
+    for peer in peers:
+        peer.sock.close()
+
+
+@pytest.mark.parametrize("limit", ["total_connections", "connections_per_address"])
+def test_what_a_killed_worker_had_is_not_counted(server, limit):
+    server.allow("was killed by signal 9")
+    server.reload(server.conf + f"limits = {{ {limit} = 6; }};")
+    peers = spread(server, 6)
+    victim = server.worker_pids()[0]
+    lost = connections_by_worker(server)[0]
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: len(now := server.worker_pids()) == 2 and victim not in now, "a new worker")
+    further = [server.peer() for _ in range(lost)]
+    for peer in further:
+        assert peer.call("Foo.Sum", SUM)[1] == 3
+    assert sum(connections_by_worker(server)) == 6
+    for peer in peers + further:
+        peer.sock.close()
