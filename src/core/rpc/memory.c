@@ -76,7 +76,8 @@ static bool grant(gee_session_t *session) {
 
 static void read_on(gee_session_t *session) {
     gee_list_remove(&session->starved_link);
-    gee_stream_resume(session->stream);
+    if (!session->stalled) /* else it goes on when that is over */
+        gee_stream_resume(session->stream);
 }
 
 static void favour(gee_session_t *session) {
@@ -107,7 +108,8 @@ static void look_at_favoured(gee_engine_t *engine) {
     if (session->closing || gee_inbox_length(gee_stream_inbox(session->stream)) < LARGE) {
         engine->memory.favoured = NULL; /* it is through */
     } else if (now - engine->memory.favoured_ns >= PATIENCE) {
-        if (bytes - engine->memory.favoured_bytes < LARGE && !gee_list_empty(&engine->memory.starved)) {
+        bool our_doing = session->stalled || session->frozen; /* that nothing comes */
+        if (bytes - engine->memory.favoured_bytes < LARGE && !our_doing && !gee_list_empty(&engine->memory.starved)) {
             engine->memory.favoured = NULL;
             end_slow(session);
         }
@@ -134,8 +136,13 @@ static void on_tick(gee_timer_t *timer) {
 
 void gee_memory_ration(gee_session_t *session) {
     gee_engine_t *engine = session->engine;
-    if (engine->memory.limit == 0 || session->role != GEE_SERVING || session == engine->memory.favoured ||
-        gee_link_in_list(&session->starved_link) || grant(session))
+    if (engine->memory.limit == 0 || session->role != GEE_SERVING || session == engine->memory.favoured)
+        return;
+    if (gee_link_in_list(&session->starved_link)) {
+        gee_stream_pause(session->stream); /* it was shown its bytes again for another reason */
+        return;
+    }
+    if (grant(session))
         return;
     if (!gee_timer_started(&engine->memory.timer) && gee_timer_start(engine->loop, &engine->memory.timer, TICK) != 0)
         return; /* nobody would wake it */
