@@ -46,6 +46,7 @@
 #include "core/rpc/filter.h"
 #include "core/rpc/forward.h"
 #include "core/rpc/handover.h"
+#include "core/rpc/memory.h"
 #include "core/rpc/path.h"
 #include "core/rpc/protocol.h"
 #include "core/rpc/registry.h"

@@ -1,5 +1,5 @@
 /* filter_limits: refuses calls when too many are in flight or come too fast in this worker: in all, of one method, of one
- * service, from one client address.
+ * service, from one client address; and when what all hold is too much (limits.memory, rpc/memory.h).
  *
  * A call is in flight from when this filter sees it until its handler has finished, so a handler that outlives its
  * caller's patience still counts. A rate is a bucket of tokens: a call takes one, `rate` come back a second, up to `burst`.
@@ -303,6 +303,7 @@ static service_t *service_of(const services_t *services, const gee_call_t *call)
 
 typedef struct state {
     conf_t conf;
+    gee_engine_t *engine;
     gee_loop_t *loop;
     const gee_dispatch_t *dispatch;
     int64_t in_flight;
@@ -323,6 +324,7 @@ static int start(void *data, const void *conf, gee_engine_t *engine, gee_error_t
     state_t *state = data;
     if (conf != NULL)
         state->conf = *(const conf_t *)conf;
+    state->engine = engine;
     state->loop = engine->loop;
     state->dispatch = engine->dispatch;
     if (state->conf.in_flight_per_method > 0) {
@@ -384,6 +386,8 @@ static const char *client_over(gee_call_t *call, const client_t *client, const a
 static const char *over(const state_t *state, gee_call_t *call, const counts_t *counts, int64_t now_ns) {
     const conf_t *conf = &state->conf;
     const char *text = NULL;
+    if (gee_memory_exhausted(state->engine))
+        return "rpc server: requests, calls and replies take too much memory: limits.memory";
     if (conf->in_flight != 0 && state->in_flight > conf->in_flight)
         return say(call, "in flight", "limits.in_flight", conf->in_flight);
     if (counts->of_method != NULL && *counts->of_method > conf->in_flight_per_method)

@@ -1,12 +1,16 @@
 """The last words of a worker that dies of a fault, and what its death leaves alone."""
 import os
+import random
 import re
 import signal
 import subprocess
+import threading
 
 import pytest
 
 from conftest import SANITIZED, eventually
+from gateway import page
+from wires import WIRES
 
 
 def crash(server, method):
@@ -84,3 +88,77 @@ def test_a_signal_from_outside(server):
     eventually(lambda: len(now := server.worker_pids()) == 2 and victim not in now, "a new worker")
     for path in server.reports.iterdir():
         path.unlink()
+
+
+# ---- what a death leaves alone ----
+
+
+class Caller(threading.Thread):
+    """Calls on one wire until it is told to stop, and dials anew when a connection fails."""
+
+    def __init__(self, server, wire):
+        super().__init__()
+        self.server, self.wire = server, wire
+        self.stop = threading.Event()
+        self.calls = 0
+        self.losses = []  # which process had served the connection; None: it had not answered yet
+        self.failure = None
+
+    def run(self):
+        try:
+            while not self.stop.is_set():
+                self.converse()
+        except Exception as failure:  # pylint: disable=broad-except
+            self.failure = failure
+
+    def converse(self):
+        served = None
+        try:
+            conversation = WIRES[self.wire](self.server)
+            try:
+                served = conversation.greet(1)
+                for token in range(2, 1 << 30):
+                    assert conversation.ask(token) == served
+                    self.calls += 1
+                    if self.stop.is_set():
+                        return
+            finally:
+                conversation.close()
+        except (EOFError, ConnectionError):
+            self.losses.append(served)
+
+
+def totals(server):
+    """{method: (calls, errors)} over all workers, those too that are gone."""
+    services = page(server)["services"]
+    return {method["name"]: (method["calls"], method["errors"]) for each in services for method in each["methods"]}
+
+
+def test_only_the_calls_of_a_killed_worker_fail(make_server, process_build):
+    server = make_server(build=process_build)
+    server.allow("was killed by signal 9")
+    server.conf = server.conf.replace("workers = 2", "workers = 3")
+    server.start()
+    callers = [Caller(server, wire) for wire in ("json", "bin", "gob", "netrpc") for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    killed, before = set(), totals(server)
+    for _ in range(6):
+        counts = [caller.calls for caller in callers]
+        eventually(lambda: all(caller.calls > count for caller, count in zip(callers, counts)), "all get answers")
+        victim = random.choice(server.worker_pids())
+        killed.add(victim)
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: len(now := server.worker_pids()) == 3 and victim not in now, "a new worker")
+        after = totals(server)
+        assert all(after[name] >= counted for name, counted in before.items()), (before, after)
+        before = after
+    for caller in callers:
+        caller.stop.set()
+    for caller in callers:
+        caller.join()
+    assert [caller.failure for caller in callers if caller.failure] == []
+    lost = [served for caller in callers for served in caller.losses]
+    assert lost and {served for served in lost if served} <= killed
+    assert sum(calls for calls, _ in totals(server).values()) >= sum(caller.calls for caller in callers)
+    eventually(lambda: page(server)["in_flight"] == 0, "nothing of the dead is in flight")

@@ -23,7 +23,7 @@ struct gee_buf_cache {
     gee_segment_t *free_segments;
     size_t kept, keep; /* bytes in the free lists; what they may come to */
     size_t segments_kept;
-    size_t live;
+    size_t live, live_bytes;
     bool closed; /* destroyed while buffers were out: the last one to come back takes the cache with it */
 };
 
@@ -70,6 +70,14 @@ size_t gee_buf_cache_live(const gee_buf_cache_t *cache) {
     return cache->live;
 }
 
+size_t gee_buf_cache_bytes(const gee_buf_cache_t *cache) {
+    return cache->live_bytes;
+}
+
+static size_t bytes_of(const gee_buf_t *buf) {
+    return buf->capacity + sizeof *buf;
+}
+
 static gee_buf_t *make(gee_buf_cache_t *cache, uint32_t size_class, size_t bytes) {
     gee_buf_t *buf = malloc(bytes);
     if (buf == NULL)
@@ -80,14 +88,23 @@ static gee_buf_t *make(gee_buf_cache_t *cache, uint32_t size_class, size_t bytes
     return buf;
 }
 
+static uint32_t class_of(size_t bytes) {
+    uint32_t size_class = 0;
+    while (size_class < NO_CLASS && class_bytes(size_class) < bytes)
+        size_class++;
+    return size_class;
+}
+
+size_t gee_buf_room(size_t capacity) {
+    uint32_t size_class = class_of(capacity + sizeof(gee_buf_t));
+    return size_class < CLASSES ? class_bytes(size_class) - sizeof(gee_buf_t) : capacity;
+}
+
 gee_buf_t *gee_buf_take(gee_buf_cache_t *cache, size_t capacity) {
     if (capacity > PTRDIFF_MAX - sizeof(gee_buf_t))
         return NULL;
     size_t bytes = capacity + sizeof(gee_buf_t);
-    uint32_t size_class = 0;
-    while (size_class < NO_CLASS && class_bytes(size_class) < bytes)
-        size_class++;
-
+    uint32_t size_class = class_of(bytes);
     gee_buf_t *buf = size_class < CLASSES ? cache->free[size_class] : NULL;
     if (buf) {
         cache->free[size_class] = buf->next_free;
@@ -100,6 +117,7 @@ gee_buf_t *gee_buf_take(gee_buf_cache_t *cache, size_t capacity) {
     buf->next_free = NULL;
     buf->references = 1;
     cache->live++;
+    cache->live_bytes += bytes_of(buf);
     return buf;
 }
 
@@ -126,6 +144,7 @@ void gee_buf_release(gee_buf_t **pointer) {
         return;
     gee_buf_cache_t *cache = buf->cache;
     cache->live--;
+    cache->live_bytes -= bytes_of(buf);
     if (buf->size_class < CLASSES && make_way(cache, buf->size_class)) {
         buf->next_free = cache->free[buf->size_class];
         cache->free[buf->size_class] = buf;

@@ -19,7 +19,8 @@ typedef struct gee_buf_cache gee_buf_cache_t;
 gee_buf_cache_t *gee_buf_cache_create(size_t keep);
 /* Every buffer must have come back: a live one is a leak of its holder, and asserts in debug builds. */
 void gee_buf_cache_destroy(gee_buf_cache_t **cache);
-size_t gee_buf_cache_live(const gee_buf_cache_t *cache); /* buffers handed out and not yet back */
+size_t gee_buf_cache_live(const gee_buf_cache_t *cache);  /* buffers handed out and not yet back */
+size_t gee_buf_cache_bytes(const gee_buf_cache_t *cache); /* what those take */
 
 typedef struct gee_buf {
     gee_buf_cache_t *cache;
@@ -33,6 +34,7 @@ typedef struct gee_buf {
 #define GEE_BUF_SMALL 4096 /* capacity of the smallest buffer, header included: one page */
 
 /* Capacity at least `capacity`, one reference. Null when out of memory. */
+size_t gee_buf_room(size_t capacity); /* what a buffer that is taken with that capacity has */
 gee_buf_t *gee_buf_take(gee_buf_cache_t *cache, size_t capacity);
 gee_buf_t *gee_buf_hold(gee_buf_t *buf); /* one more reference; returns buf */
 void gee_buf_release(gee_buf_t **buf);   /* one fewer; leaves null; a null *buf is allowed */

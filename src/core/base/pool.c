@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/base/defs.h"
+#include "core/base/meter.h"
 
 /* Memory that was not handed out is poisoned for AddressSanitizer. (Functions of their own: gcc takes the call for a read
  * of bytes that were never written.) */
@@ -33,12 +34,13 @@ enum { ALIGNMENT = 16, LEAST_CHUNK = 256, GREATEST_CHUNK = 64 * 1024 };
 
 typedef struct chunk {
     struct chunk *next;
-    size_t unused; /* keeps the data aligned */
+    size_t bytes; /* of the data */
     _Alignas(ALIGNMENT) uint8_t data[];
 } chunk_t;
 
 struct gee_pool {
     chunk_t *chunks;    /* beyond the first */
+    gee_meter_t *meter; /* that counts those; null: none does */
     uint8_t *at, *end;  /* what is left of the current chunk */
     size_t used, limit; /* limit SIZE_MAX: none */
     size_t first, next; /* bytes in the first chunk and in the next one to be made */
@@ -62,6 +64,7 @@ gee_pool_t *gee_pool_create(size_t first_chunk) {
     if (pool == NULL)
         return NULL;
     pool->chunks = NULL;
+    pool->meter = NULL;
     pool->limit = SIZE_MAX;
     pool->first = first;
     gee_pool_reset(pool);
@@ -72,6 +75,8 @@ static void free_chunks(gee_pool_t *pool) {
     while (pool->chunks) {
         chunk_t *chunk = pool->chunks;
         pool->chunks = chunk->next;
+        if (pool->meter)
+            gee_meter_give(pool->meter, chunk->bytes);
         free(chunk);
     }
 }
@@ -88,6 +93,10 @@ void gee_pool_limit(gee_pool_t *pool, size_t bytes) {
     pool->limit = bytes > 0 ? bytes : SIZE_MAX;
 }
 
+void gee_pool_set_meter(gee_pool_t *pool, gee_meter_t *meter) {
+    pool->meter = meter;
+}
+
 void gee_pool_reset(gee_pool_t *pool) {
     free_chunks(pool);
     pool->at = pool->data;
@@ -102,9 +111,15 @@ size_t gee_pool_used(const gee_pool_t *pool) {
 }
 
 static chunk_t *add_chunk(gee_pool_t *pool, size_t size) {
-    chunk_t *chunk = malloc(sizeof *chunk + size);
-    if (chunk == NULL)
+    if (pool->meter && !gee_meter_take(pool->meter, size))
         return NULL;
+    chunk_t *chunk = malloc(sizeof *chunk + size);
+    if (chunk == NULL) {
+        if (pool->meter)
+            gee_meter_give(pool->meter, size);
+        return NULL;
+    }
+    chunk->bytes = size;
     chunk->next = pool->chunks;
     pool->chunks = chunk;
     hide(chunk->data, size);

@@ -38,4 +38,9 @@ char *gee_pool_printf(gee_pool_t *pool, const char *format, ...) __attribute__((
 
 #pragma GCC visibility pop
 
+struct gee_meter; /* base/meter.h */
+/* Chunks beyond the first count there, and are refused when there are too many. Before anything is taken; the meter outlives
+ * the pool. */
+void gee_pool_set_meter(gee_pool_t *pool, struct gee_meter *meter);
+
 #endif

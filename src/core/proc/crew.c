@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/proc/connection_counts.h"
 #include "core/proc/slots.h"
 #include "core/proc/worker.h"
 
@@ -409,6 +410,7 @@ static void on_end(gee_worker_t *worker, int status) {
     gee_channel_close(&worker->channel);
     gee_list_remove(&worker->link);
     gee_slots_forget(crew, worker);
+    gee_connection_counts_forget(crew->cycle->connection_counts, worker->pid);
     if (place->worker == worker)
         place->worker = NULL;
     log_end(worker, status);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/proc/connection_counts.h"
 #include "core/proc/seals.h"
 #include "core/proc/settings_check.h"
 #include "core/proc/registries.h"
@@ -219,8 +220,9 @@ static void close_opened(gee_cycle_t *cycle) {
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
     cycle->generation = ++cycle->server->last_generation;
     if (open_identity(cycle, error) == 0 && open_error_log(cycle, error) == 0 && open_listeners(cycle, error) == 0 &&
-        gee_seals_open_upstreams(cycle, error) == 0 && prepare_modules(cycle, error) == 0 &&
-        gee_registries_open(cycle, error) == 0 && open_helper_line(cycle, error) == 0)
+        gee_connection_counts_open(cycle, error) == 0 && gee_seals_open_upstreams(cycle, error) == 0 &&
+        prepare_modules(cycle, error) == 0 && gee_registries_open(cycle, error) == 0 &&
+        open_helper_line(cycle, error) == 0)
         return 0;
     close_opened(cycle);
     return -1;

@@ -52,7 +52,8 @@ typedef struct gee_cycle {
     size_t listener_count;
     gee_list_t zones;
     gee_prepare_t prepare;
-    size_t prepared; /* modules */
+    size_t prepared;                                 /* modules */
+    struct gee_connection_counts *connection_counts; /* null: no limit needs them */
     struct gee_registries *registries;
     gee_upstream_seals_t *upstream_seals; /* of each upstream of the settings; null: not opened */
     gee_helper_wires_t *helper;           /* null: nobody wants one */

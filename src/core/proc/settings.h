@@ -69,6 +69,7 @@ typedef struct gee_error_log_settings {
 
 typedef struct gee_connection_settings { /* of the group "limits", beside gee_limits_t */
     int64_t connections;
+    int64_t total_connections;
     int64_t connections_per_address;
     int64_t unauthenticated;
     int64_t unauthenticated_per_address;

@@ -242,6 +242,7 @@ static int listen_to_helper(gee_worker_process_t *process, gee_error_t *error) {
 }
 
 static int start_serving(gee_worker_process_t *process, gee_error_t *error) {
+    gee_worker_count_start(process);
     if (gee_worker_open_upstreams(process, error) != 0 || gee_worker_open_lists(process, error) != 0 ||
         make_dispatch(process, error) != 0 || start_modules(process, error) != 0)
         return -1;

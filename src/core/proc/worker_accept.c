@@ -13,8 +13,9 @@
 #define ACCEPTS_A_PASS  16
 #define ACCEPTS_AT_ONCE 100000 /* of what waits in a queue that is given up */
 #define RETRY_DELAY     (500 * GEE_MILLISECOND)
-#define EPISODE_END     (10 * GEE_SECOND) /* without a failed accept: the next one is news again */
-#define INBOX_EXTRA     (64 * GEE_KIB)    /* beyond one message */
+#define TOTAL_DELAY     (20 * GEE_MILLISECOND) /* between two looks whether other workers have made room */
+#define EPISODE_END     (10 * GEE_SECOND)      /* without a failed accept: the next one is news again */
+#define INBOX_EXTRA     (64 * GEE_KIB)         /* beyond one message */
 
 typedef struct acceptor {
     gee_link_t link;
@@ -85,16 +86,25 @@ static void wait_for_resources(gee_worker_process_t *process, int reason) {
     unwatch_all(process);
 }
 
+static void on_total_timer(gee_timer_t *timer) {
+    gee_worker_check_full(GEE_CONTAINER(timer, gee_worker_process_t, total_timer));
+}
+
 void gee_worker_check_full(gee_worker_process_t *process) {
     int64_t limit = gee_cycle_settings(process->cycle)->connections.connections;
-    bool full = process->descriptors >= (size_t)limit;
+    bool total_full = gee_worker_count_full(process), full = total_full || process->descriptors >= (size_t)limit;
+    process->total_timer.fire = on_total_timer;
+    if (total_full && gee_timer_start(process->loop, &process->total_timer, TOTAL_DELAY) != 0)
+        full = process->descriptors >= (size_t)limit; /* rather too many than none any more */
     if (full == process->full)
         return;
     process->full = full;
     if (full) {
         if (is_news(process, &process->full_ns))
-            gee_log(process->log, GEE_LOG_WARN, "%zu connections: further ones wait (limits.connections)",
-                    process->descriptors);
+            gee_log(process->log, GEE_LOG_WARN, "%zu connections%s: further ones wait (limits.%s)",
+                    total_full ? (size_t)gee_cycle_settings(process->cycle)->connections.total_connections
+                               : process->descriptors,
+                    total_full ? " of all workers" : "", total_full ? "total_connections" : "connections");
         unwatch_all(process);
     } else {
         watch_all(process);
@@ -113,6 +123,7 @@ static void on_gone(void *data) {
     gee_worker_connection_t *connection = data;
     connection->open = false;
     connection->process->descriptors--;
+    gee_worker_count_changed(connection->process);
     gee_worker_uncount(connection);
     gee_worker_check_full(connection->process);
     stop_waiting(connection->process);
@@ -175,6 +186,7 @@ gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int de
     connection->served = connection->open = true;
     process->connections++;
     process->descriptors++;
+    gee_worker_count_changed(process);
     gee_stream_t *stream =
         gee_stream_create(process->loop, entry->listener->transport, descriptor, peer, &stream_options, error);
     if (!stream) {
@@ -267,9 +279,11 @@ static bool accept_one(acceptor_t *acceptor) {
 
 static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     acceptor_t *acceptor = GEE_CONTAINER(watch, acceptor_t, watch);
-    for (int i = 0; i < ACCEPTS_A_PASS && watch->events != 0; i++)
-        if (!accept_one(acceptor))
+    for (int i = 0; i < ACCEPTS_A_PASS; i++) {
+        gee_worker_check_full(acceptor->process); /* other workers may have made it so */
+        if (watch->events == 0 || !accept_one(acceptor))
             return;
+    }
 }
 
 /* ---- acceptors ---- */
@@ -345,6 +359,7 @@ void gee_worker_release_all(gee_worker_process_t *process) {
 
 void gee_worker_accept_finish(gee_worker_process_t *process) {
     gee_timer_stop(process->loop, &process->retry);
+    gee_timer_stop(process->loop, &process->total_timer);
     while (!gee_list_empty(&process->acceptors))
         close_acceptor(GEE_CONTAINER(gee_list_first(&process->acceptors), acceptor_t, link));
     gee_string_map_destroy(&process->addresses);

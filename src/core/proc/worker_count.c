@@ -1,9 +1,49 @@
 /* worker_count.c: the connections of a worker, counted by client address, and those that have not yet shown who they are
- * (whose seal's handshake is not over). */
+ * (whose seal's handshake is not over). What the limits of all workers together need is told in connection_counts.h. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/proc/worker_private.h"
+
+void gee_worker_count_start(gee_worker_process_t *process) {
+    gee_connection_counts_t *counts = process->cycle->connection_counts;
+    if (!counts)
+        return;
+    process->slot = gee_connection_counts_claim(counts, getpid());
+    if (!process->slot)
+        gee_log(process->log, GEE_LOG_WARN,
+                "too many workers of earlier configurations are still busy: this one counts connections by itself, for "
+                "limits.total_connections and limits.connections_per_address");
+}
+
+bool gee_worker_count_full(const gee_worker_process_t *process) {
+    int64_t limit = gee_cycle_settings(process->cycle)->connections.total_connections;
+    if (limit == 0)
+        return false;
+    return (process->slot ? gee_connection_counts_total(process->cycle->connection_counts) : process->descriptors) >=
+           (size_t)limit;
+}
+
+void gee_worker_count_changed(gee_worker_process_t *process) {
+    if (process->slot)
+        gee_connection_slot_set(process->slot, process->descriptors);
+}
+
+/* ---- by address ---- */
+
+static void set_count(gee_address_count_t *address, size_t count) {
+    address->count = count;
+    if (address->entry)
+        gee_connection_entry_set(address->entry, count);
+}
+
+/* With this one, of all workers. */
+static size_t count_everywhere(const gee_worker_process_t *process, const gee_address_count_t *address) {
+    if (!address->entry)
+        return address->count;
+    return gee_connection_counts_of(process->cycle->connection_counts, atomic_load(&address->entry->key));
+}
 
 static gee_str_t address_bytes(const gee_sockaddr_t *peer) {
     if (peer->any.sa_family == AF_INET)
@@ -23,6 +63,9 @@ static gee_address_count_t *new_address(gee_worker_process_t *process, gee_str_t
         free(address);
         return NULL;
     }
+    if (process->slot)
+        address->entry = gee_connection_slot_entry(process->slot,
+                                                   gee_connection_counts_key(process->cycle->connection_counts, bytes));
     return address;
 }
 
@@ -43,11 +86,9 @@ bool gee_worker_count(gee_worker_connection_t *connection, const gee_sockaddr_t 
     gee_address_count_t *address = gee_string_map_get(process->addresses, bytes);
     if (!address && !(address = new_address(process, bytes)))
         return false;
-    if (limit > 0 && address->count >= (size_t)limit)
-        return false;
-    address->count++;
+    set_count(address, address->count + 1);
     connection->address = address;
-    return true;
+    return limit == 0 || count_everywhere(process, address) <= (size_t)limit;
 }
 
 void gee_worker_uncount(gee_worker_connection_t *connection) {
@@ -56,7 +97,7 @@ void gee_worker_uncount(gee_worker_connection_t *connection) {
     connection->address = NULL;
     if (address == NULL)
         return;
-    address->count--;
+    set_count(address, address->count - 1);
     drop_empty(connection->process, address);
 }
 

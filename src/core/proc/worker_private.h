@@ -5,6 +5,7 @@
 
 #include "core/base/hash.h"
 #include "core/proc/channel.h"
+#include "core/proc/connection_counts.h"
 #include "core/proc/cycle.h"
 #include "core/rpc/dispatch.h"
 #include "core/rpc/door.h"
@@ -38,11 +39,13 @@ typedef struct gee_worker_process {
     size_t connections;
     size_t unproven;    /* of those, who they are is not known yet */
     size_t descriptors; /* of connections, and of those that are closed but whose peer has not closed its side yet */
-    uint64_t finished_calls; /* of sessions that are gone */
-    bool full;               /* limits.connections is reached */
-    bool waiting;            /* for descriptors or memory to become free */
-    int64_t starved_ns;      /* when there was none last; 0: never */
-    int64_t full_ns;         /* when it became full last */
+    uint64_t finished_calls;     /* of sessions that are gone */
+    bool full;                   /* limits.connections is reached */
+    bool waiting;                /* for descriptors or memory to become free */
+    int64_t starved_ns;          /* when there was none last; 0: never */
+    int64_t full_ns;             /* when it became full last */
+    gee_connection_slot_t *slot; /* what the other workers see; null: no limit needs that */
+    gee_timer_t total_timer;     /* full because of all: others do not say when it is over */
     gee_timer_t retry;
 
     /* worker_give.c, worker_take.c */
@@ -79,6 +82,7 @@ typedef struct gee_address_count {
     char bytes[16];
     size_t count;
     size_t unproven;
+    gee_connection_entry_t *entry; /* for the other workers; null: no limit needs it, or there was no room */
 } gee_address_count_t;
 
 /* The owner of doors and sessions. It ends twice: as a conversation, and when its descriptor is closed. */
@@ -99,6 +103,12 @@ typedef struct gee_worker_connection {
 } gee_worker_connection_t;
 
 /* worker_count.c */
+/* After the cycle's shared memory is there; without a slot it counts for itself alone. */
+void gee_worker_count_start(gee_worker_process_t *process);
+/* As many as all workers may have. */
+bool gee_worker_count_full(const gee_worker_process_t *process);
+/* process->descriptors has changed. */
+void gee_worker_count_changed(gee_worker_process_t *process);
 /* False: this address has as many connections as it may have. `sealed`: those that are unproven are counted by address. */
 bool gee_worker_count(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed);
 void gee_worker_uncount(gee_worker_connection_t *connection);

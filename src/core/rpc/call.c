@@ -39,6 +39,7 @@ static gee_call_t *call_new(gee_engine_t *engine) {
         return NULL;
     }
     gee_pool_limit(call->pool, (size_t)engine->limits.call_memory);
+    gee_pool_set_meter(call->pool, &engine->arenas);
     return call;
 }
 

@@ -10,6 +10,7 @@
 #include "core/rpc/call.h"
 #include "core/rpc/door.h"
 #include "core/rpc/filter.h"
+#include "core/rpc/memory.h"
 #include "core/rpc/registry.h"
 #include "core/rpc/session.h"
 
@@ -65,6 +66,16 @@ const gee_option_t gee_limits_options[] = {
       .minimum = 4096,
       .maximum = 1LL << 31,
       .doc = "Reply bytes waiting on one connection; past it the connection is not read until they have gone" },
+    { .name = "memory",
+      .type = GEE_OPTION_SIZE,
+      .offset = offsetof(gee_limits_t, memory),
+      .fallback = "1g",
+      .flags = GEE_OPTION_RELOADABLE,
+      .minimum = 0,
+      .maximum = 1LL << 44,
+      .doc = "Memory that requests, calls and replies of one worker take together; past it new calls are refused, and "
+             "large "
+             "requests wait before that; less than eight times message counts as that; 0 for no limit" },
     { .name = NULL }
 };
 
@@ -119,6 +130,7 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     gee_list_init(&engine->doors);
     gee_list_init(&engine->free_calls[GEE_SERVING]);
     gee_list_init(&engine->free_calls[GEE_CALLING]);
+    gee_memory_start(engine);
     return engine;
 }
 
@@ -195,6 +207,7 @@ void gee_engine_destroy(gee_engine_t **handle) {
     *handle = NULL;
     gee_door_close_all(engine);
     gee_sessions_destroy(engine);
+    gee_memory_stop(engine);
     gee_calls_destroy(engine);
     destroy_codec_shares(engine);
     gee_pool_destroy(&engine->scratch);

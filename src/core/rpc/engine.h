@@ -4,6 +4,7 @@
 #ifndef GEE_RPC_ENGINE_H
 #define GEE_RPC_ENGINE_H
 
+#include "core/base/meter.h"
 #include "core/conf/module.h"
 #include "core/event/loop.h"
 #include "core/event/thread_pool.h"
@@ -20,6 +21,7 @@ typedef struct gee_limits {
     int64_t calls;        /* in flight on one connection; past it reading pauses */
     uint64_t input;       /* bytes that those take, requests and arenas; past it reading pauses; 0: no limit */
     uint64_t output;      /* bytes waiting on one connection; past it reading pauses */
+    uint64_t memory;      /* bytes that all connections hold: memory.h; 0: no limit */
 } gee_limits_t;
 
 typedef struct gee_timeouts { /* nanoseconds, 0: none */
@@ -88,6 +90,16 @@ struct gee_engine {
     gee_list_t sessions;
     gee_list_t doors; /* streams that have not become sessions yet */
     size_t session_count;
+    gee_meter_t arenas; /* of calls */
+    struct {
+        size_t limit;       /* limits.memory; 0: none */
+        gee_list_t starved; /* sessions */
+        gee_timer_t timer;
+        struct gee_session *favoured; /* null: none */
+        int64_t favoured_ns;
+        uint64_t favoured_bytes;
+        int64_t short_ns;     /* when memory was short last */
+    } memory;                 /* memory.c */
     gee_list_t free_calls[2]; /* by gee_role_t */
     size_t free_call_count[2];
     size_t live_calls;               /* calls whose memory is not back yet */

@@ -13,6 +13,7 @@
 #include "core/base/clock.h"
 #include "core/rpc/dispatch.h"
 #include "core/rpc/door.h"
+#include "core/rpc/memory.h"
 #include "core/rpc/session_private.h"
 
 /* How long a closing connection may take to fetch its last bytes. */
@@ -68,6 +69,7 @@ void gee_session_dismantle(gee_session_t *session, const gee_error_t *reason) {
         session->events->closed(session, session->owner, session->failed ? reason : NULL);
     free_states(session);
     gee_list_remove(&session->link);
+    gee_memory_forget(session);
     engine->session_count--;
     gee_number_map_destroy(&session->waiting);
     gee_peer_record_release(&session->peer);
@@ -203,6 +205,7 @@ void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns) {
 
 /* Bounds the message that has been begun; no restart while bytes of the same message trickle in. */
 static void watch_partial(gee_session_t *session) {
+    gee_memory_ration(session);
     if (!session->established || gee_timer_started(&session->peer_timer) || session->engine->timeouts.read == 0)
         return;
     if (gee_timer_start(session->engine->loop, &session->peer_timer, session->engine->timeouts.read) != 0) {
@@ -353,7 +356,8 @@ static void on_drained(gee_stream_t *stream GEE_UNUSED, void *owner) {
 static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reason) {
     gee_session_t *session = owner;
     session->handing_back = false;
-    if (session->role == GEE_SERVING && gee_stream_timed_out(stream)) {
+    /* A limit of ours, or our own trouble; all else is what connections do. */
+    if (session->role == GEE_SERVING && (gee_stream_timed_out(stream) || reason->code == GEE_RESOURCE_EXHAUSTED)) {
         refuse(session, reason);
         return;
     }

@@ -62,9 +62,10 @@ struct gee_session {
     bool failed;            /* close_reason says why */
     gee_timer_t peer_timer; /* what the peer has begun must come to its end: handshake, message */
     gee_timer_t idle_timer;
-    gee_timer_t age_timer; /* when it is drained */
-    int64_t aged_ns;       /* since when it is too old; 0: it is not */
-    int64_t active_ns;     /* when bytes came last */
+    gee_timer_t age_timer;   /* when it is drained */
+    int64_t aged_ns;         /* since when it is too old; 0: it is not */
+    int64_t active_ns;       /* when bytes came last */
+    gee_link_t starved_link; /* while it is not read on because memory is short: memory.c */
     gee_task_t close_task;
     char *close_reason;
     struct gee_way_back *way_back; /* door.h; null where the protocol has no use for it */

@@ -1,0 +1,133 @@
+/* connection_counts.c: see connection_counts.h.
+ *
+ * Addresses are kept by a keyed hash of 64 bits, in sets of WAYS entries; the hash says which set. An entry whose count is 0 is
+ * free. Readers may see one that is just being reused: a count too many or too few, for a moment. */
+#include "core/proc/connection_counts.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/base/hash.h"
+#include "core/base/process.h"
+#include "core/proc/shm.h"
+#include "core/rpc/counters.h"
+
+#define ZONE_NAME    "connections"
+#define ZONE_VERSION 1u
+#define SETS         4096u
+#define WAYS         16u
+
+struct gee_connection_slot {
+    _Atomic int64_t owner; /* a process; 0: nobody */
+    _Atomic uint64_t connections;
+    atomic_bool addresses; /* were counted: there is something to clear */
+    gee_connection_entry_t entries[SETS][WAYS];
+};
+
+struct gee_connection_counts {
+    uint64_t secret[2]; /* written by the master before workers see it */
+    size_t slot_count;
+    gee_connection_slot_t slots[];
+};
+
+int gee_connection_counts_open(gee_cycle_t *cycle, gee_error_t *error) {
+    const gee_connection_settings_t *limits = &gee_cycle_settings(cycle)->connections;
+    if (limits->total_connections == 0 && limits->connections_per_address == 0)
+        return 0;
+    size_t slots = gee_counters_slots(cycle->workers);
+    size_t size = sizeof(gee_connection_counts_t) + slots * sizeof(gee_connection_slot_t);
+    gee_connection_counts_t *counts =
+        gee_zone_share(cycle->server, &cycle->zones, ZONE_NAME, size, ZONE_VERSION, error);
+    if (!counts)
+        return -1;
+    if (counts->slot_count == 0) {
+        if (getrandom(counts->secret, sizeof counts->secret, 0) != (ssize_t)sizeof counts->secret)
+            return gee_error_set(error, GEE_UNAVAILABLE, "limits: no random bytes: %s", strerror(errno));
+        counts->slot_count = slots;
+    }
+    cycle->connection_counts = counts;
+    return 0;
+}
+
+/* ---- a worker, for itself ---- */
+
+static void clear(gee_connection_slot_t *slot) {
+    atomic_store(&slot->connections, 0);
+    if (!atomic_exchange(&slot->addresses, false))
+        return; /* its pages need not be there */
+    for (size_t i = 0; i < SETS; i++)
+        for (size_t j = 0; j < WAYS; j++)
+            atomic_store_explicit(&slot->entries[i][j].count, 0, memory_order_relaxed);
+}
+
+gee_connection_slot_t *gee_connection_counts_claim(gee_connection_counts_t *counts, pid_t process) {
+    for (size_t i = 0; i < counts->slot_count; i++) {
+        if (!gee_process_claim(&counts->slots[i].owner, process))
+            continue;
+        clear(&counts->slots[i]);
+        return &counts->slots[i];
+    }
+    return NULL;
+}
+
+void gee_connection_slot_set(gee_connection_slot_t *slot, size_t connections) {
+    atomic_store(&slot->connections, connections);
+}
+
+uint64_t gee_connection_counts_key(const gee_connection_counts_t *counts, gee_str_t address) {
+    return gee_siphash(counts->secret, address.data, address.length);
+}
+
+gee_connection_entry_t *gee_connection_slot_entry(gee_connection_slot_t *slot, uint64_t key) {
+    gee_connection_entry_t *set = slot->entries[key % SETS];
+    for (size_t i = 0; i < WAYS; i++) {
+        if (atomic_load(&set[i].count) != 0)
+            continue;
+        atomic_store(&slot->addresses, true);
+        atomic_store(&set[i].key, key);
+        return &set[i];
+    }
+    return NULL;
+}
+
+void gee_connection_entry_set(gee_connection_entry_t *entry, size_t connections) {
+    atomic_store(&entry->count, connections);
+}
+
+/* ---- anybody ---- */
+
+static bool is_owned(const gee_connection_slot_t *slot) {
+    return atomic_load_explicit(&slot->owner, memory_order_acquire) != 0;
+}
+
+size_t gee_connection_counts_total(const gee_connection_counts_t *counts) {
+    size_t total = 0;
+    for (size_t i = 0; i < counts->slot_count; i++)
+        if (is_owned(&counts->slots[i]))
+            total += atomic_load(&counts->slots[i].connections);
+    return total;
+}
+
+size_t gee_connection_counts_of(const gee_connection_counts_t *counts, uint64_t key) {
+    size_t total = 0;
+    for (size_t i = 0; i < counts->slot_count; i++) {
+        const gee_connection_slot_t *slot = &counts->slots[i];
+        if (!is_owned(slot) || !atomic_load(&slot->addresses))
+            continue;
+        for (size_t j = 0; j < WAYS; j++)
+            if (atomic_load(&slot->entries[key % SETS][j].key) == key)
+                total += atomic_load(&slot->entries[key % SETS][j].count);
+    }
+    return total;
+}
+
+/* ---- the master ---- */
+
+void gee_connection_counts_forget(gee_connection_counts_t *counts, pid_t process) {
+    for (size_t i = 0; counts && i < counts->slot_count; i++)
+        if (atomic_load(&counts->slots[i].owner) == process) {
+            clear(&counts->slots[i]);
+            atomic_store_explicit(&counts->slots[i].owner, 0, memory_order_release);
+        }
+}

@@ -1,0 +1,44 @@
+/* connection_counts.h: how many connections each worker has, in all and by client address, for limits that hold for all
+ * workers together; in memory that master and workers share.
+ *
+ *   worker 0  slot [ connections | addresses: key count, key count, ... ]  --+
+ *   worker 1  slot [ ... ]                                                 --+--> sums
+ *
+ * A slot has one writer, its owner. When that dies, however it does, the master gives its slot back, and with it all that was
+ * counted there. A worker counts first and then looks at the sum, so that two that do so at once cannot both pass. */
+#ifndef GEE_PROC_CONNECTION_COUNTS_H
+#define GEE_PROC_CONNECTION_COUNTS_H
+
+#include "core/proc/cycle.h"
+
+typedef struct gee_connection_counts gee_connection_counts_t;
+typedef struct gee_connection_slot gee_connection_slot_t;
+
+/* Of one address in one slot. */
+typedef struct gee_connection_entry {
+    _Atomic uint64_t key;
+    _Atomic uint64_t count;
+} gee_connection_entry_t;
+
+/* Sets cycle->connection_counts, where the settings have limits that need it. */
+int gee_connection_counts_open(gee_cycle_t *cycle, gee_error_t *error);
+
+/* ---- a worker, for itself ---- */
+/* Null: all slots are taken. */
+gee_connection_slot_t *gee_connection_counts_claim(gee_connection_counts_t *counts, pid_t process);
+void gee_connection_slot_set(gee_connection_slot_t *slot, size_t connections);
+/* What an address is called in here. */
+uint64_t gee_connection_counts_key(const gee_connection_counts_t *counts, gee_str_t address);
+/* The place of an address in the worker's own slot, until its count is set to 0. Null: there is no room for it. */
+gee_connection_entry_t *gee_connection_slot_entry(gee_connection_slot_t *slot, uint64_t key);
+void gee_connection_entry_set(gee_connection_entry_t *entry, size_t connections);
+
+/* ---- anybody ---- */
+size_t gee_connection_counts_total(const gee_connection_counts_t *counts);
+size_t gee_connection_counts_of(const gee_connection_counts_t *counts, uint64_t key);
+
+/* ---- the master ---- */
+/* That process is gone. */
+void gee_connection_counts_forget(gee_connection_counts_t *counts, pid_t process);
+
+#endif

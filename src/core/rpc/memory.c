@@ -1,0 +1,171 @@
+/* memory.c: sessions that wait because all together hold too much memory.
+ *
+ *   rest of a message is missing, its inbox must grow -> enough? -> grown now, read on
+ *                                                          '-> starved: in the line, not read
+ *   tick: enough again -> grown, read on
+ *         else the first of the line is favoured: it grows whatever there is, until its message is whole; one that is then too
+ *         slow, while others wait, loses its connection
+ *
+ * So there is always one that gets on. Whoever is starved still has timeouts.read to finish its message. An inbox grows here,
+ * under the eyes of the limit, and not in the stream, where many would do so within one pass. */
+#include "core/rpc/memory.h"
+
+#include "core/base/clock.h"
+#include "core/rpc/call.h"
+
+#define LARGE       (64 * GEE_KIB) /* an inbox that grows beyond it is looked at */
+#define ROOM        (16 * GEE_KIB) /* what a stream reads at once */
+#define TICK        (10 * GEE_MILLISECOND)
+#define PATIENCE    (500 * GEE_MILLISECOND) /* in which a favoured one has to send LARGE bytes */
+#define EPISODE_END (10 * GEE_SECOND)       /* without shortage: the next one is news again */
+
+/* Quarters of limits.memory. */
+enum {
+    LARGE_QUARTERS = 3, /* for large messages that are not whole: the rest is for others */
+    CALLS_QUARTERS = 4, /* then new calls are refused */
+    ANY_QUARTERS = 5    /* then no message is read on that is not whole */
+};
+
+size_t gee_memory_held(const gee_engine_t *engine) {
+    return gee_buf_cache_bytes(engine->buffers) + gee_meter_read(&engine->arenas);
+}
+
+/* Would `more` bytes be over so many quarters of the limit? */
+static bool is_over(const gee_engine_t *engine, unsigned quarters, size_t more) {
+    size_t limit = engine->memory.limit;
+    return limit > 0 && gee_memory_held(engine) + more > limit / 4 * quarters;
+}
+
+static void say_short(gee_engine_t *engine) {
+    int64_t now = gee_loop_now(engine->loop), before = engine->memory.short_ns;
+    engine->memory.short_ns = now;
+    if (before != 0 && now - before < EPISODE_END)
+        return;
+    gee_log(engine->log, GEE_LOG_WARN,
+            "connections hold %zu KiB: requests wait or are refused until it is less (limits.memory)",
+            gee_memory_held(engine) / GEE_KIB);
+}
+
+bool gee_memory_exhausted(gee_engine_t *engine) {
+    if (!is_over(engine, CALLS_QUARTERS, 0))
+        return false;
+    say_short(engine);
+    return true;
+}
+
+/* ---- sessions that wait ---- */
+
+static size_t inbox_capacity(const gee_session_t *session) {
+    const gee_inbox_t *inbox = gee_stream_inbox(session->stream);
+    return inbox->buf ? inbox->buf->capacity : 0;
+}
+
+/* Lets it have what it needs to read on. */
+static bool grant(gee_session_t *session) {
+    gee_inbox_t *inbox = gee_stream_inbox(session->stream);
+    size_t length = gee_inbox_length(inbox), capacity = inbox_capacity(session), space;
+    if (length < LARGE)
+        return !is_over(session->engine, ANY_QUARTERS, 0);
+    if (capacity - inbox->end >= ROOM)
+        return true;
+    size_t grown = gee_buf_room(2 * length + ROOM); /* as inbox.c has it */
+    if (is_over(session->engine, LARGE_QUARTERS, grown > capacity ? grown - capacity : 0))
+        return false;
+    return gee_inbox_space(inbox, ROOM, &space) != NULL;
+}
+
+static void read_on(gee_session_t *session) {
+    gee_list_remove(&session->starved_link);
+    if (!session->stalled) /* else it goes on when that is over */
+        gee_stream_resume(session->stream);
+}
+
+static void favour(gee_session_t *session) {
+    gee_engine_t *engine = session->engine;
+    engine->memory.favoured = session;
+    engine->memory.favoured_ns = gee_loop_now(engine->loop);
+    engine->memory.favoured_bytes = gee_stream_bytes_received(session->stream);
+    read_on(session);
+}
+
+static void end_slow(gee_session_t *session) {
+    gee_error_t error;
+    gee_error_set(&error, GEE_RESOURCE_EXHAUSTED,
+                  "memory was short, others waited, and its message of more than %zu KiB came too slowly "
+                  "(limits.memory)",
+                  gee_inbox_length(gee_stream_inbox(session->stream)) / GEE_KIB);
+    gee_log(session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed", gee_session_peer_text(session),
+            error.text);
+    gee_session_close(session, &error);
+}
+
+static void look_at_favoured(gee_engine_t *engine) {
+    gee_session_t *session = engine->memory.favoured;
+    if (session == NULL)
+        return;
+    uint64_t bytes = gee_stream_bytes_received(session->stream);
+    int64_t now = gee_loop_now(engine->loop);
+    if (session->closing || gee_inbox_length(gee_stream_inbox(session->stream)) < LARGE) {
+        engine->memory.favoured = NULL; /* it is through */
+    } else if (now - engine->memory.favoured_ns >= PATIENCE) {
+        bool our_doing = session->stalled || session->frozen; /* that nothing comes */
+        if (bytes - engine->memory.favoured_bytes < LARGE && !our_doing && !gee_list_empty(&engine->memory.starved)) {
+            engine->memory.favoured = NULL;
+            end_slow(session);
+        }
+        engine->memory.favoured_ns = now;
+        engine->memory.favoured_bytes = bytes;
+    }
+}
+
+static void on_tick(gee_timer_t *timer) {
+    gee_engine_t *engine = GEE_CONTAINER(timer, gee_engine_t, memory.timer);
+    look_at_favoured(engine);
+    GEE_LIST_EACH(&engine->memory.starved, link) {
+        gee_session_t *session = GEE_CONTAINER(link, gee_session_t, starved_link);
+        if (grant(session))
+            read_on(session);
+        else if (engine->memory.favoured == NULL && !session->closing)
+            favour(session);
+    }
+    if (gee_list_empty(&engine->memory.starved) && engine->memory.favoured == NULL)
+        return;
+    say_short(engine);
+    (void)gee_timer_start(engine->loop, timer, TICK); /* its place in the heap has just become free */
+}
+
+void gee_memory_ration(gee_session_t *session) {
+    gee_engine_t *engine = session->engine;
+    if (engine->memory.limit == 0 || session->role != GEE_SERVING || session == engine->memory.favoured)
+        return;
+    if (gee_link_in_list(&session->starved_link)) {
+        gee_stream_pause(session->stream); /* it was shown its bytes again for another reason */
+        return;
+    }
+    if (grant(session))
+        return;
+    if (!gee_timer_started(&engine->memory.timer) && gee_timer_start(engine->loop, &engine->memory.timer, TICK) != 0)
+        return; /* nobody would wake it */
+    say_short(engine);
+    gee_list_append(&engine->memory.starved, &session->starved_link);
+    gee_stream_pause(session->stream);
+}
+
+void gee_memory_forget(gee_session_t *session) {
+    gee_list_remove(&session->starved_link);
+    if (session->engine->memory.favoured == session)
+        session->engine->memory.favoured = NULL;
+}
+
+void gee_memory_start(gee_engine_t *engine) {
+    gee_list_init(&engine->memory.starved);
+    engine->memory.timer.fire = on_tick;
+    /* Less would leave no message of the chosen size the room that its inbox grows into. */
+    uint64_t least = 4 * engine->limits.message, limit = engine->limits.memory;
+    engine->memory.limit = limit == 0 ? 0 : (size_t)(limit > least ? limit : least);
+    engine->arenas.limit = engine->memory.limit;
+}
+
+void gee_memory_stop(gee_engine_t *engine) {
+    gee_timer_stop(engine->loop, &engine->memory.timer);
+}

@@ -1,0 +1,27 @@
+/* memory.h: limits.memory: what the connections of one engine hold together, and what is done when it is too much.
+ *
+ *   held = buffers (inboxes, outputs, requests that calls refer to) + what arenas have beyond their first chunk
+ *
+ *   at three quarters of the limit   large messages that are not whole yet are read on one at a time (GEE_SERVING)
+ *   over the limit                   filter_limits refuses new calls; arenas, counted alone, get no more: decoding and
+ *                                    gee_call_alloc() fail
+ *   over it by a quarter             small messages are not read on either
+ */
+#ifndef GEE_RPC_MEMORY_H
+#define GEE_RPC_MEMORY_H
+
+#include "core/rpc/session.h"
+
+void gee_memory_start(gee_engine_t *engine);
+void gee_memory_stop(gee_engine_t *engine);
+
+size_t gee_memory_held(const gee_engine_t *engine);
+/* Too much for a new call. It is said in the log, once an episode. */
+bool gee_memory_exhausted(gee_engine_t *engine);
+
+/* The session waits for the rest of a message: it may have to wait without reading. */
+void gee_memory_ration(gee_session_t *session);
+/* It ends. */
+void gee_memory_forget(gee_session_t *session);
+
+#endif
