@@ -122,13 +122,13 @@ static inline void take_bytes(fixture_t *fixture, int peer, script_t *script) {
 }
 
 /* Calls with types old and new, one of which fails; what our own client says on that wire. */
-static inline void write_script(size_t wire, script_t *script) {
+static inline void write_script(size_t which, script_t *script) {
     fixture_t *fixture = fixture_create(NULL, NULL);
     static const pair_t pairs[] = { { 7, 8 }, { -3, 1LL << 40 } };
     static const text_t hello = { GEE_STR("hello {\"}]") }, no = { GEE_STR("no way") };
     outcome_t outcomes[5] = { 0 };
     int peer;
-    gee_session_t *caller = dial(fixture, wires[wire].protocol, wires[wire].codec, &peer);
+    gee_session_t *caller = dial(fixture, wires[which].protocol, wires[which].codec, &peer);
     script->length = 0;
     (void)begin(caller, "Test.Multiply", GEE_TYPE_OF(pair_t), &pairs[0], &outcomes[0]);
     take_bytes(fixture, peer, script);
