@@ -133,6 +133,40 @@ static void test_what_has_no_export_may_not_leave(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
+static int begin_layer(void *data GEE_UNUSED, gee_role_t role GEE_UNUSED, const void *setup GEE_UNUSED,
+                       gee_chain_t *down GEE_UNUSED, gee_error_t *error GEE_UNUSED) {
+    return 0;
+}
+static int pass_up(void *data GEE_UNUSED, gee_inbox_t *from_wire, gee_inbox_t *up, gee_chain_t *down GEE_UNUSED,
+                   gee_error_t *error GEE_UNUSED) {
+    assert_int_equal(gee_inbox_append(up, gee_inbox_bytes(from_wire), gee_inbox_length(from_wire)), 0);
+    gee_inbox_consume(from_wire, gee_inbox_length(from_wire));
+    return 0;
+}
+static int pass_down(void *data GEE_UNUSED, gee_chain_t *from_above, gee_chain_t *down, gee_error_t *error GEE_UNUSED) {
+    gee_chain_move(down, from_above);
+    return 0;
+}
+static bool is_open(const void *data GEE_UNUSED) {
+    return true;
+}
+static const gee_layer_t staying_layer = {
+    .name = "staying", .start = begin_layer, .receive = pass_up, .send = pass_down, .established = is_open
+};
+
+/* So that it is drained, rather than waited for until it is cut. */
+static void test_on_a_layer_without_export_it_may_not_leave(void **state GEE_UNUSED) {
+    gee_error_t error;
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    int peer = fixture_connect(fixture);
+    peer_says(fixture, peer, OPENED);
+    leaver_t leaver = leaver_of(fixture);
+    assert_true(gee_session_may_leave(leaver.session));
+    assert_int_equal(gee_stream_push(leaver.session->stream, &staying_layer, GEE_SERVING, NULL, &error), 0);
+    assert_false(gee_session_may_leave(leaver.session));
+    finish(fixture, peer);
+}
+
 static void test_a_tunnel_moves(void **state GEE_UNUSED) {
     fixture_t *old = fixture_create(NULL, NULL), *new = fixture_create(NULL, NULL);
     int peer = fixture_connect(old);
@@ -447,6 +481,7 @@ int main(void) {
         cmocka_unit_test(test_calls_in_flight_keep_it),
         cmocka_unit_test(test_the_peer_has_ended),
         cmocka_unit_test(test_what_has_no_export_may_not_leave),
+        cmocka_unit_test(test_on_a_layer_without_export_it_may_not_leave),
         cmocka_unit_test(test_a_tunnel_moves),
         cmocka_unit_test(test_a_tunnel_stays_one),
         cmocka_unit_test(test_the_peer_resets_meanwhile),

@@ -197,6 +197,27 @@ static void test_frozen_it_hears_nothing(void **state) {
     close_stream();
 }
 
+static void freeze_it(gee_stream_t *stream, void *data) {
+    on_received(stream, data);
+    gee_stream_freeze(stream);
+}
+static const gee_stream_events_t freezing_events = { .received = freeze_it };
+
+/* The end of the event in which it was frozen does not ask for more. */
+static void test_frozen_by_its_owner(void **state) {
+    (void)state;
+    open_stream(new_pair, NULL);
+    gee_stream_set_owner(owner.stream, &freezing_events, &owner);
+    say("first");
+    RUN_UNTIL(loop, owner.length == 5);
+    say("then");
+    assert_loop_sleeps(loop);
+    assert_int_equal(owner.received, 1);
+    gee_stream_thaw(owner.stream);
+    RUN_UNTIL(loop, owner.length == 9);
+    close_stream();
+}
+
 static void test_a_reset_is_heard_when_it_is_thawed(void **state) {
     (void)state;
     open_stream(new_tcp_pair, NULL);
@@ -322,6 +343,7 @@ int main(void) {
         cmocka_unit_test(test_layers_go_along_with_what_waits_below_them),
         cmocka_unit_test(test_the_other_goes_on_with_its_end),
         cmocka_unit_test(test_frozen_it_hears_nothing),
+        cmocka_unit_test(test_frozen_by_its_owner),
         cmocka_unit_test(test_a_reset_is_heard_when_it_is_thawed),
         cmocka_unit_test(test_what_waits_to_be_written_keeps_it),
         cmocka_unit_test(test_ends_keep_it),
