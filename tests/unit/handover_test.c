@@ -88,6 +88,19 @@ static void test_a_door_before_its_first_byte(void **state GEE_UNUSED) {
     fixture_destroy(old);
 }
 
+/* What can leave is tried here: a new protocol wants a row in `wires`. */
+static void test_every_protocol_that_can_leave_is_here(void **state GEE_UNUSED) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(gee_modules, GEE_MODULE_PROTOCOL, i)) != NULL; i++) {
+        const gee_protocol_t *protocol = module->interface;
+        bool found = protocol->export_state == NULL;
+        for (size_t wire = 0; wire < GEE_LENGTH(wires); wire++)
+            found = found || strcmp(wires[wire].protocol, protocol->name) == 0;
+        if (!found)
+            fail_msg("%s can leave, and nobody tries it", protocol->name);
+    }
+}
+
 /* ---- when it may not leave ---- */
 
 #define OPENED       OPTION_JSON "\n"
@@ -472,12 +485,44 @@ static void test_a_record_with_any_byte_changed(void **state GEE_UNUSED) {
     fixture_destroy(new);
 }
 
+static void export_nothing(const void *state GEE_UNUSED, gee_record_t *out GEE_UNUSED) {}
+
+static int import_nothing(gee_session_t *session GEE_UNUSED, void *state GEE_UNUSED, gee_record_reader_t *in GEE_UNUSED,
+                          gee_error_t *error GEE_UNUSED) {
+    return 0;
+}
+
+static void expect_half(gee_module_kind_t kind, const char *name, const void *interface) {
+    gee_error_t error = { .text = "" };
+    const gee_module_t module = { .abi = GEE_MODULE_ABI, .kind = kind, .name = name, .interface = interface };
+    const gee_module_entry_t table[] = { { &module, "half" }, { NULL, NULL } };
+    assert_int_equal(gee_engine_check_modules(table, &error), -1);
+    if (strstr(error.text, "has one of export_state and import_state, not both") == NULL)
+        fail_msg("%s", error.text);
+    assert_non_null(strstr(error.text, name));
+}
+
+static void test_one_hook_without_the_other(void **state GEE_UNUSED) {
+    gee_codec_t codec = *gee_codec_by_name(gee_modules, GEE_STR("json"));
+    codec.export_state = export_nothing;
+    expect_half(GEE_MODULE_CODEC, "codec_half", &codec);
+    gee_protocol_t protocol = *gee_protocol_by_name(gee_modules, "netrpc");
+    protocol.export_state = NULL;
+    protocol.import_state = import_nothing;
+    expect_half(GEE_MODULE_PROTOCOL, "protocol_half", &protocol);
+    gee_layer_t layer = staying_layer;
+    layer.export_state = export_nothing;
+    expect_half(GEE_MODULE_LAYER, "layer_half", &layer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moved_once_wherever_it_is_cut),
         cmocka_unit_test(test_moved_after_each_byte),
         cmocka_unit_test(test_thawed_after_each_byte),
         cmocka_unit_test(test_a_door_before_its_first_byte),
+        cmocka_unit_test(test_every_protocol_that_can_leave_is_here),
+        cmocka_unit_test(test_one_hook_without_the_other),
         cmocka_unit_test(test_calls_in_flight_keep_it),
         cmocka_unit_test(test_the_peer_has_ended),
         cmocka_unit_test(test_what_has_no_export_may_not_leave),
