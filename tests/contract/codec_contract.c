@@ -514,6 +514,80 @@ static void memory_is_limited(void **state) {
     }
 }
 
+/* ---- to another process ---- */
+
+/* Leaves one that was made of its record, in its place. */
+static void move_state(const gee_codec_t *codec, void **state) {
+    gee_record_t record = { 0 };
+    codec->export_state(*state, &record);
+    assert_false(record.failed);
+    gee_record_reader_t in = gee_record_reader(record.bytes, record.length);
+    void *next = make_state(codec);
+    if (codec->import_state(next, &in, &error) != 0)
+        fail_msg("%s does not take its own record: %s", codec->name, error.text);
+    if (codec->stop)
+        codec->stop(*state);
+    free(*state);
+    *state = next;
+    gee_record_clear(&record);
+}
+
+/* What a peer sees of it is what it sees of one that stays, byte by byte; and what it has said before still counts. */
+static void a_state_goes_on_elsewhere(void **state) {
+    (void)state;
+    static uint8_t wanted[sizeof(bytes)];
+    EACH_CODEC(codec) {
+        assert_true(!codec->export_state == !codec->import_state);
+        assert_true(!codec->export_state == (codec->state_size == 0));
+        if (!codec->export_state)
+            continue;
+        wire_t moving = open_wire(codec), staying = open_wire(codec);
+        move_state(codec, &moving.send); /* before the first word */
+        move_state(codec, &moving.receive);
+        for (size_t i = 0; i < 2 * GEE_LENGTH(samples); i++) {
+            const sample_t *sample = &samples[i % GEE_LENGTH(samples)];
+            any_t back;
+            assert_int_equal(encode(&staying, sample->type, sample->values), 0);
+            size_t wanted_length = length;
+            memcpy(wanted, bytes, length);
+            assert_int_equal(encode(&moving, sample->type, sample->values), 0);
+            assert_int_equal(length, wanted_length);
+            assert_memory_equal(bytes, wanted, length);
+            if (decode(&moving, sample->type, length, &back) < 0)
+                fail_msg("%s: %s: %s", codec->name, gee_type_label(sample->type), error.text);
+            assert_true(gee_type_equal(sample->type, sample->values, &back));
+            move_state(codec, &moving.send);
+            move_state(codec, &moving.receive);
+        }
+        close_wire(&moving);
+        close_wire(&staying);
+    }
+}
+
+/* The value is measured here up to any byte, and there from its first byte on. */
+static void a_value_may_be_on_its_way(void **state) {
+    (void)state;
+    EACH_CODEC(codec) {
+        if (!codec->export_state || !codec->self_delimiting)
+            continue;
+        wire_t wire = open_wire(codec);
+        assert_int_equal(encode(&wire, &gee_type_of_all_t, &full), 0);
+        for (size_t cut = 0; cut < length; cut++) {
+            wire_t reader = open_wire(codec);
+            gee_measure_t progress = { 0 };
+            any_t back;
+            assert_int_equal(codec->measure(reader.receive, &progress, bytes, cut, &limits, &error), GEE_MEASURE_MORE);
+            move_state(codec, &reader.receive);
+            if (decode(&reader, &gee_type_of_all_t, length, &back) < 0)
+                fail_msg("%s, cut after %zu bytes: %s", codec->name, cut, error.text);
+            assert_true(gee_type_equal(&gee_type_of_all_t, &full, &back));
+            close_wire(&reader);
+            gee_pool_reset(pool);
+        }
+        close_wire(&wire);
+    }
+}
+
 /* ---- damage ---- */
 
 static void cut_input_is_refused_or_a_value(void **state) {
@@ -616,6 +690,8 @@ int main(void) {
         TEST(what_a_codec_cannot_express_it_refuses),
         TEST(nesting_is_limited),
         TEST(memory_is_limited),
+        TEST(a_state_goes_on_elsewhere),
+        TEST(a_value_may_be_on_its_way),
         TEST(cut_input_is_refused_or_a_value),
         TEST(damaged_input_is_refused_or_a_value),
     };

@@ -129,9 +129,9 @@ static inline void seal_end_close(seal_end_t *end) {
 }
 
 /* In pieces; -1: refused, the rest was not heard. */
-static inline int seal_end_hear(seal_end_t *end, fuzz_cuts_t *cuts, const uint8_t *bytes, size_t length) {
+static inline int seal_end_hear(seal_end_t *end, fuzz_cuts_t *pieces, const uint8_t *bytes, size_t length) {
     for (size_t at = 0, piece; at < length; at += piece) {
-        piece = fuzz_next_cut(cuts, length - at);
+        piece = fuzz_next_cut(pieces, length - at);
         FUZZ_CHECK(gee_inbox_append(&end->wire, bytes + at, piece) == 0, "out of memory");
         if (end->layer->receive(end->state, &end->wire, &end->up, &end->down, &end->error) != 0)
             return -1;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/proc/channel.h"
@@ -145,6 +146,34 @@ static void test_messages_wait_for_a_side_that_does_not_read(void **state) {
     assert_true(mine.st_ino == theirs.st_ino);
 }
 
+/* A worker that is forked just then must not keep the sockets of others open. */
+static void test_a_forked_process_forgets_what_waits(void **state) {
+    pair_t *pair = *state;
+    int sent[2], ready[2], hold[2], status;
+    char byte = 0;
+    assert_int_equal(pipe2(sent, O_CLOEXEC | O_NONBLOCK) | pipe2(ready, O_CLOEXEC) | pipe2(hold, O_CLOEXEC), 0);
+    gee_message_t message = message_of(1, "");
+    while (gee_channel_sent(&pair->left.channel))
+        assert_int_equal(gee_channel_send(&pair->left.channel, &message, -1), 0);
+    assert_int_equal(gee_channel_send(&pair->left.channel, &message, sent[1]), 0);
+    close(sent[1]);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(hold[1]);
+        gee_channel_forget(&pair->left.channel);
+        _exit(write(ready[1], &byte, 1) == 1 && read(hold[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_true(read(sent[0], &byte, 1) < 0); /* ours waits */
+    gee_channel_close(&pair->left.channel);
+    assert_int_equal(read(sent[0], &byte, 1), 0);
+    close(hold[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(sent[0]), close(ready[0]), close(ready[1]), close(hold[0]);
+}
+
 static void test_too_many_waiting_messages_are_refused(void **state) {
     pair_t *pair = *state;
     gee_message_t message = message_of(1, "");
@@ -199,6 +228,7 @@ int main(void) {
         TEST(test_a_message_arrives_as_it_was_sent),
         TEST(test_a_descriptor_comes_along),
         TEST(test_messages_wait_for_a_side_that_does_not_read),
+        TEST(test_a_forked_process_forgets_what_waits),
         TEST(test_too_many_waiting_messages_are_refused),
         TEST(test_the_end_of_the_other_side_is_told_once),
         TEST(test_last_words_can_be_read_after_the_end),

@@ -104,6 +104,11 @@ uint64_t gee_record_take_u64(gee_record_reader_t *reader) {
     return number;
 }
 
+int64_t gee_record_take_time(gee_record_reader_t *reader, int64_t now) {
+    int64_t time = (int64_t)gee_record_take_u64(reader);
+    return time < 0 ? 0 : time < now ? time : now;
+}
+
 gee_record_reader_t gee_record_take_part(gee_record_reader_t *reader) {
     uint64_t length = gee_record_take_u64(reader);
     const void *bytes = gee_record_take(reader, length <= SIZE_MAX ? (size_t)length : SIZE_MAX);

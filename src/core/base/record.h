@@ -39,6 +39,9 @@ gee_record_reader_t gee_record_reader(const void *bytes, size_t length);
 const void *gee_record_take(gee_record_reader_t *reader, size_t length); /* null: not there */
 uint8_t gee_record_take_u8(gee_record_reader_t *reader);
 uint64_t gee_record_take_u64(gee_record_reader_t *reader);
+/* A time at which something was: the writer's clock may be ahead of `now`, which a reader has read once for many records.
+ * Not before 0, not after `now`. */
+int64_t gee_record_take_time(gee_record_reader_t *reader, int64_t now);
 gee_record_reader_t gee_record_take_part(gee_record_reader_t *reader); /* what put_bytes, or begin and end, have put */
 gee_str_t gee_record_take_str(gee_record_reader_t *reader);            /* points into the record; not terminated */
 static inline size_t gee_record_left(const gee_record_reader_t *reader) {

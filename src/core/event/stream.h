@@ -89,6 +89,8 @@ const gee_grant_t *gee_stream_grant(const gee_stream_t *stream);
 /* ---- handover (rpc/handover.h): a stream on which nothing waits to be written, to another process ---- */
 /* Is it at such a point, and of layers that can be exported? */
 bool gee_stream_can_leave(const gee_stream_t *stream);
+/* Can these be, at any time? */
+bool gee_stream_may_leave(const gee_stream_t *stream);
 /* Nothing is read or reported until it is thawed, or destroyed. */
 void gee_stream_freeze(gee_stream_t *stream);
 void gee_stream_thaw(gee_stream_t *stream);

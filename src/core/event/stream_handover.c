@@ -8,14 +8,16 @@
 
 #include "core/event/stream_private.h"
 
-bool gee_stream_can_leave(const gee_stream_t *stream) {
-    if (!gee_stream_usable(stream) || stream->closing || stream->ended || gee_stream_queued(stream) > 0 ||
-        stream->fresh_layer < stream->layer_count || !gee_stream_established(stream))
-        return false;
+bool gee_stream_may_leave(const gee_stream_t *stream) {
     for (size_t i = 0; i < stream->layer_count; i++)
-        if (!stream->layers[i].layer->export_state || stream->layers[i].finished)
+        if (!stream->layers[i].layer->export_state)
             return false;
     return true;
+}
+
+bool gee_stream_can_leave(const gee_stream_t *stream) {
+    return gee_stream_usable(stream) && !stream->closing && !stream->ended && gee_stream_queued(stream) == 0 &&
+           stream->fresh_layer == stream->layer_count && gee_stream_established(stream) && gee_stream_may_leave(stream);
 }
 
 void gee_stream_freeze(gee_stream_t *stream) {

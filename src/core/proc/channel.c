@@ -2,6 +2,7 @@
 #include "core/proc/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -71,7 +72,7 @@ static int put_aside(gee_channel_t *channel, const gee_message_t *message, int d
     waiting->message = *message;
     waiting->descriptor = -1;
     if (descriptor >= 0) {
-        waiting->descriptor = dup(descriptor);
+        waiting->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
         if (waiting->descriptor < 0) {
             free(waiting);
             return -1;
@@ -174,6 +175,17 @@ int gee_channel_open(gee_channel_t *channel, gee_loop_t *loop, int descriptor, g
     (void)close(descriptor);
     channel->watch.descriptor = -1;
     return -1;
+}
+
+void gee_channel_forget(const gee_channel_t *channel) {
+    if (channel->watch.descriptor < 0)
+        return;
+    GEE_LIST_EACH(&channel->waiting, link) {
+        const waiting_message_t *waiting = GEE_CONTAINER(link, waiting_message_t, link);
+        if (waiting->descriptor >= 0)
+            (void)close(waiting->descriptor);
+    }
+    (void)close(channel->watch.descriptor);
 }
 
 void gee_channel_close(gee_channel_t *channel) {

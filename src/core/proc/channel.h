@@ -62,5 +62,8 @@ static inline bool gee_channel_sent(const gee_channel_t *channel) {
 }
 /* Allowed when it is closed. `ended` is not called. */
 void gee_channel_close(gee_channel_t *channel);
+/* In a process just forked: closes the descriptors that are the parent's business, those that wait to be sent among them
+ * (one that stays open here would never seem to end to those who watch its other end). Its memory stays as it is. */
+void gee_channel_forget(const gee_channel_t *channel);
 
 #endif

@@ -453,9 +453,6 @@ void gee_crew_ask_status(gee_crew_t *crew) {
 }
 
 void gee_crew_forget(gee_crew_t *crew) {
-    GEE_LIST_EACH(&crew->workers, link) {
-        gee_worker_t *worker = GEE_CONTAINER(link, gee_worker_t, link);
-        if (worker->channel.watch.descriptor >= 0)
-            (void)close(worker->channel.watch.descriptor);
-    }
+    GEE_LIST_EACH(&crew->workers, link)
+    gee_channel_forget(&GEE_CONTAINER(link, gee_worker_t, link)->channel);
 }

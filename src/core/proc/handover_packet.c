@@ -33,12 +33,33 @@ int gee_packet_send(int socket, const gee_packet_t *packet, const void *bytes, s
     return sent < 0 ? -1 : 0;
 }
 
-static int descriptor_of(struct msghdr *header) {
-    int descriptor = -1;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part))
-        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS && part->cmsg_len == CMSG_LEN(sizeof(int)))
-            memcpy(&descriptor, CMSG_DATA(part), sizeof(int));
-    return descriptor;
+/* What came along, in *descriptor: -1 when nothing did. False: more than the one that there may be, closed. */
+static bool take_descriptor(struct msghdr *header, int *descriptor) {
+    size_t count = 0;
+    *descriptor = -1;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int), count++) {
+            int next;
+            memcpy(&next, (const char *)part + at, sizeof next);
+            if (*descriptor >= 0)
+                (void)close(*descriptor);
+            *descriptor = next;
+        }
+    }
+    return count <= 1;
+}
+
+/* A side that dies with packets unread leaves an error in front of those that it has sent: it is passed over, once. */
+static ssize_t receive(int socket, struct msghdr *header) {
+    bool reset = false;
+    for (;;) {
+        ssize_t received = recvmsg(socket, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (received >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+            return received;
+        reset = errno == ECONNRESET;
+    }
 }
 
 int gee_packet_receive(int socket, gee_packet_t *packet, void *bytes, size_t *length, int *descriptor) {
@@ -48,15 +69,13 @@ int gee_packet_receive(int socket, gee_packet_t *packet, void *bytes, size_t *le
     struct msghdr header = {
         .msg_iov = parts, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
     };
-    ssize_t received;
     *descriptor = -1;
-    do
-        received = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (received < 0 && errno == EINTR);
+    *length = 0;
+    ssize_t received = receive(socket, &header);
     if (received < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
-    *descriptor = descriptor_of(&header);
-    if ((size_t)received >= sizeof *packet && !(header.msg_flags & MSG_TRUNC)) {
+    bool one = take_descriptor(&header, descriptor);
+    if (one && (size_t)received >= sizeof *packet && !(header.msg_flags & MSG_TRUNC)) {
         *length = (size_t)received - sizeof *packet;
         return 1;
     }

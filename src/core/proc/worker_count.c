@@ -77,18 +77,48 @@ static void drop_empty(gee_worker_process_t *process, gee_address_count_t *addre
     free(address);
 }
 
-bool gee_worker_count(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed) {
-    gee_worker_process_t *process = connection->process;
-    int64_t limit = gee_cycle_settings(process->cycle)->connections.connections_per_address;
+/* False: out of memory. `address` null: it is not counted. */
+static bool find_address(gee_worker_process_t *process, const gee_sockaddr_t *peer, bool sealed,
+                         gee_address_count_t **address) {
     gee_str_t bytes = address_bytes(peer);
-    if ((limit == 0 && !sealed) || bytes.length == 0)
+    *address = NULL;
+    if ((gee_cycle_settings(process->cycle)->connections.connections_per_address == 0 && !sealed) || bytes.length == 0)
         return true;
-    gee_address_count_t *address = gee_string_map_get(process->addresses, bytes);
-    if (!address && !(address = new_address(process, bytes)))
-        return false;
-    set_count(address, address->count + 1);
+    *address = gee_string_map_get(process->addresses, bytes);
+    if (*address == NULL)
+        *address = new_address(process, bytes);
+    return *address != NULL;
+}
+
+static void add(gee_worker_connection_t *connection, gee_address_count_t *address) {
     connection->address = address;
-    return limit == 0 || count_everywhere(process, address) <= (size_t)limit;
+    if (address)
+        set_count(address, address->count + 1);
+}
+
+static void add_unproven(gee_worker_connection_t *connection) {
+    connection->unproven = true;
+    connection->process->unproven++;
+    if (connection->address)
+        connection->address->unproven++;
+}
+
+bool gee_worker_count(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed) {
+    int64_t limit = gee_cycle_settings(connection->process->cycle)->connections.connections_per_address;
+    gee_address_count_t *address;
+    if (!find_address(connection->process, peer, sealed, &address))
+        return false;
+    add(connection, address);
+    return limit == 0 || address == NULL || count_everywhere(connection->process, address) <= (size_t)limit;
+}
+
+void gee_worker_count_admitted(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed,
+                               bool unproven) {
+    gee_address_count_t *address;
+    (void)find_address(connection->process, peer, sealed, &address);
+    add(connection, address);
+    if (unproven)
+        add_unproven(connection);
 }
 
 void gee_worker_uncount(gee_worker_connection_t *connection) {
@@ -112,10 +142,7 @@ bool gee_worker_count_unproven(gee_worker_connection_t *connection) {
     if (address && limits->unauthenticated_per_address > 0 &&
         address->unproven >= (size_t)limits->unauthenticated_per_address)
         return false;
-    connection->unproven = true;
-    process->unproven++;
-    if (address)
-        address->unproven++;
+    add_unproven(connection);
     return true;
 }
 

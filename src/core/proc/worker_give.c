@@ -137,6 +137,8 @@ static bool take_answer(giver_t *giver, const gee_packet_t *packet, char *text, 
     offer_t *offer = find_offer(giver, packet->id);
     if (!offer || (packet->type != GEE_PACKET_TAKEN && packet->type != GEE_PACKET_REFUSED))
         return false;
+    if (giver->record.length > 0 && &offer->link == giver->offers.head.previous)
+        return false; /* before it has heard all of it */
     text[length < GEE_HANDOVER_TEXT ? length : GEE_HANDOVER_TEXT - 1] = '\0';
     if (packet->type == GEE_PACKET_TAKEN)
         leave(offer);
@@ -188,11 +190,12 @@ static int send_record(giver_t *giver) {
     return 1;
 }
 
-/* False: the giver is gone. */
+/* False: the giver is gone. What the other side took before it died is lost with it: it may have been talked on there. */
 static bool go_on_sending(giver_t *giver) {
     int outcome = giver->record.length > 0 ? send_record(giver) : 1;
     if (outcome < 0) {
-        end_giver(giver, true);
+        if (read_answers(giver))
+            end_giver(giver, true);
         return false;
     }
     gee_loop_rewatch(giver->process->loop, &giver->watch, outcome > 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
@@ -210,7 +213,7 @@ static void write_record(const offer_t *offer, gee_record_t *record) {
         gee_handover_export_door(offer->door, record);
 }
 
-/* False: it stays, for want of memory or of somebody who takes it. */
+/* False: it stays, for want of memory or of somebody who takes it; others may be gone, too. */
 static bool offer(gee_worker_process_t *process, gee_session_t *session, gee_door_t *door) {
     giver_t *giver = next_giver(process);
     offer_t *offer = giver ? malloc(sizeof *offer) : NULL;
@@ -225,10 +228,8 @@ static bool offer(gee_worker_process_t *process, gee_session_t *session, gee_doo
     giver->offer_count++;
     giver->sent = 0;
     write_record(offer, &giver->record);
-    if (!giver->record.failed) {
-        (void)go_on_sending(giver);
-        return true;
-    }
+    if (!giver->record.failed)
+        return go_on_sending(giver);
     gee_log(process->log, GEE_LOG_ERROR, "%s: not passed on: out of memory", peer_of(offer));
     gee_record_clear(&giver->record);
     take_back(offer);
@@ -279,21 +280,19 @@ static void on_ready(gee_watch_t *watch, uint32_t events) {
 void gee_worker_give_over(gee_worker_process_t *process, uint32_t set, int descriptor) {
     gee_error_t error = { .text = "out of memory" };
     giver_t *giver = descriptor >= 0 ? calloc(1, sizeof *giver) : NULL;
-    if (!giver) {
+    if (giver)
+        giver->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+    if (!giver || gee_loop_watch(process->loop, &giver->watch, EPOLLIN, &error) != 0) {
+        gee_log(process->log, GEE_LOG_ERROR, "connections are not passed on: %s",
+                descriptor >= 0 ? error.text : GEE_HANDOVER_NO_DESCRIPTOR);
         if (descriptor >= 0)
             (void)close(descriptor);
+        free(giver);
         return;
     }
     giver->process = process;
     giver->set = set;
-    giver->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
     gee_list_init(&giver->offers);
-    if (gee_loop_watch(process->loop, &giver->watch, EPOLLIN, &error) != 0) {
-        gee_log(process->log, GEE_LOG_ERROR, "connections are not passed on: %s", error.text);
-        (void)close(descriptor);
-        free(giver);
-        return;
-    }
     gee_list_append(&process->givers, &giver->link);
     if (set > process->last_set)
         process->last_set = set;

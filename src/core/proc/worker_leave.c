@@ -219,6 +219,7 @@ void gee_worker_cut(gee_worker_process_t *process) {
     stop_accepting(process);
     process->cutting = true;
     gee_worker_give_finish(process);
+    gee_worker_take_finish(process);
     gee_door_close_all(process->engine);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);

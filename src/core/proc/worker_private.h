@@ -111,6 +111,9 @@ bool gee_worker_count_full(const gee_worker_process_t *process);
 void gee_worker_count_changed(gee_worker_process_t *process);
 /* False: this address has as many connections as it may have. `sealed`: those that are unproven are counted by address. */
 bool gee_worker_count(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed);
+/* Whatever the limits: another worker has admitted it. They hold for those that come then. */
+void gee_worker_count_admitted(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed,
+                               bool unproven);
 void gee_worker_uncount(gee_worker_connection_t *connection);
 /* It has to show who it is; false: as many as may have to do so already. And it has done so, or is gone. */
 bool gee_worker_count_unproven(gee_worker_connection_t *connection);

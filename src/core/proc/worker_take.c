@@ -23,13 +23,25 @@ typedef struct taker {
     gee_worker_process_t *process;
     gee_watch_t watch;
     uint8_t *piece; /* of GEE_HANDOVER_PIECE bytes */
+    /* of the record that is coming */
+    bool coming;
     uint32_t id;
-    int descriptor; /* of the record that is coming; -1: none is */
-    uint64_t total;
+    int descriptor;
+    uint64_t total, received;
     gee_record_t record;
-    bool waits;   /* the record is whole, and has to wait until there is room for its answer */
-    size_t taken; /* connections, for the log */
+    const char *refusal; /* why it is not even looked at; null: it is */
+    bool waits;          /* it is whole, and has to wait until there is room for its answer */
+    size_t taken;        /* connections, for the log */
 } taker_t;
+
+static void forget_record(taker_t *taker) {
+    gee_record_clear(&taker->record);
+    if (taker->descriptor >= 0)
+        (void)close(taker->descriptor);
+    taker->descriptor = -1;
+    taker->coming = false;
+    taker->refusal = NULL;
+}
 
 static void end_taker(taker_t *taker) {
     gee_worker_process_t *process = taker->process;
@@ -37,10 +49,9 @@ static void end_taker(taker_t *taker) {
         gee_log(process->log, GEE_LOG_INFO, "%zu connection%s taken over", taker->taken, taker->taken == 1 ? "" : "s");
     gee_loop_unwatch(process->loop, &taker->watch);
     (void)close(taker->watch.descriptor);
-    if (taker->descriptor >= 0)
-        (void)close(taker->descriptor);
-    gee_record_clear(&taker->record);
+    forget_record(taker);
     gee_list_remove(&taker->link);
+    explicit_bzero(taker->piece, GEE_HANDOVER_PIECE);
     free(taker->piece);
     free(taker);
     gee_worker_check_end(process);
@@ -48,26 +59,19 @@ static void end_taker(taker_t *taker) {
 
 /* ---- one connection ---- */
 
-/* Counted, whatever the limits: it was admitted already. */
-static void count(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool unproven) {
-    bool sealed = connection->entry->seal_setup != NULL;
-    (void)gee_worker_count(connection, peer, sealed);
-    if (unproven)
-        (void)gee_worker_count_unproven(connection);
-}
-
 static gee_worker_connection_t *make_connection(gee_worker_process_t *process, gee_record_reader_t *in,
                                                 const gee_sockaddr_t *peer, gee_error_t *error) {
     gee_str_t address = gee_record_take_str(in);
-    int64_t accepted_ns = (int64_t)gee_record_take_u64(in);
+    int64_t accepted_ns = (int64_t)gee_record_take_u64(in), now = gee_loop_now(process->loop);
     bool unproven = gee_record_take_u8(in) != 0;
     const gee_cycle_listener_t *entry = gee_worker_find_entry(process, address);
     gee_worker_connection_t *connection = entry && !in->failed ? calloc(1, sizeof *connection) : NULL;
     if (connection) {
         connection->process = process;
         connection->entry = entry;
-        connection->accepted_ns = accepted_ns;
-        count(connection, peer, unproven);
+        connection->accepted_ns = accepted_ns < now ? accepted_ns : now;
+        bool sealed = entry->seal_setup != NULL;
+        gee_worker_count_admitted(connection, peer, sealed, unproven && sealed && entry->seal.required);
     } else if (in->failed) {
         (void)gee_error_set(error, GEE_INVALID_ARGUMENT, "a record that is cut off");
     } else if (!entry) {
@@ -125,40 +129,57 @@ static int complete(taker_t *taker) {
     gee_loop_rewatch(taker->process->loop, &taker->watch, taker->waits ? EPOLLOUT : EPOLLIN);
     if (taker->waits)
         return 0;
-    int outcome = take(taker, &error);
-    gee_record_clear(&taker->record);
-    if (taker->descriptor >= 0)
-        (void)close(taker->descriptor);
-    taker->descriptor = -1;
+    int outcome = taker->refusal ? gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "%s", taker->refusal)
+                                 : take(taker, &error);
+    forget_record(taker);
     /* Where nobody is left to hear it, the old worker has died: what was taken is this one's alone. */
     return answer(taker, outcome == 0 ? GEE_PACKET_TAKEN : GEE_PACKET_REFUSED, outcome == 0 ? "" : error.text);
 }
 
+/* The descriptor is the taker's from here on, or none. */
 static bool begin(taker_t *taker, const gee_packet_t *packet, int descriptor) {
     uint64_t most = gee_cycle_settings(taker->process->cycle)->limits.message + RECORD_EXTRA;
-    if (descriptor < 0 || taker->descriptor >= 0 || packet->total == 0 || packet->total > most)
+    if (taker->coming || packet->total == 0) {
+        if (descriptor >= 0)
+            (void)close(descriptor);
         return false;
+    }
+    taker->coming = true;
     taker->id = packet->id;
     taker->total = packet->total;
+    taker->received = 0;
     taker->descriptor = descriptor;
+    taker->refusal = descriptor < 0         ? GEE_HANDOVER_NO_DESCRIPTOR
+                     : packet->total > most ? "a message that was begun is longer than this worker takes "
+                                              "(limits.message)"
+                                            : NULL;
     return true;
+}
+
+static void keep_piece(taker_t *taker, size_t length) {
+    taker->received += length;
+    if (!taker->refusal)
+        gee_record_put(&taker->record, taker->piece, length);
+    if (taker->record.failed) {
+        gee_record_clear(&taker->record);
+        taker->refusal = "out of memory";
+    }
 }
 
 /* 0, or -1: the conversation with the other worker cannot go on. */
 static int take_piece(taker_t *taker, const gee_packet_t *packet, size_t length, int descriptor) {
-    if (packet->type != GEE_PACKET_OFFER || (packet->offset == 0) != (descriptor >= 0) ||
-        (packet->offset == 0 && !begin(taker, packet, descriptor))) {
-        if (descriptor >= 0 && descriptor != taker->descriptor)
-            (void)close(descriptor);
+    bool first = packet->type == GEE_PACKET_OFFER && packet->offset == 0;
+    if (first && !begin(taker, packet, descriptor))
+        return -1;
+    if (!first && descriptor >= 0) {
+        (void)close(descriptor);
         return -1;
     }
-    if (taker->descriptor < 0 || packet->id != taker->id || packet->offset != taker->record.length ||
-        packet->total != taker->total || length > taker->total - taker->record.length)
+    if (packet->type != GEE_PACKET_OFFER || length == 0 || !taker->coming || packet->id != taker->id ||
+        packet->offset != taker->received || packet->total != taker->total || length > taker->total - taker->received)
         return -1;
-    gee_record_put(&taker->record, taker->piece, length);
-    if (taker->record.failed)
-        return -1;
-    return taker->record.length < taker->total ? 0 : complete(taker);
+    keep_piece(taker, length);
+    return taker->received < taker->total ? 0 : complete(taker);
 }
 
 static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
@@ -186,7 +207,7 @@ static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
 
 void gee_worker_take_over(gee_worker_process_t *process, int descriptor) {
     gee_error_t error = { .text = "out of memory" };
-    taker_t *taker = descriptor >= 0 ? calloc(1, sizeof *taker) : NULL;
+    taker_t *taker = descriptor >= 0 && !process->cutting ? calloc(1, sizeof *taker) : NULL;
     if (taker)
         taker->piece = malloc(GEE_HANDOVER_PIECE);
     if (taker && taker->piece) {
@@ -198,7 +219,9 @@ void gee_worker_take_over(gee_worker_process_t *process, int descriptor) {
             return;
         }
     }
-    gee_log(process->log, GEE_LOG_ERROR, "connections cannot be taken over: %s", error.text);
+    if (!process->cutting)
+        gee_log(process->log, GEE_LOG_ERROR, "connections cannot be taken over: %s",
+                descriptor >= 0 ? error.text : GEE_HANDOVER_NO_DESCRIPTOR);
     if (taker)
         free(taker->piece);
     free(taker);

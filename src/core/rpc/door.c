@@ -304,16 +304,17 @@ void gee_door_thaw(gee_door_t *door) {
 void gee_door_export(const gee_door_t *door, gee_record_t *out) {
     gee_record_put_u64(out, (uint64_t)door->way.started_ns);
     gee_record_put_u64(out, (uint64_t)door->way.sealed_ns);
-    gee_record_put_u8(out, (uint8_t)door->way.upgrades);
+    gee_record_put_u8(out, door->way.upgrades > 0); /* more often it is not given back */
 }
 
 int gee_door_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
                     gee_record_reader_t *in, gee_error_t *error) {
     gee_way_back_t way = { .options = *options };
-    int64_t started_ns = (int64_t)gee_record_take_u64(in);
-    way.sealed_ns = (int64_t)gee_record_take_u64(in);
+    int64_t started_ns = gee_record_take_time(in, gee_loop_now(engine->loop));
+    way.sealed_ns = gee_record_take_time(in, gee_loop_now(engine->loop));
     way.upgrades = gee_record_take_u8(in);
-    if (in->failed || started_ns > gee_loop_now(engine->loop)) {
+    bool sealed = gee_stream_grant(*stream) != NULL;
+    if (in->failed || sealed != (way.sealed_ns != 0)) { /* it must not pass for sealed because somebody says so */
         gee_stream_destroy(stream);
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "a record of a connection that does not make sense");
     }

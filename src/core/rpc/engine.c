@@ -353,6 +353,30 @@ static int check_registries(const gee_module_entry_t *modules, gee_error_t *erro
     return 0;
 }
 
+static int check_hooks(const gee_module_t *module, bool exports, bool imports, gee_error_t *error) {
+    return exports == imports ? 0
+                              : gee_error_set(error, GEE_INTERNAL,
+                                              "module %s: has one of export_state and import_state, not both",
+                                              module->name);
+}
+
+/* What cannot be passed on stays; what could only go, or only come, would be lost. */
+static int check_handover(const gee_module_t *module, gee_error_t *error) {
+    const gee_codec_t *codec = module->interface;
+    const gee_protocol_t *protocol = module->interface;
+    const gee_layer_t *layer = module->interface;
+    switch (module->kind) {
+    case GEE_MODULE_CODEC:
+        return check_hooks(module, codec->export_state != NULL, codec->import_state != NULL, error);
+    case GEE_MODULE_PROTOCOL:
+        return check_hooks(module, protocol->export_state != NULL, protocol->import_state != NULL, error);
+    case GEE_MODULE_LAYER:
+        return check_hooks(module, layer->export_state != NULL, layer->import_state != NULL, error);
+    default:
+        return 0;
+    }
+}
+
 int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *error) {
 #define MEMBER(kind, type, member)                                                                                     \
     { kind, #member, offsetof(type, member) }
@@ -413,7 +437,7 @@ int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *err
     if (check_registries(modules, error) != 0)
         return -1;
     for (size_t i = 0; modules[i].module != NULL; i++)
-        if (check_routes(modules[i].module, error) != 0)
+        if (check_routes(modules[i].module, error) != 0 || check_handover(modules[i].module, error) != 0)
             return -1;
     return 0;
 }

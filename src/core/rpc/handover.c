@@ -19,7 +19,8 @@ static bool codec_can(const gee_session_t *session) {
 
 bool gee_session_may_leave(const gee_session_t *session) {
     return session->role == GEE_SERVING && session->protocol->export_state != NULL && codec_can(session) &&
-           !session->closing && !session->draining && !session->peer_ended && !session->held;
+           gee_stream_may_leave(session->stream) && !session->closing && !session->draining && !session->peer_ended &&
+           !session->held;
 }
 
 bool gee_session_can_leave(const gee_session_t *session) {
@@ -181,16 +182,27 @@ static int import_codec_state(const gee_session_t *session, void *state, gee_rec
     return session->codec->import_state(state, &part, error);
 }
 
-static int import_times(gee_session_t *session, gee_record_reader_t *in, gee_error_t *error) {
-    int64_t now = gee_loop_now(session->engine->loop);
-    session->calls_total = gee_record_take_u64(in);
-    session->active_ns = (int64_t)gee_record_take_u64(in);
-    int64_t message_due = (int64_t)gee_record_take_u64(in), age_due = (int64_t)gee_record_take_u64(in);
-    if (in->failed || session->active_ns < 0 || session->active_ns > now || message_due < 0 || age_due < 0)
-        return broken(error);
-    if (message_due > 0 && session->engine->timeouts.read > 0 &&
-        gee_timer_start_at(session->engine->loop, &session->peer_timer, message_due) != 0)
+/* No later than one that begins now would have to end: the limit may be shorter here. */
+static int start_by(gee_session_t *session, gee_timer_t *timer, int64_t due, int64_t limit, gee_error_t *error) {
+    int64_t latest = gee_time_add(gee_loop_now(session->engine->loop), limit);
+    if (gee_timer_start_at(session->engine->loop, timer, due < latest ? due : latest) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    return 0;
+}
+
+static int import_times(gee_session_t *session, gee_record_reader_t *in, gee_error_t *error) {
+    const gee_timeouts_t *timeouts = &session->engine->timeouts;
+    session->calls_total = gee_record_take_u64(in);
+    session->active_ns = gee_record_take_time(in, gee_loop_now(session->engine->loop));
+    int64_t message_due = (int64_t)gee_record_take_u64(in), age_due = (int64_t)gee_record_take_u64(in);
+    if (in->failed || message_due < 0 || age_due < 0)
+        return broken(error);
+    if (message_due > 0 && timeouts->read > 0 &&
+        start_by(session, &session->peer_timer, message_due, timeouts->read, error) != 0)
+        return -1;
+    if (timeouts->idle > 0 && start_by(session, &session->idle_timer, gee_time_add(session->active_ns, timeouts->idle),
+                                       timeouts->idle, error) != 0)
+        return -1;
     if (age_due > 0)
         gee_session_drain_at(session, age_due);
     return 0;
@@ -216,6 +228,15 @@ static int check_seal(const gee_stream_t *stream, const gee_door_options_t *opti
     return gee_error_set(error, GEE_UNAUTHENTICATED, "this listener takes sealed channels only (seal.mode)");
 }
 
+/* The configuration may have come to want sealed sessions to end earlier. */
+static void limit_age(gee_session_t *session, const gee_door_options_t *options) {
+    if (options->seal == NULL || options->seal->max_age_ns <= 0 || gee_stream_grant(session->stream) == NULL)
+        return;
+    int64_t latest = gee_time_add(gee_loop_now(session->engine->loop), options->seal->max_age_ns);
+    if (!gee_timer_started(&session->age_timer) || session->age_timer.deadline > latest)
+        gee_session_drain_at(session, latest);
+}
+
 static int import_session(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
                           gee_record_reader_t *in, gee_error_t *error) {
     const gee_protocol_t *protocol;
@@ -232,6 +253,7 @@ static int import_session(gee_engine_t *engine, gee_stream_t **stream, const gee
         gee_session_leave(&session);
         return -1;
     }
+    limit_age(session, options);
     session->events = options->events;
     session->owner = options->owner;
     return 0;
