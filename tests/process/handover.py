@@ -7,8 +7,8 @@ import collections
 import fcntl
 import json
 import os
-import pathlib
 import select
+import socket
 import struct
 import subprocess
 import termios
@@ -16,6 +16,7 @@ import termios
 from conftest import BUILD, SANITIZED, TIMEOUT, eventually
 from sealing import Keys
 
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, ALL_STATES = 4, 20, 1, 0xFFFFFFFF  # linux/sock_diag.h
 LONGEST_MOVE = 5 if not SANITIZED else 30  # seconds within which no old worker remains
 LISTEN = (
     '{ address = "tcp@127.0.0.1:0"; }',
@@ -72,25 +73,28 @@ def plain_socket(sock):
 
 def wait_until_taken(socks):
     """Until the server has read all that was sent on these sockets, sealed ones or not."""
-    plain = [plain_socket(sock) for sock in socks]
-    tcp = {sock.getsockname()[1] for sock in plain if isinstance(sock.getsockname(), tuple)}
-    unix = [sock for sock in plain if not isinstance(sock.getsockname(), tuple)]
+    waiting = [plain_socket(sock) for sock in socks]
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
 
-    def all_taken():
-        return not unread_of(tcp) and all(unsent(sock) == 0 for sock in unix)
+        def all_taken():
+            waiting[:] = [sock for sock in waiting if unread(kernel, sock) > 0]
+            return not waiting
 
-    eventually(all_taken, "the server has read what was sent")
+        eventually(all_taken, "the server has read what was sent")
 
 
-def unread_of(ports):
-    """Those of our ports whose other side has bytes that nobody has read."""
-    unread = set()
-    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        words = line.split()
-        port = int(words[2].split(":")[1], 16)
-        if port in ports and int(words[4].split(":")[1], 16) > 0 and words[3] == "01":
-            unread.add(port)
-    return unread
+def unread(kernel, sock):
+    """Bytes in the queue of the other side."""
+    if sock.family == socket.AF_UNIX:
+        return unsent(sock)
+    (host, port), (own_host, own_port) = sock.getpeername(), sock.getsockname()
+    addresses = b"".join(socket.inet_aton(address).ljust(16, b"\0") for address in (host, own_host))
+    identity = struct.pack(">HH", port, own_port) + addresses + struct.pack("=Iq", 0, -1)
+    request = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, ALL_STATES) + identity
+    kernel.send(struct.pack("=IHHII", 16 + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, 0) + request)
+    answer = kernel.recv(4096)
+    assert struct.unpack_from("=H", answer, 4)[0] == SOCK_DIAG_BY_FAMILY, "the other side has closed"
+    return struct.unpack_from("=I", answer, 16 + 4 + len(identity) + 4)[0]
 
 
 def unsent(sock):
@@ -101,6 +105,7 @@ def unsent(sock):
 # ---- clients that go on and on ----
 
 # name: program, listener, words. The first is tests/interop/go/soak.go, the second tests/chaos/soak.c.
+FRESH = "-fresh -pause 20ms"  # each of its connections is a port that is taken for a minute
 CLIENTS = {
     "json": ("go", "tcp", "-protocol geerpc -codec json"),
     "gob": ("go", "tcp", "-protocol geerpc -codec gob"),
@@ -112,9 +117,9 @@ CLIENTS = {
     "unix-bin": ("library", "unix", "-c bin"),
     "sealed-bin": ("library", "sealed", "-c bin"),
     "sealed-gob": ("library", "sealed", "-p netrpc"),
-    "fresh": ("go", "tcp", "-fresh -protocol geerpc -codec json"),
-    "fresh-connect": ("go", "http", "-fresh -protocol netrpc"),
-    "fresh-unix": ("go", "unix", "-fresh -protocol jsonrpc"),
+    "fresh": ("go", "tcp", f"{FRESH} -protocol geerpc -codec json"),
+    "fresh-connect": ("go", "http", f"{FRESH} -protocol netrpc"),
+    "fresh-unix": ("go", "unix", f"{FRESH} -protocol jsonrpc"),
 }
 
 

@@ -115,7 +115,9 @@ func (s *soak) mixed(client *rpc.Client, n int) (int, error) {
 	case 7:
 		return s.process(client, "Sleep", n, n/16%50)
 	case 15:
-		return s.process(client, "Block", n, n/16%20)
+		if n/16%8 == 0 { // threads are few
+			return s.process(client, "Block", n, n/128%20)
+		}
 	case 1, 5, 9, 13:
 		var quotient Quotient
 		err := s.call(client, "Arith.Divide", Args{n, 7}, &quotient)
