@@ -182,7 +182,7 @@ static int import_codec_state(const gee_session_t *session, void *state, gee_rec
 }
 
 static int import_times(gee_session_t *session, gee_record_reader_t *in, gee_error_t *error) {
-    int64_t now = gee_loop_now(session->engine->loop);
+    int64_t now = gee_clock_monotonic(); /* the loop's may be older than the record */
     session->calls_total = gee_record_take_u64(in);
     session->active_ns = (int64_t)gee_record_take_u64(in);
     int64_t message_due = (int64_t)gee_record_take_u64(in), age_due = (int64_t)gee_record_take_u64(in);
