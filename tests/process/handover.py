@@ -4,8 +4,10 @@
     Crowd(server, interop)    clients on every wire that call on and on
 """
 import collections
+import contextlib
 import fcntl
 import json
+import multiprocessing
 import os
 import select
 import socket
@@ -15,6 +17,7 @@ import termios
 
 from conftest import BUILD, SANITIZED, TIMEOUT, eventually
 from sealing import Keys
+from wires import WIRES
 
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, ALL_STATES = 4, 20, 1, 0xFFFFFFFF  # linux/sock_diag.h
 LONGEST_MOVE = 5 if not SANITIZED else 30  # seconds within which no old worker remains
@@ -240,3 +243,71 @@ class Crowd:
         events = [event for client in self.clients for event in client.finish()[1]]
         self.events += events
         return events
+
+
+# ---- clients that are idle ----
+
+MOST_IN_A_PROCESS = 5000  # connections: descriptors of one process are limited
+
+
+def hold(server, wires, count, pipe):
+    """In a process of its own: `count` connections on these wires by turns, each after one call; then, each time it is told
+    to, their second call. Says how many of them were closed or talked to meanwhile, and who served."""
+    try:
+        made = []
+        with select.epoll() as watched:
+            for number in range(count):
+                made.append(WIRES[wires[number % len(wires)]](server))
+                made[-1].greet()
+                watched.register(plain_socket(made[-1].sock), select.EPOLLIN)
+            pipe.send("idle")
+            while pipe.recv() == "call":
+                spoken = len(watched.poll(0, count))
+                pipe.send((spoken, {conversation.ask(2) for conversation in made} if spoken == 0 else set()))
+        for conversation in made:
+            conversation.close()
+    except Exception as trouble:  # pylint: disable=broad-except
+        pipe.send(repr(trouble))
+
+
+class Idle:
+    """with Idle(server, WIRES, 20000) as idle: so many connections that say nothing."""
+
+    def __init__(self, server, wires, count):
+        fork = multiprocessing.get_context("fork")
+        self.holders = []
+        for begin in range(0, count, MOST_IN_A_PROCESS):
+            own, other = fork.Pipe()
+            words = (server, list(wires), min(MOST_IN_A_PROCESS, count - begin), other)
+            process = fork.Process(target=hold, args=words, daemon=True)
+            process.start()
+            other.close()
+            self.holders.append((process, own))
+
+    def __enter__(self):
+        assert self._hear() == ["idle"] * len(self.holders)
+        return self
+
+    def _hear(self):
+        said = []
+        for _, pipe in self.holders:
+            assert pipe.poll(4 * TIMEOUT), "no word of idle connections"
+            said.append(pipe.recv())
+        return said
+
+    def call(self):
+        """(how many were closed or talked to since their last call, the processes that serve them now)"""
+        for _, pipe in self.holders:
+            pipe.send("call")
+        said = self._hear()
+        assert all(isinstance(each, tuple) for each in said), said
+        return sum(spoken for spoken, _ in said), set().union(*(pids for _, pids in said))
+
+    def __exit__(self, *_):
+        for process, pipe in self.holders:
+            with contextlib.suppress(OSError):
+                pipe.send("end")
+            process.join(TIMEOUT)
+            if process.is_alive():
+                process.kill()
+                process.join()

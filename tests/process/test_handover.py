@@ -3,16 +3,13 @@
 GEERPC_FULL=1 makes of it what make chaos asks for: 200 reloads, 20,000 idle connections."""
 import contextlib
 import os
-import resource
-import select
 import threading
-import time
 
 import pytest
 
 from conftest import SANITIZED, eventually
-from handover import (LISTEN, Crowd, descriptors, passing_conf, plain_socket, reload_and_move, start_passing,
-                      wait_until_moved, wait_until_taken)
+from handover import (LISTEN, Crowd, Idle, descriptors, passing_conf, reload_and_move, start_passing, wait_until_moved,
+                      wait_until_taken)
 from wires import WIRES, ErrorReply, HalfSealed
 
 FULL = bool(os.environ.get("GEERPC_FULL"))
@@ -285,26 +282,11 @@ def test_a_new_configuration_is_in_force_for_connections_that_moved(passing):
 # ---- many ----
 
 
-def allow_descriptors(count):
-    """For us and for the servers that we start."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < count:
-        hard = count  # root may
-    if soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
-
-
 def test_idle_connections_are_moved(passing):
     """Each after one call on its wire."""
-    allow_descriptors(IDLE + 1000)
-    server = passing()
-    with conversations(WIRES, server, count=IDLE // len(WIRES)) as made, select.epoll() as watched:
-        for conversation in made:
-            conversation.greet()
-            watched.register(plain_socket(conversation.sock), select.EPOLLIN)
-        started = time.monotonic()
+    server = passing(more="limits = { connections = 20000; };")
+    with Idle(server, WIRES, IDLE) as idle:
         _, new = reload_and_move(server)
-        print(f"{len(made)} connections moved within {time.monotonic() - started:.2f} s")
-        assert watched.poll(0) == [], "to whom nobody talks, nothing is said"
-        for conversation in made:
-            assert conversation.ask(2) in new
+        spoken, served = idle.call()
+        assert spoken == 0, "to whom nobody talks, nothing is said"
+        assert served <= set(new)
