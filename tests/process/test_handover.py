@@ -2,17 +2,15 @@
 
 GEERPC_FULL=1 makes of it what make chaos asks for: 200 reloads, 20,000 idle connections."""
 import contextlib
-import os
 import threading
 
 import pytest
 
 from conftest import SANITIZED, eventually
-from handover import (LISTEN, Crowd, Idle, descriptors, passing_conf, reload_and_move, start_passing, wait_until_moved,
+from handover import (FULL, LISTEN, Crowd, Idle, descriptors, passing_conf, reload_and_move, start_passing, wait_until_moved,
                       wait_until_taken)
 from wires import WIRES, ErrorReply, HalfSealed
 
-FULL = bool(os.environ.get("GEERPC_FULL"))
 RELOADS = 200 if FULL else 20
 IDLE = 20000 if FULL else 2000
 
@@ -48,7 +46,7 @@ def test_reloads_under_load_on_every_wire(passing, interop):
         for number in range(RELOADS):
             old = server.worker_pids()
             server.reload()
-            assert not crowd.look(), f"reload {number + 1}:\n{crowd.describe_events()}"
+            assert not crowd.take_events(), f"reload {number + 1}:\n{crowd.describe_events()}"
         wait_until_moved(server, old)
         crowd.wait_until_served_by(server.worker_pids())
         crowd.wait_for_calls(20)
