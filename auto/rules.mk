@@ -291,8 +291,8 @@ uninstall: ## what install made, but for geerpc.conf and the logs
 	    rmdir --ignore-fail-on-non-empty "$$(realpath '$(DESTINATION)/'"$$directory")"; done
 
 clean: ## what make made; the configuration stays
-	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/chaos $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/bench $B/check.results \
-	    $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
+	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/chaos $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/bench \
+	    $B/check.results $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
 
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' auto/rules.mk | while IFS='|' read -r target text; do \
