@@ -220,8 +220,8 @@ static bool next(lane_t *lane) {
     return true;
 }
 
-/* Unlocked. Makes calls until one is on its way. A call that ends before gee_client_go_typed() has returned does not begin
- * the next one from inside it. */
+/* Unlocked. Makes calls until one is on its way. A call that ends before gee_client_go_typed() has returned does not
+ * begin the next one from inside it. */
 static void go_on(lane_t *lane) {
     gee_error_t error;
     for (;;) {

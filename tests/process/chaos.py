@@ -158,8 +158,8 @@ class Chaos:
         self.check_descriptors()
 
     def check_descriptors(self):
-        """The master has as many as ever, in the configuration of the beginning. It keeps a socket of each TCP port for as
-        many workers as there ever were; a master that has come by an upgrade has others than the first."""
+        """The master has as many as ever, in the configuration of the beginning. It keeps a socket of each TCP port for
+        as many workers as there ever were; a master that has come by an upgrade has others than the first."""
         self.most_workers = max(self.most_workers, self.workers)
         if self.workers != 2 or self.extra:
             return
@@ -183,7 +183,8 @@ class Chaos:
             after = [figure[column] for figure in self.figures if figure[0] > warm]
             if not before or not after:
                 continue
-            text = f"{name}: {max(before) >> 10} KiB at most in the first {warm:.0f} s, {max(after) >> 10} KiB after that"
+            most = [max(figures) >> 10 for figures in (before, after)]
+            text = f"{name}: {most[0]} KiB at most in the first {warm:.0f} s, {most[1]} KiB after that"
             self.say(text)
             if max(after) > max(before) + LEVEL[name] and not SANITIZED:
                 self.failures.append(f"memory is not level: {text}")
@@ -224,7 +225,7 @@ class Chaos:
         self.say(f"{began:7.1f} s  {name:<18} {verdict}, {self.elapsed() - began:4.1f} s  {said}")
 
     def calm_down(self):
-        """The configuration of the beginning; then, without a reload, clients that all leave: what they had is given back."""
+        """The configuration of the beginning; then, without a reload, all clients leave: what they had is given back."""
         self.workers, self.extra = 2, []
         self.reload()
         self.settle()

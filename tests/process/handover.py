@@ -1,4 +1,4 @@
-"""A server whose connections are passed on by reloads, and what is watched meanwhile: for test_handover.py and chaos.py.
+"""A server whose connections are passed on by reloads, and what is watched meanwhile: for test_handover.py, chaos.py.
 
     make_passing(server)      its configuration: tcp, a Unix socket, tcp that takes sealed channels only
     Crowd(server, interop)    clients on every wire that call on and on
@@ -152,7 +152,8 @@ class Client:
             command = [BUILD / "tests/chaos/soak", *words, *keys, "-n", connections, "-d", depth, address]
         self.name, self.connections, self.stays = name, connections, "-fresh" not in words
         self.last, self.redialled = {}, 0
-        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(list(map(str, command)), **pipes)
 
     def report(self):
         """(the report, events since the last one)"""
@@ -218,8 +219,8 @@ class Crowd:
         return max(client.last["oldest"] for client in self.clients)
 
     def is_loss(self, event, victim=None):
-        """A worker was killed: is this what its clients see? victim: and only those that it served. Who had just dialled may
-        have been in the middle of a handshake."""
+        """A worker was killed: is this what its clients see? victim: and only those that it served. Who had just dialled
+        may have been in the middle of a handshake."""
         stays = next(client.stays for client in self.clients if client.name == event.client)
         if stays:
             return event.what in ("lost", "closed") and victim in (None, event.pid)
@@ -264,8 +265,8 @@ MOST_IN_A_PROCESS = 5000  # connections: descriptors of one process are limited
 
 
 def hold(server, wires, count, pipe):
-    """In a process of its own: `count` connections on these wires by turns, each after one call; then, each time it is told
-    to, their second call. Says how many of them were closed or talked to meanwhile, and who served."""
+    """In a process of its own: `count` connections on these wires by turns, each after one call; then, each time it is
+    told to, their second call. Says how many of them were closed or talked to meanwhile, and who served."""
     try:
         made = []
         with select.epoll() as watched:

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from conftest import SANITIZED, eventually
-from handover import (FULL, LISTEN, Crowd, Idle, descriptors, passing_conf, reload_and_move, start_passing, wait_until_moved,
-                      wait_until_taken)
+from handover import (FULL, LISTEN, Crowd, Idle, descriptors, passing_conf, reload_and_move, start_passing,
+                      wait_until_moved, wait_until_taken)
 from wires import WIRES, ErrorReply, HalfSealed
 
 RELOADS = 200 if FULL else 20
@@ -103,8 +103,8 @@ def wait_until_all_taken(made):
 
 @pytest.mark.parametrize("wire", [wire for wire in WIRES if wire != "connect"])
 def test_half_a_message(passing, wire):
-    """What a client says, cut at every byte of it, with a reload in between; then its second request, the same way. A cut
-    before the first byte is a client that has not spoken yet."""
+    """What a client says, cut at every byte of it, with a reload in between; then its second request, the same way. A
+    cut before the first byte is a client that has not spoken yet."""
     server = passing()
     with conversations([wire], server) as (sample,):
         length = len(sample.sealed(sample.opening() + sample.request(1)))
@@ -158,7 +158,7 @@ def test_half_a_seal(passing):
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_what_was_said_before_is_known_after(passing, wire):
-    """Types that gob has defined, keys and counters of seals: over several moves, and more records than one key seals."""
+    """Types that gob has defined, keys and counters of seals: over several moves, and more records than a key seals."""
     server = passing(workers=1)
     with conversations([wire], server) as (conversation,):
         served = [conversation.greet()]
