@@ -81,6 +81,22 @@ def test_worker_counts_change_under_load(passing, interop):
         assert not crowd.events, crowd.describe_events()
 
 
+def test_reloads_of_a_gateway_under_load(passing, interop):
+    """What is forwarded is answered, too: in its client's own codec, and gob by types that were defined before."""
+    back = passing()
+    services = ", ".join(f'{{ name = "{name}"; upstream = "back"; }}' for name in ("Arith", "Foo", "Process"))
+    upstream = f'{{ name = "back"; servers = ( {{ address = "{back.tcp}"; }} ); }}'
+    gateway = passing(more=f"services = ( {services} );\nupstreams = ( {upstream} );")
+    with Crowd(gateway, interop) as crowd:
+        crowd.wait_for_calls(20)
+        for number in range(RELOADS // 4):
+            reload_and_move(gateway)
+            crowd.wait_for_calls(20)
+            assert not crowd.events, f"reload {number + 1}:\n{crowd.describe_events()}"
+        crowd.finish()
+        assert not crowd.events, crowd.describe_events()
+
+
 # ---- in the middle of something ----
 
 
