@@ -50,9 +50,10 @@ int gee_packet_receive(int socket, gee_packet_t *packet, void *bytes, size_t *le
     };
     ssize_t received;
     *descriptor = -1;
+    /* ECONNRESET: the other side has closed with packets of ours unread. It comes once, before those that it sent. */
     do
         received = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (received < 0 && errno == EINTR);
+    while (received < 0 && (errno == EINTR || errno == ECONNRESET));
     if (received < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
     *descriptor = descriptor_of(&header);
