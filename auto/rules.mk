@@ -57,7 +57,7 @@ GENERATED      := $B/gee_features.h $B/modules.c $B/modules_lib.c $B/geerpc.pc
 LIBRARY_FILES  := $B/libgeerpc.a $B/libgeerpc.so.$(ABI_VERSION)
 PROGRAMS       := $B/geerpc $B/geectl
 
-.PHONY: all tests run check fuzz fuzzers install uninstall clean format docs help FORCE
+.PHONY: all tests run check chaos fuzz fuzzers install uninstall clean format docs help FORCE
 all: $(PROGRAMS) $(LIBRARY_FILES) ## the server, geectl and the library (V=1 shows the commands)
 tests: $(TEST_PROGRAMS)
 
@@ -236,6 +236,11 @@ $(THREADS_TREE)/Makefile: $(THIS_MAKEFILE)
 
 include auto/bench.mk
 
+MINUTES ?= 10
+chaos: all $(SOAK) | check-tools ## reloads without loss in full, then MINUTES (10) of chaos; SEED=7 ONLY='reload,kill'
+	@GEERPC_FULL=1 $(PYTHON) tests/run-process -k 'handover or killed_workers' tests/process
+	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run $(MINUTES)
+
 C_FILES = find src tests -name '*.[ch]' -print0
 require_clang_format = test -n '$(CLANG_FORMAT)' || \
     { echo 'this needs clang-format 14 (Debian package clang-format-14): ./configure --install-deps'; exit 1; }
@@ -286,8 +291,8 @@ uninstall: ## what install made, but for geerpc.conf and the logs
 	    rmdir --ignore-fail-on-non-empty "$$(realpath '$(DESTINATION)/'"$$directory")"; done
 
 clean: ## what make made; the configuration stays
-	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/bench $B/check.results \
-	    $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
+	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/chaos $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/bench \
+	    $B/check.results $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
 
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' auto/rules.mk | while IFS='|' read -r target text; do \

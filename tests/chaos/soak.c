@@ -117,6 +117,8 @@ typedef enum kind { ID, SLEEP, BLOCK, DIVIDE, DIVIDE_BY_ZERO, SUM, MULTIPLY } ki
 static kind_t kind_of(int64_t number) {
     static const kind_t kinds[16] = { ID, DIVIDE, SUM, DIVIDE_BY_ZERO, MULTIPLY, DIVIDE, MULTIPLY, SLEEP,
                                       ID, DIVIDE, SUM, MULTIPLY,       MULTIPLY, DIVIDE, MULTIPLY, BLOCK };
+    if (number % 16 == 15 && number / 16 % 8 != 0)
+        return MULTIPLY; /* threads are few */
     return kinds[number % 16];
 }
 
@@ -127,7 +129,7 @@ static gee_pending_t *begin_call(lane_t *lane, gee_error_t *error) {
     int64_t n = lane->number;
     pair_t pair = { n, kind_of(n) == MULTIPLY ? 3 : kind_of(n) == DIVIDE ? 7 : 0 };
     numbers_t numbers = { n, -1 };
-    wait_t wait = { n, kind_of(n) == SLEEP ? n / 16 % 50 : kind_of(n) == BLOCK ? n / 16 % 20 : 0 };
+    wait_t wait = { n, kind_of(n) == SLEEP ? n / 16 % 50 : kind_of(n) == BLOCK ? n / 128 % 20 : 0 };
     switch (kind_of(n)) {
     case ID:
         return gee_client_go_typed(client, "Process.Id", GEE_ARGUMENT(wait_t, &wait), GEE_TYPE_OF(served_t), NULL,
@@ -218,8 +220,8 @@ static bool next(lane_t *lane) {
     return true;
 }
 
-/* Unlocked. Makes calls until one is on its way. A call that ends before gee_client_go_typed() has returned does not begin
- * the next one from inside it. */
+/* Unlocked. Makes calls until one is on its way. A call that ends before gee_client_go_typed() has returned does not
+ * begin the next one from inside it. */
 static void go_on(lane_t *lane) {
     gee_error_t error;
     for (;;) {

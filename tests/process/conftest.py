@@ -350,7 +350,7 @@ def build_step(command, directory, environment):
 
 
 def build_server(directory, modules, *options):
-    """The path of a build, in that directory, with modules of tests/modules; made anew only where it is not up to date."""
+    """The path of a build, in that directory, with modules of tests/modules; only what is not up to date is made."""
     environment = {
         name: value
         for name, value in os.environ.items()

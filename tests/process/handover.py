@@ -1,21 +1,26 @@
-"""A server whose connections are passed on by reloads, and what is watched meanwhile: for test_handover.py and chaos.py.
+"""A server whose connections are passed on by reloads, and what is watched meanwhile: for test_handover.py, chaos.py.
 
     make_passing(server)      its configuration: tcp, a Unix socket, tcp that takes sealed channels only
     Crowd(server, interop)    clients on every wire that call on and on
 """
 import collections
+import contextlib
 import fcntl
 import json
+import multiprocessing
 import os
-import pathlib
 import select
+import socket
 import struct
 import subprocess
 import termios
 
 from conftest import BUILD, SANITIZED, TIMEOUT, eventually
 from sealing import Keys
+from wires import WIRES
 
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, ALL_STATES = 4, 20, 1, 0xFFFFFFFF  # linux/sock_diag.h
+FULL = bool(os.environ.get("GEERPC_FULL"))  # all that is promised, as make chaos does it; make check has less time
 LONGEST_MOVE = 5 if not SANITIZED else 30  # seconds within which no old worker remains
 LISTEN = (
     '{ address = "tcp@127.0.0.1:0"; }',
@@ -72,25 +77,28 @@ def plain_socket(sock):
 
 def wait_until_taken(socks):
     """Until the server has read all that was sent on these sockets, sealed ones or not."""
-    plain = [plain_socket(sock) for sock in socks]
-    tcp = {sock.getsockname()[1] for sock in plain if isinstance(sock.getsockname(), tuple)}
-    unix = [sock for sock in plain if not isinstance(sock.getsockname(), tuple)]
+    waiting = [plain_socket(sock) for sock in socks]
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
 
-    def all_taken():
-        return not unread_of(tcp) and all(unsent(sock) == 0 for sock in unix)
+        def all_taken():
+            waiting[:] = [sock for sock in waiting if unread(kernel, sock) > 0]
+            return not waiting
 
-    eventually(all_taken, "the server has read what was sent")
+        eventually(all_taken, "the server has read what was sent")
 
 
-def unread_of(ports):
-    """Those of our ports whose other side has bytes that nobody has read."""
-    unread = set()
-    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        words = line.split()
-        port = int(words[2].split(":")[1], 16)
-        if port in ports and int(words[4].split(":")[1], 16) > 0 and words[3] == "01":
-            unread.add(port)
-    return unread
+def unread(kernel, sock):
+    """Bytes in the queue of the other side."""
+    if sock.family == socket.AF_UNIX:
+        return unsent(sock)
+    (host, port), (own_host, own_port) = sock.getpeername(), sock.getsockname()
+    addresses = b"".join(socket.inet_aton(address).ljust(16, b"\0") for address in (host, own_host))
+    identity = struct.pack(">HH", port, own_port) + addresses + struct.pack("=Iq", 0, -1)
+    request = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, ALL_STATES) + identity
+    kernel.send(struct.pack("=IHHII", 16 + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, 0) + request)
+    answer = kernel.recv(4096)
+    assert struct.unpack_from("=H", answer, 4)[0] == SOCK_DIAG_BY_FAMILY, "the other side has closed"
+    return struct.unpack_from("=I", answer, 16 + 4 + len(identity) + 4)[0]
 
 
 def unsent(sock):
@@ -101,6 +109,7 @@ def unsent(sock):
 # ---- clients that go on and on ----
 
 # name: program, listener, words. The first is tests/interop/go/soak.go, the second tests/chaos/soak.c.
+FRESH = "-fresh -pause 20ms"  # each of its connections is a port that is taken for a minute
 CLIENTS = {
     "json": ("go", "tcp", "-protocol geerpc -codec json"),
     "gob": ("go", "tcp", "-protocol geerpc -codec gob"),
@@ -112,9 +121,9 @@ CLIENTS = {
     "unix-bin": ("library", "unix", "-c bin"),
     "sealed-bin": ("library", "sealed", "-c bin"),
     "sealed-gob": ("library", "sealed", "-p netrpc"),
-    "fresh": ("go", "tcp", "-fresh -protocol geerpc -codec json"),
-    "fresh-connect": ("go", "http", "-fresh -protocol netrpc"),
-    "fresh-unix": ("go", "unix", "-fresh -protocol jsonrpc"),
+    "fresh": ("go", "tcp", f"{FRESH} -protocol geerpc -codec json"),
+    "fresh-connect": ("go", "http", f"{FRESH} -protocol netrpc"),
+    "fresh-unix": ("go", "unix", f"{FRESH} -protocol jsonrpc"),
 }
 
 
@@ -143,7 +152,8 @@ class Client:
             command = [BUILD / "tests/chaos/soak", *words, *keys, "-n", connections, "-d", depth, address]
         self.name, self.connections, self.stays = name, connections, "-fresh" not in words
         self.last, self.redialled = {}, 0
-        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(list(map(str, command)), **pipes)
 
     def report(self):
         """(the report, events since the last one)"""
@@ -182,7 +192,7 @@ class Crowd:
 
     def __init__(self, server, interop, connections=3, depth=4, names=CLIENTS):
         self.clients = [Client(name, server, interop, connections, depth) for name in names]
-        self.events = []
+        self.events, self.taken = [], 0
 
     def __enter__(self):
         return self
@@ -192,9 +202,14 @@ class Crowd:
             client.kill()
 
     def look(self):
-        """What has gone wrong since the last look."""
-        events = [event for client in self.clients for event in client.report()[1]]
-        self.events += events
+        """Asks everybody for a report: what has gone wrong is in self.events."""
+        self.events += [event for client in self.clients for event in client.report()[1]]
+
+    def take_events(self):
+        """What has gone wrong since they were taken last."""
+        self.look()
+        events = self.events[self.taken:]
+        self.taken = len(self.events)
         return events
 
     def total(self, counter):
@@ -202,6 +217,14 @@ class Crowd:
 
     def oldest(self):
         return max(client.last["oldest"] for client in self.clients)
+
+    def is_loss(self, event, victim=None):
+        """A worker was killed: is this what its clients see? victim: and only those that it served. Who had just dialled
+        may have been in the middle of a handshake."""
+        stays = next(client.stays for client in self.clients if client.name == event.client)
+        if stays:
+            return event.what in ("lost", "closed") and victim in (None, event.pid)
+        return event.what in ("lost", "closed") or event.what == "refused" and "connection refused" not in event.reason
 
     def describe_events(self, events=None, most=20):
         events = self.events if events is None else events
@@ -219,19 +242,86 @@ class Crowd:
 
         eventually(all_served, f"every client is served by one of {sorted(allowed)}", timeout)
 
-    def wait_for_calls(self, count=1):
+    def wait_for_calls(self, count=1, only_staying=False):
         """That many further ones by each client."""
         self.look()
-        before = {client: client.last["calls"] for client in self.clients}
+        before = {client: client.last["calls"] for client in self.clients if client.stays or not only_staying}
 
         def all_called():
             self.look()
-            return all(client.last["calls"] >= before[client] + count for client in self.clients)
+            return all(client.last["calls"] >= calls + count for client, calls in before.items())
 
         eventually(all_called, f"{count} more calls by each client")
 
     def finish(self):
-        """What has gone wrong since the last look; all calls have ended."""
-        events = [event for client in self.clients for event in client.finish()[1]]
-        self.events += events
-        return events
+        """All calls end. What has gone wrong since the events were taken last."""
+        self.events += [event for client in self.clients for event in client.finish()[1]]
+        return self.events[self.taken:]
+
+
+# ---- clients that are idle ----
+
+MOST_IN_A_PROCESS = 5000  # connections: descriptors of one process are limited
+
+
+def hold(server, wires, count, pipe):
+    """In a process of its own: `count` connections on these wires by turns, each after one call; then, each time it is
+    told to, their second call. Says how many of them were closed or talked to meanwhile, and who served."""
+    try:
+        made = []
+        with select.epoll() as watched:
+            for number in range(count):
+                made.append(WIRES[wires[number % len(wires)]](server))
+                made[-1].greet()
+                watched.register(plain_socket(made[-1].sock), select.EPOLLIN)
+            pipe.send("idle")
+            while pipe.recv() == "call":
+                spoken = len(watched.poll(0, count))
+                pipe.send((spoken, {conversation.ask(2) for conversation in made} if spoken == 0 else set()))
+        for conversation in made:
+            conversation.close()
+    except Exception as trouble:  # pylint: disable=broad-except
+        pipe.send(repr(trouble))
+
+
+class Idle:
+    """with Idle(server, WIRES, 20000) as idle: so many connections that say nothing."""
+
+    def __init__(self, server, wires, count):
+        fork = multiprocessing.get_context("fork")
+        self.holders = []
+        for begin in range(0, count, MOST_IN_A_PROCESS):
+            own, other = fork.Pipe()
+            words = (server, list(wires), min(MOST_IN_A_PROCESS, count - begin), other)
+            process = fork.Process(target=hold, args=words, daemon=True)
+            process.start()
+            other.close()
+            self.holders.append((process, own))
+
+    def __enter__(self):
+        assert self._hear() == ["idle"] * len(self.holders)
+        return self
+
+    def _hear(self):
+        said = []
+        for _, pipe in self.holders:
+            assert pipe.poll(4 * TIMEOUT), "no word of idle connections"
+            said.append(pipe.recv())
+        return said
+
+    def call(self):
+        """(how many were closed or talked to since their last call, the processes that serve them now)"""
+        for _, pipe in self.holders:
+            pipe.send("call")
+        said = self._hear()
+        assert all(isinstance(each, tuple) for each in said), said
+        return sum(spoken for spoken, _ in said), set().union(*(pids for _, pids in said))
+
+    def __exit__(self, *_):
+        for process, pipe in self.holders:
+            with contextlib.suppress(OSError):
+                pipe.send("end")
+            process.join(TIMEOUT)
+            if process.is_alive():
+                process.kill()
+                process.join()

@@ -311,8 +311,8 @@ class SealedGob(Seal, Gob):
 
 
 class HalfSealed(SealedJson):
-    """Of the handshake, only so many bytes are sent at first. CUTS: in the preamble, in the first message, and behind it,
-    before the answer is read."""
+    """Of the handshake, only so many bytes are sent at first. CUTS: in the preamble, in the first message, and behind
+    it, before the answer is read."""
 
     CUTS = (0, 1, 2, 7, 8, 9, 10, 42, 57, 58)
 

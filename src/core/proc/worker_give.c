@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/proc/handover_packet.h"
@@ -190,16 +191,12 @@ static int send_record(giver_t *giver) {
     return 1;
 }
 
-/* False: the giver is gone. What the other side took before it died is lost with it: it may have been talked on there. */
-static bool go_on_sending(giver_t *giver) {
+/* When it cannot, the other side may have taken what was offered before: its answers are read first, until it hangs up. */
+static void go_on_sending(giver_t *giver) {
     int outcome = giver->record.length > 0 ? send_record(giver) : 1;
-    if (outcome < 0) {
-        if (read_answers(giver))
-            end_giver(giver, true);
-        return false;
-    }
-    gee_loop_rewatch(giver->process->loop, &giver->watch, outcome > 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
-    return true;
+    if (outcome < 0)
+        (void)shutdown(giver->watch.descriptor, SHUT_WR);
+    gee_loop_rewatch(giver->process->loop, &giver->watch, outcome == 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static void write_record(const offer_t *offer, gee_record_t *record) {
@@ -228,8 +225,10 @@ static bool offer(gee_worker_process_t *process, gee_session_t *session, gee_doo
     giver->offer_count++;
     giver->sent = 0;
     write_record(offer, &giver->record);
-    if (!giver->record.failed)
-        return go_on_sending(giver);
+    if (!giver->record.failed) {
+        go_on_sending(giver);
+        return true;
+    }
     gee_log(process->log, GEE_LOG_ERROR, "%s: not passed on: out of memory", peer_of(offer));
     gee_record_clear(&giver->record);
     take_back(offer);
@@ -268,8 +267,8 @@ static void on_ready(gee_watch_t *watch, uint32_t events) {
     gee_worker_process_t *process = giver->process;
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && !read_answers(giver))
         return;
-    if (events & EPOLLOUT && !go_on_sending(giver))
-        return;
+    if (events & EPOLLOUT)
+        go_on_sending(giver);
     end_superseded(process);
     gee_worker_offer_later(process);
     gee_worker_check_end(process);

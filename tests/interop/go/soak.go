@@ -1,5 +1,5 @@
-// Clients that go on and on, while somebody reloads, upgrades and kills the server: every answer is checked, and what goes
-// wrong is counted and told.
+// Clients that go on and on, while somebody reloads, upgrades and kills the server: every answer is checked, and what
+// goes wrong is counted and told.
 //
 //	standard input: "report" -> standard output: one line, a report; its end -> all stop, a last report
 //
@@ -115,7 +115,9 @@ func (s *soak) mixed(client *rpc.Client, n int) (int, error) {
 	case 7:
 		return s.process(client, "Sleep", n, n/16%50)
 	case 15:
-		return s.process(client, "Block", n, n/16%20)
+		if n/16%8 == 0 { // threads are few
+			return s.process(client, "Block", n, n/128%20)
+		}
 	case 1, 5, 9, 13:
 		var quotient Quotient
 		err := s.call(client, "Arith.Divide", Args{n, 7}, &quotient)
@@ -257,8 +259,8 @@ func (s *soak) print(out *json.Encoder) {
 	s.report.Events = []event{}
 }
 
-// goOn has o.connections connections with o.depth calls in flight on each: or, with o.fresh, connections of one call, that
-// many at once. The number of calls in flight at the end of standard input is what the program still waits for.
+// goOn has o.connections connections with o.depth calls in flight on each: or, with o.fresh, connections of one call,
+// that many at once.
 func goOn(o *options) {
 	s := &soak{options: o, stop: make(chan struct{}), waiting: map[*time.Time]bool{}}
 	s.report.Pids, s.report.Events = make([]int, o.connections), []event{}
