@@ -101,6 +101,16 @@ def beside_floor(own, beside):
     return [median(own, "cpu_us"), median(beside, "cpu_us"), paired(own, beside, "cpu_us"), round(median(own, "rate"))]
 
 
+# ---- what must not rise with the number of something ----
+
+FLAT = 1.1
+FLAT_TITLE = f"at most {FLAT:g}"
+
+
+def flat(ratio):
+    return [ratio, "met" if ratio <= FLAT else "MISSED"]
+
+
 # ---- connections ----
 
 CONNECTIONS = (1, 10, 100, 1000, 10000, most_connections(20000))
@@ -157,7 +167,7 @@ BUSY, IDLE = 64, 10000
 
 def idle(arguments, tell):
     table = Table(f"{BUSY} busy connections, 1 in flight on each, alone and beside {IDLE:,} that made one call; medians",
-                  ["server and wire", "alone", "beside idle", "ratio"])
+                  ["server and wire", "alone", "beside idle", "ratio", FLAT_TITLE])
     wires = multiply_wires()
     with House() as house:
         alone, _ = servers.start_geerpc(house, "alone", seal=False)
@@ -171,7 +181,7 @@ def idle(arguments, tell):
                     own.append(run_load(alone, conversation, BUSY, 1, arguments.seconds))
                     beside.append(run_load(crowded, conversation, BUSY, 1, arguments.seconds))
             table.rows.append([f"geerpc, {wire}", median(own, "cpu_us"), median(beside, "cpu_us"),
-                               paired(beside, own, "cpu_us")])
+                               *flat(paired(beside, own, "cpu_us"))])
     return table
 
 
@@ -190,7 +200,7 @@ class Spread(Row):
 
 def methods(arguments, tell):
     table = Table(f"Registered methods; 64 connections, {DIFFERENT} calls of different methods in flight; us CPU/call, "
-                  "medians", ["server and wire"] + [f"{count:,}" for count in METHODS] + ["10,000 : 1"])
+                  "medians", ["server and wire"] + [f"{count:,}" for count in METHODS] + ["10,000 : 1", FLAT_TITLE])
     with House() as house:
         build = servers.build_sweep_server()
         rows = {}
@@ -211,7 +221,7 @@ def methods(arguments, tell):
                 results[wire, count].append(row.measure(shape, arguments.seconds))
     for wire in dict.fromkeys(wire for wire, _ in rows):
         table.rows.append([f"geerpc, {wire}"] + [median(results[wire, count], "cpu_us") for count in METHODS]
-                          + [paired(results[wire, METHODS[-1]], results[wire, METHODS[0]], "cpu_us")])
+                          + flat(paired(results[wire, METHODS[-1]], results[wire, METHODS[0]], "cpu_us")))
     return table
 
 
