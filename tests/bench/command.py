@@ -3,6 +3,7 @@ import argparse
 import dataclasses
 import datetime
 import json
+import os
 import pathlib
 import platform
 import signal
@@ -15,6 +16,8 @@ from processes import PROCESSORS, House, NotStarted
 from rows import KINDS, SHAPES, Rows
 from servers import ROOT
 from sweeps import SWEEPS
+
+LOAD_BEFORE = os.getloadavg()[0]  # that what we start adds nothing to
 
 
 def read_arguments():
@@ -75,7 +78,8 @@ def machine():
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             model = line.split(":")[1].strip()
-    return {"cpu": model, "processors": len(PROCESSORS), "kernel": platform.release().split("-")[0]}
+    return {"cpu": model, "processors": len(PROCESSORS), "kernel": platform.release().split("-")[0],
+            "load": LOAD_BEFORE}
 
 
 def revision():

@@ -1,7 +1,8 @@
 """Results as a table, as JSON, as Markdown, and beside their targets."""
 import statistics
+import textwrap
 
-from rows import KINDS, SHAPES
+from rows import KINDS
 
 
 def shape_name(shape):
@@ -123,10 +124,10 @@ def markdown(results):
     rows = [result for result in results if "rows" in result]
     lines = []
     for result in rows:
-        lines += ["README.md:", "", readme_sentence(result), ""] + readme_table(result) + [""]
+        lines += ["README.md:", "", *readme_text(result), ""] + readme_table(result) + [""]
     lines += ["docs/benchmark.md:", ""]
     for result in rows:
-        lines += [conditions(result), ""]
+        lines += [conditions(result) + ".", ""]
         for shape in result["shapes"]:
             lines += [f"**{shape}**", ""] + shape_table(result, shape) + [""]
         lines += [f"- {verdict_line(verdict)}" for verdict in result["targets"]] + [""]
@@ -139,15 +140,18 @@ def markdown(results):
 
 def conditions(result):
     machine = result["machine"]
-    return (f"{result['date']}, revision {result['revision']}, {machine['processors']} processors ({machine['cpu']}), Linux "
-            f"{machine['kernel']}; {result['rounds']} rounds of {result['seconds']:g} s.")
+    return (f"{result['date']}, revision {result['revision']}, {machine['processors']} x {machine['cpu']}, Linux "
+            f"{machine['kernel']}, load average {machine['load']:.1f} before it; "
+            f"{result['rounds']} rounds of {result['seconds']:g} s")
 
 
-def readme_sentence(result):
-    return (f"CPU of the server per call in microseconds, its ratio to a raw epoll echo of the same bytes in the same run, and "
-            f"calls per second through one worker; 64 connections with 1 and 16 calls in flight on each. {result['date']}, "
-            f"{result['machine']['processors']} x {result['machine']['cpu']}; medians of {result['rounds']} interleaved rounds; "
-            "`make bench` ([how to read it](docs/benchmark.md)):")
+def readme_text(result):
+    machine = result["machine"]
+    return textwrap.wrap(
+        "CPU of the server per call in microseconds, its ratio to a raw epoll echo of the same bytes, and calls per second, "
+        "through one worker; 64 connections with 1 and with 16 calls in flight on each. Medians of "
+        f"{result['rounds']} interleaved rounds, {result['date']}, {machine['processors']} x {machine['cpu']}, load average "
+        f"{machine['load']:.1f} before it; `make bench` ([how to read it, and more](docs/benchmark.md)):", 120)
 
 
 def markdown_table(rows):
