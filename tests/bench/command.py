@@ -9,6 +9,7 @@ import platform
 import signal
 import subprocess
 import sys
+import textwrap
 
 import report
 from conversations import WrongAnswer
@@ -139,5 +140,5 @@ def main():
         return 130
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(result, indent=1) + "\n")
-    say([report.conditions(result)] + lines)
+    say(textwrap.wrap(report.conditions(result), 120) + lines)
     return 0 if good else 1

@@ -69,8 +69,8 @@ def verdicts(samples):
 def verdict_line(verdict):
     name = "floor" if verdict["beside"] == "floor" else KINDS[verdict["beside"]].title
     figure = "p99 of " if verdict["figure"] == "p99_us" else ""
-    return (f"{verdict['row']} {verdict['shape']}: {verdict['value']:.2f} x {figure}{name}, at most {verdict['most']:g}: "
-            + ("met" if verdict["met"] else "MISSED"))
+    return (f"{verdict['row']} {verdict['shape']}: {verdict['value']:.2f} x {figure}{name}, "
+            f"at most {verdict['most']:g}: {'met' if verdict['met'] else 'MISSED'}")
 
 
 # ---- for people ----
@@ -120,7 +120,7 @@ def sweep_table(sweep):
 
 
 def markdown(results):
-    """What stands in README.md, and then what stands in docs/benchmark.md, of the files that were written with --json."""
+    """What stands in README.md, and then what stands in docs/benchmark.md, of what --json has written."""
     rows = [result for result in results if "rows" in result]
     lines = []
     for result in rows:
@@ -148,10 +148,10 @@ def conditions(result):
 def readme_text(result):
     machine = result["machine"]
     return textwrap.wrap(
-        "CPU of the server per call in microseconds, its ratio to a raw epoll echo of the same bytes, and calls per second, "
-        "through one worker; 64 connections with 1 and with 16 calls in flight on each. Medians of "
-        f"{result['rounds']} interleaved rounds, {result['date']}, {machine['processors']} x {machine['cpu']}, load average "
-        f"{machine['load']:.1f} before it; `make bench` ([how to read it, and more](docs/benchmark.md)):", 120)
+        "CPU of the server per call in microseconds, its ratio to a raw epoll echo of the same bytes, and calls per "
+        "second, through one worker; 64 connections with 1 and with 16 calls in flight on each. Medians of "
+        f"{result['rounds']} interleaved rounds, {result['date']}, {machine['processors']} x {machine['cpu']}, load "
+        f"average {machine['load']:.1f} before it; `make bench` ([how to read it, and more](docs/benchmark.md)):", 120)
 
 
 def markdown_table(rows):
@@ -165,7 +165,8 @@ def shape_table(result, shape):
         cpu = cell["cpu_us"]
         floor = [f"{cell['floor_cpu_us']['median']:.2f}", f"{cell['ratio']:.2f}"] if "ratio" in cell else ["-", "-"]
         rows.append([KINDS[row].title, f"{cpu['median']:.2f}", f"{cpu['min']:.2f} to {cpu['max']:.2f}", *floor,
-                     f"{cell['rate']['median']:,.0f}", f"{cell['p50_us']['median']:.0f}", f"{cell['p99_us']['median']:.0f}"])
+                     f"{cell['rate']['median']:,.0f}", f"{cell['p50_us']['median']:.0f}",
+                     f"{cell['p99_us']['median']:.0f}"])
     return markdown_table(rows)
 
 

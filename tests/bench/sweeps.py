@@ -180,7 +180,7 @@ BUSY, IDLE = 64, 10000
 
 
 def idle(arguments, tell):
-    table = Table(f"{BUSY} busy connections, 1 in flight on each, alone and beside {IDLE:,} that made one call; medians",
+    table = Table(f"us CPU/call of {BUSY} busy connections, alone and beside {IDLE:,} that made one call; medians",
                   ["server and wire", "alone", "beside idle", "ratio", FLAT_TITLE])
     wires = multiply_wires()
     with House() as house:
