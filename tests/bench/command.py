@@ -3,11 +3,13 @@ import argparse
 import dataclasses
 import datetime
 import json
+import os
 import pathlib
 import platform
 import signal
 import subprocess
 import sys
+import textwrap
 
 import report
 from conversations import WrongAnswer
@@ -16,6 +18,8 @@ from rows import KINDS, SHAPES, Rows
 from servers import ROOT
 from sweeps import SWEEPS
 
+LOAD_BEFORE = os.getloadavg()[0]  # that what we start adds nothing to
+
 
 def read_arguments():
     parser = argparse.ArgumentParser(description="CPU of the server per call, beside the floor and other servers")
@@ -23,15 +27,16 @@ def read_arguments():
     parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
     parser.add_argument("--rows", default=",".join(KINDS), help="which, with commas: %(default)s")
     parser.add_argument("--shapes", default=",".join(map(report.shape_name, SHAPES)), help="%(default)s")
-    parser.add_argument("--sweep", metavar="NAMES", help="instead of the rows: all, or with commas " + ", ".join(SWEEPS))
+    parser.add_argument("--sweep", metavar="NAMES", help="instead of the rows: all, or some of " + ", ".join(SWEEPS))
     parser.add_argument("--json", metavar="FILE", help="write the results there too")
-    parser.add_argument("--markdown", metavar="FILE", help="measure nothing: the tables of README.md and docs/benchmark.md "
-                        "from a file that --json wrote")
+    parser.add_argument("--markdown", metavar="FILE", nargs="+", help="measure nothing: the tables of README.md and "
+                        "docs/benchmark.md from files that --json wrote")
     arguments = parser.parse_args()
     arguments.rows = choose(parser, "rows", arguments.rows, KINDS)
     shapes = {report.shape_name(shape): shape for shape in SHAPES}
     if arguments.sweep:
-        arguments.sweep = choose(parser, "sweep", ",".join(SWEEPS) if arguments.sweep == "all" else arguments.sweep, SWEEPS)
+        wanted = ",".join(SWEEPS) if arguments.sweep == "all" else arguments.sweep
+        arguments.sweep = choose(parser, "sweep", wanted, SWEEPS)
     arguments.shapes = [shapes[name] for name in choose(parser, "shapes", arguments.shapes, shapes)]
     if arguments.rounds < 1 or not 0 < arguments.seconds <= 3600:
         parser.error("--rounds must be at least 1, --seconds above 0 and at most 3600")
@@ -74,11 +79,13 @@ def machine():
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             model = line.split(":")[1].strip()
-    return {"cpu": model, "processors": len(PROCESSORS), "kernel": platform.release()}
+    return {"cpu": model, "processors": len(PROCESSORS), "kernel": platform.release().split("-")[0],
+            "load": LOAD_BEFORE}
 
 
 def revision():
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=False, capture_output=True, text=True)
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, check=False, capture_output=True,
+                          text=True)
     return done.stdout.strip()
 
 
@@ -110,11 +117,17 @@ def surroundings(arguments):
             "rounds": arguments.rounds, "seconds": arguments.seconds}
 
 
+def say(lines):
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as `| head` expects; nothing runs any more that is to be cleaned up
+    print("\n".join(lines))
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = read_arguments()
     if arguments.markdown:
-        print("\n".join(report.markdown(json.loads(pathlib.Path(arguments.markdown).read_text()))))
+        results = [json.loads(pathlib.Path(file).read_text()) for file in arguments.markdown]
+        say(report.markdown(results))
         return 0
     try:
         result, lines, good = sweep(arguments) if arguments.sweep else bench(arguments)
@@ -125,8 +138,7 @@ def main():
     except KeyboardInterrupt:
         tell("")
         return 130
-    print(f"{arguments.rounds} interleaved rounds of {arguments.seconds:g} s; medians; {result['machine']['cpu']}")
-    print("\n".join(lines))
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(result, indent=1) + "\n")
+    say(textwrap.wrap(report.conditions(result), 120) + lines)
     return 0 if good else 1

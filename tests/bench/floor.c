@@ -1,4 +1,4 @@
-/* floor.c: what no server on epoll can undercut: reads what comes, writes as many reply bytes as those requests are due.
+/* floor.c: what no server on epoll can undercut: reads what comes, writes as many reply bytes as are due for it.
  *
  *   floor              prints the port of 127.0.0.1 that it took
  *

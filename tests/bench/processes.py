@@ -126,8 +126,8 @@ class House:
         """Its errors go to self.log(name); it has pipes for input and output."""
         with open(self.log(name), "wb") as log:
             process = subprocess.Popen(  # pylint: disable=consider-using-with
-                list(map(str, command)), stdin=subprocess.PIPE, stdout=options.pop("stdout", subprocess.PIPE), stderr=log,
-                preexec_fn=on_processor(processor), cwd=self.root, **options)
+                list(map(str, command)), stdin=subprocess.PIPE, stderr=log, preexec_fn=on_processor(processor),
+                cwd=self.root, **{"stdout": subprocess.PIPE, **options})
         self.processes.append(process)
         return process
 

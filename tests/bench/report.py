@@ -1,7 +1,8 @@
 """Results as a table, as JSON, as Markdown, and beside their targets."""
 import statistics
+import textwrap
 
-from rows import KINDS, SHAPES
+from rows import KINDS
 
 
 def shape_name(shape):
@@ -68,8 +69,8 @@ def verdicts(samples):
 def verdict_line(verdict):
     name = "floor" if verdict["beside"] == "floor" else KINDS[verdict["beside"]].title
     figure = "p99 of " if verdict["figure"] == "p99_us" else ""
-    return (f"{verdict['row']} {verdict['shape']}: {verdict['value']:.2f} x {figure}{name}, at most {verdict['most']:g}: "
-            + ("met" if verdict["met"] else "MISSED"))
+    return (f"{verdict['row']} {verdict['shape']}: {verdict['value']:.2f} x {figure}{name}, "
+            f"at most {verdict['most']:g}: {'met' if verdict['met'] else 'MISSED'}")
 
 
 # ---- for people ----
@@ -108,6 +109,7 @@ def cell_text(value):
 
 
 def sweep_table(sweep):
+    """For people, as lines of text."""
     rows = [sweep.columns] + [list(map(cell_text, row)) for row in sweep.rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [sweep.title] + ["  ".join([row[0].ljust(widths[0])] + [text.rjust(width) for text, width in
@@ -117,34 +119,65 @@ def sweep_table(sweep):
 # ---- for the documentation ----
 
 
-def markdown(result):
-    """The table of README.md, and then those of docs/benchmark.md."""
-    lines = readme_table(result) + [""]
-    for shape in result["shapes"]:
-        lines += [f"**{shape}**", "",
-                  "| | µs CPU/call | min to max | floor | x floor | calls/s | p50 µs | p99 µs |",
-                  "| --- | --- | --- | --- | --- | --- | --- | --- |"]
-        for row, cells in result["rows"].items():
-            cell = cells[shape]
-            cpu = cell["cpu_us"]
-            floor = f"{cell['floor_cpu_us']['median']:.2f} | {cell['ratio']:.2f}" if "ratio" in cell else "- | -"
-            lines.append(f"| {KINDS[row].title} | {cpu['median']:.2f} | {cpu['min']:.2f} to {cpu['max']:.2f} | {floor} | "
-                         f"{cell['rate']['median']:,.0f} | {cell['p50_us']['median']:.0f} | "
-                         f"{cell['p99_us']['median']:.0f} |")
-        lines.append("")
-    lines += [f"- {verdict_line(verdict)}" for verdict in result["targets"]]
-    return lines
+def markdown(results):
+    """What stands in README.md, and then what stands in docs/benchmark.md, of what --json has written."""
+    rows = [result for result in results if "rows" in result]
+    lines = []
+    for result in rows:
+        lines += ["README.md:", "", *readme_text(result), ""] + readme_table(result) + [""]
+    lines += ["docs/benchmark.md:", ""]
+    for result in rows:
+        lines += [conditions(result) + ".", ""]
+        for shape in result["shapes"]:
+            lines += [f"**{shape}**", ""] + shape_table(result, shape) + [""]
+        lines += [f"- {verdict_line(verdict)}" for verdict in result["targets"]] + [""]
+    for result in results:
+        for sweep in result.get("sweeps", {}).values():
+            lines += [f"**{sweep['title']}**", ""] + markdown_table(
+                [sweep["columns"]] + [list(map(cell_text, row)) for row in sweep["rows"]]) + [""]
+    return lines[:-1]
+
+
+def conditions(result):
+    machine = result["machine"]
+    return (f"{result['date']}, revision {result['revision']}, {machine['processors']} x {machine['cpu']}, Linux "
+            f"{machine['kernel']}, load average {machine['load']:.1f} before it; "
+            f"{result['rounds']} rounds of {result['seconds']:g} s")
+
+
+def readme_text(result):
+    machine = result["machine"]
+    return textwrap.wrap(
+        "CPU of the server per call in microseconds, its ratio to a raw epoll echo of the same bytes, and calls per "
+        "second, through one worker; 64 connections with 1 and with 16 calls in flight on each. Medians of "
+        f"{result['rounds']} interleaved rounds, {result['date']}, {machine['processors']} x {machine['cpu']}, load "
+        f"average {machine['load']:.1f} before it; `make bench` ([how to read it, and more](docs/benchmark.md)):", 120)
+
+
+def markdown_table(rows):
+    return ["| " + " | ".join(row) + " |" for row in rows[:1] + [["---"] * len(rows[0])] + rows[1:]]
+
+
+def shape_table(result, shape):
+    rows = [["", "us CPU/call", "min to max", "floor", "x floor", "calls/s", "p50 us", "p99 us"]]
+    for row, cells in result["rows"].items():
+        cell = cells[shape]
+        cpu = cell["cpu_us"]
+        floor = [f"{cell['floor_cpu_us']['median']:.2f}", f"{cell['ratio']:.2f}"] if "ratio" in cell else ["-", "-"]
+        rows.append([KINDS[row].title, f"{cpu['median']:.2f}", f"{cpu['min']:.2f} to {cpu['max']:.2f}", *floor,
+                     f"{cell['rate']['median']:,.0f}", f"{cell['p50_us']['median']:.0f}",
+                     f"{cell['p99_us']['median']:.0f}"])
+    return markdown_table(rows)
 
 
 def readme_table(result):
     shapes = [shape for shape in ("64x1", "64x16") if shape in result["shapes"]]
-    lines = ["| | " + " | ".join(f"{shape} µs | x floor | calls/s" for shape in shapes) + " |",
-             "| --- |" + " --- |" * 3 * len(shapes)]
+    rows = [[""] + [title for shape in shapes for title in (f"{shape} us", "x floor", "calls/s")]]
     for row, cells in result["rows"].items():
-        figures = []
+        figures = [KINDS[row].title]
         for shape in shapes:
             cell = cells[shape]
-            ratio = f"{cell['ratio']:.2f}" if "ratio" in cell else "-"
-            figures.append(f"{cell['cpu_us']['median']:.2f} | {ratio} | {cell['rate']['median']:,.0f}")
-        lines.append(f"| {KINDS[row].title} | " + " | ".join(figures) + " |")
-    return lines
+            figures += [f"{cell['cpu_us']['median']:.2f}", f"{cell['ratio']:.2f}" if "ratio" in cell else "-",
+                        f"{cell['rate']['median']:,.0f}"]
+        rows.append(figures)
+    return markdown_table(rows)

@@ -38,7 +38,8 @@ def served(port, process, processes=1, **more):
 def run_make(target):
     """What only some rows need is built when they are asked for."""
     makefile = BUILD / "Makefile" if (BUILD / "Makefile").exists() else ROOT / "Makefile"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "GNUMAKE"))}
+    of_make = ("MAKE", "MFLAGS", "GNUMAKE")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(of_make)}
     done = subprocess.run(["make", "--no-print-directory", "-f", makefile, target], cwd=ROOT, env=environment,
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
@@ -152,7 +153,8 @@ def start_nginx(house, backend=None):
         temporary = "\n".join(f"{kind}_temp_path {root}/{kind};" for kind in NGINX_TEMPORARY)
         text += NGINX_HTTP.format(temporary=temporary, port=port)
     (root / "nginx.conf").write_text(text)
-    process = house.start(name, [program, "-p", root, "-e", "stderr", "-c", root / "nginx.conf"], stdout=subprocess.DEVNULL)
+    process = house.start(name, [program, "-p", root, "-e", "stderr", "-c", root / "nginx.conf"],
+                          stdout=subprocess.DEVNULL)
     try:
         wait_for_port(port, process, house.log(name))
     except NotStarted as failure:

@@ -12,7 +12,7 @@ import re
 import statistics
 
 import servers
-from conversations import echo_wires, floor_for, joined, multiply_wires, probe
+from conversations import echo_wires, joined, multiply_wires, probe
 from measure import Held, per_call, run_load
 from processes import House, NotStarted, most_connections, process_tree
 from report import paired
@@ -63,23 +63,37 @@ PAYLOAD_CONNECTIONS = 16
 
 def payload(arguments, tell):
     table = Table(f"An echo of a text, {PAYLOAD_CONNECTIONS} connections, 1 in flight on each; medians",
-                  ["server and wire", "bytes", "us CPU/call", "floor", "x floor", "calls/s"])
+                  ["server and wire", "bytes", "us CPU/call", "floor", "x floor", "calls/s", "allocations/call"])
+    shape = (PAYLOAD_CONNECTIONS, 1)
     with House() as house:
-        clear, sealed = servers.start_geerpc(house, build=servers.build_sweep_server())
-        asked = [(f"geerpc, {wire}", wire, clear) for wire in OUR_WIRES]
-        asked += [("geerpc, bin, sealed", "bin", sealed)] if sealed else []
+        measured, counted = payload_servers(house, "measured"), payload_servers(house, "counted", count=True)
+        clear = measured["geerpc, bin"][1]
         try:
-            asked += [("Go net/rpc", "netrpc", servers.start_go(house, "netrpc"))]
+            measured["Go net/rpc"] = ("netrpc", servers.start_go(house, "netrpc"))
         except servers.NotInstalled as missing:
-            table.rows.append(["Go net/rpc: not installed", str(missing)] + ["-"] * 4)
+            table.rows.append(["Go net/rpc: not installed", str(missing)] + ["-"] * 5)
         floor = servers.start_floor(house)
         for size in PAYLOADS:
-            rows = {title: Row(server, probe(echo_wires(size)[wire], *((clear if server.key else server).place)))
-                    for title, wire, server in asked}
-            for title, own, beside in interleaved(rows, floor, (PAYLOAD_CONNECTIONS, 1), arguments,
+            wires = echo_wires(size)
+            rows = {title: Row(server, probe(wires[wire], *(clear if server.key else server).place))
+                    for title, (wire, server) in measured.items()}
+            for title, own, beside in interleaved(rows, floor, shape, arguments,
                                                   lambda text, size=size: tell(f"{size} bytes: {text}")):
-                table.rows.append([title, size, *beside_floor(own, beside)])
+                asked = "-"
+                if title in counted:
+                    result = run_load(counted[title][1], rows[title].conversation, *shape, arguments.seconds, WARM)
+                    asked = result["allocations"] / result["calls"]
+                table.rows.append([title, size, *beside_floor(own, beside), asked])
     return table
+
+
+def payload_servers(house, name, **options):
+    """{title: (wire, server)} of one geerpc."""
+    clear, sealed = servers.start_geerpc(house, name, build=servers.build_sweep_server(), **options)
+    asked = {f"geerpc, {wire}": (wire, clear) for wire in OUR_WIRES}
+    if sealed:
+        asked["geerpc, bin, sealed"] = ("bin", sealed)
+    return asked
 
 
 def interleaved(rows, floor, shape, arguments, tell):
@@ -99,6 +113,16 @@ def median(results, figure):
 
 def beside_floor(own, beside):
     return [median(own, "cpu_us"), median(beside, "cpu_us"), paired(own, beside, "cpu_us"), round(median(own, "rate"))]
+
+
+# ---- what must not rise with the number of something ----
+
+FLAT = 1.1
+FLAT_TITLE = f"at most {FLAT:g}"
+
+
+def flat(ratio):
+    return [ratio, "met" if ratio <= FLAT else "MISSED"]
 
 
 # ---- connections ----
@@ -156,8 +180,8 @@ BUSY, IDLE = 64, 10000
 
 
 def idle(arguments, tell):
-    table = Table(f"{BUSY} busy connections, 1 in flight on each, alone and beside {IDLE:,} that made one call; medians",
-                  ["server and wire", "alone", "beside idle", "ratio"])
+    table = Table(f"us CPU/call of {BUSY} busy connections, alone and beside {IDLE:,} that made one call; medians",
+                  ["server and wire", "alone", "beside idle", "ratio", FLAT_TITLE])
     wires = multiply_wires()
     with House() as house:
         alone, _ = servers.start_geerpc(house, "alone", seal=False)
@@ -171,7 +195,7 @@ def idle(arguments, tell):
                     own.append(run_load(alone, conversation, BUSY, 1, arguments.seconds))
                     beside.append(run_load(crowded, conversation, BUSY, 1, arguments.seconds))
             table.rows.append([f"geerpc, {wire}", median(own, "cpu_us"), median(beside, "cpu_us"),
-                               paired(beside, own, "cpu_us")])
+                               *flat(paired(beside, own, "cpu_us"))])
     return table
 
 
@@ -190,7 +214,7 @@ class Spread(Row):
 
 def methods(arguments, tell):
     table = Table(f"Registered methods; 64 connections, {DIFFERENT} calls of different methods in flight; us CPU/call, "
-                  "medians", ["server and wire"] + [f"{count:,}" for count in METHODS] + ["10,000 : 1"])
+                  "medians", ["server and wire"] + [f"{count:,}" for count in METHODS] + ["10,000 : 1", FLAT_TITLE])
     with House() as house:
         build = servers.build_sweep_server()
         rows = {}
@@ -211,7 +235,7 @@ def methods(arguments, tell):
                 results[wire, count].append(row.measure(shape, arguments.seconds))
     for wire in dict.fromkeys(wire for wire, _ in rows):
         table.rows.append([f"geerpc, {wire}"] + [median(results[wire, count], "cpu_us") for count in METHODS]
-                          + [paired(results[wire, METHODS[-1]], results[wire, METHODS[0]], "cpu_us")])
+                          + flat(paired(results[wire, METHODS[-1]], results[wire, METHODS[0]], "cpu_us")))
     return table
 
 

@@ -1,5 +1,5 @@
-// grpc_server.cc: a peer of make bench: Arith.Multiply by a callback server of gRPC for C++. Prints the port of 127.0.0.1
-// that it took, and serves until it is terminated.
+// grpc_server.cc: a peer of make bench: Arith.Multiply by a callback server of gRPC for C++. Prints the port of
+// 127.0.0.1 that it took, and serves until it is terminated.
 #include "arith.grpc.pb.h"
 
 #include <grpcpp/grpcpp.h>
