@@ -145,7 +145,20 @@ def test_a_header_twice_and_control_bytes(registry):
     assert servers(registry) == []
 
 
-@pytest.mark.parametrize("query", ["version=x", "version=-1", "version=1&wait=soon", "version=1&wait=5", "service=a%0d%0ab"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "version=x",
+        "version=-1",
+        "version=1&wait=soon",
+        "version=1&wait=5",
+        "service=a%0d%0ab",
+        "service=%00",
+        "service=%zz",
+        "service=%4",
+        "%serv=Arith",
+    ],
+)
 def test_a_question_that_is_none(registry, query):
     assert ask(registry, query=query).status == 400
 
