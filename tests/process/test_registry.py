@@ -110,6 +110,8 @@ def test_what_a_post_answers(registry):
         {"Server": "tcp@10.0.0.1"},
         {"Server": "tcp@10.0.0.1:99999"},
         {"Server": "http@10.0.0.1:"},
+        {"Server": "tcp@10.0.0.1:0"},
+        {"Server": "http@[::]:00"},
         {"Server": "tcp@10.0.0.1:1,tcp@10.0.0.2:2"},
         {"Server": "tcp@10.0.0.1:1 tcp@10.0.0.2:2"},
         {"Server": 'unix@/run/"quoted"'},

@@ -186,16 +186,22 @@ static bool copy_texts(registry_message_t *message, gee_str_t address, gee_str_t
     return true;
 }
 
-/* scheme@place; of a scheme that we know ourselves the place is looked at too. */
-static bool check_address(const gee_engine_t *engine, gee_str_t text, gee_error_t *error) {
+/* scheme@place; of a scheme that we know ourselves the place is looked at too. HTTP's status. A socket file is one of this
+ * machine: what somebody elsewhere calls so is another one. */
+static int check_address(const gee_exchange_t *exchange, gee_str_t text, gee_error_t *error) {
     char terminated[REGISTRY_TEXT + 1];
     gee_addr_t addr;
     memcpy(terminated, text.data, text.length);
     terminated[text.length] = '\0';
-    if (gee_addr_parse(terminated, &addr, error) != 0)
-        return false;
-    const gee_transport_t *transport = gee_transport_by_scheme(engine->modules, addr.scheme);
-    return transport == NULL || transport->check(&addr, error) == 0;
+    if (gee_addr_parse(terminated, &addr, error) != 0 || gee_addr_check_dialled(&addr, error) != 0)
+        return 400;
+    const gee_transport_t *transport = gee_transport_by_scheme(exchange->engine->modules, addr.scheme);
+    if (transport != NULL && transport->check(&addr, error) != 0)
+        return 400;
+    if (!gee_addr_is_local(&addr) || gee_peer_is_local(exchange->peer))
+        return 200;
+    gee_error_set(error, GEE_PERMISSION_DENIED, "unix@ addresses are registered and taken out from this machine only");
+    return 403;
 }
 
 /* Fills the message; else the status and the text of the refusal. */
@@ -204,6 +210,7 @@ static int read_request(const registry_conf_t *conf, const gee_exchange_t *excha
     const gee_http_message_t *request = exchange->request;
     gee_str_t address, service, weight, ttl;
     uint64_t number = 0;
+    int status;
     bool once = take_header(request, "X-Geerpc-Server", &address);
     once = take_header(request, "X-Geerpc-Service", &service) && once;
     once = take_header(request, "X-Geerpc-Weight", &weight) && once;
@@ -221,8 +228,8 @@ static int read_request(const registry_conf_t *conf, const gee_exchange_t *excha
                       "X-Geerpc-Server and X-Geerpc-Service are at most %d printable ASCII characters, without spaces, "
                       "commas, quotes and backslashes",
                       REGISTRY_TEXT);
-    else if (!check_address(exchange->engine, address, error))
-        return 400;
+    else if ((status = check_address(exchange, address, error)) != 200)
+        return status;
     else if (weight.data != NULL && (gee_parse_uint64(weight, &number) != 0 || number < 1 || number > UINT16_MAX))
         gee_error_set(error, GEE_INVALID_ARGUMENT, "X-Geerpc-Weight is a number from 1 to 65535");
     else if (ttl.data != NULL && (gee_parse_duration(ttl, &message->ttl_ns) != 0 ||
