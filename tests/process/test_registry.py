@@ -440,7 +440,7 @@ def test_a_file_that_is_none(stopped):
     file = stopped.root / "run/registry/servers"
     file.parent.mkdir()
     file.parent.chmod(0o777)
-    for garbage in (b"hello", b"geerpc registry 1 5\n\xff\xfe", b"geerpc registry 1 5\ntcp@10.0.0.1:1 99999999 5m\n", b"\0" * 99):
+    for garbage in (b"hello", b"geerpc registry 2 5\n\xff\xfe", b"geerpc registry 2 5\ntcp@10.0.0.1:1 0 5m\n", b"\0" * 99):
         file.write_bytes(garbage)
         start_registry(stopped)
         assert servers(stopped) == []
@@ -456,6 +456,17 @@ def test_a_file_that_cannot_be_written(make_server):
     refused = registry.reload(registry.conf.replace("/proc/servers", "/proc/none/servers"), status=1)
     assert "/proc/none/servers: its directory is missing" in refused.stderr
     assert servers(registry) == [A]
+
+
+def test_a_pipe_where_the_file_is_written(make_server):
+    """Nobody reads it: the helper must not wait for that."""
+    registry = start_registry(make_server())
+    os.mkfifo(registry.root / "run/registry/servers.new")
+    assert put(registry, A).status == 200
+    registry.wait_for_log(r"\[error\] .*the list cannot be kept .*servers\.new: this is no regular file; remove it")
+    assert put(registry, B).status == 200
+    (registry.root / "run/registry/servers.new").unlink()
+    registry.wait_for_log(r"\[notice\] .*servers is written again")
 
 
 def test_no_file(make_server):
