@@ -461,11 +461,13 @@ def test_a_file_that_cannot_be_written(make_server):
 def test_a_pipe_where_the_file_is_written(make_server):
     """Nobody reads it: the helper must not wait for that."""
     registry = start_registry(make_server())
-    os.mkfifo(registry.root / "run/registry/servers.new")
+    pipe = registry.root / "run/registry/servers.new"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)  # the workers' user could open it
     assert put(registry, A).status == 200
     registry.wait_for_log(r"\[error\] .*the list cannot be kept .*servers\.new: this is no regular file; remove it")
     assert put(registry, B).status == 200
-    (registry.root / "run/registry/servers.new").unlink()
+    pipe.unlink()
     registry.wait_for_log(r"\[notice\] .*servers is written again")
 
 
