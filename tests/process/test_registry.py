@@ -110,6 +110,8 @@ def test_what_a_post_answers(registry):
         {"Server": "tcp@10.0.0.1"},
         {"Server": "tcp@10.0.0.1:99999"},
         {"Server": "http@10.0.0.1:"},
+        {"Server": "tcp@10.0.0.1:0"},
+        {"Server": "http@[::]:00"},
         {"Server": "tcp@10.0.0.1:1,tcp@10.0.0.2:2"},
         {"Server": "tcp@10.0.0.1:1 tcp@10.0.0.2:2"},
         {"Server": 'unix@/run/"quoted"'},
@@ -145,7 +147,20 @@ def test_a_header_twice_and_control_bytes(registry):
     assert servers(registry) == []
 
 
-@pytest.mark.parametrize("query", ["version=x", "version=-1", "version=1&wait=soon", "version=1&wait=5", "service=a%0d%0ab"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "version=x",
+        "version=-1",
+        "version=1&wait=soon",
+        "version=1&wait=5",
+        "service=a%0d%0ab",
+        "service=%00",
+        "service=%zz",
+        "service=%4",
+        "%serv=Arith",
+    ],
+)
 def test_a_question_that_is_none(registry, query):
     assert ask(registry, query=query).status == 400
 
@@ -425,7 +440,7 @@ def test_a_file_that_is_none(stopped):
     file = stopped.root / "run/registry/servers"
     file.parent.mkdir()
     file.parent.chmod(0o777)
-    for garbage in (b"hello", b"geerpc registry 1 5\n\xff\xfe", b"geerpc registry 1 5\ntcp@10.0.0.1:1 99999999 5m\n", b"\0" * 99):
+    for garbage in (b"hello", b"geerpc registry 2 5\n\xff\xfe", b"geerpc registry 2 5\ntcp@10.0.0.1:1 0 5m\n", b"\0" * 99):
         file.write_bytes(garbage)
         start_registry(stopped)
         assert servers(stopped) == []
@@ -441,6 +456,19 @@ def test_a_file_that_cannot_be_written(make_server):
     refused = registry.reload(registry.conf.replace("/proc/servers", "/proc/none/servers"), status=1)
     assert "/proc/none/servers: its directory is missing" in refused.stderr
     assert servers(registry) == [A]
+
+
+def test_a_pipe_where_the_file_is_written(make_server):
+    """Nobody reads it: the helper must not wait for that."""
+    registry = start_registry(make_server())
+    pipe = registry.root / "run/registry/servers.new"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)  # the workers' user could open it
+    assert put(registry, A).status == 200
+    registry.wait_for_log(r"\[error\] .*the list cannot be kept .*servers\.new: this is no regular file; remove it")
+    assert put(registry, B).status == 200
+    pipe.unlink()
+    registry.wait_for_log(r"\[notice\] .*servers is written again")
 
 
 def test_no_file(make_server):

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from conftest import SANITIZED, TIMEOUT
-from registering import PATH, ask, put, remove, start_registry, wait_for_helper
+from conftest import SANITIZED, TIMEOUT, eventually
+from registering import PATH, ask, put, remove, start_registry, url, wait_for_helper
+from test_discovery import gateway_conf, upstream
 
 ENTRIES = 10000 if not SANITIZED else 1000
 WATCHERS = 1000 if not SANITIZED else 100
@@ -79,12 +80,12 @@ class Requests:
                     count -= 1
 
 
-def register(server, names, connections=50):
+def register(server, names, connections=50, service="Arith"):
     requests = Requests(server, connections)
     waiting = list(reversed(names))
 
     def send(connection):
-        requests.send(connection, "POST", PATH, f"X-Geerpc-Server: {waiting.pop()}\r\nX-Geerpc-Service: Arith\r\n")
+        requests.send(connection, "POST", PATH, f"X-Geerpc-Server: {waiting.pop()}\r\nX-Geerpc-Service: {service}\r\n")
 
     for connection in requests.connections:
         send(connection)
@@ -158,6 +159,24 @@ def watch(registry, names, figures, processes):
     wanted = b"X-Geerpc-Servers: " + ",".join(sorted(names[1:])).encode() + b"\r\n\r\n"
     assert set(answers.values()) == {(b"HTTP/1.1 200 OK", wanted)} and len(answers) == WATCHERS
     requests.close()
+
+
+def test_the_longest_list_can_be_followed(make_server):
+    """With texts as long as they may be, the list is full before it is too long for who follows it."""
+    registry = start_registry(make_server(), entries=16384)
+    names = [f"tcp@{'h' * 243}{n:06}:1" for n in range(7500)]
+    service = "s" * 255
+    register(registry, names[:7000], service=service)
+    taken = 7000
+    while (answer := put(registry, names[taken], service=service)).status == 200:
+        taken += 1
+    assert answer.status == 503 and "4096 KiB of addresses" in answer.body
+    gateway = make_server()
+    gateway.conf = gateway_conf(url(registry))
+    gateway.start()
+    report = eventually(lambda: (found := upstream(gateway)["registry"])["count"] and found, "a list", 2 * TIMEOUT)
+    assert report["count"] == taken
+    assert report.get("trouble") is None
 
 
 def test_watchers_that_never_read(make_server):

@@ -134,6 +134,24 @@ static void test_host_port_refuses(void **state) {
     }
 }
 
+static void test_what_can_be_dialled(void **state) {
+    (void)state;
+    static const char *const dialled[] = { "tcp@a:1", "tcp@[::]:65535", "unix@/run/x", "unix@a:0", "quic@somewhere" };
+    static const char *const listened[] = { "tcp@a:0", "tcp@[::1]:0", "http@:00000", "quic@a:0" };
+    gee_addr_t addr;
+    gee_error_t error = { 0 };
+    for (size_t i = 0; i < GEE_LENGTH(dialled); i++) {
+        assert_int_equal(gee_addr_parse(dialled[i], &addr, NULL), 0);
+        if (gee_addr_check_dialled(&addr, &error) != 0)
+            fail_msg("%s", error.text);
+    }
+    for (size_t i = 0; i < GEE_LENGTH(listened); i++) {
+        assert_int_equal(gee_addr_parse(listened[i], &addr, NULL), 0);
+        assert_int_equal(gee_addr_check_dialled(&addr, &error), -1);
+        assert_non_null(strstr(error.text, listened[i]));
+    }
+}
+
 static void test_sockaddr_text(void **state) {
     (void)state;
     char text[GEE_ADDR_TEXT];
@@ -199,9 +217,13 @@ static void test_loopback(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),         cmocka_unit_test(test_parse_refuses),
-        cmocka_unit_test(test_host_port),     cmocka_unit_test(test_host_port_refuses),
-        cmocka_unit_test(test_sockaddr_text), cmocka_unit_test(test_local_text),
+        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_parse_refuses),
+        cmocka_unit_test(test_host_port),
+        cmocka_unit_test(test_host_port_refuses),
+        cmocka_unit_test(test_what_can_be_dialled),
+        cmocka_unit_test(test_sockaddr_text),
+        cmocka_unit_test(test_local_text),
         cmocka_unit_test(test_loopback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,12 +217,14 @@ static void test_what_is_made_of_a_list(void **state GEE_UNUSED) {
     REPORT({ "tcp@a:1", 1 }, { "tcp@a:1", 100000 }, { "tcp@a:1", 7 }, { "tcp@[::]:7001", 0 });
     assert_string_equal(test->list, "tcp@[::]:7001 1, tcp@a:1 65535");
     assert_int_equal(count_in_log(test, "left out"), 0);
-    REPORT({ "quic@a:1", 1 }, { "tcp@b:2", 1 }, { "", 1 }, { "tcp@a", 1 }, { "tcp@a\n:1", 1 }, { longest, 1 });
+    REPORT({ "quic@a:1", 1 }, { "tcp@b:2", 1 }, { "", 1 }, { "tcp@a", 1 }, { "tcp@a\n:1", 1 }, { longest, 1 },
+           { "tcp@a:0", 1 });
     assert_string_equal(test->list, "tcp@b:2 1");
-    assert_int_equal(count_in_log(test, "[warn] upstream foo: fake@x: 5 servers are left out: address \"quic@a:1\": no "
+    assert_int_equal(count_in_log(test, "[warn] upstream foo: fake@x: 6 servers are left out: address \"quic@a:1\": no "
                                         "transport for \"quic\" is compiled in"),
                      1);
-    REPORT({ "tcp@b:2", 1 }, { "quic@a:1", 1 }, { "", 1 }, { "tcp@a", 1 }, { "tcp@a\n:1", 1 }, { longest, 1 });
+    REPORT({ "tcp@b:2", 1 }, { "quic@a:1", 1 }, { "", 1 }, { "tcp@a", 1 }, { "tcp@a\n:1", 1 }, { longest, 1 },
+           { "tcp@a:0", 1 });
     assert_int_equal(count_in_log(test, "left out"), 1); /* as many as before: said already */
     REPORT({ "tcp@b:2", 1 }, { "tcp@x", 1 });
     assert_int_equal(count_in_log(test, "1 server is left out"), 1);

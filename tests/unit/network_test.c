@@ -46,6 +46,20 @@ static void test_who_is_in_it(void **state GEE_UNUSED) {
             fail_msg("%s: %s", cases[i].network, cases[i].peer);
 }
 
+static void test_who_is_of_this_machine(void **state GEE_UNUSED) {
+    static const char *const here[] = { "tcp@127.0.0.1:1",          "tcp@127.255.0.9:1", "tcp@[::1]:1",
+                                        "tcp@[::ffff:127.0.0.1]:1", "unix@/run/x",       "unix@" };
+    static const char *const elsewhere[] = { "tcp@192.0.2.7:1", "tcp@128.0.0.1:1",        "tcp@126.255.255.255:1",
+                                             "tcp@[::2]:1",     "tcp@[::ffff:1.2.3.4]:1", "tcp@[fe80::1%3]:1",
+                                             "tcp@[7f00::1]:1" };
+    for (size_t i = 0; i < GEE_LENGTH(here); i++)
+        if (!gee_peer_is_local(here[i]))
+            fail_msg("%s", here[i]);
+    for (size_t i = 0; i < GEE_LENGTH(elsewhere); i++)
+        if (gee_peer_is_local(elsewhere[i]))
+            fail_msg("%s", elsewhere[i]);
+}
+
 static void test_what_is_no_network(void **state GEE_UNUSED) {
     static const struct {
         const char *text, *said;
@@ -73,6 +87,7 @@ static void test_what_is_no_network(void **state GEE_UNUSED) {
 
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_who_is_in_it),
+                                        cmocka_unit_test(test_who_is_of_this_machine),
                                         cmocka_unit_test(test_what_is_no_network) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 /* page_registry_test.c: between a worker's requests and the helper: what is lost on the way is sent again, and what a worker
  * could be made to send does no harm. Worker and helper are one process here; the test carries the messages. */
+#include <arpa/inet.h>
+
 #include "rpc_fixture.h"
 #include "modules/page_registry/registry.h"
 
@@ -187,6 +189,41 @@ static void test_who_is_gone_is_forgotten(void **state GEE_UNUSED) {
     gee_pool_destroy(&pool);
 }
 
+static int connect_from(fixture_t *fixture, const char *host) {
+    gee_sockaddr_t peer = { .v4 = { .sin_family = AF_INET, .sin_port = htons(40312) } };
+    assert_int_equal(inet_pton(AF_INET, host, &peer.v4.sin_addr), 1);
+    return fixture_connect_from(fixture, &(gee_door_options_t){ 0 }, &peer);
+}
+
+/* A path means something else on another machine. */
+static void test_a_socket_file_is_registered_from_this_machine_only(void **state GEE_UNUSED) {
+    static const struct {
+        const char *peer, *address, *answer;
+    } cases[] = {
+        { "203.0.113.9", "unix@/run/x", "HTTP/1.1 403 " },
+        { "203.0.113.9", "tcp@203.0.113.9:1", "HTTP/1.1 200 " },
+        { "127.0.0.1", "unix@/run/x", "HTTP/1.1 200 " },
+    };
+    gee_pool_t *pool = gee_pool_create(4096);
+    fixture_t *fixture = new_fixture(pool);
+    gee_network_t everybody = { .prefix = 0 };
+    conf->networks = &everybody;
+    conf->allow.count = 1;
+    for (size_t i = 0; i < GEE_LENGTH(cases); i++) {
+        char request[200];
+        int peer = connect_from(fixture, cases[i].peer);
+        snprintf(request, sizeof(request), "POST /r HTTP/1.1\r\nHost: x\r\nX-Geerpc-Server: %s\r\n\r\n",
+                 cases[i].address);
+        peer_says(fixture, peer, request);
+        carry(fixture, 0);
+        expect_answer(fixture, peer, cases[i].answer);
+        close(peer);
+        pump(fixture);
+    }
+    free_fixture(fixture, fixture_connect(fixture));
+    gee_pool_destroy(&pool);
+}
+
 /* ---- the helper ---- */
 
 static void test_messages_that_are_none(void **state GEE_UNUSED) {
@@ -260,6 +297,7 @@ int main(void) {
         cmocka_unit_test(test_what_could_not_be_sent_is_sent_later),
         cmocka_unit_test(test_results_that_were_overtaken),
         cmocka_unit_test(test_who_is_gone_is_forgotten),
+        cmocka_unit_test(test_a_socket_file_is_registered_from_this_machine_only),
         cmocka_unit_test(test_messages_that_are_none),
         cmocka_unit_test(test_the_next_helper),
     };

@@ -6,8 +6,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "modules/page_registry/registry.h"
@@ -121,22 +123,51 @@ static void test_full(void **state GEE_UNUSED) {
     assert_int_equal(table.count, MOST);
 }
 
-static void test_the_longest_entries_fit(void **state GEE_UNUSED) {
+/* With texts of that length, as many as there may be of them. The last one's outcome, which was not taken. */
+static registry_outcome_t fill(int address_length, size_t service_length) {
     char address[REGISTRY_TEXT + 1], service[REGISTRY_TEXT + 1];
-    memset(service, 's', REGISTRY_TEXT);
-    service[REGISTRY_TEXT] = '\0';
-    for (int i = 0; i < REGISTRY_ENTRIES; i++) {
-        registry_key_t key = { .address = { address, REGISTRY_TEXT }, .service = gee_str(service) };
-        snprintf(address, sizeof(address), "%0*d", REGISTRY_TEXT, i);
-        assert_int_equal(registry_table_put(&table, &key, 1, TTL, 1, REGISTRY_ENTRIES), REGISTRY_DONE);
+    registry_outcome_t outcome = REGISTRY_DONE;
+    memset(service, 's', sizeof(service));
+    for (int i = 0; outcome == REGISTRY_DONE; i++) {
+        registry_key_t key = { .address = { address, (size_t)address_length }, .service = { service, service_length } };
+        snprintf(address, sizeof(address), "tcp@%0*d:1", address_length - 6, i);
+        outcome = registry_table_put(&table, &key, 1, TTL, 1, REGISTRY_ENTRIES);
     }
-    publish();
-    registry_table_t next = { 0 };
-    assert_int_equal(registry_table_take(&next, &buffer, 5), 0);
-    assert_int_equal(next.count, REGISTRY_ENTRIES);
-    assert_int_equal(next.items[0]->expires_ns, 6);
-    assert_int_equal(next.version, table.version);
-    registry_table_clear(&next);
+    return outcome;
+}
+
+static void test_the_longest_lists(void **state GEE_UNUSED) {
+    static const struct {
+        int address_length;
+        size_t service_length;
+    } cases[] = { { REGISTRY_TEXT, REGISTRY_TEXT }, { REGISTRY_TEXT, 0 }, { 11, 0 } };
+    for (size_t i = 0; i < GEE_LENGTH(cases); i++) {
+        registry_table_t next = { 0 };
+        assert_int_equal(fill(cases[i].address_length, cases[i].service_length), REGISTRY_FULL);
+        publish(); /* there is room for it, says ASan */
+        assert_int_equal(registry_table_take(&next, &buffer, 5), 0);
+        assert_int_equal(next.count, table.count);
+        assert_int_equal(next.bytes, table.bytes);
+        assert_int_equal(next.items[0]->expires_ns, 6);
+        assert_int_equal(next.version, table.version);
+        registry_table_clear(&next);
+        registry_table_expire(&table, 1);
+        assert_int_equal(table.bytes, 0);
+    }
+}
+
+static void test_room_comes_back(void **state GEE_UNUSED) {
+    char address[REGISTRY_TEXT + 1];
+    fill(REGISTRY_TEXT, REGISTRY_TEXT);
+    size_t count = table.count;
+    assert_true(count < REGISTRY_ENTRIES);
+    registry_key_t last = { .address = { table.items[count - 1]->texts, REGISTRY_TEXT },
+                            .service = gee_str(registry_service(table.items[count - 1])) };
+    snprintf(address, sizeof(address), "%s", registry_address(table.items[count - 1]));
+    assert_int_equal(registry_table_put(&table, &last, 9, TTL, 2, REGISTRY_ENTRIES), REGISTRY_DONE); /* refreshed */
+    take_out(address, registry_service(table.items[0]));
+    assert_int_equal(fill(REGISTRY_TEXT, REGISTRY_TEXT), REGISTRY_FULL);
+    assert_int_equal(table.count, count);
 }
 
 static void test_a_file_and_back(void **state GEE_UNUSED) {
@@ -166,16 +197,43 @@ static void test_no_file(void **state GEE_UNUSED) {
     assert_non_null(strstr(error.text, "No such file"));
 }
 
+static void write_file(const char *bytes, size_t length) {
+    FILE *file = fopen(path, "w");
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    fclose(file);
+}
+
+static void expect_refused(const char *bytes, size_t length, const char *said) {
+    gee_error_t error = { 0 };
+    write_file(bytes, length);
+    assert_int_equal(registry_file_load(path, &table, 1, &error), -1);
+    if (strstr(error.text, said) == NULL || strstr(error.text, path) != error.text)
+        fail_msg("%.*s: %s", (int)length, bytes, error.text);
+    assert_int_equal(table.count, 0);
+}
+
 static void test_files_that_are_none(void **state GEE_UNUSED) {
-#define TITLE "geerpc registry 1 5\n"
+#define TITLE "geerpc registry 2 5\n"
     static const struct {
         const char *text, *said;
     } cases[] = {
         { "", ":1: it does not begin" },
         { "hello\n", ":1: it does not begin" },
-        { "geerpc registry 2 5\n", ":1: it does not begin" },
-        { "geerpc registry 1 \n", ":1: there is no version" },
-        { "geerpc registry 1 -5\n", ":1: there is no version" },
+        { "geerpc registry 1 5\n", ":1: it does not begin" },
+        { "geerpc registry 2 \n", ":1: there is no version" },
+        { "geerpc registry 2 -5\n", ":1: there is no version" },
+        { "geerpc registry 2 18446744073709551615\nend 0\n", ":1: there is no version" },
+        { "geerpc registry 2 18446744073709551616\nend 0\n", ":1: there is no version" },
+        { "geerpc registry 2 4503599627370497\nend 0\n", ":1: there is no version" },
+        { TITLE, ":2: it is cut off" },
+        { TITLE "tcp@a:1 0 5m\n", ":3: it is cut off" },
+        { TITLE "tcp@a:1 0 5m\nend 2\n", ":3: expected" },
+        { TITLE "tcp@a:1 0 5m\ntcp@a:1 0 5m\nend 2\n", ":4: expected" },
+        { TITLE "tcp@a:1 0 5m\nend 1\n\n", ":3: expected" },
+        { TITLE "tcp@a:1 0 5m\nend 1\ntcp@b:1 0 5m\n", ":3: expected" },
+        { TITLE "tcp@a:1 0 5m\nend 1", "its last line has no end" },
+        { TITLE "tcp@a:0 0 5m\n", ":2: expected" },
+        { TITLE "a 0 5m\n", ":2: expected" },
         { TITLE "tcp@a:1", ":2: expected" },
         { TITLE "tcp@a:1 0 5m\n\n", ":3: expected" },
         { TITLE "tcp@a:1 0 5m\ntcp@b:1 65536 5m\n", ":3: expected" },
@@ -187,16 +245,58 @@ static void test_files_that_are_none(void **state GEE_UNUSED) {
         { TITLE "tcp@a:1 0 5m a b\n", ":2: expected" },
         { TITLE "tcp@\xff 0 5m\n", ":2: expected" },
     };
-    for (size_t i = 0; i < GEE_LENGTH(cases); i++) {
-        gee_error_t error = { 0 };
-        FILE *file = fopen(path, "w");
-        fputs(cases[i].text, file);
-        fclose(file);
-        assert_int_equal(registry_file_load(path, &table, 1, &error), -1);
-        if (strstr(error.text, cases[i].said) == NULL)
-            fail_msg("case %zu: %s", i, error.text);
-        assert_int_equal(table.count, 0);
+    for (size_t i = 0; i < GEE_LENGTH(cases); i++)
+        expect_refused(cases[i].text, strlen(cases[i].text), cases[i].said);
+}
+
+/* Nowhere can it be cut off, or a byte become zero, without being refused. */
+static void test_a_file_that_was_damaged(void **state GEE_UNUSED) {
+    size_t length;
+    gee_error_t error;
+    put("tcp@10.0.0.1:9999", "Arith", 3, 1);
+    put("tcp@10.0.0.2:9999", "", 0, 1);
+    publish();
+    char *text = registry_file_format(&table, &length);
+    registry_table_clear(&table);
+    for (size_t i = 0; i < length; i++) {
+        char byte = text[i];
+        expect_refused(text, i, ":");
+        text[i] = '\0';
+        expect_refused(text, length, ":");
+        text[i] = byte;
     }
+    write_file(text, length);
+    assert_int_equal(registry_file_load(path, &table, 1, &error), 0);
+    assert_int_equal(table.count, 2);
+    free(text);
+}
+
+/* In the place of the file, or of the one that is written beside it: none of these is waited for. */
+static void test_what_is_no_file(void **state GEE_UNUSED) {
+    char beside[80];
+    gee_error_t error;
+    snprintf(beside, sizeof(beside), "%s.new", path);
+    for (int i = 0; i < 4; i++) {
+        int reader = -1;
+        unlink(path);
+        assert_int_equal(i == 0   ? mkdir(beside, 0700)
+                         : i == 1 ? symlink("/dev/zero", beside)
+                                  : mkfifo(beside, 0600),
+                         0);
+        if (i == 3)
+            reader = open(beside, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* somebody does read it */
+        error.text[0] = '\0';
+        assert_int_equal(registry_file_write(path, "text", 4, &error), -1);
+        assert_ptr_equal(strstr(error.text, beside), error.text);
+        assert_non_null(strstr(error.text, i == 0 ? ": Is a directory" : ": this is no regular file; remove it"));
+        assert_int_equal(rename(beside, path), 0);
+        assert_int_equal(registry_file_load(path, &table, 1, &error), -1);
+        assert_non_null(strstr(error.text, ": this is no regular file; remove it"));
+        if (reader >= 0)
+            close(reader);
+        remove(path);
+    }
+    write_file("", 0);
 }
 
 int main(void) {
@@ -205,10 +305,13 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_versions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_longest_entries_fit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_longest_lists, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_room_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_and_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_that_are_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_file_that_was_damaged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_no_file, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,18 +217,22 @@ static inline void finish(fixture_t *fixture, int peer) {
     fixture_destroy(fixture);
 }
 
-/* The peer's end of a new connection through that door. */
-static inline int fixture_connect_to(fixture_t *fixture, const gee_door_options_t *door) {
+/* The peer's end of a new connection through that door; `from`: where the peer is, null: it is not said. */
+static inline int fixture_connect_from(fixture_t *fixture, const gee_door_options_t *door, const gee_sockaddr_t *from) {
     int ends[2];
     gee_error_t error = { 0 };
     gee_stream_options_t options = { .high_water = (size_t)fixture->engine->limits.output };
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
-    gee_stream_t *stream = gee_stream_create(fixture->loop, &pair_transport, ends[0], NULL, &options, &error);
+    gee_stream_t *stream = gee_stream_create(fixture->loop, &pair_transport, ends[0], from, &options, &error);
     assert_non_null(stream);
     assert_int_equal(gee_door_open(fixture->engine, &stream, door, &error), 0);
     fixture->got_length = 0;
     fixture->got_end = false;
     return ends[1];
+}
+
+static inline int fixture_connect_to(fixture_t *fixture, const gee_door_options_t *door) {
+    return fixture_connect_from(fixture, door, NULL);
 }
 
 static inline int fixture_connect(fixture_t *fixture) {

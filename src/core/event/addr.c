@@ -96,6 +96,18 @@ int gee_addr_host_port(const gee_addr_t *addr, char host[256], uint16_t *port, g
     return 0;
 }
 
+bool gee_addr_is_local(const gee_addr_t *addr) {
+    return strcmp(addr->scheme, "unix") == 0;
+}
+
+int gee_addr_check_dialled(const gee_addr_t *addr, gee_error_t *error) {
+    char host[256];
+    uint16_t port;
+    if (gee_addr_is_local(addr) || gee_addr_host_port(addr, host, &port, NULL) != 0 || port != 0)
+        return 0;
+    return wrong(error, addr->text, "port 0 is none that can be dialled");
+}
+
 socklen_t gee_sockaddr_length(const gee_sockaddr_t *address) {
     switch (address->any.sa_family) {
     case AF_INET:

@@ -34,6 +34,10 @@ typedef union gee_sockaddr {
     struct sockaddr_storage storage;
 } gee_sockaddr_t;
 
+bool gee_addr_is_local(const gee_addr_t *addr); /* unix@ */
+/* Refuses port 0, on which one can listen and which nobody can dial. Places that have no port pass. */
+int gee_addr_check_dialled(const gee_addr_t *addr, gee_error_t *error);
+
 socklen_t gee_sockaddr_length(const gee_sockaddr_t *address);
 /* "tcp@127.0.0.1:40312", "tcp@[::1]:9999", "unix@/run/x" or "unix@" for a peer without a name. Returns `target`. */
 char *gee_sockaddr_text(const gee_sockaddr_t *address, char target[GEE_ADDR_TEXT]);

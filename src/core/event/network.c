@@ -70,3 +70,14 @@ int gee_ip_of_peer(const char *peer, gee_ip_t *address) {
     host[strcspn(host, "%")] = '\0'; /* the zone: which link it came from */
     return parse_ip(host, address) != 0 ? 0 : -1;
 }
+
+bool gee_peer_is_local(const char *peer) {
+    static const gee_network_t loopback[] = {
+        { .address.bytes = { [10] = 0xff, [11] = 0xff, [12] = 127 }, .prefix = MAPPED + 8 }, /* 127.0.0.0/8 */
+        { .address.bytes = { [15] = 1 }, .prefix = 128 },                                    /* ::1 */
+    };
+    gee_ip_t address;
+    if (gee_ip_of_peer(peer, &address) != 0)
+        return true;
+    return gee_network_contains(&loopback[0], &address) || gee_network_contains(&loopback[1], &address);
+}

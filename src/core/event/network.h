@@ -22,5 +22,7 @@ int gee_network_parse(const char *text, gee_network_t *network, gee_error_t *err
 bool gee_network_contains(const gee_network_t *network, const gee_ip_t *address);
 /* Of a peer's text, "tcp@192.0.2.7:40312" (addr.h). -1: it has none, as peers at Unix sockets. */
 int gee_ip_of_peer(const char *peer, gee_ip_t *address);
+/* Of this machine: at a loopback address, or at a Unix socket. */
+bool gee_peer_is_local(const char *peer);
 
 #endif

@@ -28,6 +28,11 @@ static int hex(char digit) {
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
+/* Does a %XX begin there? */
+static bool is_escape(gee_str_t text, size_t at) {
+    return text.length - at >= 3 && hex(text.data[at + 1]) >= 0 && hex(text.data[at + 2]) >= 0;
+}
+
 static gee_str_t decode(gee_str_t text, gee_pool_t *pool) {
     char *target = gee_pool_alloc(pool, text.length + 1);
     size_t length = 0;
@@ -36,7 +41,7 @@ static gee_str_t decode(gee_str_t text, gee_pool_t *pool) {
     for (size_t i = 0; i < text.length; i++) {
         char byte = text.data[i] == '+' ? ' ' : text.data[i];
         if (byte == '%') {
-            if (text.length - i < 3 || hex(text.data[i + 1]) < 0 || hex(text.data[i + 2]) < 0)
+            if (!is_escape(text, i))
                 return (gee_str_t){ 0 };
             byte = (char)(hex(text.data[i + 1]) << 4 | hex(text.data[i + 2]));
             i += 2;
@@ -45,6 +50,13 @@ static gee_str_t decode(gee_str_t text, gee_pool_t *pool) {
     }
     target[length] = '\0';
     return (gee_str_t){ .data = target, .length = length };
+}
+
+bool gee_http_query_valid(const gee_http_message_t *message) {
+    for (size_t i = 0; i < message->query.length; i++)
+        if (message->query.data[i] == '%' && !is_escape(message->query, i))
+            return false;
+    return true;
 }
 
 gee_str_t gee_http_query(const gee_http_message_t *message, const char *name, gee_pool_t *pool) {

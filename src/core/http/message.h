@@ -37,6 +37,9 @@ size_t gee_http_header_count(const gee_http_message_t *message, const char *name
 /* The value of a parameter of the query ("format" in "a=1&format=json"), percent-decoded into `pool`. Data is null when
  * it is absent, ill-formed, or there is no memory. */
 gee_str_t gee_http_query(const gee_http_message_t *message, const char *name, gee_pool_t *pool);
+/* False: there is a % in it that two hexadecimal digits do not follow. A parameter that would then be taken as absent is to be
+ * refused where its absence means more. */
+bool gee_http_query_valid(const gee_http_message_t *message);
 /* Does an Accept header take this media type, and at least as gladly as `instead` (a tie goes to the one that is named
  * first)? Without an Accept header: no. For pages that have two forms. */
 bool gee_http_prefers(const gee_http_message_t *message, const char *type, const char *instead);

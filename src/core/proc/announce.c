@@ -157,7 +157,7 @@ static gee_entry_t entry_of(const gee_announce_settings_t *settings, const char 
 
 /* A socket file is for this machine. */
 static bool is_announced(const gee_cycle_listener_t *listener) {
-    return strcmp(listener->listener->addr.scheme, "unix") != 0;
+    return !gee_addr_is_local(&listener->listener->addr);
 }
 
 static int announce_all(gee_announcer_t *announcer, const gee_cycle_t *cycle, gee_error_t *error) {

@@ -23,7 +23,7 @@ static gee_listener_t *find(const gee_server_state_t *server, const char *text) 
 static int parse(const gee_server_state_t *server, const char *text, gee_addr_t *addr, gee_error_t *error) {
     if (gee_addr_parse(text, addr, error) != 0)
         return -1;
-    if (strcmp(addr->scheme, "unix") != 0 || addr->place[0] == '/')
+    if (!gee_addr_is_local(addr) || addr->place[0] == '/')
         return 0;
     char absolute[2 * GEE_ADDR_TEXT];
     int length = snprintf(absolute, sizeof absolute, "unix@%s/%s", server->prefix, addr->place);
@@ -67,7 +67,7 @@ static int check_free(const gee_server_state_t *server, const gee_listener_t *li
 static int read_bound_address(gee_listener_t *listener, gee_error_t *error) {
     socklen_t length = sizeof listener->sockaddr;
     char text[GEE_ADDR_TEXT];
-    if (strcmp(listener->addr.scheme, "unix") == 0) {
+    if (gee_addr_is_local(&listener->addr)) {
         memcpy(listener->bound, listener->addr.text, sizeof listener->bound);
         return 0;
     }
@@ -148,7 +148,7 @@ gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_s
         listener->id = ++server->last_listener_id;
         gee_list_append(&server->listeners, &listener->link);
     }
-    if (strcmp(addr.scheme, "unix") == 0)
+    if (gee_addr_is_local(&addr))
         gee_server_make_parent(server, addr.place);
     listener->references++;
     if (grow(listener, settings, workers, error) != 0)
@@ -163,7 +163,7 @@ void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *liste
         if (listen(listener->sockets[i], backlog) != 0)
             gee_log(server->log, GEE_LOG_WARN, "%s: cannot change the backlog: %s", listener->addr.text,
                     strerror(errno));
-    if (settings->mode != 0 && strcmp(listener->addr.scheme, "unix") == 0 &&
+    if (settings->mode != 0 && gee_addr_is_local(&listener->addr) &&
         chmod(listener->addr.place, (mode_t)settings->mode) != 0)
         gee_log(server->log, GEE_LOG_WARN, "%s: cannot change the mode: %s", listener->addr.text, strerror(errno));
 }

@@ -43,16 +43,12 @@ static void check_registry(const gee_check_settings_t *check, const gee_announce
                             gee_conf_place(check->places, &announce->service), index, GEE_ANNOUNCED_SERVICE - 1);
 }
 
-static bool is_local(const gee_addr_t *addr) {
-    return strcmp(addr->scheme, "unix") == 0;
-}
-
 bool gee_check_is_any_host(const gee_addr_t *addr, uint16_t *port) {
     char host[256];
     struct in_addr v4;
     struct in6_addr v6;
     *port = 0;
-    if (is_local(addr) || gee_addr_host_port(addr, host, port, NULL) != 0)
+    if (gee_addr_is_local(addr) || gee_addr_host_port(addr, host, port, NULL) != 0)
         return false;
     return host[0] == '\0' || (inet_pton(AF_INET, host, &v4) == 1 && v4.s_addr == htonl(INADDR_ANY)) ||
            (inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6));
@@ -62,6 +58,7 @@ static void check_own_address(const gee_check_settings_t *check, const gee_annou
                               size_t index) {
     const char *place = gee_conf_place(check->places, &announce->address);
     gee_addr_t addr;
+    gee_error_t error;
     char setting[64];
     uint16_t port;
     if (gee_addr_parse(announce->address, &addr, NULL) != 0)
@@ -74,9 +71,8 @@ static void check_own_address(const gee_check_settings_t *check, const gee_annou
             "%s: %s: \"%s\" names every address of this host, which nobody can dial from elsewhere: name "
             "one, such as tcp@10.0.0.1:%u",
             place, setting, announce->address, port);
-    else if (!is_local(&addr) && port == 0)
-        gee_conf_errors_add(check->errors, "%s: %s: \"%s\": port 0 is none that can be dialled", place, setting,
-                            announce->address);
+    else if (gee_addr_check_dialled(&addr, &error) != 0)
+        gee_conf_errors_add(check->errors, "%s: %s: %s", place, setting, error.text);
 }
 
 /* Without an address those of the listeners are announced. */
@@ -88,7 +84,7 @@ static void check_listeners(const gee_check_settings_t *check, size_t index) {
         const char *address = gee_settings_listen(check->settings, i)->address;
         gee_addr_t addr;
         uint16_t port;
-        if (!address || gee_addr_parse(address, &addr, NULL) != 0 || is_local(&addr))
+        if (!address || gee_addr_parse(address, &addr, NULL) != 0 || gee_addr_is_local(&addr))
             continue;
         announced++;
         if (gee_check_is_any_host(&addr, &port))

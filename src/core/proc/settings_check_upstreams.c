@@ -138,7 +138,7 @@ static bool is_loopback(const char *host) {
 static bool is_same_place(const gee_addr_t *listen, const gee_addr_t *server) {
     char ours[256], theirs[256];
     uint16_t port, their_port;
-    if (strcmp(listen->scheme, "unix") == 0)
+    if (gee_addr_is_local(listen))
         return strcmp(listen->text, server->text) == 0;
     if (gee_addr_host_port(listen, ours, &port, NULL) != 0 ||
         gee_addr_host_port(server, theirs, &their_port, NULL) != 0 || port != their_port)

@@ -84,7 +84,7 @@ int gee_discovery_check(const gee_module_entry_t *modules, const char *source, g
 
 static int check_server(const gee_discovery_t *discovery, const gee_server_t *server, gee_error_t *error) {
     gee_addr_t addr;
-    if (gee_addr_parse(server->address, &addr, error) != 0)
+    if (gee_addr_parse(server->address, &addr, error) != 0 || gee_addr_check_dialled(&addr, error) != 0)
         return -1;
     const gee_transport_t *transport = gee_transport_by_scheme(discovery->engine->modules, addr.scheme);
     if (transport == NULL)

@@ -19,7 +19,8 @@
 #include "core/rpc/engine.h"
 #include "core/rpc/server_list.h"
 
-#define GEE_SNAPSHOT_SERVERS 16384 /* a longer list is refused */
+#define GEE_SNAPSHOT_SERVERS 16384         /* a longer list is refused */
+#define GEE_SNAPSHOT_BYTES   (4 * GEE_MIB) /* as the directory writes it; a longer one is refused */
 
 /* What is asked for, beside the source. */
 typedef struct gee_watch_options {

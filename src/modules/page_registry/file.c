@@ -1,7 +1,8 @@
 /* file.c: the list over restarts: a text of one line an entry, written beside and renamed over.
  *
- *   geerpc registry 1 1732323600000
+ *   geerpc registry 2 1732323600000
  *   tcp@10.0.0.1:9999 3 300s Arith         address, weight (0: not said), time to live, service (or none)
+ *   end 1                                  of so many entries: without it the file was cut off
  *
  * It is not forced to the disk, which could take long: what a power failure costs, the servers register again. */
 #include "registry.h"
@@ -15,33 +16,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TITLE     "geerpc registry 1 "
+#define TITLE     "geerpc registry 2 "
+#define END       "end "
 #define MOST_SIZE (16 * GEE_MIB) /* more is none of ours */
+#define MOST_VERSION                                                                                                   \
+    ((uint64_t)1 << 52) /* milliseconds of 142,000 years: counting on neither wraps nor leaves JSON's numbers */
 
 /* ---- reading ---- */
 
-static char *read_all(int descriptor, size_t size) {
-    char *text = malloc(size + 1);
+/* Its first `size` bytes, in `text`; fewer where it ends. -1: errno. */
+static ssize_t read_all(int descriptor, char *text, size_t size) {
     size_t length = 0;
-    while (text != NULL && length < size) {
+    while (length < size) {
         ssize_t got = read(descriptor, text + length, size - length);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got <= 0)
+        if (got < 0)
+            return -1;
+        if (got == 0)
             break;
         length += (size_t)got;
     }
-    if (text != NULL)
-        text[length] = '\0';
-    return text;
+    return (ssize_t)length;
 }
 
 static int read_entry(gee_str_t line, registry_table_t *table, int64_t now_ns) {
     gee_str_t address = gee_str_cut(&line, ' '), weight = gee_str_cut(&line, ' '), ttl = gee_str_cut(&line, ' ');
     registry_key_t key = { .address = address, .service = line };
+    gee_addr_t addr;
     uint64_t number;
     int64_t ttl_ns;
-    if (!registry_text_valid(address) || (line.length > 0 && !registry_text_valid(line)) ||
+    if (registry_address_parse(address, &addr, NULL) != 0 || (line.length > 0 && !registry_text_valid(line)) ||
         gee_parse_uint64(weight, &number) != 0 || number > UINT16_MAX || gee_parse_duration(ttl, &ttl_ns) != 0 ||
         ttl_ns < REGISTRY_SHORTEST_TTL || ttl_ns > REGISTRY_LONGEST_TTL)
         return -1;
@@ -52,44 +57,87 @@ static int read_entry(gee_str_t line, registry_table_t *table, int64_t now_ns) {
                : -1;
 }
 
-static int read_text(const char *path, gee_str_t rest, registry_table_t *table, int64_t now_ns, gee_error_t *error) {
-    gee_str_t title = gee_str_cut(&rest, '\n');
-    size_t line = 1;
+static int read_title(const char *path, gee_str_t title, registry_table_t *table, gee_error_t *error) {
     if (!gee_str_starts_with(title, GEE_STR(TITLE)))
         return gee_error_set(error, GEE_DATA_LOSS, "%s:1: it does not begin with \"%s\"", path, TITLE);
     title.data += sizeof(TITLE) - 1;
     title.length -= sizeof(TITLE) - 1;
-    if (gee_parse_uint64(title, &table->version) != 0)
+    if (gee_parse_uint64(title, &table->version) != 0 || table->version > MOST_VERSION)
         return gee_error_set(error, GEE_DATA_LOSS, "%s:1: there is no version behind \"%s\"", path, TITLE);
-    while (rest.length > 0) {
-        line++;
-        if (read_entry(gee_str_cut(&rest, '\n'), table, now_ns) != 0)
-            return gee_error_set(error, GEE_DATA_LOSS, "%s:%zu: expected ADDRESS WEIGHT TTL SERVICE", path, line);
-    }
     return 0;
 }
 
-int registry_file_load(const char *path, registry_table_t *table, int64_t now_ns, gee_error_t *error) {
-    struct stat about;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0 && errno == ENOENT)
-        return 0;
-    if (descriptor < 0 || fstat(descriptor, &about) != 0 || !S_ISREG(about.st_mode) ||
-        about.st_size > (off_t)MOST_SIZE) {
-        gee_error_set(error, GEE_DATA_LOSS, "%s: %s", path,
-                      descriptor < 0 ? strerror(errno) : "it is no file of a registry");
-        if (descriptor >= 0)
-            (void)close(descriptor);
+/* The last line, whole. */
+static bool is_end(gee_str_t line, gee_str_t rest, size_t count) {
+    uint64_t number;
+    if (!gee_str_starts_with(line, GEE_STR(END)) || rest.length > 0)
+        return false;
+    line.data += sizeof(END) - 1;
+    line.length -= sizeof(END) - 1;
+    return gee_parse_uint64(line, &number) == 0 && number == count;
+}
+
+static int read_lines(const char *path, gee_str_t text, registry_table_t *table, int64_t now_ns, gee_error_t *error) {
+    size_t number = 1;
+    if (read_title(path, gee_str_cut(&text, '\n'), table, error) != 0)
         return -1;
+    while (text.length > 0) {
+        gee_str_t line = gee_str_cut(&text, '\n');
+        number++;
+        if (is_end(line, text, table->count))
+            return 0;
+        if (read_entry(line, table, now_ns) != 0)
+            return gee_error_set(error, GEE_DATA_LOSS, "%s:%zu: expected ADDRESS WEIGHT TTL SERVICE, or \"end %zu\"",
+                                 path, number, table->count);
     }
-    char *text = read_all(descriptor, (size_t)about.st_size);
-    (void)close(descriptor);
-    int result = text != NULL ? read_text(path, gee_str(text), table, now_ns, error)
-                              : gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", path);
-    free(text);
+    return gee_error_set(error, GEE_DATA_LOSS, "%s:%zu: it is cut off: \"end %zu\" is missing", path, number + 1,
+                         table->count);
+}
+
+int registry_file_read(const char *path, gee_str_t text, registry_table_t *table, int64_t now_ns, gee_error_t *error) {
+    /* A line that has no end may be a part of one. */
+    bool whole = text.length > 0 && text.data[text.length - 1] == '\n';
+    int result = read_lines(path, text, table, now_ns, error);
+    if (result == 0 && !whole)
+        result = gee_error_set(error, GEE_DATA_LOSS, "%s: it is cut off: its last line has no end", path);
     if (result != 0)
         registry_table_clear(table);
     table->changed = true; /* as far as watchers of the process before know */
+    return result;
+}
+
+/* Not a directory, a device or a pipe, whose opening or reading could take for ever. */
+static int check_regular(int descriptor, const char *path, struct stat *about, gee_error_t *error) {
+    if (fstat(descriptor, about) != 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(about->st_mode))
+        return gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: this is no regular file; remove it", path);
+    return 0;
+}
+
+static int read_descriptor(int descriptor, const char *path, registry_table_t *table, int64_t now_ns,
+                           gee_error_t *error) {
+    struct stat about;
+    if (check_regular(descriptor, path, &about, error) != 0)
+        return -1;
+    if (about.st_size > (off_t)MOST_SIZE)
+        return gee_error_set(error, GEE_DATA_LOSS, "%s: it has more than %zu bytes", path, (size_t)MOST_SIZE);
+    char *text = malloc((size_t)about.st_size + 1);
+    if (text == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", path);
+    ssize_t length = read_all(descriptor, text, (size_t)about.st_size);
+    int result = length >= 0 ? registry_file_read(path, (gee_str_t){ text, (size_t)length }, table, now_ns, error)
+                             : gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    free(text);
+    return result;
+}
+
+int registry_file_load(const char *path, registry_table_t *table, int64_t now_ns, gee_error_t *error) {
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (descriptor < 0)
+        return errno == ENOENT ? 0 : gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    int result = read_descriptor(descriptor, path, table, now_ns, error);
+    (void)close(descriptor);
     return result;
 }
 
@@ -107,6 +155,7 @@ char *registry_file_format(const registry_table_t *table, size_t *length) {
         fprintf(out, "%s %u %s%s%s\n", registry_address(entry), entry->weight, gee_format_duration(ttl, entry->ttl_ns),
                 *service ? " " : "", service);
     }
+    fprintf(out, END "%zu\n", table->count);
     if (fclose(out) == 0)
         return text;
     free(text);
@@ -126,13 +175,31 @@ static int write_all(int descriptor, const char *text, size_t length) {
     return 0;
 }
 
+/* Empty, whatever a process that died has left there. Nothing else that may be in its place is touched, or waited for. */
+static int open_beside(const char *path, gee_error_t *error) {
+    struct stat about;
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0644);
+    if (descriptor < 0) {
+        /* As the kernel says it of a pipe that nobody reads, or of a socket; of a link. */
+        const char *reason = errno == ENXIO || errno == ELOOP ? "this is no regular file; remove it" : strerror(errno);
+        return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, reason);
+    }
+    if (check_regular(descriptor, path, &about, error) == 0) {
+        if (ftruncate(descriptor, 0) == 0)
+            return descriptor;
+        gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    }
+    (void)close(descriptor);
+    return -1;
+}
+
 int registry_file_write(const char *path, const char *text, size_t length, gee_error_t *error) {
     char beside[PATH_MAX];
     if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside))
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: the path is too long", path);
-    int descriptor = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int descriptor = open_beside(beside, error);
     if (descriptor < 0)
-        return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", beside, strerror(errno));
+        return -1;
     int failed = write_all(descriptor, text, length) != 0 ? errno : 0;
     if (close(descriptor) != 0 && failed == 0)
         failed = errno;

@@ -16,6 +16,7 @@
 #define REGISTRY_MODULE  "page_registry"
 #define REGISTRY_ENTRIES GEE_SNAPSHOT_SERVERS /* what followers take */
 #define REGISTRY_TEXT    255                  /* bytes of an address, of a service's name */
+#define REGISTRY_BYTES   GEE_SNAPSHOT_BYTES   /* of the list as JSON, which is what followers read */
 
 #define REGISTRY_SHORTEST_TTL GEE_SECOND
 #define REGISTRY_LONGEST_TTL  (24 * 3600 * GEE_SECOND)
@@ -41,6 +42,12 @@ typedef struct registry_entry {
 static inline size_t registry_entry_size(size_t address_length, size_t service_length) {
     return (offsetof(registry_entry_t, texts) + address_length + service_length + 2 + 7) & ~(size_t)7;
 }
+/* How long list.c's JSON can be: of one entry, and of what stands around them all. Not shorter than an entry here. */
+static inline size_t registry_entry_json(size_t address_length, size_t service_length) {
+    static const char around[] = ",{\"address\":\"\",\"service\":\"\",\"weight\":65535,\"expires_in_ms\":999999999999}";
+    return sizeof(around) + address_length + service_length;
+}
+#define REGISTRY_LIST_JSON sizeof("{\"version\":18446744073709551615,\"servers\":[]}\n")
 static inline const char *registry_address(const registry_entry_t *entry) {
     return entry->texts;
 }
@@ -83,6 +90,9 @@ typedef struct registry_message {
 /* Printable ASCII without what would need escaping in a header, in JSON or in the file. */
 bool registry_text_valid(gee_str_t text);
 
+/* Fills *addr. -1: it is no address that can be listed. */
+int registry_address_parse(gee_str_t text, gee_addr_t *addr, gee_error_t *error);
+
 /* ---- settings, and each process's own ---- */
 typedef struct registry_conf {
     const char *path; /* null: this server is no registry */
@@ -109,6 +119,7 @@ typedef struct registry_table {
     size_t count, room;
     uint64_t version;
     bool changed; /* since the version was counted */
+    size_t bytes; /* of the entries as JSON, at most */
 } registry_table_t;
 
 typedef struct registry_key {
@@ -117,7 +128,7 @@ typedef struct registry_key {
 
 typedef enum registry_outcome { REGISTRY_DONE, REGISTRY_FULL, REGISTRY_NO_MEMORY } registry_outcome_t;
 
-/* Comes, or has its time anew. */
+/* Comes, or has its time anew. REGISTRY_FULL: there would be more entries than `most`, or more bytes than followers read. */
 registry_outcome_t registry_table_put(registry_table_t *table, const registry_key_t *key, uint32_t weight,
                                       int64_t ttl_ns, int64_t expires_ns, size_t most);
 void registry_table_remove(registry_table_t *table, const registry_key_t *key);
@@ -132,6 +143,8 @@ size_t registry_list_capacity(void);
 /* ---- file.c ---- */
 /* -1: it is there and cannot be read, or is not what was written; the table is left empty. */
 int registry_file_load(const char *path, registry_table_t *table, int64_t now_ns, gee_error_t *error);
+/* The same from its text; `path` is for messages. */
+int registry_file_read(const char *path, gee_str_t text, registry_table_t *table, int64_t now_ns, gee_error_t *error);
 /* The text of a file; to be freed. Null: out of memory. */
 char *registry_file_format(const registry_table_t *table, size_t *length);
 /* Writes it beside the file, then renames it over. */

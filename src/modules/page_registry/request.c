@@ -11,6 +11,7 @@
 #define LOOK_INTERVAL (100 * GEE_MILLISECOND) /* while there are requests; usually a wake comes first */
 #define SEND_INTERVAL GEE_SECOND              /* until the same is sent again: applying it twice does no harm */
 #define PATIENCE      (5 * GEE_SECOND)
+#define BARE          "without spaces, commas, quotes and backslashes"
 #define MOST          4096 /* requests at a time: as many results as are kept */
 
 typedef struct request {
@@ -62,11 +63,11 @@ static void refuse(gee_exchange_t *exchange, int status, const char *text) {
 
 static void answer(request_t *request, uint32_t status) {
     gee_exchange_t *exchange = request->exchange;
-    char ttl[GEE_DURATION_TEXT], text[100];
+    char ttl[GEE_DURATION_TEXT], text[160];
     bool put = request->message.verb == REGISTRY_PUT;
     (void)gee_format_duration(ttl, request->message.ttl_ns);
-    (void)snprintf(text, sizeof(text), "the registry is full (registry.entries = %lld)",
-                   (long long)request->owner->conf->entries);
+    (void)snprintf(text, sizeof(text), "the registry is full (registry.entries = %lld; %zu KiB of addresses and names)",
+                   (long long)request->owner->conf->entries, (size_t)(REGISTRY_BYTES / GEE_KIB));
     forget(request);
     if (status != 200) {
         refuse(exchange, (int)status, text);
@@ -186,16 +187,29 @@ static bool copy_texts(registry_message_t *message, gee_str_t address, gee_str_t
     return true;
 }
 
-/* scheme@place; of a scheme that we know ourselves the place is looked at too. */
-static bool check_address(const gee_engine_t *engine, gee_str_t text, gee_error_t *error) {
+int registry_address_parse(gee_str_t text, gee_addr_t *addr, gee_error_t *error) {
     char terminated[REGISTRY_TEXT + 1];
-    gee_addr_t addr;
+    if (!registry_text_valid(text))
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "an address is at most %d printable ASCII characters, " BARE,
+                             REGISTRY_TEXT);
     memcpy(terminated, text.data, text.length);
     terminated[text.length] = '\0';
-    if (gee_addr_parse(terminated, &addr, error) != 0)
-        return false;
-    const gee_transport_t *transport = gee_transport_by_scheme(engine->modules, addr.scheme);
-    return transport == NULL || transport->check(&addr, error) == 0;
+    return gee_addr_parse(terminated, addr, error) != 0 ? -1 : gee_addr_check_dialled(addr, error);
+}
+
+/* scheme@place; of a scheme that we know ourselves the place is looked at too. HTTP's status. A socket file is one of this
+ * machine: what somebody elsewhere calls so is another one. */
+static int check_address(const gee_exchange_t *exchange, gee_str_t text, gee_error_t *error) {
+    gee_addr_t addr;
+    if (registry_address_parse(text, &addr, error) != 0)
+        return 400;
+    const gee_transport_t *transport = gee_transport_by_scheme(exchange->engine->modules, addr.scheme);
+    if (transport != NULL && transport->check(&addr, error) != 0)
+        return 400;
+    if (!gee_addr_is_local(&addr) || gee_peer_is_local(exchange->peer))
+        return 200;
+    gee_error_set(error, GEE_PERMISSION_DENIED, "unix@ addresses are registered and taken out from this machine only");
+    return 403;
 }
 
 /* Fills the message; else the status and the text of the refusal. */
@@ -204,6 +218,7 @@ static int read_request(const registry_conf_t *conf, const gee_exchange_t *excha
     const gee_http_message_t *request = exchange->request;
     gee_str_t address, service, weight, ttl;
     uint64_t number = 0;
+    int status;
     bool once = take_header(request, "X-Geerpc-Server", &address);
     once = take_header(request, "X-Geerpc-Service", &service) && once;
     once = take_header(request, "X-Geerpc-Weight", &weight) && once;
@@ -218,11 +233,10 @@ static int read_request(const registry_conf_t *conf, const gee_exchange_t *excha
         gee_error_set(error, GEE_INVALID_ARGUMENT, "a header X-Geerpc-... stands there twice");
     else if (!copy_texts(message, address, service))
         gee_error_set(error, GEE_INVALID_ARGUMENT,
-                      "X-Geerpc-Server and X-Geerpc-Service are at most %d printable ASCII characters, without spaces, "
-                      "commas, quotes and backslashes",
+                      "X-Geerpc-Server and X-Geerpc-Service are at most %d printable ASCII characters, " BARE,
                       REGISTRY_TEXT);
-    else if (!check_address(exchange->engine, address, error))
-        return 400;
+    else if ((status = check_address(exchange, address, error)) != 200)
+        return status;
     else if (weight.data != NULL && (gee_parse_uint64(weight, &number) != 0 || number < 1 || number > UINT16_MAX))
         gee_error_set(error, GEE_INVALID_ARGUMENT, "X-Geerpc-Weight is a number from 1 to 65535");
     else if (ttl.data != NULL && (gee_parse_duration(ttl, &message->ttl_ns) != 0 ||

@@ -30,6 +30,10 @@ static size_t find(const registry_table_t *table, const registry_key_t *key, boo
     return low;
 }
 
+static size_t bytes_of(const registry_entry_t *entry) {
+    return registry_entry_json(entry->address_length, entry->service_length);
+}
+
 static registry_entry_t *make_entry(const registry_key_t *key) {
     registry_entry_t *entry = calloc(1, registry_entry_size(key->address.length, key->service.length));
     if (entry == NULL)
@@ -61,6 +65,7 @@ static registry_entry_t *insert(registry_table_t *table, size_t at, const regist
     memmove(table->items + at + 1, table->items + at, (table->count - at) * sizeof(*table->items));
     table->items[at] = entry;
     table->count++;
+    table->bytes += bytes_of(entry);
     table->changed = true;
     return entry;
 }
@@ -69,7 +74,9 @@ registry_outcome_t registry_table_put(registry_table_t *table, const registry_ke
                                       int64_t ttl_ns, int64_t expires_ns, size_t most) {
     bool found;
     size_t at = find(table, key, &found);
-    if (!found && table->count >= most)
+    if (!found && (table->count >= most ||
+                   table->bytes + registry_entry_json(key->address.length, key->service.length) + REGISTRY_LIST_JSON >
+                       REGISTRY_BYTES))
         return REGISTRY_FULL;
     registry_entry_t *entry = found ? table->items[at] : insert(table, at, key);
     if (entry == NULL)
@@ -86,6 +93,7 @@ void registry_table_remove(registry_table_t *table, const registry_key_t *key) {
     size_t at = find(table, key, &found);
     if (!found)
         return;
+    table->bytes -= bytes_of(table->items[at]);
     free(table->items[at]);
     table->count--;
     memmove(table->items + at, table->items + at + 1, (table->count - at) * sizeof(*table->items));
@@ -98,6 +106,7 @@ int64_t registry_table_expire(registry_table_t *table, int64_t now_ns) {
     for (size_t i = 0; i < table->count; i++) {
         registry_entry_t *entry = table->items[i];
         if (entry->expires_ns <= now_ns) {
+            table->bytes -= bytes_of(entry);
             free(entry);
             continue;
         }
@@ -118,8 +127,9 @@ void registry_table_clear(registry_table_t *table) {
 
 /* ---- publishing ---- */
 
+/* No entry is longer here than as JSON, and there are no more bytes of that. */
 size_t registry_list_capacity(void) {
-    return sizeof(registry_list_t) + REGISTRY_ENTRIES * registry_entry_size(REGISTRY_TEXT, REGISTRY_TEXT);
+    return sizeof(registry_list_t) + REGISTRY_BYTES;
 }
 
 /* Not less than the time, so that a registry that begins anew never gives a number for the second time. */

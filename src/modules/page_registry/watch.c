@@ -83,7 +83,9 @@ static int read_question(gee_exchange_t *exchange, question_t *question) {
     gee_str_t wait = gee_http_query(request, "wait", question->pool);
     question->service = gee_http_query(request, "service", question->pool);
     question->json = gee_http_prefers(request, "application/json", "text/plain");
-    if (version.data != NULL && gee_parse_uint64(version, &question->version) != 0)
+    if (!gee_http_query_valid(request))
+        gee_http_fail(response, 400, "the query has a % that two hexadecimal digits do not follow");
+    else if (version.data != NULL && gee_parse_uint64(version, &question->version) != 0)
         gee_http_fail(response, 400, "version is a number, that of an earlier answer");
     else if (wait.data != NULL && gee_parse_duration(wait, &question->wait_ns) != 0)
         gee_http_fail(response, 400, "wait is a duration such as 30s");

@@ -146,9 +146,11 @@ static bool is_sound(const registry_message_t *message, size_t length) {
         return false;
     gee_str_t address = { message->texts, message->address_length };
     gee_str_t service = { message->texts + message->address_length, message->service_length };
-    return (message->verb == REGISTRY_PUT || message->verb == REGISTRY_REMOVE) && registry_text_valid(address) &&
-           (service.length == 0 || registry_text_valid(service)) && message->ttl_ns >= REGISTRY_SHORTEST_TTL &&
-           message->ttl_ns <= REGISTRY_LONGEST_TTL && message->weight <= UINT16_MAX;
+    gee_addr_t addr;
+    return (message->verb == REGISTRY_PUT || message->verb == REGISTRY_REMOVE) &&
+           registry_address_parse(address, &addr, NULL) == 0 && (service.length == 0 || registry_text_valid(service)) &&
+           message->ttl_ns >= REGISTRY_SHORTEST_TTL && message->ttl_ns <= REGISTRY_LONGEST_TTL &&
+           message->weight <= UINT16_MAX;
 }
 
 void registry_writer_message(registry_conf_t *conf, const void *bytes, size_t length) {

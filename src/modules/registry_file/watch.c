@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define RETRY        (250 * GEE_MILLISECOND) /* the first one */
-#define SIZE_LIMIT   (4 * GEE_MIB)
+#define SIZE_LIMIT   GEE_SNAPSHOT_BYTES
 #define MEMORY_LIMIT (32 * GEE_MIB)
 #define CHUNK        4096
 #define SETTLING     (20 * GEE_MILLISECOND) /* from a change to the look at it: changes come in bursts */

@@ -9,7 +9,7 @@
 #define NESTING 16
 
 const gee_http_limits_t gee_http_list_limits = {
-    .line = GEE_MIB, .head = GEE_MIB + 32 * GEE_KIB, .headers = 100, .body = 4 * GEE_MIB
+    .line = GEE_MIB, .head = GEE_MIB + 32 * GEE_KIB, .headers = 100, .body = GEE_SNAPSHOT_BYTES
 };
 
 typedef struct {
