@@ -1,0 +1,60 @@
+/* rights.c: sendmsg and recvmsg with at most one descriptor. */
+#include "core/event/rights.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+typedef union control_buffer {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+} control_buffer_t;
+
+int gee_rights_send(int socket, const void *bytes, size_t length, int descriptor) {
+    control_buffer_t control;
+    struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = length };
+    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+    if (descriptor >= 0) {
+        memset(&control, 0, sizeof control);
+        header.msg_control = control.bytes;
+        header.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(rights), &descriptor, sizeof(int));
+    }
+    ssize_t sent;
+    do
+        sent = sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -1 : 0;
+}
+
+static int descriptor_of(struct msghdr *header) {
+    int descriptor = -1;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part))
+        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS && part->cmsg_len == CMSG_LEN(sizeof(int)))
+            memcpy(&descriptor, CMSG_DATA(part), sizeof(int));
+    return descriptor;
+}
+
+ssize_t gee_rights_receive(int socket, void *bytes, size_t capacity, int *descriptor) {
+    control_buffer_t control;
+    struct iovec part = { .iov_base = bytes, .iov_len = capacity };
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
+    };
+    ssize_t length;
+    do
+        length = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (length < 0 && errno == EINTR);
+    *descriptor = length < 0 ? -1 : descriptor_of(&header);
+    if (length == 0 && *descriptor >= 0) { /* as good as the end to the caller */
+        (void)close(*descriptor);
+        *descriptor = -1;
+    }
+    return length;
+}
