@@ -1,4 +1,4 @@
-/* rights.c: sendmsg and recvmsg with at most one descriptor. */
+/* rights.c: sendmsg and recvmsg with at most one descriptor. Neither ever waits. */
 #include "core/event/rights.h"
 
 #include <errno.h>
@@ -12,10 +12,15 @@ typedef union control_buffer {
     struct cmsghdr align;
 } control_buffer_t;
 
-int gee_rights_send(int socket, const void *bytes, size_t length, int descriptor) {
+int gee_rights_pair(int ends[2], gee_error_t *error) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "cannot make a socket pair: %s", strerror(errno));
+    return 0;
+}
+
+int gee_rights_send(int socket, const struct iovec *parts, int count, int descriptor) {
     control_buffer_t control;
-    struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = length };
-    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+    struct msghdr header = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count };
     if (descriptor >= 0) {
         memset(&control, 0, sizeof control);
         header.msg_control = control.bytes;
@@ -41,20 +46,24 @@ static int descriptor_of(struct msghdr *header) {
     return descriptor;
 }
 
-ssize_t gee_rights_receive(int socket, void *bytes, size_t capacity, int *descriptor) {
+ssize_t gee_rights_receive(int socket, const struct iovec *parts, int count, int *descriptor) {
     control_buffer_t control;
-    struct iovec part = { .iov_base = bytes, .iov_len = capacity };
-    struct msghdr header = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
-    };
+    struct msghdr header = { .msg_iov = (struct iovec *)(uintptr_t)parts,
+                             .msg_iovlen = (size_t)count,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes };
     ssize_t length;
     do
         length = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (length < 0 && errno == EINTR);
     *descriptor = length < 0 ? -1 : descriptor_of(&header);
-    if (length == 0 && *descriptor >= 0) { /* as good as the end to the caller */
+    if (length > 0 && !(header.msg_flags & MSG_TRUNC))
+        return length;
+    if (*descriptor >= 0)
         (void)close(*descriptor);
-        *descriptor = -1;
-    }
-    return length;
+    *descriptor = -1;
+    if (length <= 0)
+        return length;
+    errno = EMSGSIZE;
+    return -1;
 }

@@ -3,10 +3,16 @@
 #define GEE_EVENT_RIGHTS_H
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
-/* Sends a copy of the bytes, and of the descriptor (-1: none). Never blocks, never raises SIGPIPE. 0, or -1 with errno. */
-int gee_rights_send(int socket, const void *bytes, size_t length, int descriptor);
-/* As recv(2), without blocking; EINTR does not show. *descriptor: close-on-exec and the caller's; -1: none came. */
-ssize_t gee_rights_receive(int socket, void *bytes, size_t capacity, int *descriptor);
+#include "core/base/error.h"
+
+/* SOCK_SEQPACKET, which keeps messages apart; both ends non-blocking and close-on-exec. */
+int gee_rights_pair(int ends[2], gee_error_t *error);
+/* Sends a copy of the parts as one message, and of the descriptor (-1: none). Never raises SIGPIPE. 0, or -1 with errno. */
+int gee_rights_send(int socket, const struct iovec *parts, int count, int descriptor);
+/* As readv(2), but EINTR does not show; a message that does not fit fails with EMSGSIZE. *descriptor: close-on-exec and the
+ * caller's; -1: none came, or there is no message. */
+ssize_t gee_rights_receive(int socket, const struct iovec *parts, int count, int *descriptor);
 
 #endif

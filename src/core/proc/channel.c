@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/event/rights.h"
@@ -19,15 +17,10 @@ typedef struct waiting_message {
     gee_message_t message;
 } waiting_message_t;
 
-int gee_channel_pair(int ends[2], gee_error_t *error) {
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
-        return gee_error_set(error, GEE_UNAVAILABLE, "cannot make a channel: %s", strerror(errno));
-    return 0;
-}
-
 /* 0, or -1 with errno. */
 static int send_now(int channel, const gee_message_t *message, int descriptor) {
-    return gee_rights_send(channel, message, MESSAGE_MINIMUM + message->length, descriptor);
+    struct iovec part = { .iov_base = (void *)(uintptr_t)message, .iov_len = MESSAGE_MINIMUM + message->length };
+    return gee_rights_send(channel, &part, 1, descriptor);
 }
 
 static bool try_later(int number) {
@@ -88,7 +81,8 @@ static void send_waiting(gee_channel_t *channel) {
 
 /* 1: a message; 0: none now; -1: the other side is gone. */
 static int receive_one(gee_channel_t *channel, gee_message_t *message, int *descriptor) {
-    ssize_t length = gee_rights_receive(channel->watch.descriptor, message, sizeof *message, descriptor);
+    struct iovec part = { .iov_base = message, .iov_len = sizeof *message };
+    ssize_t length = gee_rights_receive(channel->watch.descriptor, &part, 1, descriptor);
     if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 0;
     if (length <= 0)

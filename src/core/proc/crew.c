@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/event/rights.h"
 #include "core/proc/slots.h"
 #include "core/proc/worker.h"
 
@@ -210,7 +211,7 @@ static void on_patience_over(gee_timer_t *timer) {
 
 static gee_worker_t *create_worker(gee_place_t *place, int ends[2], gee_error_t *error) {
     gee_worker_t *worker = calloc(1, sizeof *worker);
-    if (!worker || gee_channel_pair(ends, error) != 0) {
+    if (!worker || gee_rights_pair(ends, error) != 0) {
         if (!worker)
             (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         free(worker);

@@ -5,18 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/event/rights.h"
 
 #define MOST_READ 64 /* lines in one pass */
-
-int gee_liaison_pair(int ends[2], gee_error_t *error) {
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
-        return gee_error_set(error, GEE_UNAVAILABLE, "cannot make a socket pair: %s", strerror(errno));
-    return 0;
-}
 
 int gee_liaison_tell(int socket, int descriptor, const char *format, ...) {
     char text[GEE_LIAISON_TEXT];
@@ -26,8 +19,9 @@ int gee_liaison_tell(int socket, int descriptor, const char *format, ...) {
     va_end(arguments);
     if (length < 0)
         return -1;
-    size_t said = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
-    return gee_rights_send(socket, text, said, descriptor);
+    struct iovec part = { .iov_base = text,
+                          .iov_len = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1 };
+    return gee_rights_send(socket, &part, 1, descriptor);
 }
 
 static void hear(gee_liaison_t *liaison, char *text, int descriptor) {
@@ -41,7 +35,8 @@ void gee_liaison_read(gee_liaison_t *liaison) {
     char text[GEE_LIAISON_TEXT];
     for (int i = 0; i < MOST_READ && liaison->watch.descriptor >= 0; i++) {
         int descriptor;
-        ssize_t length = gee_rights_receive(liaison->watch.descriptor, text, sizeof text - 1, &descriptor);
+        struct iovec part = { .iov_base = text, .iov_len = sizeof text - 1 };
+        ssize_t length = gee_rights_receive(liaison->watch.descriptor, &part, 1, &descriptor);
         if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
         if (length <= 0) {

@@ -24,9 +24,7 @@ struct gee_liaison {
     void (*ended)(gee_liaison_t *liaison);
 };
 
-/* Both ends non-blocking and close-on-exec. */
-int gee_liaison_pair(int ends[2], gee_error_t *error);
-/* Takes the descriptor. The structure is the caller's, with said and ended set. */
+/* Takes the descriptor, an end of gee_rights_pair(). The structure is the caller's, with said and ended set. */
 int gee_liaison_open(gee_liaison_t *liaison, gee_loop_t *loop, int descriptor, gee_error_t *error);
 /* Over the bare socket. -1: the other side is gone, or does not read. */
 int gee_liaison_tell(int socket, int descriptor, const char *format, ...) GEE_PRINTF(3, 4);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/event/rights.h"
 #include "core/proc/inherit.h"
 #include "core/proc/master.h"
 #include "core/proc/notify.h"
@@ -143,7 +144,7 @@ static int start(gee_master_t *master, gee_error_t *error) {
     gee_upgrade_t *upgrade = &master->upgrade;
     int64_t patience_ns = gee_cycle_settings(master->running->cycle)->upgrade_timeout;
     int ends[2];
-    if (gee_liaison_pair(ends, error) != 0)
+    if (gee_rights_pair(ends, error) != 0)
         return -1;
     int result = choose_names(master, error) == 0 ? fork_binary(master, ends, error) : -1;
     (void)close(ends[1]);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/event/rights.h"
 #include "core/proc/master.h"
 #include "core/proc/notify.h"
 #include "core/proc/pairs.h"
@@ -69,7 +70,7 @@ static void take_over(gee_master_t *master, int end) {
 
 static int give(gee_master_t *master, gee_worker_t *giver, gee_error_t *error) {
     int ends[2], result = 0;
-    if (gee_pair_make(ends, error) != 0)
+    if (gee_rights_pair(ends, error) != 0)
         return -1;
     if (gee_liaison_tell(master->upgrade.liaison.watch.descriptor, ends[1], "take") != 0 ||
         gee_worker_give(giver, ends[0]) != 0)
@@ -187,7 +188,6 @@ static void on_ended(gee_liaison_t *liaison) {
 
 int gee_upgrade_open(gee_master_t *master, gee_error_t *error) {
     gee_upgrade_t *upgrade = &master->upgrade;
-    gee_list_init(&upgrade->takes);
     upgrade->liaison = (gee_liaison_t){ .watch.descriptor = -1, .said = on_said, .ended = on_ended };
     if (master->server->parent_link < 0)
         return 0;
