@@ -186,8 +186,10 @@ static int import_times(gee_session_t *session, gee_record_reader_t *in, gee_err
     session->calls_total = gee_record_take_u64(in);
     session->active_ns = (int64_t)gee_record_take_u64(in);
     int64_t message_due = (int64_t)gee_record_take_u64(in), age_due = (int64_t)gee_record_take_u64(in);
-    if (in->failed || session->active_ns < 0 || session->active_ns > now || message_due < 0 || age_due < 0)
+    if (in->failed || session->active_ns < 0 || message_due < 0 || age_due < 0)
         return broken(error);
+    if (session->active_ns > now) /* our clock is read once a pass, and the other process's pass was later */
+        session->active_ns = now;
     if (message_due > 0 && session->engine->timeouts.read > 0 &&
         gee_timer_start_at(session->engine->loop, &session->peer_timer, message_due) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
