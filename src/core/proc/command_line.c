@@ -32,7 +32,8 @@ static const char help[] =
     "  -v, -V       the version; with all modules\n"
     "  --document-configuration    docs/configuration.md, from the tables of settings\n"
     "\n"
-    "Signals to the master: TERM, INT stop; QUIT quit; HUP reload; USR1 reopen; USR2 start the new binary beside this one;\n"
+    "Signals to the master: TERM, INT stop; QUIT quit; HUP reload; USR1 reopen; USR2 start the new binary beside this "
+    "one;\n"
     "WINCH let the workers leave. See geerpc(8).\n"
     "Exit status: 0 done, 1 failed (the reasons are on standard error), 2 wrong usage.\n";
 

@@ -206,8 +206,8 @@ int gee_control_open(gee_control_t *control, gee_loop_t *loop, gee_log_t *log, c
 
 int gee_control_move(gee_control_t *control, const char *path, gee_error_t *error) {
     if (rename(control->path, path) != 0)
-        return gee_error_set(error, GEE_UNAVAILABLE, "cannot rename the control socket %s to %s: %s", control->path, path,
-                             strerror(errno));
+        return gee_error_set(error, GEE_UNAVAILABLE, "cannot rename the control socket %s to %s: %s", control->path,
+                             path, strerror(errno));
     control->path = path;
     return 0;
 }

@@ -54,7 +54,8 @@ void gee_crew_withdraw(gee_crew_t *crew, void (*left)(void *data), void *data) {
     gee_worker_t *helper = crew->place_count > crew->count ? crew->places[crew->count].worker : NULL;
     crew->left = left;
     crew->left_data = data;
-    if (crew->cycle->server->elsewhere || !helper || helper->state != GEE_WORKER_SERVING || gee_channel_send(&helper->channel, &message, -1) != 0 ||
+    if (crew->cycle->server->elsewhere || !helper || helper->state != GEE_WORKER_SERVING ||
+        gee_channel_send(&helper->channel, &message, -1) != 0 ||
         gee_timer_start(crew->loop, &crew->left_timer, WITHDRAW_PATIENCE) != 0)
         tell_left(crew);
 }
@@ -427,7 +428,7 @@ static void on_end(gee_worker_t *worker, int status) {
     gee_crew_t *crew = worker->crew;
     gee_place_t *place = &crew->places[worker->index];
     bool in_place = place->worker == worker; /* else the crew had left and has come back */
-    gee_channel_read(&worker->channel); /* its last words */
+    gee_channel_read(&worker->channel);      /* its last words */
     gee_channel_close(&worker->channel);
     gee_list_remove(&worker->link);
     gee_slots_forget(crew, worker);

@@ -135,7 +135,9 @@ static int read_line(gee_server_state_t *server, gee_str_t line, bool known, gee
     static const struct {
         const char *kind;
         line_reader_t read;
-    } kinds[] = { { "master", read_master }, { "listen", read_listen }, { "helper", read_helper }, { "zone", read_zone } };
+    } kinds[] = {
+        { "master", read_master }, { "listen", read_listen }, { "helper", read_helper }, { "zone", read_zone }
+    };
     gee_str_t kind = gee_str_cut(&line, ' ');
     uint64_t descriptor;
     if (kind.length == 0)

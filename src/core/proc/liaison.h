@@ -1,8 +1,8 @@
 /* liaison.h: what two masters of one server say to each other while the binary is being replaced: lines of text over a socket
  * pair, a descriptor with some of them.
  *
- *   old --"take" + descriptor--> new
- *   new --"keep 4 tcp@127.0.0.1:9999", "ready 1 pid 4711: ...", "failed REASON", "going", "take" + descriptor--> old
+ *   new --"keep 4 tcp@127.0.0.1:9999", "ready 1 pid 4711: ...", "failed REASON"--> old
+ *   both: "workers 2", "going", "take" + descriptor
  *
  * They are of different builds. "ready VERSION" and "failed" stay as they are for good; the rest is of the version below, and
  * is said only to a master of the same one: without it connections stay where they are until they end. */

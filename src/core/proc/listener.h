@@ -26,7 +26,8 @@ typedef struct gee_listener {
     gee_sockaddr_t sockaddr;
     int *sockets;
     size_t slots;
-    size_t lent; /* of these, from 0 on, that another master serves too (upgrade.c): what waits there is not lost with us */
+    size_t
+        lent; /* of these, from 0 on, that another master serves too (upgrade.c): what waits there is not lost with us */
 } gee_listener_t;
 
 /* The listener of that address, opened if it is not open, with at least `workers` slots where there is one a worker.

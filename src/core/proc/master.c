@@ -251,7 +251,8 @@ static bool has_terminal(void) {
 }
 
 static void drain_workers(gee_master_t *master) {
-    if ((master->server->foreground && has_terminal()) || master->phase != GEE_MASTER_RUNNING || master->drained || master->starting)
+    if ((master->server->foreground && has_terminal()) || master->phase != GEE_MASTER_RUNNING || master->drained ||
+        master->starting)
         return;
     gee_log(master->log, GEE_LOG_NOTICE, "the workers leave; connections wait until a reload starts new ones");
     master->drained = true;

@@ -88,11 +88,13 @@ static const char *why_not(const gee_master_t *master) {
     if (upgrade->state == GEE_UPGRADE_NONE && master->server->parent_link < 0)
         return master->server->program ? NULL : "the program that was started is not found in PATH";
     if (upgrade->state == GEE_UPGRADE_NONE)
-        (void)snprintf(text, sizeof text, "pid %ld, which this server is to replace, is still there; end one of the two",
+        (void)snprintf(text, sizeof text,
+                       "pid %ld, which this server is to replace, is still there; end one of the two",
                        (long)master->server->parent);
     else
         (void)snprintf(text, sizeof text, "one is under way already: pid %ld %s", (long)upgrade->pid,
-                       upgrade->state == GEE_UPGRADE_STARTING ? "starts" : "serves beside this one; end one of the two");
+                       upgrade->state == GEE_UPGRADE_STARTING ? "starts"
+                                                              : "serves beside this one; end one of the two");
     return text;
 }
 
@@ -133,8 +135,7 @@ static void on_impatience(gee_timer_t *timer) {
         return;
     bool again = upgrade->reason != NULL;
     (void)gee_format_duration(patience, gee_cycle_settings(master->running->cycle)->upgrade_timeout);
-    if (!again &&
-        asprintf(&upgrade->reason, "the new binary was not ready within %s (upgrade_timeout)", patience) < 0)
+    if (!again && asprintf(&upgrade->reason, "the new binary was not ready within %s (upgrade_timeout)", patience) < 0)
         upgrade->reason = NULL;
     (void)kill(upgrade->pid, again ? SIGKILL : SIGTERM);
     (void)gee_timer_start(master->loop, timer, KILL_PATIENCE);
@@ -281,8 +282,9 @@ static void on_stragglers(gee_timer_t *timer) {
     gee_master_t *master = GEE_CONTAINER(timer, gee_master_t, upgrade.stragglers);
     char text[GEE_LIAISON_TEXT], patience[GEE_DURATION_TEXT];
     (void)gee_format_duration(patience, gee_cycle_settings(master->running->cycle)->shutdown_timeout);
-    (void)snprintf(text, sizeof text, "upgraded: %s; its last connections stay with the old one, pid %ld, for %s at most "
-                                      "(shutdown_timeout)",
+    (void)snprintf(text, sizeof text,
+                   "upgraded: %s; its last connections stay with the old one, pid %ld, for %s at most "
+                   "(shutdown_timeout)",
                    master->upgrade.summary ? master->upgrade.summary : "", (long)getpid(), patience);
     conclude(master, true, text);
 }

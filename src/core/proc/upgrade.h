@@ -39,6 +39,7 @@ typedef struct gee_upgrade {
     /* of the other master, whether new or old */
     gee_liaison_t liaison;
     unsigned version;  /* of what it says; connections move between equal ones */
+    unsigned workers;  /* that it has; 0: it has not said */
     gee_list_t takes;  /* sockets of its workers, for workers of ours that do not serve yet */
     size_t take_count; /* so far: they go round */
 
@@ -55,7 +56,7 @@ bool gee_upgrade_instead_of_reload(gee_master_t *master, gee_control_client_t *a
 /* ---- the new one ---- */
 /* Listens to the master that it was started by, if it was. */
 int gee_upgrade_open(gee_master_t *master, gee_error_t *error);
-void gee_upgrade_serves(gee_master_t *master);                                  /* it is ready */
+void gee_upgrade_serves(gee_master_t *master);                                 /* it is ready */
 void gee_upgrade_tell_failure(gee_server_state_t *server, const char *reason); /* it will not be */
 
 /* ---- both ---- */

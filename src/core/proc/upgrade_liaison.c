@@ -68,19 +68,29 @@ static void take_over(gee_master_t *master, int end) {
 
 /* ---- connections that go ---- */
 
-static int give(gee_master_t *master, gee_worker_t *giver, gee_error_t *error) {
+static int give_once(gee_master_t *master, gee_worker_t *giver, gee_error_t *error) {
     int ends[2], result = 0;
     if (gee_rights_pair(ends, error) != 0)
         return -1;
     if (gee_liaison_tell(master->upgrade.liaison.watch.descriptor, ends[1], "take") != 0 ||
-        gee_worker_give(giver, ends[0]) != 0)
+        gee_worker_give(giver, ends[0], giver->crew->give_set) != 0)
         result = gee_error_set(error, GEE_UNAVAILABLE, "the other master, or the worker, does not listen");
     (void)close(ends[0]);
     (void)close(ends[1]);
     return result;
 }
 
-static void give_all(gee_master_t *master, const gee_crew_t *crew) {
+/* The other master's workers take turns: with several of them for each of ours, each has its part. */
+static int give(gee_master_t *master, gee_worker_t *giver, gee_error_t *error) {
+    int result = give_once(master, giver, error);
+    for (size_t n = giver->index + (size_t)giver->crew->count; n < master->upgrade.workers; n += giver->crew->count)
+        if (give_once(master, giver, error) == 0)
+            result = 0;
+    return result;
+}
+
+static void give_all(gee_master_t *master, gee_crew_t *crew) {
+    crew->give_set++;
     GEE_LIST_EACH(&crew->workers, link) {
         gee_worker_t *giver = GEE_CONTAINER(link, gee_worker_t, link);
         gee_error_t error;
@@ -119,11 +129,17 @@ static void lend(gee_master_t *master, const char *rest) {
     }
 }
 
+static void tell_workers(gee_master_t *master) {
+    if (same_version(master))
+        (void)gee_liaison_tell(master->upgrade.liaison.watch.descriptor, -1, "workers %u", master->running->count);
+}
+
 static void hear_ready(gee_master_t *master, const char *rest) {
     int skipped = 0;
     if (sscanf(rest, "%u %n", &master->upgrade.version, &skipped) != 1)
         return;
     gee_upgrade_ready(master, rest + skipped);
+    tell_workers(master);
 }
 
 static void hear_failed(gee_master_t *master, const char *reason) {
@@ -162,6 +178,8 @@ static void on_said(gee_liaison_t *liaison, const char *word, const char *rest, 
         (void)close(descriptor);
     if (strcmp(word, "keep") == 0)
         lend(master, rest);
+    else if (strcmp(word, "workers") == 0)
+        (void)sscanf(rest, "%u", &master->upgrade.workers);
     else if (strcmp(word, "ready") == 0)
         hear_ready(master, rest);
     else if (strcmp(word, "failed") == 0)
@@ -192,6 +210,7 @@ int gee_upgrade_open(gee_master_t *master, gee_error_t *error) {
     if (master->server->parent_link < 0)
         return 0;
     upgrade->version = master->server->parent_version;
+    upgrade->workers = 0;
     int link = master->server->parent_link;
     master->server->parent_link = -1;
     if (gee_liaison_open(&upgrade->liaison, master->loop, link, error) != 0)
@@ -209,6 +228,7 @@ void gee_upgrade_serves(gee_master_t *master) {
         if (listener->lent > 0)
             (void)gee_liaison_tell(server->parent_link, -1, "keep %zu %s", listener->lent, listener->addr.text);
     }
+    tell_workers(master);
     if (gee_liaison_tell(server->parent_link, -1, "ready %u geerpc %s, pid %ld: %s", GEE_LIAISON_VERSION, gee_version,
                          (long)getpid(), gee_describe_cycle(master->running->cycle)) != 0)
         gee_log(master->log, GEE_LOG_ERROR, "the master before (pid %ld) cannot be told that this one is ready",
