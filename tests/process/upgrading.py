@@ -4,6 +4,7 @@
     install(link, "#!/bin/sh ...")  another program in its place; None: nothing
     with Calling(server) as calling: ...   calling.check(): every client has called again, and none in vain
 """
+import contextlib
 import os
 import pathlib
 import threading
@@ -38,6 +39,17 @@ def install(link, program):
 
 def old_pid(server):
     return int((server.root / "run/geerpc.pid.oldbin").read_text())
+
+
+def wait_for_master(server, pid):
+    """It has the pid file's usual name; between two owners there is no such file."""
+
+    def is_there():
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return server.pid == pid
+        return False
+
+    eventually(is_there, f"master {pid} alone")
 
 
 def ask_old(server, command, status=0):
