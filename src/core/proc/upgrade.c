@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/str.h"
 #include "core/event/rights.h"
 #include "core/proc/inherit.h"
 #include "core/proc/master.h"
@@ -58,9 +59,14 @@ static void conclude(gee_master_t *master, bool ok, const char *text) {
     gee_answer_waiting(master, GEE_WAITS_UPGRADE, ok, text);
 }
 
+/* Each error of a configuration is a line of the log. */
 static void fail(gee_master_t *master, const char *reason) {
     char *text = NULL;
-    gee_log(master->log, GEE_LOG_ERROR, "upgrade failed: %s", reason);
+    gee_str_t rest = gee_str(reason);
+    while (rest.length > 0) {
+        gee_str_t line = gee_str_cut(&rest, '\n');
+        gee_log(master->log, GEE_LOG_ERROR, "upgrade failed: %.*s", GEE_STR_ARGUMENTS(line));
+    }
     if (asprintf(&text, "upgrade failed: %s", reason) < 0)
         text = NULL;
     conclude(master, false, text ? text : "upgrade failed");
@@ -227,7 +233,7 @@ bool gee_upgrade_reap(gee_master_t *master, pid_t pid, int status) {
     else
         report_end(master, status);
     forget_child(upgrade);
-    if (master->drained && master->phase == GEE_MASTER_RUNNING)
+    if (state == GEE_UPGRADE_READY && master->drained && master->phase == GEE_MASTER_RUNNING)
         gee_upgrade_come_back(master);
     return true;
 }
