@@ -81,7 +81,7 @@ static void on_gone(gee_crew_t *crew, void *data) {
     } else if (crew == master->running) {
         /* Its log is the server's: it stays to the end. */
         if (!is_ending(master))
-            gee_log(master->log, GEE_LOG_NOTICE, "all workers have left; a reload starts new ones");
+            gee_log(master->log, GEE_LOG_NOTICE, "all workers have left; a reload (HUP) starts new ones");
     } else {
         gee_log(master->log, GEE_LOG_NOTICE, "generation %llu has left", (unsigned long long)crew->cycle->generation);
         gee_crew_destroy(&crew);
@@ -254,7 +254,9 @@ static void drain_workers(gee_master_t *master) {
     if ((master->server->foreground && has_terminal()) || master->phase != GEE_MASTER_RUNNING || master->drained ||
         master->starting)
         return;
-    gee_log(master->log, GEE_LOG_NOTICE, "the workers leave; connections wait until a reload starts new ones");
+    gee_log(master->log, GEE_LOG_NOTICE, "the workers leave; %s",
+            master->server->elsewhere ? "the other master serves on"
+                                      : "connections wait until a reload starts new ones");
     master->drained = true;
     gee_crew_withdraw(master->running, leave_workers, master);
 }
