@@ -320,7 +320,7 @@ import os, re, socket
 text = os.environ["GEERPC_INHERIT"]
 link = socket.socket(fileno=int(re.search(r"^master (\\d+) ", text, re.M)[1]))
 link.setblocking(True)
-link.send(b"keep 2 tcp@127.0.0.1:0")
+link.send(b"keep 2 {tcp}")
 link.send(b"ready 99 a stranger")
 open("{path}", "w").write(text)
 while link.recv(1000):
@@ -331,7 +331,7 @@ while link.recv(1000):
 def test_another_way_of_speaking(stopped):
     """A binary whose masters say other things: it takes the sockets over, and connections end as their wires can."""
     link = start_swapped(stopped)
-    install(link, STRANGER.replace("{path}", f"{stopped.root}/inherited"))
+    install(link, STRANGER.replace("{path}", f"{stopped.root}/inherited").replace("{tcp}", stopped.tcp))
     with stopped.peer() as peer:
         assert peer.call("Foo.Sum", {"Num1": 1, "Num2": 2})[1] == 3
         old = stopped.pid

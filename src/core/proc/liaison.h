@@ -4,8 +4,8 @@
  *   new --"keep 4 tcp@127.0.0.1:9999", "ready 1 pid 4711: ...", "failed REASON"--> old
  *   both: "workers 2", "going", "take" + descriptor
  *
- * They are of different builds. "ready VERSION" and "failed" stay as they are for good; the rest is of the version below, and
- * is said only to a master of the same one: without it connections stay where they are until they end. */
+ * They are of different builds. "keep", "ready VERSION" and "failed" stay as they are for good; the rest is of the version
+ * below, and is said only to a master of the same one: without it connections stay where they are until they end. */
 #ifndef GEE_PROC_LIAISON_H
 #define GEE_PROC_LIAISON_H
 

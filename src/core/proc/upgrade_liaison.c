@@ -124,7 +124,7 @@ static void lend(gee_master_t *master, const char *rest) {
         return;
     GEE_LIST_EACH(&master->server->listeners, link) {
         gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
-        if (!listener->retired && strcmp(listener->addr.text, rest + skipped) == 0)
+        if (!listener->retired && strcmp(listener->bound, rest + skipped) == 0)
             listener->lent = slots < listener->slots ? slots : listener->slots;
     }
 }
@@ -226,7 +226,7 @@ void gee_upgrade_serves(gee_master_t *master) {
     GEE_LIST_EACH(&server->listeners, link) {
         const gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
         if (listener->lent > 0)
-            (void)gee_liaison_tell(server->parent_link, -1, "keep %zu %s", listener->lent, listener->addr.text);
+            (void)gee_liaison_tell(server->parent_link, -1, "keep %zu %s", listener->lent, listener->bound);
     }
     tell_workers(master);
     if (gee_liaison_tell(server->parent_link, -1, "ready %u geerpc %s, pid %ld: %s", GEE_LIAISON_VERSION, gee_version,
