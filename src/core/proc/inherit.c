@@ -325,7 +325,7 @@ static void visit(const gee_server_state_t *server, int link, visitor_t each, vo
     }
 }
 
-static void print_line(void *data, int descriptor GEE_UNUSED, const char *format, ...) {
+static GEE_PRINTF(3, 4) void print_line(void *data, int descriptor GEE_UNUSED, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     (void)fputc('\n', data);
