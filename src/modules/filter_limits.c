@@ -310,6 +310,7 @@ typedef struct state {
     int64_t *by_method; /* null without a limit */
     services_t services;
     clients_t clients;
+    bool simple; /* there is no limit but that of all calls in flight */
 } state_t;
 
 static void stop(void *data) {
@@ -333,8 +334,11 @@ static int start(void *data, const void *conf, gee_engine_t *engine, gee_error_t
             return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory for one counter a method");
     }
     if (start_services(&state->services, &state->conf, state->dispatch, error) == 0 &&
-        start_clients(&state->clients, &state->conf, error) == 0)
+        start_clients(&state->clients, &state->conf, error) == 0) {
+        state->simple = state->conf.in_flight > 0 && state->by_method == NULL && state->services.by_name == NULL &&
+                        !state->clients.counted;
         return 0;
+    }
     stop(state);
     return -1;
 }
@@ -410,6 +414,10 @@ static void take_tokens(state_t *state, const counts_t *counts, int64_t now_ns) 
  * They take no tokens. */
 static gee_verdict_t on_call(void *data, gee_call_t *call, gee_status_t *status) {
     state_t *state = data;
+    if (state->simple && state->in_flight < state->conf.in_flight && !gee_memory_exhausted(state->engine)) {
+        state->in_flight++;
+        return GEE_FILTER_PASS;
+    }
     int64_t now_ns = gee_loop_now(state->loop);
     counts_t counts = { .of_method = count_of(state, call), .service = service_of(&state->services, call) };
     state->in_flight++;
@@ -431,6 +439,10 @@ static gee_verdict_t on_call(void *data, gee_call_t *call, gee_status_t *status)
 
 static void on_release(void *data, gee_call_t *call) {
     state_t *state = data;
+    if (state->simple) {
+        state->in_flight--;
+        return;
+    }
     int64_t *of_method = count_of(state, call);
     service_t *service = service_of(&state->services, call);
     state->in_flight--;

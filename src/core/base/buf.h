@@ -8,6 +8,7 @@
 #ifndef GEE_BASE_BUF_H
 #define GEE_BASE_BUF_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,6 +72,13 @@ typedef struct gee_segment {
     uint8_t *start, *end;
 } gee_segment_t;
 
+/* What can be written behind it. Nothing, when somebody else holds its buffer: what lies behind our end may then be bytes of
+ * theirs, or where they are about to write. */
+static inline size_t gee_segment_room(const gee_segment_t *segment) {
+    const gee_buf_t *buf = segment->buf;
+    return buf->references > 1 ? 0 : (size_t)(buf->data + buf->capacity - segment->end);
+}
+
 typedef struct gee_chain {
     gee_buf_cache_t *cache;
     gee_segment_t *first, *last;
@@ -88,8 +96,24 @@ void gee_chain_init(gee_chain_t *chain, gee_buf_cache_t *cache);
 void gee_chain_clear(gee_chain_t *chain);
 /* A contiguous place for `count` bytes at the end, to be written and then committed in whole or in part. The pointer
  * stays valid until those bytes are consumed (lengths are patched through it later). Null when out of memory. */
-uint8_t *gee_chain_reserve(gee_chain_t *chain, size_t count);
-void gee_chain_commit(gee_chain_t *chain, size_t count);
+uint8_t *gee_chain_reserve_elsewhere(gee_chain_t *chain, size_t count); /* of the next */
+static inline uint8_t *gee_chain_reserve(gee_chain_t *chain, size_t count) {
+    const gee_segment_t *last = chain->last;
+    if (last != NULL && gee_segment_room(last) >= count)
+        return last->end;
+    return gee_chain_reserve_elsewhere(chain, count);
+}
+static inline void gee_chain_commit(gee_chain_t *chain, size_t count) {
+    if (count == 0 && chain->length == 0) {
+        gee_chain_clear(chain); /* an empty chain holds no buffer */
+        return;
+    }
+    assert(count == 0 || count <= gee_segment_room(chain->last));
+    if (count > 0) {
+        chain->last->end += count;
+        chain->length += count;
+    }
+}
 int gee_chain_append(gee_chain_t *chain, const void *bytes, size_t count); /* copies; -1: no memory, nothing is added */
 /* Adds bytes of a buffer without copying; takes a reference of its own. */
 int gee_chain_append_buf(gee_chain_t *chain, gee_buf_t *buf, const uint8_t *bytes, size_t count);

@@ -34,13 +34,8 @@ static size_t segment_length(const gee_segment_t *segment) {
     return (size_t)(segment->end - segment->start);
 }
 
-/* What can be written behind the last segment. Nothing, when somebody else holds its buffer: what lies behind our end
- * may then be bytes of theirs, or where they are about to write. */
 static size_t room(const gee_chain_t *chain) {
-    const gee_segment_t *last = chain->last;
-    if (last == NULL || last->buf->references > 1)
-        return 0;
-    return (size_t)(last->buf->data + last->buf->capacity - last->end);
+    return chain->last ? gee_segment_room(chain->last) : 0;
 }
 
 /* A new last segment; takes over the caller's reference to `buf`, in case of failure too. */
@@ -76,20 +71,8 @@ static int add_buffer(gee_chain_t *chain, size_t capacity) {
     return buf ? add_segment(chain, buf, buf->data, 0) : -1;
 }
 
-uint8_t *gee_chain_reserve(gee_chain_t *chain, size_t count) {
-    if ((chain->last == NULL || room(chain) < count) && add_buffer(chain, count) != 0)
-        return NULL;
-    return chain->last->end;
-}
-
-void gee_chain_commit(gee_chain_t *chain, size_t count) {
-    assert(count <= room(chain));
-    if (count > 0) {
-        chain->last->end += count;
-        chain->length += count;
-    } else if (chain->length == 0) {
-        gee_chain_clear(chain); /* an empty chain holds no buffer */
-    }
+uint8_t *gee_chain_reserve_elsewhere(gee_chain_t *chain, size_t count) {
+    return add_buffer(chain, count) == 0 ? chain->last->end : NULL;
 }
 
 int gee_chain_append(gee_chain_t *chain, const void *bytes, size_t count) {
