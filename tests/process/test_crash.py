@@ -36,8 +36,8 @@ def crashing(make_server, crashing_build):
 
 CRASHES = {
     "Abort": ("SIGABRT", "SIGABRT", "on the loop's thread"),
-    "Fault": ("SIGSEGV", "SIGSEGV at address 0x0", "on the loop's thread"),
-    "FaultInPool": ("SIGSEGV", "SIGSEGV at address 0x0", "on a thread of the pool"),
+    "Fault": ("SIGSEGV", "SIGSEGV at address 0x10", "on the loop's thread"),
+    "FaultInPool": ("SIGSEGV", "SIGSEGV at address 0x10", "on a thread of the pool"),
     "Overflow": ("SIGSEGV", r"SIGSEGV at address 0x[0-9a-f]{6,}", "on the loop's thread"),
     "OverflowInPool": ("SIGSEGV", r"SIGSEGV at address 0x[0-9a-f]{6,}", "on a thread of the pool"),
 }

@@ -15,6 +15,9 @@ from test_limits import PeerFrom, hang_up
 
 SUM = {"Num1": 1, "Num2": 2}
 LONG = {"Num1": 3600}
+MEMORY = 16 * MIB
+# What the worker has beside limits.memory: free buffers (8 MiB), an inbox that grows and is copied, the heap's own gaps.
+BESIDE = 20 * MIB
 TOO_MUCH = "rpc server: requests, calls and replies take too much memory: limits.memory"
 
 
@@ -71,7 +74,7 @@ def test_unfinished_requests_of_many(stopped):
         server.wait_for_log(r"\d+: memory was short, others waited, and its message .* came too slowly")
         assert small.call("Foo.Sum", SUM)[1] == 3
         eventually(lambda: large_call(server) == "", "a large one gets through")
-        assert SANITIZED or memory(server, "VmHWM") < before + 24 * MIB
+        assert SANITIZED or memory(server, "VmHWM") < before + MEMORY + BESIDE
     assert len(re.findall("connections hold", server.log())) == 1
 
 
@@ -79,13 +82,13 @@ def test_large_requests_that_come_at_once_wait_for_each_other(stopped):
     server = one_worker_with(stopped, 'memory = "16m"; message = "2m"; call_memory = "4m";')
     before = memory(server)
     with contextlib.ExitStack() as stack:
-        peers = [stack.enter_context(server.peer()) for _ in range(12)]
+        peers = [stack.enter_context(server.peer()) for _ in range(30)]
         messages = {peer: begin_message(peer, 2 * MIB - 1000, b"}") for peer in peers}
         for peer in peers:
             peer.sock.setblocking(True)
         with concurrent.futures.ThreadPoolExecutor(len(peers)) as pool:
             assert list(pool.map(lambda peer: ask(peer, messages[peer]), peers)) == [3] * len(peers)
-    assert SANITIZED or memory(server, "VmHWM") < before + 24 * MIB
+    assert SANITIZED or memory(server, "VmHWM") < before + MEMORY + BESIDE
 
 
 def test_calls_that_hold_too_much(stopped):
@@ -98,7 +101,7 @@ def test_calls_that_hold_too_much(stopped):
             holder.send("Foo.Sleep", arguments, number)
         header, _ = holder.reply()
         assert (header["Error"], header["Code"]) == (TOO_MUCH, 8)
-        assert SANITIZED or memory(server, "VmHWM") < before + 24 * MIB
+        assert SANITIZED or memory(server, "VmHWM") < before + MEMORY // 2 + BESIDE
         hang_up(holder)
         eventually(lambda: other.call("Foo.Sum", SUM)[0]["Error"] == "", "there is room again")
 
@@ -126,6 +129,13 @@ def test_a_worker_that_gets_no_memory(stopped):
 
 
 # ---- connections, over all workers ----
+
+
+def is_refused(server):
+    try:
+        return server.call("Foo.Sum", SUM) is None
+    except (EOFError, ConnectionError):
+        return True
 
 
 def connections_by_worker(server):
@@ -164,9 +174,7 @@ def test_connections_of_all_workers_are_limited_by_waiting(server):
 def test_connections_of_one_address_are_limited_over_all_workers(server):
     server.reload(server.conf + "limits = { connections_per_address = 6; };")
     peers = spread(server, 6)
-    for _ in range(10):
-        with server.peer(option=b"") as further:
-            assert further.sock.recv(1) == b""
+    assert [is_refused(server) for _ in range(10)] == [True] * 10
     with PeerFrom(server, "127.0.0.2") as stranger:
         assert stranger.call("Foo.Sum", SUM)[1] == 3
     assert server.call("Foo.Sum", SUM, server.unix) == ("", 3)
