@@ -6,6 +6,12 @@
 #
 # ROUNDS (5), SECONDS of a measurement (0.5), ROWS=NAME,... (all), JSON=FILE to write.
 
+.PHONY: instructions record-instructions
+instructions: all ## instructions per call on each wire, beside those recorded (callgrind)
+	@$(PYTHON) tests/bench/instructions.py
+record-instructions: all ## write them down for this compiler, C library and processor
+	@$(PYTHON) tests/bench/instructions.py --record
+
 .PHONY: bench bench-sweeps bench-programs bench-peers bench-server
 BENCH_OPTIONS = $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(SECONDS),--seconds '$(SECONDS)') \
                 $(if $(ROWS),--rows '$(ROWS)') $(if $(JSON),--json '$(JSON)')

@@ -66,8 +66,10 @@ def build_sweep_server():
     return BUILD / "bench/server"
 
 
-def start_geerpc(house, name="geerpc", settings="", processor=SERVER_CPU, build=BUILD, count=False, seal=True):
-    """Two servers in one: in the clear, and sealed (None without a seal). count: allocations."""
+def start_geerpc(house, name="geerpc", settings="", processor=SERVER_CPU, build=BUILD, count=False, seal=True,
+                 under=()):
+    """Two servers in one: in the clear, and sealed (None without a seal). count: allocations. under: a command that
+    runs it."""
     root = house.directory(name)
     for directory in ("conf", "run", "logs"):
         (root / directory).mkdir()
@@ -80,7 +82,7 @@ def start_geerpc(house, name="geerpc", settings="", processor=SERVER_CPU, build=
         counter = root / "allocations"
         counter.write_bytes(bytes(8))
         environment.update(LD_PRELOAD=str(BUILD / "bench/malloc_count.so"), MALLOC_COUNT=str(counter))
-    process = house.start(name, [build / "geerpc", "-F", "-p", root], processor, env=environment)
+    process = house.start(name, [*under, build / "geerpc", "-F", "-p", root], processor, env=environment)
     ports = [int(port) for port in re.findall(r"tcp@[0-9.]+:(\d+)", house.first_line(name, process))]
     more = {"allocations": str(counter)}
     return served(ports[0], process, **more), (
