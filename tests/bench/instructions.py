@@ -87,10 +87,12 @@ def measure_all():
 
 def compare(measured):
     """Lines to print, and those rows that have become dearer."""
-    recorded = json.loads(RECORDED.read_text()).get(key())
-    worse = [name for name, count in measured.items() if recorded and count > recorded.get(name, count) * TOLERANCE]
-    lines = [f"{name:28}{count:8}" + (f"{recorded[name]:8} recorded {count / recorded[name]:6.2f}" * (name in recorded)
-                                      if recorded else "") for name, count in measured.items()]
+    recorded = json.loads(RECORDED.read_text()).get(key(), {})
+    worse = [name for name, count in measured.items() if count > recorded.get(name, count) * TOLERANCE]
+    lines = [f"{name:28}{count:8}" for name, count in measured.items()]
+    for i, (name, count) in enumerate(measured.items()):
+        if name in recorded:
+            lines[i] += f"{recorded[name]:8} recorded {count / recorded[name]:6.2f}"
     if not recorded:
         lines.append(f"nothing is recorded for {key()}: make record-instructions")
     return lines, worse
