@@ -116,6 +116,18 @@ def test_one_service_of_many(registry, make_server, place):
     wait_for_list(gateway, ["tcp@10.0.0.1:3"])
 
 
+def test_the_server_itself_is_left_out(registry, gateway, back):
+    """Its calls would come back to it until all places are taken."""
+    put(registry, gateway.tcp)
+    put(registry, gateway.tcp.replace("tcp@", "http@"), service="Arith")
+    gateway.wait_for_log(r"\[warn\] .*upstream back: http://.*: (tcp|http)@127\.0\.0\.1:\d+ is this server itself: it is left out")
+    error, _ = gateway.call("Arith.Multiply", PAIR)
+    assert "it has no servers" in error and "gives an empty list" in error
+    server = back()
+    eventually(lambda: listed(gateway) == [server.tcp], "the other one is found")
+    assert gateway.call("Arith.Multiply", PAIR) == ("", 56)
+
+
 def test_from_a_file_and_a_name(make_server):
     server = make_server().start()
     gateway = make_server()
