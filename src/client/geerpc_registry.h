@@ -36,7 +36,7 @@ typedef struct gee_registry_server {
 /* Once: it stays until its time is over. */
 GEE_EXPORT int gee_registry_put(const char *source, const gee_registry_server_t *server, int64_t timeout_ns,
                                 gee_error_t *error);
-/* Whoever has put it there. */
+/* Whoever has put it there. GEE_NOT_FOUND: the registry says that it was not there (not every registry does). */
 GEE_EXPORT int gee_registry_remove(const char *source, const gee_registry_server_t *server, int64_t timeout_ns,
                                    gee_error_t *error);
 

@@ -253,15 +253,18 @@ typedef struct services {
     service_t *all;
 } services_t;
 
-static bool is_served(const gee_dispatch_t *dispatch, const char *name) {
-    for (size_t i = 0; gee_dispatch_service(dispatch, i) != NULL; i++)
-        if (strcmp(gee_dispatch_service(dispatch, i)->name, name) == 0)
-            return true;
-    return false;
+static void check_conf(const void *data, const gee_conf_check_t *check) {
+    const conf_t *conf = data;
+    const service_conf_t *items = conf->services.items;
+    for (size_t i = 0; i < conf->services.count; i++) {
+        char setting[64];
+        snprintf(setting, sizeof setting, "limits.services[%zu]", i);
+        if (items[i].name != NULL)
+            check->expect_service(check, items[i].name, setting, &items[i].name);
+    }
 }
 
-static int start_services(services_t *services, const conf_t *conf, const gee_dispatch_t *dispatch,
-                          gee_error_t *error) {
+static int start_services(services_t *services, const conf_t *conf, gee_error_t *error) {
     const service_conf_t *items = conf->services.items;
     if (conf->services.count == 0)
         return 0;
@@ -273,10 +276,6 @@ static int start_services(services_t *services, const conf_t *conf, const gee_di
         service_t *service = &services->all[i];
         service->allowance = allow(items[i].in_flight, items[i].rate, items[i].burst);
         service->index = i;
-        if (!is_served(dispatch, items[i].name))
-            return gee_error_set(error, GEE_INVALID_ARGUMENT,
-                                 "limits.services[%zu]: no service \"%s\" is served: mend the name or leave it out", i,
-                                 items[i].name);
         if (gee_string_map_put(services->by_name, gee_str(items[i].name), service) != 0)
             return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory for limits.services");
     }
@@ -333,7 +332,7 @@ static int start(void *data, const void *conf, gee_engine_t *engine, gee_error_t
         if (state->by_method == NULL)
             return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory for one counter a method");
     }
-    if (start_services(&state->services, &state->conf, state->dispatch, error) == 0 &&
+    if (start_services(&state->services, &state->conf, error) == 0 &&
         start_clients(&state->clients, &state->conf, error) == 0) {
         state->simple = state->conf.in_flight > 0 && state->by_method == NULL && state->services.by_name == NULL &&
                         !state->clients.counted;
@@ -470,4 +469,5 @@ const gee_module_t gee_filter_limits_module = {
     .block = "limits",
     .options = options,
     .conf_size = sizeof(conf_t),
+    .check = check_conf,
 };

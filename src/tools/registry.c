@@ -208,7 +208,10 @@ static int change(const arguments_t *arguments, int (*function)(const char *sour
                                      .ttl_ns = arguments->ttl };
     gee_error_t error = { .code = GEE_OK };
     int result = function(arguments->items[1], &server, arguments->timeout, &error);
-    return report(result == 0, &error);
+    if (result == 0 || error.code != GEE_NOT_FOUND)
+        return report(result == 0, &error);
+    gee_complain("%s; ls shows what is there, --service names an entry's service", error.text);
+    return EXIT_ERROR_REPLY;
 }
 
 static int put(const arguments_t *arguments) {
@@ -245,7 +248,8 @@ const command_t gee_registry_command = {
     .summary = "who is in a registry",
     .text = "Lists the servers that a registry has, one a line, or prints who comes (+), goes (-) and changes\n"
             "its weight (~) until Ctrl-C; puts a server in, until its time is over, or takes one out. SOURCE is\n"
-            "a registry's URL, dns@NAME:PORT or file@PATH; the latter two can only be looked at.\n"
+            "a registry's URL, dns@NAME:PORT or file@PATH; the latter two can only be looked at. An entry has one\n"
+            "address and one service, or none: rm needs the --service that ls shows with it.\n"
             "\n"
             "  geectl registry ls http://10.0.0.9:9999/_geerpc_/registry\n"
             "  geectl registry put --ttl 1h http://10.0.0.9:9999/_geerpc_/registry tcp@10.0.0.1:9999",

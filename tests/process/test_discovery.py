@@ -2,15 +2,17 @@
 
 GEERPC_SOAK=60 make check-process T=discovery makes the registry's absence under load last that long; without it, 10 s."""
 import os
+import re
 import signal
 
 import pytest
 
-from conftest import CONF, SANITIZED, eventually
+from conftest import CONF, ROOT, SANITIZED, eventually
 from gateway import page
 from registering import (
     Load,
     Place,
+    free_port,
     put,
     remove,
     servers,
@@ -66,8 +68,8 @@ def back(make_server, place):
     return start
 
 
-def upstream(gateway):
-    return next((each for each in page(gateway)["upstreams"] if each["name"] == "back"), None)
+def upstream(gateway, name="back"):
+    return next((each for each in page(gateway)["upstreams"] if each["name"] == name), None)
 
 
 def listed(gateway):
@@ -112,6 +114,18 @@ def test_one_service_of_many(registry, make_server, place):
     put(registry, "tcp@10.0.0.1:2")
     put(registry, "tcp@10.0.0.1:3", service="Arith")
     wait_for_list(gateway, ["tcp@10.0.0.1:3"])
+
+
+def test_the_server_itself_is_left_out(registry, gateway, back):
+    """Its calls would come back to it until all places are taken."""
+    put(registry, gateway.tcp)
+    put(registry, gateway.tcp.replace("tcp@", "http@"), service="Arith")
+    gateway.wait_for_log(r"\[warn\] .*upstream back: http://.*: (tcp|http)@127\.0\.0\.1:\d+ is this server itself: it is left out")
+    error, _ = gateway.call("Arith.Multiply", PAIR)
+    assert "it has no servers" in error and "gives an empty list" in error
+    server = back()
+    eventually(lambda: listed(gateway) == [server.tcp], "the other one is found")
+    assert gateway.call("Arith.Multiply", PAIR) == ("", 56)
 
 
 def test_from_a_file_and_a_name(make_server):
@@ -345,3 +359,20 @@ def test_settings_that_are_wrong(stopped):
         stopped.conf = 'listen = ( { address = "tcp@127.0.0.1:0"; } );\nupstreams = ( { name = "back"; ' + wrong + " } );"
         done = stopped.run("-t", status=1)
         assert "geerpc.conf:2: " in done.stderr and said in done.stderr, done.stderr
+
+
+# ---- the examples ----
+
+
+def test_the_examples(make_server):
+    """conf/examples/registry*.conf together, as they stand, but for the ports."""
+    ports = {port: str(free_port()) for port in ("9990", "9991", "9999")}
+    started = {}
+    for name in ("registry", "registry-server", "registry-gateway"):
+        server = started[name] = make_server()
+        server.conf = re.sub("|".join(ports), lambda found: ports[found[0]], (ROOT / f"conf/examples/{name}.conf").read_text())
+        server.start()
+    eventually(lambda: len(upstream(started["registry-gateway"], "arith")["peers"]) == 1, "the gateway finds the server")
+    assert started["registry-gateway"].call("Arith.Multiply", PAIR) == ("", 56)
+    started["registry-server"].stop(signal.SIGQUIT)
+    assert servers(started["registry"]) == []

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from conftest import BUILD, SANITIZED, TIMEOUT, eventually
+from registering import start_registry, url
 from scripted import GEECTL, closed_port, geectl
 
 ARGUMENTS = '{"A":7,"B":8}'
@@ -219,6 +220,24 @@ def test_no_call_fails_whatever_the_registry_does(go, capsys):
         print(f" {load.calls} calls, {load.failures} failed ", end="")
     assert load.calls > 100
     assert load.failures == 0
+
+
+# ---- ours ----
+
+
+def test_taking_out_what_is_not_there(make_server):
+    """One address has an entry for each service, and perhaps one without."""
+    source = url(start_registry(make_server()))
+    assert geectl("registry", "put", "--service", "Arith", source, "tcp@10.0.0.1:1").returncode == 0
+    for options, which in (([], "without a service"), (["--service", "Foo"], "of service Foo")):
+        done = geectl("registry", "rm", *options, source, "tcp@10.0.0.1:1")
+        assert (done.returncode, done.stdout) == (1, "")
+        said = f"geectl: {source}: there is no entry tcp@10.0.0.1:1 {which}; ls shows what is there, "
+        assert done.stderr == said + "--service names an entry's service\n"
+    assert len(listed(source)) == 1
+    done = geectl("registry", "rm", "--service", "Arith", source, "tcp@10.0.0.1:1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert listed(source) == []
 
 
 # ---- a registry that says as much as ours ----

@@ -126,7 +126,8 @@ def test_a_service_that_is_not_served(stopped, name):
     stopped.allow("no service")
     limited(stopped, f'services = ( {{ name = "Foo"; rate = 1; }}, {{ name = "{name}"; rate = 1; }} );')
     said = f'limits.services[1]: no service "{name}" is served'
-    assert said in stopped.run("-F", status=1).stderr
+    for words in (["-t"], ["-F"]):
+        assert re.search(rf"geerpc\.conf:\d+: {re.escape(said)}, (did you mean|there is) ", stopped.run(*words, status=1).stderr)
     wrong = stopped.conf
     stopped.conf = CONF
     stopped.start()

@@ -64,13 +64,15 @@ def test_leaving(registry):
     put(registry, A)
     put(registry, B)
     put(registry, B, service="Arith")
-    assert remove(registry, A).status == 200
+    answer = remove(registry, A)
+    assert (answer.status, answer.headers["X-Geerpc-Removed"]) == (200, "1")
     assert servers(registry) == [B]
     assert remove(registry, B).status == 200  # the entry without a service
     assert list(entries(registry)) == [(B, "Arith")]
     assert remove(registry, B, service="Arith").status == 200
     assert servers(registry) == []
-    assert remove(registry, A).status == 200  # it is not there, which is what was wanted
+    answer = remove(registry, A)
+    assert (answer.status, answer.headers["X-Geerpc-Removed"]) == (200, "0")  # it is not there, which is what was wanted
     assert ask(registry, "DELETE").status == 500
 
 

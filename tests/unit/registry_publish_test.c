@@ -228,6 +228,27 @@ static void test_leaving(void **state GEE_UNUSED) {
     free_test(test);
 }
 
+static void test_leaving_where_nothing_was(void **state GEE_UNUSED) {
+    static const struct {
+        const char *service, *header, *said;
+    } cases[] = {
+        { "Arith", "X-Geerpc-Removed: 0\r\n", ": there is no entry tcp@10.0.0.1:9999 of service Arith" },
+        { NULL, "X-Geerpc-Removed: 0\r\n", ": there is no entry tcp@10.0.0.1:9999 without a service" },
+        { NULL, "X-Geerpc-Removed: 1\r\n", NULL },
+    };
+    for (size_t i = 0; i < GEE_LENGTH(cases); i++) {
+        test_t *test = new_published(cases[i].service);
+        withdraw(test, PATIENCE);
+        web_hear(test->web);
+        web_say(test->web, "200 OK", cases[i].header, "");
+        AWAIT(&test->base, test->done == 1);
+        assert_int_equal(test->error.code, cases[i].said ? GEE_NOT_FOUND : GEE_OK);
+        if (cases[i].said)
+            assert_non_null(strstr(test->error.text, cases[i].said));
+        free_test(test);
+    }
+}
+
 /* How an entry is taken out that somebody has left there. */
 static void test_leaving_at_once(void **state GEE_UNUSED) {
     test_t *test = new_test();
@@ -334,6 +355,7 @@ int main(void) {
         cmocka_unit_test(test_a_registry_that_is_down_and_back),
         cmocka_unit_test(test_entries_that_are_none),
         cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_leaving_where_nothing_was),
         cmocka_unit_test(test_leaving_at_once),
         cmocka_unit_test(test_a_registry_that_knows_no_leaving),
         cmocka_unit_test(test_leaving_a_registry_that_is_down),

@@ -48,7 +48,7 @@ static const gee_settings_t *read_text(fixture_t *fixture, const char *text) {
     gee_conf_errors_init(&fixture->errors, fixture->pool);
     gee_conf_read(fixture->path, NULL, 0, fixture->sections.items, fixture->sections.count, fixture->pool,
                   &fixture->errors, &fixture->places);
-    gee_settings_check(&fixture->sections.settings, gee_modules, fixture->path, fixture->places, &fixture->errors);
+    gee_settings_check(&fixture->sections, gee_modules, fixture->path, fixture->places, &fixture->errors);
     return &fixture->sections.settings;
 }
 

@@ -8,7 +8,7 @@
 #include "core/base/log.h"
 #include "core/conf/option.h"
 
-#define GEE_MODULE_ABI 1u
+#define GEE_MODULE_ABI 2u
 
 typedef enum gee_module_kind {
     GEE_MODULE_TRANSPORT = 1,
@@ -43,6 +43,14 @@ struct gee_prepare {
     const char *(*own_file)(const gee_prepare_t *prepare, const char *path, gee_error_t *error);
 };
 
+/* What the core lends to a module whose settings name what others have. */
+typedef struct gee_conf_check gee_conf_check_t;
+struct gee_conf_check {
+    /* An error, at the place of `member` in the file, unless this server serves a service of that name, itself or by forwarding.
+     * `setting`: what the error calls it, "limits.services[0]". */
+    void (*expect_service)(const gee_conf_check_t *check, const char *name, const char *setting, const void *member);
+};
+
 typedef struct gee_module {
     uint32_t abi; /* GEE_MODULE_ABI */
     gee_module_kind_t kind;
@@ -57,11 +65,13 @@ typedef struct gee_module {
 
     /* Optional hooks of the server; the library calls none. `conf` is the module's structure of that cycle (null when
      * conf_size is 0).
+     * check: the file was read, by geerpc -t too; opens nothing. Where the file is wrong, required members may be missing.
      * prepare: in the master, for a cycle that is being loaded; may open things and may fail, and must leave the running
      *   cycle alone. rollback: undoes a prepare whose cycle will not run. commit: the cycle runs now; cannot fail.
      * release: the cycle runs no more and nobody uses it; closes what prepare opened.
      * worker_start: in each new worker, before it says that it is ready; may fail, which refuses the cycle.
      * worker_stop: in the worker, after the last call has ended. */
+    void (*check)(const void *conf, const gee_conf_check_t *check);
     int (*prepare)(void *conf, const gee_prepare_t *prepare, gee_error_t *error);
     void (*commit)(void *conf);
     void (*rollback)(void *conf);

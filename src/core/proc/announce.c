@@ -90,7 +90,7 @@ static void on_withdrawn(void *data, const gee_error_t *error) {
     announcement_t *announcement = data;
     gee_announcer_t *announcer = announcement->announcer;
     gee_log_t *log = announcer->engine->log;
-    if (error)
+    if (error && error->code != GEE_NOT_FOUND)
         gee_log(log, GEE_LOG_WARN, "announce: %s may stay in the registry until its time is over: %s",
                 announcement->address, error->text);
     else

@@ -40,7 +40,7 @@ gee_cycle_t *gee_cycle_load(gee_server_state_t *server, const gee_cycle_t *runni
     gee_conf_errors_init(&cycle->errors, pool);
     (void)gee_conf_read(server->conf_path, server->overrides, server->override_count, cycle->sections.items,
                         cycle->sections.count, pool, &cycle->errors, &cycle->places);
-    gee_settings_check(&cycle->sections.settings, server->modules, server->conf_path, cycle->places, &cycle->errors);
+    gee_settings_check(&cycle->sections, server->modules, server->conf_path, cycle->places, &cycle->errors);
     gee_seals_check(cycle);
     if (running && cycle->errors.count == 0)
         (void)gee_conf_check_reload(running->sections.items, cycle->sections.items, cycle->sections.count,

@@ -1,7 +1,10 @@
-/* follow.c: the helper follows the registries of upstreams and writes down for the workers what it finds. */
+/* follow.c: the helper follows the registries of upstreams and writes down for the workers what it finds. The server itself is left
+ * out: a registry may well have it, and calls that it forwards to itself would come back for ever. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/proc/registries.h"
+#include "core/proc/same_place.h"
 
 #define REPORT_INTERVAL GEE_SECOND /* how old a page's words about a source are, at most */
 
@@ -10,11 +13,12 @@ typedef struct follower {
     const gee_shared_list_t *list;
     gee_discovery_t *discovery;
     char *name;
-    bool empty_said;
+    bool empty_said, own_said;
 } follower_t;
 
 struct gee_followers {
     gee_engine_t *engine;
+    const gee_cycle_t *cycle;
     follower_t *items;
     size_t count;
     gee_timer_t timer;
@@ -37,11 +41,56 @@ static bool is_worse(follower_t *follower, size_t count) {
     return before > 0;
 }
 
+/* What the server listens on, or what it announces itself as. */
+static bool is_own(const gee_cycle_t *cycle, const char *address) {
+    const gee_settings_t *settings = gee_cycle_settings(cycle);
+    gee_addr_t addr, listen;
+    if (gee_addr_parse(address, &addr, NULL) != 0)
+        return false;
+    for (size_t i = 0; i < cycle->listener_count; i++)
+        if (gee_addr_parse(cycle->listeners[i].listener->bound, &listen, NULL) == 0 &&
+            gee_is_same_place(&listen, &addr))
+            return true;
+    for (size_t i = 0; i < settings->announce.count; i++) {
+        const char *announced = gee_settings_announce(settings, i)->address;
+        if (announced && strcmp(announced, address) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* How many are left. */
+static size_t leave_out_own(follower_t *follower, const gee_server_t *servers, size_t count, gee_server_t *others) {
+    const gee_server_t *own = NULL;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_own(follower->followers->cycle, servers[i].address))
+            own = &servers[i];
+        else
+            others[kept++] = servers[i];
+    }
+    if (own && !follower->own_said)
+        gee_log(follower->followers->engine->log, GEE_LOG_WARN, "%s: %s: %s is this server itself: it is left out",
+                follower->name, follower->list->source, own->address);
+    follower->own_said = own != NULL;
+    return kept;
+}
+
 static void on_changed(void *data, const gee_server_t *servers, size_t count) {
     follower_t *follower = data;
-    if (is_worse(follower, count))
+    gee_server_t *others = calloc(count + 1, sizeof *others);
+    if (!others) {
+        gee_log(follower->followers->engine->log, GEE_LOG_ERROR,
+                "%s: out of memory; the list from before stays in force", follower->name);
         return;
-    gee_shared_list_write(follower->list, servers, count);
+    }
+    count = leave_out_own(follower, servers, count, others);
+    bool worse = is_worse(follower, count);
+    if (!worse)
+        gee_shared_list_write(follower->list, others, count);
+    free(others);
+    if (worse)
+        return;
     report(follower);
     gee_engine_wake_workers(follower->followers->engine);
 }
@@ -84,6 +133,7 @@ gee_followers_t *gee_followers_create(gee_engine_t *engine, const gee_cycle_t *c
         return NULL;
     }
     followers->engine = engine;
+    followers->cycle = cycle;
     followers->timer.fire = on_interval;
     for (size_t i = 0; i < settings->upstreams.count; i++) {
         const gee_shared_list_t *list = &cycle->registries->lists[i];

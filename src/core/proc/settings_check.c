@@ -9,7 +9,7 @@
 
 #include "core/proc/settings_check_private.h"
 #include "core/event/transport.h"
-#include "core/rpc/describe.h"
+#include "core/rpc/service_table.h"
 #include "core/rpc/protocol.h"
 #include "core/rpc/service.h"
 
@@ -159,6 +159,50 @@ static void check_listen(const gee_check_settings_t *check) {
     }
 }
 
+/* ---- settings of modules ---- */
+
+typedef struct module_check {
+    gee_conf_check_t lent;
+    const gee_check_settings_t *check;
+} module_check_t;
+
+/* The nth service that this server serves; null after the last. */
+static const char *served(const gee_check_settings_t *check, size_t n) {
+    if (check->settings->describe && n-- == 0)
+        return gee_describe_service.name;
+    if (check->settings->services.count > 0) {
+        if (n >= check->settings->services.count)
+            return NULL;
+        const char *name = gee_settings_service(check->settings, n)->name;
+        return name ? name : ""; /* missing: said already */
+    }
+    const gee_module_t *module = gee_module_next(check->modules, GEE_MODULE_SERVICE, n);
+    return module ? name_of(module) : NULL;
+}
+
+static void expect_service(const gee_conf_check_t *lent, const char *name, const char *setting, const void *member) {
+    const gee_check_settings_t *check = GEE_CONTAINER((uintptr_t)lent, module_check_t, lent)->check;
+    const char *names[MOST_NAMES], *each;
+    char hint[GEE_NAMES_TEXT];
+    size_t count = 0;
+    for (size_t i = 0; (each = served(check, i)) != NULL; i++) {
+        if (strcmp(each, name) == 0)
+            return;
+        if (count < MOST_NAMES)
+            names[count++] = each;
+    }
+    gee_suggest_name(names, count, name, hint);
+    gee_conf_errors_add(check->errors, "%s: %s: no service \"%s\" is served, %s", gee_conf_place(check->places, member),
+                        setting, name, hint);
+}
+
+static void check_modules(const gee_check_settings_t *check, const gee_sections_t *sections) {
+    const module_check_t lent = { .lent.expect_service = expect_service, .check = check };
+    for (size_t i = 0; i < sections->module_count; i++)
+        if (check->modules[i].module->check)
+            check->modules[i].module->check(sections->module_conf[i], &lent.lent);
+}
+
 static void check_user(const gee_check_settings_t *check) {
     if (geteuid() != 0 || !check->settings->user || getpwnam(check->settings->user))
         return;
@@ -166,8 +210,9 @@ static void check_user(const gee_check_settings_t *check) {
                         gee_conf_place(check->places, &check->settings->user), check->settings->user);
 }
 
-void gee_settings_check(const gee_settings_t *settings, const gee_module_entry_t *modules, const char *conf_path,
+void gee_settings_check(const gee_sections_t *sections, const gee_module_entry_t *modules, const char *conf_path,
                         const gee_conf_places_t *places, gee_conf_errors_t *errors) {
+    const gee_settings_t *settings = &sections->settings;
     gee_check_settings_t check = {
         .settings = settings, .modules = modules, .places = places, .errors = errors, .readable = errors->count == 0
     };
@@ -175,6 +220,7 @@ void gee_settings_check(const gee_settings_t *settings, const gee_module_entry_t
     check_services(&check);
     gee_check_upstreams(&check);
     gee_check_announce(&check);
+    check_modules(&check, sections);
     check_user(&check);
     if (check.readable && settings->listen.count == 0)
         gee_conf_errors_add(errors,

@@ -7,7 +7,7 @@
 #include "core/rpc/service.h"
 
 /* Adds to `errors`, each with its line; opens nothing. */
-void gee_settings_check(const gee_settings_t *settings, const gee_module_entry_t *modules, const char *conf_path,
+void gee_settings_check(const gee_sections_t *sections, const gee_module_entry_t *modules, const char *conf_path,
                         const gee_conf_places_t *places, gee_conf_errors_t *errors);
 
 /* The service of that name that is compiled in, or null. */

@@ -24,8 +24,6 @@ void gee_check_address(const gee_check_settings_t *check, const char *place, con
                        const gee_addr_t *addr);
 
 /* settings_check_registries.c */
-/* ":9999", "0.0.0.0:9999", "[::]:9999": every address of this host, so no address for others. */
-bool gee_check_is_any_host(const gee_addr_t *addr, uint16_t *port);
 void gee_check_upstream_registry(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream,
                                  size_t index);
 void gee_check_announce(const gee_check_settings_t *check);

@@ -1,10 +1,10 @@
 /* settings_check_registries.c: the registries that upstreams follow and in which the server is announced: their modules exist, and
  * what is announced can be reached by others. */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/proc/registries.h"
+#include "core/proc/same_place.h"
 #include "core/proc/settings_check_private.h"
 
 void gee_check_upstream_registry(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream,
@@ -43,17 +43,6 @@ static void check_registry(const gee_check_settings_t *check, const gee_announce
                             gee_conf_place(check->places, &announce->service), index, GEE_ANNOUNCED_SERVICE - 1);
 }
 
-bool gee_check_is_any_host(const gee_addr_t *addr, uint16_t *port) {
-    char host[256];
-    struct in_addr v4;
-    struct in6_addr v6;
-    *port = 0;
-    if (gee_addr_is_local(addr) || gee_addr_host_port(addr, host, port, NULL) != 0)
-        return false;
-    return host[0] == '\0' || (inet_pton(AF_INET, host, &v4) == 1 && v4.s_addr == htonl(INADDR_ANY)) ||
-           (inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6));
-}
-
 static void check_own_address(const gee_check_settings_t *check, const gee_announce_settings_t *announce,
                               size_t index) {
     const char *place = gee_conf_place(check->places, &announce->address);
@@ -65,7 +54,7 @@ static void check_own_address(const gee_check_settings_t *check, const gee_annou
         return; /* said already */
     (void)snprintf(setting, sizeof setting, "announce[%zu].address", index);
     gee_check_address(check, place, setting, &addr);
-    if (gee_check_is_any_host(&addr, &port))
+    if (gee_addr_is_any_host(&addr, &port))
         gee_conf_errors_add(
             check->errors,
             "%s: %s: \"%s\" names every address of this host, which nobody can dial from elsewhere: name "
@@ -87,7 +76,7 @@ static void check_listeners(const gee_check_settings_t *check, size_t index) {
         if (!address || gee_addr_parse(address, &addr, NULL) != 0 || gee_addr_is_local(&addr))
             continue;
         announced++;
-        if (gee_check_is_any_host(&addr, &port))
+        if (gee_addr_is_any_host(&addr, &port))
             gee_conf_errors_add(
                 check->errors,
                 "%s: announce[%zu]: it needs an address: listen[%zu] is \"%s\", every address of this host, "

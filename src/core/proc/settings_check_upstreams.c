@@ -1,10 +1,10 @@
 /* settings_check_upstreams.c: upstreams and the services that are forwarded to them fit together, and their protocols,
  * codecs, balancers and addresses exist. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/proc/same_place.h"
 #include "core/proc/settings_check_private.h"
 #include "core/rpc/forward_key.h"
 
@@ -126,33 +126,13 @@ static void check_protocol(const gee_check_settings_t *check, const gee_upstream
     }
 }
 
-static bool is_loopback(const char *host) {
-    struct in_addr v4;
-    struct in6_addr v6;
-    return strcmp(host, "localhost") == 0 ||
-           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET) ||
-           (inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
-}
-
-/* As far as it can be told from the texts. */
-static bool is_same_place(const gee_addr_t *listen, const gee_addr_t *server) {
-    char ours[256], theirs[256];
-    uint16_t port, their_port;
-    if (gee_addr_is_local(listen))
-        return strcmp(listen->text, server->text) == 0;
-    if (gee_addr_host_port(listen, ours, &port, NULL) != 0 ||
-        gee_addr_host_port(server, theirs, &their_port, NULL) != 0 || port != their_port)
-        return false;
-    return strcmp(ours, theirs) == 0 || (gee_check_is_any_host(listen, &port) && is_loopback(theirs));
-}
-
 /* A call that is forwarded there is forwarded again when it arrives, and so on until all places are taken, for good. */
 static void check_loop(const gee_check_settings_t *check, const char *place, const char *setting,
                        const gee_addr_t *server) {
     for (size_t i = 0; i < check->settings->listen.count; i++) {
         const char *address = gee_settings_listen(check->settings, i)->address;
         gee_addr_t listen;
-        if (!address || gee_addr_parse(address, &listen, NULL) != 0 || !is_same_place(&listen, server))
+        if (!address || gee_addr_parse(address, &listen, NULL) != 0 || !gee_is_same_place(&listen, server))
             continue;
         gee_conf_errors_add(check->errors,
                             "%s: %s: \"%s\" is this server itself (listen[%zu]): its calls would come back for ever; "

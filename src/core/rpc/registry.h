@@ -65,7 +65,8 @@ typedef struct gee_registry {
     int (*publish)(void *state, gee_engine_t *engine, const char *source, const gee_entry_t *entry,
                    void (*told)(void *data, const gee_error_t *error), void *data, gee_error_t *error);
     /* Takes it out at once, also when another process has put it there: published and withdrawn in one go, it is not there
-     * afterwards. done() when the directory has answered, or cannot be reached (`error`), at the latest after
+     * afterwards. done() when the directory has answered, or cannot be reached (`error`; its code is GEE_NOT_FOUND when the
+     * directory says that the entry was not there), at the latest after
      * `patience_ns`; told() is not called any more. When done() is called the entry's state is gone. */
     void (*withdraw)(void *state, int64_t patience_ns, void (*done)(void *data, const gee_error_t *error), void *data);
     /* Forgets it without a word, also while it is being withdrawn; for the end of the process. */

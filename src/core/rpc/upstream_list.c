@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/hash.h"
 #include "core/rpc/upstream_private.h"
 
 /* ---- connecting beforehand ---- */
@@ -41,47 +42,49 @@ void gee_upstream_connect(gee_upstream_t *upstream, void (*done)(void *data, con
 
 /* ---- the list ---- */
 
+static int out_of_memory(gee_error_t *error) {
+    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+}
+
+/* By maps: a list may have ten thousand servers, and the loop waits meanwhile. */
 typedef struct next_list {
     gee_upstream_peer_t **peers;
     gee_candidate_t **candidates;
     uint64_t *weights;
     size_t count;
+    gee_string_map_t *places; /* address -> its index in the above, and 1 */
+    gee_string_map_t *before; /* address -> peer of the list before */
 } next_list_t;
 
-static gee_upstream_peer_t *find(gee_upstream_peer_t *const *peers, size_t count, const char *address, size_t *at) {
-    for (*at = 0; *at < count; ++*at)
-        if (strcmp(peers[*at]->addr.text, address) == 0)
-            return peers[*at];
-    return NULL;
+/* 0: it is not there. */
+static size_t place_of(const next_list_t *next, const char *address) {
+    return (size_t)(uintptr_t)gee_string_map_get(next->places, gee_str(address));
 }
 
 static int add(gee_upstream_t *upstream, next_list_t *next, const gee_server_t *server, gee_error_t *error) {
     gee_addr_t addr;
-    size_t at;
     uint64_t weight = server->weight ? server->weight : 1;
     if (gee_addr_parse(server->address, &addr, error) != 0)
         return -1;
-    if (find(next->peers, next->count, addr.text, &at) != NULL) {
-        next->weights[at] += weight;
+    size_t place = place_of(next, addr.text);
+    if (place != 0) {
+        next->weights[place - 1] += weight;
         return 0;
     }
-    gee_upstream_peer_t *peer = find(upstream->peers, upstream->peer_count, addr.text, &at);
+    gee_upstream_peer_t *peer = gee_string_map_get(next->before, gee_str(addr.text));
     if (peer == NULL && (peer = gee_upstream_peer_create(upstream, &addr, error)) == NULL)
         return -1;
     next->weights[next->count] = weight;
     next->candidates[next->count] = &peer->candidate;
     next->peers[next->count++] = peer;
-    return 0;
-}
-
-static bool is_in(gee_upstream_peer_t *const *peers, size_t count, const gee_upstream_peer_t *peer) {
-    for (size_t i = 0; i < count; i++)
-        if (peers[i] == peer)
-            return true;
-    return false;
+    return gee_string_map_put(next->places, gee_str(peer->addr.text), (void *)(uintptr_t)next->count) == 0
+               ? 0
+               : out_of_memory(error);
 }
 
 static void next_free(next_list_t *next) {
+    gee_string_map_destroy(&next->places);
+    gee_string_map_destroy(&next->before);
     free(next->peers);
     free(next->candidates);
     free(next->weights);
@@ -106,9 +109,15 @@ static int make_next(gee_upstream_t *upstream, next_list_t *next, const gee_serv
                      gee_error_t *error) {
     *next = (next_list_t){ .peers = calloc(count + 1, sizeof(*next->peers)),
                            .candidates = calloc(count + 1, sizeof(*next->candidates)),
-                           .weights = calloc(count + 1, sizeof(*next->weights)) };
-    if (next->peers == NULL || next->candidates == NULL || next->weights == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+                           .weights = calloc(count + 1, sizeof(*next->weights)),
+                           .places = gee_string_map_create(),
+                           .before = gee_string_map_create() };
+    if (next->peers == NULL || next->candidates == NULL || next->weights == NULL || next->places == NULL ||
+        next->before == NULL)
+        return out_of_memory(error);
+    for (size_t i = 0; i < upstream->peer_count; i++)
+        if (gee_string_map_put(next->before, gee_str(upstream->peers[i]->addr.text), upstream->peers[i]) != 0)
+            return out_of_memory(error);
     for (size_t i = 0; i < count; i++)
         if (add(upstream, next, &servers[i], error) != 0)
             return -1;
@@ -119,12 +128,13 @@ int gee_upstream_set_servers(gee_upstream_t *upstream, const gee_server_t *serve
     next_list_t next;
     if (make_next(upstream, &next, servers, count, error) != 0) {
         for (size_t i = 0; i < next.count; i++)
-            if (!is_in(upstream->peers, upstream->peer_count, next.peers[i]))
+            if (gee_string_map_get(next.before, gee_str(next.peers[i]->addr.text)) == NULL)
                 gee_upstream_peer_destroy(&next.peers[i]);
         next_free(&next);
         return -1;
     }
-    next_list_t before = { .peers = upstream->peers, .candidates = upstream->candidates };
+    gee_upstream_peer_t **before = upstream->peers;
+    gee_candidate_t **before_candidates = upstream->candidates;
     size_t before_count = upstream->peer_count;
     upstream->peers = next.peers;
     upstream->candidates = next.candidates;
@@ -132,10 +142,11 @@ int gee_upstream_set_servers(gee_upstream_t *upstream, const gee_server_t *serve
     for (size_t i = 0; i < next.count; i++)
         gee_upstream_peer_refresh(next.peers[i]);
     for (size_t i = 0; i < before_count; i++)
-        if (!is_in(next.peers, next.count, before.peers[i]))
-            gee_upstream_peer_leave(before.peers[i]);
-    next_free(&before);
-    free(next.weights);
+        if (place_of(&next, before[i]->addr.text) == 0)
+            gee_upstream_peer_leave(before[i]);
+    next.peers = before;
+    next.candidates = before_candidates;
+    next_free(&next);
     if (next.count == 0 && !gee_list_empty(&upstream->queue))
         gee_loop_defer(upstream->engine->loop, &upstream->queue_task);
     return 0;

@@ -66,7 +66,7 @@ static inline const registry_entry_t *registry_next(const registry_entry_t *entr
 #define REGISTRY_RESULTS 4096
 typedef struct registry_result {
     _Atomic uint64_t request;
-    _Atomic uint32_t status; /* HTTP's */
+    _Atomic uint32_t status; /* HTTP's; REGISTRY_REMOVE: 404 when there was nothing to remove */
 } registry_result_t;
 
 typedef struct registry_zone {
@@ -131,7 +131,8 @@ typedef enum registry_outcome { REGISTRY_DONE, REGISTRY_FULL, REGISTRY_NO_MEMORY
 /* Comes, or has its time anew. REGISTRY_FULL: there would be more entries than `most`, or more bytes than followers read. */
 registry_outcome_t registry_table_put(registry_table_t *table, const registry_key_t *key, uint32_t weight,
                                       int64_t ttl_ns, int64_t expires_ns, size_t most);
-void registry_table_remove(registry_table_t *table, const registry_key_t *key);
+/* Was it there? */
+bool registry_table_remove(registry_table_t *table, const registry_key_t *key);
 /* Takes out those whose time is over. When the next one's will be; INT64_MAX: never. */
 int64_t registry_table_expire(registry_table_t *table, int64_t now_ns);
 void registry_table_clear(registry_table_t *table);

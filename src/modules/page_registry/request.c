@@ -69,12 +69,14 @@ static void answer(request_t *request, uint32_t status) {
     (void)snprintf(text, sizeof(text), "the registry is full (registry.entries = %lld; %zu KiB of addresses and names)",
                    (long long)request->owner->conf->entries, (size_t)(REGISTRY_BYTES / GEE_KIB));
     forget(request);
-    if (status != 200) {
+    if (status != 200 && (put || status != 404)) {
         refuse(exchange, (int)status, text);
         return;
     }
     if (put)
         gee_http_set_header(&exchange->response, "X-Geerpc-Ttl", gee_str(ttl));
+    else /* that there was nothing to remove is what was wanted, too */
+        gee_http_set_header(&exchange->response, "X-Geerpc-Removed", status == 200 ? GEE_STR("1") : GEE_STR("0"));
     gee_exchange_answer(exchange);
 }
 

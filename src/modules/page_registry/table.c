@@ -88,16 +88,17 @@ registry_outcome_t registry_table_put(registry_table_t *table, const registry_ke
     return REGISTRY_DONE;
 }
 
-void registry_table_remove(registry_table_t *table, const registry_key_t *key) {
+bool registry_table_remove(registry_table_t *table, const registry_key_t *key) {
     bool found;
     size_t at = find(table, key, &found);
     if (!found)
-        return;
+        return false;
     table->bytes -= bytes_of(table->items[at]);
     free(table->items[at]);
     table->count--;
     memmove(table->items + at, table->items + at + 1, (table->count - at) * sizeof(*table->items));
     table->changed = true;
+    return true;
 }
 
 int64_t registry_table_expire(registry_table_t *table, int64_t now_ns) {

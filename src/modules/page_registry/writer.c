@@ -127,10 +127,8 @@ static uint32_t apply(writer_t *writer, const registry_message_t *message) {
     registry_key_t key = { .address = { message->texts, message->address_length },
                            .service = { message->texts + message->address_length, message->service_length } };
     int64_t now = gee_loop_now(writer->engine->loop), expires_ns = gee_time_add(now, message->ttl_ns);
-    if (message->verb == REGISTRY_REMOVE) {
-        registry_table_remove(&writer->table, &key);
-        return 200;
-    }
+    if (message->verb == REGISTRY_REMOVE)
+        return registry_table_remove(&writer->table, &key) ? 200 : 404;
     if (registry_table_put(&writer->table, &key, message->weight, message->ttl_ns, expires_ns,
                            (size_t)writer->conf->entries) != REGISTRY_DONE)
         return 503;

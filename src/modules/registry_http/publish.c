@@ -11,6 +11,7 @@
 #define LONGEST_PAUSE (10 * GEE_SECOND)       /* while it fails */
 #define LEAST_PAUSE   (100 * GEE_MILLISECOND) /* whatever the registry says */
 #define CHUNK         1024
+#define SERVICE       "X-Geerpc-Service"
 
 static gee_loop_t *loop_of(const gee_http_publish_t *publish) {
     return publish->source.engine->loop;
@@ -35,6 +36,20 @@ static void end(gee_http_publish_t *publish, const gee_error_t *error) {
     done(data, error);
 }
 
+/* Not every registry says so. */
+static int check_was_there(const gee_http_publish_t *publish, const gee_http_message_t *response, gee_error_t *error) {
+    gee_str_t address = publish->headers[0].value, service = GEE_STR("");
+    if (!gee_str_equal(gee_http_header(response, "X-Geerpc-Removed"), GEE_STR("0")))
+        return 0;
+    if (publish->header_count > 1 && gee_str_equal(publish->headers[1].name, GEE_STR(SERVICE)))
+        service = publish->headers[1].value;
+    gee_error_set(error, GEE_NOT_FOUND, "%.200s: there is no entry %.*s %s%.*s", publish->source.url,
+                  GEE_STR_ARGUMENTS(address), service.length > 0 ? "of service " : "without a service",
+                  GEE_STR_ARGUMENTS(service));
+    error->phase = GEE_PHASE_WAIT;
+    return -1;
+}
+
 static void on_deleted(void *data, const gee_http_message_t *response, const gee_error_t *failure) {
     gee_http_publish_t *publish = data;
     gee_error_t error;
@@ -47,8 +62,9 @@ static void on_deleted(void *data, const gee_http_message_t *response, const gee
         end(publish, &error);
         return;
     }
-    bool accepted = gee_http_source_accepted(&publish->source, response, failure, &error) == 0;
-    end(publish, accepted ? NULL : &error);
+    bool left = gee_http_source_accepted(&publish->source, response, failure, &error) == 0 &&
+                check_was_there(publish, response, &error) == 0;
+    end(publish, left ? NULL : &error);
 }
 
 static void run_leave(gee_task_t *task) {
@@ -169,7 +185,7 @@ static int add_headers(gee_http_publish_t *publish, const gee_entry_t *entry, ge
     char text[GEE_DURATION_TEXT];
     if (add_header(publish, GEE_STR("X-Geerpc-Server"), entry->address, error) != 0)
         return -1;
-    if (entry->service != NULL && add_header(publish, GEE_STR("X-Geerpc-Service"), entry->service, error) != 0)
+    if (entry->service != NULL && add_header(publish, GEE_STR(SERVICE), entry->service, error) != 0)
         return -1;
     snprintf(text, sizeof(text), "%u", entry->weight);
     if (entry->weight > 0 && add_header(publish, GEE_STR("X-Geerpc-Weight"), text, error) != 0)
