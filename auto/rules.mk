@@ -259,6 +259,14 @@ endif
 DESTINATION = $(DESTDIR)$(prefix)
 PUBLIC_HEADERS = $(filter %.h,$(shell $(COMPILE) -MM src/client/geerpc.h))
 MAN_PAGES := $(wildcard docs/man/*.[1-8])
+# Texts with @prefix@ in them, and where they go.
+UNITS     := $(wildcard conf/systemd/geerpc.*)
+ROTATIONS := $(wildcard conf/logrotate/*)
+define install_texts
+for text in $1; do install -d '$(DESTINATION)/$2' && \
+	    sed 's|@prefix@|$(prefix)|g' "$$text" >'$(DESTINATION)/$2/'"$${text##*/}" && \
+	    chmod 644 '$(DESTINATION)/$2/'"$${text##*/}" || exit 1; done
+endef
 
 install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alone
 	install -d '$(DESTINATION)/sbin' '$(DESTINATION)/bin' '$(DESTINATION)/lib/pkgconfig' '$(DESTINATION)/include/geerpc' \
@@ -275,6 +283,8 @@ install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alo
 	    install -D -m 644 "src/$$header" '$(DESTINATION)/include/geerpc/'"$$header" || exit 1; done
 	for page in $(MAN_PAGES); do \
 	    install -D -m 644 "$$page" '$(DESTINATION)/share/man/man'"$${page##*.}/$${page##*/}" || exit 1; done
+	$(call install_texts,$(UNITS),lib/systemd/system)
+	$(call install_texts,$(ROTATIONS),share/geerpc/logrotate)
 	install -m 644 conf/geerpc.conf '$(DESTINATION)/conf/geerpc.conf.default'
 	test -e '$(DESTINATION)/conf/geerpc.conf' || install -m 644 conf/geerpc.conf '$(DESTINATION)/conf/geerpc.conf'
 
@@ -283,10 +293,12 @@ uninstall: ## what install made, but for geerpc.conf and the logs
 	    '$(DESTINATION)/lib/libgeerpc.so' '$(DESTINATION)/lib/libgeerpc.so.$(ABI_VERSION)' \
 	    '$(DESTINATION)/lib/libgeerpc.so.$(VERSION)' '$(DESTINATION)/lib/pkgconfig/geerpc.pc' \
 	    '$(DESTINATION)/conf/geerpc.conf.default'
+	rm -f $(UNITS:conf/systemd/%='$(DESTINATION)/lib/systemd/system/%') \
+	    $(ROTATIONS:conf/logrotate/%='$(DESTINATION)/share/geerpc/logrotate/%')
 	rm -rf '$(DESTINATION)/include/geerpc'
 	for page in $(MAN_PAGES); do rm -f '$(DESTINATION)/share/man/man'"$${page##*.}/$${page##*/}"; done
-	for directory in sbin bin lib/pkgconfig lib include conf logs run $(addprefix share/man/man,1 2 3 4 5 6 7 8) \
-	    share/man share .; do \
+	for directory in sbin bin lib/pkgconfig lib/systemd/system lib/systemd lib include conf logs run \
+	    $(addprefix share/man/man,1 2 3 4 5 6 7 8) share/man share/geerpc/logrotate share/geerpc share .; do \
 	    ! test -d '$(DESTINATION)/'"$$directory" || \
 	    rmdir --ignore-fail-on-non-empty "$$(realpath '$(DESTINATION)/'"$$directory")"; done
 

@@ -186,9 +186,12 @@ class Server:
     def generation(self):
         return int(re.search(r"^geerpc .*, generation (\d+)", self.status(), re.MULTILINE).group(1))
 
+    def _in_foreground(self):
+        return self.process and self.process.poll() is None
+
     @property
     def pid(self):
-        return self.process.pid if self.process else int((self.root / "run/geerpc.pid").read_text())
+        return self.process.pid if self._in_foreground() else int((self.root / "run/geerpc.pid").read_text())
 
     def send_signal(self, number):
         os.kill(self.pid, number)
@@ -233,7 +236,7 @@ class Server:
 
     def stop(self, number=signal.SIGTERM):
         """The exit status; 0 when it was not running."""
-        if self.process and self.process.poll() is None:
+        if self._in_foreground():
             self.process.send_signal(number)
         elif self.daemonized and self.processes():
             with contextlib.suppress(OSError, ValueError):

@@ -394,8 +394,12 @@ def test_install_under_a_prefix_and_build_a_client(tree, tmp_path):
     prefix = tmp_path / "there"
     tree.configure(f"--prefix={prefix}")
     tree.make("install")
-    for name in ("sbin/geerpc", "bin/geectl", "conf/geerpc.conf", "logs", "run", "include/geerpc/geerpc.h"):
+    for name in ("sbin/geerpc", "bin/geectl", "conf/geerpc.conf", "logs", "run", "include/geerpc/geerpc.h",
+                 "share/man/man8/geerpc.8"):
         assert (prefix / name).exists(), name
+    for name in ("lib/systemd/system/geerpc.service", "lib/systemd/system/geerpc.socket", "share/geerpc/logrotate/geerpc"):
+        text = (prefix / name).read_text()
+        assert f"{prefix}/run" in text and "@prefix@" not in text, name
     (tmp_path / "client.c").write_text(
         '#include <geerpc.h>\n#include <stdio.h>\nint main(void) { return printf("%p\\n", (void *)gee_dial) < 0; }\n'
     )

@@ -140,10 +140,6 @@ def test_no_server_is_running(stopped, command):
     assert done.stderr == f"geerpc: no server is running ({path}: No such file or directory)\n"
 
 
-def test_upgrade_is_refused(server):
-    assert "not supported" in server.ask("upgrade", status=1).stderr
-
-
 def test_status(server):
     text = server.status()
     assert re.match(rf"geerpc \S+: pid {server.pid}, running, generation 1, up \S+\n", text)

@@ -152,13 +152,6 @@ def test_workers_drain_and_come_back(stopped):
         peer.sock.close()
 
 
-def test_upgrade_signal_is_logged_only(server):
-    workers = server.worker_pids()
-    server.send_signal(signal.SIGUSR2)
-    server.wait_for_log("USR2: .* not supported")
-    assert server.worker_pids() == workers
-
-
 def test_connections_are_limited_by_waiting(one_worker):
     one_worker.conf += "limits = { connections = 3; };"
     one_worker.start()

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/event/rights.h"
 #include "core/proc/channel.h"
 
 #define KEPT 2000
@@ -61,7 +62,7 @@ static int set_up(void **state) {
     int ends[2];
     pair.loop = gee_loop_create(NULL, &error);
     assert_non_null(pair.loop);
-    assert_int_equal(gee_channel_pair(ends, &error), 0);
+    assert_int_equal(gee_rights_pair(ends, &error), 0);
     open_side(&pair, &pair.left, ends[0]);
     open_side(&pair, &pair.right, ends[1]);
     *state = &pair;

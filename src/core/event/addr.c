@@ -170,3 +170,30 @@ bool gee_sockaddr_loopback(const gee_sockaddr_t *address) {
         return false;
     }
 }
+
+bool gee_sockaddr_any_host(const gee_sockaddr_t *address) {
+    if (address->any.sa_family == AF_INET)
+        return address->v4.sin_addr.s_addr == htonl(INADDR_ANY);
+    return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
+}
+
+uint16_t gee_sockaddr_port(const gee_sockaddr_t *address) {
+    if (address->any.sa_family == AF_INET)
+        return ntohs(address->v4.sin_port);
+    return address->any.sa_family == AF_INET6 ? ntohs(address->v6.sin6_port) : 0;
+}
+
+bool gee_sockaddr_equal(const gee_sockaddr_t *a, const gee_sockaddr_t *b) {
+    if (a->any.sa_family != b->any.sa_family || gee_sockaddr_port(a) != gee_sockaddr_port(b))
+        return false;
+    switch (a->any.sa_family) {
+    case AF_INET:
+        return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+    case AF_INET6:
+        return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
+    case AF_UNIX:
+        return strncmp(a->local.sun_path, b->local.sun_path, sizeof(a->local.sun_path)) == 0;
+    default:
+        return false;
+    }
+}

@@ -42,5 +42,9 @@ socklen_t gee_sockaddr_length(const gee_sockaddr_t *address);
 /* "tcp@127.0.0.1:40312", "tcp@[::1]:9999", "unix@/run/x" or "unix@" for a peer without a name. Returns `target`. */
 char *gee_sockaddr_text(const gee_sockaddr_t *address, char target[GEE_ADDR_TEXT]);
 bool gee_sockaddr_loopback(const gee_sockaddr_t *address); /* 127/8, ::1, or local */
+bool gee_sockaddr_any_host(const gee_sockaddr_t *address); /* 0.0.0.0, [::] */
+uint16_t gee_sockaddr_port(const gee_sockaddr_t *address); /* 0 where there is none */
+/* The same host and port, or the same path. */
+bool gee_sockaddr_equal(const gee_sockaddr_t *a, const gee_sockaddr_t *b);
 
 #endif

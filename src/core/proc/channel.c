@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "core/event/rights.h"
 
 #define MOST_WAITING    1024 /* messages to a side that does not read */
 #define MOST_READ       64   /* messages in one pass */
@@ -18,37 +18,10 @@ typedef struct waiting_message {
     gee_message_t message;
 } waiting_message_t;
 
-typedef union control_buffer {
-    char bytes[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr align;
-} control_buffer_t;
-
-int gee_channel_pair(int ends[2], gee_error_t *error) {
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
-        return gee_error_set(error, GEE_UNAVAILABLE, "cannot make a channel: %s", strerror(errno));
-    return 0;
-}
-
 /* 0, or -1 with errno. */
 static int send_now(int channel, const gee_message_t *message, int descriptor) {
-    control_buffer_t control;
     struct iovec part = { .iov_base = (void *)(uintptr_t)message, .iov_len = MESSAGE_MINIMUM + message->length };
-    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-    if (descriptor >= 0) {
-        memset(&control, 0, sizeof control);
-        header.msg_control = control.bytes;
-        header.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(rights), &descriptor, sizeof(int));
-    }
-    ssize_t sent;
-    do
-        sent = sendmsg(channel, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent < 0 ? -1 : 0;
+    return gee_rights_send(channel, &part, 1, descriptor);
 }
 
 static bool try_later(int number) {
@@ -107,30 +80,14 @@ static void send_waiting(gee_channel_t *channel) {
     gee_loop_rewatch(channel->loop, &channel->watch, EPOLLIN);
 }
 
-static int descriptor_of(struct msghdr *header) {
-    int descriptor = -1;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part))
-        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS && part->cmsg_len == CMSG_LEN(sizeof(int)))
-            memcpy(&descriptor, CMSG_DATA(part), sizeof(int));
-    return descriptor;
-}
-
 /* 1: a message; 0: none now; -1: the other side is gone. */
 static int receive_one(gee_channel_t *channel, gee_message_t *message, int *descriptor) {
-    control_buffer_t control;
     struct iovec part = { .iov_base = message, .iov_len = sizeof *message };
-    struct msghdr header = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
-    };
-    ssize_t length;
-    do
-        length = recvmsg(channel->watch.descriptor, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (length < 0 && errno == EINTR);
+    ssize_t length = gee_rights_receive(channel->watch.descriptor, &part, 1, descriptor);
     if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 0;
     if (length <= 0)
         return -1;
-    *descriptor = descriptor_of(&header);
     if ((size_t)length < MESSAGE_MINIMUM || message->length >= GEE_MESSAGE_TEXT ||
         (size_t)length != MESSAGE_MINIMUM + message->length) {
         if (*descriptor >= 0)

@@ -48,9 +48,7 @@ struct gee_channel {
     void (*ended)(gee_channel_t *channel);
 };
 
-/* Both ends non-blocking and close-on-exec. */
-int gee_channel_pair(int ends[2], gee_error_t *error);
-/* Takes the descriptor. The structure is the caller's, with received and ended set. */
+/* Takes the descriptor, an end of gee_rights_pair(). The structure is the caller's, with received and ended set. */
 int gee_channel_open(gee_channel_t *channel, gee_loop_t *loop, int descriptor, gee_error_t *error);
 /* Sends a copy of the message, and of the descriptor (-1: none). -1: the other side is gone or does not read. */
 int gee_channel_send(gee_channel_t *channel, const gee_message_t *message, int descriptor);

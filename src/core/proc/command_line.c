@@ -12,7 +12,7 @@
 static const char help[] =
     "usage: geerpc [-c FILE] [-p PREFIX] [-g 'SETTING = VALUE;']... [-F]\n"
     "       geerpc [-c FILE] [-p PREFIX] -t | -T\n"
-    "       geerpc [-c FILE] [-p PREFIX] -s stop | quit | reload | reopen | status\n"
+    "       geerpc [-c FILE] [-p PREFIX] -s stop | quit | reload | reopen | upgrade | status\n"
     "       geerpc -v | -V | -h\n"
     "\n"
     "Starts the RPC server, in the background when all is well, or talks to the one that runs.\n"
@@ -27,11 +27,14 @@ static const char help[] =
     "  -s quit      end it when the calls in flight are finished\n"
     "  -s reload    load the configuration again; it is refused as a whole when anything in it is wrong\n"
     "  -s reopen    open the log files again, after they were renamed\n"
+    "  -s upgrade   put the binary that is there now in the place of the one that runs; no connection is lost by it\n"
     "  -s status    show workers, connections and addresses\n"
     "  -v, -V       the version; with all modules\n"
     "  --document-configuration    docs/configuration.md, from the tables of settings\n"
     "\n"
-    "Signals to the master: TERM, INT stop; QUIT quit; HUP reload; USR1 reopen; WINCH let the workers leave.\n"
+    "Signals to the master: TERM, INT stop; QUIT quit; HUP reload; USR1 reopen; USR2 start the new binary beside this "
+    "one;\n"
+    "WINCH let the workers leave. See geerpc(8).\n"
     "Exit status: 0 done, 1 failed (the reasons are on standard error), 2 wrong usage.\n";
 
 void gee_command_line_help(void) {
@@ -44,12 +47,12 @@ static bool wrong(void) {
 }
 
 static bool check_command(const char *command) {
-    static const char *const commands[] = { "stop", "quit", "reload", "reopen", "status", "upgrade" };
+    static const char *const commands[] = { "stop", "quit", "reload", "reopen", "upgrade", "status" };
     for (size_t i = 0; i < GEE_LENGTH(commands); i++)
         if (strcmp(command, commands[i]) == 0)
             return true;
-    const char *nearest = gee_str_nearest(gee_str(command), commands, GEE_LENGTH(commands) - 1);
-    (void)fprintf(stderr, "geerpc: -s %s: must be stop, quit, reload, reopen or status%s%s%s\n", command,
+    const char *nearest = gee_str_nearest(gee_str(command), commands, GEE_LENGTH(commands));
+    (void)fprintf(stderr, "geerpc: -s %s: must be stop, quit, reload, reopen, upgrade or status%s%s%s\n", command,
                   nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     return false;
 }

@@ -122,6 +122,8 @@ static void print_status(FILE *out, const gee_master_t *master) {
     (void)gee_format_duration_go(lived, age_ns - age_ns % GEE_SECOND);
     (void)fprintf(out, "geerpc %s: pid %d, %s, generation %" PRIu64 ", up %s\n", gee_version, (int)getpid(),
                   phases[master->phase], cycle ? cycle->generation : 0, lived);
+    if (gee_upgrade_describe(master))
+        (void)fprintf(out, "upgrade: %s\n", gee_upgrade_describe(master));
     for (size_t i = 0; cycle && i < cycle->listener_count; i++)
         (void)fprintf(out, "listening: %s\n", cycle->listeners[i].listener->bound);
     GEE_LIST_EACH(&master->crews, crew_link) {
@@ -188,6 +190,8 @@ void gee_command(gee_control_client_t *client, const char *command, void *data) 
         ask_status(master, client);
     } else if (strcmp(command, "reopen") == 0) {
         gee_master_reopen_logs(master, client);
+    } else if (strcmp(command, "upgrade") == 0) {
+        gee_upgrade_ask(master, client);
     } else if (strcmp(command, "stop") == 0) {
         client->waiting = GEE_WAITS_END;
         gee_master_stop(master);

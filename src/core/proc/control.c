@@ -2,6 +2,7 @@
 #include "core/proc/control.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -49,19 +50,34 @@ static void send_answer(gee_control_client_t *client) {
     drop(client);
 }
 
-void gee_control_answer(gee_control_client_t *client, bool ok, const char *text) {
+static int format_answer(gee_control_client_t *client, bool ok, const char *text) {
     const char *outcome = ok ? "ok" : "failed";
     int length = text && *text ? asprintf(&client->answer, "%s\n%s\n", text, outcome)
                                : asprintf(&client->answer, "%s\n", outcome);
-    if (length < 0) {
-        client->answer = NULL;
-        drop(client);
-        return;
+    if (length >= 0) {
+        client->answer_length = (size_t)length;
+        return 0;
     }
-    client->answer_length = (size_t)length;
+    client->answer = NULL;
+    drop(client);
+    return -1;
+}
+
+void gee_control_answer(gee_control_client_t *client, bool ok, const char *text) {
+    if (format_answer(client, ok, text) != 0)
+        return;
     client->waiting = 0;
     start_patience(client);
     send_answer(client);
+}
+
+void gee_control_answer_last(gee_control_client_t *client, bool ok, const char *text) {
+    if (format_answer(client, ok, text) != 0)
+        return;
+    client->waiting = 0;
+    /* It is short, and the first that goes there: it fits. */
+    (void)!send(client->watch.descriptor, client->answer, client->answer_length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    client->answer_sent = client->answer_length;
 }
 
 /* ---- listening to a client ---- */
@@ -186,6 +202,14 @@ int gee_control_open(gee_control_t *control, gee_loop_t *loop, gee_log_t *log, c
         return 0;
     gee_control_close(control);
     return -1;
+}
+
+int gee_control_move(gee_control_t *control, const char *path, gee_error_t *error) {
+    if (rename(control->path, path) != 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "cannot rename the control socket %s to %s: %s", control->path,
+                             path, strerror(errno));
+    control->path = path;
+    return 0;
 }
 
 void gee_control_close(gee_control_t *control) {

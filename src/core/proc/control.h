@@ -2,7 +2,8 @@
  *
  *   geerpc -s reload --"reload\n"--> master;   master --"line\n" ... "ok\n" | "failed\n"--> stdout | stderr, exit status
  *
- * The answer to stop and quit is the end of the connection: it comes when the master's process ends. */
+ * The answer to stop and quit is the end of the connection: it comes when the master's process ends. That to upgrade comes
+ * before, and the end after it, when the old master ends in time. */
 #ifndef GEE_PROC_CONTROL_H
 #define GEE_PROC_CONTROL_H
 
@@ -38,12 +39,16 @@ struct gee_control {
 
 /* Opens the socket at an absolute path, mode 0600; a stale one is replaced. `asked` and `data` are set by the caller. */
 int gee_control_open(gee_control_t *control, gee_loop_t *loop, gee_log_t *log, const char *path, gee_error_t *error);
+/* Gives it another absolute path (kept, not copied), in place of whatever is there. -1: it stays where it was. */
+int gee_control_move(gee_control_t *control, const char *path, gee_error_t *error);
 /* Removes and closes it. Clients that wait for the end of the process go on waiting: their descriptors stay. */
 void gee_control_close(gee_control_t *control);
 /* In a child. */
 void gee_control_forget(const gee_control_t *control);
 /* Sends `text` (lines; null: none) and the outcome, then closes. */
 void gee_control_answer(gee_control_client_t *client, bool ok, const char *text);
+/* The same, but the connection ends with the process. */
+void gee_control_answer_last(gee_control_client_t *client, bool ok, const char *text);
 
 /* ---- the other side: geerpc -s ---- */
 

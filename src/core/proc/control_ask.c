@@ -1,5 +1,6 @@
 /* control_ask.c: geerpc -s: asks the running master through its control socket and waits for the outcome. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,13 +37,32 @@ static bool send_command(int descriptor, const char *command, FILE *trouble) {
     return false;
 }
 
+/* Until there is something to read. A person at a terminal sees what is waited for, and that time passes. */
+static void wait_for_bytes(int descriptor, const char *what, FILE *trouble) {
+    struct pollfd socket = { .fd = descriptor, .events = POLLIN };
+    bool shown = false;
+    if (!what || !isatty(fileno(trouble)))
+        return;
+    for (int seconds = 0; poll(&socket, 1, seconds == 0 ? 100 : 1000) == 0; seconds++) {
+        (void)fprintf(trouble, "\rgeerpc: waiting for %s ... %d s ", what, seconds);
+        (void)fflush(trouble);
+        shown = true;
+    }
+    if (shown)
+        (void)fputs("\r\033[K", trouble);
+}
+
 /* Everything until the server closes; the caller frees it. Null: trouble. */
-static char *read_all(int descriptor, FILE *trouble) {
+static char *read_all(int descriptor, const char *what, FILE *trouble) {
     char *text = NULL, bytes[4096];
     size_t size = 0;
     FILE *memory = open_memstream(&text, &size);
     ssize_t length = -1;
-    while (memory && (length = recv(descriptor, bytes, sizeof bytes, 0)) != 0) {
+    while (memory) {
+        wait_for_bytes(descriptor, what, trouble);
+        length = recv(descriptor, bytes, sizeof bytes, 0);
+        if (length == 0)
+            break;
         if (length < 0 && errno == EINTR)
             continue;
         if (length < 0)
@@ -90,15 +110,19 @@ static int report(char *text, bool ends_server, FILE *out, FILE *trouble) {
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static const char *what_it_waits_for(const char *command, bool ends_server) {
+    if (ends_server)
+        return "the server to end";
+    return strcmp(command, "upgrade") == 0 ? "the new binary to be ready and the old one to end" : NULL;
+}
+
 int gee_control_ask(const char *path, const char *command, FILE *out, FILE *trouble) {
     bool ends_server = strcmp(command, "stop") == 0 || strcmp(command, "quit") == 0;
     int status = EXIT_FAILURE, descriptor = connect_to(path, trouble);
     if (descriptor < 0)
         return EXIT_FAILURE;
     if (send_command(descriptor, command, trouble)) {
-        if (ends_server && isatty(fileno(trouble)))
-            (void)fprintf(trouble, "geerpc: waiting for the server to end ...\n");
-        char *text = read_all(descriptor, trouble);
+        char *text = read_all(descriptor, what_it_waits_for(command, ends_server), trouble);
         if (text)
             status = report(text, ends_server, out, trouble);
         free(text);

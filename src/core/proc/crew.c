@@ -11,6 +11,7 @@
 
 #include "core/base/clock.h"
 #include "core/proc/connection_counts.h"
+#include "core/event/rights.h"
 #include "core/proc/slots.h"
 #include "core/proc/worker.h"
 
@@ -54,7 +55,8 @@ void gee_crew_withdraw(gee_crew_t *crew, void (*left)(void *data), void *data) {
     gee_worker_t *helper = crew->place_count > crew->count ? crew->places[crew->count].worker : NULL;
     crew->left = left;
     crew->left_data = data;
-    if (!helper || helper->state != GEE_WORKER_SERVING || gee_channel_send(&helper->channel, &message, -1) != 0 ||
+    if (crew->cycle->server->elsewhere || !helper || helper->state != GEE_WORKER_SERVING ||
+        gee_channel_send(&helper->channel, &message, -1) != 0 ||
         gee_timer_start(crew->loop, &crew->left_timer, WITHDRAW_PATIENCE) != 0)
         tell_left(crew);
 }
@@ -211,7 +213,7 @@ static void on_patience_over(gee_timer_t *timer) {
 
 static gee_worker_t *create_worker(gee_place_t *place, int ends[2], gee_error_t *error) {
     gee_worker_t *worker = calloc(1, sizeof *worker);
-    if (!worker || gee_channel_pair(ends, error) != 0) {
+    if (!worker || gee_rights_pair(ends, error) != 0) {
         if (!worker)
             (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         free(worker);
@@ -350,12 +352,32 @@ void gee_crew_leave(gee_crew_t *crew) {
     gee_crew_quit(crew, none, NULL);
 }
 
+void gee_crew_return(gee_crew_t *crew) {
+    if (!crew->leaving)
+        return;
+    crew->leaving = false;
+    gee_loop_undefer(&crew->gone_task);
+    for (unsigned i = 0; i < crew->place_count; i++) {
+        crew->places[i].worker = NULL; /* those who still leave have no place any more */
+        crew->places[i].delay_ns = 0;
+        spawn(&crew->places[i]);
+    }
+}
+
+/* At TERM a helper takes the server out of registries; when another master serves on, it only ends. */
+static bool dismiss(gee_worker_t *worker) {
+    gee_message_t quit = { .type = GEE_MESSAGE_QUIT };
+    return is_helper(worker) && worker->crew->cycle->server->elsewhere &&
+           gee_channel_send(&worker->channel, &quit, -1) == 0;
+}
+
 void gee_crew_stop(gee_crew_t *crew, int number) {
     stop_starting(crew);
     GEE_LIST_EACH(&crew->workers, link) {
         gee_worker_t *worker = GEE_CONTAINER(link, gee_worker_t, link);
         bool serves_nobody = worker->state == GEE_WORKER_STARTING;
-        kill_worker(worker, serves_nobody ? SIGKILL : number);
+        if (serves_nobody || number == SIGKILL || !dismiss(worker))
+            kill_worker(worker, serves_nobody ? SIGKILL : number);
         worker->state = GEE_WORKER_LEAVING;
         start_patience(worker, LEAVE_PATIENCE);
     }
@@ -364,7 +386,7 @@ void gee_crew_stop(gee_crew_t *crew, int number) {
 
 /* ---- the end of a worker ---- */
 
-static void describe_end(int status, char *text, size_t capacity) {
+void gee_describe_end(int status, char *text, size_t capacity) {
     if (WIFSIGNALED(status)) {
         const char *name = sigabbrev_np(WTERMSIG(status));
         (void)snprintf(text, capacity, "was killed by signal %d (SIG%s)%s", WTERMSIG(status), name ? name : "?",
@@ -379,14 +401,14 @@ static void log_end(const gee_worker_t *worker, int status) {
     gee_log_level_t level = WIFSIGNALED(status) ? GEE_LOG_ALERT : GEE_LOG_ERROR;
     if (worker->killed || (worker->state == GEE_WORKER_LEAVING && WIFEXITED(status) && WEXITSTATUS(status) == 0))
         level = GEE_LOG_INFO;
-    describe_end(status, text, sizeof text);
+    gee_describe_end(status, text, sizeof text);
     gee_log(worker->crew->log, level, "%s (pid %d) %s%s%s", gee_worker_name(worker->crew, worker->index),
             (int)worker->pid, text, worker->reason[0] ? ": " : "", worker->reason);
 }
 
 static void report_failed_start(const gee_worker_t *worker, int status) {
     char text[GEE_MESSAGE_TEXT + 100], end[100];
-    describe_end(status, end, sizeof end);
+    gee_describe_end(status, end, sizeof end);
     (void)snprintf(text, sizeof text, "%s (pid %d) %s", gee_worker_name(worker->crew, worker->index), (int)worker->pid,
                    worker->reason[0] ? worker->reason : end);
     fail_start(worker->crew, text);
@@ -406,19 +428,20 @@ static void replace(gee_place_t *place, const gee_worker_t *dead) {
 static void on_end(gee_worker_t *worker, int status) {
     gee_crew_t *crew = worker->crew;
     gee_place_t *place = &crew->places[worker->index];
-    gee_channel_read(&worker->channel); /* its last words */
+    bool in_place = place->worker == worker; /* else the crew had left and has come back */
+    gee_channel_read(&worker->channel);      /* its last words */
     gee_channel_close(&worker->channel);
     gee_list_remove(&worker->link);
     gee_slots_forget(crew, worker);
     gee_connection_counts_forget(crew->cycle->connection_counts, worker->pid);
-    if (place->worker == worker)
+    if (in_place)
         place->worker = NULL;
     log_end(worker, status);
     if (is_helper(worker))
         tell_left(crew);
     if (!crew->leaving && !crew->serving)
         report_failed_start(worker, status);
-    else if (!crew->leaving)
+    else if (!crew->leaving && in_place)
         replace(place, worker);
     free_worker(worker);
     crew->events->status(crew, crew->data); /* nobody waits for its answer any more */

@@ -87,13 +87,14 @@ void gee_crew_start(gee_crew_t *crew);
 void gee_crew_serve(gee_crew_t *crew);
 /* After the slots of a listener became more. */
 void gee_crew_assign(gee_crew_t *crew);
-/* The helper takes the server out of other processes' lists; left() is called once, when it has, or cannot, or takes too long.
- * Before the crew quits for good. */
+/* The helper takes the server out of other processes' lists; left() is called once, when it has, or cannot, or takes too long,
+ * or need not, because another master serves on. Before the crew quits for good. */
 void gee_crew_withdraw(gee_crew_t *crew, void (*left)(void *data), void *data);
 /* They stop accepting and leave when their connections have ended. What waits in the queue of a listener that `emptied`
  * names (or all, when it is null) is accepted first. */
 void gee_crew_quit(gee_crew_t *crew, bool (*emptied)(const gee_listener_t *listener, void *data), void *data);
 void gee_crew_leave(gee_crew_t *crew);            /* the same, and the queues stay for those who come after */
+void gee_crew_return(gee_crew_t *crew);           /* one that has left serves again, with new workers */
 void gee_crew_stop(gee_crew_t *crew, int signal); /* TERM: at once, but in order; KILL */
 void gee_crew_reopen_log(gee_crew_t *crew, int descriptor);
 void gee_crew_ask_status(gee_crew_t *crew);
@@ -101,6 +102,8 @@ void gee_crew_ask_status(gee_crew_t *crew);
 bool gee_crew_reap(gee_crew_t *crew, pid_t pid, int status);
 /* "worker 3", "helper"; static memory, overwritten by the next call. */
 const char *gee_worker_name(const gee_crew_t *crew, unsigned index);
+/* "was killed by signal 9 (SIGKILL)", "exited with status 1": what waitpid() said. */
+void gee_describe_end(int status, char *text, size_t capacity);
 static inline bool gee_crew_empty(const gee_crew_t *crew) {
     return gee_list_empty(&crew->workers);
 }

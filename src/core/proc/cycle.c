@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/proc/connection_counts.h"
+#include "core/proc/inherit.h"
 #include "core/proc/seals.h"
 #include "core/proc/settings_check.h"
 #include "core/proc/registries.h"
@@ -158,7 +159,7 @@ static int open_listeners(gee_cycle_t *cycle, gee_error_t *error) {
         if (gee_seals_open(cycle, entry, error) != 0)
             return -1;
     }
-    return 0;
+    return gee_inherit_check(cycle->server, error);
 }
 
 static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {

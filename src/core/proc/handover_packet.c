@@ -2,80 +2,24 @@
 #include "core/proc/handover_packet.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-typedef union control_buffer {
-    char bytes[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr align;
-} control_buffer_t;
+#include "core/event/rights.h"
 
 int gee_packet_send(int socket, const gee_packet_t *packet, const void *bytes, size_t length, int descriptor) {
-    control_buffer_t control;
-    struct iovec parts[] = { { .iov_base = (void *)(uintptr_t)packet, .iov_len = sizeof *packet },
-                             { .iov_base = (void *)(uintptr_t)bytes, .iov_len = length } };
-    struct msghdr header = { .msg_iov = parts, .msg_iovlen = 2 };
-    ssize_t sent;
-    if (descriptor >= 0) {
-        memset(&control, 0, sizeof control);
-        header.msg_control = control.bytes;
-        header.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(rights), &descriptor, sizeof(int));
-    }
-    do
-        sent = sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent < 0 ? -1 : 0;
-}
-
-/* What came along, in *descriptor: -1 when nothing did. False: more than the one that there may be, closed. */
-static bool take_descriptor(struct msghdr *header, int *descriptor) {
-    size_t count = 0;
-    *descriptor = -1;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int), count++) {
-            int next;
-            memcpy(&next, (const char *)part + at, sizeof next);
-            if (*descriptor >= 0)
-                (void)close(*descriptor);
-            *descriptor = next;
-        }
-    }
-    return count <= 1;
-}
-
-/* A side that dies with packets unread leaves an error in front of those that it has sent: it is passed over, once. */
-static ssize_t receive(int socket, struct msghdr *header) {
-    bool reset = false;
-    for (;;) {
-        ssize_t received = recvmsg(socket, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (received >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
-            return received;
-        reset = errno == ECONNRESET;
-    }
+    const struct iovec parts[] = { { .iov_base = (void *)(uintptr_t)packet, .iov_len = sizeof *packet },
+                                   { .iov_base = (void *)(uintptr_t)bytes, .iov_len = length } };
+    return gee_rights_send(socket, parts, 2, descriptor);
 }
 
 int gee_packet_receive(int socket, gee_packet_t *packet, void *bytes, size_t *length, int *descriptor) {
-    control_buffer_t control;
-    struct iovec parts[] = { { .iov_base = packet, .iov_len = sizeof *packet },
-                             { .iov_base = bytes, .iov_len = GEE_HANDOVER_PIECE } };
-    struct msghdr header = {
-        .msg_iov = parts, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
-    };
-    *descriptor = -1;
+    const struct iovec parts[] = { { .iov_base = packet, .iov_len = sizeof *packet },
+                                   { .iov_base = bytes, .iov_len = GEE_HANDOVER_PIECE } };
     *length = 0;
-    ssize_t received = receive(socket, &header);
+    ssize_t received = gee_rights_receive(socket, parts, 2, descriptor);
     if (received < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
-    bool one = take_descriptor(&header, descriptor);
-    if (one && (size_t)received >= sizeof *packet && !(header.msg_flags & MSG_TRUNC)) {
+    if ((size_t)received >= sizeof *packet) {
         *length = (size_t)received - sizeof *packet;
         return 1;
     }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/proc/inherit.h"
 #include "core/rpc/engine.h"
 
 static gee_listener_t *find(const gee_server_state_t *server, const char *text) {
@@ -32,17 +33,15 @@ static int parse(const gee_server_state_t *server, const char *text, gee_addr_t 
     return gee_addr_parse(absolute, addr, error);
 }
 
-static in_port_t port_of(const gee_sockaddr_t *address) {
-    if (address->any.sa_family == AF_INET)
-        return address->v4.sin_port;
-    return address->any.sa_family == AF_INET6 ? address->v6.sin6_port : 0;
-}
-
-/* Whether a listener of ours, or what workers still hold of a retired one, may have that port, on any host. */
+/* Whether a listener of ours, or what workers still hold of a retired one, or the master before us, may have that port, on
+ * any host. */
 static bool is_ours(const gee_server_state_t *server, const gee_sockaddr_t *address) {
+    uint16_t port = gee_sockaddr_port(address);
+    if (gee_inherit_has_port(server, port))
+        return true;
     GEE_LIST_EACH(&server->listeners, link) {
         const gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
-        if (port_of(address) != 0 && port_of(&listener->sockaddr) == port_of(address))
+        if (port != 0 && gee_sockaddr_port(&listener->sockaddr) == port)
             return true;
     }
     return false;
@@ -50,7 +49,7 @@ static bool is_ours(const gee_server_state_t *server, const gee_sockaddr_t *addr
 
 /* Sockets with SO_REUSEPORT share an address with whatever other process of this user has it: so ask first, without. */
 static int check_free(const gee_server_state_t *server, const gee_listener_t *listener, gee_error_t *error) {
-    if (!listener->transport->socket_per_worker || is_ours(server, &listener->sockaddr))
+    if (listener->slots > 0 || !listener->socket_per_worker || is_ours(server, &listener->sockaddr))
         return 0;
     int on = 1, result = 0;
     int probe = socket(listener->sockaddr.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -88,12 +87,12 @@ static void close_sockets(gee_listener_t *listener, size_t from) {
 static gee_listen_options_t options_of(const gee_listener_t *listener, const gee_listen_settings_t *settings) {
     return (gee_listen_options_t){ .backlog = (int)settings->backlog,
                                    .mode = (unsigned)settings->mode,
-                                   .reuse_port = listener->transport->socket_per_worker };
+                                   .reuse_port = listener->socket_per_worker };
 }
 
 /* On failure, the slots that were there before stay. */
 static int grow(gee_listener_t *listener, const gee_listen_settings_t *settings, unsigned workers, gee_error_t *error) {
-    size_t wanted = listener->transport->socket_per_worker ? workers : 1, before = listener->slots;
+    size_t wanted = listener->socket_per_worker ? workers : 1, before = listener->slots;
     gee_listen_options_t options = options_of(listener, settings);
     if (before >= wanted)
         return 0;
@@ -116,6 +115,24 @@ fail:
     return -1;
 }
 
+/* What is open already, by another master or by systemd. On failure the caller closes what was taken. */
+static int take_inherited(gee_server_state_t *server, gee_listener_t *listener, gee_error_t *error) {
+    gee_inherited_socket_t taken;
+    while (gee_inherit_take_socket(server, &listener->addr, &listener->sockaddr, &taken)) {
+        int *sockets = reallocarray(listener->sockets, listener->slots + 1, sizeof *sockets);
+        if (!sockets) {
+            (void)close(taken.descriptor);
+            return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", listener->addr.text);
+        }
+        listener->sockets = sockets;
+        sockets[listener->slots++] = taken.descriptor;
+        listener->activated = listener->activated || taken.activated;
+    }
+    listener->socket_per_worker = listener->socket_per_worker && !listener->activated;
+    listener->lent = server->elsewhere ? listener->slots : 0;
+    return listener->slots > 0 ? read_bound_address(listener, error) : 0;
+}
+
 static gee_listener_t *create(gee_server_state_t *server, const gee_addr_t *addr, gee_error_t *error) {
     size_t count = 0;
     gee_listener_t *listener = calloc(1, sizeof *listener);
@@ -125,12 +142,15 @@ static gee_listener_t *create(gee_server_state_t *server, const gee_addr_t *addr
     }
     listener->addr = *addr;
     listener->transport = gee_transport_by_scheme(server->modules, addr->scheme);
+    listener->socket_per_worker = listener->transport && listener->transport->socket_per_worker;
     if (!listener->transport)
         (void)gee_error_set(error, GEE_NOT_FOUND, "%s: no transport for \"%s@\" is compiled in", addr->text,
                             addr->scheme);
     else if (listener->transport->resolve(addr, &listener->sockaddr, 1, &count, error) == 0 &&
-             check_free(server, listener, error) == 0)
+             take_inherited(server, listener, error) == 0 && check_free(server, listener, error) == 0)
         return listener;
+    close_sockets(listener, 0);
+    free(listener->sockets);
     free(listener);
     return NULL;
 }
@@ -163,7 +183,7 @@ void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *liste
         if (listen(listener->sockets[i], backlog) != 0)
             gee_log(server->log, GEE_LOG_WARN, "%s: cannot change the backlog: %s", listener->addr.text,
                     strerror(errno));
-    if (settings->mode != 0 && gee_addr_is_local(&listener->addr) &&
+    if (settings->mode != 0 && !listener->activated && gee_addr_is_local(&listener->addr) &&
         chmod(listener->addr.place, (mode_t)settings->mode) != 0)
         gee_log(server->log, GEE_LOG_WARN, "%s: cannot change the mode: %s", listener->addr.text, strerror(errno));
 }
@@ -172,7 +192,7 @@ void gee_listener_retire(gee_listener_t *listener) {
     if (listener->retired)
         return;
     listener->retired = true;
-    if (listener->slots > 0 && listener->transport->unlisten)
+    if (listener->slots > 0 && listener->transport->unlisten && listener->lent == 0 && !listener->activated)
         listener->transport->unlisten(&listener->sockaddr);
     close_sockets(listener, 0);
 }

@@ -3,8 +3,8 @@
  *   geerpc.conf: listen[i].address --> gee_listener_t --slot 0..n-1--> one socket each --SCM_RIGHTS--> the worker that
  *                                                                                                      serves the slot
  *
- * TCP has one socket (SO_REUSEPORT) a slot, as many slots as the largest number of workers so far; a Unix address has one
- * slot, which all workers serve. A listener is shared by all cycles that name its address and stays open between them:
+ * TCP has one socket (SO_REUSEPORT) a slot, as many slots as the largest number of workers so far; a Unix address, and
+ * whatever systemd has opened, has one slot, which all workers serve. A listener is shared by all cycles that name its address and stays open between them:
  * closing a socket would reset the connections in its queue. */
 #ifndef GEE_PROC_LISTENER_H
 #define GEE_PROC_LISTENER_H
@@ -21,9 +21,13 @@ typedef struct gee_listener {
     gee_addr_t addr;
     char bound[GEE_ADDR_TEXT]; /* the address as it is: a port in place of 0 */
     const gee_transport_t *transport;
+    bool activated;         /* systemd's: its mode and its end are systemd's business */
+    bool socket_per_worker; /* else each socket is served by all */
     gee_sockaddr_t sockaddr;
     int *sockets;
     size_t slots;
+    size_t
+        lent; /* of these, from 0 on, that another master serves too (upgrade.c): what waits there is not lost with us */
 } gee_listener_t;
 
 /* The listener of that address, opened if it is not open, with at least `workers` slots where there is one a worker.
@@ -33,7 +37,8 @@ gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_s
 /* Applies what may differ between configurations: mode, backlog. */
 void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *listener,
                          const gee_listen_settings_t *settings);
-/* Removes the socket file and closes the master's sockets: those that workers hold are the last. */
+/* Removes the socket file, unless another master serves it, and closes the master's sockets: those that workers hold are
+ * the last. */
 void gee_listener_retire(gee_listener_t *listener);
 /* Drops a reference; the last one retires and frees. Leaves null. */
 void gee_listener_release(gee_listener_t **listener);

@@ -1,7 +1,7 @@
 /* main.c: the geerpc program: what the command line asks for.
  *
  *   read the command line -> load the configuration -> -t, -T, -s: done
- *                                                   -> go into the background (but with -F) -> master
+ *                                                   -> go into the background (but with -F, or there already) -> master
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,9 @@
 #include "core/proc/control.h"
 #include "core/proc/cycle.h"
 #include "core/proc/daemon.h"
+#include "core/proc/inherit.h"
 #include "core/proc/master.h"
+#include "core/proc/upgrade.h"
 #include "core/rpc/engine.h"
 
 static int complain(const char *text) {
@@ -62,8 +64,6 @@ static int dump(gee_cycle_t *cycle) {
 static int ask(const gee_server_state_t *server, const gee_cycle_t *cycle, const char *command) {
     const char *control = gee_cycle_settings(cycle)->control;
     const char *path = gee_server_path(server, control ? control : GEE_DEFAULT_CONTROL, cycle->pool);
-    if (strcmp(command, "upgrade") == 0)
-        return complain("-s upgrade is not supported by this version: stop the server and start the new binary");
     return path ? gee_control_ask(path, command, stdout, stderr) : complain("out of memory");
 }
 
@@ -80,7 +80,9 @@ static void raise_descriptor_limit(gee_log_t *log) {
 static int serve(gee_server_state_t *server, gee_cycle_t **cycle) {
     gee_starter_t starter = { .pipe = -1 };
     int status = EXIT_FAILURE;
-    if (!server->foreground && !gee_daemonize(&starter, &status))
+    if (server->parent != 0 && !server->foreground)
+        (void)setsid(); /* in the background already */
+    else if (!server->foreground && !gee_daemonize(&starter, &status))
         return status;
     raise_descriptor_limit(server->log);
     return gee_master_run(server, cycle, &starter);
@@ -89,8 +91,10 @@ static int serve(gee_server_state_t *server, gee_cycle_t **cycle) {
 static int run_with_cycle(gee_server_state_t *server, const gee_command_line_t *line, gee_cycle_t **cycle) {
     if (line->action == GEE_ACTION_SIGNAL)
         return ask(server, *cycle, line->command);
-    if ((*cycle)->errors.count > 0)
+    if ((*cycle)->errors.count > 0) {
+        gee_upgrade_tell_failure(server, gee_cycle_errors_text(*cycle));
         return print_errors(*cycle);
+    }
     if (line->action == GEE_ACTION_DUMP)
         return dump(*cycle);
     if (line->action == GEE_ACTION_RUN)
@@ -99,9 +103,10 @@ static int run_with_cycle(gee_server_state_t *server, const gee_command_line_t *
     return EXIT_SUCCESS;
 }
 
-static int run_with_server(gee_server_state_t *server, const gee_command_line_t *line) {
+static int run_with_server(gee_server_state_t *server, const gee_command_line_t *line, char *const *arguments) {
     gee_error_t error;
-    if (gee_server_init(server, gee_modules, line->prefix, line->conf, &error) != 0)
+    if (gee_server_init(server, gee_modules, line->prefix, line->conf, &error) != 0 ||
+        gee_server_called(server, arguments, &error) != 0)
         return complain(error.text);
     server->foreground = line->foreground;
     server->overrides = line->overrides;
@@ -110,6 +115,10 @@ static int run_with_server(gee_server_state_t *server, const gee_command_line_t 
     if (!server->log)
         return complain("out of memory");
     gee_log_set_colour(server->log, server->foreground && isatty(STDERR_FILENO));
+    if (line->action == GEE_ACTION_RUN && gee_inherit_read(server, &error) != 0) {
+        gee_upgrade_tell_failure(server, error.text);
+        return complain(error.text);
+    }
     gee_cycle_t *cycle = gee_cycle_load(server, NULL);
     if (!cycle)
         return complain("out of memory");
@@ -118,7 +127,7 @@ static int run_with_server(gee_server_state_t *server, const gee_command_line_t 
     return status;
 }
 
-static int run(const gee_command_line_t *line) {
+static int run(const gee_command_line_t *line, char *const *arguments) {
     static gee_server_state_t server; /* found by leak checkers in workers, too */
     gee_error_t error;
     if (line->action == GEE_ACTION_HELP) {
@@ -131,14 +140,14 @@ static int run(const gee_command_line_t *line) {
         return complain(error.text);
     if (line->action == GEE_ACTION_DOCUMENT)
         return print_documentation();
-    int status = run_with_server(&server, line);
+    int status = run_with_server(&server, line, arguments);
     gee_server_finish(&server);
     return status;
 }
 
 int main(int count, char **arguments) {
     static gee_command_line_t line;
-    int status = gee_command_line_parse(&line, count, arguments) ? run(&line) : GEE_EXIT_USAGE;
+    int status = gee_command_line_parse(&line, count, arguments) ? run(&line, arguments) : GEE_EXIT_USAGE;
     free(line.overrides);
     return status;
 }

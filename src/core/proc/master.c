@@ -2,6 +2,7 @@
 #include "core/proc/master.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,10 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/proc/inherit.h"
+#include "core/proc/notify.h"
 #include "core/proc/pairs.h"
+#include "core/proc/shm.h"
 
 /* ---- the first start, and what a reload has in common with it ---- */
 
@@ -21,6 +25,8 @@ static void fail_first_start(gee_master_t *master, const char *reason) {
     if (asprintf(&text, "geerpc: %s", reason) >= 0)
         gee_starter_tell(master->starter, false, text);
     free(text);
+    gee_notify(master->server, "STATUS=does not start: %s", reason);
+    gee_upgrade_tell_failure(master->server, reason);
     master->exit_status = EXIT_FAILURE;
 }
 
@@ -39,6 +45,8 @@ static void on_ready(gee_crew_t *crew, void *data) {
     gee_crew_serve(crew);
     gee_log(master->log, GEE_LOG_NOTICE, "geerpc %s ready: %s", gee_version, gee_describe_cycle(crew->cycle));
     gee_starter_tell(master->starter, true, gee_describe_ready(crew->cycle));
+    gee_notify_ready(master->server, gee_describe_cycle(crew->cycle));
+    gee_upgrade_serves(master);
 }
 
 static void on_failed(gee_crew_t *crew, const char *reason, void *data) {
@@ -73,20 +81,24 @@ static void on_gone(gee_crew_t *crew, void *data) {
     } else if (crew == master->running) {
         /* Its log is the server's: it stays to the end. */
         if (!is_ending(master))
-            gee_log(master->log, GEE_LOG_NOTICE, "all workers have left; a reload starts new ones");
+            gee_log(master->log, GEE_LOG_NOTICE, "all workers have left; a reload (HUP) starts new ones");
     } else {
         gee_log(master->log, GEE_LOG_NOTICE, "generation %llu has left", (unsigned long long)crew->cycle->generation);
         gee_crew_destroy(&crew);
     }
-    if (is_ending(master) && all_gone(master))
-        gee_loop_stop(master->loop);
+    if (!is_ending(master) || !all_gone(master))
+        return;
+    gee_upgrade_gone(master);
+    gee_loop_stop(master->loop);
 }
 
 /* Those who leave have lost somebody to pass their connections on to. */
 static void on_joined(gee_crew_t *crew, void *data) {
     gee_master_t *master = data;
-    if (crew == master->running)
-        gee_master_hand_over(master);
+    if (crew != master->running)
+        return;
+    gee_master_hand_over(master);
+    gee_upgrade_joined(master);
 }
 
 static void on_status(gee_crew_t *crew GEE_UNUSED, void *data) {
@@ -99,6 +111,8 @@ static void on_forget(void *data) {
     GEE_LIST_EACH(&master->crews, link)
     gee_crew_forget(GEE_CONTAINER(link, gee_crew_t, link));
     gee_control_forget(&master->control);
+    gee_upgrade_forget(master);
+    gee_zones_forget(master->server);
     gee_starter_forget(master->starter);
     (void)close(master->pidfile.descriptor);
     (void)close(gee_loop_descriptor(master->loop));
@@ -146,6 +160,12 @@ static void quit_workers(void *data) {
         gee_listener_retire(master->running->cycle->listeners[i].listener);
 }
 
+/* Not of a server that goes on in another master. */
+static void say_stopping(const gee_master_t *master) {
+    if (!master->server->elsewhere)
+        gee_notify(master->server, "STOPPING=1\nSTATUS=stopping");
+}
+
 void gee_master_quit(gee_master_t *master) {
     if (is_ending(master))
         return;
@@ -155,9 +175,11 @@ void gee_master_quit(gee_master_t *master) {
     }
     gee_log(master->log, GEE_LOG_NOTICE, "quitting: calls in flight are finished first");
     master->phase = GEE_MASTER_QUITTING;
+    say_stopping(master);
     gee_reload_forget(master, "the server ends");
     if (master->starting)
         gee_crew_stop(master->starting, SIGKILL);
+    gee_upgrade_go(master, true);
     gee_crew_withdraw(master->running, quit_workers, master);
 }
 
@@ -165,6 +187,8 @@ void gee_master_stop(gee_master_t *master) {
     if (master->phase == GEE_MASTER_STOPPING)
         return;
     gee_log(master->log, GEE_LOG_NOTICE, "stopping");
+    say_stopping(master);
+    gee_upgrade_go(master, false);
     if (master->phase == GEE_MASTER_STARTING)
         fail_first_start(master, "stopped before it was ready");
     else
@@ -183,7 +207,7 @@ static void reap(gee_master_t *master) {
         bool found = false;
         GEE_LIST_EACH(&master->crews, link)
         found = found || gee_crew_reap(GEE_CONTAINER(link, gee_crew_t, link), pid, status);
-        if (!found)
+        if (!found && !gee_upgrade_reap(master, pid, status))
             gee_log(master->log, GEE_LOG_INFO, "process %d ended, which is no worker", (int)pid);
     }
 }
@@ -212,15 +236,27 @@ void gee_master_reopen_logs(gee_master_t *master, gee_control_client_t *asker) {
 
 static void leave_workers(void *data) {
     gee_master_t *master = data;
-    if (master->drained && master->phase == GEE_MASTER_RUNNING)
-        gee_crew_leave(master->running);
+    if (!master->drained || master->phase != GEE_MASTER_RUNNING)
+        return;
+    gee_upgrade_hand_over(master);
+    gee_crew_leave(master->running);
+}
+
+/* It sends WINCH whenever its window changes. */
+static bool has_terminal(void) {
+    int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (terminal >= 0)
+        (void)close(terminal);
+    return terminal >= 0;
 }
 
 static void drain_workers(gee_master_t *master) {
-    /* A terminal sends this signal whenever its window changes. */
-    if (master->server->foreground || master->phase != GEE_MASTER_RUNNING || master->drained || master->starting)
+    if ((master->server->foreground && has_terminal()) || master->phase != GEE_MASTER_RUNNING || master->drained ||
+        master->starting)
         return;
-    gee_log(master->log, GEE_LOG_NOTICE, "the workers leave; connections wait until a reload starts new ones");
+    gee_log(master->log, GEE_LOG_NOTICE, "the workers leave; %s",
+            master->server->elsewhere ? "the other master serves on"
+                                      : "connections wait until a reload starts new ones");
     master->drained = true;
     gee_crew_withdraw(master->running, leave_workers, master);
 }
@@ -245,7 +281,7 @@ static void on_signal(int number, void *data) {
         gee_master_reopen_logs(master, NULL);
         return;
     case SIGUSR2:
-        gee_log(master->log, GEE_LOG_WARN, "USR2: an upgrade to a new binary is not supported by this version");
+        gee_upgrade_ask(master, NULL);
         return;
     case SIGWINCH:
         drain_workers(master);
@@ -288,9 +324,11 @@ static int start(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error) 
     if (take_pidfile(master, *cycle, error) != 0)
         return -1;
     master->loop = gee_loop_create(master->log, error);
-    if (!master->loop || take_signals(master, error) != 0 || open_control(master, *cycle, error) != 0)
+    if (!master->loop || take_signals(master, error) != 0 || gee_upgrade_open(master, error) != 0 ||
+        open_control(master, *cycle, error) != 0 || gee_master_start_crew(master, cycle, error) != 0)
         return -1;
-    return gee_master_start_crew(master, cycle, error);
+    gee_inherit_finish(master->server);
+    return 0;
 }
 
 static void finish(gee_master_t *master) {
@@ -299,8 +337,10 @@ static void finish(gee_master_t *master) {
         gee_crew_destroy(&crew);
     }
     gee_control_close(&master->control);
-    if (master->loop)
+    if (master->loop) {
         gee_timer_stop(master->loop, &master->status_timer);
+        gee_upgrade_close(master);
+    }
     gee_loop_destroy(&master->loop);
     free(master->reload_reason);
     gee_pidfile_release(&master->pidfile);
@@ -314,8 +354,10 @@ int gee_master_run(gee_server_state_t *server, gee_cycle_t **cycle, gee_starter_
                              .starter = starter,
                              .pidfile.descriptor = -1,
                              .control.watch.descriptor = -1,
+                             .upgrade.liaison.watch.descriptor = -1,
                              .started_ns = gee_clock_monotonic() };
     gee_list_init(&master.crews);
+    gee_list_init(&master.upgrade.takes);
     if (start(&master, cycle, &error) != 0)
         fail_first_start(&master, error.text);
     else if (gee_loop_run(master.loop) != 0)

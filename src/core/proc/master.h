@@ -12,6 +12,7 @@
 #include "core/proc/crew.h"
 #include "core/proc/daemon.h"
 #include "core/proc/pidfile.h"
+#include "core/proc/upgrade.h"
 
 typedef enum gee_master_phase {
     GEE_MASTER_STARTING,
@@ -21,9 +22,9 @@ typedef enum gee_master_phase {
 } gee_master_phase_t;
 
 /* What clients of the control socket wait for. */
-enum { GEE_WAITS_RELOAD = 1, GEE_WAITS_NEXT_RELOAD, GEE_WAITS_END, GEE_WAITS_STATUS };
+enum { GEE_WAITS_RELOAD = 1, GEE_WAITS_NEXT_RELOAD, GEE_WAITS_END, GEE_WAITS_STATUS, GEE_WAITS_UPGRADE };
 
-typedef struct gee_master {
+struct gee_master {
     gee_server_state_t *server;
     gee_log_t *log;
     gee_loop_t *loop;
@@ -44,7 +45,9 @@ typedef struct gee_master {
 
     /* commands.c */
     gee_timer_t status_timer;
-} gee_master_t;
+
+    gee_upgrade_t upgrade;
+};
 
 /* Takes the cycle, which was loaded without errors and is not opened. Returns the exit status when the server ends. */
 int gee_master_run(gee_server_state_t *server, gee_cycle_t **cycle, gee_starter_t *starter);

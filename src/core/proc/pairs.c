@@ -1,16 +1,9 @@
 /* pairs.c: pairs of workers, one that leaves and one that takes its connections over. In the master. */
 #include "core/proc/pairs.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-int gee_pair_make(int ends[2], gee_error_t *error) {
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
-        return gee_error_set(error, GEE_UNAVAILABLE, "cannot make a socket pair: %s", strerror(errno));
-    return 0;
-}
+#include "core/event/rights.h"
 
 int gee_worker_give(gee_worker_t *worker, int end, uint32_t set) {
     gee_message_t message = { .type = GEE_MESSAGE_GIVE, .number = set };
@@ -47,7 +40,7 @@ gee_worker_t *gee_crew_taker(const gee_crew_t *crew, size_t n) {
 
 static int pair(gee_worker_t *giver, gee_worker_t *taker, gee_error_t *error) {
     int ends[2], result = 0;
-    if (gee_pair_make(ends, error) != 0)
+    if (gee_rights_pair(ends, error) != 0)
         return -1;
     /* The taker first: what is given to nobody would have to be taken back. */
     if (gee_worker_take(taker, ends[1]) != 0 || gee_worker_give(giver, ends[0], giver->crew->give_set) != 0)

@@ -8,10 +8,8 @@
 
 #include "core/proc/crew.h"
 
-/* Both ends non-blocking and close-on-exec. */
-int gee_pair_make(int ends[2], gee_error_t *error);
-/* Each sends the end, which stays the caller's to close. -1: the worker cannot be told. A worker gives in turn to all that
- * it was told of with the highest `set`, and to no others. */
+/* Each sends the end, of gee_rights_pair(), which stays the caller's to close. -1: the worker cannot be told. A worker gives
+ * in turn to all that it was told of with the highest `set`, and to no others. */
 int gee_worker_give(gee_worker_t *worker, int end, uint32_t set);
 int gee_worker_take(gee_worker_t *worker, int end);
 

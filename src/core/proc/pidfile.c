@@ -61,6 +61,14 @@ int gee_pidfile_take(gee_pidfile_t *pidfile, const char *path, gee_error_t *erro
     }
 }
 
+int gee_pidfile_move(gee_pidfile_t *pidfile, const char *path, gee_error_t *error) {
+    if (rename(pidfile->path, path) != 0)
+        return gee_error_set(error, GEE_UNAVAILABLE, "cannot rename the pid file %s to %s: %s", pidfile->path, path,
+                             strerror(errno));
+    pidfile->path = path;
+    return 0;
+}
+
 void gee_pidfile_release(gee_pidfile_t *pidfile) {
     if (pidfile->descriptor < 0)
         return;

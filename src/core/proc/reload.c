@@ -8,13 +8,21 @@
 #include <string.h>
 
 #include "core/proc/master.h"
+#include "core/proc/notify.h"
 #include "core/proc/seals.h"
 
 static void begin(gee_master_t *master);
 
+/* Refused or not, the server goes on. */
+static void say_ready(const gee_master_t *master) {
+    if (master->phase == GEE_MASTER_RUNNING)
+        gee_notify_ready(master->server, gee_describe_cycle(master->running->cycle));
+}
+
 static void finish(gee_master_t *master, bool ok, const char *text) {
     gee_log(master->log, ok ? GEE_LOG_NOTICE : GEE_LOG_ERROR, ok ? "%s" : "reload refused: %s", text);
     gee_answer_waiting(master, GEE_WAITS_RELOAD, ok, text);
+    say_ready(master);
     if (!master->reload_again || master->phase != GEE_MASTER_RUNNING)
         return;
     master->reload_again = false;
@@ -31,12 +39,14 @@ static void refuse_cycle(gee_master_t *master, gee_cycle_t **cycle) {
     for (size_t i = 0; i < (*cycle)->errors.count; i++)
         gee_log(master->log, GEE_LOG_ERROR, "reload refused: %s", (*cycle)->errors.items[i]);
     gee_answer_waiting(master, GEE_WAITS_RELOAD, false, gee_cycle_errors_text(*cycle));
+    say_ready(master);
     gee_cycle_close(cycle);
 }
 
 static void begin(gee_master_t *master) {
     gee_error_t error;
     gee_log(master->log, GEE_LOG_NOTICE, "reloading %s", master->server->conf_path);
+    gee_notify_reloading(master->server);
     gee_cycle_t *cycle = gee_cycle_load(master->server, master->running->cycle);
     if (!cycle)
         finish(master, false, "out of memory");
@@ -54,6 +64,8 @@ void gee_reload_ask(gee_master_t *master, gee_control_client_t *asker) {
             gee_control_answer(asker, false, "the server is starting or ending");
         return;
     }
+    if (gee_upgrade_instead_of_reload(master, asker))
+        return;
     if (asker)
         asker->waiting = master->starting ? GEE_WAITS_NEXT_RELOAD : GEE_WAITS_RELOAD;
     if (master->starting)

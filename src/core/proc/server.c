@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/str.h"
 #include "core/proc/helper_line.h"
+#include "core/proc/inherit.h"
 #include "core/proc/settings.h"
 
 #define DIRECTORY_MODE 0755
@@ -25,7 +27,7 @@ int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *module
                     gee_error_t *error) {
     char absolute[PATH_MAX], current[PATH_MAX];
     server->modules = modules;
-    server->helper_requests[0] = server->helper_requests[1] = server->helper_lock = -1;
+    server->helper_requests[0] = server->helper_requests[1] = server->helper_lock = server->parent_link = -1;
     gee_list_init(&server->zones);
     gee_list_init(&server->listeners);
     if (!prefix || *prefix == '\0')
@@ -46,7 +48,40 @@ int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *module
     return 0;
 }
 
+/* As a shell finds it. */
+static const char *search(gee_pool_t *pool, const char *name, const char *current) {
+    const char *path = getenv("PATH");
+    gee_str_t rest = gee_str(path ? path : "/bin:/usr/bin");
+    while (rest.data) {
+        gee_str_t directory = gee_str_cut(&rest, ':');
+        bool absolute = directory.length > 0 && directory.data[0] == '/';
+        const char *file = gee_pool_printf(pool, "%s%s%.*s/%s", absolute ? "" : current, absolute ? "" : "/",
+                                           GEE_STR_ARGUMENTS(directory), name);
+        if (file && access(file, X_OK) == 0)
+            return file;
+    }
+    return NULL;
+}
+
+int gee_server_called(gee_server_state_t *server, char *const *arguments, gee_error_t *error) {
+    char current[PATH_MAX];
+    const char *name = arguments[0] ? arguments[0] : "";
+    if (!getcwd(current, sizeof current))
+        current[0] = '\0';
+    server->arguments = arguments;
+    if (*name == '/')
+        server->program = gee_pool_strdup(server->pool, name);
+    else if (strchr(name, '/'))
+        server->program = gee_pool_printf(server->pool, "%s/%s", current, name);
+    else
+        server->program = search(server->pool, name, current);
+    if (!server->program && strchr(name, '/'))
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    return 0;
+}
+
 void gee_server_finish(gee_server_state_t *server) {
+    gee_inherit_finish(server);
     gee_helper_line_finish(server);
     gee_log_destroy(&server->log);
     gee_pool_destroy(&server->pool);

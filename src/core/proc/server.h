@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/base/error.h"
 #include "core/base/list.h"
@@ -20,6 +21,8 @@ typedef struct gee_server_state {
     const char *conf_path;        /* absolute */
     const char *const *overrides; /* the texts of -g */
     size_t override_count;
+    char *const *arguments; /* argv, and the program that argv[0] names: absolute, by whatever links; null: not found */
+    const char *program;
     bool foreground;
     gee_log_t *log;
     gee_list_t zones;     /* gee_zone_t, shm.c */
@@ -28,6 +31,13 @@ typedef struct gee_server_state {
     uint64_t last_generation;
     int helper_requests[2]; /* helper_line.c; the helper reads the first; -1: not made */
     int helper_lock;        /* held by the helper's process */
+
+    /* inherit.c, upgrade.c */
+    struct gee_inheritance *inheritance; /* null: none, or all of it has been taken */
+    pid_t parent;                        /* the master that this one was started to replace; 0: none */
+    int parent_link;                     /* to it; -1: none, or it is gone */
+    unsigned parent_version;             /* of what it says there */
+    bool elsewhere;                      /* another master of this server is there too, and serves its addresses */
 } gee_server_state_t;
 
 /* `prefix` null: the one that configure was told. `conf` null: conf/geerpc.conf; a relative one is looked for under the
@@ -35,6 +45,8 @@ typedef struct gee_server_state {
 int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *modules, const char *prefix, const char *conf,
                     gee_error_t *error);
 void gee_server_finish(gee_server_state_t *server);
+/* Remembers how it was called, for the day when there is another binary in its place. */
+int gee_server_called(gee_server_state_t *server, char *const *arguments, gee_error_t *error);
 
 /* The absolute path: itself, or under the prefix. Null: out of memory. */
 const char *gee_server_path(const gee_server_state_t *server, const char *path, gee_pool_t *pool);

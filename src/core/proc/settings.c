@@ -420,6 +420,14 @@ const gee_option_t gee_settings_options[] = {
       .doc =
           "How long a worker that leaves waits for a moment without calls in flight on a connection, before it takes "
           "no further requests there for a moment so that those in flight end" },
+    { .name = "upgrade_timeout",
+      .type = GEE_OPTION_DURATION,
+      .offset = offsetof(gee_settings_t, upgrade_timeout),
+      .fallback = "1m",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "How long a new binary has to become ready (USR2, geerpc -s upgrade) before the upgrade is given up",
+      .minimum = GEE_SECOND,
+      .maximum = 3600 * GEE_SECOND },
     { .name = "thread_pool",
       .type = GEE_OPTION_GROUP,
       .offset = offsetof(gee_settings_t, thread_pool),

@@ -94,6 +94,7 @@ typedef struct gee_settings {
     gee_groups_t announce;  /* gee_announce_settings_t */
     bool describe;
     int64_t shutdown_timeout;
+    int64_t upgrade_timeout;
     int64_t handover_patience;
     gee_thread_pool_settings_t thread_pool;
     int64_t core_dumps; /* gee_core_dumps_t */

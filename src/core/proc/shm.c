@@ -1,19 +1,49 @@
-/* shm.c: shared anonymous mappings, counted. Made by the master before it forks, so every worker has them at the same
- * address. */
+/* shm.c: shared mappings of memory without a name in any file system, counted. Made by the master before it forks, so every
+ * worker has them at the same address. */
 #include "core/proc/shm.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/proc/inherit.h"
 
 static gee_zone_t *find(const gee_server_state_t *server, const char *name, size_t size, uint32_t version) {
     GEE_LIST_EACH(&server->zones, link) {
         gee_zone_t *zone = GEE_CONTAINER(link, gee_zone_t, link);
-        if (zone->size == size && zone->version == version && strcmp(zone->name, name) == 0)
+        if (zone->size == (size ? size : 1) && zone->version == version && strcmp(zone->name, name) == 0)
             return zone;
     }
     return NULL;
+}
+
+/* Its descriptor, or -1 with errno. */
+static int open_memory(gee_server_state_t *server, const char *name, size_t size, uint32_t version) {
+    int descriptor = gee_inherit_take_zone(server, name, size, version);
+    if (descriptor >= 0)
+        return descriptor;
+    descriptor = memfd_create("geerpc-zone", MFD_CLOEXEC);
+    if (descriptor < 0 || ftruncate(descriptor, (off_t)size) == 0)
+        return descriptor;
+    int reason = errno;
+    (void)close(descriptor);
+    errno = reason;
+    return -1;
+}
+
+static int map(gee_zone_t *zone, int descriptor) {
+    if (descriptor < 0)
+        return -1;
+    zone->memory = mmap(NULL, zone->size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    zone->descriptor = descriptor;
+    if (zone->memory != MAP_FAILED)
+        return 0;
+    int reason = errno;
+    (void)close(descriptor);
+    errno = reason;
+    return -1;
 }
 
 static gee_zone_t *create(gee_server_state_t *server, const char *name, size_t size, uint32_t version,
@@ -24,15 +54,14 @@ static gee_zone_t *create(gee_server_state_t *server, const char *name, size_t s
         (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "shared memory \"%s\": out of memory", name);
         return NULL;
     }
-    zone->memory = mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (zone->memory == MAP_FAILED) {
+    zone->size = size ? size : 1;
+    if (map(zone, open_memory(server, name, zone->size, version)) != 0) {
         (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "shared memory \"%s\" of %zu bytes: %s", name, size,
                             strerror(errno));
         free(zone);
         return NULL;
     }
     zone->name = memcpy(zone + 1, name, name_size);
-    zone->size = size;
     zone->version = version;
     gee_list_append(&server->zones, &zone->link);
     return zone;
@@ -42,7 +71,9 @@ static void unreference(gee_zone_t *zone) {
     if (--zone->references > 0)
         return;
     gee_list_remove(&zone->link);
-    (void)munmap(zone->memory, zone->size ? zone->size : 1);
+    (void)munmap(zone->memory, zone->size);
+    if (zone->descriptor >= 0)
+        (void)close(zone->descriptor);
     free(zone);
 }
 
@@ -74,5 +105,13 @@ void gee_zones_release(gee_list_t *references) {
         gee_zone_reference_t *reference = GEE_CONTAINER(link, gee_zone_reference_t, link);
         unreference(reference->zone);
         free(reference);
+    }
+}
+
+void gee_zones_forget(const gee_server_state_t *server) {
+    GEE_LIST_EACH(&server->zones, link) {
+        gee_zone_t *zone = GEE_CONTAINER(link, gee_zone_t, link);
+        (void)close(zone->descriptor);
+        zone->descriptor = -1;
     }
 }

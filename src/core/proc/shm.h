@@ -11,6 +11,7 @@ typedef struct gee_zone {
     uint32_t version;
     unsigned references;
     void *memory;
+    int descriptor; /* of the memory: for the master of the next binary */
 } gee_zone_t;
 
 typedef struct gee_zone_reference {
@@ -18,11 +19,13 @@ typedef struct gee_zone_reference {
     gee_zone_t *zone;
 } gee_zone_reference_t;
 
-/* The zone of that name, size and version; else a new one, zeroed. Adds a reference to `references`, a cycle's list,
- * unless the zone is there already. Null: failed. */
+/* The zone of that name, size and version, also when it is another master's (inherit.h); else a new one, zeroed. Adds a
+ * reference to `references`, a cycle's list, unless the zone is there already. Null: failed. */
 void *gee_zone_share(gee_server_state_t *server, gee_list_t *references, const char *name, size_t size,
                      uint32_t version, gee_error_t *error);
 /* Gives back all of a cycle's references. */
 void gee_zones_release(gee_list_t *references);
+/* In a worker: closes the descriptors; the memory stays. */
+void gee_zones_forget(const gee_server_state_t *server);
 
 #endif

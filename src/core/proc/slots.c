@@ -48,7 +48,7 @@ void gee_slots_assign(gee_crew_t *crew) {
     for (size_t k = 0; k < crew->cycle->listener_count; k++) {
         gee_cycle_listener_t *entry = &crew->cycle->listeners[k];
         gee_listener_t *listener = entry->listener;
-        if (!listener->transport->socket_per_worker)
+        if (!listener->socket_per_worker)
             continue;
         if (make_room(entry) != 0)
             gee_log(crew->log, GEE_LOG_CRIT, "%s: out of memory: not every socket is served", listener->bound);
@@ -68,8 +68,8 @@ void gee_slots_assign(gee_crew_t *crew) {
 void gee_slots_serve(gee_crew_t *crew, gee_worker_t *worker) {
     for (size_t k = 0; k < crew->cycle->listener_count; k++) {
         gee_listener_t *listener = crew->cycle->listeners[k].listener;
-        if (!listener->transport->socket_per_worker && listener->slots > 0)
-            tell(worker, GEE_MESSAGE_ADOPT, listener, 0, false, listener->sockets[0]);
+        for (size_t slot = 0; !listener->socket_per_worker && slot < listener->slots; slot++)
+            tell(worker, GEE_MESSAGE_ADOPT, listener, slot, false, listener->sockets[slot]);
     }
     gee_slots_assign(crew);
 }
@@ -83,8 +83,9 @@ void gee_slots_forget(gee_crew_t *crew, const gee_worker_t *worker) {
     }
 }
 
+/* Those that another master serves too are only left. */
 static void empty_slots(gee_cycle_listener_t *entry) {
-    for (size_t slot = 0; slot < entry->owner_count; slot++) {
+    for (size_t slot = entry->listener->lent; slot < entry->owner_count; slot++) {
         if (entry->owners[slot])
             tell(entry->owners[slot], GEE_MESSAGE_RELEASE, entry->listener, slot, true, -1);
         entry->owners[slot] = NULL;
@@ -93,7 +94,7 @@ static void empty_slots(gee_cycle_listener_t *entry) {
 
 /* Slots that nobody serves just now (their worker starts again) go to somebody, to be emptied. */
 static void adopt_orphans(const gee_crew_t *crew, gee_cycle_listener_t *entry) {
-    for (size_t slot = 0; slot < entry->owner_count; slot++) {
+    for (size_t slot = entry->listener->lent; slot < entry->owner_count; slot++) {
         gee_worker_t *somebody = entry->owners[slot] ? NULL : next_serving(crew, slot);
         if (!somebody)
             continue;
@@ -107,15 +108,17 @@ void gee_slots_empty(gee_crew_t *crew, bool (*emptied)(const gee_listener_t *lis
         gee_cycle_listener_t *entry = &crew->cycle->listeners[k];
         if (emptied && !emptied(entry->listener, data))
             continue;
-        if (entry->listener->transport->socket_per_worker) {
+        if (entry->listener->socket_per_worker) {
             adopt_orphans(crew, entry);
             empty_slots(entry);
             continue;
         }
         GEE_LIST_EACH(&crew->workers, link) {
             gee_worker_t *worker = GEE_CONTAINER(link, gee_worker_t, link);
-            if (worker->state == GEE_WORKER_SERVING && worker->index < crew->count)
-                tell(worker, GEE_MESSAGE_RELEASE, entry->listener, 0, true, -1);
+            if (worker->state != GEE_WORKER_SERVING || worker->index >= crew->count)
+                continue;
+            for (size_t slot = entry->listener->lent; slot < entry->listener->slots; slot++)
+                tell(worker, GEE_MESSAGE_RELEASE, entry->listener, slot, true, -1);
         }
     }
 }

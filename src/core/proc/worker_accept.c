@@ -33,7 +33,7 @@ static void watch_acceptor(acceptor_t *acceptor) {
     if (process->full || process->waiting || acceptor->watch.events != 0)
         return;
     /* All workers have one Unix socket: without EPOLLEXCLUSIVE each connection would wake them all. */
-    uint32_t shared = acceptor->entry->listener->transport->socket_per_worker ? 0 : (uint32_t)EPOLLEXCLUSIVE;
+    uint32_t shared = acceptor->entry->listener->socket_per_worker ? 0 : (uint32_t)EPOLLEXCLUSIVE;
     if (gee_loop_watch(process->loop, &acceptor->watch, EPOLLIN | shared, &error) != 0)
         gee_log(process->log, GEE_LOG_CRIT, "%s is not served: %s", acceptor->entry->listener->bound, error.text);
 }
@@ -351,7 +351,7 @@ void gee_worker_release_all(gee_worker_process_t *process) {
     gee_link_t *link;
     while ((link = gee_list_first(&process->acceptors)) != NULL) {
         acceptor_t *acceptor = GEE_CONTAINER(link, acceptor_t, link);
-        if (!acceptor->entry->listener->transport->socket_per_worker)
+        if (!acceptor->entry->listener->socket_per_worker)
             accept_all(acceptor);
         close_acceptor(acceptor);
     }

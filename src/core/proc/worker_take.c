@@ -129,8 +129,8 @@ static int complete(taker_t *taker) {
     gee_loop_rewatch(taker->process->loop, &taker->watch, taker->waits ? EPOLLOUT : EPOLLIN);
     if (taker->waits)
         return 0;
-    int outcome = taker->refusal ? gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "%s", taker->refusal)
-                                 : take(taker, &error);
+    int outcome =
+        taker->refusal ? gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "%s", taker->refusal) : take(taker, &error);
     forget_record(taker);
     /* Where nobody is left to hear it, the old worker has died: what was taken is this one's alone. */
     return answer(taker, outcome == 0 ? GEE_PACKET_TAKEN : GEE_PACKET_REFUSED, outcome == 0 ? "" : error.text);

@@ -354,10 +354,10 @@ static int check_registries(const gee_module_entry_t *modules, gee_error_t *erro
 }
 
 static int check_hooks(const gee_module_t *module, bool exports, bool imports, gee_error_t *error) {
-    return exports == imports ? 0
-                              : gee_error_set(error, GEE_INTERNAL,
-                                              "module %s: has one of export_state and import_state, not both",
-                                              module->name);
+    return exports == imports
+               ? 0
+               : gee_error_set(error, GEE_INTERNAL, "module %s: has one of export_state and import_state, not both",
+                               module->name);
 }
 
 /* What cannot be passed on stays; what could only go, or only come, would be lost. */
