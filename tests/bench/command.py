@@ -86,7 +86,7 @@ def machine():
 def revision():
     done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, check=False, capture_output=True,
                           text=True)
-    return done.stdout.strip()
+    return done.stdout.strip() or "unknown"
 
 
 def bench(arguments):

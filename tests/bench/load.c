@@ -128,7 +128,8 @@ static part_t read_part(void) {
 /* `first` and then `count` times `second`. */
 static part_t repeat(part_t first, part_t second, size_t count) {
     part_t whole = { .bytes = reserve(first.length + second.length * count), .length = first.length };
-    memcpy(whole.bytes, first.bytes, first.length);
+    if (first.length > 0)
+        memcpy(whole.bytes, first.bytes, first.length);
     for (size_t i = 0; i < count; i++, whole.length += second.length)
         memcpy(whole.bytes + whole.length, second.bytes, second.length);
     return whole;

@@ -176,7 +176,7 @@ def idle_memory(house, server, conversation, tell):
 
 # ---- busy beside idle ----
 
-BUSY, IDLE = 64, 10000
+BUSY, IDLE = 64, most_connections(10000)
 
 
 def idle(arguments, tell):

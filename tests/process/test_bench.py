@@ -107,7 +107,10 @@ class Answers:
         self.thread.start()
 
     def _serve(self):
-        conn, _ = self.listener.accept()
+        try:
+            conn, _ = self.listener.accept()
+        except OSError:  # nobody came
+            return
         with conn:
             for reply in self.replies:
                 if not conn.recv(4, socket.MSG_WAITALL) or reply is None:
@@ -119,6 +122,7 @@ class Answers:
         return self.listener.getsockname()[1]
 
     def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept
         self.listener.close()
         self.thread.join(TIMEOUT)
 
