@@ -41,8 +41,8 @@ def make_passing(server, **options):
     return server
 
 
-def start_passing(server, **options):
-    make_passing(server, **options).start()
+def start_passing(server, daemon=False, **options):
+    make_passing(server, **options).start(daemon=daemon)
     server.sealed = sealed_of(server)
     return server
 
