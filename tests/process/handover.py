@@ -219,8 +219,8 @@ class Crowd:
         return max(client.last["oldest"] for client in self.clients)
 
     def is_loss(self, event, victim=None):
-        """A worker was killed: is this what its clients see? victim: and only those that it served. Who had just dialled
-        may have been in the middle of a handshake."""
+        """A worker was killed: is this what its clients see? victim: and only those that it served. Who had just
+        dialled may have been in the middle of a handshake."""
         stays = next(client.stays for client in self.clients if client.name == event.client)
         if stays:
             return event.what in ("lost", "closed") and victim in (None, event.pid)

@@ -1,5 +1,5 @@
-"""A reload or an upgrade passes every connection to a new worker: nothing is closed, no call is lost, and the old worker
-leaves.
+"""A reload or an upgrade passes every connection to a new worker: nothing is closed, no call is lost, and the old
+worker leaves.
 
 GEERPC_FULL=1 makes of it what make chaos asks for: 200 reloads, 20 upgrades, 20,000 idle connections."""
 import contextlib
