@@ -41,8 +41,8 @@ def make_passing(server, **options):
     return server
 
 
-def start_passing(server, **options):
-    make_passing(server, **options).start()
+def start_passing(server, daemon=False, **options):
+    make_passing(server, **options).start(daemon=daemon)
     server.sealed = sealed_of(server)
     return server
 
@@ -219,8 +219,8 @@ class Crowd:
         return max(client.last["oldest"] for client in self.clients)
 
     def is_loss(self, event, victim=None):
-        """A worker was killed: is this what its clients see? victim: and only those that it served. Who had just dialled
-        may have been in the middle of a handshake."""
+        """A worker was killed: is this what its clients see? victim: and only those that it served. Who had just
+        dialled may have been in the middle of a handshake."""
         stays = next(client.stays for client in self.clients if client.name == event.client)
         if stays:
             return event.what in ("lost", "closed") and victim in (None, event.pid)

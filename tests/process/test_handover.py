@@ -1,6 +1,7 @@
-"""A reload passes every connection to a new worker: nothing is closed, no call is lost, and the old worker leaves.
+"""A reload or an upgrade passes every connection to a new worker: nothing is closed, no call is lost, and the old
+worker leaves.
 
-GEERPC_FULL=1 makes of it what make chaos asks for: 200 reloads, 20,000 idle connections."""
+GEERPC_FULL=1 makes of it what make chaos asks for: 200 reloads, 20 upgrades, 20,000 idle connections."""
 import contextlib
 import threading
 
@@ -12,6 +13,7 @@ from handover import (FULL, LISTEN, Crowd, Idle, descriptors, passing_conf, relo
 from wires import WIRES, ErrorReply, HalfSealed
 
 RELOADS = 200 if FULL else 20
+UPGRADES = 20 if FULL else 4
 IDLE = 20000 if FULL else 2000
 
 
@@ -77,6 +79,21 @@ def test_worker_counts_change_under_load(passing, interop):
             assert len(new) == workers
             crowd.wait_until_served_by(new)
             assert not crowd.events, f"{workers} workers:\n{crowd.describe_events()}"
+        crowd.finish()
+        assert not crowd.events, crowd.describe_events()
+
+
+def test_upgrades_under_load_on_every_wire(make_server, process_build, interop):
+    """Each time another master, and after it the one before is gone, with its workers."""
+    server = start_passing(make_server(build=process_build), daemon=True)
+    with Crowd(server, interop) as crowd:
+        crowd.wait_for_calls(20)
+        for number in range(UPGRADES):
+            old = [server.pid, *server.worker_pids()]
+            server.ask("upgrade")
+            wait_until_moved(server, old)
+            crowd.wait_until_served_by(server.worker_pids())
+            assert not crowd.events, f"upgrade {number + 1}:\n{crowd.describe_events()}"
         crowd.finish()
         assert not crowd.events, crowd.describe_events()
 

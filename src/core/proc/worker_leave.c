@@ -27,9 +27,14 @@
 
 #define METHODS_NAMED 8 /* of one connection that is cut, in the log */
 
+static void end(gee_worker_process_t *process) {
+    process->stopped = true;
+    gee_loop_stop(process->loop);
+}
+
 void gee_worker_check_end(gee_worker_process_t *process) {
     int64_t now = gee_loop_now(process->loop);
-    if (!process->leaving)
+    if (!process->leaving || process->stopped)
         return;
     if (process->connections > 0 || process->engine->live_calls > 0) {
         process->idle_ns = 0;
@@ -38,7 +43,7 @@ void gee_worker_check_end(gee_worker_process_t *process) {
     if (process->idle_ns == 0)
         process->idle_ns = now;
     if (!gee_loop_lingering(process->loop) || now - process->idle_ns >= LAST_PATIENCE)
-        gee_loop_stop(process->loop);
+        end(process);
 }
 
 /* ---- in good order ---- */
@@ -186,7 +191,7 @@ static void on_deadline(gee_timer_t *timer) {
         gee_log(process->log, GEE_LOG_NOTICE, "calls that are still being handled are abandoned: %zu",
                 process->engine->live_calls);
     process->abandon = process->engine->live_calls > 0;
-    gee_loop_stop(process->loop);
+    end(process);
 }
 
 static void stop_accepting(gee_worker_process_t *process) {
@@ -198,7 +203,7 @@ static void stop_accepting(gee_worker_process_t *process) {
     gee_worker_release_all(process);
     process->leaving = true;
     if (gee_timer_start(process->loop, &process->sweep, SWEEP_INTERVAL) != 0)
-        gee_loop_stop(process->loop); /* no memory: leave at once rather than never */
+        end(process); /* no memory: leave at once rather than never */
 }
 
 void gee_worker_leave(gee_worker_process_t *process) {
@@ -206,7 +211,7 @@ void gee_worker_leave(gee_worker_process_t *process) {
         return;
     stop_accepting(process);
     if (gee_timer_start(process->loop, &process->deadline, gee_cycle_settings(process->cycle)->shutdown_timeout) != 0)
-        gee_loop_stop(process->loop);
+        end(process);
     gee_worker_offer_later(process);
     gee_worker_check_end(process);
 }
@@ -227,7 +232,7 @@ void gee_worker_cut(gee_worker_process_t *process) {
             gee_session_close(session, NULL);
     }
     if (gee_timer_start(process->loop, &process->deadline, CUT_PATIENCE) != 0)
-        gee_loop_stop(process->loop);
+        end(process);
     gee_worker_check_end(process);
 }
 

@@ -59,6 +59,7 @@ typedef struct gee_worker_process {
     /* worker_leave.c */
     bool leaving;
     bool cutting;    /* connections are being closed, whatever they do */
+    bool stopped;    /* the loop stops with this pass: what came now would be lost */
     bool abandon;    /* handlers still run: exit without waiting for their threads */
     int64_t left_ns; /* since when it is leaving */
     int64_t idle_ns; /* since when it has no connection and no call, while leaving; 0: it has */

@@ -184,11 +184,13 @@ static int take_piece(taker_t *taker, const gee_packet_t *packet, size_t length,
 
 static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     taker_t *taker = GEE_CONTAINER(watch, taker_t, watch);
+    if (taker->process->stopped)
+        return; /* unread, it stays whose it is */
     if (taker->waits && complete(taker) != 0) {
         end_taker(taker);
         return;
     }
-    for (int i = 0; i < PACKETS_A_PASS && !taker->waits; i++) {
+    for (int i = 0; i < PACKETS_A_PASS && !taker->waits && !taker->process->stopped; i++) {
         gee_packet_t packet;
         size_t length = 0;
         int descriptor;
