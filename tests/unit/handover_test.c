@@ -448,6 +448,22 @@ static void test_a_record_that_is_cut_off(void **state GEE_UNUSED) {
     fixture_destroy(new);
 }
 
+/* Nor one too many. */
+static void test_a_record_with_something_behind_it(void **state GEE_UNUSED) {
+    static const char *const said[] = { "", OPENED }; /* a door, a session */
+    fixture_t *old = fixture_create(NULL, NULL), *new = fixture_create(NULL, NULL);
+    for (size_t i = 0; i < GEE_LENGTH(said); i++) {
+        mould_t mould = take_mould(old, said[i], strlen(said[i]));
+        gee_record_put_u8(&mould.record, 0);
+        expect_refusal(new, &mould, &any_door, "does not make sense");
+        gee_record_clear(&mould.record);
+        drop_all(old);
+        close(mould.peer);
+    }
+    fixture_destroy(old);
+    fixture_destroy(new);
+}
+
 /* Whatever comes of it: a reason, or a connection that can be talked to and closed. */
 static void try_import(fixture_t *fixture, const mould_t *mould, const uint8_t *bytes, size_t length) {
     gee_error_t error = { .text = "" };
@@ -538,6 +554,7 @@ int main(void) {
         cmocka_unit_test(test_suspended_here_not_there),
         cmocka_unit_test(test_refused_for_want_of_what_it_speaks),
         cmocka_unit_test(test_a_record_that_is_cut_off),
+        cmocka_unit_test(test_a_record_with_something_behind_it),
         cmocka_unit_test(test_a_record_with_any_byte_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
