@@ -287,6 +287,37 @@ static void test_a_handshake_keeps_its_deadline(void **state GEE_UNUSED) {
     }
 }
 
+/* Whoever offers something and has it back has it as it was. */
+static void test_thawed_it_has_its_deadlines_again(void **state GEE_UNUSED) {
+    static const char *const said[] = { "", "{\"Magic", OPENED, OPENED "{\"Serv" };
+    gee_timeouts_t some = seconds(60, 70, 80);
+    for (size_t i = 0; i < GEE_LENGTH(said); i++) {
+        fixture_t *fixture = fixture_create(NULL, &some);
+        int peer = fixture_connect(fixture);
+        peer_says(fixture, peer, said[i]);
+        leaver_t leaver = leaver_of(fixture);
+        if (leaver.session)
+            gee_session_drain_at(leaver.session, gee_clock_monotonic() + 90 * GEE_SECOND);
+        gee_session_t before = leaver.session ? *leaver.session : (gee_session_t){ 0 };
+        int64_t next = gee_clock_monotonic() + gee_loop_next_timer(fixture->loop);
+        freeze(&leaver);
+        assert_int_equal(gee_loop_next_timer(fixture->loop), -1);
+        thaw(&leaver);
+        int64_t again = gee_clock_monotonic() + gee_loop_next_timer(fixture->loop);
+        assert_true(llabs(again - next) < GEE_SECOND); /* the time of the looks themselves */
+        pump(fixture);
+        if (leaver.session) {
+            const gee_session_t *after = leaver.session;
+            assert_int_equal(gee_timer_started(&after->peer_timer), gee_timer_started(&before.peer_timer));
+            assert_true(after->peer_timer.deadline == before.peer_timer.deadline);
+            assert_true(after->idle_timer.deadline == before.idle_timer.deadline);
+            assert_true(gee_timer_started(&after->age_timer));
+            assert_true(after->age_timer.deadline == before.age_timer.deadline);
+        }
+        finish(fixture, peer);
+    }
+}
+
 /* A reload now and then must not keep a connection alive that nobody uses. */
 static void test_idleness_goes_on(void **state GEE_UNUSED) {
     gee_timeouts_t minute = seconds(0, 0, 60);
@@ -448,6 +479,22 @@ static void test_a_record_that_is_cut_off(void **state GEE_UNUSED) {
     fixture_destroy(new);
 }
 
+/* Nor one too many. */
+static void test_a_record_with_something_behind_it(void **state GEE_UNUSED) {
+    static const char *const said[] = { "", OPENED }; /* a door, a session */
+    fixture_t *old = fixture_create(NULL, NULL), *new = fixture_create(NULL, NULL);
+    for (size_t i = 0; i < GEE_LENGTH(said); i++) {
+        mould_t mould = take_mould(old, said[i], strlen(said[i]));
+        gee_record_put_u8(&mould.record, 0);
+        expect_refusal(new, &mould, &any_door, "does not make sense");
+        gee_record_clear(&mould.record);
+        drop_all(old);
+        close(mould.peer);
+    }
+    fixture_destroy(old);
+    fixture_destroy(new);
+}
+
 /* Whatever comes of it: a reason, or a connection that can be talked to and closed. */
 static void try_import(fixture_t *fixture, const mould_t *mould, const uint8_t *bytes, size_t length) {
     gee_error_t error = { .text = "" };
@@ -532,12 +579,14 @@ int main(void) {
         cmocka_unit_test(test_the_peer_resets_meanwhile),
         cmocka_unit_test(test_a_message_that_was_begun_keeps_its_deadline),
         cmocka_unit_test(test_a_handshake_keeps_its_deadline),
+        cmocka_unit_test(test_thawed_it_has_its_deadlines_again),
         cmocka_unit_test(test_idleness_goes_on),
         cmocka_unit_test(test_the_option_travels),
         cmocka_unit_test(test_the_clock_of_the_other_is_ahead),
         cmocka_unit_test(test_suspended_here_not_there),
         cmocka_unit_test(test_refused_for_want_of_what_it_speaks),
         cmocka_unit_test(test_a_record_that_is_cut_off),
+        cmocka_unit_test(test_a_record_with_something_behind_it),
         cmocka_unit_test(test_a_record_with_any_byte_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

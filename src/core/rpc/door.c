@@ -314,7 +314,8 @@ int gee_door_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_
     way.sealed_ns = gee_record_take_time(in, gee_loop_now(engine->loop));
     way.upgrades = gee_record_take_u8(in);
     bool sealed = gee_stream_grant(*stream) != NULL;
-    if (in->failed || sealed != (way.sealed_ns != 0)) { /* it must not pass for sealed because somebody says so */
+    if (in->failed || gee_record_left(in) > 0 ||
+        sealed != (way.sealed_ns != 0)) { /* it must not pass for sealed because somebody says so */
         gee_stream_destroy(stream);
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "a record of a connection that does not make sense");
     }

@@ -213,12 +213,14 @@ static int import_states(gee_session_t *session, const gee_session_setup_t *setu
     if (establish(session, setup, error) != 0 || import_times(session, in, error) != 0)
         return -1;
     gee_record_reader_t part = gee_record_take_part(in);
-    if (session->protocol->import_state(session, session->protocol_state, &part, error) != 0 || part.failed)
+    if (session->protocol->import_state(session, session->protocol_state, &part, error) != 0)
         return part.failed ? broken(error) : -1;
+    if (part.failed || gee_record_left(&part) > 0)
+        return broken(error);
     if (import_codec_state(session, session->receive_state, in, error) != 0 ||
         import_codec_state(session, session->send_state, in, error) != 0)
         return -1;
-    return in->failed ? broken(error) : 0;
+    return in->failed || gee_record_left(in) > 0 ? broken(error) : 0;
 }
 
 /* Not sealed, where the configuration has come to want it. */
