@@ -38,7 +38,7 @@ int gee_rights_send(int socket, const struct iovec *parts, int count, int descri
     return sent < 0 ? -1 : 0;
 }
 
-/* What came along, in *descriptor: -1 when nothing did. False: more than the one that there may be, closed. */
+/* What came along, in *descriptor: -1 when nothing did. False: more than the one that there may be, closed but for the last. */
 static bool take_descriptor(struct msghdr *header, int *descriptor) {
     size_t count = 0;
     *descriptor = -1;
@@ -56,7 +56,7 @@ static bool take_descriptor(struct msghdr *header, int *descriptor) {
     return count <= 1;
 }
 
-/* A side that dies with packets unread leaves an error in front of those that it has sent: it is passed over, once. */
+/* A side that dies with messages unread leaves an error in front of those that it has sent: it is passed over, once. */
 static ssize_t receive(int socket, struct msghdr *header) {
     bool reset = false;
     for (;;) {
@@ -78,12 +78,12 @@ ssize_t gee_rights_receive(int socket, const struct iovec *parts, int count, int
     if (length < 0)
         return -1;
     bool one = take_descriptor(&header, descriptor);
-    if (length > 0 && one && !(header.msg_flags & MSG_TRUNC))
+    if (one && length > 0 && !(header.msg_flags & MSG_TRUNC))
         return length;
     if (*descriptor >= 0)
         (void)close(*descriptor);
     *descriptor = -1;
-    if (length == 0)
+    if (one && length == 0)
         return 0;
     errno = EMSGSIZE;
     return -1;

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/proc/connection_counts.h"
 #include "core/event/rights.h"
+#include "core/proc/connection_counts.h"
 #include "core/proc/slots.h"
 #include "core/proc/worker.h"
 

@@ -22,7 +22,14 @@ typedef enum gee_master_phase {
 } gee_master_phase_t;
 
 /* What clients of the control socket wait for. */
-enum { GEE_WAITS_RELOAD = 1, GEE_WAITS_NEXT_RELOAD, GEE_WAITS_END, GEE_WAITS_STATUS, GEE_WAITS_UPGRADE };
+enum {
+    GEE_WAITS_RELOAD = 1,
+    GEE_WAITS_NEXT_RELOAD,
+    GEE_WAITS_END,
+    GEE_WAITS_STATUS,
+    GEE_WAITS_UPGRADE,
+    GEE_WAITS_NEXT_UPGRADE
+};
 
 struct gee_master {
     gee_server_state_t *server;

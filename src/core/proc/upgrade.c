@@ -17,7 +17,7 @@
 
 #define EXIT_NOT_RUN        127              /* the new binary was not even started */
 #define KILL_PATIENCE       (5 * GEE_SECOND) /* between TERM and KILL */
-#define STRAGGLERS_PATIENCE (3 * GEE_SECOND) /* then who asked is told that the rest takes its time */
+#define STRAGGLERS_PATIENCE (5 * GEE_SECOND) /* then who asked is told that the rest takes its time */
 
 /* ---- names ---- */
 
@@ -174,6 +174,10 @@ static int start(gee_master_t *master, gee_error_t *error) {
 void gee_upgrade_ask(gee_master_t *master, gee_control_client_t *asker) {
     const char *reason = why_not(master);
     gee_error_t error;
+    if (asker && master->upgrade.parent_goes) {
+        asker->waiting = GEE_WAITS_NEXT_UPGRADE; /* not long: it has been told to end */
+        return;
+    }
     if (reason && asker) {
         gee_control_answer(asker, false, reason);
         return;
@@ -188,6 +192,14 @@ void gee_upgrade_ask(gee_master_t *master, gee_control_client_t *asker) {
     master->upgrade.finish = asker != NULL;
     if (start(master, &error) != 0)
         fail(master, error.text);
+}
+
+void gee_upgrade_ask_again(gee_master_t *master) {
+    GEE_LIST_EACH(&master->control.clients, link) {
+        gee_control_client_t *client = GEE_CONTAINER(link, gee_control_client_t, link);
+        if (client->waiting == GEE_WAITS_NEXT_UPGRADE)
+            gee_upgrade_ask(master, client);
+    }
 }
 
 /* ---- its end ---- */

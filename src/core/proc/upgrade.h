@@ -36,6 +36,9 @@ typedef struct gee_upgrade {
     bool came_back; /* the new one goes: its connections come here */
     gee_timer_t patience, stragglers;
 
+    /* of the master before this one */
+    bool parent_goes; /* it has said so: soon another upgrade can begin */
+
     /* of the other master, whether new or old */
     gee_liaison_t liaison;
     unsigned version;  /* of what it says; connections move between equal ones */

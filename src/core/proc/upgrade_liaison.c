@@ -158,6 +158,7 @@ static void hear_going(gee_master_t *master) {
     gee_upgrade_t *upgrade = &master->upgrade;
     gee_upgrade_alone(master);
     if (upgrade->state != GEE_UPGRADE_READY) {
+        upgrade->parent_goes = true;
         gee_log(master->log, GEE_LOG_NOTICE, "the master before (pid %ld) goes", (long)master->server->parent);
         return;
     }
@@ -194,12 +195,14 @@ static void on_ended(gee_liaison_t *liaison) {
     if (master->server->parent_link < 0)
         return;
     master->server->parent_link = -1;
+    master->upgrade.parent_goes = false;
     gee_upgrade_alone(master);
     gee_log(master->log, GEE_LOG_NOTICE, "the master before (pid %ld) is gone: this one is alone",
             (long)master->server->parent);
     master->server->parent = 0;
     if (master->phase == GEE_MASTER_RUNNING && master->running)
         gee_notify_ready(master->server, gee_describe_cycle(master->running->cycle));
+    gee_upgrade_ask_again(master);
 }
 
 /* ---- the new master ---- */

@@ -7,6 +7,7 @@
 /* upgrade.c: the old master */
 void gee_upgrade_ready(gee_master_t *master, const char *summary); /* so the new one says */
 void gee_upgrade_come_back(gee_master_t *master);                  /* drained workers serve again */
+void gee_upgrade_ask_again(gee_master_t *master);                  /* for those who wait for the master before to end */
 void gee_upgrade_leave_to_new(gee_master_t *master);               /* it begins to end */
 
 /* upgrade_liaison.c */
