@@ -27,9 +27,7 @@ static gee_verdict_t refuse(gee_status_t *status, const char *text) {
 }
 
 static gee_verdict_t on_call(void *data GEE_UNUSED, gee_call_t *call, gee_status_t *status) {
-    const gee_grant_t *grant = call->peer ? call->peer->grant : NULL;
-    if (grant == NULL)
-        return GEE_FILTER_PASS;
+    const gee_grant_t *grant = call->peer->grant;
     const char *name = grant->name ? grant->name : "without a name";
     if (gee_grant_revoked(grant))
         return refuse(status, gee_pool_printf(call->pool, "rpc server: client %s may not call here any more", name));
@@ -39,7 +37,7 @@ static gee_verdict_t on_call(void *data GEE_UNUSED, gee_call_t *call, gee_status
     return GEE_FILTER_PASS;
 }
 
-static const gee_filter_t filter = { .on_call = on_call };
+static const gee_filter_t filter = { .on_call = on_call, .for_grants = true };
 
 extern const gee_module_t gee_filter_seal_module;
 const gee_module_t gee_filter_seal_module = {

@@ -71,7 +71,7 @@ gee_call_t *gee_call_create(gee_engine_t *engine) {
 }
 
 gee_call_t *gee_call_create_calling(gee_engine_t *engine) {
-    const size_t size = offsetof(gee_call_t, payload); /* the first of the serving role */
+    const size_t size = offsetof(gee_call_t, held); /* the first of the serving role */
     gee_call_t *call = take_free(engine, GEE_CALLING, size);
     if (call == NULL && (call = calloc(1, size)) == NULL)
         return NULL;
@@ -90,9 +90,10 @@ static void call_delete(gee_call_t *call) {
 void gee_call_release(gee_call_t *call) {
     gee_engine_t *engine = call->engine;
     gee_role_t role = call->role;
-    gee_timer_stop(engine->loop, &call->timer);
+    if (gee_timer_started(&call->timer))
+        gee_timer_stop(engine->loop, &call->timer);
     gee_list_remove(&call->session_link);
-    if (role == GEE_SERVING)
+    if (role == GEE_SERVING && call->held != NULL)
         gee_buf_release(&call->held);
     gee_peer_record_release(&call->peer);
     engine->live_calls--;

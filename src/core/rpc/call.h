@@ -67,12 +67,10 @@ struct gee_call {
     void *done_data;
 
     /* serving: the memory of a call of gee_call_create_calling() ends here */
-    gee_payload_t payload;           /* while a filter makes the call wait */
     gee_buf_t *held;                 /* the bytes that arguments point into, or the payload's */
     struct gee_forwarded *forwarded; /* forward.h: on its way to an upstream; stays when it is back */
     const void *arguments;
     void *reply;
-    gee_job_t job;
     gee_task_t finished_task;    /* posted or deferred when the handler is through */
     gee_status_t handler_status; /* what it said */
     atomic_uint finish;          /* see call.c */
@@ -82,8 +80,10 @@ struct gee_call {
     bool finished_late;          /* by somebody else than the handler's own invocation */
     uint32_t filters_passed;     /* how many filters saw it, for on_end and on_release */
 
-    /* From here on kept over gee_call_create(). */
+    /* From here on left alone by gee_call_create(). */
     gee_pool_t *pool;
+    gee_payload_t payload;       /* while a filter makes the call wait */
+    gee_job_t job;               /* when it is queued */
     pthread_mutex_t cancel_lock; /* guards the next two and the callback's run; recursive */
     void (*on_cancel)(void *data);
     void *on_cancel_data;

@@ -137,7 +137,8 @@ static void answer(gee_call_t *call, gee_status_t status, const gee_payload_t *p
     gee_dispatch_t *dispatch = call->engine->dispatch;
     call->answered = true;
     call->status = status;
-    gee_timer_stop(call->engine->loop, &call->timer);
+    if (gee_timer_started(&call->timer))
+        gee_timer_stop(call->engine->loop, &call->timer);
     if (call->session != NULL)
         gee_session_answer(call->session, call, payload);
     for (size_t i = call->filters_passed; i-- > 0;) {
@@ -237,7 +238,14 @@ static void start_deadline(gee_call_t *call) {
         gee_log(call->engine->log, GEE_LOG_ERROR, "out of memory: a call runs without its deadline");
 }
 
+/* One that is through at once takes nothing while others are in flight. */
+static void charge(gee_call_t *call) {
+    if (call->session != NULL)
+        gee_session_charge(call->session, call);
+}
+
 static void run_on_pool(gee_call_t *call) {
+    charge(call);
     call->job.run = run_job;
     call->queued = true;
     if (gee_thread_pool_submit(call->engine->threads, &call->job)) {
@@ -251,10 +259,12 @@ static void run_on_pool(gee_call_t *call) {
 
 static void run_on_loop(gee_call_t *call) {
     run(call);
-    if (gee_call_returned(call))
+    if (gee_call_returned(call)) {
         finished(call);
-    else
-        start_deadline(call);
+        return;
+    }
+    charge(call);
+    start_deadline(call);
 }
 
 static void set_deadline(gee_call_t *call) {
@@ -294,8 +304,6 @@ static void invoke(gee_call_t *call, const gee_payload_t *payload) {
         answer_and_release(call, error.code, error.text);
         return;
     }
-    if (call->session != NULL)
-        gee_session_charge(call->session, call);
     set_deadline(call);
     call->handler_running = true;
     call->finished_task.run = on_finished;
@@ -321,15 +329,18 @@ static void keep_payload(gee_call_t *call, const gee_payload_t *payload) {
     call->payload = *payload;
     if (payload->buf != NULL && call->held == NULL)
         call->held = gee_buf_hold(payload->buf);
-    if (call->session != NULL)
-        gee_session_charge(call->session, call);
+    charge(call);
+}
+
+static bool has_grant(const gee_call_t *call) {
+    return call->peer != NULL && call->peer->grant != NULL;
 }
 
 static void go_on(gee_call_t *call, const gee_payload_t *payload) {
     gee_dispatch_t *dispatch = call->engine->dispatch;
     while (call->filters_passed < dispatch->active_count) {
         const filter_slot_t *slot = &dispatch->active[call->filters_passed++];
-        if (slot->filter->on_call == NULL)
+        if (slot->filter->on_call == NULL || (slot->filter->for_grants && !has_grant(call)))
             continue;
         gee_status_t status = { .code = GEE_PERMISSION_DENIED, .text = GEE_STR("rpc server: refused") };
         gee_verdict_t verdict = slot->filter->on_call(slot->state, call, &status);

@@ -176,8 +176,10 @@ static service_t *service_of(const gee_service_table_t *table, gee_str_t method)
 /* Names of one service differ at their end, as a rule. Those that meet here only cost each other the look into the map. */
 static size_t place_of(gee_str_t method) {
     uint64_t last = 0;
-    size_t count = method.length < sizeof(last) ? method.length : sizeof(last);
-    memcpy(&last, method.data + method.length - count, count);
+    if (method.length >= sizeof(last))
+        memcpy(&last, method.data + method.length - sizeof(last), sizeof(last));
+    else
+        memcpy(&last, method.data, method.length);
     return (size_t)((last * 0x9e3779b97f4a7c15u) >> 32) & (RECENT - 1);
 }
 

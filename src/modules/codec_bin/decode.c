@@ -250,12 +250,30 @@ static int read_string(reader_t *reader, span_t *span, uint32_t key, const gee_t
 
 /* ---- messages ---- */
 
+/* The next field in its place, a 64-bit number below 128: what most fields of small messages are, in a fifth of the
+ * instructions. */
+static inline bool read_small(gee_bin_fields_t *fields, span_t *span, void *base) {
+    if (fields->next >= fields->count || span->end - span->at < 2)
+        return false;
+    const gee_field_t *field = &fields->fields[fields->next];
+    if ((field->type->kind != GEE_KIND_INT64 && field->type->kind != GEE_KIND_UINT64) ||
+        span->at[0] != field->tag << 3 || span->at[1] >= 0x80)
+        return false;
+    uint64_t number = span->at[1];
+    memcpy((char *)base + field->offset, &number, sizeof number);
+    span->at += 2;
+    fields->next++;
+    return true;
+}
+
 /* The fields of one message up to its end. Zero fields are left alone, so that a second message is merged. */
 static int read_message(reader_t *reader, span_t span, const gee_field_t *rows, size_t count, void *base) {
     gee_bin_fields_t fields = { .fields = rows, .count = count };
     while (span.at < span.end) {
         uint32_t key;
         const gee_field_t *field;
+        if (read_small(&fields, &span, base))
+            continue;
         if (read_key(reader, &span, &key) != 0)
             return -1;
         if (gee_bin_find(&fields, key >> 3, &reader->indices, reader->pool, &field) != 0)
