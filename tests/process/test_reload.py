@@ -211,7 +211,7 @@ def test_a_worker_that_refuses_to_start_rolls_back(make_server, crashing_build):
         ("abort", "was killed by signal 6 (SIGABRT)"),
         ("refuse-prepare", 'service_crash: there is a file "refuse-prepare"'),
     ):
-        server.allow("was killed by signal 6")
+        server.allow_crash("SIGABRT")
         (server.root / name).touch()
         done = server.reload(conf(FREE, "unix@run/new.sock", workers=3, more=crash), status=1)
         assert said in done.stderr
