@@ -226,8 +226,8 @@ class Chaos:
         self.say(f"{began:7.1f} s  {name:<18} {verdict}, {self.elapsed() - began:4.1f} s  {said}")
 
     def calm_down(self):
-        """The configuration of the beginning, and all clients leave. New workers, to which others come and go, have then
-        as many descriptors as when nobody had come."""
+        """The configuration of the beginning, and all clients leave. New workers, to which others come and go, then
+        have as many descriptors as when nobody had come."""
         self.workers, self.extra = 2, []
         self.reload()
         self.settle()

@@ -220,13 +220,13 @@ class Server:
 
     def processes(self):
         """All that this server has started and that still live."""
-        found = []
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                with contextlib.suppress(OSError):
-                    if self.mark.encode() in pathlib.Path("/proc", entry, "environ").read_bytes().split(b"\0"):
-                        found.append(int(entry))
-        return found
+        return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and self.has_started(entry)]
+
+    def has_started(self, pid):
+        """And it lives."""
+        with contextlib.suppress(OSError):
+            return self.mark.encode() in pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return False
 
     def wait_for_end(self):
         """The exit status, of a server in the foreground."""

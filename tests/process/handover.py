@@ -53,7 +53,7 @@ def sealed_of(server):
 
 def wait_until_moved(server, old, timeout=LONGEST_MOVE):
     """Until those workers are no more."""
-    eventually(lambda: not set(old) & set(server.processes()), f"the old workers {old} have left", timeout)
+    eventually(lambda: not any(map(server.has_started, old)), f"the old workers {old} have left", timeout)
 
 
 def reload_and_move(server, conf=None):
