@@ -216,8 +216,12 @@ FAILURES = {
 }
 
 
+def look_at(server):
+    return server.pid, server.worker_pids(), descriptors(server.pid)
+
+
 def check_untouched(server, before):
-    assert (server.pid, server.worker_pids()) == before
+    assert look_at(server) == before
     eventually(lambda: len(server.processes()) == 3, "nothing is left of the new one")
     assert names(server) == ["geerpc.control", "geerpc.pid", "geerpc.sock"]
     assert sum_of(server) == sum_of(server, server.unix) == ("", 42)
@@ -228,7 +232,7 @@ def test_a_binary_that_does_not_start(stopped, what):
     script, reason = FAILURES[what]
     stopped.conf += 'upgrade_timeout = "1s";'
     link = start_swapped(stopped)
-    before = stopped.pid, stopped.worker_pids()
+    before = look_at(stopped)
     install(link, script)
     with Calling(stopped, stay=1) as calling:
         said = stopped.ask("upgrade", status=1).stderr
@@ -242,7 +246,7 @@ def test_a_binary_that_does_not_start(stopped, what):
 
 
 def test_a_configuration_that_is_refused(daemon):
-    before = daemon.pid, daemon.worker_pids()
+    before = look_at(daemon)
     daemon.conf = CONF + "lisen = ( );\nworkesr = 3;\n"
     done = daemon.run("-s", "upgrade", status=1)
     assert 'unknown setting "lisen"' in done.stderr and 'did you mean "workers"?' in done.stderr
@@ -307,11 +311,13 @@ def test_the_old_one_is_stopped_at_once(daemon):
 
 def test_back_at_once(daemon):
     """The new one has taken connections; they come back when it is told to go."""
+    before = descriptors(daemon.pid)
     old, new = signal_new(daemon)
     with Calling(daemon) as calling:
         daemon.send_signal(signal.SIGQUIT)
         wait_for_master(daemon, old)
         calling.check()
+        assert descriptors(old) == before
         assert names(daemon) == ["geerpc.control", "geerpc.pid", "geerpc.sock"]
         daemon.ask("upgrade")
         calling.check()
