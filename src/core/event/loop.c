@@ -23,6 +23,7 @@ gee_loop_t *gee_loop_create(gee_log_t *log, gee_error_t *error) {
     loop->posted_watch.descriptor = loop->signal_watch.descriptor = -1;
     gee_list_init(&loop->deferred);
     gee_list_init(&loop->leftovers);
+    gee_list_init(&loop->stream_options);
     atomic_store(&loop->thread, pthread_self());
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll < 0) {

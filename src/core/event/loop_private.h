@@ -55,6 +55,7 @@ struct gee_loop {
     void *caught_data;
 
     gee_list_t leftovers;
+    gee_list_t stream_options; /* of its streams; stream_options.c */
 };
 
 /* timer.c */

@@ -10,35 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_HIGH_WATER (256 * GEE_KIB)
-#define DEFAULT_READ_SIZE  (16 * GEE_KIB)
-
-static void choose_options(gee_stream_options_t *options, const gee_stream_options_t *wanted) {
-    if (wanted)
-        *options = *wanted;
-    if (options->high_water == 0)
-        options->high_water = DEFAULT_HIGH_WATER;
-    if (options->low_water == 0)
-        options->low_water = options->high_water / 4;
-    if (options->low_water > options->high_water)
-        options->low_water = options->high_water;
-    if (options->low_water == 0)
-        options->low_water = 1; /* reached when nothing waits */
-    if (options->read_size == 0)
-        options->read_size = DEFAULT_READ_SIZE;
-}
-
-static void set_peer(gee_stream_t *stream, const gee_sockaddr_t *peer) {
+static void describe_peer(int descriptor, const gee_sockaddr_t *peer, char text[GEE_ADDR_TEXT]) {
     gee_sockaddr_t asked;
     socklen_t length = sizeof(asked);
     memset(&asked, 0, sizeof(asked)); /* what it is when nobody knows */
     if (!peer)
-        getpeername(stream->watch.descriptor, &asked.any, &length);
-    gee_sockaddr_text(peer ? peer : &asked, stream->peer_text);
+        getpeername(descriptor, &asked.any, &length);
+    gee_sockaddr_text(peer ? peer : &asked, text);
 }
 
 static void patience_is_over(gee_timer_t *timer) {
-    gee_stream_t *stream = GEE_CONTAINER(timer, gee_stream_t, patience_timer), *own = stream;
+    gee_stream_t *stream = GEE_CONTAINER(timer, gee_stream_ending_t, patience)->stream, *own = stream;
     gee_stream_enter(stream);
     if (gee_link_in_list(&stream->work.link)) { /* closed in this very pass: what waits is written once all the same */
         gee_loop_undefer(&stream->work);
@@ -49,13 +31,42 @@ static void patience_is_over(gee_timer_t *timer) {
 }
 
 static void loop_ends(gee_leftover_t *leftover) {
-    gee_stream_t *stream = GEE_CONTAINER(leftover, gee_stream_t, leftover);
+    gee_stream_t *stream = GEE_CONTAINER(leftover, gee_stream_ending_t, leftover)->stream;
     gee_stream_destroy(&stream);
+}
+
+void gee_stream_level_init(gee_stream_level_t *level, gee_loop_t *loop) {
+    gee_inbox_init(&level->inbox, gee_loop_buffers(loop));
+    gee_chain_init(&level->out, gee_loop_buffers(loop));
+}
+
+static void release(gee_stream_t *stream) {
+    gee_stream_options_release(&stream->shared_options);
+    for (size_t i = 0; i < GEE_STREAM_LAYERS; i++)
+        free(stream->layers[i]);
+    free(stream->ending);
+    free(stream);
+}
+
+static gee_stream_t *allocate(gee_loop_t *loop, const char *peer_text, const gee_stream_options_t *options) {
+    size_t text_size = strlen(peer_text) + 1;
+    gee_stream_t *stream = calloc(1, sizeof(*stream) + text_size);
+    if (!stream)
+        return NULL;
+    stream->shared_options = gee_stream_options_share(loop, options);
+    if (!stream->shared_options) {
+        free(stream);
+        return NULL;
+    }
+    memcpy(stream->peer_text, peer_text, text_size);
+    return stream;
 }
 
 gee_stream_t *gee_stream_create(gee_loop_t *loop, const gee_transport_t *transport, int descriptor,
                                 const gee_sockaddr_t *peer, const gee_stream_options_t *options, gee_error_t *error) {
-    gee_stream_t *stream = calloc(1, sizeof(*stream));
+    char peer_text[GEE_ADDR_TEXT];
+    describe_peer(descriptor, peer, peer_text);
+    gee_stream_t *stream = allocate(loop, peer_text, options);
     if (!stream) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "stream: out of memory");
         close(descriptor);
@@ -67,14 +78,7 @@ gee_stream_t *gee_stream_create(gee_loop_t *loop, const gee_transport_t *transpo
     stream->watch.ready = gee_stream_ready;
     stream->work.run = gee_stream_work;
     stream->write_timer.fire = gee_stream_write_timeout;
-    stream->patience_timer.fire = patience_is_over;
-    stream->leftover.end = loop_ends;
-    choose_options(&stream->options, options);
-    for (size_t i = 0; i <= GEE_STREAM_LAYERS; i++) {
-        gee_inbox_init(&stream->inbox[i], gee_loop_buffers(loop));
-        gee_chain_init(&stream->out[i], gee_loop_buffers(loop));
-    }
-    set_peer(stream, peer);
+    gee_stream_level_init(&stream->wire, loop);
     /* EPOLLIN already, as the owner comes within this pass as a rule: that spares a system call a connection. */
     if (gee_loop_watch(loop, &stream->watch, EPOLLIN, error) != 0)
         gee_stream_destroy(&stream);
@@ -82,15 +86,21 @@ gee_stream_t *gee_stream_create(gee_loop_t *loop, const gee_transport_t *transpo
 }
 
 static void let_go_of_output(gee_stream_t *stream) {
-    for (size_t i = 0; i <= GEE_STREAM_LAYERS; i++)
-        gee_chain_clear(&stream->out[i]);
+    for (size_t i = 0; i <= stream->layer_count; i++)
+        gee_chain_clear(gee_stream_out_of(stream, i));
 }
 
 static void silence(gee_stream_t *stream) {
     gee_loop_unwatch(stream->loop, &stream->watch);
     gee_timer_stop(stream->loop, &stream->write_timer);
-    gee_timer_stop(stream->loop, &stream->patience_timer);
     gee_loop_undefer(&stream->work);
+}
+
+static void let_go_of_ending(gee_stream_t *stream) {
+    if (!stream->ending)
+        return;
+    gee_timer_stop(stream->loop, &stream->ending->patience);
+    gee_list_remove(&stream->ending->leftover.link);
 }
 
 void gee_stream_destroy(gee_stream_t **slot) {
@@ -100,25 +110,25 @@ void gee_stream_destroy(gee_stream_t **slot) {
         return;
     stream->destroyed = true;
     silence(stream);
-    gee_list_remove(&stream->leftover.link);
+    let_go_of_ending(stream);
     let_go_of_output(stream);
-    for (size_t i = 0; i <= GEE_STREAM_LAYERS; i++)
-        gee_inbox_clear(&stream->inbox[i]);
-    gee_stream_layers_free(stream);
+    for (size_t i = 0; i <= stream->layer_count; i++)
+        gee_inbox_clear(gee_stream_inbox_of(stream, i));
+    gee_stream_layers_stop(stream);
     close(stream->watch.descriptor);
     if (stream->gone)
         stream->gone(stream->gone_data);
     if (stream->frames_deep == 0)
-        free(stream);
+        release(stream);
 }
 
 void gee_stream_leave(gee_stream_t *stream) {
     if (--stream->frames_deep == 0 && stream->destroyed)
-        free(stream);
+        release(stream);
 }
 
 bool gee_stream_fail(gee_stream_t *stream, const gee_error_t *reason) {
-    if (stream->closing) {
+    if (gee_stream_closing(stream)) {
         gee_stream_t *own = stream;
         gee_stream_destroy(&own);
         return false;
@@ -131,6 +141,22 @@ bool gee_stream_fail(gee_stream_t *stream, const gee_error_t *reason) {
     return false;
 }
 
+/* Null: no memory, or none for its timer. */
+static gee_stream_ending_t *begin_ending(gee_stream_t *stream, int64_t patience_ns) {
+    gee_stream_ending_t *ending = calloc(1, sizeof(*ending));
+    if (!ending)
+        return NULL;
+    ending->stream = stream;
+    ending->patience.fire = patience_is_over;
+    ending->leftover.end = loop_ends;
+    if (gee_timer_start(stream->loop, &ending->patience, patience_ns) != 0) {
+        free(ending);
+        return NULL;
+    }
+    gee_loop_adopt(stream->loop, &ending->leftover);
+    return ending;
+}
+
 void gee_stream_close(gee_stream_t **slot, int64_t patience_ns) {
     gee_stream_t *stream = *slot;
     *slot = NULL;
@@ -138,14 +164,14 @@ void gee_stream_close(gee_stream_t **slot, int64_t patience_ns) {
         return;
     stream->events = NULL;
     stream->owner = NULL;
-    if (stream->broken || gee_timer_start(stream->loop, &stream->patience_timer, patience_ns) != 0) {
+    if (!stream->broken)
+        stream->ending = begin_ending(stream, patience_ns);
+    if (!stream->ending) {
         gee_stream_destroy(&stream);
         return;
     }
-    stream->closing = true;
     stream->wants_reread = false;
     gee_inbox_clear(gee_stream_top_inbox(stream));
-    gee_loop_adopt(stream->loop, &stream->leftover);
     gee_loop_defer(stream->loop, &stream->work);
 }
 
@@ -154,14 +180,14 @@ void gee_stream_close(gee_stream_t **slot, int64_t patience_ns) {
 bool gee_stream_wants_bytes(const gee_stream_t *stream) {
     if (stream->ended)
         return false;
-    if (stream->closing)
+    if (gee_stream_closing(stream))
         return true; /* to discard them */
     if (!stream->events || stream->paused)
         return false;
-    if (stream->congested && !stream->options.read_while_congested && gee_stream_established(stream))
+    if (stream->congested && !gee_stream_options(stream)->read_while_congested && gee_stream_established(stream))
         return false; /* but during a handshake the waiting bytes can only leave when more is read */
-    size_t limit = stream->options.inbox_limit;
-    return limit == 0 || gee_inbox_length(&stream->inbox[stream->layer_count]) < limit;
+    size_t limit = gee_stream_options(stream)->inbox_limit;
+    return limit == 0 || gee_stream_unconsumed(stream) < limit;
 }
 
 /* A stream that waits for nothing must still hear of a reset, but only once: the kernel reports hang-ups and errors as
@@ -217,16 +243,16 @@ gee_inbox_t *gee_stream_inbox(gee_stream_t *stream) {
     return gee_stream_top_inbox(stream);
 }
 gee_chain_t *gee_stream_out(gee_stream_t *stream) {
-    return &stream->out[stream->layer_count];
+    return gee_stream_out_of(stream, stream->layer_count);
 }
 size_t gee_stream_queued(const gee_stream_t *stream) {
     size_t bytes = 0;
     for (size_t i = 0; i <= stream->layer_count; i++)
-        bytes += stream->out[i].length;
+        bytes += gee_stream_see_level(stream, i)->out.length;
     return bytes;
 }
 bool gee_stream_congested(const gee_stream_t *stream) {
-    return stream->congested || gee_stream_queued(stream) > stream->options.high_water;
+    return stream->congested || gee_stream_queued(stream) > gee_stream_options(stream)->high_water;
 }
 bool gee_stream_has_ended(const gee_stream_t *stream) {
     return stream->ended;

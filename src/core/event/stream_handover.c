@@ -10,14 +10,15 @@
 
 bool gee_stream_may_leave(const gee_stream_t *stream) {
     for (size_t i = 0; i < stream->layer_count; i++)
-        if (!stream->layers[i].layer->export_state)
+        if (!stream->layers[i]->layer->export_state)
             return false;
     return true;
 }
 
 bool gee_stream_can_leave(const gee_stream_t *stream) {
-    return gee_stream_usable(stream) && !stream->closing && !stream->ended && gee_stream_queued(stream) == 0 &&
-           stream->fresh_layer == stream->layer_count && gee_stream_established(stream) && gee_stream_may_leave(stream);
+    return gee_stream_usable(stream) && !gee_stream_closing(stream) && !stream->ended &&
+           gee_stream_queued(stream) == 0 && stream->fresh_layer == stream->layer_count &&
+           gee_stream_established(stream) && gee_stream_may_leave(stream);
 }
 
 void gee_stream_freeze(gee_stream_t *stream) {
@@ -41,14 +42,16 @@ void gee_stream_export(const gee_stream_t *stream, gee_record_t *out) {
     gee_record_put_u64(out, stream->bytes_sent);
     gee_record_put_u8(out, (uint8_t)stream->layer_count);
     for (size_t i = 0; i < stream->layer_count; i++) {
-        const gee_stream_layer_t *layer = &stream->layers[i];
+        const gee_stream_layer_t *layer = stream->layers[i];
         gee_record_put_str(out, layer->layer->name);
         size_t part = gee_record_begin(out);
         layer->layer->export_state(layer->state, out);
         gee_record_end(out, part);
     }
-    for (size_t i = 0; i <= stream->layer_count; i++)
-        gee_record_put_bytes(out, gee_inbox_bytes(&stream->inbox[i]), gee_inbox_length(&stream->inbox[i]));
+    for (size_t i = 0; i <= stream->layer_count; i++) {
+        const gee_inbox_t *inbox = &gee_stream_see_level(stream, i)->inbox;
+        gee_record_put_bytes(out, gee_inbox_bytes(inbox), gee_inbox_length(inbox));
+    }
 }
 
 static int import_layer(gee_stream_t *stream, gee_record_reader_t *in,
@@ -61,16 +64,16 @@ static int import_layer(gee_stream_t *stream, gee_record_reader_t *in,
     if (!layer || !layer->import_state)
         return gee_error_set(error, GEE_UNIMPLEMENTED, "the layer \"%.*s\" is not taken here",
                              name.length < 40 ? (int)name.length : 40, name.data ? name.data : "");
-    void *state = calloc(1, layer->state_size ? layer->state_size : 1);
-    if (!state)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", layer->name);
-    if (layer->import_state(state, setup, &part, error) != 0) {
+    gee_stream_layer_t *imported = gee_stream_layer_create(stream, layer, error);
+    if (!imported)
+        return -1;
+    if (layer->import_state(imported->state, setup, &part, error) != 0) {
         if (layer->stop)
-            layer->stop(state);
-        free(state);
+            layer->stop(imported->state);
+        free(imported);
         return -1;
     }
-    stream->layers[stream->layer_count++] = (gee_stream_layer_t){ .layer = layer, .state = state };
+    stream->layers[stream->layer_count++] = imported;
     stream->fresh_layer = stream->layer_count; /* what is below it, it has seen */
     return 0;
 }
@@ -88,7 +91,7 @@ int gee_stream_import(gee_stream_t *stream, gee_record_reader_t *in,
             return -1;
     for (size_t i = 0; i <= stream->layer_count; i++) {
         gee_str_t bytes = gee_record_take_str(in);
-        if (bytes.length > 0 && gee_inbox_append(&stream->inbox[i], bytes.data, bytes.length) != 0)
+        if (bytes.length > 0 && gee_inbox_append(gee_stream_inbox_of(stream, i), bytes.data, bytes.length) != 0)
             return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     }
     return in->failed ? gee_error_set(error, GEE_INVALID_ARGUMENT, "a record that is cut off") : 0;

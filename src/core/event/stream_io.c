@@ -42,7 +42,7 @@ static bool step_of_closing(gee_stream_t *stream) {
 /* ---- reading ---- */
 
 static bool tell_received(gee_stream_t *stream) {
-    if (stream->closing)
+    if (gee_stream_closing(stream))
         gee_inbox_clear(gee_stream_top_inbox(stream));
     else if (stream->events && stream->events->received)
         stream->events->received(stream, stream->owner);
@@ -58,7 +58,7 @@ static bool tell_established(gee_stream_t *stream) {
 static bool tell_partial(gee_stream_t *stream) {
     size_t below = 0;
     for (size_t i = 0; i < stream->layer_count; i++)
-        below += gee_inbox_length(&stream->inbox[i]);
+        below += gee_inbox_length(gee_stream_inbox_of(stream, i));
     if (below > 0 && stream->events && stream->events->partial)
         stream->events->partial(stream, stream->owner);
     return gee_stream_usable(stream);
@@ -69,15 +69,15 @@ static bool deliver(gee_stream_t *stream, size_t from) {
     gee_error_t error;
     bool was_established = gee_stream_established(stream);
     if (stream->shut_down) { /* nobody cares for them any more */
-        gee_inbox_clear(&stream->inbox[from]);
+        gee_inbox_clear(gee_stream_inbox_of(stream, from));
         return true;
     }
-    size_t before = from < stream->layer_count ? gee_inbox_length(gee_stream_top_inbox(stream)) : 0;
+    size_t before = from < stream->layer_count ? gee_stream_unconsumed(stream) : 0;
     if (gee_stream_layers_up(stream, from, &error) != 0)
         return gee_stream_fail(stream, &error);
     if (!was_established && gee_stream_established(stream) && !tell_established(stream))
         return false;
-    if (gee_inbox_length(gee_stream_top_inbox(stream)) > before && !tell_received(stream))
+    if (gee_stream_unconsumed(stream) > before && !tell_received(stream))
         return false;
     return tell_partial(stream);
 }
@@ -87,7 +87,7 @@ static bool end_of_input(gee_stream_t *stream) {
     stream->ended = true;
     if (!stream->shut_down && gee_stream_layers_ended(stream, 0, &error) != 0)
         return gee_stream_fail(stream, &error);
-    if (stream->closing)
+    if (gee_stream_closing(stream))
         return step_of_closing(stream);
     if (stream->events && stream->events->ended)
         stream->events->ended(stream, stream->owner);
@@ -95,18 +95,18 @@ static bool end_of_input(gee_stream_t *stream) {
 }
 
 static size_t most_to_read(const gee_stream_t *stream, size_t space) {
-    size_t most = stream->options.read_size > READ_MOST ? stream->options.read_size : READ_MOST;
-    size_t limit = stream->options.inbox_limit, held = gee_inbox_length(&stream->inbox[stream->layer_count]);
-    if (limit > held && limit - held < most && !stream->closing)
+    size_t most = gee_stream_options(stream)->read_size > READ_MOST ? gee_stream_options(stream)->read_size : READ_MOST;
+    size_t limit = gee_stream_options(stream)->inbox_limit, held = gee_stream_unconsumed(stream);
+    if (limit > held && limit - held < most && !gee_stream_closing(stream))
         most = limit - held;
     return space < most ? space : most;
 }
 
 /* *heard: bytes or the end came. */
 static bool read_once(gee_stream_t *stream, bool *heard) {
-    gee_inbox_t *wire = &stream->inbox[0];
+    gee_inbox_t *wire = &stream->wire.inbox;
     size_t space = 0;
-    uint8_t *bytes = gee_inbox_space(wire, stream->options.read_size, &space);
+    uint8_t *bytes = gee_inbox_space(wire, gee_stream_options(stream)->read_size, &space);
     if (!bytes)
         return fail_with(stream, GEE_RESOURCE_EXHAUSTED, "read", "out of memory");
     ssize_t count = stream->transport->receive(stream->watch.descriptor, bytes, most_to_read(stream, space));
@@ -139,14 +139,14 @@ static bool reread(gee_stream_t *stream) {
     if (!stream->wants_reread)
         return true;
     stream->wants_reread = false;
-    return gee_inbox_length(gee_stream_top_inbox(stream)) == 0 || tell_received(stream);
+    return gee_stream_unconsumed(stream) == 0 || tell_received(stream);
 }
 
 /* ---- writing ---- */
 
 void gee_stream_write_timeout(gee_timer_t *timer) {
     gee_stream_t *stream = GEE_CONTAINER(timer, gee_stream_t, write_timer);
-    int64_t limit = stream->options.write_timeout_ns, due = gee_time_add(stream->progress_at, limit);
+    int64_t limit = gee_stream_options(stream)->write_timeout_ns, due = gee_time_add(stream->progress_at, limit);
     gee_stream_enter(stream);
     if (gee_loop_now(stream->loop) < due) { /* something was written meanwhile */
         if (gee_timer_start_at(stream->loop, timer, due) != 0)
@@ -171,7 +171,7 @@ static size_t vector_bytes(const struct iovec *vector, int count) {
 
 /* Writes the chain of the wire until it is empty or the kernel takes no more. */
 static bool write_wire(gee_stream_t *stream) {
-    gee_chain_t *wire = &stream->out[0];
+    gee_chain_t *wire = &stream->wire.out;
     bool was_blocked = stream->blocked;
     stream->blocked = false;
     for (int writes = 0; wire->length > 0 && !stream->blocked; writes++) {
@@ -189,14 +189,14 @@ static bool write_wire(gee_stream_t *stream) {
         stream->progress_at = gee_loop_now(stream->loop);
     }
     stream->blocked = stream->blocked && wire->length > 0;
-    if (stream->blocked == was_blocked || stream->options.write_timeout_ns <= 0)
+    if (stream->blocked == was_blocked || gee_stream_options(stream)->write_timeout_ns <= 0)
         return true;
     if (!stream->blocked) {
         gee_timer_stop(stream->loop, &stream->write_timer);
         return true;
     }
     stream->progress_at = gee_loop_now(stream->loop);
-    if (gee_timer_start(stream->loop, &stream->write_timer, stream->options.write_timeout_ns) != 0)
+    if (gee_timer_start(stream->loop, &stream->write_timer, gee_stream_options(stream)->write_timeout_ns) != 0)
         return fail_with(stream, GEE_RESOURCE_EXHAUSTED, "write", "out of memory");
     return true;
 }
@@ -204,7 +204,7 @@ static bool write_wire(gee_stream_t *stream) {
 /* What the owner hears after a flush: drained() at the low mark, flushed() when the kernel has everything. */
 static bool tell_written(gee_stream_t *stream, bool wrote) {
     const gee_stream_events_t *events = stream->events;
-    if (stream->congested && gee_stream_queued(stream) < stream->options.low_water) {
+    if (stream->congested && gee_stream_queued(stream) < gee_stream_options(stream)->low_water) {
         stream->congested = false;
         if (events && events->drained)
             events->drained(stream, stream->owner);
@@ -221,15 +221,15 @@ static bool tell_written(gee_stream_t *stream, bool wrote) {
 static bool flush(gee_stream_t *stream, bool writable) {
     gee_error_t error;
     uint64_t sent = stream->bytes_sent;
-    if (gee_stream_queued(stream) > stream->options.high_water)
+    if (gee_stream_queued(stream) > gee_stream_options(stream)->high_water)
         stream->congested = true;
     if (gee_stream_layers_down(stream, &error) != 0)
         return gee_stream_fail(stream, &error);
-    if (stream->out[0].length > 0 && (writable || !stream->blocked) && !write_wire(stream))
+    if (stream->wire.out.length > 0 && (writable || !stream->blocked) && !write_wire(stream))
         return false;
     if (!tell_written(stream, stream->bytes_sent != sent))
         return false;
-    return !stream->closing || step_of_closing(stream);
+    return !gee_stream_closing(stream) || step_of_closing(stream);
 }
 
 /* ---- entry points ---- */
@@ -249,7 +249,7 @@ void gee_stream_ready(gee_watch_t *watch, uint32_t events) {
             going = fail_with(stream, GEE_UNAVAILABLE, "connection", strerror(reason));
     }
     /* Behind the peer's end: it has closed its other direction, too. (Over TCP only a reset says so.) */
-    if (going && events & EPOLLHUP && had_ended && !stream->closing)
+    if (going && events & EPOLLHUP && had_ended && !gee_stream_closing(stream))
         going = fail_with(stream, GEE_UNAVAILABLE, "connection", "closed by the peer");
     if (going)
         gee_stream_set_interest(stream);

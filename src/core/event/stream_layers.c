@@ -8,25 +8,37 @@
 
 #include <stdlib.h>
 
+gee_stream_layer_t *gee_stream_layer_create(gee_stream_t *stream, const gee_layer_t *layer, gee_error_t *error) {
+    gee_stream_layer_t *created = calloc(1, sizeof(*created) + layer->state_size);
+    if (!created) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", layer->name);
+        return NULL;
+    }
+    created->layer = layer;
+    gee_stream_level_init(&created->above, stream->loop);
+    return created;
+}
+
 int gee_stream_push(gee_stream_t *stream, const gee_layer_t *layer, gee_role_t role, const void *setup,
                     gee_error_t *error) {
     size_t level = stream->layer_count;
     if (level == GEE_STREAM_LAYERS)
         return gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: a stream takes at most %d layers", layer->name,
                              GEE_STREAM_LAYERS);
-    void *state = calloc(1, layer->state_size ? layer->state_size : 1);
-    if (!state)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", layer->name);
-    gee_mark_t mark = gee_chain_mark(&stream->out[level]);
-    if (layer->start(state, role, setup, &stream->out[level], error) != 0) {
-        gee_chain_rewind(&stream->out[level], mark);
+    gee_stream_layer_t *pushed = gee_stream_layer_create(stream, layer, error);
+    if (!pushed)
+        return -1;
+    gee_chain_t *out = gee_stream_out_of(stream, level);
+    gee_mark_t mark = gee_chain_mark(out);
+    if (layer->start(pushed->state, role, setup, out, error) != 0) {
+        gee_chain_rewind(out, mark);
         if (layer->stop)
-            layer->stop(state);
-        free(state);
+            layer->stop(pushed->state);
+        free(pushed);
         return -1;
     }
-    stream->layers[level] = (gee_stream_layer_t){ .layer = layer, .state = state };
-    if (stream->fresh_layer == level && gee_inbox_length(&stream->inbox[level]) == 0)
+    stream->layers[level] = pushed;
+    if (stream->fresh_layer == level && gee_inbox_length(gee_stream_inbox_of(stream, level)) == 0)
         stream->fresh_layer++; /* no bytes to look at */
     stream->layer_count++;
     gee_stream_flush(stream);
@@ -39,14 +51,14 @@ static bool established(const gee_stream_layer_t *layer) {
 
 bool gee_stream_established(const gee_stream_t *stream) {
     for (size_t i = 0; i < stream->layer_count; i++)
-        if (!established(&stream->layers[i]))
+        if (!established(stream->layers[i]))
             return false;
     return true;
 }
 
 const gee_grant_t *gee_stream_grant(const gee_stream_t *stream) {
     for (size_t i = stream->layer_count; i-- > 0;) {
-        const gee_stream_layer_t *layer = &stream->layers[i];
+        const gee_stream_layer_t *layer = stream->layers[i];
         const gee_grant_t *grant = layer->layer->grant && established(layer) ? layer->layer->grant(layer->state) : NULL;
         if (grant)
             return grant;
@@ -58,10 +70,10 @@ const gee_grant_t *gee_stream_grant(const gee_stream_t *stream) {
  * one may go out now. */
 int gee_stream_layers_up(gee_stream_t *stream, size_t from, gee_error_t *error) {
     for (size_t i = from; i < stream->layer_count; i++) {
-        const gee_stream_layer_t *layer = &stream->layers[i];
-        gee_inbox_t *below = &stream->inbox[i], *above = &stream->inbox[i + 1];
+        gee_stream_layer_t *layer = stream->layers[i];
+        gee_inbox_t *below = gee_stream_inbox_of(stream, i), *above = gee_stream_inbox_of(stream, i + 1);
         size_t before = gee_inbox_length(above);
-        if (layer->layer->receive(layer->state, below, above, &stream->out[i], error) != 0)
+        if (layer->layer->receive(layer->state, below, above, gee_stream_out_of(stream, i), error) != 0)
             return -1;
         if (i == stream->fresh_layer)
             stream->fresh_layer = stream->layer_count;
@@ -77,13 +89,13 @@ int gee_stream_layers_up(gee_stream_t *stream, size_t from, gee_error_t *error) 
  * it sends, once all from above has gone through. */
 int gee_stream_layers_down(gee_stream_t *stream, gee_error_t *error) {
     for (size_t i = stream->layer_count; i-- > 0;) {
-        gee_stream_layer_t *layer = &stream->layers[i];
-        gee_chain_t *above = &stream->out[i + 1], *below = &stream->out[i];
+        gee_stream_layer_t *layer = stream->layers[i];
+        gee_chain_t *above = gee_stream_out_of(stream, i + 1), *below = gee_stream_out_of(stream, i);
         if (!established(layer))
             continue;
         if (above->length > 0 && layer->layer->send(layer->state, above, below, error) != 0)
             return -1;
-        if (!stream->closing || layer->finished)
+        if (!gee_stream_closing(stream) || layer->finished)
             continue;
         layer->finished = true;
         if (layer->layer->finish && layer->layer->finish(layer->state, below, error) != 0)
@@ -94,18 +106,17 @@ int gee_stream_layers_down(gee_stream_t *stream, gee_error_t *error) {
 
 int gee_stream_layers_ended(gee_stream_t *stream, size_t from, gee_error_t *error) {
     for (size_t i = from; i < stream->layer_count; i++) {
-        gee_stream_layer_t *layer = &stream->layers[i];
+        gee_stream_layer_t *layer = stream->layers[i];
         if (layer->layer->ended && layer->layer->ended(layer->state, error) != 0)
             return -1;
     }
     return 0;
 }
 
-void gee_stream_layers_free(gee_stream_t *stream) {
+void gee_stream_layers_stop(gee_stream_t *stream) {
     while (stream->layer_count > 0) {
-        gee_stream_layer_t *layer = &stream->layers[--stream->layer_count];
+        gee_stream_layer_t *layer = stream->layers[--stream->layer_count];
         if (layer->layer->stop)
             layer->layer->stop(layer->state);
-        free(layer->state);
     }
 }

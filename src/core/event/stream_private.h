@@ -1,8 +1,10 @@
 /* stream_private.h: what the files of the stream share: stream.c (its life), stream_io.c (reading, writing),
- * stream_layers.c (the stack of layers), stream_handover.c (to another process). Not for others.
+ * stream_layers.c (the stack of layers), stream_handover.c (to another process), stream_options.c. Not for others.
  *
- * inbox[0] and out[0] hold the bytes of the wire; layer i reads inbox[i] and fills inbox[i+1], empties out[i+1] and fills
- * out[i]; the owner has the topmost pair. */
+ * Level 0 holds the bytes of the wire; layer i reads the inbox of level i and fills that of level i+1, empties the chain of
+ * level i+1 and fills that of level i; the owner has the topmost level.
+ *
+ * A server has one of these for each idle connection: what few streams need is allocated when they need it. */
 #ifndef GEE_EVENT_STREAM_PRIVATE_H
 #define GEE_EVENT_STREAM_PRIVATE_H
 
@@ -11,11 +13,33 @@
 
 #define GEE_STREAM_LAYERS 4
 
+/* What is read and what is to be written between two layers. */
+typedef struct gee_stream_level {
+    gee_inbox_t inbox;
+    gee_chain_t out;
+} gee_stream_level_t;
+
+/* Stays where it is while others are pushed. */
 typedef struct gee_stream_layer {
     const gee_layer_t *layer;
-    void *state;
+    gee_stream_level_t above;
     bool finished; /* its finish() was called */
+    _Alignas(max_align_t) uint8_t state[];
 } gee_stream_layer_t;
+
+/* Of all streams on the loop that have the same. */
+typedef struct gee_shared_stream_options {
+    gee_link_t link; /* in the loop */
+    size_t references;
+    gee_stream_options_t values;
+} gee_shared_stream_options_t;
+
+/* What a closing stream has. */
+typedef struct gee_stream_ending {
+    gee_stream_t *stream;
+    gee_timer_t patience;
+    gee_leftover_t leftover;
+} gee_stream_ending_t;
 
 struct gee_stream {
     gee_loop_t *loop;
@@ -24,34 +48,32 @@ struct gee_stream {
     void *owner;
     void (*gone)(void *data);
     void *gone_data;
-    gee_stream_options_t options;
+    gee_shared_stream_options_t *shared_options;
     gee_watch_t watch;
     gee_task_t work; /* the end of the pass: reread, write, change what is waited for */
-    gee_timer_t write_timer, patience_timer;
-    gee_leftover_t leftover; /* while closing */
+    gee_timer_t write_timer;
+    gee_stream_ending_t *ending; /* null: gee_stream_close() was not called */
 
-    gee_inbox_t inbox[GEE_STREAM_LAYERS + 1];
-    gee_chain_t out[GEE_STREAM_LAYERS + 1];
-    gee_stream_layer_t layers[GEE_STREAM_LAYERS];
-    size_t layer_count;
-    size_t fresh_layer; /* the lowest one that was pushed onto bytes and has not seen them; layer_count: none */
-
-    int64_t progress_at; /* when something was written last, or writing became blocked */
-    uint64_t bytes_received, bytes_sent;
+    gee_stream_level_t wire;
+    gee_stream_layer_t *layers[GEE_STREAM_LAYERS];
+    uint8_t layer_count; /* of those; the others are null, or stopped */
+    uint8_t fresh_layer; /* the lowest one that was pushed onto bytes and has not seen them; layer_count: none */
 
     bool wants_reread, paused, congested;
     bool blocked;         /* the kernel takes no more: waiting for EPOLLOUT */
     bool ended;           /* the peer's end was read */
     bool broken;          /* failed() was called */
     bool timed_out;       /* because nothing could be written for too long */
-    bool closing;         /* gee_stream_close(): no owner, lives on its own */
     bool shut_down;       /* closing: our end is written */
     bool frozen;          /* on its way to another process */
     bool destroyed;       /* by a callback: the memory goes when the outermost frame leaves */
     unsigned frames_deep; /* entry points of the stream that are on the stack */
 
-    char peer_text[GEE_ADDR_TEXT];
+    int64_t progress_at; /* when something was written last, or writing became blocked */
+    uint64_t bytes_received, bytes_sent;
+    char peer_text[];
 };
+_Static_assert(sizeof(struct gee_stream) <= 264, "each idle connection has one");
 
 /* An entry point (an event, a task, a timer) encloses its work in enter and leave. Steps in between return false when the
  * stream is of no use any more (destroyed or broken): the caller then only leaves. */
@@ -62,11 +84,34 @@ void gee_stream_leave(gee_stream_t *stream);
 static inline bool gee_stream_usable(const gee_stream_t *stream) {
     return !stream->destroyed && !stream->broken;
 }
+/* Closed by its owner: it lives on its own. */
+static inline bool gee_stream_closing(const gee_stream_t *stream) {
+    return stream->ending != NULL;
+}
+static inline const gee_stream_options_t *gee_stream_options(const gee_stream_t *stream) {
+    return &stream->shared_options->values;
+}
+static inline const gee_stream_level_t *gee_stream_see_level(const gee_stream_t *stream, size_t level) {
+    return level == 0 ? &stream->wire : &stream->layers[level - 1]->above;
+}
+static inline size_t gee_stream_unconsumed(const gee_stream_t *stream) {
+    return gee_inbox_length(&gee_stream_see_level(stream, stream->layer_count)->inbox);
+}
+static inline gee_stream_level_t *gee_stream_level(gee_stream_t *stream, size_t level) {
+    return level == 0 ? &stream->wire : &stream->layers[level - 1]->above;
+}
+static inline gee_inbox_t *gee_stream_inbox_of(gee_stream_t *stream, size_t level) {
+    return &gee_stream_level(stream, level)->inbox;
+}
+static inline gee_chain_t *gee_stream_out_of(gee_stream_t *stream, size_t level) {
+    return &gee_stream_level(stream, level)->out;
+}
 static inline gee_inbox_t *gee_stream_top_inbox(gee_stream_t *stream) {
-    return &stream->inbox[stream->layer_count];
+    return gee_stream_inbox_of(stream, stream->layer_count);
 }
 
 /* stream.c */
+void gee_stream_level_init(gee_stream_level_t *level, gee_loop_t *loop);
 bool gee_stream_fail(gee_stream_t *stream, const gee_error_t *reason); /* false */
 bool gee_stream_wants_bytes(const gee_stream_t *stream);
 void gee_stream_set_interest(gee_stream_t *stream);
@@ -77,9 +122,16 @@ void gee_stream_work(gee_task_t *task);
 void gee_stream_write_timeout(gee_timer_t *timer);
 
 /* stream_layers.c; -1 with the reason */
+/* A layer with a zeroed state, not in the stack yet; null: out of memory. Freed with free(). */
+gee_stream_layer_t *gee_stream_layer_create(gee_stream_t *stream, const gee_layer_t *layer, gee_error_t *error);
 int gee_stream_layers_up(gee_stream_t *stream, size_t from, gee_error_t *error);
 int gee_stream_layers_down(gee_stream_t *stream, gee_error_t *error);
 int gee_stream_layers_ended(gee_stream_t *stream, size_t from, gee_error_t *error);
-void gee_stream_layers_free(gee_stream_t *stream);
+/* All at once; their memory stays until the stream's goes: an inbox may be in use further up the stack. */
+void gee_stream_layers_stop(gee_stream_t *stream);
+
+/* stream_options.c: with one more reference, the defaults filled in; null: out of memory */
+gee_shared_stream_options_t *gee_stream_options_share(gee_loop_t *loop, const gee_stream_options_t *wanted);
+void gee_stream_options_release(gee_shared_stream_options_t **options);
 
 #endif
