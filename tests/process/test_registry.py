@@ -447,7 +447,11 @@ def test_a_file_that_is_none(stopped):
         start_registry(stopped)
         assert servers(stopped) == []
         stopped.wait_for_log(r"\[error\] .*registry: the list from before is not read: .*servers:\d+: .*; it begins empty")
+        stopped.wait_for_log(r"; the file is now \S+/servers\.bad")
+        put(stopped, A)
         stopped.stop()
+        assert (file.parent / "servers.bad").read_bytes() == garbage  # it could be any file, named by mistake
+        assert A in file.read_text()
 
 
 def test_a_file_that_cannot_be_written(make_server):

@@ -292,11 +292,29 @@ static void test_what_is_no_file(void **state GEE_UNUSED) {
         assert_int_equal(rename(beside, path), 0);
         assert_int_equal(registry_file_load(path, &table, 1, &error), -1);
         assert_non_null(strstr(error.text, ": this is no regular file; remove it"));
+        /* Nor is it replaced, or moved: a device is for others too. */
+        assert_int_equal(registry_file_write(path, "text", 4, &error), -1);
+        assert_non_null(strstr(error.text, ": this is no regular file; remove it"));
+        assert_int_equal(registry_file_set_aside(path, &error), -1);
+        assert_int_equal(access(path, F_OK), 0);
+        assert_int_equal(access(beside, F_OK), -1);
         if (reader >= 0)
             close(reader);
         remove(path);
     }
     write_file("", 0);
+}
+
+static void test_set_aside(void **state GEE_UNUSED) {
+    char aside[80];
+    gee_error_t error = { 0 };
+    snprintf(aside, sizeof(aside), "%s" REGISTRY_ASIDE, path);
+    write_file("precious", 8);
+    assert_int_equal(registry_file_set_aside(path, &error), 0);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(access(aside, F_OK), 0);
+    assert_int_equal(registry_file_set_aside(path, &error), -1); /* it is gone */
+    unlink(aside);
 }
 
 int main(void) {
@@ -312,6 +330,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_files_that_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_that_was_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_set_aside, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

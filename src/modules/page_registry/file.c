@@ -16,9 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TITLE     "geerpc registry 2 "
-#define END       "end "
-#define MOST_SIZE (16 * GEE_MIB) /* more is none of ours */
+#define TITLE       "geerpc registry 2 "
+#define END         "end "
+#define NOT_REGULAR "%s: this is no regular file; remove it"
+#define MOST_SIZE   (16 * GEE_MIB) /* more is none of ours */
 #define MOST_VERSION                                                                                                   \
     ((uint64_t)1 << 52) /* milliseconds of 142,000 years: counting on neither wraps nor leaves JSON's numbers */
 
@@ -111,7 +112,7 @@ static int check_regular(int descriptor, const char *path, struct stat *about, g
     if (fstat(descriptor, about) != 0)
         return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, strerror(errno));
     if (!S_ISREG(about->st_mode))
-        return gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: this is no regular file; remove it", path);
+        return gee_error_set(error, GEE_FAILED_PRECONDITION, NOT_REGULAR, path);
     return 0;
 }
 
@@ -181,8 +182,9 @@ static int open_beside(const char *path, gee_error_t *error) {
     int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0644);
     if (descriptor < 0) {
         /* As the kernel says it of a pipe that nobody reads, or of a socket; of a link. */
-        const char *reason = errno == ENXIO || errno == ELOOP ? "this is no regular file; remove it" : strerror(errno);
-        return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, reason);
+        if (errno == ENXIO || errno == ELOOP)
+            return gee_error_set(error, GEE_FAILED_PRECONDITION, NOT_REGULAR, path);
+        return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, strerror(errno));
     }
     if (check_regular(descriptor, path, &about, error) == 0) {
         if (ftruncate(descriptor, 0) == 0)
@@ -193,10 +195,25 @@ static int open_beside(const char *path, gee_error_t *error) {
     return -1;
 }
 
+/* path, then suffix. */
+static int name_beside(char target[PATH_MAX], const char *path, const char *suffix, gee_error_t *error) {
+    if (snprintf(target, PATH_MAX, "%s%s", path, suffix) < PATH_MAX)
+        return 0;
+    return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: the path is too long", path);
+}
+
+/* Renaming would replace whatever is there: a setting that names a device must not cost the device. */
+static int check_replaceable(const char *path, gee_error_t *error) {
+    struct stat about;
+    if (stat(path, &about) != 0 || S_ISREG(about.st_mode))
+        return 0; /* what cannot be looked at is said when it is renamed */
+    return gee_error_set(error, GEE_FAILED_PRECONDITION, NOT_REGULAR, path);
+}
+
 int registry_file_write(const char *path, const char *text, size_t length, gee_error_t *error) {
     char beside[PATH_MAX];
-    if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside))
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: the path is too long", path);
+    if (name_beside(beside, path, ".new", error) != 0 || check_replaceable(path, error) != 0)
+        return -1;
     int descriptor = open_beside(beside, error);
     if (descriptor < 0)
         return -1;
@@ -209,4 +226,11 @@ int registry_file_write(const char *path, const char *text, size_t length, gee_e
         return 0;
     (void)unlink(beside);
     return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, strerror(failed));
+}
+
+int registry_file_set_aside(const char *path, gee_error_t *error) {
+    char aside[PATH_MAX];
+    if (name_beside(aside, path, REGISTRY_ASIDE, error) != 0 || check_replaceable(path, error) != 0)
+        return -1;
+    return rename(path, aside) == 0 ? 0 : gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", aside, strerror(errno));
 }

@@ -150,6 +150,9 @@ int registry_file_read(const char *path, gee_str_t text, registry_table_t *table
 char *registry_file_format(const registry_table_t *table, size_t *length);
 /* Writes it beside the file, then renames it over. */
 int registry_file_write(const char *path, const char *text, size_t length, gee_error_t *error);
+/* Renames a file that was not read, so that it is not written over: it may be of use, or not ours at all. */
+#define REGISTRY_ASIDE ".bad"
+int registry_file_set_aside(const char *path, gee_error_t *error);
 
 /* ---- writer.c: the helper ---- */
 int registry_writer_start(registry_conf_t *conf, gee_engine_t *engine, gee_error_t *error);

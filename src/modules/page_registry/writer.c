@@ -174,6 +174,18 @@ static int64_t absence(const registry_zone_t *zone, int64_t now) {
     return gap > 0 ? gap : 0;
 }
 
+static void begin_empty(const writer_t *writer, const gee_error_t *reason) {
+    gee_error_t error;
+    if (registry_file_set_aside(writer->conf->file_path, &error) == 0)
+        gee_log(writer->engine->log, GEE_LOG_ERROR,
+                "registry: the list from before is not read: %s; it begins empty; the file is now %s" REGISTRY_ASIDE,
+                reason->text, writer->conf->file_path);
+    else
+        gee_log(writer->engine->log, GEE_LOG_ERROR,
+                "registry: the list from before is not read: %s; it begins empty; the file stays: %s", reason->text,
+                error.text);
+}
+
 /* What another helper has left, or else the file. */
 static int take_over(writer_t *writer, gee_error_t *error) {
     const registry_conf_t *conf = writer->conf;
@@ -187,8 +199,7 @@ static int take_over(writer_t *writer, gee_error_t *error) {
     if (conf->file_path == NULL)
         return 0;
     if (registry_file_load(conf->file_path, &writer->table, now, error) != 0)
-        gee_log(writer->engine->log, GEE_LOG_ERROR, "registry: the list from before is not read: %s; it begins empty",
-                error->text);
+        begin_empty(writer, error);
     else if (writer->table.count > 0)
         gee_log(writer->engine->log, GEE_LOG_NOTICE, "registry: %zu entr%s read from %s", writer->table.count,
                 writer->table.count == 1 ? "y" : "ies", conf->file_path);
