@@ -50,14 +50,14 @@ static int pair(gee_worker_t *giver, gee_worker_t *taker, gee_error_t *error) {
     return result;
 }
 
-/* So that all takers have a part: the nth giver has the takers n, n + givers, n + 2 givers, ... */
-static int pair_with_all(gee_worker_t *giver, const gee_crew_t *to, gee_error_t *error) {
-    size_t takers = gee_crew_takers(to), givers = giver->crew->count, n = giver->index;
+/* So that all takers have a part, also of the connections of one that had too many. */
+static int pair_with_several(gee_worker_t *giver, const gee_crew_t *to, gee_error_t *error) {
+    size_t takers = gee_crew_takers(to);
     if (takers == 0)
         return gee_error_set(error, GEE_UNAVAILABLE, "no worker serves");
-    int result = pair(giver, gee_crew_taker(to, n), error);
-    for (n += givers; n < takers; n += givers)
-        if (pair(giver, gee_crew_taker(to, n), error) == 0)
+    int result = -1;
+    for (size_t i = 0; i < takers && i < GEE_PAIRS_MOST; i++)
+        if (pair(giver, gee_crew_taker(to, giver->index + i), error) == 0)
             result = 0;
     return result;
 }
@@ -68,7 +68,7 @@ void gee_crew_hand_over(gee_crew_t *from, const gee_crew_t *to) {
         gee_worker_t *giver = GEE_CONTAINER(link, gee_worker_t, link);
         gee_error_t error;
         if (giver->index < from->count && giver->state != GEE_WORKER_STARTING && !giver->killed &&
-            pair_with_all(giver, to, &error) != 0)
+            pair_with_several(giver, to, &error) != 0)
             gee_log(from->log, GEE_LOG_WARN, "worker %u (pid %d) keeps its connections until they end: %s",
                     giver->index, (int)giver->pid, error.text);
     }

@@ -8,6 +8,8 @@
 
 #include "core/proc/crew.h"
 
+#define GEE_PAIRS_MOST 8 /* for one worker */
+
 /* Each sends the end, of gee_rights_pair(), which stays the caller's to close. -1: the worker cannot be told. A worker gives
  * in turn to all that it was told of with the highest `set`, and to no others. */
 int gee_worker_give(gee_worker_t *worker, int end, uint32_t set);
@@ -16,9 +18,9 @@ int gee_worker_take(gee_worker_t *worker, int end);
 /* How many workers serve, and the nth of them, counted round and round; null: none does. */
 size_t gee_crew_takers(const gee_crew_t *crew);
 gee_worker_t *gee_crew_taker(const gee_crew_t *crew, size_t n);
-/* Every worker of `from` is paired with one of `to`, or with several where there are more of those; pairs made before do
- * not count any more. Before `from` is told to quit, and again when a worker of `to` has been replaced. What cannot be
- * paired keeps its connections until they end or shutdown_timeout is over; the log says so. */
+/* Every worker of `from` is paired with several of `to`, to which it gives in turn: so each handover evens out what was not
+ * even. Pairs made before do not count any more. Before `from` is told to quit, and again when a worker of `to` has been
+ * replaced. What cannot be paired keeps its connections until they end or shutdown_timeout is over; the log says so. */
 void gee_crew_hand_over(gee_crew_t *from, const gee_crew_t *to);
 
 #endif

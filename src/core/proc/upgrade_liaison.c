@@ -80,10 +80,10 @@ static int give_once(gee_master_t *master, gee_worker_t *giver, gee_error_t *err
     return result;
 }
 
-/* The other master's workers take turns: with several of them for each of ours, each has its part. */
+/* The other master's workers take turns (pairs.h). */
 static int give(gee_master_t *master, gee_worker_t *giver, gee_error_t *error) {
     int result = give_once(master, giver, error);
-    for (size_t n = giver->index + (size_t)giver->crew->count; n < master->upgrade.workers; n += giver->crew->count)
+    for (size_t n = 1; n < master->upgrade.workers && n < GEE_PAIRS_MOST; n++)
         if (give_once(master, giver, error) == 0)
             result = 0;
     return result;
