@@ -48,7 +48,7 @@ static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
     const state_t *state = owner;
     const gee_session_t *session = state->session;
     gee_engine_t *engine = session->engine;
-    bool pages = session->way_back != NULL && session->way_back->options.pages;
+    bool pages = session->serving.way_back != NULL && session->serving.way_back->options.pages;
     exchange->engine = engine;
     exchange->peer = gee_session_peer_text(session);
     if (session->draining)
@@ -100,13 +100,13 @@ static void end(void *owner, const char *reason) {
 /* Once: a tunnel in a tunnel would serve nobody but those who pile them up. */
 static bool may_upgrade(void *owner) {
     const state_t *state = owner;
-    return state->session->way_back != NULL && state->session->way_back->upgrades == 0;
+    return state->session->serving.way_back != NULL && state->session->serving.way_back->upgrades == 0;
 }
 
 static void upgraded(void *owner, const gee_route_t *route) {
     const state_t *state = owner;
     int64_t began = gee_http_connection_began(state->connection);
-    gee_session_hand_back(state->session, route->layer, began ? began : state->session->way_back->started_ns);
+    gee_session_hand_back(state->session, route->layer, began ? began : state->session->serving.way_back->started_ns);
 }
 
 static const gee_http_host_t host = { .find = find,

@@ -203,13 +203,13 @@ static void test_its_age_travels(void **state GEE_UNUSED) {
     move_to(old, new, &door_there); /* the door knows since when it is sealed */
     move_to(new, old, &door_here);
     say_sealed(old, peer, &raw, OPTION_JSON "\n");
-    int64_t due = leaver_of(old).session->age_timer.deadline;
+    int64_t due = leaver_of(old).session->serving.age_timer.deadline;
     assert_true(due >= before + seal_here.max_age_ns && due <= gee_clock_monotonic() + seal_here.max_age_ns);
     move_to(old, new, &door_there);
-    assert_true(leaver_of(new).session->age_timer.deadline == due);
+    assert_true(leaver_of(new).session->serving.age_timer.deadline == due);
     seal_here.max_age_ns = 10 * GEE_SECOND;
     move_to(new, old, &door_here);
-    assert_true(leaver_of(old).session->age_timer.deadline <= gee_clock_monotonic() + seal_here.max_age_ns);
+    assert_true(leaver_of(old).session->serving.age_timer.deadline <= gee_clock_monotonic() + seal_here.max_age_ns);
     finish(old, peer);
     fixture_destroy(new);
 }

@@ -330,7 +330,7 @@ static void test_idleness_goes_on(void **state GEE_UNUSED) {
     move_to(old, new, &any_door);
     session = leaver_of(new).session;
     assert_true(session->active_ns == active);
-    assert_true(session->idle_timer.deadline == active + minute.idle);
+    assert_true(session->serving.idle_timer.deadline == active + minute.idle);
     finish(new, peer);
     fixture_destroy(old);
 }
@@ -346,11 +346,11 @@ static void test_the_option_travels(void **state GEE_UNUSED) {
     uint64_t received = gee_stream_bytes_received(stream_of(&(leaver_t){ .session = leaver_of(old).session }));
     move_to(old, new, &any_door);
     const gee_session_t *session = leaver_of(new).session;
-    assert_int_equal(session->setup.connect_timeout_ns, 12);
-    assert_int_equal(session->setup.handle_timeout_ns, 34);
+    assert_int_equal(session->connect_timeout_ns, 12);
+    assert_int_equal(session->handle_timeout_ns, 34);
     assert_int_equal(session->calls_total, 1);
     assert_string_equal(session->codec->name, "json");
-    assert_true(session->age_timer.deadline == drain_at);
+    assert_true(session->serving.age_timer.deadline == drain_at);
     assert_int_equal(gee_stream_bytes_received(session->stream), received);
     finish(new, peer);
     fixture_destroy(old);

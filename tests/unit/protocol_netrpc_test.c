@@ -161,7 +161,7 @@ static void expect_replies(const bytes_t *reply, const gee_type_t *const *types,
     int peer;
     fixture_t *fixture = fixture_create(NULL, NULL);
     gee_session_t *session = dial(fixture, "netrpc", "gob", &peer);
-    session->next_number = 0; /* as Go counts */
+    session->calling.next_number = 0; /* as Go counts */
     for (size_t i = 0; i < count; i++) {
         outcomes[i] = (outcome_t){ .reply = types[i] };
         begin(session, "Test.Any", GEE_TYPE_OF(pair_t), &pair, &outcomes[i]);

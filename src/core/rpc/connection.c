@@ -231,7 +231,7 @@ bool gee_connection_draining(const gee_connection_t *connection) {
 }
 
 size_t gee_connection_in_flight(const gee_connection_t *connection) {
-    return connection->session ? connection->session->call_count + connection->session->abandoned : 0;
+    return connection->session ? connection->session->call_count + connection->session->calling.abandoned : 0;
 }
 
 bool gee_connection_resolving(const gee_connection_t *connection) {

@@ -270,9 +270,9 @@ static void run_on_loop(gee_call_t *call) {
 static void set_deadline(gee_call_t *call) {
     const gee_method_slot_t *slot = call->method_slot;
     int64_t timeout = slot->timeout_ns ? slot->timeout_ns : call->engine->timeouts.handle;
-    if (call->session != NULL && call->session->setup.handle_timeout_ns > 0 &&
-        (timeout == 0 || call->session->setup.handle_timeout_ns < timeout))
-        timeout = call->session->setup.handle_timeout_ns;
+    if (call->session != NULL && call->session->handle_timeout_ns > 0 &&
+        (timeout == 0 || call->session->handle_timeout_ns < timeout))
+        timeout = call->session->handle_timeout_ns;
     if (call->timeout_ns > 0 && (timeout == 0 || call->timeout_ns < timeout))
         timeout = call->timeout_ns;
     call->timeout_ns = timeout;

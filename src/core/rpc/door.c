@@ -88,8 +88,8 @@ static void become_session(gee_door_t *door, const gee_protocol_t *protocol) {
                            door->way.options.events, door->way.options.owner, &error);
     if (session == NULL)
         gee_log(door->engine->log, GEE_LOG_WARN, "%s: connection closed: %s", peer, error.text);
-    else if (protocol->upgrades && (session->way_back = malloc(sizeof(*session->way_back))) != NULL)
-        *session->way_back = door->way; /* without it the stream ends where it would be given back */
+    else if (protocol->upgrades && (session->serving.way_back = malloc(sizeof(*session->serving.way_back))) != NULL)
+        *session->serving.way_back = door->way; /* without it the stream ends where it would be given back */
     if (session != NULL && door->way.sealed_ns != 0 && door->way.options.seal->max_age_ns > 0)
         gee_session_drain_at(session, gee_time_add(door->way.sealed_ns, door->way.options.seal->max_age_ns));
     leave(door, session != NULL);
@@ -260,13 +260,13 @@ int gee_door_open(gee_engine_t *engine, gee_stream_t **stream, const gee_door_op
     return open_door(engine, stream, &way, gee_loop_now(engine->loop), error);
 }
 
-void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns) {
+void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way) {
     gee_error_t error;
     gee_way_back_t again = *way;
     char peer[GEE_ADDR_TEXT];
     snprintf(peer, sizeof(peer), "%s", gee_stream_peer_text(*stream));
     again.upgrades++;
-    if (open_door(engine, stream, &again, started_ns, &error) == 0)
+    if (open_door(engine, stream, &again, way->next_started_ns, &error) == 0)
         return;
     gee_log(engine->log, GEE_LOG_ERROR, "%s: connection closed: %s", peer, error.text);
     if (way->options.left != NULL)

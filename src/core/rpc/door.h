@@ -41,9 +41,12 @@ typedef struct gee_way_back {
     int64_t started_ns; /* when the connection was accepted */
     unsigned upgrades;  /* how often the stream was given back already */
     int64_t sealed_ns;  /* when the seal's handshake was over; 0: the stream is not sealed */
+    /* as gee_session_hand_back() was told */
+    const gee_layer_t *next_layer;
+    int64_t next_started_ns;
 } gee_way_back_t;
-/* Takes the stream again; the handshake began at `started_ns`. */
-void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns);
+/* Takes the stream again; the handshake began at way->next_started_ns. */
+void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way);
 
 /* Does a listener with these options take that protocol? */
 bool gee_door_allows(const gee_door_options_t *options, const gee_protocol_t *protocol);

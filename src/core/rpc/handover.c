@@ -39,8 +39,8 @@ static bool stop_timer(gee_session_t *session, gee_timer_t *timer) {
 void gee_session_freeze(gee_session_t *session) {
     session->frozen = true;
     session->frozen_peer_timer = stop_timer(session, &session->peer_timer);
-    session->frozen_idle_timer = stop_timer(session, &session->idle_timer);
-    session->frozen_age_timer = stop_timer(session, &session->age_timer);
+    session->frozen_idle_timer = stop_timer(session, &session->serving.idle_timer);
+    session->frozen_age_timer = stop_timer(session, &session->serving.age_timer);
     gee_stream_freeze(session->stream);
 }
 
@@ -52,8 +52,8 @@ void gee_session_thaw(gee_session_t *session) {
     session->frozen = false;
     gee_stream_thaw(session->stream);
     if (start_timer(session, &session->peer_timer, session->frozen_peer_timer) != 0 ||
-        start_timer(session, &session->idle_timer, session->frozen_idle_timer) != 0 ||
-        start_timer(session, &session->age_timer, session->frozen_age_timer) != 0)
+        start_timer(session, &session->serving.idle_timer, session->frozen_idle_timer) != 0 ||
+        start_timer(session, &session->serving.age_timer, session->frozen_age_timer) != 0)
         gee_session_drain(session); /* no memory for what bounds it */
     gee_session_continue(session);
 }
@@ -110,12 +110,12 @@ void gee_handover_export_session(const gee_session_t *session, gee_record_t *out
     begin(out, KIND_SESSION, session->stream);
     gee_record_put_str(out, session->protocol->name);
     gee_record_put_str(out, session->codec != NULL ? session->codec->name : NULL);
-    gee_record_put_u64(out, (uint64_t)session->setup.connect_timeout_ns);
-    gee_record_put_u64(out, (uint64_t)session->setup.handle_timeout_ns);
+    gee_record_put_u64(out, (uint64_t)session->connect_timeout_ns);
+    gee_record_put_u64(out, (uint64_t)session->handle_timeout_ns);
     gee_record_put_u64(out, session->calls_total);
     gee_record_put_u64(out, (uint64_t)session->active_ns);
     gee_record_put_u64(out, deadline(&session->peer_timer, session->frozen_peer_timer));
-    gee_record_put_u64(out, deadline(&session->age_timer, session->frozen_age_timer));
+    gee_record_put_u64(out, deadline(&session->serving.age_timer, session->frozen_age_timer));
     size_t part = gee_record_begin(out);
     session->protocol->export_state(session, session->protocol_state, out);
     gee_record_end(out, part);
@@ -171,7 +171,7 @@ static int establish(gee_session_t *session, const gee_session_setup_t *setup, g
         return gee_session_establish(session, setup, error);
     if (session->codec != setup->codec)
         return broken(error);
-    session->setup = *setup;
+    gee_session_take_setup(session, setup);
     return 0;
 }
 
@@ -200,8 +200,8 @@ static int import_times(gee_session_t *session, gee_record_reader_t *in, gee_err
     if (message_due > 0 && timeouts->read > 0 &&
         start_by(session, &session->peer_timer, message_due, timeouts->read, error) != 0)
         return -1;
-    if (timeouts->idle > 0 && start_by(session, &session->idle_timer, gee_time_add(session->active_ns, timeouts->idle),
-                                       timeouts->idle, error) != 0)
+    if (timeouts->idle > 0 && start_by(session, &session->serving.idle_timer,
+                                       gee_time_add(session->active_ns, timeouts->idle), timeouts->idle, error) != 0)
         return -1;
     if (age_due > 0)
         gee_session_drain_at(session, age_due);
@@ -235,7 +235,7 @@ static void limit_age(gee_session_t *session, const gee_door_options_t *options)
     if (options->seal == NULL || options->seal->max_age_ns <= 0 || gee_stream_grant(session->stream) == NULL)
         return;
     int64_t latest = gee_time_add(gee_loop_now(session->engine->loop), options->seal->max_age_ns);
-    if (!gee_timer_started(&session->age_timer) || session->age_timer.deadline > latest)
+    if (!gee_timer_started(&session->serving.age_timer) || session->serving.age_timer.deadline > latest)
         gee_session_drain_at(session, latest);
 }
 

@@ -41,9 +41,8 @@ void gee_session_close(gee_session_t *session, const gee_error_t *reason) {
 static void free_states(gee_session_t *session) {
     gee_codec_state_destroy(session->codec, &session->receive_state);
     gee_codec_state_destroy(session->codec, &session->send_state);
-    if (session->protocol_state != NULL && session->protocol->stop != NULL)
+    if (session->protocol->stop != NULL)
         session->protocol->stop(session, session->protocol_state);
-    free(session->protocol_state);
 }
 
 static void end_calls(gee_session_t *session, const gee_error_t *reason) {
@@ -57,12 +56,20 @@ static void end_calls(gee_session_t *session, const gee_error_t *reason) {
     }
 }
 
+static void free_part_of_role(gee_session_t *session) {
+    if (session->role == GEE_CALLING) {
+        gee_number_map_destroy(&session->calling.waiting);
+        return;
+    }
+    gee_timer_stop(session->engine->loop, &session->serving.idle_timer);
+    gee_timer_stop(session->engine->loop, &session->serving.age_timer);
+    free(session->serving.way_back);
+}
+
 void gee_session_dismantle(gee_session_t *session, const gee_error_t *reason) {
     gee_engine_t *engine = session->engine;
     session->closing = true;
     gee_timer_stop(engine->loop, &session->peer_timer);
-    gee_timer_stop(engine->loop, &session->idle_timer);
-    gee_timer_stop(engine->loop, &session->age_timer);
     gee_loop_undefer(&session->close_task);
     end_calls(session, reason);
     if (session->events != NULL && session->events->closed != NULL)
@@ -71,10 +78,9 @@ void gee_session_dismantle(gee_session_t *session, const gee_error_t *reason) {
     gee_list_remove(&session->link);
     gee_memory_forget(session);
     engine->session_count--;
-    gee_number_map_destroy(&session->waiting);
+    free_part_of_role(session);
     gee_peer_record_release(&session->peer);
     free(session->close_reason);
-    free(session->way_back);
 }
 
 static void reason_of(const gee_session_t *session, gee_error_t *reason) {
@@ -89,22 +95,21 @@ static void reason_of(const gee_session_t *session, gee_error_t *reason) {
 static void run_hand_back(gee_session_t *session) {
     gee_engine_t *engine = session->engine;
     gee_stream_t *stream = session->stream;
-    gee_way_back_t way = *session->way_back;
-    const gee_layer_t *layer = session->next_layer;
-    int64_t started_ns = session->next_started_ns;
+    gee_way_back_t way = *session->serving.way_back;
     gee_error_t error;
     session->events = NULL;
     gee_session_dismantle(session, NULL);
     free(session);
     gee_stream_resume(stream);
-    if (layer != NULL && gee_stream_push(stream, layer, GEE_SERVING, NULL, &error) != 0) {
-        gee_log(engine->log, GEE_LOG_WARN, "%s: %s: %s", gee_stream_peer_text(stream), layer->name, error.text);
+    if (way.next_layer != NULL && gee_stream_push(stream, way.next_layer, GEE_SERVING, NULL, &error) != 0) {
+        gee_log(engine->log, GEE_LOG_WARN, "%s: %s: %s", gee_stream_peer_text(stream), way.next_layer->name,
+                error.text);
         gee_stream_destroy(&stream);
         if (way.options.left != NULL)
             way.options.left(way.options.owner, false);
         return;
     }
-    gee_door_reopen(engine, &stream, &way, started_ns);
+    gee_door_reopen(engine, &stream, &way);
 }
 
 static void run_close(gee_task_t *task) {
@@ -143,7 +148,8 @@ static void refuse(gee_session_t *session, const gee_error_t *error) {
 
 static bool too_much_in_flight(const gee_session_t *session) {
     const gee_limits_t *limits = &session->engine->limits;
-    return session->call_count >= (size_t)limits->calls || (limits->input > 0 && session->call_bytes >= limits->input);
+    return session->call_count >= (size_t)limits->calls ||
+           (limits->input > 0 && session->serving.call_bytes >= limits->input);
 }
 
 static bool must_stall(const gee_session_t *session) {
@@ -170,7 +176,7 @@ static void on_peer_timeout(gee_timer_t *timer) {
 }
 
 static void on_idle(gee_timer_t *timer) {
-    gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, idle_timer);
+    gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, serving.idle_timer);
     gee_loop_t *loop = session->engine->loop;
     int64_t due = gee_time_add(session->active_ns, session->engine->timeouts.idle);
     if (due > gee_loop_now(loop) || !gee_session_quiet(session)) {
@@ -185,12 +191,12 @@ static void on_idle(gee_timer_t *timer) {
 }
 
 static void on_age(gee_timer_t *timer) {
-    gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, age_timer);
+    gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, serving.age_timer);
     int64_t now = gee_loop_now(session->engine->loop);
     bool quiet = gee_session_quiet(session) && now - session->active_ns >= AGE_QUIET;
-    if (session->aged_ns == 0)
-        session->aged_ns = now;
-    if (!quiet && now - session->aged_ns < AGE_PATIENCE &&
+    if (session->serving.aged_ns == 0)
+        session->serving.aged_ns = now;
+    if (!quiet && now - session->serving.aged_ns < AGE_PATIENCE &&
         gee_timer_start(session->engine->loop, timer, AGE_QUIET) == 0)
         return;
     gee_log(session->engine->log, GEE_LOG_INFO, "%s: drained: the session is old enough (seal.max_age)",
@@ -199,7 +205,7 @@ static void on_age(gee_timer_t *timer) {
 }
 
 void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns) {
-    if (gee_timer_start_at(session->engine->loop, &session->age_timer, deadline_ns) != 0)
+    if (gee_timer_start_at(session->engine->loop, &session->serving.age_timer, deadline_ns) != 0)
         gee_session_drain(session); /* rather now than never */
 }
 
@@ -256,13 +262,13 @@ void gee_session_continue(gee_session_t *session) {
 void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int64_t started_ns) {
     if (session->closing)
         return;
-    if (session->way_back == NULL || gee_stream_has_ended(session->stream)) {
+    if (session->serving.way_back == NULL || gee_stream_has_ended(session->stream)) {
         gee_session_close(session, NULL);
         return;
     }
     session->handing_back = true;
-    session->next_layer = layer;
-    session->next_started_ns = started_ns;
+    session->serving.way_back->next_layer = layer;
+    session->serving.way_back->next_started_ns = started_ns;
     gee_session_close(session, NULL);
 }
 
@@ -375,11 +381,10 @@ static const gee_stream_events_t stream_events = {
 static int start(gee_session_t *session, gee_role_t role, const gee_session_setup_t *setup, int64_t started_ns,
                  gee_error_t *error) {
     gee_engine_t *engine = session->engine;
-    session->protocol_state = calloc(1, session->protocol->state_size ? session->protocol->state_size : 1);
     session->peer = gee_peer_record_create(gee_stream_peer_text(session->stream));
     if (role == GEE_CALLING)
-        session->waiting = gee_number_map_create();
-    if (session->protocol_state == NULL || session->peer == NULL || (role == GEE_CALLING && session->waiting == NULL))
+        session->calling.waiting = gee_number_map_create();
+    if (session->peer == NULL || (role == GEE_CALLING && session->calling.waiting == NULL))
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
     gee_peer_record_set_grant(session->peer, gee_stream_grant(session->stream));
     if (engine->timeouts.handshake > 0 && gee_timer_start_at(engine->loop, &session->peer_timer,
@@ -395,7 +400,7 @@ static int start(gee_session_t *session, gee_role_t role, const gee_session_setu
 gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, const gee_protocol_t *protocol,
                                   gee_role_t role, const gee_session_setup_t *setup, int64_t handshake_started_ns,
                                   const gee_session_events_t *events, void *owner, gee_error_t *error) {
-    gee_session_t *session = calloc(1, sizeof(*session));
+    gee_session_t *session = calloc(1, sizeof(*session) + protocol->state_size);
     if (session == NULL) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
         gee_stream_destroy(stream);
@@ -405,13 +410,17 @@ gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, c
     session->stream = *stream;
     *stream = NULL;
     session->protocol = protocol;
+    session->protocol_state = session->state_of_protocol;
     session->role = role;
-    session->next_number = 1; /* GeeRPC's clients begin with 1 */
+    if (role == GEE_CALLING) {
+        session->calling.next_number = 1; /* GeeRPC's clients begin with 1 */
+    } else {
+        session->serving.idle_timer.fire = on_idle;
+        session->serving.age_timer.fire = on_age;
+    }
     session->active_ns = gee_loop_now(engine->loop);
     session->close_task.run = run_close;
     session->peer_timer.fire = on_peer_timeout;
-    session->idle_timer.fire = on_idle;
-    session->age_timer.fire = on_age;
     gee_list_init(&session->calls);
     gee_list_append(&engine->sessions, &session->link);
     engine->session_count++;
@@ -429,9 +438,16 @@ gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, c
     return session;
 }
 
-int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error) {
-    session->setup = *setup;
+void gee_session_take_setup(gee_session_t *session, const gee_session_setup_t *setup) {
     session->codec = setup->codec;
+    session->connect_timeout_ns = setup->connect_timeout_ns;
+    session->handle_timeout_ns = setup->handle_timeout_ns;
+    if (session->role == GEE_CALLING)
+        session->calling.message_limit = setup->message_limit;
+}
+
+int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error) {
+    gee_session_take_setup(session, setup);
     gee_engine_t *engine = session->engine;
     if (setup->codec != NULL && (gee_codec_state_create(engine, setup->codec, &session->receive_state, error) != 0 ||
                                  gee_codec_state_create(engine, setup->codec, &session->send_state, error) != 0))
@@ -439,7 +455,7 @@ int gee_session_establish(gee_session_t *session, const gee_session_setup_t *set
     gee_timer_stop(engine->loop, &session->peer_timer);
     session->established = true;
     if (engine->timeouts.idle > 0 && session->role == GEE_SERVING &&
-        gee_timer_start(engine->loop, &session->idle_timer, engine->timeouts.idle) != 0)
+        gee_timer_start(engine->loop, &session->serving.idle_timer, engine->timeouts.idle) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
     if (session->events != NULL && session->events->established != NULL)
         session->events->established(session, session->owner);
@@ -600,7 +616,7 @@ static int send_reply(gee_session_t *session, gee_call_t *call, const gee_payloa
 
 void gee_session_charge(gee_session_t *session, gee_call_t *call) {
     size_t bytes = call->request_bytes + gee_pool_used(call->pool);
-    session->call_bytes += bytes - call->charged;
+    session->serving.call_bytes += bytes - call->charged;
     call->charged = bytes;
 }
 
@@ -611,7 +627,7 @@ void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payl
     call->session = NULL;
     call->outbound = GEE_HALF_ENDED;
     session->call_count--;
-    session->call_bytes -= call->charged;
+    session->serving.call_bytes -= call->charged;
     call->charged = 0;
     if (session->closing)
         return;

@@ -28,26 +28,38 @@ typedef struct gee_session_events {
     void (*pong)(gee_session_t *session, void *owner, uint64_t number);
 } gee_session_events_t;
 
+/* What only a session of that role has. */
+typedef struct gee_serving_part {
+    size_t call_bytes; /* what its calls take, see gee_session_charge() */
+    gee_timer_t idle_timer;
+    gee_timer_t age_timer;         /* when it is drained */
+    int64_t aged_ns;               /* since when it is too old; 0: it is not */
+    struct gee_way_back *way_back; /* door.h; null where the protocol has no use for it */
+} gee_serving_part_t;
+
+typedef struct gee_calling_part {
+    gee_number_map_t *waiting; /* by our own number */
+    size_t abandoned;          /* of these: given up, but the peer was not told and works on them */
+    uint64_t next_number;
+    size_t message_limit; /* a longer request is refused before it is sent; 0: any */
+} gee_calling_part_t;
+
 struct gee_session {
     gee_link_t link; /* in the engine's sessions */
     gee_engine_t *engine;
     gee_stream_t *stream;
     const gee_protocol_t *protocol;
-    void *protocol_state;
+    void *protocol_state;     /* behind the session */
     const gee_codec_t *codec; /* null until the handshake has chosen it */
     void *receive_state, *send_state;
-    gee_session_setup_t setup;
-    gee_role_t role;
+    int64_t connect_timeout_ns, handle_timeout_ns; /* as the Option carries them: 0 no limit */
     const gee_session_events_t *events;
     void *owner;
     gee_peer_record_t *peer;
     gee_list_t calls;
     size_t call_count;
-    size_t call_bytes; /* serving: what those take, see gee_session_charge() */
     uint64_t calls_total;
-    gee_number_map_t *waiting; /* calling: by our own number */
-    size_t abandoned;          /* of these: given up, but the peer was not told and works on them */
-    uint64_t next_number;
+    gee_role_t role;
     bool established;
     bool draining;
     bool peer_ended;
@@ -59,20 +71,20 @@ struct gee_session {
     bool unparsed; /* bytes may be waiting that the parser was not shown yet */
     bool parsing;
     bool closing;
-    bool failed;            /* close_reason says why */
-    gee_timer_t peer_timer; /* what the peer has begun must come to its end: handshake, message */
-    gee_timer_t idle_timer;
-    gee_timer_t age_timer;   /* when it is drained */
-    int64_t aged_ns;         /* since when it is too old; 0: it is not */
+    bool handing_back;       /* closing, but the stream goes back to the door */
+    bool failed;             /* close_reason says why */
+    gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
     int64_t active_ns;       /* when bytes came last */
     gee_link_t starved_link; /* while it is not read on because memory is short: memory.c */
     gee_task_t close_task;
     char *close_reason;
-    struct gee_way_back *way_back; /* door.h; null where the protocol has no use for it */
-    bool handing_back;             /* closing, but the stream goes back to the door */
-    const gee_layer_t *next_layer;
-    int64_t next_started_ns;
+    union {
+        gee_serving_part_t serving;
+        gee_calling_part_t calling;
+    };
+    _Alignas(max_align_t) uint8_t state_of_protocol[];
 };
+_Static_assert(sizeof(struct gee_session) <= 320, "each idle connection has one");
 
 /* Takes the stream. Bytes that are in its inbox already are the protocol's first. `handshake_started_ns`: when the
  * connection was made, for the handshake timeout; the door hands on its own. `setup`: calling role only. */

@@ -15,7 +15,7 @@ static void unlink_call(gee_session_t *session, gee_call_t *call) {
 }
 
 static void take_off(gee_session_t *session, gee_call_t *call) {
-    gee_number_map_remove(session->waiting, call->token.number);
+    gee_number_map_remove(session->calling.waiting, call->token.number);
     unlink_call(session, call);
 }
 
@@ -36,8 +36,8 @@ static void drop_reply(gee_session_t *session, const gee_event_t *event, const v
             gee_session_peer_text(session));
     if (waiting == NULL)
         return;
-    gee_number_map_remove(session->waiting, event->token.number);
-    session->abandoned--;
+    gee_number_map_remove(session->calling.waiting, event->token.number);
+    session->calling.abandoned--;
     session->events->slot_freed(session, session->owner);
 }
 
@@ -54,7 +54,7 @@ static gee_str_t readable(gee_engine_t *engine, gee_str_t text) {
 }
 
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
-    void *waiting = gee_number_map_get(session->waiting, event->token.number);
+    void *waiting = gee_number_map_get(session->calling.waiting, event->token.number);
     if (waiting == NULL || waiting == &given_up) {
         drop_reply(session, event, waiting);
         return;
@@ -83,11 +83,11 @@ static bool send_cancel(gee_session_t *session, const gee_call_t *call) {
 static void abandon(gee_session_t *session, gee_call_t *call) {
     if (session->closing || send_cancel(session, call) || session->events == NULL ||
         session->events->slot_freed == NULL ||
-        gee_number_map_put(session->waiting, call->token.number, (void *)(uintptr_t)&given_up) != 0) {
+        gee_number_map_put(session->calling.waiting, call->token.number, (void *)(uintptr_t)&given_up) != 0) {
         take_off(session, call);
         return;
     }
-    session->abandoned++;
+    session->calling.abandoned++;
     call->slot_kept = true;
     unlink_call(session, call);
 }
@@ -108,7 +108,7 @@ static int send_request(gee_session_t *session, const gee_event_t *event, gee_er
     const gee_codec_t *codec = session->codec;
     gee_mark_t mark = gee_chain_mark(out);
     uint64_t codec_mark = codec->mark ? codec->mark(session->send_state) : 0;
-    size_t before = out->length, limit = session->setup.message_limit;
+    size_t before = out->length, limit = session->calling.message_limit;
     if (session->protocol->send(session, session->protocol_state, event, error) != 0)
         return -1;
     if (limit == 0 || out->length - before <= limit)
@@ -126,7 +126,7 @@ int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload
         return gee_error_set(error, GEE_UNAVAILABLE,
                              session->draining ? "the peer takes no new calls on this connection"
                                                : "the connection is closed");
-    call->token = (gee_token_t){ .number = session->next_number };
+    call->token = (gee_token_t){ .number = session->calling.next_number };
     gee_event_t event = { .parts = GEE_EVENT_REQUEST,
                           .token = call->token,
                           .method = call->method_name,
@@ -134,19 +134,19 @@ int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload
                           .timeout_ns = call->timeout_ns,
                           .metadata = call->metadata,
                           .payload = *payload };
-    if (gee_number_map_put(session->waiting, call->token.number, call) != 0)
+    if (gee_number_map_put(session->calling.waiting, call->token.number, call) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     call->timer.fire = on_timeout;
     if ((call->timeout_ns > 0 && gee_timer_start(session->engine->loop, &call->timer, call->timeout_ns) != 0)) {
-        gee_number_map_remove(session->waiting, call->token.number);
+        gee_number_map_remove(session->calling.waiting, call->token.number);
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     }
     if (send_request(session, &event, error) != 0) {
         gee_timer_stop(session->engine->loop, &call->timer);
-        gee_number_map_remove(session->waiting, call->token.number);
+        gee_number_map_remove(session->calling.waiting, call->token.number);
         return -1;
     }
-    session->next_number++;
+    session->calling.next_number++;
     call->session = session;
     call->outbound = GEE_HALF_CLOSED;
     call->started_ns = gee_loop_now(session->engine->loop);

@@ -8,6 +8,9 @@ void gee_session_on_reply(gee_session_t *session, const gee_event_t *event);
 /* Takes it off the session; done() with `reason`. */
 void gee_session_fail_call(gee_session_t *session, gee_call_t *call, const gee_error_t *reason);
 
+/* What the handshake has chosen. */
+void gee_session_take_setup(gee_session_t *session, const gee_session_setup_t *setup);
+
 /* Ends everything of it but the stream and the memory itself. */
 void gee_session_dismantle(gee_session_t *session, const gee_error_t *reason);
 
