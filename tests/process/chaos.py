@@ -13,7 +13,6 @@ import ctypes
 import os
 import random
 import re
-import shutil
 import subprocess
 import time
 
