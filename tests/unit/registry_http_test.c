@@ -2,17 +2,23 @@
  * and whatever a server that is none might answer. */
 #include "support/web.h"
 
+#define MOST_MODULES 64
+
 typedef struct test {
     watching_t base;
     web_t *web;
 } test_t;
 
-static test_t *new_test(void) {
+static test_t *new_test_with(const gee_module_entry_t *modules) {
     test_t *test = calloc(1, sizeof(*test));
     assert_non_null(test);
-    watching_open(&test->base, gee_modules);
+    watching_open(&test->base, modules);
     test->web = web_create(test->base.loop);
     return test;
+}
+
+static test_t *new_test(void) {
+    return new_test_with(gee_modules);
 }
 
 static void free_test(test_t *test) {
@@ -108,6 +114,26 @@ static void test_waiting_for_a_change(void **state GEE_UNUSED) {
     await_failure(&test->base);
     request = web_hear(test->web);
     assert_non_null(strstr(request, "GET /_geerpc_/registry HTTP/1.1\r\n"));
+    free_test(test);
+}
+
+/* A build without that codec reads the header, so it must not ask for anything else. */
+static void test_without_the_json_codec(void **state GEE_UNUSED) {
+    gee_module_entry_t modules[MOST_MODULES] = { { .module = NULL } };
+    size_t count = 0;
+    for (size_t i = 0; gee_modules[i].module != NULL; i++) {
+        if (strcmp(gee_modules[i].module->name, "codec_json") == 0)
+            continue;
+        assert_true(count < MOST_MODULES - 1);
+        modules[count++] = gee_modules[i];
+    }
+    test_t *test = new_test_with(modules);
+    watch(&test->base, test->web->url, NULL, LONG_REFRESH);
+    assert_null(strstr(web_hear(test->web), "Accept"));
+    web_say(test->web, "200 OK", "X-Geerpc-Version: 7\r\n" LIST_HEADER, "");
+    await_change(&test->base);
+    assert_int_equal(test->base.count, 2);
+    assert_non_null(strstr(web_hear(test->web), "?version=7&wait=30s"));
     free_test(test);
 }
 
@@ -224,13 +250,21 @@ static void test_long_lists(void **state GEE_UNUSED) {
     assert_int_equal(test->base.count, GEE_SNAPSHOT_SERVERS);
     free(text);
 
+    text = repeat("X-Geerpc-Servers: tcp@a:1",
+                  ",tcp@a-name-that-is-as-long-as-those-of-clouds-are.eu-central-1.compute.internal.example.com:9999",
+                  GEE_SNAPSHOT_SERVERS - 1, "\r\n"); /* 1.5 MiB */
+    answer_with(test, text, "");
+    await_change(&test->base);
+    assert_int_equal(test->base.count, GEE_SNAPSHOT_SERVERS);
+    free(text);
+
     text = repeat("X-Geerpc-Servers: tcp@a:1", ",tcp@10.0.0.1:9999", GEE_SNAPSHOT_SERVERS, "\r\n");
     answer_with(test, text, "");
     await_failure(&test->base);
     assert_non_null(strstr(test->base.error.text, "the list has more than 16384 servers"));
     free(text);
 
-    text = repeat("X-Geerpc-Servers: ", "tcp@a:1,", GEE_MIB / 4, "\r\n"); /* 2 MiB */
+    text = repeat("X-Geerpc-Servers: ", "tcp@a:1,", 5 * GEE_MIB / 8, "\r\n");
     answer_with(test, text, "");
     await_failure(&test->base);
     if (strstr(test->base.error.text, "the response cannot be read") == NULL)
@@ -341,6 +375,7 @@ int main(void) {
         cmocka_unit_test(test_a_list_in_a_header),
         cmocka_unit_test(test_the_refresh),
         cmocka_unit_test(test_waiting_for_a_change),
+        cmocka_unit_test(test_without_the_json_codec),
         cmocka_unit_test(test_a_service),
         cmocka_unit_test(test_it_is_not_asked_in_a_hurry),
         cmocka_unit_test(test_answers_that_are_none),

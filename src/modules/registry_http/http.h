@@ -42,6 +42,8 @@ typedef struct gee_http_list {
 /* `service` null: all. */
 int gee_http_list_read(const gee_engine_t *engine, const gee_http_message_t *response, const char *service,
                        gee_pool_t *pool, gee_http_list_t *list, gee_error_t *error);
+/* Is the codec compiled in? Else the list is asked for as a header. */
+bool gee_http_list_reads_json(const gee_engine_t *engine);
 extern const gee_http_limits_t gee_http_list_limits; /* of such an answer */
 
 /* ---- watch.c ---- */

@@ -9,7 +9,7 @@
 #define NESTING 16
 
 const gee_http_limits_t gee_http_list_limits = {
-    .line = GEE_MIB, .head = GEE_MIB + 32 * GEE_KIB, .headers = 100, .body = GEE_SNAPSHOT_BYTES
+    .line = GEE_SNAPSHOT_BYTES, .head = GEE_SNAPSHOT_BYTES + 32 * GEE_KIB, .headers = 100, .body = GEE_SNAPSHOT_BYTES
 };
 
 typedef struct {
@@ -46,6 +46,15 @@ static int add(gee_snapshot_t *snapshot, gee_server_t *servers, gee_str_t addres
 }
 
 /* ---- JSON ---- */
+
+static const gee_codec_t *find_json(const gee_engine_t *engine) {
+    const gee_codec_t *json = gee_codec_by_name(engine->modules, GEE_STR("json"));
+    return json != NULL && json->state_size == 0 ? json : NULL;
+}
+
+bool gee_http_list_reads_json(const gee_engine_t *engine) {
+    return find_json(engine) != NULL;
+}
 
 static int read_json(const gee_codec_t *json, gee_bytes_t bytes, const char *service, gee_pool_t *pool,
                      gee_snapshot_t *snapshot, gee_error_t *error) {
@@ -101,12 +110,12 @@ static int read_header(gee_str_t header, gee_pool_t *pool, gee_snapshot_t *snaps
 int gee_http_list_read(const gee_engine_t *engine, const gee_http_message_t *response, const char *service,
                        gee_pool_t *pool, gee_http_list_t *list, gee_error_t *error) {
     static const uint64_t key[2] = { 1, 2 };
-    const gee_codec_t *json = gee_codec_by_name(engine->modules, GEE_STR("json"));
+    const gee_codec_t *json = find_json(engine);
     gee_str_t header = gee_http_header(response, "X-Geerpc-Servers");
     gee_snapshot_t *snapshot = &list->snapshot;
     *list = (gee_http_list_t){ .versioned = false };
     list->versioned = gee_parse_uint64(gee_http_header(response, "X-Geerpc-Version"), &snapshot->version) == 0;
-    if (list->versioned && json != NULL && json->state_size == 0 && is_json(response))
+    if (list->versioned && json != NULL && is_json(response))
         return read_json(json, response->body, service, pool, snapshot, error);
     if (header.data == NULL)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "the answer is no registry's: it has no X-Geerpc-Servers");

@@ -103,7 +103,7 @@ static int ask(gee_http_watch_t *watch, gee_error_t *error) {
     gee_http_ask_t ask = { .method = "GET",
                            .target = make_target(watch),
                            .headers = &accept,
-                           .header_count = 1,
+                           .header_count = gee_http_list_reads_json(watch->source.engine) ? 1 : 0,
                            .limits = gee_http_list_limits,
                            .timeout_ns = GEE_HTTP_REGISTRY_PATIENCE + (watch->versioned ? WAIT : 0) };
     watch->asked_ns = gee_loop_now(watch->source.engine->loop);
