@@ -71,11 +71,11 @@ static int decode_tree(const gee_engine_t *engine, const gee_payload_t *from, co
 
 int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, bool framed,
                   const gee_type_t *type, gee_pool_t *pool, gee_payload_t *result, gee_error_t *error) {
-    const gee_codec_limits_t limits = limits_of(engine);
     if (from->kind != GEE_PAYLOAD_BYTES || from->codec == to) {
         *result = *from;
         if (from->kind != GEE_PAYLOAD_BYTES || framed || to->check == NULL)
             return 0;
+        const gee_codec_limits_t limits = limits_of(engine);
         return to->check(from->bytes, from->length, &limits, error);
     }
     if (type != NULL)
