@@ -49,9 +49,9 @@ struct gee_session {
     gee_engine_t *engine;
     gee_stream_t *stream;
     const gee_protocol_t *protocol;
-    void *protocol_state;     /* behind the session */
-    const gee_codec_t *codec; /* null until the handshake has chosen it */
-    void *receive_state, *send_state;
+    void *protocol_state;                          /* behind the session */
+    const gee_codec_t *codec;                      /* null until the handshake has chosen it */
+    void *receive_state, *send_state;              /* may be the same: codec->one_state */
     int64_t connect_timeout_ns, handle_timeout_ns; /* as the Option carries them: 0 no limit */
     const gee_session_events_t *events;
     void *owner;
