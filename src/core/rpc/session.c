@@ -424,7 +424,6 @@ gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, c
     session->stream = *stream;
     *stream = NULL;
     session->protocol = protocol;
-    session->protocol_state = session->state_of_protocol;
     session->role = role;
     if (role == GEE_CALLING) {
         session->calling.next_number = 1; /* GeeRPC's clients begin with 1 */
