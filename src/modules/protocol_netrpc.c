@@ -24,7 +24,6 @@ GEE_STRUCT(response_t, "Response", GEE_STRING(response_t, service_method, "Servi
            GEE_FIELD_ROW(response_t, error, "Error", 3, &gee_type_of_gee_str_t, 0, GEE_FIELD_ANY_TEXT));
 
 typedef struct netrpc_state {
-    gee_role_t role;
     gee_value_stream_t values;
 } netrpc_state_t;
 
@@ -32,11 +31,9 @@ static gee_claim_t claims(const uint8_t *bytes, size_t length) {
     return gee_opening_claim(bytes, length, GEE_OPENING_NETRPC);
 }
 
-static int start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup,
-                 gee_error_t *error) {
-    netrpc_state_t *state = data;
+static int start(gee_session_t *session, void *data GEE_UNUSED, gee_role_t role GEE_UNUSED,
+                 const gee_session_setup_t *setup, gee_error_t *error) {
     gee_session_setup_t chosen = { 0 };
-    state->role = role;
     if (setup != NULL)
         chosen = *setup;
     const gee_codec_t *gob = gee_codec_by_name(session->engine->modules, GEE_STR("gob"));
@@ -81,15 +78,14 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
     static const gee_value_form_t requests = { .header = GEE_TYPE_OF(request_t), .take = take_request };
     static const gee_value_form_t responses = { .header = GEE_TYPE_OF(response_t), .take = take_response };
     netrpc_state_t *state = data;
-    return gee_value_stream_receive(session, &state->values, state->role == GEE_SERVING ? &requests : &responses, state,
-                                    bytes, length, consumed, error);
+    return gee_value_stream_receive(session, &state->values, session->role == GEE_SERVING ? &requests : &responses,
+                                    state, bytes, length, consumed, error);
 }
 
-static int send_event(gee_session_t *session, void *data, const gee_event_t *event, gee_error_t *error) {
-    const netrpc_state_t *state = data;
+static int send_event(gee_session_t *session, void *data GEE_UNUSED, const gee_event_t *event, gee_error_t *error) {
     if (!(event->parts & GEE_EVENT_MESSAGE))
         return 0; /* cancel, ping, drain: no form here */
-    if (state->role == GEE_CALLING) {
+    if (session->role == GEE_CALLING) {
         request_t request = { .service_method = event->method, .seq = event->token.number };
         return gee_value_stream_send(session, GEE_TYPE_OF(request_t), &request, &event->payload, error);
     }

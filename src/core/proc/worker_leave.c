@@ -49,10 +49,10 @@ void gee_worker_check_end(gee_worker_process_t *process) {
 /* ---- in good order ---- */
 
 static bool is_quiet(gee_worker_connection_t *connection, const gee_session_t *session) {
-    uint64_t bytes = gee_stream_bytes_received(session->stream);
+    uint32_t bytes = (uint32_t)gee_stream_bytes_received(session->stream);
     if (session->call_count > 0 || bytes != connection->bytes_seen)
         connection->quiet_sweeps = 0;
-    else
+    else if (connection->quiet_sweeps < QUIET_SWEEPS)
         connection->quiet_sweeps++;
     connection->bytes_seen = bytes;
     return connection->quiet_sweeps >= QUIET_SWEEPS;

@@ -90,18 +90,19 @@ typedef struct gee_address_count {
 typedef struct gee_worker_connection {
     gee_worker_process_t *process;
     gee_address_count_t *address; /* null: not counted */
-    bool served, open;            /* it has not come to the one end, to the other */
-    bool unproven;                /* and counted as such */
-    int64_t accepted_ns;
     const gee_cycle_listener_t *entry;
+    int64_t accepted_ns;
+    bool served : 1, open : 1; /* it has not come to the one end, to the other */
+    bool unproven : 1;         /* and counted as such */
 
     /* while leaving */
-    uint64_t bytes_seen; /* received when it was last looked at */
-    unsigned quiet_sweeps;
-    bool refused;       /* nobody takes it over */
-    int64_t busy_ns;    /* since when it was never quiet, or takes no requests */
-    int64_t suspend_ns; /* for so long it takes none, the next time; 0: never so far */
+    bool refused : 1; /* nobody takes it over */
+    uint8_t quiet_sweeps;
+    uint32_t bytes_seen; /* received when it was last looked at; the lower half tells whether there are more */
+    int64_t busy_ns;     /* since when it was never quiet, or takes no requests */
+    int64_t suspend_ns;  /* for so long it takes none, the next time; 0: never so far */
 } gee_worker_connection_t;
+_Static_assert(sizeof(gee_worker_connection_t) <= 56, "each idle connection has one");
 
 /* worker_count.c */
 /* After the cycle's shared memory is there; without a slot it counts for itself alone. */

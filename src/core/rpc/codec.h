@@ -45,6 +45,7 @@ typedef struct gee_codec {
      * writes exactly the header that such a peer has. */
     bool types_on_wire;
     size_t state_size;
+    bool one_state; /* a state is of both directions: a session has one, otherwise one each way */
 
     /* Optional, all three or none: what the states of one engine have in common. Made before the first of them, destroyed
      * after the last; attach hands it to a zeroed state before start. A state that was never attached must do without. */

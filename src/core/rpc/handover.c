@@ -95,6 +95,11 @@ static uint64_t deadline(const gee_timer_t *timer, bool started) {
     return started ? (uint64_t)timer->deadline : 0;
 }
 
+/* Null: there is none, or it went with the one for receiving. */
+static void *own_send_state(const gee_session_t *session) {
+    return session->send_state == session->receive_state ? NULL : session->send_state;
+}
+
 static void export_codec_state(const gee_session_t *session, const void *state, gee_record_t *out) {
     size_t part = gee_record_begin(out);
     if (state != NULL)
@@ -120,7 +125,7 @@ void gee_handover_export_session(const gee_session_t *session, gee_record_t *out
     session->protocol->export_state(session, session->protocol_state, out);
     gee_record_end(out, part);
     export_codec_state(session, session->receive_state, out);
-    export_codec_state(session, session->send_state, out);
+    export_codec_state(session, own_send_state(session), out);
 }
 
 /* ---- import ---- */
@@ -218,7 +223,7 @@ static int import_states(gee_session_t *session, const gee_session_setup_t *setu
     if (part.failed || gee_record_left(&part) > 0)
         return broken(error);
     if (import_codec_state(session, session->receive_state, in, error) != 0 ||
-        import_codec_state(session, session->send_state, in, error) != 0)
+        import_codec_state(session, own_send_state(session), in, error) != 0)
         return -1;
     return in->failed || gee_record_left(in) > 0 ? broken(error) : 0;
 }

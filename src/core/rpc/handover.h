@@ -17,7 +17,7 @@
 #include "core/rpc/door.h"
 
 /* Changes whenever what is written, by the core or by any module, changes its form. */
-#define GEE_HANDOVER_VERSION 1
+#define GEE_HANDOVER_VERSION 2
 
 /* Of a frozen one. */
 void gee_handover_export_session(const gee_session_t *session, gee_record_t *out);

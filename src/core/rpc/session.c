@@ -38,7 +38,21 @@ void gee_session_close(gee_session_t *session, const gee_error_t *reason) {
     gee_loop_defer(session->engine->loop, &session->close_task);
 }
 
+static int make_codec_states(gee_session_t *session, gee_error_t *error) {
+    const gee_codec_t *codec = session->codec;
+    if (codec == NULL)
+        return 0;
+    if (gee_codec_state_create(session->engine, codec, &session->receive_state, error) != 0)
+        return -1;
+    if (!codec->one_state)
+        return gee_codec_state_create(session->engine, codec, &session->send_state, error);
+    session->send_state = session->receive_state;
+    return 0;
+}
+
 static void free_states(gee_session_t *session) {
+    if (session->send_state == session->receive_state)
+        session->send_state = NULL;
     gee_codec_state_destroy(session->codec, &session->receive_state);
     gee_codec_state_destroy(session->codec, &session->send_state);
     if (session->protocol->stop != NULL)
@@ -410,7 +424,6 @@ gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, c
     session->stream = *stream;
     *stream = NULL;
     session->protocol = protocol;
-    session->protocol_state = session->state_of_protocol;
     session->role = role;
     if (role == GEE_CALLING) {
         session->calling.next_number = 1; /* GeeRPC's clients begin with 1 */
@@ -449,8 +462,7 @@ void gee_session_take_setup(gee_session_t *session, const gee_session_setup_t *s
 int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error) {
     gee_session_take_setup(session, setup);
     gee_engine_t *engine = session->engine;
-    if (setup->codec != NULL && (gee_codec_state_create(engine, setup->codec, &session->receive_state, error) != 0 ||
-                                 gee_codec_state_create(engine, setup->codec, &session->send_state, error) != 0))
+    if (make_codec_states(session, error) != 0)
         return -1;
     gee_timer_stop(engine->loop, &session->peer_timer);
     session->established = true;

@@ -49,9 +49,8 @@ struct gee_session {
     gee_engine_t *engine;
     gee_stream_t *stream;
     const gee_protocol_t *protocol;
-    void *protocol_state;     /* behind the session */
-    const gee_codec_t *codec; /* null until the handshake has chosen it */
-    void *receive_state, *send_state;
+    const gee_codec_t *codec;                      /* null until the handshake has chosen it */
+    void *receive_state, *send_state;              /* may be the same: codec->one_state */
     int64_t connect_timeout_ns, handle_timeout_ns; /* as the Option carries them: 0 no limit */
     const gee_session_events_t *events;
     void *owner;
@@ -82,9 +81,9 @@ struct gee_session {
         gee_serving_part_t serving;
         gee_calling_part_t calling;
     };
-    _Alignas(max_align_t) uint8_t state_of_protocol[];
+    uint64_t protocol_state[]; /* of protocol->state_size bytes */
 };
-_Static_assert(sizeof(struct gee_session) <= 320, "each idle connection has one");
+_Static_assert(sizeof(struct gee_session) <= 312, "each idle connection has one");
 
 /* Takes the stream. Bytes that are in its inbox already are the protocol's first. `handshake_started_ns`: when the
  * connection was made, for the handshake timeout; the door hands on its own. `setup`: calling role only. */

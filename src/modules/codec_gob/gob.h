@@ -246,7 +246,6 @@ int gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_t
 
 /* What a wire id stands for. */
 typedef struct gee_gob_wire_type {
-    struct gee_gob_wire_type *next;
     int64_t id;
     gee_gob_definition_t *definition; /* null: builtin */
     gee_gob_schema_t *schema;         /* null until a value of it comes */
@@ -260,24 +259,31 @@ typedef struct gee_gob_sent {
 
 typedef struct gee_gob_walk gee_gob_walk_t;
 
+/* Of both directions. A server has one for each idle connection. */
 typedef struct gee_gob_state {
     gee_gob_shared_t *shared;
-    bool own; /* ... and destroyed with the state */
     /* receiving */
-    gee_gob_wire_type_t *first_type;
-    gee_number_map_t *types; /* wire id -> gee_gob_wire_type_t; null while there are few */
-    size_t listed;           /* of first_type */
-    int64_t plain_id;        /* what the peer calls the type of headers, once it was found to be as ours; plain.c */
-    size_t type_count, definition_bytes, units;
-    gee_gob_walk_t *walk; /* through a value with interfaces that is being measured */
-    bool resumed;         /* another process had it: bytes may come once more that it had measured already */
+    gee_gob_wire_type_t *received;
+    gee_number_map_t *received_by_id; /* wire id -> index in received, + 1; null while there are few */
+    gee_gob_walk_t *walk;             /* through a value with interfaces that is being measured */
+    uint32_t definition_bytes;
+    uint16_t units;
+    bool resumed; /* another process had it: bytes may come once more that it had measured already */
+    bool own;     /* `shared` is, and is destroyed with the state */
+    uint16_t definition_count;
+    uint16_t received_count, received_capacity; /* builtin types, too */
+    uint16_t plain_received; /* what the peer has as the type of headers, when it is as ours: index, + 1; plain.c */
     /* sending */
-    gee_number_map_t *sent_by_schema; /* address -> index in sent, + 1; null while there are few */
-    int64_t plain_sent;               /* what we call the type of headers; 0: not defined yet */
+    uint16_t plain_sent; /* what we call the type of headers; 0: not defined yet */
+    uint16_t next_id;
+    uint16_t sent_count, sent_capacity;
     gee_gob_sent_t *sent;
-    size_t sent_count, sent_capacity;
-    int64_t next_id;
+    gee_number_map_t *sent_by_schema; /* address -> index in sent, + 1; null while there are few */
 } gee_gob_state_t;
+_Static_assert(sizeof(gee_gob_state_t) <= 72, "each idle connection has one");
+_Static_assert(GEE_GOB_DEFINITIONS <= UINT32_MAX && GEE_GOB_UNITS <= UINT16_MAX &&
+                   GEE_GOB_IDS + GEE_GOB_FIRST_ID + GEE_GOB_BUILTIN_LAST < UINT16_MAX,
+               "what gee_gob_state_t counts");
 
 /* ---- plain.c ---- */
 size_t gee_gob_read_plain(void *state, const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
@@ -301,6 +307,8 @@ int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, g
 gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error_t *error);
 /* The same where it was asked for before; else null. */
 gee_gob_schema_t *gee_gob_received_before(const gee_gob_state_t *state, int64_t id);
+/* Of one that was found so. */
+size_t gee_gob_received_place(const gee_gob_state_t *state, int64_t id);
 void gee_gob_received_clear(gee_gob_state_t *state);
 
 /* ---- walk.c: through a value that nobody wants ---- */

@@ -31,10 +31,12 @@ static void put_definition(gee_record_t *out, const gee_gob_node_t *node, int64_
 }
 
 static void export_received(const gee_gob_state_t *state, gee_record_t *out) {
-    gee_record_put_u64(out, state->type_count);
-    for (const gee_gob_wire_type_t *type = state->first_type; type != NULL; type = type->next)
-        if (type->definition != NULL)
-            gee_record_put_bytes(out, type->definition->bytes, type->definition->interned.key.length);
+    gee_record_put_u64(out, state->definition_count);
+    for (size_t i = 0; i < state->received_count; i++) {
+        const gee_gob_definition_t *definition = state->received[i].definition;
+        if (definition != NULL)
+            gee_record_put_bytes(out, definition->bytes, definition->interned.key.length);
+    }
 }
 
 void gee_gob_export(const void *data, gee_record_t *out) {

@@ -43,6 +43,7 @@ static const gee_codec_t codec = {
     .self_delimiting = true,
     .types_on_wire = true,
     .state_size = sizeof(gee_gob_state_t),
+    .one_state = true,
     .shared_create = create_shared,
     .shared_destroy = destroy_shared,
     .attach = attach,

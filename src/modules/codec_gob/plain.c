@@ -19,12 +19,12 @@ static bool is_like(const gee_gob_schema_t *schema, const gee_type_t *header) {
 }
 
 static bool knows(gee_gob_state_t *state, int64_t id, const gee_type_t *header) {
-    if (id == state->plain_id && id != 0)
+    if (state->plain_received != 0 && state->received[state->plain_received - 1].id == id)
         return true;
     const gee_gob_schema_t *schema = gee_gob_received_before(state, id);
     if (schema == NULL || !is_like(schema, header))
         return false;
-    state->plain_id = id;
+    state->plain_received = (uint16_t)(gee_gob_received_place(state, id) + 1);
     return true;
 }
 
@@ -58,7 +58,7 @@ static int64_t sent_id(gee_gob_state_t *state, const gee_type_t *header) {
     gee_gob_schema_t *schema = gee_gob_schema_of(state->shared, header, &ignored);
     if (schema == NULL)
         return 0;
-    state->plain_sent = gee_gob_sent_id(state, schema);
+    state->plain_sent = (uint16_t)gee_gob_sent_id(state, schema);
     gee_gob_schema_release(state->shared, &schema);
     return state->plain_sent;
 }

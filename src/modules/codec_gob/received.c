@@ -10,36 +10,48 @@
 #include <string.h>
 
 static gee_gob_wire_type_t *find(const gee_gob_state_t *state, int64_t id) {
-    if (state->types != NULL)
-        return gee_number_map_get(state->types, (uint64_t)id);
-    gee_gob_wire_type_t *type = state->first_type;
-    while (type != NULL && type->id != id)
-        type = type->next;
-    return type;
+    if (state->received_by_id != NULL) {
+        uintptr_t place = (uintptr_t)gee_number_map_get(state->received_by_id, (uint64_t)id);
+        return place != 0 ? &state->received[place - 1] : NULL;
+    }
+    for (size_t i = 0; i < state->received_count; i++)
+        if (state->received[i].id == id)
+            return &state->received[i];
+    return NULL;
 }
 
 /* They have become too many to be looked through. */
 static int index_types(gee_gob_state_t *state) {
-    gee_number_map_t *types = gee_number_map_create();
-    for (gee_gob_wire_type_t *type = state->first_type; types != NULL && type != NULL; type = type->next)
-        if (gee_number_map_put(types, (uint64_t)type->id, type) != 0)
-            gee_number_map_destroy(&types);
-    state->types = types;
-    return types != NULL ? 0 : -1;
+    gee_number_map_t *map = gee_number_map_create();
+    for (size_t i = 0; map != NULL && i < state->received_count; i++)
+        if (gee_number_map_put(map, (uint64_t)state->received[i].id, (void *)(i + 1)) != 0)
+            gee_number_map_destroy(&map);
+    state->received_by_id = map;
+    return map != NULL ? 0 : -1;
 }
 
+static int make_room(gee_gob_state_t *state) {
+    if (state->received_count < state->received_capacity)
+        return 0;
+    size_t capacity = state->received_capacity ? 2u * state->received_capacity : 2; /* a header, and one argument's */
+    gee_gob_wire_type_t *received = realloc(state->received, capacity * sizeof *received);
+    if (received == NULL)
+        return -1;
+    state->received = received;
+    state->received_capacity = (uint16_t)capacity;
+    return 0;
+}
+
+/* Good until the next is added. */
 static gee_gob_wire_type_t *add(gee_gob_state_t *state, int64_t id) {
-    gee_gob_wire_type_t *type = calloc(1, sizeof *type);
-    if (type == NULL || (state->types == NULL && state->listed == GEE_GOB_FEW && index_types(state) != 0) ||
-        (state->types != NULL && gee_number_map_put(state->types, (uint64_t)id, type) != 0)) {
-        free(type);
+    size_t place = state->received_count;
+    if (make_room(state) != 0 || (state->received_by_id == NULL && place == GEE_GOB_FEW && index_types(state) != 0) ||
+        (state->received_by_id != NULL &&
+         gee_number_map_put(state->received_by_id, (uint64_t)id, (void *)(place + 1)) != 0))
         return NULL;
-    }
-    type->id = id;
-    state->listed++;
-    type->next = state->first_type;
-    state->first_type = type;
-    return type;
+    state->received_count++;
+    state->received[place] = (gee_gob_wire_type_t){ .id = id };
+    return &state->received[place];
 }
 
 static int no_memory(gee_error_t *error) {
@@ -64,7 +76,7 @@ int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, g
                    ? 0
                    : GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "type id %lld is defined a second time",
                                   (long long)view.id);
-    if (state->type_count >= GEE_GOB_IDS)
+    if (state->definition_count >= GEE_GOB_IDS)
         return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "more than %u types are defined on one connection",
                             GEE_GOB_IDS);
     if (length > GEE_GOB_DEFINITIONS - state->definition_bytes)
@@ -77,8 +89,8 @@ int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, g
         return no_memory(error);
     }
     type->definition = definition;
-    state->type_count++;
-    state->definition_bytes += length;
+    state->definition_count++;
+    state->definition_bytes += (uint32_t)length;
     return 0;
 }
 
@@ -150,7 +162,7 @@ static gee_gob_schema_t *make_schema(gee_gob_state_t *state, int64_t id, gee_err
         return NULL;
     gee_gob_schema_t *schema = gee_gob_key_end(state->shared, error);
     if (schema != NULL)
-        state->units += units;
+        state->units = (uint16_t)(state->units + units);
     return schema;
 }
 
@@ -177,13 +189,17 @@ gee_gob_schema_t *gee_gob_received_before(const gee_gob_state_t *state, int64_t 
     return type ? type->schema : NULL;
 }
 
+size_t gee_gob_received_place(const gee_gob_state_t *state, int64_t id) {
+    return (size_t)(find(state, id) - state->received);
+}
+
 void gee_gob_received_clear(gee_gob_state_t *state) {
-    for (gee_gob_wire_type_t *type = state->first_type, *next; type != NULL; type = next) {
-        next = type->next;
-        gee_gob_definition_release(state->shared, &type->definition);
-        gee_gob_schema_release(state->shared, &type->schema);
-        free(type);
+    for (size_t i = 0; i < state->received_count; i++) {
+        gee_gob_definition_release(state->shared, &state->received[i].definition);
+        gee_gob_schema_release(state->shared, &state->received[i].schema);
     }
-    gee_number_map_destroy(&state->types);
-    state->first_type = NULL;
+    gee_number_map_destroy(&state->received_by_id);
+    free(state->received);
+    state->received = NULL;
+    state->received_count = state->received_capacity = 0;
 }

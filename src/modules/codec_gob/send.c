@@ -25,7 +25,7 @@ void gee_gob_rewind(void *data, uint64_t mark) {
         gee_gob_sent_t *sent = &state->sent[--state->sent_count];
         if (state->sent_by_schema != NULL)
             gee_number_map_remove(state->sent_by_schema, (uintptr_t)sent->schema);
-        state->next_id = sent->first;
+        state->next_id = (uint16_t)sent->first;
         if (sent->first == state->plain_sent)
             state->plain_sent = 0;
         gee_gob_schema_release(state->shared, &sent->schema);
@@ -65,12 +65,12 @@ static int note(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_error_t *e
     if (state->sent_by_schema == NULL && state->sent_count == GEE_GOB_FEW && index_sent(state) != 0)
         return no_memory(error);
     if (state->sent_count == state->sent_capacity) {
-        size_t capacity = state->sent_capacity ? 2 * state->sent_capacity : 4;
+        size_t capacity = state->sent_capacity ? 2u * state->sent_capacity : 1; /* a header; of many replies no other */
         gee_gob_sent_t *sent = realloc(state->sent, capacity * sizeof *sent);
         if (sent == NULL)
             return no_memory(error);
         state->sent = sent;
-        state->sent_capacity = capacity;
+        state->sent_capacity = (uint16_t)capacity;
     }
     if (state->next_id == 0)
         state->next_id = FIRST_SENT;
@@ -78,11 +78,11 @@ static int note(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_error_t *e
         return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "more than %u types to be defined on one connection",
                             GEE_GOB_IDS);
     if (state->sent_by_schema != NULL &&
-        gee_number_map_put(state->sent_by_schema, (uintptr_t)schema, (void *)(state->sent_count + 1)) != 0)
+        gee_number_map_put(state->sent_by_schema, (uintptr_t)schema, (void *)((size_t)state->sent_count + 1)) != 0)
         return no_memory(error);
     state->sent[state->sent_count++] =
         (gee_gob_sent_t){ .schema = gee_gob_schema_hold(schema), .first = state->next_id };
-    state->next_id += (int64_t)schema->node_count;
+    state->next_id = (uint16_t)(state->next_id + schema->node_count);
     return 0;
 }
 

@@ -54,12 +54,12 @@ static bool read_plain(const uint8_t *header, size_t length, gee_str_t *method, 
 }
 
 /* The method of a reply is the request's, which was found to be well-formed. */
-static bool is_plain(const geerpc_state_t *state, const gee_event_t *event) {
+static bool is_plain(const gee_session_t *session, const gee_event_t *event) {
     const unsigned others = GEE_EVENT_CANCEL | GEE_EVENT_DRAIN | GEE_EVENT_PING | GEE_EVENT_PONG;
     return (event->parts & GEE_EVENT_MESSAGE) != 0 && (event->parts & others) == 0 && event->status.code == GEE_OK &&
            event->timeout_ns == 0 && event->metadata.count == 0 && event->method.length > 0 &&
            event->method.length <= SHORT_METHOD && event->token.number > 0 &&
-           (state->role == GEE_SERVING || gee_is_ascii(event->method.data, event->method.length));
+           (session->role == GEE_SERVING || gee_is_ascii(event->method.data, event->method.length));
 }
 
 #define PLAIN_LONGEST (2 + SHORT_METHOD + 1 + LONGEST_NUMBER)
@@ -154,7 +154,7 @@ static int append_header(const gee_session_t *session, const gee_event_t *event,
 static int append(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
     const gee_codec_t *codec = event->codec ? event->codec : session->codec;
-    bool plain = is_plain(session->protocol_state, event);
+    bool plain = is_plain(session, event);
     uint8_t *prefix = gee_chain_reserve(out, plain ? PREFIX + PLAIN_LONGEST : PREFIX);
     if (prefix == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");

@@ -32,9 +32,11 @@ typedef enum geerpc_phase {
 typedef struct geerpc_state {
     geerpc_phase_t phase;
     gee_role_t role;
-    gee_object_scan_t option_scan;
-    gee_value_stream_t values;
     bool frame_started; /* some bytes of a frame were looked at */
+    union {
+        gee_object_scan_t option_scan; /* in PHASE_OPTION */
+        gee_value_stream_t values;     /* later */
+    };
 } geerpc_state_t;
 
 #define OPTION_MAGIC 3927900

@@ -111,6 +111,7 @@ int geerpc_option_receive(gee_session_t *session, geerpc_state_t *state, const u
         gee_session_establish(session, &setup, error) != 0)
         return -1;
     state->phase = PHASE_NEWLINE;
+    state->values = (gee_value_stream_t){ 0 };
     *consumed = (size_t)end;
     return 0;
 }

@@ -49,7 +49,9 @@ static unsigned can(const gee_session_t *session, const void *data GEE_UNUSED) {
 
 static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
     const geerpc_state_t *state = data;
-    return !state->values.started && !state->frame_started && state->option_scan.depth == 0;
+    if (state->phase == PHASE_OPTION)
+        return state->option_scan.depth == 0;
+    return !state->values.started && !state->frame_started;
 }
 
 /* ---- handover: the Option has been read; a line feed may still follow it ---- */
