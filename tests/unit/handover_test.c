@@ -310,9 +310,9 @@ static void test_thawed_it_has_its_deadlines_again(void **state GEE_UNUSED) {
             const gee_session_t *after = leaver.session;
             assert_int_equal(gee_timer_started(&after->peer_timer), gee_timer_started(&before.peer_timer));
             assert_true(after->peer_timer.deadline == before.peer_timer.deadline);
-            assert_true(after->idle_timer.deadline == before.idle_timer.deadline);
-            assert_true(gee_timer_started(&after->age_timer));
-            assert_true(after->age_timer.deadline == before.age_timer.deadline);
+            assert_true(after->serving.idle_timer.deadline == before.serving.idle_timer.deadline);
+            assert_true(gee_timer_started(&after->serving.age_timer));
+            assert_true(after->serving.age_timer.deadline == before.serving.age_timer.deadline);
         }
         finish(fixture, peer);
     }
