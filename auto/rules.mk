@@ -24,7 +24,9 @@ endif
 
 COMPILE := $(CC) $(LANGUAGE_FLAGS) $(OPTIMISATION) $(WARNINGS) -Isrc -Isrc/core -I$B \
            $(CONFIG_CFLAGS) $(CJSON_CFLAGS) $(MODULE_CFLAGS) $(CMOCKA_CFLAGS) $(CC_OPT) $(CFLAGS)
-LINK    := $(CC) $(filter-out -flto=% -ffat-lto-objects,$(OPTIMISATION)) $(LINK_FLAGS) $(LD_OPT) $(LDFLAGS)
+LINK_WHOLE := $(CC) $(filter-out -flto=% -ffat-lto-objects,$(OPTIMISATION)) $(LINK_FLAGS) $(LD_OPT) $(LDFLAGS)
+# Where objects have both forms of code, a linker would take that of link-time optimisation unless told not to.
+LINK       := $(LINK_WHOLE) $(if $(LTO_LINK_FLAGS),-fno-lto)
 
 # ---- sources and objects ----
 objects = $(patsubst %.c,$B/obj/%.o,$(wildcard $1))
@@ -128,7 +130,7 @@ $B/libgeerpc.so.$(ABI_VERSION): $(LIBRARY) $B/stamp/library $B/stamp/link
 	$(call say,LINK,$@)$(LINK) -shared -Wl,-soname,$(@F) $(LIBRARY_LINK_FLAGS) -o $@ $(filter %.o,$^) $(LIBRARY_LIBS)
 	$(quiet)ln -sf $(@F) $B/libgeerpc.so
 $B/geerpc: $(PROC_MAIN) $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
-	$(call say,LINK,$@)$(LINK) $(LTO_LINK_FLAGS) -pie -o $@ $(PROC_MAIN) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SERVER_LIBS)
+	$(call say,LINK,$@)$(LINK_WHOLE) $(LTO_LINK_FLAGS) -pie -o $@ $(PROC_MAIN) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SERVER_LIBS)
 $B/geectl: $(TOOLS) $B/libgeerpc.a $B/stamp/tools $B/stamp/link
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $(TOOLS) $B/libgeerpc.a $(CJSON_LIBS) $(LIBRARY_LIBS)
 $(TEST_PROGRAMS): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a $B/libgeecore.a $B/stamp/link

@@ -24,21 +24,23 @@
 
 /* ---- vault.c: memory that no core dump shows and that is zeroed when it comes back ---- */
 typedef struct gee_noise_vault {
+    size_t slot_bytes; /* set by its owner before the first is taken: a multiple of 8, at most 2048 */
     struct gee_noise_chunk *chunks;
     struct gee_noise_slot *free;
 } gee_noise_vault_t;
 
-/* What is secret of one connection. */
-typedef union gee_noise_secrets {
-    gee_noise_handshake_t handshake;
-    struct {
-        gee_noise_cipher_t sending, receiving;
-    } records;
-} gee_noise_secrets_t;
-
-gee_noise_secrets_t *gee_noise_vault_take(gee_noise_vault_t *vault); /* zeroed; null: out of memory */
-void gee_noise_vault_give(gee_noise_vault_t *vault, gee_noise_secrets_t **secrets);
+void *gee_noise_vault_take(gee_noise_vault_t *vault); /* zeroed; null: out of memory */
+void gee_noise_vault_give(gee_noise_vault_t *vault, void *slot);
 void gee_noise_vault_close(gee_noise_vault_t *vault); /* everything must have come back */
+
+/* The keys of an open channel, which takes a sixth of what its handshake took. */
+typedef struct gee_noise_records {
+    gee_noise_cipher_t sending, receiving;
+} gee_noise_records_t;
+
+typedef struct gee_noise_vaults {
+    gee_noise_vault_t handshakes, records;
+} gee_noise_vaults_t;
 
 /* ---- file.c ---- */
 typedef struct gee_noise_file_rules {
@@ -85,7 +87,7 @@ struct gee_seal_setup {
     uint8_t server_key[GEE_NOISE_KEY]; /* calling */
     bool keyed_clients, anonymous;     /* serving: whom it admits */
     gee_noise_clients_t *clients;
-    gee_noise_vault_t *vault;
+    gee_noise_vaults_t *vaults;
 };
 
 gee_seal_setup_t *gee_noise_listen(const gee_seal_listen_t *options, gee_error_t *error);

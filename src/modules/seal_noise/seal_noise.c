@@ -34,13 +34,22 @@ typedef struct state {
     bool peer_ended; /* its end record has come */
     size_t pair;     /* serving: which of our keys the client means, as far as we know */
     uint8_t preamble[PREAMBLE];
-    gee_noise_secrets_t *secrets;
+    gee_noise_handshake_t *handshake; /* until it is over */
+    gee_noise_records_t *records;     /* from then on */
     const gee_grant_t *grant;
 } state_t;
 
+static void forget_handshake(state_t *state) {
+    gee_noise_vault_give(&state->setup->vaults->handshakes, state->handshake);
+    state->handshake = NULL;
+}
+
 static void forget(state_t *state) {
-    if (state->setup != NULL)
-        gee_noise_vault_give(state->setup->vault, &state->secrets);
+    if (state->setup == NULL)
+        return;
+    forget_handshake(state);
+    gee_noise_vault_give(&state->setup->vaults->records, state->records);
+    state->records = NULL;
 }
 
 /* ---- the handshake ---- */
@@ -51,14 +60,14 @@ static void begin(state_t *state) {
     uint8_t prologue[sizeof(prologue_prefix) + PREAMBLE];
     memcpy(prologue, prologue_prefix, sizeof(prologue_prefix));
     memcpy(prologue + sizeof(prologue_prefix), state->preamble, PREAMBLE);
-    gee_noise_begin(&state->secrets->handshake, state->preamble[PATTERN_AT] == BY_XK ? &gee_noise_xk : &gee_noise_nk,
-                    calling, prologue, sizeof(prologue), setup->pair_count > 0 ? &setup->pairs[state->pair] : NULL,
+    gee_noise_begin(state->handshake, state->preamble[PATTERN_AT] == BY_XK ? &gee_noise_xk : &gee_noise_nk, calling,
+                    prologue, sizeof(prologue), setup->pair_count > 0 ? &setup->pairs[state->pair] : NULL,
                     calling ? setup->server_key : NULL);
     state->phase = PHASE_HANDSHAKE;
 }
 
 static int put_message(state_t *state, gee_chain_t *down, gee_error_t *error) {
-    gee_noise_handshake_t *handshake = &state->secrets->handshake;
+    gee_noise_handshake_t *handshake = state->handshake;
     size_t length = gee_noise_message_length(handshake->pattern, handshake->step);
     uint8_t *frame = gee_chain_reserve(down, GEE_NOISE_FRAME + length);
     if (frame == NULL)
@@ -75,7 +84,7 @@ static int put_message(state_t *state, gee_chain_t *down, gee_error_t *error) {
 
 /* Serving, message 1: does the client mean our other key, while keys are changed? */
 static bool read_with_other_key(state_t *state, const uint8_t *message, size_t length, uint8_t *nothing) {
-    gee_noise_handshake_t *handshake = &state->secrets->handshake;
+    gee_noise_handshake_t *handshake = state->handshake;
     if (state->role != GEE_SERVING || handshake->step != 0 || state->pair + 1 >= state->setup->pair_count)
         return false;
     state->pair++;
@@ -89,14 +98,13 @@ static int refuse_message(const state_t *state, gee_error_t *error) {
                              "seal: the server's answer is not genuine: it has another key than the configured one, or "
                              "somebody changed it");
     return gee_error_set(error, GEE_UNAUTHENTICATED, "seal: message %zu of the handshake is not genuine%s",
-                         state->secrets->handshake.step + 1,
-                         state->secrets->handshake.step == 0 ? ": it means another server's key, or it was changed"
-                                                             : "");
+                         state->handshake->step + 1,
+                         state->handshake->step == 0 ? ": it means another server's key, or it was changed" : "");
 }
 
 /* *waits: it has not come whole. */
 static int take_message(state_t *state, gee_inbox_t *from_wire, bool *waits, gee_error_t *error) {
-    gee_noise_handshake_t *handshake = &state->secrets->handshake;
+    gee_noise_handshake_t *handshake = state->handshake;
     size_t wanted = gee_noise_message_length(handshake->pattern, handshake->step), have = gee_inbox_length(from_wire);
     const uint8_t *frame = gee_inbox_bytes(from_wire);
     uint8_t nothing[1];
@@ -117,20 +125,23 @@ static int take_message(state_t *state, gee_inbox_t *from_wire, bool *waits, gee
     return 0;
 }
 
+static int take_records(state_t *state, gee_error_t *error) {
+    state->records = gee_noise_vault_take(&state->setup->vaults->records);
+    return state->records != NULL ? 0 : gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "seal: out of memory");
+}
+
 /* The keys of the records take the place of the handshake's. */
-static void open_channel(state_t *state) {
-    gee_noise_cipher_t sending, receiving;
-    gee_noise_split(&state->secrets->handshake, &sending, &receiving);
-    sodium_memzero(state->secrets, sizeof(*state->secrets));
-    state->secrets->records.sending = sending;
-    state->secrets->records.receiving = receiving;
-    sodium_memzero(&sending, sizeof(sending));
-    sodium_memzero(&receiving, sizeof(receiving));
+static int open_channel(state_t *state, gee_error_t *error) {
+    if (take_records(state, error) != 0)
+        return -1;
+    gee_noise_split(state->handshake, &state->records->sending, &state->records->receiving);
+    forget_handshake(state);
     state->phase = PHASE_OPEN;
+    return 0;
 }
 
 static int complete(state_t *state, gee_error_t *error) {
-    const gee_noise_handshake_t *handshake = &state->secrets->handshake;
+    const gee_noise_handshake_t *handshake = state->handshake;
     if (state->role == GEE_SERVING) {
         state->grant = gee_noise_clients_find(state->setup->clients,
                                               handshake->pattern == &gee_noise_xk ? handshake->peer_static : NULL);
@@ -138,13 +149,12 @@ static int complete(state_t *state, gee_error_t *error) {
             return gee_error_set(error, GEE_UNAUTHENTICATED,
                                  "seal: the client's key is not in the list (seal.clients)");
     }
-    open_channel(state);
-    return 0;
+    return open_channel(state, error);
 }
 
 /* The initiator has the even messages. */
 static int shake_hands(state_t *state, gee_inbox_t *from_wire, gee_chain_t *down, gee_error_t *error) {
-    const gee_noise_handshake_t *handshake = &state->secrets->handshake;
+    const gee_noise_handshake_t *handshake = state->handshake;
     bool waits = false;
     while (!gee_noise_complete(handshake)) {
         bool ours = (handshake->step % 2 == 0) == handshake->initiator;
@@ -210,14 +220,20 @@ static gee_claim_t claims(const uint8_t *bytes, size_t length GEE_UNUSED) {
     return bytes[0] == magic[0] ? GEE_CLAIM_YES : GEE_CLAIM_NO;
 }
 
-static int start(void *data, gee_role_t role, const void *setup, gee_chain_t *down, gee_error_t *error) {
-    state_t *state = data;
+static int hold_setup(state_t *state, gee_role_t role, const void *setup, gee_error_t *error) {
     state->setup = setup != NULL ? gee_noise_setup_hold(setup) : NULL;
     state->role = role;
     if (setup == NULL || state->setup->role != role)
         return gee_error_set(error, GEE_INTERNAL, "seal: it has not been set up for this end");
-    state->secrets = gee_noise_vault_take(state->setup->vault);
-    if (state->secrets == NULL)
+    return 0;
+}
+
+static int start(void *data, gee_role_t role, const void *setup, gee_chain_t *down, gee_error_t *error) {
+    state_t *state = data;
+    if (hold_setup(state, role, setup, error) != 0)
+        return -1;
+    state->handshake = gee_noise_vault_take(&state->setup->vaults->handshakes);
+    if (state->handshake == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "seal: out of memory");
     return role == GEE_CALLING ? put_preamble(state, down, error) : 0;
 }
@@ -229,7 +245,7 @@ static int take(state_t *state, gee_inbox_t *from_wire, gee_inbox_t *up, gee_cha
         return -1;
     if (state->phase != PHASE_OPEN)
         return 0;
-    gee_noise_cipher_t *receiving = &state->secrets->records.receiving;
+    gee_noise_cipher_t *receiving = &state->records->receiving;
     int result = gee_noise_records_read(receiving, from_wire, up, &state->peer_ended, error);
     state->heard = receiving->nonce > 0;
     return result;
@@ -248,7 +264,7 @@ static int receive(void *data, gee_inbox_t *from_wire, gee_inbox_t *up, gee_chai
 
 static int send_down(void *data, gee_chain_t *from_above, gee_chain_t *down, gee_error_t *error) {
     state_t *state = data;
-    return gee_noise_records_write(&state->secrets->records.sending, from_above, down, error);
+    return gee_noise_records_write(&state->records->sending, from_above, down, error);
 }
 
 static bool established(const void *data) {
@@ -263,7 +279,7 @@ static const gee_grant_t *grant(const void *data) {
 
 static int finish(void *data, gee_chain_t *down, gee_error_t *error) {
     state_t *state = data;
-    return gee_noise_records_end(&state->secrets->records.sending, down, error);
+    return gee_noise_records_end(&state->records->sending, down, error);
 }
 
 static int ended(void *data, gee_error_t *error) {
@@ -296,7 +312,7 @@ static void stop(void *data) {
 static void export_state(const void *data, gee_record_t *out) {
     const state_t *state = data;
     const uint8_t *key = gee_noise_clients_key(state->grant);
-    const gee_noise_cipher_t *ciphers[] = { &state->secrets->records.sending, &state->secrets->records.receiving };
+    const gee_noise_cipher_t *ciphers[] = { &state->records->sending, &state->records->receiving };
     gee_record_put(out, state->preamble, PREAMBLE);
     gee_record_put_u8(out, state->peer_ended);
     gee_record_put_bytes(out, key, key != NULL ? GEE_NOISE_KEY : 0);
@@ -328,8 +344,7 @@ static int take_client(state_t *state, gee_record_reader_t *in, gee_error_t *err
 
 static int import_state(void *data, const void *setup, gee_record_reader_t *in, gee_error_t *error) {
     state_t *state = data;
-    gee_chain_t nothing = { 0 };
-    if (start(data, GEE_SERVING, setup, &nothing, error) != 0)
+    if (hold_setup(state, GEE_SERVING, setup, error) != 0 || take_records(state, error) != 0)
         return -1;
     const void *preamble = gee_record_take(in, PREAMBLE);
     if (preamble != NULL)
@@ -337,10 +352,10 @@ static int import_state(void *data, const void *setup, gee_record_reader_t *in, 
     state->peer_ended = gee_record_take_u8(in) != 0;
     if (take_client(state, in, error) != 0)
         return -1;
-    if (take_cipher(&state->secrets->records.sending, in) != 0 ||
-        take_cipher(&state->secrets->records.receiving, in) != 0 || gee_record_left(in) > 0)
+    if (take_cipher(&state->records->sending, in) != 0 || take_cipher(&state->records->receiving, in) != 0 ||
+        gee_record_left(in) > 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "seal: a record of the wrong length");
-    state->heard = state->secrets->records.receiving.nonce > 0;
+    state->heard = state->records->receiving.nonce > 0;
     state->phase = PHASE_OPEN;
     return 0;
 }

@@ -15,11 +15,13 @@ static gee_seal_setup_t *create(gee_role_t role, size_t pairs, gee_error_t *erro
     setup->self = setup;
     atomic_init(&setup->holders, 1);
     setup->role = role;
-    setup->vault = calloc(1, sizeof(*setup->vault));
+    setup->vaults = calloc(1, sizeof(*setup->vaults));
     if (pairs > 0)
         setup->pairs = sodium_allocarray(pairs, sizeof(*setup->pairs));
-    if (setup->vault == NULL || (pairs > 0 && setup->pairs == NULL))
+    if (setup->vaults == NULL || (pairs > 0 && setup->pairs == NULL))
         goto no_memory;
+    setup->vaults->handshakes.slot_bytes = sizeof(gee_noise_handshake_t);
+    setup->vaults->records.slot_bytes = sizeof(gee_noise_records_t);
     return setup;
 no_memory:
     gee_noise_setup_close(&setup);
@@ -82,9 +84,11 @@ void gee_noise_setup_close(gee_seal_setup_t **pointer) {
     *pointer = NULL;
     if (setup == NULL || atomic_fetch_sub_explicit(&setup->holders, 1, memory_order_acq_rel) > 1)
         return;
-    if (setup->vault != NULL)
-        gee_noise_vault_close(setup->vault);
-    free(setup->vault);
+    if (setup->vaults != NULL) {
+        gee_noise_vault_close(&setup->vaults->handshakes);
+        gee_noise_vault_close(&setup->vaults->records);
+    }
+    free(setup->vaults);
     gee_noise_clients_free(&setup->clients);
     sodium_free(setup->pairs);
     free(setup);

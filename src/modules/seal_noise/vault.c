@@ -6,19 +6,21 @@
 #include <sys/mman.h>
 
 #define CHUNK_BYTES (16 * GEE_KIB)
-#define CHUNK_SLOTS ((CHUNK_BYTES - sizeof(void *)) / sizeof(struct gee_noise_slot))
 
 struct gee_noise_slot {
-    union {
-        gee_noise_secrets_t secrets;
-        struct gee_noise_slot *next_free;
-    };
+    struct gee_noise_slot *next_free;
 };
 
 struct gee_noise_chunk {
     struct gee_noise_chunk *next;
-    struct gee_noise_slot slots[];
+    uint8_t slots[];
 };
+
+static void put_back(gee_noise_vault_t *vault, void *memory) {
+    struct gee_noise_slot *slot = memory;
+    slot->next_free = vault->free;
+    vault->free = slot;
+}
 
 static int add_chunk(gee_noise_vault_t *vault) {
     struct gee_noise_chunk *chunk = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -30,30 +32,25 @@ static int add_chunk(gee_noise_vault_t *vault) {
     }
     chunk->next = vault->chunks;
     vault->chunks = chunk;
-    for (size_t i = 0; i < CHUNK_SLOTS; i++) {
-        chunk->slots[i].next_free = vault->free;
-        vault->free = &chunk->slots[i];
-    }
+    for (size_t at = 0; at + vault->slot_bytes <= CHUNK_BYTES - sizeof(*chunk); at += vault->slot_bytes)
+        put_back(vault, chunk->slots + at);
     return 0;
 }
 
-gee_noise_secrets_t *gee_noise_vault_take(gee_noise_vault_t *vault) {
+void *gee_noise_vault_take(gee_noise_vault_t *vault) {
     if (vault->free == NULL && add_chunk(vault) != 0)
         return NULL;
     struct gee_noise_slot *slot = vault->free;
     vault->free = slot->next_free;
     slot->next_free = NULL;
-    return &slot->secrets;
+    return slot;
 }
 
-void gee_noise_vault_give(gee_noise_vault_t *vault, gee_noise_secrets_t **secrets) {
-    if (*secrets == NULL)
+void gee_noise_vault_give(gee_noise_vault_t *vault, void *slot) {
+    if (slot == NULL)
         return;
-    struct gee_noise_slot *slot = (struct gee_noise_slot *)(void *)*secrets;
-    *secrets = NULL;
-    sodium_memzero(slot, sizeof(*slot));
-    slot->next_free = vault->free;
-    vault->free = slot;
+    sodium_memzero(slot, vault->slot_bytes);
+    put_back(vault, slot);
 }
 
 void gee_noise_vault_close(gee_noise_vault_t *vault) {
