@@ -309,5 +309,5 @@ clean: ## what make made; the configuration stays
 	    $B/check.results $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
 
 help: ## this text
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' auto/rules.mk | while IFS='|' read -r target text; do \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' auto/rules.mk auto/bench.mk | while IFS='|' read -r target text; do \
 	    printf '  %-16s%s\n' "$$target" "$$text"; done

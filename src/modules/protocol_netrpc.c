@@ -100,6 +100,11 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
     return !state->values.started;
 }
 
+static void stop(gee_session_t *session, void *data) {
+    netrpc_state_t *state = data;
+    gee_value_stream_stop(session, &state->values);
+}
+
 /* ---- handover: nothing is known but what the session knows ---- */
 
 static void export_state(const gee_session_t *session GEE_UNUSED, const void *data GEE_UNUSED,
@@ -120,6 +125,7 @@ static const gee_protocol_t protocol = {
     .receive = receive,
     .send = send_event,
     .quiet = quiet,
+    .stop = stop,
     .export_state = export_state,
     .import_state = import_state,
 };

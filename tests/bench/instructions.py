@@ -70,6 +70,7 @@ def measure(server, root, prefix=""):
             rows.append((f"{prefix}{name}, {depth} in flight", before))
     probe(multiply_wires()["bin"], *server.place)  # closes the last count
     total = counts(root, worker)
+    assert len(total) >= rows[-1][1] + 3, f"callgrind has counted {len(total)} times: is gee_door_open a function still?"
     # At each door the count before it is closed: what the first connection cost is one further than what was there.
     return {name: round((total[before + 2] - total[before + 1]) / CALLS) for name, before in rows}
 

@@ -200,6 +200,17 @@ def test_limits_and_services_change(server):
     assert sum_of(server, server.tcp) == ("", 42)
 
 
+def test_a_refused_reload_with_more_workers_leaves_nobody_waiting(stopped):
+    """Sockets that it opened before it was refused are served: the kernel sends connections to all of them."""
+    stopped.conf = conf(FREE, workers=2)
+    stopped.start()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = "tcp@127.0.0.1:%d" % other.getsockname()[1]
+        stopped.reload(conf(FREE, taken, workers=6), status=1)
+    for _ in range(40):
+        assert sum_of(stopped, stopped.tcp) == ("", 42)
+
+
 def test_a_worker_that_refuses_to_start_rolls_back(make_server, crashing_build):
     server = make_server(build=crashing_build)
     crash = f'crash = {{ directory = "{server.root}"; }};'

@@ -12,6 +12,7 @@
 
 #define MOST_CLIENTS    64
 #define CLIENT_PATIENCE (5 * GEE_SECOND)
+#define RETRY_DELAY     (500 * GEE_MILLISECOND)
 
 static void drop(gee_control_client_t *client) {
     gee_loop_unwatch(client->control->loop, &client->watch);
@@ -119,11 +120,20 @@ static void on_client_ready(gee_watch_t *watch, uint32_t events) {
         drop(client);
 }
 
+static void on_retry(gee_timer_t *timer) {
+    gee_control_t *control = GEE_CONTAINER(timer, gee_control_t, retry);
+    gee_loop_rewatch(control->loop, &control->watch, EPOLLIN);
+}
+
 static void on_connection(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     gee_control_t *control = GEE_CONTAINER(watch, gee_control_t, watch);
     int descriptor = accept4(watch->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (descriptor < 0)
+    if (descriptor < 0) {
+        /* For want of descriptors, say: it stays readable, so it must not be watched meanwhile. */
+        if (errno != EAGAIN && errno != EINTR && gee_timer_start(control->loop, &control->retry, RETRY_DELAY) == 0)
+            gee_loop_unwatch(control->loop, watch);
         return;
+    }
     gee_control_client_t *client = control->client_count < MOST_CLIENTS ? calloc(1, sizeof *client) : NULL;
     if (!client) {
         (void)close(descriptor);
@@ -186,6 +196,7 @@ int gee_control_open(gee_control_t *control, gee_loop_t *loop, gee_log_t *log, c
     control->path = path;
     gee_list_init(&control->clients);
     control->watch = (gee_watch_t){ .descriptor = -1, .ready = on_connection };
+    control->retry.fire = on_retry;
     if (fill_address(path, &address, error) != 0 || remove_stale(&address, error) != 0)
         return -1;
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -224,6 +235,7 @@ void gee_control_close(gee_control_t *control) {
         free(client);
     }
     control->client_count = 0;
+    gee_timer_stop(control->loop, &control->retry);
     gee_loop_unwatch(control->loop, &control->watch);
     (void)unlink(control->path);
     (void)close(control->watch.descriptor);

@@ -31,6 +31,7 @@ struct gee_control {
     gee_log_t *log;
     const char *path;
     gee_watch_t watch; /* its descriptor: -1 while closed */
+    gee_timer_t retry; /* to watch again, after a connection could not be accepted */
     gee_list_t clients;
     size_t client_count;
     void (*asked)(gee_control_client_t *client, const char *command, void *data);

@@ -128,7 +128,7 @@ static const gee_crew_events_t crew_events = { .ready = on_ready,
 void gee_master_hand_over(gee_master_t *master) {
     GEE_LIST_EACH(&master->crews, link) {
         gee_crew_t *crew = GEE_CONTAINER(link, gee_crew_t, link);
-        if (crew != master->running && crew != master->starting)
+        if (crew != master->starting)
             gee_crew_hand_over(crew, master->running);
     }
 }
@@ -254,6 +254,11 @@ static void drain_workers(gee_master_t *master) {
     if ((master->server->foreground && has_terminal()) || master->phase != GEE_MASTER_RUNNING || master->drained ||
         master->starting)
         return;
+    if (master->upgrade.state == GEE_UPGRADE_STARTING) {
+        gee_log(master->log, GEE_LOG_WARN,
+                "the workers stay: the new binary does not serve yet; send WINCH again when it does");
+        return;
+    }
     gee_log(master->log, GEE_LOG_NOTICE, "the workers leave; %s",
             master->server->elsewhere ? "the other master serves on"
                                       : "connections wait until a reload starts new ones");

@@ -62,7 +62,7 @@ int gee_master_run(gee_server_state_t *server, gee_cycle_t **cycle, gee_starter_
 /* master.c, for the other two files. */
 /* Opens the cycle, which it takes, and starts its crew as master->starting. */
 int gee_master_start_crew(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error);
-/* The workers of all crews but the running one pass their connections on to it. */
+/* The workers of all other crews, and those of the running one that leave, pass their connections on to it. */
 void gee_master_hand_over(gee_master_t *master);
 void gee_master_quit(gee_master_t *master);
 void gee_master_stop(gee_master_t *master);

@@ -67,7 +67,10 @@ void gee_crew_hand_over(gee_crew_t *from, const gee_crew_t *to) {
     GEE_LIST_EACH(&from->workers, link) {
         gee_worker_t *giver = GEE_CONTAINER(link, gee_worker_t, link);
         gee_error_t error;
-        if (giver->index < from->count && giver->state != GEE_WORKER_STARTING && !giver->killed &&
+        /* Of a crew that has come back (upgrade.h): those of before, which still leave. */
+        bool leaves = from == to ? giver->state == GEE_WORKER_LEAVING : giver->state != GEE_WORKER_STARTING;
+        /* One whose channel has ended is about to exit, and has nothing to give. */
+        if (giver->index < from->count && leaves && !giver->killed && giver->channel.watch.descriptor >= 0 &&
             pair_with_several(giver, to, &error) != 0)
             gee_log(from->log, GEE_LOG_WARN, "worker %u (pid %d) keeps its connections until they end: %s",
                     giver->index, (int)giver->pid, error.text);

@@ -43,8 +43,16 @@ static void refuse_cycle(gee_master_t *master, gee_cycle_t **cycle) {
     gee_cycle_close(cycle);
 }
 
-static void begin(gee_master_t *master) {
+/* Started or not, the slots of listeners that stay may have become more: they are served from now on. */
+static void start_crew(gee_master_t *master, gee_cycle_t **cycle) {
     gee_error_t error;
+    int result = gee_master_start_crew(master, cycle, &error);
+    gee_crew_assign(master->running);
+    if (result != 0)
+        finish(master, false, error.text);
+}
+
+static void begin(gee_master_t *master) {
     gee_log(master->log, GEE_LOG_NOTICE, "reloading %s", master->server->conf_path);
     gee_notify_reloading(master->server);
     gee_cycle_t *cycle = gee_cycle_load(master->server, master->running->cycle);
@@ -52,10 +60,8 @@ static void begin(gee_master_t *master) {
         finish(master, false, "out of memory");
     else if (cycle->errors.count > 0)
         refuse_cycle(master, &cycle);
-    else if (gee_master_start_crew(master, &cycle, &error) != 0)
-        finish(master, false, error.text);
-    else /* the slots of listeners that stay may have become more; they are served from now on */
-        gee_crew_assign(master->running);
+    else
+        start_crew(master, &cycle);
 }
 
 void gee_reload_ask(gee_master_t *master, gee_control_client_t *asker) {

@@ -94,9 +94,11 @@ static const char *why_not(const gee_master_t *master) {
     if (upgrade->state == GEE_UPGRADE_NONE && master->server->parent_link < 0)
         return master->server->program ? NULL : "the program that was started is not found in PATH";
     if (upgrade->state == GEE_UPGRADE_NONE)
-        (void)snprintf(text, sizeof text,
-                       "pid %ld, which this server is to replace, is still there; end one of the two",
-                       (long)master->server->parent);
+        (void)snprintf(
+            text, sizeof text,
+            "pid %ld, which this server is to replace, is still there; a QUIT to it completes that, a QUIT to "
+            "this one takes it back",
+            (long)master->server->parent);
     else
         (void)snprintf(text, sizeof text, "one is under way already: pid %ld %s", (long)upgrade->pid,
                        upgrade->state == GEE_UPGRADE_STARTING ? "starts"
@@ -178,12 +180,13 @@ void gee_upgrade_ask(gee_master_t *master, gee_control_client_t *asker) {
         asker->waiting = GEE_WAITS_NEXT_UPGRADE; /* not long: it has been told to end */
         return;
     }
-    if (reason && asker) {
-        gee_control_answer(asker, false, reason);
-        return;
-    }
     if (reason) {
-        gee_log(master->log, GEE_LOG_ERROR, "upgrade refused: %s", reason);
+        char text[300];
+        (void)snprintf(text, sizeof text, "upgrade refused: %s", reason);
+        if (asker)
+            gee_control_answer(asker, false, text);
+        else
+            gee_log(master->log, GEE_LOG_ERROR, "%s", text);
         return;
     }
     gee_log(master->log, GEE_LOG_NOTICE, "upgrading to %s", master->server->program);

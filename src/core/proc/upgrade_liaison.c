@@ -156,6 +156,8 @@ void gee_upgrade_alone(gee_master_t *master) {
 
 static void hear_going(gee_master_t *master) {
     gee_upgrade_t *upgrade = &master->upgrade;
+    if (upgrade->state == GEE_UPGRADE_STARTING)
+        return; /* it never served; that it ends is heard by waitpid() */
     gee_upgrade_alone(master);
     if (upgrade->state != GEE_UPGRADE_READY) {
         upgrade->parent_goes = true;

@@ -171,8 +171,17 @@ static bool read_answers(giver_t *giver) {
 
 /* ---- offering ---- */
 
-/* 1: all of the record is on its way; 0: the socket is full; -1: nobody reads it. */
-static int send_record(giver_t *giver) {
+/* What became of a record. */
+typedef enum sent { SENT, SENT_WHEN_WRITABLE, SENT_LATER, SENT_NEVER } sent_t;
+
+/* The system's limits of descriptors on their way, and of memory, do not make the socket unwritable. */
+static sent_t why_not(int reason) {
+    if (reason == EAGAIN || reason == EWOULDBLOCK)
+        return SENT_WHEN_WRITABLE;
+    return reason == ENOBUFS || reason == ENOMEM || reason == ETOOMANYREFS ? SENT_LATER : SENT_NEVER;
+}
+
+static sent_t send_record(giver_t *giver) {
     const offer_t *offer = GEE_CONTAINER(giver->offers.head.previous, offer_t, link);
     while (giver->sent < giver->record.length) {
         size_t left = giver->record.length - giver->sent;
@@ -184,19 +193,19 @@ static int send_record(giver_t *giver) {
         int descriptor = giver->sent == 0 ? gee_stream_descriptor(stream) : -1;
         if (gee_packet_send(giver->watch.descriptor, &packet, giver->record.bytes + giver->sent, piece, descriptor) !=
             0)
-            return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS ? 0 : -1;
+            return why_not(errno);
         giver->sent += piece;
     }
     gee_record_clear(&giver->record);
-    return 1;
+    return SENT;
 }
 
 /* When it cannot, the other side may have taken what was offered before: its answers are read first, until it hangs up. */
 static void go_on_sending(giver_t *giver) {
-    int outcome = giver->record.length > 0 ? send_record(giver) : 1;
-    if (outcome < 0)
+    sent_t outcome = giver->record.length > 0 ? send_record(giver) : SENT;
+    if (outcome == SENT_NEVER)
         (void)shutdown(giver->watch.descriptor, SHUT_WR);
-    gee_loop_rewatch(giver->process->loop, &giver->watch, outcome == 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    gee_loop_rewatch(giver->process->loop, &giver->watch, outcome == SENT_WHEN_WRITABLE ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static void write_record(const offer_t *offer, gee_record_t *record) {
@@ -240,6 +249,8 @@ static void on_offer(gee_task_t *task) {
     gee_worker_process_t *process = GEE_CONTAINER(task, gee_worker_process_t, offer);
     if (!process->leaving || process->cutting)
         return;
+    GEE_LIST_EACH(&process->givers, link)
+    go_on_sending(GEE_CONTAINER(link, giver_t, link)); /* what had to wait */
     GEE_LIST_EACH(&process->engine->doors, link) {
         gee_door_t *door = gee_door_of_link(link);
         const gee_worker_connection_t *connection = gee_door_owner(door);

@@ -163,7 +163,7 @@ static void name_methods(const gee_session_t *session, char *text, size_t capaci
         length += added > 0 ? (size_t)added : 0;
     }
     if (named < session->call_count && length + 1 < capacity)
-        (void)snprintf(text + length, capacity - length, " and %zu more", session->call_count - named);
+        (void)snprintf(text + length, capacity - length, " and %zu more", (size_t)session->call_count - named);
 }
 
 static void log_cut(gee_worker_process_t *process) {
@@ -174,7 +174,7 @@ static void log_cut(gee_worker_process_t *process) {
         if (session->role != GEE_SERVING || session->frozen)
             continue;
         name_methods(session, methods, sizeof methods);
-        gee_log(process->log, GEE_LOG_NOTICE, "%s: cut with %zu call%s in flight%s%s: shutdown_timeout (%s) is over",
+        gee_log(process->log, GEE_LOG_NOTICE, "%s: cut with %u call%s in flight%s%s: shutdown_timeout (%s) is over",
                 gee_session_peer_text(session), session->call_count, session->call_count == 1 ? "" : "s",
                 methods[0] != '\0' ? ": " : "", methods, patience);
     }

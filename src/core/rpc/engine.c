@@ -210,6 +210,7 @@ void gee_engine_destroy(gee_engine_t **handle) {
     gee_memory_stop(engine);
     gee_calls_destroy(engine);
     destroy_codec_shares(engine);
+    free(engine->spare_progress);
     gee_pool_destroy(&engine->scratch);
     gee_pool_destroy(&engine->answers);
     free(engine);

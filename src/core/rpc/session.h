@@ -56,7 +56,6 @@ struct gee_session {
     void *owner;
     gee_peer_record_t *peer;
     gee_list_t calls;
-    size_t call_count;
     uint64_t calls_total;
     gee_role_t role;
     bool established;
@@ -72,6 +71,7 @@ struct gee_session {
     bool closing;
     bool handing_back;       /* closing, but the stream goes back to the door */
     bool failed;             /* close_reason says why */
+    uint32_t call_count;     /* of calls */
     gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
     int64_t active_ns;       /* when bytes came last */
     gee_link_t starved_link; /* while it is not read on because memory is short: memory.c */

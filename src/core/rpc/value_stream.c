@@ -4,6 +4,7 @@
  * message that came in one piece, the codec reads at a glance. */
 #include "core/rpc/value_stream.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int too_long(const gee_session_t *session, const char *what, gee_error_t *error) {
@@ -11,17 +12,45 @@ static int too_long(const gee_session_t *session, const char *what, gee_error_t 
                          session->engine->codec_limits.message, session->engine->names.message);
 }
 
+/* ---- progress: one is kept for the next message that comes in pieces ---- */
+
+static void forget_progress(gee_engine_t *engine, gee_value_stream_t *stream) {
+    gee_value_progress_t *progress = stream->progress;
+    stream->progress = NULL;
+    if (engine->spare_progress == NULL)
+        engine->spare_progress = progress;
+    else
+        free(progress);
+}
+
+void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream) {
+    forget_progress(session->engine, stream);
+}
+
+/* There is more to come. */
+static int keep_progress(gee_engine_t *engine, gee_value_stream_t *stream, const gee_value_progress_t *progress,
+                         gee_error_t *error) {
+    if (stream->progress == NULL) {
+        stream->progress = engine->spare_progress != NULL ? engine->spare_progress : malloc(sizeof(*progress));
+        engine->spare_progress = NULL;
+    }
+    if (stream->progress == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    *stream->progress = *progress;
+    return 0;
+}
+
 /* *result stays 0 while bytes are missing. */
-static int measure(gee_session_t *session, gee_value_stream_t *stream, const uint8_t *bytes, size_t length,
+static int measure(gee_session_t *session, gee_value_progress_t *progress, const uint8_t *bytes, size_t length,
                    size_t *result, const char *what, gee_error_t *error) {
     gee_codec_limits_t limits = session->engine->codec_limits;
-    limits.message -= stream->header_length;
+    limits.message -= progress->header_length;
     if (limits.message == 0) /* to a codec that is no limit */
         return too_long(session, what, error);
-    switch (session->codec->measure(session->receive_state, &stream->measure, bytes, length, &limits, error)) {
+    switch (session->codec->measure(session->receive_state, &progress->measure, bytes, length, &limits, error)) {
     case GEE_MEASURE_DONE:
-        *result = stream->measure.length;
-        stream->measure = (gee_measure_t){ 0 };
+        *result = progress->measure.length;
+        progress->measure = (gee_measure_t){ 0 };
         return 0;
     case GEE_MEASURE_ERROR:
         return gee_error_prefix(error, "%s: ", what);
@@ -87,12 +116,27 @@ static int hand_on(gee_session_t *session, const gee_value_form_t *form, void *p
     return form->take(session, protocol_state, header, &body, error);
 }
 
+/* Both lengths stay 0 while bytes are missing. */
+static int measure_both(gee_session_t *session, gee_value_progress_t *progress, const uint8_t *bytes, size_t length,
+                        size_t *body_length, gee_error_t *error) {
+    if (progress->header_length == 0 &&
+        measure(session, progress, bytes, length, &progress->header_length, "header", error) != 0)
+        return -1;
+    size_t header_length = progress->header_length;
+    if (header_length == 0)
+        return 0;
+    return measure(session, progress, bytes + header_length, length - header_length, body_length, "body", error);
+}
+
 int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream, const gee_value_form_t *form,
                              void *protocol_state, const uint8_t *bytes, size_t length, size_t *consumed,
                              gee_error_t *error) {
     size_t body_length = 0;
     plain_t plain = { 0 };
+    gee_value_progress_t progress = { 0 };
     *consumed = 0;
+    if (stream->progress != NULL)
+        progress = *stream->progress;
     if (!stream->started) {
         /* What stands between messages is dropped at once, so that a quiet connection holds no buffer. */
         *consumed = session->codec->padding(bytes, length);
@@ -100,24 +144,18 @@ int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream,
             return 0;
         stream->started = true;
         look_for_plain(session, form, bytes, length, &plain);
-        stream->header_length = plain.length;
+        progress.header_length = plain.length;
     }
-    if (stream->header_length == 0 &&
-        measure(session, stream, bytes, length, &stream->header_length, "header", error) != 0)
-        return -1;
-    if (stream->header_length == 0)
-        return 0;
-    if (measure(session, stream, bytes + stream->header_length, length - stream->header_length, &body_length, "body",
-                error) != 0)
+    if (measure_both(session, &progress, bytes, length, &body_length, error) != 0)
         return -1;
     if (body_length == 0)
-        return 0;
-    size_t header_length = stream->header_length;
-    stream->header_length = 0;
+        return keep_progress(session->engine, stream, &progress, error);
+    if (stream->progress != NULL)
+        forget_progress(session->engine, stream);
     stream->started = false;
-    if (hand_on(session, form, protocol_state, &plain, bytes, header_length, body_length, error) != 0)
+    if (hand_on(session, form, protocol_state, &plain, bytes, progress.header_length, body_length, error) != 0)
         return -1;
-    *consumed = header_length + body_length;
+    *consumed = progress.header_length + body_length;
     return 0;
 }
 

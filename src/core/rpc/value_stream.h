@@ -9,12 +9,20 @@
 
 #include "core/rpc/session.h"
 
+/* How far a message has been measured of which there is more to come. */
+typedef struct gee_value_progress {
+    size_t header_length;  /* 0 until its header is measured */
+    gee_measure_t measure; /* of the header, then of the body */
+} gee_value_progress_t;
+
 /* Part of a protocol's state; zeroed at first. */
 typedef struct gee_value_stream {
-    size_t header_length;  /* 0 until the header of this message is measured */
-    gee_measure_t measure; /* of the header, then of the body */
-    bool started;          /* some bytes of a message were looked at; otherwise it is quiet */
+    gee_value_progress_t *progress; /* null: none; most messages come in one piece, and idle connections are many */
+    bool started;                   /* some bytes of a message were looked at; otherwise it is quiet */
 } gee_value_stream_t;
+
+/* For the protocol's stop. */
+void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream);
 
 typedef struct gee_value_form {
     const gee_type_t *header;

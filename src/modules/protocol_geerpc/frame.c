@@ -94,10 +94,10 @@ static const gee_codec_t *body_codec(const gee_session_t *session, uint8_t numbe
     return json;
 }
 
-static int hand_on(gee_session_t *session, geerpc_state_t *state, const gee_codec_t *codec, const uint8_t *header_bytes,
-                   size_t header_length, size_t body_length, gee_error_t *error) {
+static int hand_on(gee_session_t *session, const gee_codec_t *codec, const uint8_t *header_bytes, size_t header_length,
+                   size_t body_length, gee_error_t *error) {
     gee_engine_t *engine = session->engine;
-    gee_event_t plain = { .parts = state->role == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY,
+    gee_event_t plain = { .parts = session->role == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY,
                           .codec = codec,
                           .payload = { .kind = GEE_PAYLOAD_BYTES,
                                        .codec = codec,
@@ -115,7 +115,7 @@ static int hand_on(gee_session_t *session, geerpc_state_t *state, const gee_code
     if (session->codec->decode(session->receive_state, geerpc_frame_header, header_bytes, header_length,
                                &engine->codec_limits, false, engine->scratch, &header, error) != 0)
         return gee_error_prefix(error, "header: ");
-    return geerpc_header_to_event(session, state, &header, &plain.payload, error);
+    return geerpc_header_to_event(session, &header, &plain.payload, error);
 }
 
 int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
@@ -137,7 +137,7 @@ int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const ui
     if (length - PREFIX < header_length + body_length)
         return 0;
     state->frame_started = false;
-    if (hand_on(session, state, codec, bytes + PREFIX, (size_t)header_length, (size_t)body_length, error) != 0)
+    if (hand_on(session, codec, bytes + PREFIX, (size_t)header_length, (size_t)body_length, error) != 0)
         return -1;
     *consumed = PREFIX + (size_t)(header_length + body_length);
     return 0;

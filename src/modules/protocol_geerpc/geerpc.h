@@ -31,7 +31,6 @@ typedef enum geerpc_phase {
 
 typedef struct geerpc_state {
     geerpc_phase_t phase;
-    gee_role_t role;
     bool frame_started; /* some bytes of a frame were looked at */
     union {
         gee_object_scan_t option_scan; /* in PHASE_OPTION */
@@ -52,8 +51,8 @@ extern const gee_type_t *const geerpc_value_header; /* json: ServiceMethod, Seq,
 extern const gee_type_t *const geerpc_stock_header; /* gob: ServiceMethod, Seq, Error */
 extern const gee_type_t *const geerpc_frame_header; /* bin: see docs/geerpc.proto */
 /* Hands the message on as an event; `payload` is the body. */
-int geerpc_header_to_event(gee_session_t *session, geerpc_state_t *state, const geerpc_header_t *header,
-                           const gee_payload_t *payload, gee_error_t *error);
+int geerpc_header_to_event(gee_session_t *session, const geerpc_header_t *header, const gee_payload_t *payload,
+                           gee_error_t *error);
 void geerpc_header_from_event(const gee_event_t *event, geerpc_header_t *header);
 
 /* values.c */

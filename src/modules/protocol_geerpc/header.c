@@ -48,10 +48,10 @@ static int64_t timeout_of(const geerpc_header_t *header) {
     return header->timeout_ns > 0 ? header->timeout_ns : 0;
 }
 
-static unsigned parts_of(const geerpc_state_t *state, uint32_t kind) {
+static unsigned parts_of(const gee_session_t *session, uint32_t kind) {
     switch (kind) {
     case KIND_CALL_OR_REPLY:
-        return state->role == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY;
+        return session->role == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY;
     case KIND_CANCEL:
         return GEE_EVENT_CANCEL;
     case KIND_DRAIN:
@@ -65,9 +65,9 @@ static unsigned parts_of(const geerpc_state_t *state, uint32_t kind) {
     }
 }
 
-int geerpc_header_to_event(gee_session_t *session, geerpc_state_t *state, const geerpc_header_t *header,
-                           const gee_payload_t *payload, gee_error_t *error) {
-    gee_event_t event = { .parts = parts_of(state, header->kind),
+int geerpc_header_to_event(gee_session_t *session, const geerpc_header_t *header, const gee_payload_t *payload,
+                           gee_error_t *error) {
+    gee_event_t event = { .parts = parts_of(session, header->kind),
                           .token = { .number = header->seq },
                           .method = header->service_method,
                           .codec = payload->codec,

@@ -8,7 +8,6 @@ static gee_claim_t claims(const uint8_t *bytes, size_t length) {
 static int start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup,
                  gee_error_t *error) {
     geerpc_state_t *state = data;
-    state->role = role;
     if (role == GEE_SERVING)
         return 0;
     if (geerpc_option_send(session, setup, error) != 0)
@@ -54,6 +53,12 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
     return !state->values.started && !state->frame_started;
 }
 
+static void stop(gee_session_t *session, void *data) {
+    geerpc_state_t *state = data;
+    if (state->phase != PHASE_OPTION)
+        gee_value_stream_stop(session, &state->values);
+}
+
 /* ---- handover: the Option has been read; a line feed may still follow it ---- */
 
 static void export_state(const gee_session_t *session GEE_UNUSED, const void *data, gee_record_t *out) {
@@ -79,6 +84,7 @@ static const gee_protocol_t protocol = {
     .send = send_event,
     .can = can,
     .quiet = quiet,
+    .stop = stop,
     .export_state = export_state,
     .import_state = import_state,
 };

@@ -5,9 +5,9 @@ static const gee_type_t *header_type(const gee_session_t *session) {
     return session->codec->types_on_wire ? geerpc_stock_header : geerpc_value_header;
 }
 
-static int take(gee_session_t *session, void *state, const void *header, const gee_payload_t *body,
+static int take(gee_session_t *session, void *state GEE_UNUSED, const void *header, const gee_payload_t *body,
                 gee_error_t *error) {
-    return geerpc_header_to_event(session, state, header, body, error);
+    return geerpc_header_to_event(session, header, body, error);
 }
 
 int geerpc_values_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
