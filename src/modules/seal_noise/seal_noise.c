@@ -32,24 +32,25 @@ typedef struct state {
     phase_t phase;
     bool heard;      /* calling: a record of the server has come */
     bool peer_ended; /* its end record has come */
-    size_t pair;     /* serving: which of our keys the client means, as far as we know */
+    bool opened;     /* the handshake is over: there are `records` */
+    uint8_t pair;    /* serving: which of our keys the client means, as far as we know */
     uint8_t preamble[PREAMBLE];
-    gee_noise_handshake_t *handshake; /* until it is over */
-    gee_noise_records_t *records;     /* from then on */
+    union { /* each open connection has one of these */
+        gee_noise_handshake_t *handshake;
+        gee_noise_records_t *records;
+    };
     const gee_grant_t *grant;
 } state_t;
-
-static void forget_handshake(state_t *state) {
-    gee_noise_vault_give(&state->setup->vaults->handshakes, state->handshake);
-    state->handshake = NULL;
-}
 
 static void forget(state_t *state) {
     if (state->setup == NULL)
         return;
-    forget_handshake(state);
-    gee_noise_vault_give(&state->setup->vaults->records, state->records);
-    state->records = NULL;
+    if (state->opened)
+        gee_noise_vault_give(&state->setup->vaults->records, state->records);
+    else
+        gee_noise_vault_give(&state->setup->vaults->handshakes, state->handshake);
+    state->opened = false;
+    state->handshake = NULL;
 }
 
 /* ---- the handshake ---- */
@@ -85,7 +86,7 @@ static int put_message(state_t *state, gee_chain_t *down, gee_error_t *error) {
 /* Serving, message 1: does the client mean our other key, while keys are changed? */
 static bool read_with_other_key(state_t *state, const uint8_t *message, size_t length, uint8_t *nothing) {
     gee_noise_handshake_t *handshake = state->handshake;
-    if (state->role != GEE_SERVING || handshake->step != 0 || state->pair + 1 >= state->setup->pair_count)
+    if (state->role != GEE_SERVING || handshake->step != 0 || state->pair + 1u >= state->setup->pair_count)
         return false;
     state->pair++;
     begin(state);
@@ -125,17 +126,22 @@ static int take_message(state_t *state, gee_inbox_t *from_wire, bool *waits, gee
     return 0;
 }
 
-static int take_records(state_t *state, gee_error_t *error) {
-    state->records = gee_noise_vault_take(&state->setup->vaults->records);
-    return state->records != NULL ? 0 : gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "seal: out of memory");
+static gee_noise_records_t *take_records(const state_t *state, gee_error_t *error) {
+    gee_noise_records_t *records = gee_noise_vault_take(&state->setup->vaults->records);
+    if (records == NULL)
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "seal: out of memory");
+    return records;
 }
 
 /* The keys of the records take the place of the handshake's. */
 static int open_channel(state_t *state, gee_error_t *error) {
-    if (take_records(state, error) != 0)
+    gee_noise_records_t *records = take_records(state, error);
+    if (records == NULL)
         return -1;
-    gee_noise_split(state->handshake, &state->records->sending, &state->records->receiving);
-    forget_handshake(state);
+    gee_noise_split(state->handshake, &records->sending, &records->receiving);
+    forget(state);
+    state->records = records;
+    state->opened = true;
     state->phase = PHASE_OPEN;
     return 0;
 }
@@ -344,8 +350,9 @@ static int take_client(state_t *state, gee_record_reader_t *in, gee_error_t *err
 
 static int import_state(void *data, const void *setup, gee_record_reader_t *in, gee_error_t *error) {
     state_t *state = data;
-    if (hold_setup(state, GEE_SERVING, setup, error) != 0 || take_records(state, error) != 0)
+    if (hold_setup(state, GEE_SERVING, setup, error) != 0 || (state->records = take_records(state, error)) == NULL)
         return -1;
+    state->opened = true;
     const void *preamble = gee_record_take(in, PREAMBLE);
     if (preamble != NULL)
         memcpy(state->preamble, preamble, PREAMBLE);
