@@ -65,7 +65,8 @@ def short_directory():
 
 
 @pytest.mark.usefixtures("programs")
-def test_it_leaves_nothing_behind_when_it_is_interrupted(short_directory):
+def test_it_leaves_nothing_behind_when_it_is_interrupted(programs, short_directory):
+    assert programs.is_dir()
     environment = {**os.environ, "TMPDIR": str(short_directory)}
     process = subprocess.Popen(RUN + ["--rows", "bin", "--rounds", "1000"], env=environment, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
