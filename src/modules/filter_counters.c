@@ -70,13 +70,16 @@ static void stop(void *data) {
 }
 
 /* Rows are looked for by name once a method and worker. */
-static gee_counters_row_t *row_of(state_t *state, const gee_call_t *call) {
+static gee_counters_row_t *look_for_row(state_t *state, const gee_call_t *call) {
+    bool known = call->method_number < state->methods;
+    return gee_counters_row(state->slot,
+                            known ? gee_dispatch_method_name(state->dispatch, call) : GEE_STR(GEE_COUNTERS_UNKNOWN));
+}
+
+static inline gee_counters_row_t *row_of(state_t *state, const gee_call_t *call) {
     size_t number = call->method_number;
     gee_counters_row_t **row = &state->rows[number < state->methods ? number : state->methods];
-    if (*row == NULL)
-        *row = gee_counters_row(state->slot, number < state->methods ? gee_dispatch_method_name(state->dispatch, call)
-                                                                     : GEE_STR(GEE_COUNTERS_UNKNOWN));
-    return *row;
+    return *row != NULL ? *row : (*row = look_for_row(state, call));
 }
 
 static gee_verdict_t on_call(void *data, gee_call_t *call, gee_status_t *status) {
@@ -106,6 +109,11 @@ static void on_release(void *data, gee_call_t *call) {
     gee_counters_release(row_of(state, call));
 }
 
+static void on_done(void *data, gee_call_t *call) {
+    state_t *state = data;
+    gee_counters_done(row_of(state, call), call->status.code != GEE_OK, now(state) - call->started_ns);
+}
+
 static bool idle(const void *data) {
     const state_t *state = data;
     return state->slot == NULL;
@@ -119,6 +127,7 @@ static const gee_filter_t filter = {
     .on_call = on_call,
     .on_end = on_end,
     .on_release = on_release,
+    .on_done = on_done,
 };
 
 extern const gee_module_t gee_filter_counters_module;

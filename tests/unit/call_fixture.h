@@ -116,7 +116,7 @@ static inline outcome_t *start_call_from(fixture_t *fixture, const char *peer, c
     gee_call_t *call = gee_call_create(fixture->engine);
     assert_non_null(call);
     if (peer != NULL)
-        assert_non_null(call->peer = gee_peer_record_create(peer));
+        assert_true(call->peer_held = (call->peer = gee_peer_record_create(peer)) != NULL);
     assert_true(fixture->count < OUTCOMES);
     outcome_t *outcome = &fixture->outcomes[fixture->count];
     outcome->call = call;

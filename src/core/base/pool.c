@@ -41,9 +41,11 @@ typedef struct chunk {
 struct gee_pool {
     chunk_t *chunks;    /* beyond the first */
     gee_meter_t *meter; /* that counts those; null: none does */
-    uint8_t *at, *end;  /* what is left of the current chunk */
-    size_t used, limit; /* limit SIZE_MAX: none */
-    size_t first, next; /* bytes in the first chunk and in the next one to be made */
+    uint8_t *at, *end;  /* what is left of the current chunk, or of the limit if that is less: most pieces fit there */
+    uint8_t *start, *chunk_end; /* of the current chunk */
+    size_t elsewhere;           /* handed out of other chunks */
+    size_t limit;               /* SIZE_MAX: none */
+    size_t first, next;         /* bytes in the first chunk and in the next one to be made */
     _Alignas(ALIGNMENT) uint8_t data[];
 };
 
@@ -89,8 +91,24 @@ void gee_pool_destroy(gee_pool_t **pool) {
     *pool = NULL;
 }
 
+static void set_end(gee_pool_t *pool) {
+    size_t left = pool->limit > pool->elsewhere ? pool->limit - pool->elsewhere : 0;
+    left &= ~(size_t)(ALIGNMENT - 1);
+    pool->end = left < (size_t)(pool->chunk_end - pool->start) ? pool->start + left : pool->chunk_end;
+    if (pool->end < pool->at)
+        pool->end = pool->at; /* the limit was lowered */
+}
+
+static void begin_chunk(gee_pool_t *pool, uint8_t *start, size_t taken, size_t bytes) {
+    pool->start = start;
+    pool->at = start + taken;
+    pool->chunk_end = start + bytes;
+    set_end(pool);
+}
+
 void gee_pool_limit(gee_pool_t *pool, size_t bytes) {
     pool->limit = bytes > 0 ? bytes : SIZE_MAX;
+    set_end(pool);
 }
 
 void gee_pool_set_meter(gee_pool_t *pool, gee_meter_t *meter) {
@@ -98,16 +116,16 @@ void gee_pool_set_meter(gee_pool_t *pool, gee_meter_t *meter) {
 }
 
 void gee_pool_reset(gee_pool_t *pool) {
-    free_chunks(pool);
-    pool->at = pool->data;
-    pool->end = pool->data + pool->first;
-    pool->used = 0;
+    if (pool->chunks != NULL)
+        free_chunks(pool);
+    pool->elsewhere = 0;
     pool->next = pool->first < GREATEST_CHUNK / 2 ? pool->first * 2 : GREATEST_CHUNK;
+    begin_chunk(pool, pool->data, 0, pool->first);
     hide(pool->data, pool->first);
 }
 
 size_t gee_pool_used(const gee_pool_t *pool) {
-    return pool->used;
+    return pool->elsewhere + (size_t)(pool->at - pool->start);
 }
 
 static chunk_t *add_chunk(gee_pool_t *pool, size_t size) {
@@ -135,25 +153,37 @@ static uint8_t *take_elsewhere(gee_pool_t *pool, size_t rounded) {
         return NULL;
     if (next < GREATEST_CHUNK)
         pool->next = next * 2;
-    if (!alone) {
-        pool->at = chunk->data + rounded;
-        pool->end = chunk->data + next;
+    if (alone) {
+        pool->elsewhere += rounded;
+        set_end(pool);
+    } else {
+        pool->elsewhere = gee_pool_used(pool);
+        begin_chunk(pool, chunk->data, rounded, next);
     }
     return chunk->data;
 }
 
-void *gee_pool_alloc(gee_pool_t *pool, size_t size) {
-    size_t rounded;
-    if (!round_up(size, &rounded) || pool->used > pool->limit || rounded > pool->limit - pool->used)
+/* What does not fit, and what is of no size. */
+static void *alloc_slowly(gee_pool_t *pool, size_t size) {
+    size_t rounded, used = gee_pool_used(pool);
+    if (!round_up(size, &rounded) || used > pool->limit || rounded > pool->limit - used)
         return NULL;
     uint8_t *piece = pool->at;
-    if (rounded <= (size_t)(pool->end - pool->at))
+    if (rounded <= (size_t)(pool->chunk_end - pool->at))
         pool->at += rounded;
     else
         piece = take_elsewhere(pool, rounded);
-    if (piece == NULL)
-        return NULL;
-    pool->used += rounded;
+    if (piece != NULL)
+        reveal(piece, size);
+    return piece;
+}
+
+void *gee_pool_alloc(gee_pool_t *pool, size_t size) {
+    if (size == 0 || size > (size_t)(pool->end - pool->at))
+        return alloc_slowly(pool, size);
+    uint8_t *piece = pool->at;
+    pool->at +=
+        (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); /* which is no further than the end, that is aligned */
     reveal(piece, size);
     return piece;
 }

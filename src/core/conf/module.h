@@ -8,7 +8,7 @@
 #include "core/base/log.h"
 #include "core/conf/option.h"
 
-#define GEE_MODULE_ABI 2u
+#define GEE_MODULE_ABI 3u
 
 typedef enum gee_module_kind {
     GEE_MODULE_TRANSPORT = 1,

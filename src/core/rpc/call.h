@@ -17,12 +17,6 @@
 #include "core/rpc/protocol.h"
 #include "core/rpc/service.h"
 
-typedef enum gee_half {
-    GEE_HALF_OPEN,   /* messages may come */
-    GEE_HALF_CLOSED, /* no more messages this way */
-    GEE_HALF_ENDED   /* status was sent or received */
-} gee_half_t;
-
 #define GEE_CALL_FILTERS 16 /* most filters a program may have */
 
 /* Who a session talks to; outlives the session while calls refer to it. Counted on the loop's thread, read anywhere. */
@@ -37,60 +31,62 @@ void gee_peer_record_set_grant(gee_peer_record_t *record, const gee_grant_t *gra
 void gee_peer_record_release(gee_peer_record_t **record);
 
 struct gee_call {
-    gee_link_t session_link; /* in the session's calls; out of it once answered or the session is gone */
+    gee_link_t
+        session_link; /* in the session's calls, once it is kept; out of it when answered or the session is gone */
     gee_engine_t *engine;
-    gee_session_t *session; /* null once the call was answered or the peer is gone */
-    gee_half_t inbound, outbound;
+    gee_role_t role;
 
+    /* Zeroed by gee_call_create(), up to `timer`: no more than a call needs, since that is done for each. */
+    gee_session_t *session; /* null once the call was answered or the peer is gone */
     gee_token_t token;
-    gee_str_t method_name;      /* as it came, in the pool */
-    const gee_method_t *method; /* null: unknown, or a calling role */
-    const gee_service_t *service;
-    void *method_slot;        /* dispatch's own record of the method */
-    size_t method_number;     /* as gee_dispatch_method_number(); SIZE_MAX: unknown */
-    const gee_codec_t *codec; /* of its bodies */
     gee_metadata_t metadata;
-    int64_t started_ns;  /* gee_loop_now() when the request was complete */
     int64_t timeout_ns;  /* the one that made the deadline, for the error's text; 0: none */
-    int64_t deadline_ns; /* INT64_MAX: none */
-    size_t request_bytes, reply_bytes;
-    size_t charged; /* of the session's call_bytes */
-    gee_timer_t timer;
+    size_t charged;      /* of the session's call_bytes */
     gee_status_t status; /* once answered */
     gee_peer_record_t *peer;
-    gee_role_t role;
-    bool answered; /* reply or error went out, or nobody wants one any more; calling: it came */
+    struct gee_forwarded *forwarded; /* serving; forward.h: on its way to an upstream; stays when it is back */
+    atomic_uint finish;              /* serving; see call.c */
+    uint32_t filters_passed;         /* serving: how many filters saw it, for on_end and on_release */
+    bool kept;                       /* serving: by gee_session_keep(): others than its session's parser know of it */
+    bool peer_held;                  /* a reference of the peer's record is its own */
+    bool answered;                   /* reply or error went out, or nobody wants one any more; calling: it came */
+    bool slot_kept;       /* calling: given up, but the peer goes on working on it: session.h, gee_session_forget() */
+    bool replied;         /* serving: by its handler's own invocation, which has not returned yet */
+    bool handler_running; /* serving: from its start (or its place in the queue) to the loop's seeing its finish */
+    bool queued;          /* serving: given to the thread pool */
+    bool finished_late;   /* serving: by somebody else than the handler's own invocation */
+    atomic_bool watched;  /* serving: gee_call_on_cancel() was called */
+    atomic_bool cancelled;
+
+    gee_timer_t timer;          /* not started when it is created */
+    gee_str_t method_name;      /* as it came, in the pool */
+    const gee_method_t *method; /* null: unknown, or a calling role */
+    void *method_slot;          /* dispatch's own record of the method */
+    size_t method_number;       /* as gee_dispatch_method_number(); SIZE_MAX: unknown */
+    const gee_codec_t *codec;   /* of its bodies */
+    int64_t started_ns;         /* gee_loop_now() when the request was complete */
+    int64_t deadline_ns;        /* INT64_MAX: none */
+    size_t request_bytes, reply_bytes;
 
     /* calling */
-    bool slot_kept; /* given up, but the peer goes on working on it: session.h, gee_session_forget() */
     void (*done)(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data);
     void *done_data;
 
     /* serving: the memory of a call of gee_call_create_calling() ends here */
-    gee_buf_t *held;                 /* the bytes that arguments point into, or the payload's */
-    struct gee_forwarded *forwarded; /* forward.h: on its way to an upstream; stays when it is back */
+    gee_buf_t *held; /* the bytes that arguments point into, or the payload's; null when it is created */
     const void *arguments;
     void *reply;
-    gee_task_t finished_task;    /* posted or deferred when the handler is through */
-    gee_status_t handler_status; /* what it said */
-    atomic_uint finish;          /* see call.c */
-    atomic_bool watched;         /* gee_call_on_cancel() was called */
-    bool handler_running;        /* from its start (or its place in the queue) to the loop's seeing its finish */
-    bool queued;                 /* given to the thread pool */
-    bool finished_late;          /* by somebody else than the handler's own invocation */
-    uint32_t filters_passed;     /* how many filters saw it, for on_end and on_release */
-
-    /* From here on left alone by gee_call_create(). */
+    gee_task_t finished_task;    /* posted or deferred when the handler is through; set by dispatch */
+    gee_status_t handler_status; /* what it said, if that was not gee_reply() */
     gee_pool_t *pool;
     gee_payload_t payload;       /* while a filter makes the call wait */
     gee_job_t job;               /* when it is queued */
     pthread_mutex_t cancel_lock; /* guards the next two and the callback's run; recursive */
     void (*on_cancel)(void *data);
     void *on_cancel_data;
-    atomic_bool cancelled;
 };
 
-/* From the engine's free list: zeroed but for its pool. Null: out of memory. */
+/* From the engine's free list, its pool empty, the members as struct gee_call says. Null: out of memory. */
 gee_call_t *gee_call_create(gee_engine_t *engine);
 /* The same for the calling role, without pool and what goes with handlers: 100,000 calls may wait for their replies. */
 gee_call_t *gee_call_create_calling(gee_engine_t *engine);

@@ -89,13 +89,22 @@ static uint64_t bucket_end(unsigned bucket) {
     return ((uint64_t)(8 + (bucket - GEE_COUNTERS_EXACT) % 8 + 1) << shift) - 1;
 }
 
-void gee_counters_end(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
+static inline void count_outcome(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
     uint64_t microseconds = nanoseconds > 0 ? (uint64_t)nanoseconds / 1000 : 0;
     if (failed)
         gee_counters_add(&row->errors, 1);
-    gee_counters_add(&row->late, 1);
     gee_counters_add(&row->microseconds, microseconds);
     gee_counters_add(&row->histogram[bucket_of(microseconds)], 1);
+}
+
+void gee_counters_end(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
+    gee_counters_add(&row->late, 1);
+    count_outcome(row, failed, nanoseconds);
+}
+
+void gee_counters_done(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
+    count_outcome(row, failed, nanoseconds);
+    gee_counters_add(&row->in_flight, (uint64_t)-1);
 }
 
 /* ---- the reader ---- */

@@ -79,6 +79,9 @@ static inline void gee_counters_release(gee_counters_row_t *row) {
     gee_counters_add(&row->late, (uint64_t)-1);
 }
 
+/* Both at once. */
+void gee_counters_done(gee_counters_row_t *row, bool failed, int64_t nanoseconds);
+
 /* ---- the reader: any process, at any time ---- */
 typedef struct gee_counters_sum {
     gee_str_t method;

@@ -21,6 +21,8 @@
 typedef struct filter_slot {
     const gee_filter_t *filter;
     void *state;
+    void (*on_done)(void *state,
+                    gee_call_t *call); /* on_end and on_release, as far as there are; null: there are none */
 } filter_slot_t;
 
 struct gee_dispatch {
@@ -30,6 +32,7 @@ struct gee_dispatch {
     size_t filter_count;
     filter_slot_t active[GEE_CALL_FILTERS]; /* those that have something to do */
     size_t active_count;
+    bool apart; /* one of these has on_end and on_release, and nothing that is both */
 };
 
 typedef void (*handler_t)(gee_call_t *call, const void *arguments, void *reply);
@@ -37,13 +40,19 @@ typedef void (*handler_t)(gee_call_t *call, const void *arguments, void *reply);
 /* Up to this size arguments are decoded into copies, so that a call in flight does not keep a whole read buffer. */
 #define COPY_UP_TO 4096
 
-#define ALIGNMENT _Alignof(max_align_t)
-
 static void on_timeout(gee_timer_t *timer);
 static void on_finished(gee_task_t *task);
 static void run_job(gee_job_t *job);
 
 /* ---- making and ending ---- */
+
+static void activate(gee_dispatch_t *dispatch, filter_slot_t *slot) {
+    const gee_filter_t *filter = slot->filter;
+    slot->on_done = filter->on_done != NULL ? filter->on_done : filter->on_end ? filter->on_end : filter->on_release;
+    if (filter->on_done == NULL && filter->on_end != NULL && filter->on_release != NULL)
+        dispatch->apart = true;
+    dispatch->active[dispatch->active_count++] = *slot;
+}
 
 static int start_filters(gee_dispatch_t *dispatch, const gee_filter_entry_t *filters, size_t count,
                          gee_error_t *error) {
@@ -62,7 +71,7 @@ static int start_filters(gee_dispatch_t *dispatch, const gee_filter_entry_t *fil
         }
         dispatch->filter_count++;
         if (slot->filter->idle == NULL || !slot->filter->idle(slot->state))
-            dispatch->active[dispatch->active_count++] = *slot;
+            activate(dispatch, slot);
     }
     return 0;
 }
@@ -122,25 +131,17 @@ const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, 
 
 /* ---- the end of a call ---- */
 
-static void release(gee_call_t *call) {
-    gee_dispatch_t *dispatch = call->engine->dispatch;
-    for (size_t i = call->filters_passed; i-- > 0;) {
-        const filter_slot_t *slot = &dispatch->active[i];
-        if (slot->filter->on_release != NULL)
-            slot->filter->on_release(slot->state, call);
-    }
-    gee_call_release(call);
-}
-
-/* The call has its outcome: the peer hears of it when it is still there, the filters do. */
-static void answer(gee_call_t *call, gee_status_t status, const gee_payload_t *payload) {
-    gee_dispatch_t *dispatch = call->engine->dispatch;
+/* Its peer hears of the outcome (call->status) when it is still there. */
+static void tell_peer(gee_call_t *call, const gee_payload_t *payload) {
     call->answered = true;
-    call->status = status;
     if (gee_timer_started(&call->timer))
         gee_timer_stop(call->engine->loop, &call->timer);
     if (call->session != NULL)
         gee_session_answer(call->session, call, payload);
+}
+
+static void end(gee_call_t *call) {
+    const gee_dispatch_t *dispatch = call->engine->dispatch;
     for (size_t i = call->filters_passed; i-- > 0;) {
         const filter_slot_t *slot = &dispatch->active[i];
         if (slot->filter->on_end != NULL)
@@ -149,9 +150,35 @@ static void answer(gee_call_t *call, gee_status_t status, const gee_payload_t *p
     call->status.text = GEE_STR(""); /* may have been on somebody's stack */
 }
 
+static void release(gee_call_t *call) {
+    const gee_dispatch_t *dispatch = call->engine->dispatch;
+    for (size_t i = call->filters_passed; i-- > 0;) {
+        const filter_slot_t *slot = &dispatch->active[i];
+        if (slot->filter->on_release != NULL)
+            slot->filter->on_release(slot->state, call);
+    }
+    gee_call_release(call);
+}
+
+static void end_and_release(gee_call_t *call) {
+    const gee_dispatch_t *dispatch = call->engine->dispatch;
+    if (dispatch->apart) {
+        end(call);
+        release(call);
+        return;
+    }
+    for (size_t i = call->filters_passed; i-- > 0;) {
+        const filter_slot_t *slot = &dispatch->active[i];
+        if (slot->on_done != NULL)
+            slot->on_done(slot->state, call);
+    }
+    gee_call_release(call);
+}
+
 void gee_dispatch_answer(gee_call_t *call, gee_status_t status, const gee_payload_t *payload) {
-    answer(call, status, payload);
-    release(call);
+    call->status = status;
+    tell_peer(call, payload);
+    end_and_release(call);
 }
 
 static void answer_and_release(gee_call_t *call, gee_code_t code, const char *text) {
@@ -159,20 +186,26 @@ static void answer_and_release(gee_call_t *call, gee_code_t code, const char *te
     gee_dispatch_answer(call, (gee_status_t){ .code = code, .text = gee_str(text) }, &empty);
 }
 
+static void finished_late(gee_call_t *call) {
+    call->engine->late_handlers--;
+    gee_log(call->engine->log, GEE_LOG_DEBUG, "%.*s finished after its call was answered",
+            GEE_STR_ARGUMENTS(call->method_name));
+    release(call);
+}
+
 static void finished(gee_call_t *call) {
     call->handler_running = false;
     if (call->answered) {
-        call->engine->late_handlers--;
-        gee_log(call->engine->log, GEE_LOG_DEBUG, "%.*s finished after its call was answered",
-                GEE_STR_ARGUMENTS(call->method_name));
-    } else {
-        bool ok = call->handler_status.code == GEE_OK;
-        gee_payload_t payload = { .kind = ok ? GEE_PAYLOAD_TYPED : GEE_PAYLOAD_EMPTY,
-                                  .type = call->method->reply,
-                                  .typed = call->reply };
-        answer(call, call->handler_status, &payload);
+        finished_late(call);
+        return;
     }
-    release(call);
+    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = call->method->reply, .typed = call->reply };
+    if (call->handler_status.code != GEE_OK) {
+        payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
+        call->status = call->handler_status;
+    }
+    tell_peer(call, &payload);
+    end_and_release(call);
 }
 
 static void on_finished(gee_task_t *task) {
@@ -191,7 +224,9 @@ static void answer_early(gee_call_t *call, gee_code_t code, const char *text) {
     }
     gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
     call->engine->late_handlers++;
-    answer(call, (gee_status_t){ .code = code, .text = gee_str(text) }, &empty);
+    call->status = (gee_status_t){ .code = code, .text = gee_str(text) };
+    tell_peer(call, &empty);
+    end(call);
     /* What the callback finishes is handed on by a task, so the call outlives this line. */
     gee_call_cancel(call);
 }
@@ -238,14 +273,14 @@ static void start_deadline(gee_call_t *call) {
         gee_log(call->engine->log, GEE_LOG_ERROR, "out of memory: a call runs without its deadline");
 }
 
-/* One that is through at once takes nothing while others are in flight. */
-static void charge(gee_call_t *call) {
+/* It goes on beyond its request. */
+static void keep(gee_call_t *call) {
     if (call->session != NULL)
-        gee_session_charge(call->session, call);
+        gee_session_keep(call->session, call);
 }
 
 static void run_on_pool(gee_call_t *call) {
-    charge(call);
+    keep(call);
     call->job.run = run_job;
     call->queued = true;
     if (gee_thread_pool_submit(call->engine->threads, &call->job)) {
@@ -263,7 +298,7 @@ static void run_on_loop(gee_call_t *call) {
         finished(call);
         return;
     }
-    charge(call);
+    keep(call);
     start_deadline(call);
 }
 
@@ -279,20 +314,28 @@ static void set_deadline(gee_call_t *call) {
     call->deadline_ns = timeout ? gee_time_add(call->started_ns, timeout) : INT64_MAX;
 }
 
+/* Mostly a few words. (The compiler sees a block of known size: no function is called.) */
+static void *take_zeroed(gee_pool_t *pool, size_t size) {
+    enum { BLOCK = 64 };
+    if (size > BLOCK)
+        return gee_pool_zalloc(pool, size);
+    void *memory = gee_pool_alloc(pool, BLOCK);
+    return memory ? memset(memory, 0, BLOCK) : NULL;
+}
+
 static int decode_arguments(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
-    const gee_method_t *method = call->method;
-    size_t reply_at = (method->argument->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *arguments = gee_pool_zalloc(call->pool, reply_at + method->reply->size);
+    const gee_method_slot_t *slot = call->method_slot;
+    char *arguments = take_zeroed(call->pool, slot->memory);
     if (arguments == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     call->arguments = arguments;
-    call->reply = (char *)arguments + reply_at;
+    call->reply = arguments + slot->reply_offset;
     if (payload->kind != GEE_PAYLOAD_BYTES)
         return gee_error_set(error, GEE_INTERNAL, "arguments are not bytes");
     bool copy = payload->length <= COPY_UP_TO;
     if (!copy && call->held == NULL && payload->buf != NULL)
         call->held = gee_buf_hold(payload->buf);
-    return payload->codec->decode(payload->codec_state, method->argument, payload->bytes, payload->length,
+    return payload->codec->decode(payload->codec_state, slot->method->argument, payload->bytes, payload->length,
                                   &call->engine->codec_limits, copy || call->held == NULL, call->pool, arguments,
                                   error);
 }
@@ -329,7 +372,7 @@ static void keep_payload(gee_call_t *call, const gee_payload_t *payload) {
     call->payload = *payload;
     if (payload->buf != NULL && call->held == NULL)
         call->held = gee_buf_hold(payload->buf);
-    charge(call);
+    keep(call);
 }
 
 static bool has_grant(const gee_call_t *call) {
@@ -377,11 +420,8 @@ void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t 
     }
     call->request_bytes = payload->message_length ? payload->message_length : payload->length;
     call->method_number = slot != NULL ? slot->number : SIZE_MAX;
-    if (slot != NULL) {
-        call->method_slot = (void *)(uintptr_t)slot;
-        call->method = slot->method;
-        call->service = slot->service;
-    }
+    call->method_slot = (void *)(uintptr_t)slot;
+    call->method = slot != NULL ? slot->method : NULL;
     go_on(call, payload);
 }
 

@@ -32,6 +32,9 @@ typedef struct gee_filter {
     void (*on_end)(void *state, gee_call_t *call);
     /* Optional. Exactly once, after on_end: the handler has finished too; what the call occupied is free. */
     void (*on_release)(void *state, gee_call_t *call);
+    /* Optional, where there are both of them: on_end and on_release in one, which may be called in their place for a call that
+     * is answered when its handler has finished, as nearly all are. */
+    void (*on_done)(void *state, gee_call_t *call);
 } gee_filter_t;
 
 #endif

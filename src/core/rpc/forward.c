@@ -171,7 +171,7 @@ void gee_forward_call(gee_call_t *call, const gee_payload_t *payload) {
         return;
     }
     if (call->session != NULL)
-        gee_session_charge(call->session, call);
+        gee_session_keep(call->session, call);
     call->forwarded->under_way = true;
     gee_upstream_call(forward_of(call)->upstream, &call->forwarded->call);
 }

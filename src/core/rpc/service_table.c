@@ -65,6 +65,13 @@ static gee_method_slot_t *make_slot(gee_service_table_t *table, const service_t 
     return slot;
 }
 
+static void set_method(gee_method_slot_t *slot, const gee_method_t *method) {
+    const size_t alignment = _Alignof(max_align_t);
+    slot->method = method;
+    slot->reply_offset = (method->argument->size + alignment - 1) / alignment * alignment;
+    slot->memory = slot->reply_offset + method->reply->size;
+}
+
 static int add_method(gee_service_table_t *table, const service_t *service, const gee_method_t *method,
                       gee_error_t *error) {
     if (check_method(service->entry.service, method, error) != 0)
@@ -72,7 +79,7 @@ static int add_method(gee_service_table_t *table, const service_t *service, cons
     gee_method_slot_t *slot = make_slot(table, service, method->name);
     if (slot == NULL)
         return no_memory(error);
-    slot->method = method;
+    set_method(slot, method);
     if (gee_string_map_get(table->methods, slot->name) != NULL)
         return gee_error_set(error, GEE_INTERNAL, "method %s is there twice", slot->name.data);
     return gee_string_map_put(table->methods, slot->name, slot) == 0 ? 0 : no_memory(error);

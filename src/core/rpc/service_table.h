@@ -15,7 +15,8 @@ typedef struct gee_method_slot {
     gee_str_t name;               /* whole; or "Foo.*" */
     size_t number;
     int64_t timeout_ns;
-    bool idempotent; /* as the configuration says; a declaration has its own flag */
+    size_t reply_offset, memory; /* handled here: arguments and reply lie in one piece of memory */
+    bool idempotent;             /* as the configuration says; a declaration has its own flag */
 } gee_method_slot_t;
 
 #define GEE_METHODS_LEARNED 64

@@ -339,13 +339,15 @@ static void parse(gee_session_t *session) {
                 watch_partial(session);
             break;
         }
-        if (session->established)
+        if (gee_timer_started(&session->peer_timer) && session->established)
             gee_timer_stop(session->engine->loop, &session->peer_timer);
         gee_inbox_consume(inbox, consumed);
         if (must_stall(session))
             stall(session);
     }
     session->parsing = false;
+    if (gee_session_out(session)->length > 0)
+        gee_stream_flush(session->stream);
     close_when_through(session);
 }
 
@@ -505,20 +507,17 @@ static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
 }
 
 static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t *event) {
+    call->session = session;
+    call->peer = session->peer;
     call->token.number = event->token.number;
+    call->codec = event->codec ? event->codec : session->codec;
+    call->timeout_ns = event->timeout_ns;
     if (event->token.raw.data != NULL) {
         call->token.raw = gee_pool_str(call->pool, event->token.raw);
         if (call->token.raw.data == NULL)
             return -1;
     }
-    if (copy_metadata(call, &event->metadata) != 0)
-        return -1;
-    call->codec = event->codec ? event->codec : session->codec;
-    call->timeout_ns = event->timeout_ns;
-    call->inbound = GEE_HALF_CLOSED;
-    call->peer = session->peer;
-    call->peer->references++;
-    return 0;
+    return copy_metadata(call, &event->metadata);
 }
 
 /* What is no reply of a call's own; without it the conversation cannot go on. */
@@ -548,9 +547,6 @@ static void on_request(gee_session_t *session, const gee_event_t *event) {
         refuse_for_memory(session, event);
         return;
     }
-    call->session = session;
-    gee_list_append(&session->calls, &call->session_link);
-    session->call_count++;
     session->calls_total++;
     gee_dispatch_request(session->engine->dispatch, call, event->method, &event->payload);
 }
@@ -626,21 +622,31 @@ static int send_reply(gee_session_t *session, gee_call_t *call, const gee_payloa
     return result;
 }
 
-void gee_session_charge(gee_session_t *session, gee_call_t *call) {
+void gee_session_keep(gee_session_t *session, gee_call_t *call) {
     size_t bytes = call->request_bytes + gee_pool_used(call->pool);
     session->serving.call_bytes += bytes - call->charged;
     call->charged = bytes;
+    if (call->kept)
+        return;
+    call->kept = call->peer_held = true;
+    session->peer->references++;
+    gee_list_append(&session->calls, &call->session_link);
+    session->call_count++;
+}
+
+static void take_off(gee_session_t *session, gee_call_t *call) {
+    gee_list_remove(&call->session_link);
+    session->call_count--;
+    session->serving.call_bytes -= call->charged;
+    call->charged = 0;
 }
 
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
     gee_error_t error;
     size_t before = gee_session_out(session)->length;
-    gee_list_remove(&call->session_link);
     call->session = NULL;
-    call->outbound = GEE_HALF_ENDED;
-    session->call_count--;
-    session->serving.call_bytes -= call->charged;
-    call->charged = 0;
+    if (call->kept)
+        take_off(session, call);
     if (session->closing)
         return;
     if (call->status.code != GEE_OK && call->status.text.length == 0)
@@ -651,6 +657,8 @@ void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payl
         return;
     }
     call->reply_bytes = gee_session_out(session)->length - before;
+    if (!call->kept && session->parsing)
+        return; /* parse() sees to the rest, once for all that it was shown */
     gee_stream_flush(session->stream);
     unstall(session);
     if (session->peer_ended || session->draining)

@@ -30,7 +30,7 @@ typedef struct gee_session_events {
 
 /* What only a session of that role has. */
 typedef struct gee_serving_part {
-    size_t call_bytes; /* what its calls take, see gee_session_charge() */
+    size_t call_bytes; /* what its calls take, see gee_session_keep() */
     gee_timer_t idle_timer;
     gee_timer_t age_timer;         /* when it is drained */
     int64_t aged_ns;               /* since when it is too old; 0: it is not */
@@ -150,8 +150,9 @@ void gee_session_forget(gee_session_t *session, gee_call_t *call);
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error);
 
 /* ---- serving role: dispatch answers through this ---- */
-/* Notes what the call takes by now: its message, which it may hold, and its arena. */
-void gee_session_charge(gee_session_t *session, gee_call_t *call);
+/* The call is not answered within its request's event, as most are: puts it on the list of those in flight, and notes what
+ * it takes by now (its message, which it may hold, and its arena). May be called again, when it takes more. */
+void gee_session_keep(gee_session_t *session, gee_call_t *call);
 /* Writes reply or error (call->status), marks it answered, takes it off the session. */
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
 

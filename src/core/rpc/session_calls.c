@@ -20,7 +20,6 @@ static void take_off(gee_session_t *session, gee_call_t *call) {
 }
 
 static void fail(gee_call_t *call, const gee_error_t *reason) {
-    call->outbound = call->inbound = GEE_HALF_ENDED;
     call->status = (gee_status_t){ .code = reason->code, .text = gee_str(reason->text) };
     gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
     call->done(call, &call->status, &empty, call->done_data);
@@ -61,7 +60,6 @@ void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     }
     gee_call_t *call = waiting;
     take_off(session, call);
-    call->inbound = GEE_HALF_ENDED;
     call->answered = true;
     call->reply_bytes = event->payload.length;
     call->status = event->status;
@@ -148,7 +146,6 @@ int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload
     }
     session->calling.next_number++;
     call->session = session;
-    call->outbound = GEE_HALF_CLOSED;
     call->started_ns = gee_loop_now(session->engine->loop);
     gee_list_append(&session->calls, &call->session_link);
     session->call_count++;
