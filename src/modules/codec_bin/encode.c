@@ -9,7 +9,9 @@
  *
  * The first try writes into FIRST_ROOM bytes, where most messages fit, and moves them to the front of their place. One
  * that is longer goes on being counted without being written; then its size is known and a second pass writes it to
- * exactly that room. The cost is linear in both cases, and nothing is allocated beside the chain. */
+ * exactly that room. The cost is linear in both cases, and nothing is allocated beside the chain.
+ *
+ * A small message of nothing but numbers, as many are, has no lengths, and is written forwards. */
 #include "bin.h"
 
 #include <endian.h>
@@ -267,11 +269,56 @@ static int write_long(const writer_t *first, const gee_type_t *type, const void 
     return 0;
 }
 
+/* ---- small messages of numbers: from the front, as there is nothing whose length must stand before it ---- */
+
+#define NUMBER_LONGEST (5 + GEE_BIN_VARINT_LONGEST) /* with its key */
+
+static inline uint8_t *append_varint(uint8_t *at, uint64_t number) {
+    for (; number >= 0x80; number >>= 7)
+        *at++ = (uint8_t)(number | 0x80);
+    *at++ = (uint8_t)number;
+    return at;
+}
+
+static inline uint8_t *append_number(uint8_t *at, uint32_t tag, gee_kind_t kind, const void *value) {
+    uint64_t bits = number_bits(kind, value);
+    if (bits == 0)
+        return at;
+    at = append_varint(at, (uint64_t)tag << 3 | gee_bin_wire(kind));
+    if (kind <= GEE_KIND_UINT64)
+        return append_varint(at, bits);
+    size_t size = kind == GEE_KIND_FLOAT ? sizeof(uint32_t) : sizeof(uint64_t);
+    bits = htole64(bits);
+    memcpy(at, &bits, sizeof bits); /* of a float the first half counts */
+    return at + size;
+}
+
+/* Its end; null: there is something else in it. `room` has FIRST_ROOM bytes. */
+static uint8_t *append_numbers(uint8_t *room, const gee_type_t *type, const void *value) {
+    if (gee_bin_is_number(type->kind))
+        return append_number(room, 1, type->kind, value);
+    if (type->kind != GEE_KIND_STRUCT || type->field_count > FIRST_ROOM / NUMBER_LONGEST)
+        return NULL;
+    uint8_t *at = room;
+    const gee_field_t *field = type->fields, *end = field + type->field_count;
+    for (; field < end; field++) {
+        if (!gee_bin_is_number(field->type->kind))
+            return NULL;
+        at = append_number(at, field->tag, field->type->kind, (const char *)value + field->offset);
+    }
+    return at;
+}
+
 int gee_bin_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error) {
     (void)state;
     uint8_t *room = gee_chain_reserve(out, FIRST_ROOM);
     if (room == NULL)
         return out_of_memory(error, FIRST_ROOM);
+    const uint8_t *end = append_numbers(room, type, value);
+    if (end != NULL) {
+        gee_chain_commit(out, (size_t)(end - room));
+        return 0;
+    }
     gee_path_t path;
     gee_path_init(&path);
     writer_t writer = { .end = room + FIRST_ROOM, .capacity = FIRST_ROOM, .path = &path, .error = error };
