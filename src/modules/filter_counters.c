@@ -70,7 +70,7 @@ static void stop(void *data) {
 }
 
 /* Rows are looked for by name once a method and worker. */
-static gee_counters_row_t *look_for_row(state_t *state, const gee_call_t *call) {
+GEE_APART static gee_counters_row_t *look_for_row(state_t *state, const gee_call_t *call) {
     bool known = call->method_number < state->methods;
     return gee_counters_row(state->slot,
                             known ? gee_dispatch_method_name(state->dispatch, call) : GEE_STR(GEE_COUNTERS_UNKNOWN));
@@ -89,13 +89,16 @@ static gee_verdict_t on_call(void *data, gee_call_t *call, gee_status_t *status)
     return GEE_FILTER_PASS;
 }
 
-static int64_t now(state_t *state) {
+GEE_APART static int64_t read_clock(state_t *state, int64_t pass_ns) {
+    state->pass_ns = pass_ns;
+    state->asked = 0;
+    return state->now_ns = gee_clock_monotonic();
+}
+
+static inline int64_t now(state_t *state) {
     int64_t pass_ns = gee_loop_now(state->loop);
-    if (pass_ns != state->pass_ns || ++state->asked == CLOCK_EVERY) {
-        state->pass_ns = pass_ns;
-        state->now_ns = gee_clock_monotonic();
-        state->asked = 0;
-    }
+    if (pass_ns != state->pass_ns || ++state->asked == CLOCK_EVERY)
+        return read_clock(state, pass_ns);
     return state->now_ns;
 }
 

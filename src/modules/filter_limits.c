@@ -411,12 +411,7 @@ static void take_tokens(state_t *state, const counts_t *counts, int64_t now_ns) 
 
 /* Those that are refused are in flight too until they are released, for they are not told apart then; that is at once.
  * They take no tokens. */
-static gee_verdict_t on_call(void *data, gee_call_t *call, gee_status_t *status) {
-    state_t *state = data;
-    if (state->simple && state->in_flight < state->conf.in_flight && !gee_memory_exhausted(state->engine)) {
-        state->in_flight++;
-        return GEE_FILTER_PASS;
-    }
+GEE_APART static gee_verdict_t count(state_t *state, gee_call_t *call, gee_status_t *status) {
     int64_t now_ns = gee_loop_now(state->loop);
     counts_t counts = { .of_method = count_of(state, call), .service = service_of(&state->services, call) };
     state->in_flight++;
@@ -436,12 +431,15 @@ static gee_verdict_t on_call(void *data, gee_call_t *call, gee_status_t *status)
     return GEE_FILTER_PASS;
 }
 
-static void on_release(void *data, gee_call_t *call) {
+static gee_verdict_t on_call(void *data, gee_call_t *call, gee_status_t *status) {
     state_t *state = data;
-    if (state->simple) {
-        state->in_flight--;
-        return;
-    }
+    if (!state->simple || state->in_flight >= state->conf.in_flight || gee_memory_exhausted(state->engine))
+        return count(state, call, status);
+    state->in_flight++;
+    return GEE_FILTER_PASS;
+}
+
+GEE_APART static void uncount(state_t *state, const gee_call_t *call) {
     int64_t *of_method = count_of(state, call);
     service_t *service = service_of(&state->services, call);
     state->in_flight--;
@@ -450,6 +448,14 @@ static void on_release(void *data, gee_call_t *call) {
     if (service != NULL)
         service->meter.in_flight--;
     uncount_client(&state->clients, call);
+}
+
+static void on_release(void *data, gee_call_t *call) {
+    state_t *state = data;
+    if (state->simple)
+        state->in_flight--;
+    else
+        uncount(state, call);
 }
 
 static const gee_filter_t filter = {

@@ -58,6 +58,37 @@ static bool round_up(size_t size, size_t *rounded) {
     return true;
 }
 
+static void free_chunks(gee_pool_t *pool) {
+    while (pool->chunks) {
+        chunk_t *chunk = pool->chunks;
+        pool->chunks = chunk->next;
+        if (pool->meter)
+            gee_meter_give(pool->meter, chunk->bytes);
+        free(chunk);
+    }
+}
+
+static void set_end(gee_pool_t *pool) {
+    size_t left = pool->limit > pool->elsewhere ? pool->limit - pool->elsewhere : 0;
+    left &= ~(size_t)(ALIGNMENT - 1);
+    pool->end = left < (size_t)(pool->chunk_end - pool->start) ? pool->start + left : pool->chunk_end;
+}
+
+static void begin_chunk(gee_pool_t *pool, uint8_t *start, size_t taken, size_t bytes) {
+    pool->start = start;
+    pool->at = start + taken;
+    pool->chunk_end = start + bytes;
+    set_end(pool);
+}
+
+/* With its first chunk alone. */
+static void begin(gee_pool_t *pool) {
+    free_chunks(pool);
+    pool->elsewhere = 0;
+    pool->next = pool->first < GREATEST_CHUNK / 2 ? pool->first * 2 : GREATEST_CHUNK;
+    begin_chunk(pool, pool->data, 0, pool->first);
+}
+
 gee_pool_t *gee_pool_create(size_t first_chunk) {
     size_t first;
     if (!round_up(first_chunk < LEAST_CHUNK ? LEAST_CHUNK : first_chunk, &first))
@@ -69,18 +100,9 @@ gee_pool_t *gee_pool_create(size_t first_chunk) {
     pool->meter = NULL;
     pool->limit = SIZE_MAX;
     pool->first = first;
+    begin(pool);
     gee_pool_reset(pool);
     return pool;
-}
-
-static void free_chunks(gee_pool_t *pool) {
-    while (pool->chunks) {
-        chunk_t *chunk = pool->chunks;
-        pool->chunks = chunk->next;
-        if (pool->meter)
-            gee_meter_give(pool->meter, chunk->bytes);
-        free(chunk);
-    }
 }
 
 void gee_pool_destroy(gee_pool_t **pool) {
@@ -89,21 +111,6 @@ void gee_pool_destroy(gee_pool_t **pool) {
     free_chunks(*pool);
     free(*pool);
     *pool = NULL;
-}
-
-static void set_end(gee_pool_t *pool) {
-    size_t left = pool->limit > pool->elsewhere ? pool->limit - pool->elsewhere : 0;
-    left &= ~(size_t)(ALIGNMENT - 1);
-    pool->end = left < (size_t)(pool->chunk_end - pool->start) ? pool->start + left : pool->chunk_end;
-    if (pool->end < pool->at)
-        pool->end = pool->at; /* the limit was lowered */
-}
-
-static void begin_chunk(gee_pool_t *pool, uint8_t *start, size_t taken, size_t bytes) {
-    pool->start = start;
-    pool->at = start + taken;
-    pool->chunk_end = start + bytes;
-    set_end(pool);
 }
 
 void gee_pool_limit(gee_pool_t *pool, size_t bytes) {
@@ -117,10 +124,8 @@ void gee_pool_set_meter(gee_pool_t *pool, gee_meter_t *meter) {
 
 void gee_pool_reset(gee_pool_t *pool) {
     if (pool->chunks != NULL)
-        free_chunks(pool);
-    pool->elsewhere = 0;
-    pool->next = pool->first < GREATEST_CHUNK / 2 ? pool->first * 2 : GREATEST_CHUNK;
-    begin_chunk(pool, pool->data, 0, pool->first);
+        begin(pool);
+    pool->at = pool->data; /* the rest is as it was */
     hide(pool->data, pool->first);
 }
 
@@ -179,7 +184,7 @@ static void *alloc_slowly(gee_pool_t *pool, size_t size) {
 }
 
 void *gee_pool_alloc(gee_pool_t *pool, size_t size) {
-    if (size == 0 || size > (size_t)(pool->end - pool->at))
+    if (size == 0 || pool->at > pool->end || size > (size_t)(pool->end - pool->at))
         return alloc_slowly(pool, size);
     uint8_t *piece = pool->at;
     pool->at +=

@@ -21,9 +21,13 @@
 typedef struct filter_slot {
     const gee_filter_t *filter;
     void *state;
-    void (*on_done)(void *state,
-                    gee_call_t *call); /* on_end and on_release, as far as there are; null: there are none */
 } filter_slot_t;
+
+/* A filter's on_end and on_release in one. */
+typedef struct ending {
+    void (*run)(void *state, gee_call_t *call);
+    void *state;
+} ending_t;
 
 struct gee_dispatch {
     gee_engine_t *engine;
@@ -32,7 +36,9 @@ struct gee_dispatch {
     size_t filter_count;
     filter_slot_t active[GEE_CALL_FILTERS]; /* those that have something to do */
     size_t active_count;
-    bool apart; /* one of these has on_end and on_release, and nothing that is both */
+    ending_t endings[GEE_CALL_FILTERS]; /* of these, the last one's first */
+    size_t ending_count;
+    bool apart; /* one of them has on_end and on_release, and nothing that is both */
 };
 
 typedef void (*handler_t)(gee_call_t *call, const void *arguments, void *reply);
@@ -46,12 +52,16 @@ static void run_job(gee_job_t *job);
 
 /* ---- making and ending ---- */
 
-static void activate(gee_dispatch_t *dispatch, filter_slot_t *slot) {
+static void activate(gee_dispatch_t *dispatch, const filter_slot_t *slot) {
     const gee_filter_t *filter = slot->filter;
-    slot->on_done = filter->on_done != NULL ? filter->on_done : filter->on_end ? filter->on_end : filter->on_release;
-    if (filter->on_done == NULL && filter->on_end != NULL && filter->on_release != NULL)
-        dispatch->apart = true;
+    ending_t ending = { .run = filter->on_done ? filter->on_done : filter->on_end ? filter->on_end : filter->on_release,
+                        .state = slot->state };
     dispatch->active[dispatch->active_count++] = *slot;
+    dispatch->apart |= filter->on_done == NULL && filter->on_end != NULL && filter->on_release != NULL;
+    if (ending.run == NULL)
+        return;
+    memmove(dispatch->endings + 1, dispatch->endings, dispatch->ending_count++ * sizeof(ending));
+    dispatch->endings[0] = ending;
 }
 
 static int start_filters(gee_dispatch_t *dispatch, const gee_filter_entry_t *filters, size_t count,
@@ -131,11 +141,15 @@ const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, 
 
 /* ---- the end of a call ---- */
 
-/* Its peer hears of the outcome (call->status) when it is still there. */
-static void tell_peer(gee_call_t *call, const gee_payload_t *payload) {
+static void stop_waiting(gee_call_t *call) {
     call->answered = true;
     if (gee_timer_started(&call->timer))
         gee_timer_stop(call->engine->loop, &call->timer);
+}
+
+/* Its peer hears of the outcome (call->status) when it is still there. */
+static void tell_peer(gee_call_t *call, const gee_payload_t *payload) {
+    stop_waiting(call);
     if (call->session != NULL)
         gee_session_answer(call->session, call, payload);
 }
@@ -162,16 +176,13 @@ static void release(gee_call_t *call) {
 
 static void end_and_release(gee_call_t *call) {
     const gee_dispatch_t *dispatch = call->engine->dispatch;
-    if (dispatch->apart) {
+    if (dispatch->apart || call->filters_passed < dispatch->active_count) {
         end(call);
         release(call);
         return;
     }
-    for (size_t i = call->filters_passed; i-- > 0;) {
-        const filter_slot_t *slot = &dispatch->active[i];
-        if (slot->on_done != NULL)
-            slot->on_done(slot->state, call);
-    }
+    for (const ending_t *ending = dispatch->endings; ending < dispatch->endings + dispatch->ending_count; ending++)
+        ending->run(ending->state, call);
     gee_call_release(call);
 }
 
@@ -186,26 +197,30 @@ static void answer_and_release(gee_call_t *call, gee_code_t code, const char *te
     gee_dispatch_answer(call, (gee_status_t){ .code = code, .text = gee_str(text) }, &empty);
 }
 
-static void finished_late(gee_call_t *call) {
+GEE_APART static void finished_late(gee_call_t *call) {
     call->engine->late_handlers--;
     gee_log(call->engine->log, GEE_LOG_DEBUG, "%.*s finished after its call was answered",
             GEE_STR_ARGUMENTS(call->method_name));
     release(call);
 }
 
+GEE_APART static void failed(gee_call_t *call) {
+    gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
+    gee_dispatch_answer(call, call->handler_status, &empty);
+}
+
 static void finished(gee_call_t *call) {
     call->handler_running = false;
     if (call->answered) {
         finished_late(call);
-        return;
+    } else if (call->handler_status.code != GEE_OK) {
+        failed(call);
+    } else {
+        stop_waiting(call);
+        if (call->session != NULL)
+            gee_session_reply(call->session, call, call->method->reply, call->reply);
+        end_and_release(call);
     }
-    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = call->method->reply, .typed = call->reply };
-    if (call->handler_status.code != GEE_OK) {
-        payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
-        call->status = call->handler_status;
-    }
-    tell_peer(call, &payload);
-    end_and_release(call);
 }
 
 static void on_finished(gee_task_t *task) {
@@ -279,7 +294,7 @@ static void keep(gee_call_t *call) {
         gee_session_keep(call->session, call);
 }
 
-static void run_on_pool(gee_call_t *call) {
+GEE_APART static void run_on_pool(gee_call_t *call) {
     keep(call);
     call->job.run = run_job;
     call->queued = true;
@@ -340,11 +355,15 @@ static int decode_arguments(gee_call_t *call, const gee_payload_t *payload, gee_
                                   error);
 }
 
+GEE_APART static void refuse_arguments(gee_call_t *call, gee_error_t *error) {
+    gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+    answer_and_release(call, error->code, error->text);
+}
+
 static void invoke(gee_call_t *call, const gee_payload_t *payload) {
     gee_error_t error;
     if (decode_arguments(call, payload, &error) != 0) {
-        gee_error_prefix(&error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
-        answer_and_release(call, error.code, error.text);
+        refuse_arguments(call, &error);
         return;
     }
     set_deadline(call);
@@ -361,14 +380,14 @@ static void invoke(gee_call_t *call, const gee_payload_t *payload) {
 
 static void go_on(gee_call_t *call, const gee_payload_t *payload);
 
-static void refuse_unknown(gee_call_t *call) {
+GEE_APART static void refuse_unknown(gee_call_t *call) {
     gee_error_t error;
     gee_service_table_explain(call->engine->dispatch->table, call->method_name, &error);
     answer_and_release(call, error.code, error.text);
 }
 
 /* Keeps what the call needs while a filter makes it wait. */
-static void keep_payload(gee_call_t *call, const gee_payload_t *payload) {
+GEE_APART static void keep_payload(gee_call_t *call, const gee_payload_t *payload) {
     call->payload = *payload;
     if (payload->buf != NULL && call->held == NULL)
         call->held = gee_buf_hold(payload->buf);

@@ -36,7 +36,7 @@ static bool is_over(const gee_engine_t *engine, unsigned quarters, size_t more) 
     return limit > 0 && gee_memory_held(engine) + more > limit / 4 * quarters;
 }
 
-static void say_short(gee_engine_t *engine) {
+GEE_APART static void say_short(gee_engine_t *engine) {
     int64_t now = gee_loop_now(engine->loop), before = engine->memory.short_ns;
     engine->memory.short_ns = now;
     if (before != 0 && now - before < EPISODE_END)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/hash.h"
+#include "core/base/short_bytes.h"
 
 #define LEARNED_NAME 200 /* bytes of a name that is learned */
 #define RECENT       256 /* a power of two */
@@ -195,7 +196,7 @@ const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_
         return NULL;
     const gee_method_slot_t **recent = &table->recent[place_of(method)];
     if (*recent != NULL && (*recent)->name.length == method.length &&
-        memcmp((*recent)->name.data, method.data, method.length) == 0)
+        gee_equal_short((*recent)->name.data, method.data, method.length))
         return *recent;
     const gee_method_slot_t *slot = gee_string_map_get(table->methods, method);
     if (slot != NULL)

@@ -598,15 +598,7 @@ void gee_session_event(gee_session_t *session, const gee_event_t *event) {
 }
 
 /* A reply that its codec refuses becomes an error reply that says so. */
-static int send_reply(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
-    gee_event_t event = { .parts = GEE_EVENT_REPLY,
-                          .token = call->token,
-                          .method = call->method_name,
-                          .codec = call->codec,
-                          .payload = *payload,
-                          .status = call->status };
-    if (session->protocol->send(session, session->protocol_state, &event, error) == 0)
-        return 0;
+GEE_APART static int send_refused(gee_session_t *session, gee_call_t *call, gee_event_t *event, gee_error_t *error) {
     if (call->status.code != GEE_OK)
         return -1;
     char text[GEE_ERROR_TEXT];
@@ -615,9 +607,9 @@ static int send_reply(gee_session_t *session, gee_call_t *call, const gee_payloa
     snprintf(text, sizeof(text), "rpc server: reply: %.400s", error->text);
     gee_code_t code = error->code == GEE_RESOURCE_EXHAUSTED ? error->code : GEE_INTERNAL;
     call->status = (gee_status_t){ .code = code, .text = gee_str(text) };
-    event.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
-    event.status = call->status;
-    int result = session->protocol->send(session, session->protocol_state, &event, error);
+    event->payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
+    event->status = call->status;
+    int result = session->protocol->send(session, session->protocol_state, event, error);
     call->status.text = GEE_STR("rpc server: the reply could not be written");
     return result;
 }
@@ -641,28 +633,57 @@ static void take_off(gee_session_t *session, gee_call_t *call) {
     call->charged = 0;
 }
 
-void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
+GEE_APART static void refuse_reply(gee_session_t *session, const gee_call_t *call, gee_error_t *error) {
+    gee_error_prefix(error, "reply to %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+    refuse(session, error);
+}
+
+/* Of a call that was in flight while others were read. */
+static void after_answer(gee_session_t *session) {
+    gee_stream_flush(session->stream);
+    unstall(session);
+    if (session->peer_ended || session->draining)
+        close_when_through(session);
+}
+
+static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *event) {
     gee_error_t error;
-    size_t before = gee_session_out(session)->length;
+    const gee_chain_t *out = gee_session_out(session);
+    size_t before = out->length;
     call->session = NULL;
     if (call->kept)
         take_off(session, call);
     if (session->closing)
         return;
-    if (call->status.code != GEE_OK && call->status.text.length == 0)
-        call->status.text = gee_str(gee_code_name(call->status.code)); /* an empty text would read as success */
-    if (send_reply(session, call, payload, &error) != 0) {
-        gee_error_prefix(&error, "reply to %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
-        refuse(session, &error);
+    if (session->protocol->send(session, session->protocol_state, event, &error) != 0 &&
+        send_refused(session, call, event, &error) != 0) {
+        refuse_reply(session, call, &error);
         return;
     }
-    call->reply_bytes = gee_session_out(session)->length - before;
-    if (!call->kept && session->parsing)
-        return; /* parse() sees to the rest, once for all that it was shown */
-    gee_stream_flush(session->stream);
-    unstall(session);
-    if (session->peer_ended || session->draining)
-        close_when_through(session);
+    call->reply_bytes = out->length - before;
+    if (call->kept || !session->parsing) /* else parse() sees to it, once for all that it was shown */
+        after_answer(session);
+}
+
+void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
+    if (call->status.code != GEE_OK && call->status.text.length == 0)
+        call->status.text = gee_str(gee_code_name(call->status.code)); /* an empty text would read as success */
+    gee_event_t event = { .parts = GEE_EVENT_REPLY,
+                          .token = call->token,
+                          .method = call->method_name,
+                          .codec = call->codec,
+                          .payload = *payload,
+                          .status = call->status };
+    send_answer(session, call, &event);
+}
+
+void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value) {
+    gee_event_t event = { .parts = GEE_EVENT_REPLY,
+                          .token = call->token,
+                          .method = call->method_name,
+                          .codec = call->codec,
+                          .payload = { .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = value } };
+    send_answer(session, call, &event);
 }
 
 void gee_session_drain(gee_session_t *session) {

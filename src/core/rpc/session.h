@@ -153,8 +153,10 @@ int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error
 /* The call is not answered within its request's event, as most are: puts it on the list of those in flight, and notes what
  * it takes by now (its message, which it may hold, and its arena). May be called again, when it takes more. */
 void gee_session_keep(gee_session_t *session, gee_call_t *call);
-/* Writes reply or error (call->status), marks it answered, takes it off the session. */
+/* Writes reply or error (call->status), takes the call off the session. */
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
+/* The same for what is most often said: success, with a value in memory. */
+void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value);
 
 /* Nothing in flight, nothing half received, nothing waiting to be written. */
 bool gee_session_quiet(gee_session_t *session);
