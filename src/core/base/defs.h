@@ -7,7 +7,7 @@
 #define GEE_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
 #define GEE_UNUSED                               __attribute__((unused))
 /* What is seldom needed, called from what often runs: so that the latter does not save registers and clear stack for it. */
-#define GEE_APART                                __attribute__((noinline))
+#define GEE_APART __attribute__((noinline))
 
 /* 1 in builds with AddressSanitizer, else 0: our own allocators then step back, so that it sees every block. */
 #if defined(__SANITIZE_ADDRESS__)

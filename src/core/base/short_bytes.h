@@ -1,5 +1,5 @@
-/* short_bytes.h: copying and comparing a few bytes, names mostly, without calling a function: what memcpy and memcmp take to be
- * called and to choose their way is three times as much. */
+/* short_bytes.h: copying, comparing and looking at a few bytes, names mostly, without calling a function: what memcpy and memcmp
+ * take to be called and to choose their way is three times as much. */
 #ifndef GEE_BASE_SHORT_BYTES_H
 #define GEE_BASE_SHORT_BYTES_H
 
@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "core/base/str.h"
 
 #define GEE_SHORT_BYTES 32 /* longer ones go to the C library */
 
@@ -48,6 +50,14 @@ static inline bool gee_equal_short(const void *a, const void *b, size_t length) 
     for (size_t at = 0; at + 8 < length; at += 8)
         differences |= gee_load_word(left + at) ^ gee_load_word(right + at);
     return differences == 0;
+}
+
+/* Names mostly have 8 to 16 bytes. */
+static inline bool gee_is_short_ascii(const void *bytes, size_t length) {
+    const char *at = bytes;
+    if (length - 8 > 8)
+        return gee_is_ascii(bytes, length);
+    return ((gee_load_word(at) | gee_load_word(at + length - 8)) & 0x8080808080808080u) == 0;
 }
 
 #endif

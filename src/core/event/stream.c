@@ -252,7 +252,8 @@ size_t gee_stream_queued(const gee_stream_t *stream) {
     return bytes;
 }
 bool gee_stream_congested(const gee_stream_t *stream) {
-    return stream->congested || gee_stream_queued(stream) > gee_stream_options(stream)->high_water;
+    size_t queued = stream->layer_count == 0 ? stream->wire.out.length : gee_stream_queued(stream);
+    return stream->congested || queued > gee_stream_options(stream)->high_water;
 }
 bool gee_stream_has_ended(const gee_stream_t *stream) {
     return stream->ended;

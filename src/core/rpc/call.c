@@ -65,7 +65,12 @@ static gee_call_t *begin(gee_engine_t *engine, gee_call_t *call) {
 }
 
 gee_call_t *gee_call_create(gee_engine_t *engine) {
-    gee_call_t *call = take_free(engine, GEE_SERVING);
+    gee_call_t *call = engine->spare_call;
+    if (call != NULL) {
+        engine->spare_call = NULL;
+        return begin(engine, call);
+    }
+    call = take_free(engine, GEE_SERVING);
     return call != NULL || (call = call_new(engine)) != NULL ? begin(engine, call) : NULL;
 }
 
@@ -89,7 +94,7 @@ static void call_delete(gee_call_t *call) {
 
 /* The finish word stays as it is, so that a second finish of a call that lies here is seen for what it is. Calls that
  * others than their own handler finished go to the far end, to lie here as long as possible. */
-static void put_free(gee_engine_t *engine, gee_call_t *call) {
+GEE_APART static void put_free(gee_engine_t *engine, gee_call_t *call) {
     gee_role_t role = call->role;
     if (engine->free_call_count[role] >= FREE_CALLS_KEPT) {
         call_delete(call);
@@ -109,12 +114,16 @@ void gee_call_release(gee_call_t *call) {
     gee_list_remove(&call->session_link);
     if (call->peer_held)
         gee_peer_record_release(&call->peer);
+    engine->live_calls--;
     if (call->role == GEE_SERVING) {
         if (call->held != NULL)
             gee_buf_release(&call->held);
         gee_pool_reset(call->pool);
+        if (engine->spare_call == NULL && !call->finished_late) {
+            engine->spare_call = call;
+            return;
+        }
     }
-    engine->live_calls--;
     put_free(engine, call);
 }
 
@@ -126,6 +135,9 @@ static void delete_free(gee_engine_t *engine, gee_role_t role) {
 }
 
 void gee_calls_destroy(gee_engine_t *engine) {
+    if (engine->spare_call != NULL)
+        call_delete(engine->spare_call);
+    engine->spare_call = NULL;
     delete_free(engine, GEE_SERVING);
     delete_free(engine, GEE_CALLING);
 }

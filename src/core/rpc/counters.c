@@ -73,38 +73,12 @@ gee_counters_row_t *gee_counters_row(gee_counters_slot_t *slot, gee_str_t method
     return row;
 }
 
-static unsigned bucket_of(uint64_t microseconds) {
-    if (microseconds < GEE_COUNTERS_EXACT)
-        return (unsigned)microseconds;
-    unsigned power = 63 - (unsigned)__builtin_clzll(microseconds); /* 4 and up */
-    unsigned bucket = GEE_COUNTERS_EXACT + (power - 4) * 8 + (unsigned)(microseconds >> (power - 3) & 7);
-    return bucket < GEE_COUNTERS_BUCKETS ? bucket : GEE_COUNTERS_BUCKETS - 1;
-}
-
 /* The last microsecond that falls into a bucket. */
 static uint64_t bucket_end(unsigned bucket) {
     if (bucket < GEE_COUNTERS_EXACT)
         return bucket;
     unsigned shift = (bucket - GEE_COUNTERS_EXACT) / 8 + 1;
     return ((uint64_t)(8 + (bucket - GEE_COUNTERS_EXACT) % 8 + 1) << shift) - 1;
-}
-
-static inline void count_outcome(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
-    uint64_t microseconds = nanoseconds > 0 ? (uint64_t)nanoseconds / 1000 : 0;
-    if (failed)
-        gee_counters_add(&row->errors, 1);
-    gee_counters_add(&row->microseconds, microseconds);
-    gee_counters_add(&row->histogram[bucket_of(microseconds)], 1);
-}
-
-void gee_counters_end(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
-    gee_counters_add(&row->late, 1);
-    count_outcome(row, failed, nanoseconds);
-}
-
-void gee_counters_done(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
-    count_outcome(row, failed, nanoseconds);
-    gee_counters_add(&row->in_flight, (uint64_t)-1);
 }
 
 /* ---- the reader ---- */

@@ -71,16 +71,35 @@ static inline void gee_counters_begin(gee_counters_row_t *row) {
     gee_counters_add(&row->calls, 1);
     gee_counters_add(&row->in_flight, 1);
 }
+static inline unsigned gee_counters_bucket(uint64_t microseconds) {
+    if (microseconds < GEE_COUNTERS_EXACT)
+        return (unsigned)microseconds;
+    unsigned power = 63 - (unsigned)__builtin_clzll(microseconds); /* 4 and up */
+    unsigned bucket = GEE_COUNTERS_EXACT + (power - 4) * 8 + (unsigned)(microseconds >> (power - 3) & 7);
+    return bucket < GEE_COUNTERS_BUCKETS ? bucket : GEE_COUNTERS_BUCKETS - 1;
+}
+static inline void gee_counters_outcome(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
+    uint64_t microseconds = nanoseconds > 0 ? (uint64_t)nanoseconds / 1000 : 0;
+    if (failed)
+        gee_counters_add(&row->errors, 1);
+    gee_counters_add(&row->microseconds, microseconds);
+    gee_counters_add(&row->histogram[gee_counters_bucket(microseconds)], 1);
+}
 /* The call was answered. */
-void gee_counters_end(gee_counters_row_t *row, bool failed, int64_t nanoseconds);
+static inline void gee_counters_end(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
+    gee_counters_add(&row->late, 1);
+    gee_counters_outcome(row, failed, nanoseconds);
+}
 /* Its handler has finished too: after gee_counters_end(). */
 static inline void gee_counters_release(gee_counters_row_t *row) {
     gee_counters_add(&row->in_flight, (uint64_t)-1);
     gee_counters_add(&row->late, (uint64_t)-1);
 }
-
 /* Both at once. */
-void gee_counters_done(gee_counters_row_t *row, bool failed, int64_t nanoseconds);
+static inline void gee_counters_done(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
+    gee_counters_outcome(row, failed, nanoseconds);
+    gee_counters_add(&row->in_flight, (uint64_t)-1);
+}
 
 /* ---- the reader: any process, at any time ---- */
 typedef struct gee_counters_sum {

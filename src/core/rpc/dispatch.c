@@ -54,7 +54,9 @@ static void run_job(gee_job_t *job);
 
 static void activate(gee_dispatch_t *dispatch, const filter_slot_t *slot) {
     const gee_filter_t *filter = slot->filter;
-    ending_t ending = { .run = filter->on_done ? filter->on_done : filter->on_end ? filter->on_end : filter->on_release,
+    ending_t ending = { .run = filter->on_done  ? filter->on_done
+                               : filter->on_end ? filter->on_end
+                                                : filter->on_release,
                         .state = slot->state };
     dispatch->active[dispatch->active_count++] = *slot;
     dispatch->apart |= filter->on_done == NULL && filter->on_end != NULL && filter->on_release != NULL;

@@ -160,15 +160,16 @@ static void refuse(gee_session_t *session, const gee_error_t *error) {
 
 /* ---- timers ---- */
 
-static bool too_much_in_flight(const gee_session_t *session) {
+GEE_APART static bool too_much_in_flight(const gee_session_t *session) {
     const gee_limits_t *limits = &session->engine->limits;
     return session->call_count >= (size_t)limits->calls ||
            (limits->input > 0 && session->serving.call_bytes >= limits->input);
 }
 
-static bool must_stall(const gee_session_t *session) {
-    return session->held || session->suspended || gee_stream_congested(session->stream) ||
-           (session->role == GEE_SERVING && session->call_count > 0 && too_much_in_flight(session));
+static inline bool must_stall(const gee_session_t *session) {
+    return session->held || session->suspended ||
+           (session->call_count > 0 && session->role == GEE_SERVING && too_much_in_flight(session)) ||
+           gee_stream_congested(session->stream);
 }
 
 static void on_peer_timeout(gee_timer_t *timer) {
@@ -237,7 +238,7 @@ static void watch_partial(gee_session_t *session) {
 
 /* ---- reading ---- */
 
-static void stall(gee_session_t *session) {
+GEE_APART static void stall(gee_session_t *session) {
     session->stalled = true;
     session->unparsed = gee_inbox_length(gee_stream_inbox(session->stream)) > 0;
     if (session->established)
@@ -490,9 +491,7 @@ const char *gee_session_peer_text(const gee_session_t *session) {
 
 /* ---- serving ---- */
 
-static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
-    if (metadata->count == 0)
-        return 0;
+GEE_APART static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
     call->metadata.items = gee_pool_array(call->pool, metadata->count, sizeof(*metadata->items));
     if (call->metadata.items == NULL)
         return -1;
@@ -517,7 +516,7 @@ static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t
         if (call->token.raw.data == NULL)
             return -1;
     }
-    return copy_metadata(call, &event->metadata);
+    return event->metadata.count == 0 ? 0 : copy_metadata(call, &event->metadata);
 }
 
 /* What is no reply of a call's own; without it the conversation cannot go on. */
@@ -530,7 +529,7 @@ static void send_event(gee_session_t *session, const gee_event_t *event) {
 }
 
 /* There is not even memory for a call: its caller is told by hand. */
-static void refuse_for_memory(gee_session_t *session, const gee_event_t *event) {
+GEE_APART static void refuse_for_memory(gee_session_t *session, const gee_event_t *event) {
     gee_event_t reply = { .parts = GEE_EVENT_REPLY,
                           .token = event->token,
                           .method = event->method,
@@ -580,14 +579,8 @@ static void on_drain(gee_session_t *session) {
         session->events->draining(session, session->owner);
 }
 
-void gee_session_event(gee_session_t *session, const gee_event_t *event) {
-    if (session->closing)
-        return;
-    if (event->parts & GEE_EVENT_BEGIN && session->role == GEE_SERVING)
-        on_request(session, event);
-    else if (event->parts & GEE_EVENT_END && session->role == GEE_CALLING)
-        gee_session_on_reply(session, event);
-    else if (event->parts & GEE_EVENT_CANCEL && session->role == GEE_SERVING)
+GEE_APART static void on_other_event(gee_session_t *session, const gee_event_t *event) {
+    if (event->parts & GEE_EVENT_CANCEL && session->role == GEE_SERVING)
         on_cancel(session, event);
     else if (event->parts & GEE_EVENT_PING)
         on_ping(session, event);
@@ -595,6 +588,17 @@ void gee_session_event(gee_session_t *session, const gee_event_t *event) {
         on_pong(session, event);
     else if (event->parts & GEE_EVENT_DRAIN && session->role == GEE_CALLING)
         on_drain(session);
+}
+
+void gee_session_event(gee_session_t *session, const gee_event_t *event) {
+    if (session->closing)
+        return;
+    if (event->parts & GEE_EVENT_BEGIN && session->role == GEE_SERVING)
+        on_request(session, event);
+    else if (event->parts & GEE_EVENT_END && session->role == GEE_CALLING)
+        gee_session_on_reply(session, event);
+    else
+        on_other_event(session, event);
 }
 
 /* A reply that its codec refuses becomes an error reply that says so. */

@@ -252,7 +252,8 @@ static int read_string(reader_t *reader, span_t *span, uint32_t key, const gee_t
 
 /* As many fields as come in their places and are 64-bit numbers below 128: what most of small messages is, in a fifth of the
  * instructions. *next is the field that comes next. Returns where the others begin. */
-static inline const uint8_t *read_small(const gee_field_t *fields, size_t count, size_t *next, span_t span, void *base) {
+static inline const uint8_t *read_small(const gee_field_t *fields, size_t count, size_t *next, span_t span,
+                                        void *base) {
     const gee_field_t *field = fields + *next, *end = fields + count;
     const uint8_t *at = span.at;
     while (span.end - at >= 2 && field < end && at[0] == field->tag << 3 && at[1] < 0x80 &&

@@ -50,7 +50,7 @@ static bool read_plain(const uint8_t *header, size_t length, gee_str_t *method, 
         number |= (uint64_t)(header[at] & 0x7f) << shift;
         if (header[at++] < 0x80) {
             *seq = number;
-            return at == length && gee_is_ascii(header + 2, header[1]);
+            return at == length && gee_is_short_ascii(header + 2, header[1]);
         }
     }
     return false;
@@ -61,10 +61,9 @@ static bool is_plain(const gee_session_t *session, const gee_event_t *event) {
     if (event->method.length - 1 >= SHORT_METHOD || event->token.number == 0 || event->status.code != GEE_OK ||
         event->metadata.count != 0)
         return false;
-    return session->role == GEE_SERVING
-               ? event->parts == GEE_EVENT_REPLY
-               : event->parts == GEE_EVENT_REQUEST && event->timeout_ns == 0 &&
-                     gee_is_ascii(event->method.data, event->method.length);
+    return session->role == GEE_SERVING ? event->parts == GEE_EVENT_REPLY
+                                        : event->parts == GEE_EVENT_REQUEST && event->timeout_ns == 0 &&
+                                              gee_is_short_ascii(event->method.data, event->method.length);
 }
 
 #define PLAIN_LONGEST (2 + SHORT_METHOD + 1 + LONGEST_NUMBER)
