@@ -321,6 +321,10 @@ static void close_when_through(gee_session_t *session) {
         gee_session_close(session, NULL);
 }
 
+bool gee_session_reads_on(const gee_session_t *session) {
+    return !session->closing && !session->stalled && !must_stall(session);
+}
+
 static void parse(gee_session_t *session) {
     gee_inbox_t *inbox = gee_stream_inbox(session->stream);
     gee_error_t error;

@@ -124,6 +124,8 @@ const char *gee_session_peer_text(const gee_session_t *session);
 /* The handshake chose the codec (null where a protocol has none) and timeouts: makes the codec's states. -1 when a
  * state cannot be made. */
 int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error);
+/* Inside receive(): may it handle a further message? */
+bool gee_session_reads_on(const gee_session_t *session);
 /* Inside receive(), which then consumes nothing: no bytes are wanted until gee_session_release(). The stream is not read
  * meanwhile. */
 void gee_session_hold(gee_session_t *session);

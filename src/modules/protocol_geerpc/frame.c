@@ -125,8 +125,9 @@ static int hand_on(gee_session_t *session, const gee_codec_t *codec, const uint8
     return read_other(session, header_bytes, header_length, &plain.payload, error);
 }
 
-int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
-                         size_t *consumed, gee_error_t *error) {
+/* Sets *consumed when there is a whole one. */
+static int receive_one(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
+                       size_t *consumed, gee_error_t *error) {
     state->frame_started = true;
     if (length < PREFIX)
         return 0;
@@ -147,6 +148,18 @@ int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const ui
     if (hand_on(session, codec, bytes + PREFIX, (size_t)header_length, (size_t)body_length, error) != 0)
         return -1;
     *consumed = PREFIX + (size_t)(header_length + body_length);
+    return 0;
+}
+
+int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
+                         size_t *consumed, gee_error_t *error) {
+    size_t taken;
+    do {
+        taken = 0;
+        if (receive_one(session, state, bytes + *consumed, length - *consumed, &taken, error) != 0)
+            return -1;
+        *consumed += taken;
+    } while (taken > 0 && *consumed < length && gee_session_reads_on(session));
     return 0;
 }
 
