@@ -29,12 +29,14 @@ LINK_WHOLE := $(CC) $(filter-out -flto=% -ffat-lto-objects,$(OPTIMISATION)) $(LI
 LINK       := $(LINK_WHOLE) $(if $(LTO_LINK_FLAGS),-fno-lto)
 
 # ---- sources and objects ----
-objects = $(patsubst %.c,$B/obj/%.o,$(wildcard $1))
+# OBJECTS_OF=DIRECTORY: those of src/ are another build's, which differs only in the modules that this one adds.
+OBJECTS_OF ?= $B
+objects = $(patsubst %.c,$B/obj/%.o,$(patsubst src/%.c,$(OBJECTS_OF)/obj/src/%.o,$(wildcard $1)))
 
 CORE_PARTS     := base event conf rpc $(if $(filter yes,$(LLHTTP_FOUND)),http)
 CORE           := $(call objects,$(foreach part,$(CORE_PARTS),src/core/$(part)/*.c))
 LLHTTP         := $(if $(LLHTTP_DIR),$(patsubst $(LLHTTP_DIR)/%.c,$B/obj/llhttp/%.o,$(wildcard $(LLHTTP_DIR)/*.c)))
-PROC_MAIN      := $B/obj/src/core/proc/main.o
+PROC_MAIN      := $(call objects,src/core/proc/main.c)
 PROC           := $(filter-out $(PROC_MAIN),$(call objects,src/core/proc/*.c))
 SERVER_MODULE  := $(call objects,$(foreach path,$(SERVER_MODULES),$(path).c $(path)/*.c))
 LIBRARY_MODULE := $(call objects,$(foreach path,$(LIBRARY_MODULES),$(path).c $(path)/*.c))
@@ -100,8 +102,8 @@ $B/obj/modules.o $B/obj/modules_lib.o: $B/obj/%.o: $B/%.c $B/stamp/compile
 $(LLHTTP): $B/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c $B/stamp/compile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -DLLHTTP_STRICT_MODE=1 -w -c -o $@ $<
-# What several kinds of tests share is included as "support/NAME.h".
-$B/obj/tests/%.o: private COMPILE += -Itests
+# What several kinds of tests share is included as "support/NAME.h". Tests are linked without optimisation of the whole.
+$B/obj/tests/%.o: private COMPILE := $(filter-out -flto=% -ffat-lto-objects,$(COMPILE)) -Itests
 $B/obj/%.o: %.c $B/stamp/compile | $(GENERATED)
 	$(compile)
 
@@ -150,23 +152,28 @@ $(FUZZERS): $B/fuzzers/%: $B/obj/tests/fuzz/%.o $B/libgeeserver.a $B/libgeecore.
 	$(call say,LINK,$@)$(LINK) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SERVER_LIBS)
 
 # ---- running and checking ----
-run: $(PROGRAMS) ## start the server in the foreground with conf/geerpc.conf, its files in build/run/
-	@mkdir -p $B/run/conf $B/run/logs $B/run/run
-	@exec $B/geerpc -F -p '$(abspath $B/run)' -c '$(abspath conf/geerpc.conf)'
+run: $(PROGRAMS) ## start the server in the foreground with conf/geerpc.conf, its files in build/run/ and build/logs/
+	@mkdir -p $B/run $B/logs
+	@exec $B/geerpc -F -p '$(abspath $B)' -c '$(abspath conf/geerpc.conf)'
 
 # All that a run of the tests writes goes to $B or to /tmp. RESULTS: where the parts of a check note their counts.
 RESULTS := $B/check.results
 ifneq ($(origin T),command line)
 T :=
 endif
+# So many runs of pytest share the process tests.
+AT_ONCE ?= $(shell nproc 2>/dev/null || echo 1)
 export PYTHONDONTWRITEBYTECODE := 1
 export GEERPC_BUILD    := $(abspath $B)
 export GEERPC_SANITIZE := $(SANITIZE)
+export GEERPC_PEERS    ?= $(abspath $B)
 export ASAN_OPTIONS    ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS   ?= print_stacktrace=1
 export TSAN_OPTIONS    ?= halt_on_error=1:second_deadlock_stack=1
 
 SANITIZED_TREE := $B/sanitize
+# The server with the services of tests/modules as well, linked of the objects that are there anyhow.
+EXTENDED       := $B/tests/extended
 THREADS_TREE   := $B/threads
 # Unit tests of what several threads use: they run under ThreadSanitizer too.
 THREADED       := log loop thread_pool session client client_failure client_threads client_outstanding client_runtime \
@@ -202,8 +209,13 @@ chosen = $(foreach program,$1,$(if $(or $(if $T,,all),$(findstring $T,$(program)
 CHOSEN_TESTS := $(call chosen,$(TEST_PROGRAMS))
 check-unit: $(CHOSEN_TESTS) ## unit and contract tests, fuzz targets over stored inputs; T=NAME: those with NAME in them
 	@$(PYTHON) tests/run-units --results '$(RESULTS)' $(CHOSEN_TESTS)
-check-process: all $(SOAK) | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
-	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T') tests/process
+check-process: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
+	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T',--at-once $(AT_ONCE)) tests/process
+$(EXTENDED)/Makefile: $(THIS_MAKEFILE)
+	@./configure $(CONFIGURE_ARGUMENTS) $(addprefix --add-module=tests/modules/service_,crash kinds process) \
+	    --builddir=$(@D) >/dev/null
+$(EXTENDED)/geerpc: $B/geerpc $(EXTENDED)/Makefile $(wildcard tests/modules/*/*.[ch])
+	@$(MAKE) --no-print-directory -f $(@D)/Makefile OBJECTS_OF=$B $@
 check-sanitize: $(SANITIZED_TREE)/Makefile ## unit, contract and process tests under ASan and UBSan
 	@$(MAKE) --no-print-directory -f $< all tests
 	@failed=0; for part in unit process; do \
@@ -239,7 +251,7 @@ $(THREADS_TREE)/Makefile: $(THIS_MAKEFILE)
 include auto/bench.mk
 
 MINUTES ?= 10
-chaos: all $(SOAK) | check-tools ## reloads without loss in full, then MINUTES (10) of chaos; SEED=7 ONLY='reload,kill'
+chaos: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## reloads without loss in full, then MINUTES (10) of chaos; SEED=7 ONLY='reload,kill'
 	@GEERPC_FULL=1 $(PYTHON) tests/run-process -k 'handover or killed_workers' tests/process
 	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run $(MINUTES)
 
@@ -305,7 +317,7 @@ uninstall: ## what install made, but for geerpc.conf and the logs
 	    rmdir --ignore-fail-on-non-empty "$$(realpath '$(DESTINATION)/'"$$directory")"; done
 
 clean: ## what make made; the configuration stays
-	rm -rf $B/obj $B/stamp $B/tests $B/run $B/go $B/chaos $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/bench \
+	rm -rf $B/obj $B/stamp $B/tests $B/run $B/logs $B/go $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/bench \
 	    $B/check.results $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
 
 help: ## this text

@@ -21,6 +21,7 @@ import uuid
 
 import pytest
 
+import sharing
 from go_programs import build_go
 from scripted import ScriptedServer, product
 from wire import JsonPeer
@@ -29,6 +30,8 @@ pytest.register_assert_rewrite("hostile")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", ROOT / "build"))
+PEERS = pathlib.Path(os.environ.get("GEERPC_PEERS", BUILD))  # where programs in other languages are built, once for all builds
+EXTENDED = BUILD / "tests/extended"
 SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
 TIMEOUT = 30 if not SANITIZED else 90
 
@@ -279,6 +282,10 @@ class Server:
         return problems
 
 
+def pytest_configure(config):
+    config.pluginmanager.register(sharing)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
@@ -352,47 +359,17 @@ def build_step(command, directory, environment):
     assert done.returncode == 0, done.stdout
 
 
-def build_server(directory, modules, *options):
-    """The path of a build, in that directory, with modules of tests/modules; only what is not up to date is made."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MAKE", "MFLAGS", "GNUMAKEFLAGS", "GEERPC_")) and name not in ("CFLAGS", "LDFLAGS")
-    }
-    sanitize = os.environ.get("GEERPC_SANITIZE")
-    configure = ["./configure", *options, f"--builddir={directory}"]
-    configure += [f"--add-module=tests/modules/{module}" for module in modules]
-    commands = [
-        configure + ([f"--with-sanitize={sanitize}"] if sanitize else []),
-        ["make", "-j2", "-f", f"{directory}/Makefile", f"{directory}/geerpc"],
-    ]
-    for command in commands:
-        build_step(command, ROOT, environment)
-    return pathlib.Path(directory)
-
-
 @pytest.fixture(scope="session")
-def crashing_build(tmp_path_factory):
-    """A build with the services of tests/modules/service_crash and, for its types, of service_kinds."""
-    directory = tmp_path_factory.mktemp("crashing") / "build"
-    return build_server(directory, ["service_crash", "service_kinds"], "--with-debug")
-
-
-def build_process():
-    """A build with the service of tests/modules/service_process, which make chaos uses too."""
-    return build_server(BUILD / "chaos/server", ["service_process"])
-
-
-@pytest.fixture(scope="session")
-def process_build():
-    return build_process()
+def extended_build():
+    """The build with the services of tests/modules as well: make check-process has made it."""
+    return EXTENDED
 
 
 # ---- Go programs (tests/interop/go) ----
 
 
 def build_interop():
-    return build_go("tests/interop/go", "interop", BUILD)
+    return build_go("tests/interop/go", "interop", PEERS)
 
 
 @pytest.fixture(scope="session")

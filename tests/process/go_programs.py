@@ -1,4 +1,5 @@
 """Builds the programs in Go that stand beside the tests, without network."""
+import fcntl
 import os
 import pathlib
 import shutil
@@ -17,16 +18,18 @@ def build_go(source, name, build):
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("GO", "CGO"))}
     environment.update(GO111MODULE="off", CGO_ENABLED="0", GOFLAGS="", GOPROXY="off", GOPATH=f"{home}/path:{GOCODE}",
                        GOCACHE=f"{home}/cache", HOME=str(home))
-    done = subprocess.run(
-        [go, "build", "-o", str(home / name), "."],
-        cwd=ROOT / source,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    with open(home / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run beside us want it too
+        done = subprocess.run(
+            [go, "build", "-o", str(home / name), "."],
+            cwd=ROOT / source,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout
     return home / name

@@ -7,27 +7,16 @@ what fails.
     servers(registry)                                    ["tcp@10.0.0.1:9999"]
     with Load(gateway) as load: ...                      load.failures, load.count
 """
-import contextlib
 import http.client
 import json
-import random
 import socket
 import threading
 import time
 
 from conftest import TIMEOUT, eventually
+from wire import free_port
 
 PATH = "/_geerpc_/registry"
-
-
-def free_port():
-    """None that the system gives to who asks for any: it stays free while a server that was there is down."""
-    low = int(open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii").read().split()[0])
-    while True:
-        port = random.randrange(low // 2, low)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class Place:

@@ -1,4 +1,4 @@
-"""A server of a few lines that speaks GeeRPC's JSON by hand, for tests of geectl; and geectl itself, run to its end.
+"""A server of a few lines that speaks GeeRPC's JSON by hand and closes on every other codec, for tests of geectl; and geectl itself, run to its end.
 
     serve(answer)    a fixture of conftest: starts one, which is stopped when the test has ended"""
 import json
@@ -7,6 +7,8 @@ import pathlib
 import socket
 import subprocess
 import threading
+
+from wire import free_port
 
 BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", pathlib.Path(__file__).parents[2] / "build"))
 GEECTL = BUILD / "geectl"
@@ -66,6 +68,8 @@ class ScriptedServer(threading.Thread):
                 text += received.decode()
 
         self.option = next_value()
+        if self.option["CodecType"] != "application/json":
+            return
         while True:
             header, body = next_value(), next_value()
             self.requests.append((header, body))
@@ -87,8 +91,7 @@ def product(header, body):
 
 
 def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return "tcp@127.0.0.1:%d" % listener.getsockname()[1]
+    return f"tcp@127.0.0.1:{free_port()}"
 
 
 def check_sanitizers(text):

@@ -17,6 +17,7 @@ import pytest
 from conftest import BUILD, ROOT, TIMEOUT, eventually
 
 RUN = [sys.executable, str(ROOT / "tests/bench/run")]
+pytestmark = pytest.mark.together
 FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "floor_cpu_us")
 
 

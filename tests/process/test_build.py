@@ -15,6 +15,7 @@ from wire import OPTION_BIN, connect
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STRANGER = "tests/modules/service_stranger"
+pytestmark = pytest.mark.together
 TIMEOUT_SECONDS = 600
 
 

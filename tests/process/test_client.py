@@ -11,6 +11,7 @@ import pytest
 from conftest import BUILD, ROOT, SANITIZED, TIMEOUT, eventually
 
 PAGE = (ROOT / "docs/client.md").read_text()
+pytestmark = pytest.mark.together
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
 

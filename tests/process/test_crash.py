@@ -28,8 +28,8 @@ def frames(server):
 
 
 @pytest.fixture
-def crashing(make_server, crashing_build):
-    server = make_server(build=crashing_build)
+def crashing(make_server, extended_build):
+    server = make_server(build=extended_build)
     server.conf += f'crash = {{ directory = "{server.root}"; }};'
     return server.start()
 
@@ -134,8 +134,8 @@ def totals(server):
     return {method["name"]: (method["calls"], method["errors"]) for each in services for method in each["methods"]}
 
 
-def test_only_the_calls_of_a_killed_worker_fail(make_server, process_build):
-    server = make_server(build=process_build)
+def test_only_the_calls_of_a_killed_worker_fail(make_server, extended_build):
+    server = make_server(build=extended_build)
     server.allow("was killed by signal 9")
     server.conf = server.conf.replace("workers = 2", "workers = 3")
     server.start()

@@ -71,10 +71,10 @@ def kill_at_once(server):
     server.wait_for_end()
 
 
-def test_one_is_killed_under_load_and_comes_back(make_server, crashing_build, capsys):
+def test_one_is_killed_under_load_and_comes_back(make_server, extended_build, capsys):
     """Arith is declared idempotent: its calls are repeated elsewhere. Of Kinds the gateway knows nothing: what a server may
     have begun is not repeated, and its caller hears which server it was."""
-    servers = [make_server(build=crashing_build) for _ in range(3)]
+    servers = [make_server(build=extended_build) for _ in range(3)]
     for server in servers:
         server.conf = server.conf.replace("workers = 2", "workers = 1")
         server.start()

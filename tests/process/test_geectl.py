@@ -122,11 +122,7 @@ def test_peer_is_no_geerpc_server(serve):
 
 def test_bin_needs_types(serve):
     """A server that closes on an unknown codec: the trouble is told with address and phase."""
-
-    def refuse(header, body):
-        raise EOFError
-
-    server = serve(refuse)
+    server = serve()
     done = geectl("call", "--codec", "bin", server.address, "X.Y")
     assert done.returncode == 3
     assert done.stderr.startswith(f"geectl: {server.address}: ")

@@ -18,9 +18,9 @@ IDLE = 20000 if FULL else 2000
 
 
 @pytest.fixture
-def passing(make_server, process_build):
+def passing(make_server, extended_build):
     """passing(workers=1): a running server; see handover.py"""
-    return lambda **options: start_passing(make_server(build=process_build), **options)
+    return lambda **options: start_passing(make_server(build=extended_build), **options)
 
 
 @contextlib.contextmanager
@@ -83,9 +83,9 @@ def test_worker_counts_change_under_load(passing, interop):
         assert not crowd.events, crowd.describe_events()
 
 
-def test_upgrades_under_load_on_every_wire(make_server, process_build, interop):
+def test_upgrades_under_load_on_every_wire(make_server, extended_build, interop):
     """Each time another master, and after it the one before is gone, with its workers."""
-    server = start_passing(make_server(build=process_build), daemon=True)
+    server = start_passing(make_server(build=extended_build), daemon=True)
     with Crowd(server, interop) as crowd:
         crowd.wait_for_calls(20)
         for number in range(UPGRADES):

@@ -33,9 +33,9 @@ AMPLIFIERS = {
 }
 
 
-def test_amplification_is_bounded(make_server, crashing_build):
+def test_amplification_is_bounded(make_server, extended_build):
     """Items of a byte or three are structs in memory: limits.call_memory, not the sender, says how much there is."""
-    server = make_server(build=crashing_build)
+    server = make_server(build=extended_build)
     server.conf = CONF.replace("workers = 2", "workers = 1") + 'limits = { call_memory = "24m"; };'
     server.start()
     before, call_memory = memory(server), 24 * MIB

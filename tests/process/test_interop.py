@@ -65,9 +65,9 @@ def test_handle_timeout_of_the_option(server, client, speaker):
 
 
 @pytest.mark.parametrize("speaker", SPEAKERS)
-def test_every_kind(make_server, crashing_build, client, speaker):
+def test_every_kind(make_server, extended_build, client, speaker):
     """Both extremes of every integer, NaN and infinities (gob), a text of 1 MiB, maps, lists of lists and of structs."""
-    server = make_server(build=crashing_build).start()
+    server = make_server(build=extended_build).start()
     wanted = "5 samples" if speaker in ("netrpc", "geerpc-gob") else "3 samples"
     assert client(speaker, server.tcp, "kinds") == wanted
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, TIMEOUT
+from conftest import BUILD, PEERS, TIMEOUT
 from go_programs import build_go
 
 MIRROR = BUILD / "tests/unit/codec_gob_go_test"
@@ -13,7 +13,7 @@ MIRROR = BUILD / "tests/unit/codec_gob_go_test"
 @pytest.fixture(scope="module")
 def gob_values():
     """The path of the Go program."""
-    return build_go("tests/interop/gob_values", "gob_values", BUILD)
+    return build_go("tests/interop/gob_values", "gob_values", PEERS)
 
 
 @pytest.mark.parametrize("types", [0, 8200])

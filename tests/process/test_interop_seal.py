@@ -7,22 +7,23 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, TIMEOUT, build_step
+from conftest import BUILD, PEERS, ROOT, TIMEOUT, build_step
 from go_programs import build_go
 from sealing import Keys, make_sealed
 
+pytestmark = pytest.mark.together
 SEAL = BUILD / "tests/unit/seal_stream_test"
 
 
 @pytest.fixture(scope="module")
 def go_seal():
-    return build_go("tests/interop/seal", "seal", BUILD)
+    return build_go("tests/interop/seal", "seal", PEERS)
 
 
 @pytest.fixture(scope="module")
 def js_seal():
     """The command. Its packages are fetched once for a build, at the versions of package-lock.json."""
-    source, home = ROOT / "tests/interop/seal_js", BUILD / "npm"
+    source, home = ROOT / "tests/interop/seal_js", PEERS / "npm"
     assert shutil.which("npm"), "this test needs npm (Debian packages npm, nodejs): ./configure --install-deps"
     home.mkdir(exist_ok=True)
     lock = (source / "package-lock.json").read_text()

@@ -86,8 +86,8 @@ def test_a_log_that_cannot_be_opened_refuses_start_and_reload(stopped):
     assert stopped.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
 
 
-def test_logs_of_modules_are_reopened_too(make_server, crashing_build):
-    server = make_server(build=crashing_build)
+def test_logs_of_modules_are_reopened_too(make_server, extended_build):
+    server = make_server(build=extended_build)
     server.conf += f'crash = {{ directory = "{server.root}"; }};'
     server.start()
     logs = server.root / "logs"

@@ -211,8 +211,8 @@ def test_a_refused_reload_with_more_workers_leaves_nobody_waiting(stopped):
         assert sum_of(stopped, stopped.tcp) == ("", 42)
 
 
-def test_a_worker_that_refuses_to_start_rolls_back(make_server, crashing_build):
-    server = make_server(build=crashing_build)
+def test_a_worker_that_refuses_to_start_rolls_back(make_server, extended_build):
+    server = make_server(build=extended_build)
     crash = f'crash = {{ directory = "{server.root}"; }};'
     server.conf += crash
     server.start()

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from conftest import CONF, TIMEOUT
-from registering import free_port
 from upgrading import Calling, wait_for_master
+from wire import free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
 UNITS = HERE.parents[1] / "conf/systemd"

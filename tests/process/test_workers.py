@@ -84,8 +84,8 @@ def test_signals_of_a_terminal_are_the_masters_business(server, number):
     assert server.worker_pids() == workers
 
 
-def test_a_crash_in_a_call_costs_one_worker(make_server, crashing_build):
-    server = make_server(build=crashing_build)
+def test_a_crash_in_a_call_costs_one_worker(make_server, extended_build):
+    server = make_server(build=extended_build)
     server.allow_crash("SIGABRT")
     server.conf += crash_settings(server)
     server.start()
@@ -96,8 +96,8 @@ def test_a_crash_in_a_call_costs_one_worker(make_server, crashing_build):
     assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
 
 
-def test_a_module_that_crashes_at_start_does_not_fork_on_and_on(make_server, crashing_build):
-    server = make_server(build=crashing_build)
+def test_a_module_that_crashes_at_start_does_not_fork_on_and_on(make_server, extended_build):
+    server = make_server(build=extended_build)
     server.allow("was killed by signal 9")
     server.allow_crash("SIGABRT")
     server.conf += crash_settings(server)
@@ -124,8 +124,8 @@ def test_a_module_that_crashes_at_start_does_not_fork_on_and_on(make_server, cra
 
 @pytest.mark.parametrize("daemon", [False, True])
 @pytest.mark.parametrize("name, said", [("abort", "SIGABRT"), ("refuse", 'there is a file "refuse"')])
-def test_a_first_start_that_fails_says_why(make_server, crashing_build, daemon, name, said):
-    server = make_server(build=crashing_build)
+def test_a_first_start_that_fails_says_why(make_server, extended_build, daemon, name, said):
+    server = make_server(build=extended_build)
     server.allow_crash("SIGABRT")
     server.allow("does not start")
     server.conf += crash_settings(server)

@@ -1,10 +1,23 @@
 """geerpc's wire by hand, for tests: JSON values and bin frames over a plain socket, without the client library."""
+import contextlib
 import json
+import random
 import socket
 import struct
 
 OPTION_JSON = b'{"MagicNumber":3927900,"CodecType":"application/json"}'
 OPTION_BIN = b'{"MagicNumber":3927900,"CodecType":"application/bin"}'
+
+
+def free_port():
+    """None that the system gives to who asks for any: it stays free while a server that was there is down, and
+    while tests beside us ask for theirs."""
+    low = int(open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii").read().split()[0])
+    while True:
+        port = random.randrange(low // 2, low)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def connect(address, timeout=20):
