@@ -54,6 +54,8 @@ REPLAYS        := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/fuzz/fuzz_*.c
 FUZZERS        := $(REPLAYS:$B/tests/fuzz/%=$B/fuzzers/%)
 TEST_PROGRAMS  := $(UNIT_TESTS) $(CONTRACT_TESTS) $(REPLAYS)
 SOAK           := $B/tests/chaos/soak
+# The server with the services of tests/modules as well, linked of the objects that are there anyhow.
+EXTENDED       := $B/tests/extended
 TEST_OBJECTS   := $(patsubst $B/tests/%,$B/obj/tests/%.o,$(TEST_PROGRAMS))
 TEST_SUPPORT   := $(filter-out $(TEST_OBJECTS),$(call objects,$(patsubst %,tests/%/*.c,unit contract support fuzz)))
 
@@ -63,7 +65,7 @@ PROGRAMS       := $B/geerpc $B/geectl
 
 .PHONY: all tests run check chaos fuzz fuzzers install uninstall clean format docs help FORCE
 all: $(PROGRAMS) $(LIBRARY_FILES) ## the server, geectl and the library (V=1 shows the commands)
-tests: $(TEST_PROGRAMS)
+tests: $(TEST_PROGRAMS) $(SOAK) $(EXTENDED)/geerpc
 
 # ---- configuring again ----
 CONFIGURE_PARTS := configure $(addprefix auto/,version say options modules compiler libraries generate)
@@ -172,8 +174,6 @@ export UBSAN_OPTIONS   ?= print_stacktrace=1
 export TSAN_OPTIONS    ?= halt_on_error=1:second_deadlock_stack=1
 
 SANITIZED_TREE := $B/sanitize
-# The server with the services of tests/modules as well, linked of the objects that are there anyhow.
-EXTENDED       := $B/tests/extended
 THREADS_TREE   := $B/threads
 # Unit tests of what several threads use: they run under ThreadSanitizer too.
 THREADED       := log loop thread_pool session client client_failure client_threads client_outstanding client_runtime \
