@@ -30,7 +30,7 @@ pytest.register_assert_rewrite("hostile")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", ROOT / "build"))
-PEERS = pathlib.Path(os.environ.get("GEERPC_PEERS", BUILD))  # where programs in other languages are built, once for all builds
+PEERS = pathlib.Path(os.environ.get("GEERPC_PEERS", BUILD))  # programs in other languages, built once for all builds
 EXTENDED = BUILD / "tests/extended"
 SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
 TIMEOUT = 30 if not SANITIZED else 90

@@ -1,4 +1,5 @@
-"""A server of a few lines that speaks GeeRPC's JSON by hand and closes on every other codec, for tests of geectl; and geectl itself, run to its end.
+"""A server of a few lines that speaks GeeRPC's JSON by hand, and closes on every other codec, for tests of geectl; and
+geectl itself, run to its end.
 
     serve(answer)    a fixture of conftest: starts one, which is stopped when the test has ended"""
 import json

@@ -23,7 +23,8 @@ static inline void secret_mask(uint8_t *masked, const void *secret, size_t lengt
 static inline size_t secret_count_in(const uint8_t *bytes, size_t count, const uint8_t *masked, size_t length) {
     size_t found = 0;
     const uint8_t *end = bytes + count, *at = bytes;
-    while ((size_t)(end - at) >= length && (at = memchr(at, masked[0] ^ SECRET_MASK, (size_t)(end - at) - length + 1))) {
+    while ((size_t)(end - at) >= length &&
+           (at = memchr(at, masked[0] ^ SECRET_MASK, (size_t)(end - at) - length + 1))) {
         size_t i = 1;
         while (i < length && (at[i] ^ SECRET_MASK) == masked[i])
             i++;
