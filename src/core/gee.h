@@ -16,6 +16,7 @@
 #include "core/base/process.h"
 #include "core/base/random.h"
 #include "core/base/record.h"
+#include "core/base/short_bytes.h"
 #include "core/base/str.h"
 #include "core/conf/module.h"
 #include "core/conf/option.h"

@@ -15,8 +15,6 @@
 #include <endian.h>
 #include <string.h>
 
-#include "core/base/short_bytes.h"
-
 #define PREFIX    10
 #define BODY_BIN  0 /* the session's own */
 #define BODY_JSON 1
