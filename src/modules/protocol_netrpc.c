@@ -85,7 +85,14 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
 static int send_event(gee_session_t *session, void *data GEE_UNUSED, const gee_event_t *event, gee_error_t *error) {
     if (!(event->parts & GEE_EVENT_MESSAGE))
         return 0; /* cancel, ping, drain: no form here */
-    if (session->role == GEE_CALLING) {
+    bool calling = session->role == GEE_CALLING;
+    if (calling || event->status.code == GEE_OK) {
+        int result = gee_value_stream_send_plain(
+            session, calling ? GEE_TYPE_OF(request_t) : GEE_TYPE_OF(response_t), event, error);
+        if (result <= 0)
+            return result;
+    }
+    if (calling) {
         request_t request = { .service_method = event->method, .seq = event->token.number };
         return gee_value_stream_send(session, GEE_TYPE_OF(request_t), &request, &event->payload, error);
     }

@@ -74,9 +74,11 @@ typedef struct gee_codec {
     int (*encode)(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
 
     /* Optional, both or none: the short way for what nearly every header is: of a struct whose first two fields are a string
-     * and an unsigned number, one in which no other field has anything to say. read_plain: the length of the value that
-     * `bytes` begin with, with both; 0: it is not whole, not plain, not valid, or written in another way: measure() and
-     * decode() will say. write_plain: appends the value as encode() would. 1: done; 0: encode() must do it. */
+     * and an unsigned number, one in which no other field has anything to say. The third, where there is one, is a string
+     * or left out when empty (GEE_FIELD_OMIT_EMPTY), and so are those behind it. read_plain: the length of the value that
+     * `bytes` begin with, padding not counted, with both; 0: it is not whole, not plain, not valid, or written in another
+     * way: measure() and decode() will say. write_plain: appends the value as encode() would, and the separator. 1: done;
+     * 0: nothing was appended, encode() must do it. */
     size_t (*read_plain)(void *state, const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
                          uint64_t *number);
     int (*write_plain)(void *state, const gee_type_t *header, gee_str_t text, uint64_t number, gee_chain_t *out);

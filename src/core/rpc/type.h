@@ -43,7 +43,8 @@ typedef struct gee_type gee_type_t;
 typedef struct gee_field {
     const char *name;
     uint32_t tag;
-    uint32_t flags;
+    uint16_t flags;
+    uint16_t name_length; /* of the name; 0: not known. Read by gee_field_name() */
     size_t offset;
     const gee_type_t *type;
 } gee_field_t;
@@ -61,6 +62,11 @@ struct gee_type {
      * address (gob keeps decoding plans). The macros below say so; what is made at run time does not. */
     bool lasting;
 };
+
+static inline gee_str_t gee_field_name(const gee_field_t *field) {
+    return field->name_length > 0 ? (gee_str_t){ .data = field->name, .length = field->name_length }
+                                  : gee_str(field->name);
+}
 
 /* The in-memory shape shared by every list, and by every map. */
 typedef struct gee_list_value {
@@ -127,8 +133,8 @@ typedef struct gee_empty {
      }))
 #define GEE_FIELD_ROW(T, member, field_name, field_tag, field_type, check, field_flags)                                \
     {                                                                                                                  \
-        .name = field_name, .tag = field_tag, .flags = field_flags, .offset = offsetof(T, member) + (check),           \
-        .type = field_type                                                                                             \
+        .name = field_name, .tag = field_tag, .flags = field_flags, .name_length = sizeof(field_name) - 1,             \
+        .offset = offsetof(T, member) + (check), .type = field_type                                                    \
     }
 #define GEE_SCALAR(T, member, name, tag, C)                                                                            \
     GEE_FIELD_ROW(T, member, name, tag, &gee_type_of_##C, GEE_CHECKED(T, member, C), 0)

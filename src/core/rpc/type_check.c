@@ -74,6 +74,8 @@ static bool plain_name(const char *name) {
 static const char *check_field(const gee_type_t *type, const gee_field_t *field) {
     if (!field->name || !*field->name)
         return "a field has no name";
+    if (field->name_length > 0 && field->name_length != strlen(field->name))
+        return "a field's name_length is not that of its name";
     if (!plain_name(field->name))
         return "a field's name has a quote, a backslash, a control character or invalid UTF-8 in it";
     if (field->tag < 1 || field->tag > TAG_MAX || (field->tag >= 19000 && field->tag <= 19999))

@@ -2,8 +2,10 @@
  * Go's net/rpc and GeeRPC have them. For codecs that know where their values end.
  *
  *   header body header body …   --measured where they lie-->  header decoded, body as it is  -->  take()
+ *                                      plain header, read at a glance  -->  gee_session_event()
  *
- * What a header is, and what is in it, is the protocol's. */
+ * What a header is, and what is in it, is the protocol's. Of any the first two fields are the method and the call's number;
+ * one that says no more, a plain one (codec.h), is that of a request or, to a caller, of a reply without an error. */
 #ifndef GEE_RPC_VALUE_STREAM_H
 #define GEE_RPC_VALUE_STREAM_H
 
@@ -26,7 +28,8 @@ void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream);
 
 typedef struct gee_value_form {
     const gee_type_t *header;
-    /* A whole message; the header is a C value of that type, both live during the call. Hands on an event. */
+    /* A whole message whose header is not plain; the header is a C value of that type, both live during the call. Hands on
+     * an event. */
     int (*take)(gee_session_t *session, void *protocol_state, const void *header, const gee_payload_t *body,
                 gee_error_t *error);
 } gee_value_form_t;
@@ -38,5 +41,9 @@ int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream,
 /* Appends both, or nothing. */
 int gee_value_stream_send(gee_session_t *session, const gee_type_t *header_type, const void *header,
                           const gee_payload_t *body, gee_error_t *error);
+/* The same with a plain header, that of the event, past a header in memory. 1: it cannot be written so, nothing was appended;
+ * gee_value_stream_send() must. */
+int gee_value_stream_send_plain(gee_session_t *session, const gee_type_t *header_type, const gee_event_t *event,
+                                gee_error_t *error);
 
 #endif

@@ -15,6 +15,9 @@
 
 #include <gee.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* Nesting is bounded even where the limit is 0 or huge: reading and writing recurse. */
 #define GEE_JSON_NESTING_MAX 1000u
@@ -45,24 +48,102 @@ static inline uint64_t gee_json_special(uint64_t word) {
            GEE_JSON_HIGH;
 }
 
-/* The first byte of a string's inside that does not stand for itself, or `end`. `seen` gathers the bytes passed over, so
- * that the caller knows whether any was outside ASCII. */
-static inline const uint8_t *gee_json_plain_end(const uint8_t *at, const uint8_t *end, uint64_t *seen) {
-    uint64_t gathered = *seen;
-    while (end - at >= 8) {
-        uint64_t word = gee_json_load(at), special = gee_json_special(word);
+#ifdef __SSE2__
+/* The same of sixteen bytes, exact, one bit for each. */
+static inline unsigned gee_json_special_of_16(__m128i block) {
+    __m128i quote = _mm_cmpeq_epi8(block, _mm_set1_epi8('"')), backslash = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control));
+}
+#endif
+
+const uint8_t *gee_json_plain_end_of_few(const uint8_t *at, const uint8_t *end, bool *foreign);
+
+/* The first byte of a string's inside that does not stand for itself, or `end`. *foreign is set when one of the bytes passed
+ * over is outside ASCII, and else left as it is. */
+static inline const uint8_t *gee_json_plain_end(const uint8_t *at, const uint8_t *end, bool *foreign) {
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        unsigned special = gee_json_special_of_16(block), high = (unsigned)_mm_movemask_epi8(block);
         if (special) {
-            unsigned bit = (unsigned)__builtin_ctzll(special) & ~7u;
-            *seen = gathered | (word & (((uint64_t)1 << bit) - 1));
-            return at + bit / 8;
+            *foreign |= (high & (special ^ (special - 1))) != 0; /* the byte that ends it is not one */
+            return at + __builtin_ctz(special);
         }
-        gathered |= word;
-        at += 8;
+        *foreign |= high != 0;
     }
-    for (; at < end && *at != '"' && *at != '\\' && *at >= 0x20; at++)
-        gathered |= *at;
-    *seen = gathered;
-    return at;
+#endif
+    return gee_json_plain_end_of_few(at, end, foreign);
+}
+
+/* ---- short texts, in place: to call memcmp() or memcpy() takes longer than this ---- */
+
+static inline uint32_t gee_json_load_4(const void *bytes) {
+    uint32_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+static inline uint16_t gee_json_load_2(const void *bytes) {
+    uint16_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+/* Do `bytes` begin with the text? There must be as many as it has. 8, 4 or 2 at a time, the last ones overlap the others. */
+static inline bool gee_json_begin_with(const uint8_t *bytes, gee_str_t text) {
+    const uint8_t *data = (const uint8_t *)text.data;
+    size_t length = text.length;
+    if (length >= 8) {
+        for (size_t i = 0; i < length - 8; i += 8)
+            if (gee_json_load(bytes + i) != gee_json_load(data + i))
+                return false;
+        return gee_json_load(bytes + length - 8) == gee_json_load(data + length - 8);
+    }
+    if (length >= 4)
+        return gee_json_load_4(bytes) == gee_json_load_4(data) &&
+               gee_json_load_4(bytes + length - 4) == gee_json_load_4(data + length - 4);
+    if (length >= 2)
+        return gee_json_load_2(bytes) == gee_json_load_2(data) &&
+               gee_json_load_2(bytes + length - 2) == gee_json_load_2(data + length - 2);
+    return length == 0 || *bytes == *data;
+}
+
+static inline uint8_t *gee_json_copy(uint8_t *to, gee_str_t text) {
+    const char *from = text.data;
+    size_t length = text.length;
+    if (length >= 8) {
+        for (size_t i = 0; i < length - 8; i += 8)
+            memcpy(to + i, from + i, 8);
+        memcpy(to + length - 8, from + length - 8, 8);
+    } else if (length >= 4) {
+        uint32_t first = gee_json_load_4(from), last = gee_json_load_4(from + length - 4);
+        memcpy(to, &first, sizeof(first));
+        memcpy(to + length - 4, &last, sizeof(last));
+    } else {
+        for (size_t i = 0; i < length; i++)
+            to[i] = (uint8_t)from[i];
+    }
+    return to + length;
+}
+
+/* Is the text ASCII of which each character stands for itself in a string? */
+static inline bool gee_json_is_clean(gee_str_t text) {
+    const uint8_t *at = (const uint8_t *)text.data;
+    size_t length = text.length;
+    uint64_t odd = 0, word;
+    if (length >= 8) {
+        for (size_t i = 0; i < length - 8; i += 8) {
+            word = gee_json_load(at + i);
+            odd |= word | gee_json_special(word);
+        }
+        word = gee_json_load(at + length - 8);
+        odd |= word | gee_json_special(word);
+    } else {
+        for (size_t i = 0; i < length; i++)
+            odd |= at[i] == '"' || at[i] == '\\' || at[i] < 0x20 ? 0x80 : at[i];
+    }
+    return (odd & GEE_JSON_HIGH) == 0;
 }
 
 /* ---- scanner.c ---- */
@@ -175,7 +256,8 @@ static inline int gee_json_put(gee_json_writer_t *writer, char c) {
     return 0;
 }
 int gee_json_put_text(gee_json_writer_t *writer, const char *text, size_t length); /* short */
-size_t gee_json_format_unsigned(char *target, uint64_t number); /* at most 20 characters; returns how many */
+#define GEE_JSON_DIGITS 20 /* of any unsigned number */
+size_t gee_json_format_unsigned(char *target, uint64_t number); /* returns how many */
 int gee_json_put_unsigned(gee_json_writer_t *writer, uint64_t number);
 int gee_json_put_signed(gee_json_writer_t *writer, int64_t number);
 int gee_json_put_double(gee_json_writer_t *writer, double number);

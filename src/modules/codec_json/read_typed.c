@@ -13,24 +13,23 @@ static bool at_number(const gee_json_reader_t *reader) {
 
 /* ---- numbers ---- */
 
-/* Up to 18 digits with something behind them that ends a number: what nearly every integer looks like. */
-static bool read_short_integer(gee_json_reader_t *reader, bool *negative, uint64_t *magnitude) {
-    const uint8_t *at = reader->at, *end = reader->end;
+/* Up to 18 digits with something behind them that ends a number: what nearly every integer looks like. Null: it does not. */
+static inline const uint8_t *short_integer(const uint8_t *at, const uint8_t *end, bool *negative, uint64_t *magnitude) {
+    const uint8_t *limit = end;
     uint64_t value = 0;
-    *negative = *at == '-';
+    *negative = at < end && *at == '-';
     at += *negative;
     if (end - at > 18)
-        end = at + 18;
+        limit = at + 18;
     const uint8_t *first = at;
-    for (; at < end && *at >= '0' && *at <= '9'; at++)
+    for (; at < limit && *at >= '0' && *at <= '9'; at++)
         value = value * 10 + (uint64_t)(*at - '0');
     if (at == first || (*first == '0' && at - first > 1))
-        return false;
-    if (at == reader->end || (*at != ',' && *at != '}' && *at != ']' && *at != ' ' && *at != '\n'))
-        return false;
+        return NULL;
+    if (at == end || (*at != ',' && *at != '}' && *at != ']' && *at != ' ' && *at != '\n'))
+        return NULL;
     *magnitude = value;
-    reader->at = at;
-    return true;
+    return at;
 }
 
 static int read_magnitude(gee_json_reader_t *reader, const gee_type_t *type, bool *negative, uint64_t *magnitude,
@@ -39,8 +38,10 @@ static int read_magnitude(gee_json_reader_t *reader, const gee_type_t *type, boo
     const uint8_t *first = reader->at;
     if (!at_number(reader))
         return gee_json_mismatch(reader, gee_type_label(type));
-    if (read_short_integer(reader, negative, magnitude)) {
-        *text = (gee_str_t){ .data = (const char *)first, .length = (size_t)(reader->at - first) };
+    const uint8_t *behind = short_integer(first, reader->end, negative, magnitude);
+    if (behind != NULL) {
+        *text = (gee_str_t){ .data = (const char *)first, .length = (size_t)(behind - first) };
+        reader->at = behind;
         return 0;
     }
     if (gee_json_read_number(reader, &number) < 0)
@@ -196,14 +197,14 @@ static int read_optional(gee_json_reader_t *reader, const gee_type_t *type, void
 
 /* ---- structs ---- */
 
-/* At a key: is it this one, written without escapes? Then stands behind it. Members mostly come in the struct's order. */
-static bool take_key(gee_json_reader_t *reader, const char *name) {
-    const uint8_t *at = reader->at + 1;
-    for (; at < reader->end && *name != '\0' && *at == (uint8_t)*name && *at != '\\'; at++)
-        name++;
-    if (at >= reader->end || *name != '\0' || *at != '"')
+/* At a key: is it this one, written without escapes? Then stands behind it. */
+static bool take_key(gee_json_reader_t *reader, const gee_field_t *field) {
+    gee_str_t name = gee_field_name(field);
+    const uint8_t *at = reader->at;
+    if ((size_t)(reader->end - at) < name.length + 2 || *at != '"' || !gee_json_begin_with(at + 1, name) ||
+        at[1 + name.length] != '"')
         return false;
-    reader->at = at + 1;
+    reader->at = at + name.length + 2;
     return true;
 }
 
@@ -212,13 +213,67 @@ static int read_field_key(gee_json_reader_t *reader, const gee_type_t *type, siz
                           const gee_field_t **field) {
     gee_str_t key;
     *field = NULL;
-    if (expected < type->field_count && gee_json_peek(reader) == '"' && take_key(reader, type->fields[expected].name)) {
+    if (expected < type->field_count && take_key(reader, &type->fields[expected])) {
         *field = &type->fields[expected];
         return gee_json_read_colon(reader);
     }
     if (gee_json_read_key(reader, false, &key) < 0)
         return -1;
     *field = gee_type_field_by_name(type, key);
+    return 0;
+}
+
+static int read_field(gee_json_reader_t *reader, const gee_field_t *field, char *value) {
+    if (read_any(reader, field->type, value + field->offset) == 0)
+        return 0;
+    gee_path_field(&reader->path, gee_str(field->name));
+    return -1;
+}
+
+/* An integer of its type, where it is short and fits. Null: not so. */
+static inline const uint8_t *quick_integer(const uint8_t *at, const uint8_t *end, const gee_type_t *type, void *value) {
+    uint64_t magnitude;
+    bool negative;
+    at = short_integer(at, end, &negative, &magnitude);
+    if (at == NULL)
+        return NULL;
+    int64_t number = negative ? -(int64_t)magnitude : (int64_t)magnitude; /* 18 digits do */
+    if (type->kind == GEE_KIND_INT64)
+        *(int64_t *)value = number;
+    else if (type->kind == GEE_KIND_UINT64 && number >= 0)
+        *(uint64_t *)value = magnitude;
+    else if (type->kind == GEE_KIND_INT32 && number >= INT32_MIN && number <= INT32_MAX)
+        *(int32_t *)value = (int32_t)number;
+    else if (type->kind == GEE_KIND_UINT32 && number >= 0 && number <= UINT32_MAX)
+        *(uint32_t *)value = (uint32_t)number;
+    else
+        return NULL;
+    return at;
+}
+
+/* Behind the '{': reads members as long as they come as nearly everybody writes them, in the struct's order and without
+ * white space, for a third of the instructions. Stands then before what comes behind the last of them, in *count. */
+static int read_in_order(gee_json_reader_t *reader, const gee_type_t *type, char *value, size_t *count) {
+    size_t i = 0;
+    for (; i < type->field_count; i++) {
+        const gee_field_t *field = &type->fields[i];
+        const uint8_t *at = reader->at, *end = reader->end;
+        gee_str_t name = gee_field_name(field);
+        if (i > 0 && (at == end || *at++ != ','))
+            break;
+        if ((size_t)(end - at) < name.length + 4 || *at != '"' || !gee_json_begin_with(at + 1, name))
+            break;
+        at += name.length + 1;
+        if (at[0] != '"' || at[1] != ':' || at[2] <= ' ')
+            break;
+        at += 2;
+        bool integer = field->type->kind >= GEE_KIND_INT32 && field->type->kind <= GEE_KIND_UINT64;
+        const uint8_t *behind = integer ? quick_integer(at, end, field->type, value + field->offset) : NULL;
+        reader->at = behind != NULL ? behind : at;
+        if (behind == NULL && read_field(reader, field, value) < 0)
+            return -1;
+    }
+    *count = i;
     return 0;
 }
 
@@ -229,26 +284,26 @@ static int read_member(gee_json_reader_t *reader, const gee_type_t *type, size_t
     if (!field)
         return gee_json_skip(reader);
     *expected = (size_t)(field - type->fields) + 1;
-    if (read_any(reader, field->type, value + field->offset) < 0) {
-        gee_path_field(&reader->path, gee_str(field->name));
-        return -1;
-    }
-    return 0;
+    return read_field(reader, field, value);
 }
 
-static int read_struct(gee_json_reader_t *reader, const gee_type_t *type, void *value) {
-    size_t expected = 0;
+static int read_members(gee_json_reader_t *reader, const gee_type_t *type, char *value) {
+    size_t expected;
     int more;
-    if (gee_json_peek(reader) != '{')
-        return gee_json_mismatch(reader, gee_type_label(type));
-    if (gee_json_enter(reader) < 0)
+    if (gee_json_enter(reader) < 0 || read_in_order(reader, type, value, &expected) < 0)
         return -1;
-    memset(value, 0, type->size);
-    for (bool first = true; (more = gee_json_next(reader, first, '}')) > 0; first = false) {
+    for (bool first = expected == 0; (more = gee_json_next(reader, first, '}')) > 0; first = false) {
         if (read_member(reader, type, &expected, value) < 0)
             return -1;
     }
     return more;
+}
+
+static int read_struct(gee_json_reader_t *reader, const gee_type_t *type, void *value) {
+    if (gee_json_peek(reader) != '{')
+        return gee_json_mismatch(reader, gee_type_label(type));
+    memset(value, 0, type->size);
+    return read_members(reader, type, value);
 }
 
 static int read_any(gee_json_reader_t *reader, const gee_type_t *type, void *value) {
@@ -283,11 +338,13 @@ static int read_any(gee_json_reader_t *reader, const gee_type_t *type, void *val
     return gee_error_set(reader->error, GEE_INTERNAL, "a type has the unknown kind %d", (int)type->kind);
 }
 
-int gee_json_decode(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+int gee_json_decode(void *state GEE_UNUSED, const gee_type_t *type, const uint8_t *bytes, size_t length,
                     const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error) {
     gee_json_reader_t reader;
-    (void)state;
     gee_json_reader_init(&reader, bytes, length, limits, pool, error);
     reader.copy = copy;
-    return gee_json_reader_finish(&reader, read_any(&reader, type, value));
+    int result = type->kind == GEE_KIND_STRUCT && gee_json_peek(&reader) == '{'
+                     ? read_members(&reader, type, value) /* it is zeroed already */
+                     : read_any(&reader, type, value);
+    return gee_json_reader_finish(&reader, result);
 }

@@ -156,6 +156,23 @@ int gee_json_not_integer(gee_json_reader_t *reader, gee_str_t number, const char
 
 /* ---- strings ---- */
 
+const uint8_t *gee_json_plain_end_of_few(const uint8_t *at, const uint8_t *end, bool *foreign) {
+    uint64_t gathered = 0;
+    for (; end - at >= 8; at += 8) {
+        uint64_t word = gee_json_load(at), special = gee_json_special(word);
+        if (special) {
+            unsigned bit = (unsigned)__builtin_ctzll(special) & ~7u;
+            *foreign |= ((gathered | (word & (((uint64_t)1 << bit) - 1))) & GEE_JSON_HIGH) != 0;
+            return at + bit / 8;
+        }
+        gathered |= word;
+    }
+    for (; at < end && *at != '"' && *at != '\\' && *at >= 0x20; at++)
+        gathered |= *at;
+    *foreign |= (gathered & GEE_JSON_HIGH) != 0;
+    return at;
+}
+
 /* The value of four hexadecimal digits; -1 when they are not that. */
 static int hexadecimal(const uint8_t *at, const uint8_t *end) {
     int value = 0;
@@ -235,20 +252,20 @@ static uint8_t *read_escape(gee_json_reader_t *reader, uint8_t *target) {
 
 /* Where the string's closing quote is, from inside it; the end when there is none. */
 static const uint8_t *closing_quote(const uint8_t *at, const uint8_t *end) {
-    uint64_t seen = 0;
-    while ((at = gee_json_plain_end(at, end, &seen)) < end && *at != '"')
+    bool foreign = false;
+    while ((at = gee_json_plain_end(at, end, &foreign)) < end && *at != '"')
         at += *at == '\\' && end - at > 1 ? 2 : 1;
     return at;
 }
 
-static int check_utf8(gee_json_reader_t *reader, const void *bytes, size_t length, uint64_t seen) {
-    if ((seen & GEE_JSON_HIGH) == 0 || gee_utf8_valid(bytes, length))
+static int check_utf8(gee_json_reader_t *reader, const void *bytes, size_t length, bool foreign) {
+    if (!foreign || gee_utf8_valid(bytes, length))
         return 0;
     return gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
 }
 
 /* The rest of a string from its first escape on; `first` is where its inside begins. */
-static int read_escaped(gee_json_reader_t *reader, const uint8_t *first, uint64_t seen, gee_str_t *string) {
+static int read_escaped(gee_json_reader_t *reader, const uint8_t *first, bool foreign, gee_str_t *string) {
     size_t most = (size_t)(closing_quote(reader->at, reader->end) - first);
     size_t plain = (size_t)(reader->at - first);
     uint8_t *bytes = gee_pool_alloc(reader->pool, most), *target = bytes;
@@ -262,12 +279,12 @@ static int read_escaped(gee_json_reader_t *reader, const uint8_t *first, uint64_
         if (!target)
             return -1;
         const uint8_t *run = reader->at;
-        reader->at = gee_json_plain_end(run, reader->end, &seen);
+        reader->at = gee_json_plain_end(run, reader->end, &foreign);
         memcpy(target, run, (size_t)(reader->at - run));
         target += reader->at - run;
     }
     *string = (gee_str_t){ .data = (const char *)bytes, .length = (size_t)(target - bytes) };
-    return check_utf8(reader, bytes, string->length, seen);
+    return check_utf8(reader, bytes, string->length, foreign);
 }
 
 static int close_string(gee_json_reader_t *reader) {
@@ -278,15 +295,15 @@ static int close_string(gee_json_reader_t *reader) {
 }
 
 int gee_json_read_string(gee_json_reader_t *reader, bool copy, gee_str_t *string) {
-    uint64_t seen = 0;
+    bool foreign = false;
     if (gee_json_peek(reader) != '"')
         return gee_json_expected(reader, "a string");
     const uint8_t *first = ++reader->at;
-    reader->at = gee_json_plain_end(first, reader->end, &seen);
+    reader->at = gee_json_plain_end(first, reader->end, &foreign);
     if (gee_json_peek(reader) == '\\')
-        return read_escaped(reader, first, seen, string) < 0 ? -1 : close_string(reader);
+        return read_escaped(reader, first, foreign, string) < 0 ? -1 : close_string(reader);
     gee_str_t plain = { .data = (const char *)first, .length = (size_t)(reader->at - first) };
-    if (close_string(reader) < 0 || check_utf8(reader, first, plain.length, seen) < 0)
+    if (close_string(reader) < 0 || check_utf8(reader, first, plain.length, foreign) < 0)
         return -1;
     if (copy) {
         plain = gee_pool_str(reader->pool, plain);
@@ -346,10 +363,10 @@ int gee_json_read_key(gee_json_reader_t *reader, bool copy, gee_str_t *key) {
 static int skip_string(gee_json_reader_t *reader) {
     uint8_t scratch[4];
     for (;;) {
-        uint64_t seen = 0;
+        bool foreign = false;
         const uint8_t *run = reader->at;
-        reader->at = gee_json_plain_end(run, reader->end, &seen);
-        if (check_utf8(reader, run, (size_t)(reader->at - run), seen) < 0)
+        reader->at = gee_json_plain_end(run, reader->end, &foreign);
+        if (check_utf8(reader, run, (size_t)(reader->at - run), foreign) < 0)
             return -1;
         if (gee_json_peek(reader) != '\\')
             return close_string(reader);

@@ -91,9 +91,28 @@ static int write_any(gee_json_writer_t *writer, const gee_type_t *type, const vo
     return gee_error_set(writer->error, GEE_INTERNAL, "a type has the unknown kind %d", (int)type->kind);
 }
 
-int gee_json_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error) {
+/* An integer alone, what many a method replies: into the chain at once, for a third of what the writer takes. */
+static bool encode_integer(const gee_type_t *type, const void *value, gee_chain_t *out) {
+    bool is_signed = type->kind == GEE_KIND_INT64 || type->kind == GEE_KIND_INT32;
+    int64_t number = type->kind == GEE_KIND_INT64    ? *(const int64_t *)value
+                     : type->kind == GEE_KIND_INT32  ? *(const int32_t *)value
+                     : type->kind == GEE_KIND_UINT32 ? *(const uint32_t *)value
+                                                     : (int64_t)*(const uint64_t *)value;
+    bool negative = is_signed && number < 0;
+    uint8_t *room = gee_chain_reserve(out, 1 + GEE_JSON_DIGITS);
+    if (room == NULL)
+        return false;
+    *room = '-';
+    uint64_t magnitude = negative ? 0 - (uint64_t)number : (uint64_t)number;
+    gee_chain_commit(out, negative + gee_json_format_unsigned((char *)room + negative, magnitude));
+    return true;
+}
+
+int gee_json_encode(void *state GEE_UNUSED, const gee_type_t *type, const void *value, gee_chain_t *out,
+                    gee_error_t *error) {
     gee_json_writer_t writer;
-    (void)state;
+    if (type->kind >= GEE_KIND_INT32 && type->kind <= GEE_KIND_UINT64 && encode_integer(type, value, out))
+        return 0;
     gee_json_writer_init(&writer, out, error);
     return gee_json_writer_finish(&writer, write_any(&writer, type, value));
 }

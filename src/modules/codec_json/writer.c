@@ -52,22 +52,28 @@ int gee_json_put_text(gee_json_writer_t *writer, const char *text, size_t length
 
 /* ---- numbers ---- */
 
+static size_t count_digits(uint64_t number) {
+    size_t count = 1;
+    for (uint64_t limit = 10; number >= limit && count < GEE_JSON_DIGITS - 1; limit *= 10)
+        count++;
+    return count + (number >= UINT64_C(10000000000000000000));
+}
+
 size_t gee_json_format_unsigned(char *target, uint64_t number) {
     static const char pairs[] =
         "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243"
         "4445464748495051525354555657585960616263646566676869707172737475767778798081828384858687"
         "888990919293949596979899";
-    char text[20], *at = text + sizeof(text);
-    while (number >= 100) {
+    size_t length = count_digits(number);
+    char *at = target + length;
+    for (; number >= 100; number /= 100) {
         at -= 2;
         memcpy(at, pairs + number % 100 * 2, 2);
-        number /= 100;
     }
-    at -= 2;
-    memcpy(at, pairs + number * 2, 2);
-    at += number < 10;
-    size_t length = (size_t)(text + sizeof(text) - at);
-    memcpy(target, at, length);
+    if (number >= 10)
+        memcpy(at - 2, pairs + number * 2, 2);
+    else
+        at[-1] = (char)('0' + number);
     return length;
 }
 
@@ -138,20 +144,20 @@ static int put_escape(gee_json_writer_t *writer, uint8_t c) {
 
 int gee_json_put_string(gee_json_writer_t *writer, gee_str_t string) {
     const uint8_t *at = (const uint8_t *)string.data, *end = at;
-    uint64_t seen = 0;
+    bool foreign = false;
     if (string.length > 0)
         end += string.length;
     if (gee_json_put(writer, '"') < 0)
         return -1;
     while (at < end) {
         const uint8_t *run = at;
-        at = gee_json_plain_end(at, end, &seen);
+        at = gee_json_plain_end(at, end, &foreign);
         if (at > run && put_run(writer, run, (size_t)(at - run)) < 0)
             return -1;
         if (at < end && put_escape(writer, *at++) < 0)
             return -1;
     }
-    if ((seen & GEE_JSON_HIGH) != 0 && !gee_utf8_valid(string.data, string.length))
+    if (foreign && !gee_utf8_valid(string.data, string.length))
         return gee_error_set(writer->error, GEE_INTERNAL, "the string is not valid UTF-8, which JSON needs");
     return gee_json_put(writer, '"');
 }
