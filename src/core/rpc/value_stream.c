@@ -41,24 +41,29 @@ static int keep_progress(gee_engine_t *engine, gee_value_stream_t *stream, const
     return 0;
 }
 
-/* *result stays 0 while bytes are missing. */
+/* Header, then body. *body_length stays 0 while bytes are missing. */
 static int measure(gee_session_t *session, gee_value_progress_t *progress, const uint8_t *bytes, size_t length,
-                   size_t *result, const char *what, gee_error_t *error) {
-    gee_codec_limits_t limits = session->engine->codec_limits;
-    limits.message -= progress->header_length;
-    if (limits.message == 0) /* to a codec that is no limit */
-        return too_long(session, what, error);
-    switch (session->codec->measure(session->receive_state, &progress->measure, bytes, length, &limits, error)) {
-    case GEE_MEASURE_DONE:
-        *result = progress->measure.length;
+                   size_t *body_length, gee_error_t *error) {
+    for (;;) {
+        size_t header_length = progress->header_length, left = length - header_length;
+        const char *what = header_length == 0 ? "header" : "body";
+        gee_codec_limits_t limits = session->engine->codec_limits;
+        limits.message -= header_length;
+        if (limits.message == 0) /* to a codec that is no limit */
+            return too_long(session, what, error);
+        gee_measured_t measured = session->codec->measure(session->receive_state, &progress->measure,
+                                                          bytes + header_length, left, &limits, error);
+        if (measured == GEE_MEASURE_ERROR)
+            return gee_error_prefix(error, "%s: ", what);
+        if (measured == GEE_MEASURE_MORE)
+            return left < limits.message ? 0 : too_long(session, what, error);
+        if (header_length > 0) {
+            *body_length = progress->measure.length;
+            return 0;
+        }
+        progress->header_length = progress->measure.length;
         progress->measure = (gee_measure_t){ 0 };
-        return 0;
-    case GEE_MEASURE_ERROR:
-        return gee_error_prefix(error, "%s: ", what);
-    case GEE_MEASURE_MORE:
-        break;
     }
-    return length < limits.message ? 0 : too_long(session, what, error);
 }
 
 /* What a plain header says. */
@@ -113,18 +118,6 @@ static int hand_on(gee_session_t *session, const gee_value_form_t *form, void *p
     return form->take(session, protocol_state, header, &body, error);
 }
 
-/* Both lengths stay 0 while bytes are missing. */
-static int measure_both(gee_session_t *session, gee_value_progress_t *progress, const uint8_t *bytes, size_t length,
-                        size_t *body_length, gee_error_t *error) {
-    if (progress->header_length == 0 &&
-        measure(session, progress, bytes, length, &progress->header_length, "header", error) != 0)
-        return -1;
-    size_t header_length = progress->header_length;
-    if (header_length == 0)
-        return 0;
-    return measure(session, progress, bytes + header_length, length - header_length, body_length, "body", error);
-}
-
 /* What stands behind a value goes with it where a codec sets its values apart: Go's encoder ends each with a line feed, for
  * which the next look at the bytes would be one in vain. */
 static size_t padding_behind(const gee_codec_t *codec, const uint8_t *bytes, size_t length) {
@@ -148,7 +141,7 @@ int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream,
         stream->started = true;
         progress.header_length = plain.length;
     }
-    if (measure_both(session, &progress, bytes, length, &body_length, error) != 0)
+    if (measure(session, &progress, bytes, length, &body_length, error) != 0)
         return -1;
     if (body_length == 0)
         return keep_progress(session->engine, stream, &progress, error);

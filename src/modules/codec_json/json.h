@@ -57,20 +57,18 @@ static inline unsigned gee_json_special_of_16(__m128i block) {
 }
 #endif
 
+/* The first byte of a string's inside that does not stand for itself, or `end`. *foreign, where it is asked for, is set when
+ * one of the bytes passed over is outside ASCII, and else left as it is. */
 const uint8_t *gee_json_plain_end_of_few(const uint8_t *at, const uint8_t *end, bool *foreign);
-
-/* The first byte of a string's inside that does not stand for itself, or `end`. *foreign is set when one of the bytes passed
- * over is outside ASCII, and else left as it is. */
 static inline const uint8_t *gee_json_plain_end(const uint8_t *at, const uint8_t *end, bool *foreign) {
 #ifdef __SSE2__
     for (; end - at >= 16; at += 16) {
         __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
-        unsigned special = gee_json_special_of_16(block), high = (unsigned)_mm_movemask_epi8(block);
-        if (special) {
-            *foreign |= (high & (special ^ (special - 1))) != 0; /* the byte that ends it is not one */
+        unsigned special = gee_json_special_of_16(block), passed = special ^ (special - 1); /* all, where none is */
+        if (foreign != NULL)
+            *foreign |= ((unsigned)_mm_movemask_epi8(block) & passed) != 0; /* which the byte that ends it never is */
+        if (special)
             return at + __builtin_ctz(special);
-        }
-        *foreign |= high != 0;
     }
 #endif
     return gee_json_plain_end_of_few(at, end, foreign);
@@ -127,23 +125,30 @@ static inline uint8_t *gee_json_copy(uint8_t *to, gee_str_t text) {
     return to + length;
 }
 
-/* Is the text ASCII of which each character stands for itself in a string? */
+/* Are these twice eight bytes ASCII characters of which each stands for itself in a string? */
+static inline bool gee_json_clean_16(const uint8_t *first, const uint8_t *last) {
+#ifdef __SSE2__
+    __m128i block = _mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i *)(const void *)first),
+                                       _mm_loadl_epi64((const __m128i *)(const void *)last));
+    return (gee_json_special_of_16(block) | (unsigned)_mm_movemask_epi8(block)) == 0;
+#else
+    uint64_t a = gee_json_load(first), b = gee_json_load(last);
+    return ((gee_json_special(a) | gee_json_special(b) | a | b) & GEE_JSON_HIGH) == 0;
+#endif
+}
+
 static inline bool gee_json_is_clean(gee_str_t text) {
-    const uint8_t *at = (const uint8_t *)text.data;
-    size_t length = text.length;
-    uint64_t odd = 0, word;
-    if (length >= 8) {
-        for (size_t i = 0; i < length - 8; i += 8) {
-            word = gee_json_load(at + i);
-            odd |= word | gee_json_special(word);
-        }
-        word = gee_json_load(at + length - 8);
-        odd |= word | gee_json_special(word);
-    } else {
-        for (size_t i = 0; i < length; i++)
-            odd |= at[i] == '"' || at[i] == '\\' || at[i] < 0x20 ? 0x80 : at[i];
+    const uint8_t *at = (const uint8_t *)text.data, *end = at + text.length;
+    if (text.length >= 8) {
+        for (; end - at > 16; at += 16)
+            if (!gee_json_clean_16(at, at + 8))
+                return false;
+        return gee_json_clean_16(end - at >= 8 ? at : end - 8, end - 8);
     }
-    return (odd & GEE_JSON_HIGH) == 0;
+    for (; at < end; at++)
+        if (*at == '"' || *at == '\\' || *at < 0x20 || *at >= 0x80)
+            return false;
+    return true;
 }
 
 /* ---- scanner.c ---- */
@@ -214,6 +219,11 @@ int gee_json_read_string(gee_json_reader_t *reader, bool copy, gee_str_t *string
 /* Begins at '{' or '[', ends behind the closing one. Usage:
  *   if (enter() < 0) fail; for (first = true; (more = next(first, ']')) > 0; first = false) read one; */
 int gee_json_enter(gee_json_reader_t *reader);
+static inline int gee_json_leave(gee_json_reader_t *reader) {
+    reader->at++;
+    reader->levels++;
+    return 0;
+}
 /* 1: a further item is there, at its first byte; 0: that was the end, closed; -1: neither. */
 int gee_json_next(gee_json_reader_t *reader, bool first, char close);
 /* A key and its colon; stands at the first byte of the value then. */

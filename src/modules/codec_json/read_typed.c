@@ -13,11 +13,12 @@ static bool at_number(const gee_json_reader_t *reader) {
 
 /* ---- numbers ---- */
 
-/* Up to 18 digits with something behind them that ends a number: what nearly every integer looks like. Null: it does not. */
+/* Behind an integer of up to 18 digits, what nearly every number is. Null: it is something else, or not well-formed. There is
+ * a byte at `at`. */
 static inline const uint8_t *short_integer(const uint8_t *at, const uint8_t *end, bool *negative, uint64_t *magnitude) {
     const uint8_t *limit = end;
     uint64_t value = 0;
-    *negative = at < end && *at == '-';
+    *negative = *at == '-';
     at += *negative;
     if (end - at > 18)
         limit = at + 18;
@@ -26,7 +27,7 @@ static inline const uint8_t *short_integer(const uint8_t *at, const uint8_t *end
         value = value * 10 + (uint64_t)(*at - '0');
     if (at == first || (*first == '0' && at - first > 1))
         return NULL;
-    if (at == end || (*at != ',' && *at != '}' && *at != ']' && *at != ' ' && *at != '\n'))
+    if (at < end && *at > ',' && *at != '}' && *at != ']') /* a further digit, a fraction, an exponent; or no JSON */
         return NULL;
     *magnitude = value;
     return at;
@@ -292,6 +293,8 @@ static int read_members(gee_json_reader_t *reader, const gee_type_t *type, char 
     int more;
     if (gee_json_enter(reader) < 0 || read_in_order(reader, type, value, &expected) < 0)
         return -1;
+    if (expected > 0 && gee_json_peek(reader) == '}')
+        return gee_json_leave(reader);
     for (bool first = expected == 0; (more = gee_json_next(reader, first, '}')) > 0; first = false) {
         if (read_member(reader, type, &expected, value) < 0)
             return -1;

@@ -162,14 +162,16 @@ const uint8_t *gee_json_plain_end_of_few(const uint8_t *at, const uint8_t *end, 
         uint64_t word = gee_json_load(at), special = gee_json_special(word);
         if (special) {
             unsigned bit = (unsigned)__builtin_ctzll(special) & ~7u;
-            *foreign |= ((gathered | (word & (((uint64_t)1 << bit) - 1))) & GEE_JSON_HIGH) != 0;
-            return at + bit / 8;
+            gathered |= word & (((uint64_t)1 << bit) - 1);
+            at += bit / 8;
+            break;
         }
         gathered |= word;
     }
     for (; at < end && *at != '"' && *at != '\\' && *at >= 0x20; at++)
         gathered |= *at;
-    *foreign |= (gathered & GEE_JSON_HIGH) != 0;
+    if (foreign != NULL)
+        *foreign |= (gathered & GEE_JSON_HIGH) != 0;
     return at;
 }
 
@@ -252,8 +254,7 @@ static uint8_t *read_escape(gee_json_reader_t *reader, uint8_t *target) {
 
 /* Where the string's closing quote is, from inside it; the end when there is none. */
 static const uint8_t *closing_quote(const uint8_t *at, const uint8_t *end) {
-    bool foreign = false;
-    while ((at = gee_json_plain_end(at, end, &foreign)) < end && *at != '"')
+    while ((at = gee_json_plain_end(at, end, NULL)) < end && *at != '"')
         at += *at == '\\' && end - at > 1 ? 2 : 1;
     return at;
 }
@@ -328,11 +329,8 @@ int gee_json_enter(gee_json_reader_t *reader) {
 int gee_json_next(gee_json_reader_t *reader, bool first, char close) {
     gee_json_space(reader);
     uint8_t c = gee_json_peek(reader);
-    if (c == (uint8_t)close) {
-        reader->at++;
-        reader->levels++;
-        return 0;
-    }
+    if (c == (uint8_t)close)
+        return gee_json_leave(reader);
     if (first)
         return 1;
     if (c != ',')

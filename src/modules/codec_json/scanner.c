@@ -126,7 +126,6 @@ static gee_measured_t start(scan_t *scan, gee_measure_t *progress, const uint8_t
 static gee_measured_t inside(scan_t *scan, gee_measure_t *progress, const uint8_t **position, const uint8_t *end,
                              const uint8_t *bytes, const gee_codec_limits_t *limits, gee_error_t *error) {
     const uint8_t *at = *position;
-    bool foreign = false; /* the reader's to judge */
     for (;; at++) {
         while (at < end && classes[*at] >= PART)
             at++;
@@ -134,7 +133,7 @@ static gee_measured_t inside(scan_t *scan, gee_measure_t *progress, const uint8_
             break;
         switch (classes[*at]) {
         case QUOTE: /* a string that ends in this piece does not leave this loop */
-            at = gee_json_plain_end(at + 1, end, &foreign);
+            at = gee_json_plain_end(at + 1, end, NULL);
             if (at < end && *at == '"')
                 break;
             scan->mode = STRING;
@@ -162,8 +161,7 @@ static gee_measured_t inside(scan_t *scan, gee_measure_t *progress, const uint8_
 
 static gee_measured_t string(scan_t *scan, const uint8_t **position, const uint8_t *end, const uint8_t *bytes,
                              gee_error_t *error) {
-    bool foreign = false; /* the reader's to judge */
-    const uint8_t *at = gee_json_plain_end(*position, end, &foreign);
+    const uint8_t *at = gee_json_plain_end(*position, end, NULL);
     *position = at;
     if (at == end)
         return GEE_MEASURE_MORE;
@@ -214,14 +212,13 @@ static gee_measured_t too_long(const gee_codec_limits_t *limits, gee_error_t *er
 
 /* The same in half the instructions, as there is nothing to be kept or said. Null: it is not like this, not whole, or wrong. */
 static const uint8_t *short_end(const uint8_t *at, const uint8_t *end, unsigned nesting) {
-    uint64_t levels = 1, deepest = (uint64_t)1 << (nesting < FLAT ? nesting : FLAT); /* a bit a level, set for '[' */
-    bool foreign = false;
+    uint64_t levels = 1, deepest = (uint64_t)1 << nesting; /* a bit a level, set for '[', below the first bit */
     while (at < end) {
         uint8_t c = *at, class = classes[c];
         if (class >= PART) {
             at++;
         } else if (class == QUOTE) {
-            at = gee_json_plain_end(at + 1, end, &foreign);
+            at = gee_json_plain_end(at + 1, end, NULL);
             if (at == end || *at++ != '"')
                 return NULL;
         } else if (class == OPEN) {
@@ -245,11 +242,11 @@ static const uint8_t *short_end(const uint8_t *at, const uint8_t *end, unsigned 
 
 static bool measure_short(gee_measure_t *progress, const uint8_t *bytes, size_t length,
                           const gee_codec_limits_t *limits) {
-    size_t most = limits->message > 0 && limits->message < SHORT ? limits->message : SHORT;
+    unsigned nesting = limits->nesting == 0 || limits->nesting > FLAT ? FLAT : limits->nesting;
     if (progress->scanned > 0 || length == 0 || classes[*bytes] != OPEN)
         return false;
-    const uint8_t *end = short_end(bytes, bytes + (length < most ? length : most), gee_json_nesting(limits));
-    if (end == NULL)
+    const uint8_t *end = short_end(bytes, bytes + (length < SHORT ? length : SHORT), nesting);
+    if (end == NULL || (limits->message > 0 && (size_t)(end - bytes) > limits->message))
         return false;
     progress->scanned = progress->length = (size_t)(end - bytes);
     return true;

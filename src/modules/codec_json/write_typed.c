@@ -108,11 +108,15 @@ static bool encode_integer(const gee_type_t *type, const void *value, gee_chain_
     return true;
 }
 
-int gee_json_encode(void *state GEE_UNUSED, const gee_type_t *type, const void *value, gee_chain_t *out,
-                    gee_error_t *error) {
+static int encode_any(const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error) {
     gee_json_writer_t writer;
-    if (type->kind >= GEE_KIND_INT32 && type->kind <= GEE_KIND_UINT64 && encode_integer(type, value, out))
-        return 0;
     gee_json_writer_init(&writer, out, error);
     return gee_json_writer_finish(&writer, write_any(&writer, type, value));
+}
+
+int gee_json_encode(void *state GEE_UNUSED, const gee_type_t *type, const void *value, gee_chain_t *out,
+                    gee_error_t *error) {
+    if (type->kind >= GEE_KIND_INT32 && type->kind <= GEE_KIND_UINT64 && encode_integer(type, value, out))
+        return 0;
+    return encode_any(type, value, out, error);
 }
