@@ -248,6 +248,7 @@ static void the_table_is_complete(void **state) {
         assert_true(codec->decode && codec->encode);
         assert_true(codec->self_delimiting == (codec->measure != NULL));
         assert_true(codec->self_delimiting == (codec->padding != NULL));
+        assert_true((codec->read_plain != NULL) == (codec->write_plain != NULL));
         for (size_t other = 0; nth_codec(other) != codec; other++) {
             assert_string_not_equal(nth_codec(other)->name, codec->name);
             assert_string_not_equal(nth_codec(other)->content_type, codec->content_type);
@@ -659,6 +660,81 @@ static void damaged_input_is_refused_or_a_value(void **state) {
     }
 }
 
+/* ---- headers at a glance ---- */
+
+typedef struct {
+    gee_str_t method;
+    uint64_t seq;
+    gee_str_t error;
+} header_t;
+GEE_STRUCT(header_t, "Header", GEE_STRING(header_t, method, "ServiceMethod", 1), GEE_UINT64(header_t, seq, "Seq", 2),
+           GEE_STRING(header_t, error, "Error", 3));
+
+/* Into `bytes`, with the separator; false: it must be encoded. */
+static bool write_plain(wire_t *wire, gee_str_t method, uint64_t seq) {
+    gee_chain_t chain;
+    gee_chain_init(&chain, cache);
+    int result = wire->codec->write_plain(wire->send, GEE_TYPE_OF(header_t), method, seq, &chain);
+    length = gee_chain_copy(&chain, bytes, sizeof(bytes));
+    assert_int_equal(result, length > 0);
+    gee_chain_clear(&chain);
+    return result == 1;
+}
+
+/* Of `count` of the bytes, behind which nothing may be looked at. */
+static size_t read_plain(wire_t *wire, size_t count, gee_str_t *method, uint64_t *seq) {
+    uint8_t *exact = malloc(count ? count : 1);
+    assert_non_null(exact);
+    memcpy(exact, bytes, count);
+    size_t plain = wire->codec->read_plain(wire->receive, GEE_TYPE_OF(header_t), exact, count, method, seq);
+    if (plain > 0)
+        method->data = (const char *)bytes + (method->data - (const char *)exact);
+    free(exact);
+    return plain;
+}
+
+static void a_plain_header_is_as_any_other(void **state) {
+    (void)state;
+    static const gee_str_t methods[] = { GEE_STR("Arith.Multiply"), GEE_STR("a.B"), GEE_STR(""),
+                                         GEE_STR("Of.Some.Length.That.Is.More.Than.Sixteen.And.ThirtyTwo"),
+                                         GEE_STR("\xc3\xa4.\"") };
+    static const uint64_t numbers[] = { 0, 1, 127, 128, 1000, UINT32_MAX, INT64_MAX, UINT64_MAX };
+    EACH_CODEC(codec) {
+        if (codec->write_plain == NULL)
+            continue;
+        wire_t wire = open_wire(codec);
+        header_t header = { .method = methods[0], .seq = 1 }, back;
+        size_t written = 0, read = 0;
+        assert_int_equal(encode(&wire, GEE_TYPE_OF(header_t), &header), 0); /* with its type, where a codec sends that */
+        assert_int_equal(decode(&wire, GEE_TYPE_OF(header_t), length, &back), 0);
+        for (size_t i = 0; i < GEE_LENGTH(methods) * GEE_LENGTH(numbers); i++) {
+            uint8_t expected[256];
+            gee_str_t method;
+            uint64_t seq;
+            header.method = methods[i % GEE_LENGTH(methods)];
+            header.seq = numbers[i / GEE_LENGTH(methods)];
+            assert_int_equal(encode(&wire, GEE_TYPE_OF(header_t), &header), 0);
+            size_t expected_length = length;
+            assert_true(length <= sizeof(expected));
+            memcpy(expected, bytes, length);
+            if (!write_plain(&wire, header.method, header.seq))
+                continue;
+            assert_int_equal(length, expected_length + strlen(codec->separator));
+            assert_memory_equal(bytes, expected, expected_length);
+            assert_memory_equal(bytes + expected_length, codec->separator, length - expected_length);
+            for (size_t cut = 0; cut < expected_length; cut++)
+                assert_int_equal(read_plain(&wire, cut, &method, &seq), 0);
+            size_t plain = read_plain(&wire, length, &method, &seq);
+            assert_true(plain == 0 || plain == expected_length);
+            assert_true(plain == 0 || (gee_str_equal(method, header.method) && seq == header.seq));
+            written++;
+            read += plain > 0;
+        }
+        assert_true(written > 8 && read > 8);
+        close_wire(&wire);
+    }
+}
+
 static int set_up(void **state) {
     (void)state;
     cache = gee_buf_cache_create(1 << 20);
@@ -694,6 +770,7 @@ int main(void) {
         TEST(a_value_may_be_on_its_way),
         TEST(cut_input_is_refused_or_a_value),
         TEST(damaged_input_is_refused_or_a_value),
+        TEST(a_plain_header_is_as_any_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
