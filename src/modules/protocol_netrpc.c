@@ -87,8 +87,8 @@ static int send_event(gee_session_t *session, void *data GEE_UNUSED, const gee_e
         return 0; /* cancel, ping, drain: no form here */
     bool calling = session->role == GEE_CALLING;
     if (calling || event->status.code == GEE_OK) {
-        int result = gee_value_stream_send_plain(
-            session, calling ? GEE_TYPE_OF(request_t) : GEE_TYPE_OF(response_t), event, error);
+        int result = gee_value_stream_send_plain(session, calling ? GEE_TYPE_OF(request_t) : GEE_TYPE_OF(response_t),
+                                                 event, error);
         if (result <= 0)
             return result;
     }

@@ -705,7 +705,8 @@ static void a_plain_header_is_as_any_other(void **state) {
         wire_t wire = open_wire(codec);
         header_t header = { .method = methods[0], .seq = 1 }, back;
         size_t written = 0, read = 0;
-        assert_int_equal(encode(&wire, GEE_TYPE_OF(header_t), &header), 0); /* with its type, where a codec sends that */
+        assert_int_equal(encode(&wire, GEE_TYPE_OF(header_t), &header),
+                         0); /* with its type, where a codec sends that */
         assert_int_equal(decode(&wire, GEE_TYPE_OF(header_t), length, &back), 0);
         for (size_t i = 0; i < GEE_LENGTH(methods) * GEE_LENGTH(numbers); i++) {
             uint8_t expected[256];

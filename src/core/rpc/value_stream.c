@@ -118,10 +118,11 @@ static int hand_on(gee_session_t *session, const gee_value_form_t *form, void *p
     return form->take(session, protocol_state, header, &body, error);
 }
 
-/* What stands behind a value goes with it where a codec sets its values apart: Go's encoder ends each with a line feed, for
+/* What stands behind a message goes with it where a codec sets its values apart: Go's encoder ends each with a line feed, for
  * which the next look at the bytes would be one in vain. */
 static size_t padding_behind(const gee_codec_t *codec, const uint8_t *bytes, size_t length) {
-    return length > 0 && codec->separator[0] != '\0' ? codec->padding(bytes, length) : 0;
+    bool may_be = length > 0 && *bytes <= ' ' && codec->separator[0] != '\0';
+    return may_be ? codec->padding(bytes, length) : 0;
 }
 
 int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream, const gee_value_form_t *form,

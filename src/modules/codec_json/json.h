@@ -74,7 +74,7 @@ static inline const uint8_t *gee_json_plain_end(const uint8_t *at, const uint8_t
     return gee_json_plain_end_of_few(at, end, foreign);
 }
 
-/* ---- short texts, in place: to call memcmp() or memcpy() takes longer than this ---- */
+/* ---- short texts, in place ---- */
 
 static inline uint32_t gee_json_load_4(const void *bytes) {
     uint32_t word;
@@ -88,7 +88,8 @@ static inline uint16_t gee_json_load_2(const void *bytes) {
     return word;
 }
 
-/* Do `bytes` begin with the text? There must be as many as it has. 8, 4 or 2 at a time, the last ones overlap the others. */
+/* Do `bytes` begin with the text? There must be as many as it has. Names are mostly shorter than 8 bytes, for which
+ * gee_equal_short() calls memcmp(). 8, 4 or 2 at a time, the last ones overlap the others. */
 static inline bool gee_json_begin_with(const uint8_t *bytes, gee_str_t text) {
     const uint8_t *data = (const uint8_t *)text.data;
     size_t length = text.length;
@@ -105,24 +106,6 @@ static inline bool gee_json_begin_with(const uint8_t *bytes, gee_str_t text) {
         return gee_json_load_2(bytes) == gee_json_load_2(data) &&
                gee_json_load_2(bytes + length - 2) == gee_json_load_2(data + length - 2);
     return length == 0 || *bytes == *data;
-}
-
-static inline uint8_t *gee_json_copy(uint8_t *to, gee_str_t text) {
-    const char *from = text.data;
-    size_t length = text.length;
-    if (length >= 8) {
-        for (size_t i = 0; i < length - 8; i += 8)
-            memcpy(to + i, from + i, 8);
-        memcpy(to + length - 8, from + length - 8, 8);
-    } else if (length >= 4) {
-        uint32_t first = gee_json_load_4(from), last = gee_json_load_4(from + length - 4);
-        memcpy(to, &first, sizeof(first));
-        memcpy(to + length - 4, &last, sizeof(last));
-    } else {
-        for (size_t i = 0; i < length; i++)
-            to[i] = (uint8_t)from[i];
-    }
-    return to + length;
 }
 
 /* Are these twice eight bytes ASCII characters of which each stands for itself in a string? */
@@ -266,8 +249,8 @@ static inline int gee_json_put(gee_json_writer_t *writer, char c) {
     return 0;
 }
 int gee_json_put_text(gee_json_writer_t *writer, const char *text, size_t length); /* short */
-#define GEE_JSON_DIGITS 20 /* of any unsigned number */
-size_t gee_json_format_unsigned(char *target, uint64_t number); /* returns how many */
+#define GEE_JSON_DIGITS 20                                                         /* of any unsigned number */
+size_t gee_json_format_unsigned(char *target, uint64_t number);                    /* returns how many */
 int gee_json_put_unsigned(gee_json_writer_t *writer, uint64_t number);
 int gee_json_put_signed(gee_json_writer_t *writer, int64_t number);
 int gee_json_put_double(gee_json_writer_t *writer, double number);

@@ -51,13 +51,18 @@ size_t gee_json_read_plain(void *state GEE_UNUSED, const gee_type_t *header, con
     const uint8_t *start = at + first.length + 5;
     at = gee_json_plain_end(start, end, &foreign);
     *text = (gee_str_t){ .data = (const char *)start, .length = (size_t)(at - start) };
-    if (foreign || (size_t)(end - at) < second.length + 5 || !STANDS(at, "\",\"") || !gee_json_begin_with(at + 3, second) ||
-        !STANDS(at + 3 + second.length, "\":"))
+    if (foreign || (size_t)(end - at) < second.length + 5 || !STANDS(at, "\",\"") ||
+        !gee_json_begin_with(at + 3, second) || !STANDS(at + 3 + second.length, "\":"))
         return 0;
     at = read_number(at + second.length + 5, end, number);
     if (at != NULL)
         at = read_rest(at, end, header);
     return at != NULL ? (size_t)(at - bytes) : 0;
+}
+
+static uint8_t *put(uint8_t *at, gee_str_t text) {
+    gee_copy_short(at, text.data, text.length);
+    return at + text.length;
 }
 
 /* Is the third written though it is empty? */
@@ -70,19 +75,18 @@ int gee_json_write_plain(void *state GEE_UNUSED, const gee_type_t *header, gee_s
                          gee_chain_t *out) {
     gee_str_t first = gee_field_name(&header->fields[0]), second = gee_field_name(&header->fields[1]);
     gee_str_t third = has_third(header) ? gee_field_name(&header->fields[2]) : GEE_STR("");
-    if (text.length > LONGEST || first.length + second.length + third.length > LONGEST ||
-        !gee_json_is_clean(text))
+    if (text.length > LONGEST || first.length + second.length + third.length > LONGEST || !gee_json_is_clean(text))
         return 0;
     uint8_t *start = gee_chain_reserve(out, 2 * LONGEST + PUNCTUATION + GEE_JSON_DIGITS), *at = start;
     if (start == NULL)
         return 0;
-    at = gee_json_copy(PUT(at, "{\""), first);
-    at = gee_json_copy(PUT(at, "\":\""), text);
-    at = gee_json_copy(PUT(at, "\",\""), second);
+    at = put(PUT(at, "{\""), first);
+    at = put(PUT(at, "\":\""), text);
+    at = put(PUT(at, "\",\""), second);
     at = PUT(at, "\":");
     at += gee_json_format_unsigned((char *)at, number);
     if (third.length > 0)
-        at = PUT(gee_json_copy(PUT(at, ",\""), third), "\":\"\"");
+        at = PUT(put(PUT(at, ",\""), third), "\":\"\"");
     at = PUT(at, "}\n");
     gee_chain_commit(out, (size_t)(at - start));
     return 1;

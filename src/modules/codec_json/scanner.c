@@ -205,6 +205,47 @@ static gee_measured_t too_long(const gee_codec_limits_t *limits, gee_error_t *er
     return GEE_MEASURE_ERROR;
 }
 
+GEE_APART static gee_measured_t measure_any(gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                                            const gee_codec_limits_t *limits, gee_error_t *error) {
+    /* One byte beyond the limit is looked at: a number of that very length is only ended by it. */
+    size_t visible = limits->message > 0 && limits->message < length ? limits->message + 1 : length;
+    const uint8_t *at = bytes + progress->scanned, *end = bytes + visible;
+    gee_measured_t result = GEE_MEASURE_MORE;
+    scan_t scan;
+    load(&scan, progress);
+    while (at < end && result == GEE_MEASURE_MORE) {
+        switch (scan.mode) {
+        case START:
+            result = start(&scan, progress, &at, bytes, limits, error);
+            break;
+        case INSIDE:
+            result = inside(&scan, progress, &at, end, bytes, limits, error);
+            break;
+        case STRING:
+            result = string(&scan, &at, end, bytes, error);
+            break;
+        case ESCAPE:
+            result = escape(&scan, &at, bytes, error);
+            break;
+        case NUMBER:
+            result = number(&at, end);
+            break;
+        case LITERAL:
+            result = literal(&scan, &at, bytes, error);
+            break;
+        }
+    }
+    if (result == GEE_MEASURE_ERROR)
+        return result;
+    size_t scanned = (size_t)(at - bytes);
+    if (limits->message > 0 && scanned > limits->message)
+        return too_long(limits, error);
+    save(&scan, progress, scanned);
+    if (result == GEE_MEASURE_DONE)
+        progress->length = scanned;
+    return result;
+}
+
 /* ---- what nearly every value is: a short list or object that is there as a whole, without escapes ---- */
 
 #define SHORT 4096u /* bytes, of which those of a longer value are looked at twice */
@@ -256,41 +297,5 @@ gee_measured_t gee_json_measure(void *state GEE_UNUSED, gee_measure_t *progress,
                                 const gee_codec_limits_t *limits, gee_error_t *error) {
     if (measure_short(progress, bytes, length, limits))
         return GEE_MEASURE_DONE;
-    /* One byte beyond the limit is looked at: a number of that very length is only ended by it. */
-    size_t visible = limits->message > 0 && limits->message < length ? limits->message + 1 : length;
-    const uint8_t *at = bytes + progress->scanned, *end = bytes + visible;
-    gee_measured_t result = GEE_MEASURE_MORE;
-    scan_t scan;
-    load(&scan, progress);
-    while (at < end && result == GEE_MEASURE_MORE) {
-        switch (scan.mode) {
-        case START:
-            result = start(&scan, progress, &at, bytes, limits, error);
-            break;
-        case INSIDE:
-            result = inside(&scan, progress, &at, end, bytes, limits, error);
-            break;
-        case STRING:
-            result = string(&scan, &at, end, bytes, error);
-            break;
-        case ESCAPE:
-            result = escape(&scan, &at, bytes, error);
-            break;
-        case NUMBER:
-            result = number(&at, end);
-            break;
-        case LITERAL:
-            result = literal(&scan, &at, bytes, error);
-            break;
-        }
-    }
-    if (result == GEE_MEASURE_ERROR)
-        return result;
-    size_t scanned = (size_t)(at - bytes);
-    if (limits->message > 0 && scanned > limits->message)
-        return too_long(limits, error);
-    save(&scan, progress, scanned);
-    if (result == GEE_MEASURE_DONE)
-        progress->length = scanned;
-    return result;
+    return measure_any(progress, bytes, length, limits, error);
 }

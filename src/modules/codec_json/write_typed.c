@@ -97,7 +97,7 @@ static bool encode_integer(const gee_type_t *type, const void *value, gee_chain_
     int64_t number = type->kind == GEE_KIND_INT64    ? *(const int64_t *)value
                      : type->kind == GEE_KIND_INT32  ? *(const int32_t *)value
                      : type->kind == GEE_KIND_UINT32 ? *(const uint32_t *)value
-                                                     : (int64_t)*(const uint64_t *)value;
+                                                     : (int64_t) * (const uint64_t *)value;
     bool negative = is_signed && number < 0;
     uint8_t *room = gee_chain_reserve(out, 1 + GEE_JSON_DIGITS);
     if (room == NULL)
