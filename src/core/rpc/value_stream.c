@@ -125,13 +125,13 @@ static size_t padding_behind(const gee_codec_t *codec, const uint8_t *bytes, siz
     return may_be ? codec->padding(bytes, length) : 0;
 }
 
-int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream, const gee_value_form_t *form,
-                             void *protocol_state, const uint8_t *bytes, size_t length, size_t *consumed,
-                             gee_error_t *error) {
+/* Sets *consumed when there is a whole message, or padding before it. */
+static int receive_one(gee_session_t *session, gee_value_stream_t *stream, const gee_value_form_t *form,
+                       void *protocol_state, const uint8_t *bytes, size_t length, size_t *consumed,
+                       gee_error_t *error) {
     size_t body_length = 0;
     plain_t plain = { .length = 0 };
     gee_value_progress_t progress = { 0 };
-    *consumed = 0;
     if (stream->progress != NULL)
         progress = *stream->progress;
     if (!stream->started) {
@@ -154,6 +154,20 @@ int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream,
     if (plain.length == 0)
         return hand_on(session, form, protocol_state, bytes, progress.header_length, body_length, error);
     hand_on_plain(session, &plain, bytes, body_length);
+    return 0;
+}
+
+int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream, const gee_value_form_t *form,
+                             void *protocol_state, const uint8_t *bytes, size_t length, size_t *consumed,
+                             gee_error_t *error) {
+    size_t taken;
+    do {
+        taken = 0;
+        if (receive_one(session, stream, form, protocol_state, bytes + *consumed, length - *consumed, &taken, error) !=
+            0)
+            return -1;
+        *consumed += taken;
+    } while (taken > 0 && *consumed < length && gee_session_reads_on(session));
     return 0;
 }
 
