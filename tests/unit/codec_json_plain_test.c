@@ -283,6 +283,33 @@ static void strings_end_and_are_checked_at_every_length(void **state) {
     }
 }
 
+static void strings_are_written_at_every_length(void **state) {
+    (void)state;
+    enum { MOST = 50 };
+    static const char odd[] = { 'a', '"', '\\', '\n', '\x1f', '\0', '\x7f', '\xff', '\x80' };
+    char text[MOST];
+    gee_str_t back;
+    for (size_t length = 0; length <= MOST; length++) {
+        memset(text, 't', sizeof(text));
+        for (size_t i = 0; i < length * sizeof(odd); i++) {
+            const gee_str_t string = { .data = text, .length = length };
+            char *at = &text[i / sizeof(odd)];
+            *at = odd[i % sizeof(odd)];
+            bool valid = (uint8_t)*at < 0x80;
+            if (encode(&gee_type_of_gee_str_t, &string) != (valid ? 0 : -1))
+                fail_msg("%zu bytes with \\x%02x at %zu", length, (unsigned)(uint8_t)*at, i / sizeof(odd));
+            if (valid) {
+                reads(&gee_type_of_gee_str_t, written, &back);
+                assert_true(gee_str_equal(back, string));
+            }
+            *at = 't';
+        }
+        const gee_str_t string = { .data = length > 0 ? text : NULL, .length = length };
+        assert_int_equal(encode(&gee_type_of_gee_str_t, &string), 0);
+        assert_int_equal(strlen(written), length + 2);
+    }
+}
+
 /* ---- measuring at once, and byte by byte ---- */
 
 static gee_measured_t measure_bytewise(const uint8_t *bytes, size_t length, const gee_codec_limits_t *few,
@@ -396,11 +423,17 @@ static void integers_of_every_length_are_written(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(plain_headers_are_written_and_read_as_others), TEST(what_needs_an_escape_is_not_plain),
-        TEST(what_is_written_otherwise_is_not_plain),       TEST(members_are_read_wherever_they_stand),
-        TEST(integers_of_members_have_their_ranges),        TEST(a_struct_that_is_cut_is_refused),
-        TEST(strings_end_and_are_checked_at_every_length),  TEST(both_ways_to_measure_agree),
-        TEST(values_of_any_depth_and_length_are_measured),  TEST(integers_of_every_length_are_written),
+        TEST(plain_headers_are_written_and_read_as_others),
+        TEST(what_needs_an_escape_is_not_plain),
+        TEST(what_is_written_otherwise_is_not_plain),
+        TEST(members_are_read_wherever_they_stand),
+        TEST(integers_of_members_have_their_ranges),
+        TEST(a_struct_that_is_cut_is_refused),
+        TEST(strings_end_and_are_checked_at_every_length),
+        TEST(strings_are_written_at_every_length),
+        TEST(both_ways_to_measure_agree),
+        TEST(values_of_any_depth_and_length_are_measured),
+        TEST(integers_of_every_length_are_written),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

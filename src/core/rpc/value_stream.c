@@ -2,7 +2,7 @@
  *
  * Both are measured where they lie, each byte once; the header is decoded when the body is whole. A plain header, of a
  * message that came in one piece, the codec reads at a glance: no header is made in memory for it, in either direction,
- * which saves 300 instructions a call. */
+ * which saves over 200 instructions a call. */
 #include "core/rpc/value_stream.h"
 
 #include <stdlib.h>

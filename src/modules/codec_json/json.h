@@ -121,15 +121,16 @@ static inline bool gee_json_clean_16(const uint8_t *first, const uint8_t *last) 
 }
 
 static inline bool gee_json_is_clean(gee_str_t text) {
-    const uint8_t *at = (const uint8_t *)text.data, *end = at + text.length;
-    if (text.length >= 8) {
-        for (; end - at > 16; at += 16)
-            if (!gee_json_clean_16(at, at + 8))
+    const uint8_t *data = (const uint8_t *)text.data;
+    size_t length = text.length, at = 0;
+    if (length >= 8) {
+        for (; length - at > 16; at += 16)
+            if (!gee_json_clean_16(data + at, data + at + 8))
                 return false;
-        return gee_json_clean_16(end - at >= 8 ? at : end - 8, end - 8);
+        return gee_json_clean_16(data + (length - at >= 8 ? at : length - 8), data + length - 8);
     }
-    for (; at < end; at++)
-        if (*at == '"' || *at == '\\' || *at < 0x20 || *at >= 0x80)
+    for (; at < length; at++)
+        if (data[at] == '"' || data[at] == '\\' || data[at] < 0x20 || data[at] >= 0x80)
             return false;
     return true;
 }

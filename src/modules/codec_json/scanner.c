@@ -251,7 +251,8 @@ GEE_APART static gee_measured_t measure_any(gee_measure_t *progress, const uint8
 #define SHORT 4096u /* bytes, of which those of a longer value are looked at twice */
 #define FLAT  62u   /* levels */
 
-/* The same in half the instructions, as there is nothing to be kept or said. Null: it is not like this, not whole, or wrong. */
+/* The same for two thirds of the instructions, as there is nothing to be kept or said. Null: it is not like this, not whole,
+ * or wrong. */
 static const uint8_t *short_end(const uint8_t *at, const uint8_t *end, unsigned nesting) {
     uint64_t levels = 1, deepest = (uint64_t)1 << nesting; /* a bit a level, set for '[', below the first bit */
     while (at < end) {

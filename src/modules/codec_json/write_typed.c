@@ -42,7 +42,7 @@ static int write_struct(gee_json_writer_t *writer, const gee_type_t *type, const
         const char *member = (const char *)value + field->offset;
         if ((field->flags & GEE_FIELD_OMIT_EMPTY) && gee_type_is_zero(field->type, member))
             continue;
-        if (gee_json_put_key(writer, first, gee_str(field->name)) < 0 || write_any(writer, field->type, member) < 0) {
+        if (gee_json_put_key(writer, first, gee_field_name(field)) < 0 || write_any(writer, field->type, member) < 0) {
             gee_path_field(&writer->path, gee_str(field->name));
             return -1;
         }
@@ -91,7 +91,7 @@ static int write_any(gee_json_writer_t *writer, const gee_type_t *type, const vo
     return gee_error_set(writer->error, GEE_INTERNAL, "a type has the unknown kind %d", (int)type->kind);
 }
 
-/* An integer alone, what many a method replies: into the chain at once, for a third of what the writer takes. */
+/* An integer alone, what many a method replies: into the chain at once, for half of what the writer takes. */
 static bool encode_integer(const gee_type_t *type, const void *value, gee_chain_t *out) {
     bool is_signed = type->kind == GEE_KIND_INT64 || type->kind == GEE_KIND_INT32;
     int64_t number = type->kind == GEE_KIND_INT64    ? *(const int64_t *)value

@@ -142,7 +142,7 @@ static int put_escape(gee_json_writer_t *writer, uint8_t c) {
     return 0;
 }
 
-int gee_json_put_string(gee_json_writer_t *writer, gee_str_t string) {
+static int put_any(gee_json_writer_t *writer, gee_str_t string) {
     const uint8_t *at = (const uint8_t *)string.data, *end = at;
     bool foreign = false;
     if (string.length > 0)
@@ -160,6 +160,25 @@ int gee_json_put_string(gee_json_writer_t *writer, gee_str_t string) {
     if (foreign && !gee_utf8_valid(string.data, string.length))
         return gee_error_set(writer->error, GEE_INTERNAL, "the string is not valid UTF-8, which JSON needs");
     return gee_json_put(writer, '"');
+}
+
+/* In quotes, when it is short and needs no escape, as names are. There is room for it. */
+static bool put_short(gee_json_writer_t *writer, gee_str_t string) {
+    uint8_t *at = writer->at;
+    if (string.length > GEE_SHORT_BYTES || !gee_json_is_clean(string))
+        return false;
+    *at++ = '"';
+    gee_copy_short(at, string.data, string.length);
+    at += string.length;
+    *at++ = '"';
+    writer->at = at;
+    return true;
+}
+
+int gee_json_put_string(gee_json_writer_t *writer, gee_str_t string) {
+    if (gee_json_room(writer, GEE_SHORT_BYTES + 2) < 0)
+        return -1;
+    return put_short(writer, string) ? 0 : put_any(writer, string);
 }
 
 int gee_json_put_bytes(gee_json_writer_t *writer, gee_bytes_t bytes) {
