@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/copy.h"
 #include "core/rpc/service_table.h"
 #include "core/rpc/session.h"
 #include "core/rpc/translate.h"
@@ -18,6 +19,11 @@ static const gee_method_slot_t *slot_of(const gee_call_t *call) {
 
 static const gee_forward_t *forward_of(const gee_call_t *call) {
     return slot_of(call)->forward;
+}
+
+/* Null: it is not known. */
+static const gee_type_t *argument_of(const gee_call_t *call) {
+    return call->method ? call->method->argument : NULL;
 }
 
 /* ---- the way back ---- */
@@ -68,14 +74,25 @@ static bool is_framed(const gee_codec_t *session_codec) {
     return session_codec != NULL && !session_codec->self_delimiting;
 }
 
+/* The name of a method that has been found as "Foo.*" only. */
+static void learn(const gee_call_t *call) {
+    gee_str_t name = slot_of(call)->name;
+    if (call->method == NULL && name.data[name.length - 1] == '*')
+        gee_service_table_learn(gee_dispatch_table(call->engine->dispatch), call);
+}
+
 static void pass_reply(gee_call_t *call, const gee_upstream_result_t *result) {
     bool framed = call->session == NULL || is_framed(call->session->codec);
     gee_payload_t payload;
     gee_error_t error;
+    if (gee_translate_is_same(result->payload, call->codec, framed)) {
+        learn(call);
+        answer(call, GEE_OK, GEE_STR(""), result->payload);
+        return;
+    }
     if (gee_translate(call->engine, result->payload, call->codec, framed, call->method ? call->method->reply : NULL,
                       result->pool, &payload, &error) == 0) {
-        if (call->method == NULL)
-            gee_service_table_learn(gee_dispatch_table(call->engine->dispatch), call);
+        learn(call);
         answer(call, GEE_OK, GEE_STR(""), &payload);
         return;
     }
@@ -105,62 +122,72 @@ static void done(gee_upstream_call_t *upstream_call, const gee_upstream_result_t
 
 /* ---- the way there ---- */
 
-/* A retry needs the bytes again: they are copied, or their buffer is held. */
-static int keep(gee_call_t *call, gee_payload_t *payload, gee_error_t *error) {
-    if (payload->kind != GEE_PAYLOAD_BYTES || call->held != NULL)
-        return 0; /* decoded into the arena; or held since a filter made it wait */
-    if (payload->buf != NULL && payload->length > COPY_UP_TO) {
-        call->held = gee_buf_hold(payload->buf);
+/* A retry needs the bytes again: their buffer is held when there are many of them, or they are copied behind what is `room`
+ * bytes long. 0: nothing is to be copied; decoded into the arena, held, or held since a filter made it wait. */
+static size_t room_for_copy(gee_call_t *call, const gee_payload_t *payload, const gee_codec_t *codec) {
+    if (payload->kind != GEE_PAYLOAD_BYTES || payload->codec != codec || call->held != NULL)
         return 0;
-    }
-    uint8_t *copy = gee_pool_alloc(call->pool, payload->length);
-    if (copy == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory, or over limits.call_memory");
-    memcpy(copy, payload->bytes, payload->length);
-    payload->bytes = copy;
-    payload->buf = NULL;
-    return 0;
+    return payload->buf == NULL || payload->length <= COPY_UP_TO ? payload->length : 0;
 }
 
 static bool is_idempotent(const gee_call_t *call) {
     return slot_of(call)->idempotent || (call->method != NULL && call->method->flags & GEE_IDEMPOTENT);
 }
 
-/* In the codec that the upstream's connections take. */
-static int set_payload(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
-    const gee_forward_t *forward = forward_of(call);
-    gee_upstream_call_t *request = &call->forwarded->call;
-    const gee_type_t *type = call->method ? call->method->argument : NULL;
-    request->codec =
-        gee_translate_choose(call->engine, forward->protocol, forward->codec, payload->codec, type != NULL);
-    if (gee_translate(call->engine, payload, request->codec, is_framed(forward->codec), type, call->pool,
-                      &request->payload, error) == 0)
-        return keep(call, &request->payload, error);
+static int explain_payload(const gee_call_t *call, gee_error_t *error) {
     if (error->code == GEE_UNIMPLEMENTED)
-        return gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward->upstream));
+        return gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward_of(call)->upstream));
     return gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+}
+
+/* In the codec that was chosen. */
+static int set_payload(gee_call_t *call, const gee_payload_t *payload, size_t copied, gee_error_t *error) {
+    gee_forwarded_t *forwarded = call->forwarded;
+    gee_payload_t *sent = &forwarded->call.payload;
+    bool framed = is_framed(forward_of(call)->codec);
+    if (gee_translate_is_same(payload, forwarded->call.codec, framed))
+        *sent = *payload;
+    else if (gee_translate(call->engine, payload, forwarded->call.codec, framed, argument_of(call), call->pool, sent,
+                           error) != 0)
+        return explain_payload(call, error);
+    if (copied > 0) {
+        gee_copy(forwarded->body, payload->bytes, copied);
+        sent->bytes = forwarded->body;
+        sent->buf = NULL;
+    } else if (sent->kind == GEE_PAYLOAD_BYTES && call->held == NULL && sent->buf != NULL) {
+        call->held = gee_buf_hold(sent->buf);
+    }
+    return 0;
 }
 
 static int prepare(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
     const gee_forward_t *forward = forward_of(call);
     const gee_balancer_t *balancer = gee_upstream_balancer(forward->upstream);
-    gee_forwarded_t *forwarded = gee_pool_zalloc(call->pool, sizeof(*forwarded));
+    const gee_codec_t *codec = gee_translate_choose(call->engine, forward->protocol, forward->codec, payload->codec,
+                                                    argument_of(call) != NULL);
+    size_t copied = room_for_copy(call, payload, codec);
+    gee_forwarded_t *forwarded = gee_pool_alloc(call->pool, sizeof(*forwarded) + copied);
     if (forwarded == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory, or over limits.call_memory");
-    forwarded->caller = call;
     call->forwarded = forwarded;
-    if (set_payload(call, payload, error) != 0)
-        return -1;
+    forwarded->caller = call;
+    forwarded->under_way = false;
+    forwarded->address = NULL;
+    forwarded->tries = 0;
     gee_upstream_call_t *request = &forwarded->call;
+    request->codec = codec;
+    if (set_payload(call, payload, copied, error) != 0)
+        return -1;
+    request->upstream = NULL;
     request->method = call->method_name;
     request->metadata = &call->metadata;
     request->deadline_ns = call->deadline_ns;
     request->timeout_ns = call->timeout_ns;
     request->idempotent = is_idempotent(call);
     request->done = done;
-    if (balancer != NULL && balancer->keyed)
-        request->key =
-            gee_forward_key_of(&forward->key, call, payload, call->method ? call->method->argument : NULL, call->pool);
+    request->key = balancer != NULL && balancer->keyed
+                       ? gee_forward_key_of(&forward->key, call, payload, argument_of(call), call->pool)
+                       : 0;
     return 0;
 }
 

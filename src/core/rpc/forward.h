@@ -29,8 +29,9 @@ typedef struct gee_forwarded {
     gee_call_t *caller;
     bool under_way; /* done() is still to come */
     /* Once it is back, while filters see its end: who answered or failed last, on how many servers it was tried. */
-    const char *address;
     unsigned tries;
+    const char *address;
+    uint8_t body[]; /* a copy of a short one */
 } gee_forwarded_t;
 
 /* Takes the call, whose method_slot has a forward and whose deadline is set; answers it in the end. */

@@ -5,11 +5,14 @@
 /* To copy a short body costs less than a segment of its own, in the chain and in writev. */
 #define COPY_UP_TO 1024
 
+static int refuse_codec(const gee_payload_t *payload, const gee_codec_t *codec, gee_error_t *error) {
+    return gee_error_set(error, GEE_UNIMPLEMENTED, "a %s body cannot be sent as %s", payload->codec->name, codec->name);
+}
+
 static int carry(const gee_payload_t *payload, const gee_codec_t *codec, void *send_state, gee_chain_t *out,
                  gee_error_t *error) {
     if (payload->codec != codec)
-        return gee_error_set(error, GEE_UNIMPLEMENTED, "a %s body cannot be sent as %s", payload->codec->name,
-                             codec->name);
+        return refuse_codec(payload, codec, error);
     if (codec->carry != NULL)
         return codec->carry(payload->codec_state, send_state, payload->bytes, payload->length, out, error);
     int failed = payload->buf != NULL && payload->length > COPY_UP_TO

@@ -77,8 +77,9 @@ typedef struct gee_upstream_result {
     unsigned tries;      /* servers that it was tried on */
 } gee_upstream_result_t;
 
-/* The caller's, zeroed; the first members are set before gee_upstream_call() and stay, with what they point to, until
- * done(): a retry needs them again. */
+/* The caller's. It sets the first members before gee_upstream_call(), which stay, with what they point to, until done(): a retry
+ * needs them again. What is read when the reply comes lies together: by then, with many calls in flight, it is in no near
+ * cache. */
 struct gee_upstream_call {
     gee_str_t method;
     const gee_metadata_t *metadata; /* null: none */
@@ -91,23 +92,24 @@ struct gee_upstream_call {
     /* Exactly once, unless it is cancelled; never from inside gee_upstream_call(). The memory is the caller's again when it
      * is called. */
     void (*done)(gee_upstream_call_t *call, const gee_upstream_result_t *result);
+    gee_upstream_t *upstream; /* null: not on its way; the caller's until the first call */
 
-    /* upstream.c's own */
-    gee_upstream_t *upstream; /* null: not on its way */
-    gee_link_t link;          /* in the queue, in a peer's waiting or in a connection's sent */
+    /* upstream.c's own, set there */
     gee_upstream_peer_t *peer;
-    struct gee_upstream_link *at; /* the connection on which it was sent */
-    gee_call_t *call;
-    gee_timer_t timer;   /* while it waits; then the call has one */
-    gee_task_t end_task; /* what was known inside gee_upstream_call() is told after it */
-    struct gee_upstream_failure *failure;
-    bool starting;          /* inside gee_upstream_call() */
-    bool fixed;             /* to this peer or none */
-    int64_t picked_ns;      /* when this attempt began */
+    struct gee_upstream_link *at; /* the connection on which it was sent; null: it was not */
+    int64_t picked_ns;            /* when this attempt began */
+    uint16_t tried_count;
+    bool starting;           /* inside gee_upstream_call() */
+    bool fixed;              /* to this peer or none */
+    bool ending;             /* end_task will tell of its end */
+    gee_outgoing_t outgoing; /* once it is sent; its timer before that, too */
+    /* seldom read again */
+    gee_link_t link;        /* in the queue or in a peer's waiting */
     uint64_t request_begin; /* where in the stream of sent bytes the request is */
     uint64_t request_end;
+    gee_task_t end_task;                  /* what was known inside gee_upstream_call() is told after it */
+    struct gee_upstream_failure *failure; /* with it; null: there was no memory for it */
     gee_candidate_t *tried[GEE_UPSTREAM_TRIES];
-    unsigned tried_count;
 };
 
 void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call);
