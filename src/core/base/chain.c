@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "core/base/copy.h"
+#include "core/base/short_bytes.h"
 #include "core/base/defs.h"
 #include "core/base/segment.h"
 
@@ -104,7 +104,7 @@ int gee_chain_append(gee_chain_t *chain, const void *bytes, size_t count) {
         return append_in_pieces(chain, bytes, count);
     if (count == 0)
         return 0;
-    gee_copy(chain->last->end, bytes, count);
+    gee_copy_short(chain->last->end, bytes, count);
     chain->last->end += count;
     chain->length += count;
     return 0;

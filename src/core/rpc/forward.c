@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/copy.h"
+#include "core/base/short_bytes.h"
 #include "core/rpc/service_table.h"
 #include "core/rpc/session.h"
 #include "core/rpc/translate.h"
@@ -151,7 +151,7 @@ static int set_payload(gee_call_t *call, const gee_payload_t *payload, size_t co
                            error) != 0)
         return explain_payload(call, error);
     if (copied > 0) {
-        gee_copy(forwarded->body, payload->bytes, copied);
+        gee_copy_short(forwarded->body, payload->bytes, copied);
         sent->bytes = forwarded->body;
         sent->buf = NULL;
     } else if (sent->kind == GEE_PAYLOAD_BYTES && call->held == NULL && sent->buf != NULL) {
