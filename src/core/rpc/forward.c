@@ -81,19 +81,17 @@ static void learn(const gee_call_t *call) {
         gee_service_table_learn(gee_dispatch_table(call->engine->dispatch), call);
 }
 
-static void pass_reply(gee_call_t *call, const gee_upstream_result_t *result) {
-    bool framed = call->session == NULL || is_framed(call->session->codec);
+static void pass_reply(gee_call_t *call, const gee_payload_t *payload) {
+    learn(call);
+    answer(call, GEE_OK, GEE_STR(""), payload);
+}
+
+GEE_APART static void translate_reply(gee_call_t *call, const gee_upstream_result_t *result, bool framed) {
     gee_payload_t payload;
     gee_error_t error;
-    if (gee_translate_is_same(result->payload, call->codec, framed)) {
-        learn(call);
-        answer(call, GEE_OK, GEE_STR(""), result->payload);
-        return;
-    }
     if (gee_translate(call->engine, result->payload, call->codec, framed, call->method ? call->method->reply : NULL,
                       result->pool, &payload, &error) == 0) {
-        learn(call);
-        answer(call, GEE_OK, GEE_STR(""), &payload);
+        pass_reply(call, &payload);
         return;
     }
     if (error.code == GEE_INVALID_ARGUMENT) /* which the caller's are not */
@@ -103,104 +101,123 @@ static void pass_reply(gee_call_t *call, const gee_upstream_result_t *result) {
     fail(call, &error);
 }
 
+GEE_APART static void fail_explained(gee_call_t *call, const gee_upstream_result_t *result) {
+    gee_error_t error;
+    explain(call, result, &error);
+    fail(call, &error);
+}
+
 static void done(gee_upstream_call_t *upstream_call, const gee_upstream_result_t *result) {
     gee_forwarded_t *forwarded = GEE_CONTAINER(upstream_call, gee_forwarded_t, call);
     gee_call_t *call = forwarded->caller;
-    gee_error_t error;
+    bool framed = call->session == NULL || is_framed(call->session->codec);
     forwarded->under_way = false;
     forwarded->address = result->address;
     forwarded->tries = result->tries;
-    if (!result->from_peer) {
-        explain(call, result, &error);
-        fail(call, &error);
-    } else if (result->status.code != GEE_OK) {
+    if (!result->from_peer)
+        fail_explained(call, result);
+    else if (result->status.code != GEE_OK)
         answer(call, result->status.code, result->status.text, NULL);
-    } else {
-        pass_reply(call, result);
-    }
+    else if (gee_translate_is_same(result->payload, call->codec, framed))
+        pass_reply(call, result->payload);
+    else
+        translate_reply(call, result, framed);
 }
 
 /* ---- the way there ---- */
 
-/* A retry needs the bytes again: their buffer is held when there are many of them, or they are copied behind what is `room`
- * bytes long. 0: nothing is to be copied; decoded into the arena, held, or held since a filter made it wait. */
-static size_t room_for_copy(gee_call_t *call, const gee_payload_t *payload, const gee_codec_t *codec) {
-    if (payload->kind != GEE_PAYLOAD_BYTES || payload->codec != codec || call->held != NULL)
-        return 0;
-    return payload->buf == NULL || payload->length <= COPY_UP_TO ? payload->length : 0;
+GEE_APART static void fail_without_memory(gee_call_t *call) {
+    answer(call, GEE_RESOURCE_EXHAUSTED, GEE_STR("rpc server: out of memory, or over limits.call_memory"), NULL);
+}
+
+/* A retry needs the bytes again. They are copied, unless their buffer is held: since a filter made the call wait, or as they are
+ * many. */
+static bool is_copied(const gee_call_t *call, const gee_payload_t *payload) {
+    return call->held == NULL && (payload->buf == NULL || payload->length <= COPY_UP_TO);
+}
+
+static void keep(gee_call_t *call, gee_payload_t *payload) {
+    if (is_copied(call, payload)) {
+        gee_copy_short(call->forwarded->body, payload->bytes, payload->length);
+        payload->bytes = call->forwarded->body;
+        payload->buf = NULL;
+    } else if (call->held == NULL) {
+        call->held = gee_buf_hold(payload->buf);
+    }
+}
+
+/* In the codec that the upstream's connections take. False: it cannot be done, as the caller has been told. */
+GEE_APART static bool translate(gee_call_t *call, const gee_payload_t *payload) {
+    const gee_forward_t *forward = forward_of(call);
+    gee_upstream_call_t *request = &call->forwarded->call;
+    gee_error_t error;
+    if (gee_translate(call->engine, payload, request->codec, is_framed(forward->codec), argument_of(call), call->pool,
+                      &request->payload, &error) == 0)
+        return true;
+    if (error.code == GEE_UNIMPLEMENTED)
+        gee_error_prefix(&error, "rpc gateway: upstream %s: ", gee_upstream_name(forward->upstream));
+    else
+        gee_error_prefix(&error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+    fail(call, &error);
+    return false;
 }
 
 static bool is_idempotent(const gee_call_t *call) {
     return slot_of(call)->idempotent || (call->method != NULL && call->method->flags & GEE_IDEMPOTENT);
 }
 
-static int explain_payload(const gee_call_t *call, gee_error_t *error) {
-    if (error->code == GEE_UNIMPLEMENTED)
-        return gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward_of(call)->upstream));
-    return gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+GEE_APART static uint64_t key_of(const gee_call_t *call, const gee_payload_t *payload) {
+    return gee_forward_key_of(&forward_of(call)->key, call, payload, argument_of(call), call->pool);
 }
 
-/* In the codec that was chosen. */
-static int set_payload(gee_call_t *call, const gee_payload_t *payload, size_t copied, gee_error_t *error) {
-    gee_forwarded_t *forwarded = call->forwarded;
-    gee_payload_t *sent = &forwarded->call.payload;
-    bool framed = is_framed(forward_of(call)->codec);
-    if (gee_translate_is_same(payload, forwarded->call.codec, framed))
-        *sent = *payload;
-    else if (gee_translate(call->engine, payload, forwarded->call.codec, framed, argument_of(call), call->pool, sent,
-                           error) != 0)
-        return explain_payload(call, error);
-    if (copied > 0) {
-        gee_copy_short(forwarded->body, payload->bytes, copied);
-        sent->bytes = forwarded->body;
-        sent->buf = NULL;
-    } else if (sent->kind == GEE_PAYLOAD_BYTES && call->held == NULL && sent->buf != NULL) {
-        call->held = gee_buf_hold(sent->buf);
-    }
-    return 0;
+/* All but codec and payload. */
+static void prepare(gee_call_t *call, const gee_payload_t *payload) {
+    const gee_balancer_t *balancer = gee_upstream_balancer(forward_of(call)->upstream);
+    gee_upstream_call_t *request = &call->forwarded->call;
+    request->upstream = NULL;
+    request->method = call->method_name;
+    request->metadata = call->metadata.count > 0 ? &call->metadata : NULL;
+    request->deadline_ns = call->deadline_ns;
+    request->timeout_ns = call->timeout_ns;
+    request->idempotent = is_idempotent(call);
+    request->done = done;
+    request->key = balancer != NULL && balancer->keyed ? key_of(call, payload) : 0;
 }
 
-static int prepare(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
+static const gee_codec_t *choose(const gee_call_t *call, const gee_codec_t *from) {
     const gee_forward_t *forward = forward_of(call);
-    const gee_balancer_t *balancer = gee_upstream_balancer(forward->upstream);
-    const gee_codec_t *codec = gee_translate_choose(call->engine, forward->protocol, forward->codec, payload->codec,
-                                                    argument_of(call) != NULL);
-    size_t copied = room_for_copy(call, payload, codec);
-    gee_forwarded_t *forwarded = gee_pool_alloc(call->pool, sizeof(*forwarded) + copied);
-    if (forwarded == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory, or over limits.call_memory");
+    return from == forward->codec
+               ? from
+               : gee_translate_choose(call->engine, forward->protocol, forward->codec, from, argument_of(call) != NULL);
+}
+
+void gee_forward_call(gee_call_t *call, const gee_payload_t *payload) {
+    const gee_forward_t *forward = forward_of(call);
+    const gee_codec_t *codec = choose(call, payload->codec);
+    bool bytes = payload->kind == GEE_PAYLOAD_BYTES && payload->codec == codec;
+    gee_forwarded_t *forwarded =
+        gee_pool_alloc(call->pool, sizeof(*forwarded) + (bytes && is_copied(call, payload) ? payload->length : 0));
+    if (forwarded == NULL) {
+        fail_without_memory(call);
+        return;
+    }
     call->forwarded = forwarded;
     forwarded->caller = call;
     forwarded->under_way = false;
     forwarded->address = NULL;
     forwarded->tries = 0;
-    gee_upstream_call_t *request = &forwarded->call;
-    request->codec = codec;
-    if (set_payload(call, payload, copied, error) != 0)
-        return -1;
-    request->upstream = NULL;
-    request->method = call->method_name;
-    request->metadata = &call->metadata;
-    request->deadline_ns = call->deadline_ns;
-    request->timeout_ns = call->timeout_ns;
-    request->idempotent = is_idempotent(call);
-    request->done = done;
-    request->key = balancer != NULL && balancer->keyed
-                       ? gee_forward_key_of(&forward->key, call, payload, argument_of(call), call->pool)
-                       : 0;
-    return 0;
-}
-
-void gee_forward_call(gee_call_t *call, const gee_payload_t *payload) {
-    gee_error_t error;
-    if (prepare(call, payload, &error) != 0) {
-        fail(call, &error);
+    forwarded->call.codec = codec;
+    if (gee_translate_is_same(payload, codec, is_framed(forward->codec)))
+        forwarded->call.payload = *payload;
+    else if (!translate(call, payload))
         return;
-    }
+    if (bytes)
+        keep(call, &forwarded->call.payload);
+    prepare(call, payload);
     if (call->session != NULL)
         gee_session_keep(call->session, call);
-    call->forwarded->under_way = true;
-    gee_upstream_call(forward_of(call)->upstream, &call->forwarded->call);
+    forwarded->under_way = true;
+    gee_upstream_call(forward->upstream, &forwarded->call);
 }
 
 void gee_forward_cancel(gee_call_t *call) {

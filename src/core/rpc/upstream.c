@@ -42,7 +42,7 @@ static void stop_timer(gee_upstream_call_t *call) {
         gee_timer_stop(call->upstream->engine->loop, &call->outgoing.timer);
 }
 
-static void finish(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
+static inline void finish(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
     gee_list_remove(&call->link);
     stop_timer(call);
     call->upstream = NULL;
@@ -84,7 +84,7 @@ static void fail(gee_upstream_call_t *call, const gee_error_t *error, const char
 }
 
 /* The peer has the call no more. `kept`: it goes on working on it, though nobody waits. */
-static void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept) {
+static inline void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept) {
     gee_upstream_t *upstream = call->upstream;
     gee_upstream_peer_t *peer = call->peer;
     gee_upstream_link_t *link = call->at;
@@ -168,7 +168,7 @@ static bool only_full(const gee_upstream_peer_t *peer) {
     return !peer->down && !peer->lost && !peer->candidate.available;
 }
 
-static gee_upstream_peer_t *pick(const gee_upstream_call_t *call) {
+static inline gee_upstream_peer_t *pick(const gee_upstream_call_t *call) {
     const gee_upstream_t *upstream = call->upstream;
     gee_pick_t choice = {
         .key = call->key, .tried = call->tried, .tried_count = call->tried_count, .now_ns = now(upstream)
@@ -247,7 +247,7 @@ static void wait_for_connection(gee_upstream_call_t *call) {
     }
 }
 
-static void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
+static inline void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
     call->peer = peer;
     call->picked_ns = now(call->upstream);
     if (call->tried_count < GEE_UPSTREAM_TRIES)
@@ -261,7 +261,7 @@ static void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
         wait_for_connection(call);
 }
 
-static void place(gee_upstream_call_t *call) {
+static inline void place(gee_upstream_call_t *call) {
     gee_upstream_t *upstream = call->upstream;
     gee_upstream_peer_t *peer = gee_list_empty(&upstream->queue) ? pick(call) : NULL;
     if (peer != NULL)

@@ -160,14 +160,17 @@ gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer) {
     gee_upstream_link_t *best = NULL;
     int64_t count = 0;
     bool connecting = false;
-    GEE_LIST_EACH(&peer->links, entry) {
+    size_t least = SIZE_MAX; /* of calls on one */
+    for (gee_link_t *entry = peer->links.head.next; entry != &peer->links.head; entry = entry->next) {
         gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
         count += !link->retiring;
         connecting |= link->session == NULL;
-        if (usable(link) && (best == NULL || link->calls + link->late < best->calls + best->late))
+        if (link->calls + link->late < least && usable(link)) {
             best = link;
+            least = link->calls + link->late;
+        }
     }
-    if (best != NULL && best->calls + best->late > 0 && !connecting && count < peer->upstream->limits.connections)
+    if (best != NULL && least > 0 && !connecting && count < peer->upstream->limits.connections)
         (void)open_link(peer, false, NULL); /* for later calls; without it they share */
     return best;
 }
