@@ -120,6 +120,9 @@ static void only_one(const gee_balancer_t *balancer) {
     balancing.now_ns += 1000LL * 86400 * GEE_SECOND;
     for (int i = 0; i < 1000; i++) /* nothing is said to be too much for it but by `available` */
         pick_for(&balancing, 1);
+    assert_null(try_pick(&balancing, 1, balancing.list, 1));
+    balancing.list[0]->available = false;
+    assert_null(try_pick(&balancing, 1, NULL, 0));
     stop_balancing(&balancing);
 }
 static void the_only_one_is_picked_whatever_it_did(void **state) {

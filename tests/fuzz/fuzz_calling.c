@@ -18,10 +18,12 @@ static gee_session_t *session;
 /* ---- the calls ---- */
 
 typedef struct outcome {
+    gee_outgoing_t outgoing;
     const gee_type_t *reply;
     int count;
 } outcome_t;
 static outcome_t outcomes[4];
+static gee_engine_t *engine; /* the session's */
 
 /* How the calls ended, as text to be compared. */
 typedef struct record {
@@ -38,45 +40,39 @@ static void note(const char *what, gee_str_t text) {
     record->length += (size_t)count;
 }
 
-static void read_reply(gee_call_t *call, const gee_payload_t *payload, const gee_type_t *type) {
+static void read_reply(const gee_payload_t *payload, const gee_type_t *type) {
     gee_error_t error;
     fuzz_value_t value = { 0 };
     gee_value_t tree = { 0 };
     const gee_codec_t *codec = payload->codec;
     if (payload->kind != GEE_PAYLOAD_BYTES)
         return;
-    int result = codec->decode(payload->codec_state, type, payload->bytes, payload->length, &call->engine->codec_limits,
-                               true, call->pool, &value, &error);
+    int result = codec->decode(payload->codec_state, type, payload->bytes, payload->length, &engine->codec_limits, true,
+                               engine->answers, &value, &error);
     note("reply", result == 0 ? GEE_STR("read") : gee_str(error.text));
     if (codec->decode_value != NULL)
-        codec->decode_value(payload->codec_state, payload->bytes, payload->length, &call->engine->codec_limits,
-                            call->pool, &tree, &error);
+        codec->decode_value(payload->codec_state, payload->bytes, payload->length, &engine->codec_limits,
+                            engine->answers, &tree, &error);
+    gee_pool_reset(engine->answers);
 }
 
-static void done(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data) {
-    outcome_t *outcome = data;
+static void done(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload) {
+    outcome_t *outcome = GEE_CONTAINER(outgoing, outcome_t, outgoing);
     FUZZ_CHECK(++outcome->count == 1, "a call ended %d times", outcome->count);
     note(status->code == GEE_OK ? "ok" : gee_code_name(status->code), status->text);
     if (status->code == GEE_OK && payload != NULL)
-        read_reply(call, payload, outcome->reply);
-    gee_call_release(call);
+        read_reply(payload, outcome->reply);
 }
 
-static gee_call_t *begin(const char *method, const gee_payload_t *payload, outcome_t *outcome) {
+static bool begin(const char *method, const gee_payload_t *payload, outcome_t *outcome) {
     gee_error_t error;
-    gee_call_t *call = gee_call_create(session->engine);
-    FUZZ_CHECK(call != NULL, "out of memory");
-    call->method_name = gee_str(method);
-    call->codec = session->codec;
-    call->done = done;
-    call->done_data = outcome;
-    if (gee_session_call(session, call, payload, &error) != 0) {
-        outcome->count = 1;
-        note("not sent", gee_str(error.text));
-        gee_call_release(call);
-        return NULL;
-    }
-    return call;
+    gee_event_t request = { .method = gee_str(method), .codec = session->codec, .payload = *payload };
+    outcome->outgoing.done = done;
+    if (gee_session_call(session, &outcome->outgoing, &request, &error) == 0)
+        return true;
+    outcome->count = 1;
+    note("not sent", gee_str(error.text));
+    return false;
 }
 
 static void begin_all(void) {
@@ -86,15 +82,14 @@ static void begin_all(void) {
     const gee_payload_t words = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(text_t), .typed = &text };
     static const gee_type_t *const replies[] = { GEE_TYPE_OF(int64_t), GEE_TYPE_OF(text_t), GEE_TYPE_OF(all_t),
                                                  GEE_TYPE_OF(int64_t) };
+    engine = session->engine;
     for (size_t i = 0; i < GEE_LENGTH(outcomes); i++)
         outcomes[i] = (outcome_t){ .reply = replies[i] };
     begin("Test.Multiply", &numbers, &outcomes[0]);
     begin("Test.Echo", &words, &outcomes[1]);
     begin("Test.All", &words, &outcomes[2]);
-    gee_call_t *forgotten = begin("Test.Keep", &numbers, &outcomes[3]);
-    if (forgotten != NULL) {
-        gee_session_forget(session, forgotten);
-        gee_call_release(forgotten);
+    if (begin("Test.Keep", &numbers, &outcomes[3])) {
+        gee_session_forget(session, &outcomes[3].outgoing);
         outcomes[3].count = 1;
     }
 }

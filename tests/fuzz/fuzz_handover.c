@@ -164,11 +164,16 @@ typedef struct client {
     size_t ended;
 } client_t;
 
-static void on_done(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload GEE_UNUSED, void *data) {
-    client_t *client = data;
-    client->ended++;
-    client->answered += status->code == GEE_OK;
-    gee_call_release(call);
+typedef struct question {
+    gee_outgoing_t outgoing;
+    client_t *client;
+} question_t;
+
+static void on_done(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload GEE_UNUSED) {
+    question_t *question = GEE_CONTAINER(outgoing, question_t, outgoing);
+    question->client->ended++;
+    question->client->answered += status->code == GEE_OK;
+    free(question);
 }
 
 static void on_closed(gee_session_t *session GEE_UNUSED, void *owner, const gee_error_t *reason GEE_UNUSED) {
@@ -204,15 +209,15 @@ static void ask(client_t *client, size_t n) {
     gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED,
                               .type = n == 1 ? GEE_TYPE_OF(text_t) : GEE_TYPE_OF(pair_t),
                               .typed = n == 1 ? (const void *)&text : (const void *)&pair };
-    gee_call_t *call = client->session ? gee_call_create(client->session->engine) : NULL;
-    if (call == NULL)
+    question_t *question = client->session ? calloc(1, sizeof(*question)) : NULL;
+    if (question == NULL)
         return;
-    call->method_name = n == 1 ? GEE_STR("Test.Echo") : GEE_STR("Test.Multiply");
-    call->codec = client->session->codec;
-    call->done = on_done;
-    call->done_data = client;
-    if (gee_session_call(client->session, call, &payload, &error) != 0)
-        gee_call_release(call);
+    gee_event_t request = { .method = n == 1 ? GEE_STR("Test.Echo") : GEE_STR("Test.Multiply"),
+                            .codec = client->session->codec,
+                            .payload = payload };
+    *question = (question_t){ .outgoing = { .done = on_done }, .client = client };
+    if (gee_session_call(client->session, &question->outgoing, &request, &error) != 0)
+        free(question);
 }
 
 /* False: it is what it was. */

@@ -17,7 +17,15 @@ static inline void outcome_text(outcome_t *outcome, gee_str_t text) {
     snprintf(outcome->text, sizeof(outcome->text), "%.*s", GEE_STR_ARGUMENTS(text));
 }
 
-static inline void read_reply(gee_call_t *call, const gee_payload_t *payload, outcome_t *outcome) {
+/* A request on its way. */
+typedef struct question {
+    gee_outgoing_t outgoing;
+    gee_engine_t *engine;
+    outcome_t *outcome;
+} question_t;
+
+static inline void read_reply(const question_t *question, const gee_payload_t *payload) {
+    outcome_t *outcome = question->outcome;
     gee_error_t error = { 0 };
     union {
         int64_t number;
@@ -29,24 +37,27 @@ static inline void read_reply(gee_call_t *call, const gee_payload_t *payload, ou
         return;
     }
     assert_int_equal(payload->codec->decode(payload->codec_state, outcome->reply, payload->bytes, payload->length,
-                                            &call->engine->codec_limits, true, call->pool, &value, &error),
+                                            &question->engine->codec_limits, true, question->engine->answers, &value,
+                                            &error),
                      0);
     if (outcome->reply == GEE_TYPE_OF(int64_t))
         outcome->number = value.number;
     else
         outcome_text(outcome, value.text.text);
+    gee_pool_reset(question->engine->answers);
 }
 
-static inline void done(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data) {
-    outcome_t *outcome = data;
+static inline void done(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload) {
+    question_t *question = GEE_CONTAINER(outgoing, question_t, outgoing);
+    outcome_t *outcome = question->outcome;
     outcome->count++;
     outcome->code = status->code;
-    outcome->answered = call->answered;
+    outcome->answered = outgoing->answered;
     if (status->code != GEE_OK)
         outcome_text(outcome, status->text);
     else
-        read_reply(call, payload, outcome);
-    gee_call_release(call);
+        read_reply(question, payload);
+    free(question);
 }
 
 /* On our end of a connection. */
@@ -73,18 +84,41 @@ static inline gee_session_t *dial(fixture_t *fixture, const char *protocol, cons
     return make_caller(fixture, protocol, codec, ends[0]);
 }
 
-static inline gee_call_t *begin(gee_session_t *session, const char *method, const gee_type_t *type,
-                                const void *arguments, outcome_t *outcome) {
+/* Null: not sent, for the reason in `error`. */
+static inline question_t *try_to_ask(gee_session_t *session, gee_event_t request, outcome_t *outcome,
+                                     gee_error_t *error) {
+    question_t *question = calloc(1, sizeof(*question));
+    if (question == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    *question = (question_t){ .outgoing = { .done = done }, .engine = session->engine, .outcome = outcome };
+    if (request.codec == NULL)
+        request.codec = session->codec;
+    if (gee_session_call(session, &question->outgoing, &request, error) == 0)
+        return question;
+    free(question);
+    return NULL;
+}
+
+static inline question_t *ask(gee_session_t *session, gee_event_t request, outcome_t *outcome) {
     gee_error_t error = { 0 };
-    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = arguments };
-    gee_call_t *call = gee_call_create(session->engine);
-    assert_non_null(call);
-    call->method_name = gee_str(method);
-    call->codec = session->codec;
-    call->done = done;
-    call->done_data = outcome;
-    assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
-    return call;
+    question_t *question = try_to_ask(session, request, outcome, &error);
+    assert_non_null(question);
+    return question;
+}
+
+static inline question_t *begin(gee_session_t *session, const char *method, const gee_type_t *type,
+                                const void *arguments, outcome_t *outcome) {
+    return ask(session,
+               (gee_event_t){ .method = gee_str(method),
+                              .payload = { .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = arguments } },
+               outcome);
+}
+
+static inline void forget(gee_session_t *session, question_t *question) {
+    gee_session_forget(session, &question->outgoing);
+    free(question);
 }
 
 #endif

@@ -280,11 +280,10 @@ static void test_the_caller_cancels_a_call_that_waits(void **state GEE_UNUSED) {
     outcome_t outcome = { 0 }, next = { .reply = GEE_TYPE_OF(int64_t) };
     fixture_t *fixture = new_fixture(NULL, "b");
     gee_session_t *session = make_caller(fixture, "geerpc", "bin", fixture_connect(fixture));
-    gee_call_t *call = begin(session, "Test.Keep", GEE_TYPE_OF(pair_t), &pair, &outcome);
+    question_t *question = begin(session, "Test.Keep", GEE_TYPE_OF(pair_t), &pair, &outcome);
     pump(fixture);
     assert_string_equal(heard, "a?b?");
-    gee_session_forget(session, call);
-    gee_call_release(call);
+    forget(session, question);
     pump(fixture);
     assert_string_equal(heard, "a?b?b!a!b.a.");
     assert_int_equal(ended_code, GEE_CANCELLED);

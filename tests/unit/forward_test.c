@@ -223,19 +223,13 @@ static void bodies_are_kept_while_they_wait(void **state GEE_UNUSED) {
 
 /* ---- what travels on, and what does not come back ---- */
 
-static gee_call_t *begin_with(gee_session_t *session, int64_t timeout_ns, gee_metadata_t metadata, outcome_t *outcome) {
+static question_t *begin_with(gee_session_t *session, int64_t timeout_ns, gee_metadata_t metadata, outcome_t *outcome) {
     static const pair_t pair = { 6, 7 };
-    gee_error_t error = { 0 };
-    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &pair };
-    gee_call_t *call = gee_call_create(session->engine);
-    call->method_name = GEE_STR("Test.Keep");
-    call->timeout_ns = timeout_ns;
-    call->metadata = metadata;
-    call->codec = session->codec;
-    call->done = done;
-    call->done_data = outcome;
-    assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
-    return call;
+    gee_event_t request = { .method = GEE_STR("Test.Keep"),
+                            .timeout_ns = timeout_ns,
+                            .metadata = metadata,
+                            .payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &pair } };
+    return ask(session, request, outcome);
 }
 
 static void metadata_and_deadline_travel_on(void **state GEE_UNUSED) {
@@ -284,14 +278,10 @@ static void a_silent_server_is_named(void **state GEE_UNUSED) {
     world.engine->timeouts.handle = 30 * GEE_MILLISECOND;
     gee_session_t *session = call_gateway(&world, "geerpc", "bin");
     const gee_codec_t *json = gee_codec_by_name(gee_modules, GEE_STR("json"));
-    gee_error_t error = { 0 };
-    gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &pair };
-    gee_call_t *call = gee_call_create(session->engine);
-    call->method_name = GEE_STR("Test.Keep");
-    call->codec = json; /* in a frame: it goes on as it is */
-    call->done = done;
-    call->done_data = &outcome;
-    assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+    gee_event_t request = { .method = GEE_STR("Test.Keep"),
+                            .codec = json, /* in a frame: it goes on as it is */
+                            .payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &pair } };
+    ask(session, request, &outcome);
     snprintf(wanted, sizeof(wanted), "rpc server: request handle timeout: expect within 30ms (upstream test: %s)",
              world.listener.address);
     await(&world, &outcome, GEE_DEADLINE_EXCEEDED, wanted);
@@ -343,10 +333,9 @@ static void a_call_that_is_cancelled_is_cancelled_at_the_server(void **state GEE
     outcome_t outcome = { 0 };
     world_create(&world, "geerpc", "bin", false);
     gee_session_t *session = call_gateway(&world, "geerpc", "bin");
-    gee_call_t *call = begin_with(session, 0, (gee_metadata_t){ 0 }, &outcome);
+    question_t *question = begin_with(session, 0, (gee_metadata_t){ 0 }, &outcome);
     TURN_UNTIL(&world, kept_call != NULL);
-    gee_session_forget(session, call);
-    gee_call_release(call);
+    forget(session, question);
     TURN_UNTIL(&world, kept_cancelled == 1);
     gee_reply(kept_call);
     TURN_UNTIL(&world, world.engine->live_calls == 0);
@@ -398,19 +387,13 @@ static void nobody_can_speak_for_another(void **state GEE_UNUSED) {
         const wire_t *back = &shared[i % GEE_LENGTH(shared)];
         pair_t pair = { 7, 8 };
         world_t world;
-        gee_error_t error = { 0 };
         outcome_t bad = { 0 }, good = { .reply = GEE_TYPE_OF(int64_t) };
         world_create(&world, back->protocol, back->codec, false);
         gee_session_t *session = call_gateway(&world, "geerpc", "bin"); /* its frames take any bytes */
-        gee_call_t *call = gee_call_create(session->engine);
         gee_payload_t payload = {
             .kind = GEE_PAYLOAD_BYTES, .codec = json, .bytes = (const uint8_t *)body, .length = strlen(body)
         };
-        call->method_name = GEE_STR("Test.Multiply");
-        call->codec = json;
-        call->done = done;
-        call->done_data = &bad;
-        assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+        ask(session, (gee_event_t){ .method = GEE_STR("Test.Multiply"), .codec = json, .payload = payload }, &bad);
         TURN_UNTIL(&world, bad.count == 1);
         assert_int_equal(bad.code, body == deep ? GEE_RESOURCE_EXHAUSTED : GEE_INVALID_ARGUMENT);
         assert_non_null(strstr(bad.text, "rpc server: Test.Multiply: "));
@@ -465,17 +448,12 @@ static void a_message_that_grows_too_long_is_not_sent(void **state GEE_UNUSED) {
     TURN_UNTIL(&world, kept_call != NULL);
     for (size_t i = 0; i < GEE_LENGTH(long_ones); i++) {
         __typeof__(*((gee_metadata_t *)0)->items) pairs[] = { { GEE_STR("k"), GEE_STR("v") } };
-        gee_error_t error = { 0 };
         gee_session_t *session = call_gateway(&world, i < 2 ? "geerpc" : "jsonrpc", front[i]);
-        gee_call_t *call = gee_call_create(session->engine);
-        gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = &type, .typed = long_ones[i] };
+        gee_event_t request = { .method = GEE_STR("Test.Echo"),
+                                .metadata = { .items = pairs, .count = 1 },
+                                .payload = { .kind = GEE_PAYLOAD_TYPED, .type = &type, .typed = long_ones[i] } };
         outcome = (outcome_t){ 0 };
-        call->method_name = GEE_STR("Test.Echo");
-        call->metadata = (gee_metadata_t){ .items = pairs, .count = 1 };
-        call->codec = session->codec;
-        call->done = done;
-        call->done_data = &outcome;
-        assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+        ask(session, request, &outcome);
         TURN_UNTIL(&world, outcome.count == 1);
         assert_int_not_equal(outcome.code, GEE_OK);
         if (strstr(outcome.text, "(limits.message)") == NULL)
@@ -498,18 +476,12 @@ static void no_call_suffers_from_the_types_of_others(void **state GEE_UNUSED) {
     gee_session_t *session = call_gateway(&world, "geerpc", "json");
     for (int i = 0; i < 2500; i++) {
         char body[100];
-        gee_error_t error = { 0 };
-        gee_call_t *call = gee_call_create(session->engine);
         snprintf(body, sizeof(body), "{\"A\":%d,\"B\":2,\"C%d\":0}", i, i);
         gee_payload_t payload = {
             .kind = GEE_PAYLOAD_BYTES, .codec = session->codec, .bytes = (const uint8_t *)body, .length = strlen(body)
         };
         outcome = (outcome_t){ .reply = GEE_TYPE_OF(int64_t) };
-        call->method_name = GEE_STR("Test.Multiply");
-        call->codec = session->codec;
-        call->done = done;
-        call->done_data = &outcome;
-        assert_int_equal(gee_session_call(session, call, &payload, &error), 0);
+        ask(session, (gee_event_t){ .method = GEE_STR("Test.Multiply"), .payload = payload }, &outcome);
         await(&world, &outcome, GEE_OK, NULL);
         assert_int_equal(outcome.number, 2 * i);
     }

@@ -109,6 +109,29 @@ static void test_numbers_against_a_model(void **state) {
     gee_number_map_destroy(&map);
 }
 
+/* All are seen once, though every third is removed when it is. */
+static void test_walking_while_entries_are_removed(void **state) {
+    (void)state;
+    for (int round = 0; round < 50;
+         round++) { /* with other secrets each, so that some lie across the end of the table */
+        gee_number_map_t *map = gee_number_map_create();
+        int seen[23] = { 0 };
+        size_t place = 0;
+        assert_null(gee_number_map_next(map, &place));
+        for (size_t i = 0; i < GEE_LENGTH(seen); i++)
+            assert_int_equal(gee_number_map_put(map, i, &seen[i]), 0);
+        for (int *value; (value = gee_number_map_next(map, &place)) != NULL; place += (value - seen) % 3 != 0) {
+            ++*value;
+            if ((value - seen) % 3 == 0)
+                assert_ptr_equal(gee_number_map_remove(map, (uint64_t)(value - seen)), value);
+        }
+        for (size_t i = 0; i < GEE_LENGTH(seen); i++)
+            assert_in_range(seen[i], 1, i % 3 == 0 ? 1 : 2);
+        assert_int_equal(gee_number_map_count(map), GEE_LENGTH(seen) * 2 / 3);
+        gee_number_map_destroy(&map);
+    }
+}
+
 static void test_strings(void **state) {
     (void)state;
     gee_string_map_t *map = gee_string_map_create();
@@ -216,6 +239,7 @@ int main(void) {
         cmocka_unit_test(test_siphash),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_numbers_against_a_model),
+        cmocka_unit_test(test_walking_while_entries_are_removed),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_replacing_takes_the_new_key),
         cmocka_unit_test(test_strings_against_a_model),

@@ -168,22 +168,12 @@ static void call_once(gee_session_t *session, const gee_str_t *text, outcome_t *
     gee_error_t error = { 0 };
     text_t argument = { .text = *text };
     gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(text_t), .typed = &argument };
-    gee_call_t *call = gee_call_create_calling(session->engine);
+    gee_event_t request = { .method = GEE_STR("Test.Echo"), .timeout_ns = 60 * GEE_SECOND, .payload = payload };
     *outcome = (outcome_t){ 0 };
-    if (call == NULL) {
-        outcome->count = -1;
-        return;
-    }
-    call->method_name = GEE_STR("Test.Echo");
-    call->codec = session->codec;
-    call->timeout_ns = 60 * GEE_SECOND;
-    call->done = done;
-    call->done_data = outcome;
-    if (gee_session_call(session, call, &payload, &error) == 0)
+    if (try_to_ask(session, request, outcome, &error) != NULL)
         return;
     outcome->count = -1;
     assert_int_equal(error.code, GEE_RESOURCE_EXHAUSTED);
-    gee_call_release(call);
 }
 
 /* Both sides are ours, and both have no memory. */

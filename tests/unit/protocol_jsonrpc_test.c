@@ -427,12 +427,9 @@ static void test_a_call_that_cannot_be_sent(void **state GEE_UNUSED) {
     int peer;
     fixture_t *fixture = fixture_create(NULL, NULL);
     gee_session_t *session = dial(fixture, "jsonrpc", "json", &peer);
-    gee_call_t *call = gee_call_create(fixture->engine);
-    call->method_name = GEE_STR("Test.Number");
-    call->codec = session->codec;
-    assert_int_equal(gee_session_call(session, call, &payload, &error), -1);
+    gee_event_t request = { .method = GEE_STR("Test.Number"), .payload = payload };
+    assert_null(try_to_ask(session, request, NULL, &error));
     assert_non_null(strstr(error.text, "Number: JSON cannot express NaN"));
-    gee_call_release(call);
     begin(session, "Arith.Multiply", GEE_TYPE_OF(pair_t), &(pair_t){ .a = 7, .b = 8 }, &outcome);
     pump(fixture);
     peer_read(fixture, peer);

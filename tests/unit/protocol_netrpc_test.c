@@ -119,11 +119,8 @@ static void test_a_call_that_cannot_be_sent(void **state GEE_UNUSED) {
     outcome_t product = { .reply = GEE_TYPE_OF(int64_t) };
     fixture_t *fixture = fixture_create(NULL, NULL);
     gee_session_t *session = make_caller(fixture, "netrpc", "gob", fixture_connect(fixture));
-    gee_call_t *call = gee_call_create(fixture->engine);
-    call->method_name = GEE_STR("Test.Multiply");
-    call->codec = session->codec;
-    assert_int_equal(gee_session_call(session, call, &payload, &error), -1);
-    gee_call_release(call);
+    gee_event_t request = { .method = GEE_STR("Test.Multiply"), .payload = payload };
+    assert_null(try_to_ask(session, request, NULL, &error));
     assert_int_equal(gee_session_out(session)->length, 0);
     begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &product);
     for (int i = 0; i < 1000 && product.count == 0; i++)

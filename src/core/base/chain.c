@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/base/short_bytes.h"
 #include "core/base/defs.h"
 #include "core/base/segment.h"
 
@@ -75,7 +76,7 @@ uint8_t *gee_chain_reserve_elsewhere(gee_chain_t *chain, size_t count) {
     return add_buffer(chain, count) == 0 ? chain->last->end : NULL;
 }
 
-int gee_chain_append(gee_chain_t *chain, const void *bytes, size_t count) {
+GEE_APART GEE_APART static int append_in_pieces(gee_chain_t *chain, const void *bytes, size_t count) {
     const uint8_t *from = bytes;
     gee_mark_t before = gee_chain_mark(chain);
     while (count > 0) {
@@ -95,6 +96,17 @@ int gee_chain_append(gee_chain_t *chain, const void *bytes, size_t count) {
         from += part;
         count -= part;
     }
+    return 0;
+}
+
+int gee_chain_append(gee_chain_t *chain, const void *bytes, size_t count) {
+    if (room(chain) < count)
+        return append_in_pieces(chain, bytes, count);
+    if (count == 0)
+        return 0;
+    gee_copy_short(chain->last->end, bytes, count);
+    chain->last->end += count;
+    chain->length += count;
     return 0;
 }
 

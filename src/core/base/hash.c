@@ -231,6 +231,13 @@ void gee_number_map_each(const gee_number_map_t *map, void (*visit)(uint64_t key
     }
 }
 
+void *gee_number_map_next(const gee_number_map_t *map, size_t *place) {
+    for (; map->table.count > 0 && *place <= map->table.mask; ++*place)
+        if (slot_at(&map->table, *place)->value)
+            return slot_at(&map->table, *place)->value;
+    return NULL;
+}
+
 /* ---- from strings ---- */
 
 static size_t find_text(const table_t *table, gee_str_t key) {

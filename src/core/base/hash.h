@@ -22,6 +22,10 @@ void *gee_number_map_remove(gee_number_map_t *map, uint64_t key); /* the value t
 size_t gee_number_map_count(const gee_number_map_t *map);
 /* Calls for each entry, in no order; the map must not be changed meanwhile. */
 void gee_number_map_each(const gee_number_map_t *map, void (*visit)(uint64_t key, void *value, void *data), void *data);
+/* The first value at or behind *place, which begins with 0, and where that is; null: there is none. Entries may be removed
+ * between two calls, none added: all are seen by going on from *place + 1, or from *place when what was there was removed; one
+ * may be seen twice. */
+void *gee_number_map_next(const gee_number_map_t *map, size_t *place);
 
 gee_string_map_t *gee_string_map_create(void);
 void gee_string_map_destroy(gee_string_map_t **map);

@@ -30,6 +30,12 @@ static inline void gee_copy_short(void *target, const void *source, size_t lengt
         memcpy(&last, from + length - 8, 8);
         memcpy(to, &first, 8);
         memcpy(to + length - 8, &last, 8);
+    } else if (length >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + length - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + length - 4, &last, 4);
     } else {
         for (size_t i = 0; i < length; i++)
             to[i] = from[i];

@@ -44,8 +44,6 @@ static void answer_status(gee_worker_process_t *process) {
         const gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         if (session->role == GEE_SERVING)
             message.calls += session->calls_total;
-        else
-            message.in_flight -= session->call_count; /* the other half of calls that are forwarded */
     }
     (void)gee_channel_send(&process->channel, &message, -1);
 }

@@ -42,18 +42,17 @@ static gee_call_t *call_new(gee_engine_t *engine) {
         return NULL;
     }
     call->engine = engine;
-    call->role = GEE_SERVING;
     gee_pool_limit(call->pool, (size_t)engine->limits.call_memory);
     gee_pool_set_meter(call->pool, &engine->arenas);
     return call;
 }
 
 /* Null: there is none. */
-static gee_call_t *take_free(gee_engine_t *engine, gee_role_t role) {
-    gee_link_t *link = gee_list_pop(&engine->free_calls[role]);
+static gee_call_t *take_free(gee_engine_t *engine) {
+    gee_link_t *link = gee_list_pop(&engine->free_calls);
     if (link == NULL)
         return NULL;
-    engine->free_call_count[role]--;
+    engine->free_call_count--;
     return GEE_CONTAINER(link, gee_call_t, session_link);
 }
 
@@ -70,41 +69,28 @@ gee_call_t *gee_call_create(gee_engine_t *engine) {
         engine->spare_call = NULL;
         return begin(engine, call);
     }
-    call = take_free(engine, GEE_SERVING);
+    call = take_free(engine);
     return call != NULL || (call = call_new(engine)) != NULL ? begin(engine, call) : NULL;
 }
 
-gee_call_t *gee_call_create_calling(gee_engine_t *engine) {
-    gee_call_t *call = take_free(engine, GEE_CALLING);
-    if (call == NULL && (call = calloc(1, offsetof(gee_call_t, held))) == NULL)
-        return NULL;
-    call->engine = engine;
-    call->role = GEE_CALLING;
-    memset(&call->method_name, 0, offsetof(gee_call_t, held) - offsetof(gee_call_t, method_name));
-    return begin(engine, call);
-}
-
 static void call_delete(gee_call_t *call) {
-    if (call->role == GEE_SERVING) {
-        pthread_mutex_destroy(&call->cancel_lock);
-        gee_pool_destroy(&call->pool);
-    }
+    pthread_mutex_destroy(&call->cancel_lock);
+    gee_pool_destroy(&call->pool);
     free(call);
 }
 
 /* The finish word stays as it is, so that a second finish of a call that lies here is seen for what it is. Calls that
  * others than their own handler finished go to the far end, to lie here as long as possible. */
 GEE_APART static void put_free(gee_engine_t *engine, gee_call_t *call) {
-    gee_role_t role = call->role;
-    if (engine->free_call_count[role] >= FREE_CALLS_KEPT) {
+    if (engine->free_call_count >= FREE_CALLS_KEPT) {
         call_delete(call);
         return;
     }
-    engine->free_call_count[role]++;
+    engine->free_call_count++;
     if (call->finished_late)
-        gee_list_append(&engine->free_calls[role], &call->session_link);
+        gee_list_append(&engine->free_calls, &call->session_link);
     else
-        gee_list_prepend(&engine->free_calls[role], &call->session_link);
+        gee_list_prepend(&engine->free_calls, &call->session_link);
 }
 
 void gee_call_release(gee_call_t *call) {
@@ -114,32 +100,25 @@ void gee_call_release(gee_call_t *call) {
     gee_list_remove(&call->session_link);
     if (call->peer_held)
         gee_peer_record_release(&call->peer);
+    if (call->held != NULL)
+        gee_buf_release(&call->held);
+    gee_pool_reset(call->pool);
     engine->live_calls--;
-    if (call->role == GEE_SERVING) {
-        if (call->held != NULL)
-            gee_buf_release(&call->held);
-        gee_pool_reset(call->pool);
-        if (engine->spare_call == NULL && !call->finished_late) {
-            engine->spare_call = call;
-            return;
-        }
+    if (engine->spare_call == NULL && !call->finished_late) {
+        engine->spare_call = call;
+        return;
     }
     put_free(engine, call);
 }
 
-static void delete_free(gee_engine_t *engine, gee_role_t role) {
-    gee_link_t *link;
-    while ((link = gee_list_pop(&engine->free_calls[role])) != NULL)
-        call_delete(GEE_CONTAINER(link, gee_call_t, session_link));
-    engine->free_call_count[role] = 0;
-}
-
 void gee_calls_destroy(gee_engine_t *engine) {
+    gee_link_t *link;
     if (engine->spare_call != NULL)
         call_delete(engine->spare_call);
     engine->spare_call = NULL;
-    delete_free(engine, GEE_SERVING);
-    delete_free(engine, GEE_CALLING);
+    while ((link = gee_list_pop(&engine->free_calls)) != NULL)
+        call_delete(GEE_CONTAINER(link, gee_call_t, session_link));
+    engine->free_call_count = 0;
 }
 
 gee_peer_record_t *gee_peer_record_create(const char *address) {

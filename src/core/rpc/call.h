@@ -1,7 +1,6 @@
-/* call.h: one request and its reply, in either role, from its first byte to the end of its memory.
+/* call.h: one request of a peer's and its reply, from its first byte to the end of its memory. Those of ours: outgoing.h.
  *
- *   serving:  session -> gee_call_create -> filters -> handler (loop or pool thread) -> finish -> reply -> release
- *   calling:  gee_call_create_calling -> session sends -> reply, failure or timeout -> done() -> release
+ *   session -> gee_call_create -> filters -> handler (loop or pool thread) -> finish -> reply -> release
  *
  * What happens on the loop's thread is plain; what a handler may do on another goes through `finish` (an atomic word)
  * and a posted task. */
@@ -34,7 +33,6 @@ struct gee_call {
     gee_link_t
         session_link; /* in the session's calls, once it is kept; out of it when answered or the session is gone */
     gee_engine_t *engine;
-    gee_role_t role;
 
     /* Zeroed by gee_call_create(), up to `timer`: no more than a call needs, since that is done for each. */
     gee_session_t *session; /* null once the call was answered or the peer is gone */
@@ -44,23 +42,22 @@ struct gee_call {
     size_t charged;      /* of the session's call_bytes */
     gee_status_t status; /* once answered */
     gee_peer_record_t *peer;
-    struct gee_forwarded *forwarded; /* serving; forward.h: on its way to an upstream; stays when it is back */
-    atomic_uint finish;              /* serving; see call.c */
-    uint32_t filters_passed;         /* serving: how many filters saw it, for on_end and on_release */
-    bool kept;                       /* serving: by gee_session_keep(): others than its session's parser know of it */
+    struct gee_forwarded *forwarded; /* forward.h: on its way to an upstream; stays when it is back */
+    atomic_uint finish;              /* see call.c */
+    uint32_t filters_passed;         /* how many filters saw it, for on_end and on_release */
+    bool kept;                       /* by gee_session_keep(): others than its session's parser know of it */
     bool peer_held;                  /* a reference of the peer's record is its own */
-    bool answered;                   /* reply or error went out, or nobody wants one any more; calling: it came */
-    bool slot_kept;       /* calling: given up, but the peer goes on working on it: session.h, gee_session_forget() */
-    bool replied;         /* serving: by its handler's own invocation, which has not returned yet */
-    bool handler_running; /* serving: from its start (or its place in the queue) to the loop's seeing its finish */
-    bool queued;          /* serving: given to the thread pool */
-    bool finished_late;   /* serving: by somebody else than the handler's own invocation */
-    atomic_bool watched;  /* serving: gee_call_on_cancel() was called */
+    bool answered;                   /* reply or error went out, or nobody wants one any more */
+    bool replied;                    /* by its handler's own invocation, which has not returned yet */
+    bool handler_running;            /* from its start (or its place in the queue) to the loop's seeing its finish */
+    bool queued;                     /* given to the thread pool */
+    bool finished_late;              /* by somebody else than the handler's own invocation */
+    atomic_bool watched;             /* gee_call_on_cancel() was called */
     atomic_bool cancelled;
 
     gee_timer_t timer;          /* not started when it is created */
     gee_str_t method_name;      /* as it came, in the pool */
-    const gee_method_t *method; /* null: unknown, or a calling role */
+    const gee_method_t *method; /* null: unknown */
     void *method_slot;          /* dispatch's own record of the method */
     size_t method_number;       /* as gee_dispatch_method_number(); SIZE_MAX: unknown */
     const gee_codec_t *codec;   /* of its bodies */
@@ -68,11 +65,6 @@ struct gee_call {
     int64_t deadline_ns;        /* INT64_MAX: none */
     size_t request_bytes, reply_bytes;
 
-    /* calling */
-    void (*done)(gee_call_t *call, const gee_status_t *status, const gee_payload_t *payload, void *data);
-    void *done_data;
-
-    /* serving: the memory of a call of gee_call_create_calling() ends here */
     gee_buf_t *held; /* the bytes that arguments point into, or the payload's; null when it is created */
     const void *arguments;
     void *reply;
@@ -88,8 +80,6 @@ struct gee_call {
 
 /* From the engine's free list, its pool empty, the members as struct gee_call says. Null: out of memory. */
 gee_call_t *gee_call_create(gee_engine_t *engine);
-/* The same for the calling role, without pool and what goes with handlers: 100,000 calls may wait for their replies. */
-gee_call_t *gee_call_create_calling(gee_engine_t *engine);
 /* Loop thread. Back to the free list; the pool is reset. */
 void gee_call_release(gee_call_t *call);
 
@@ -100,7 +90,7 @@ void gee_call_cancel(gee_call_t *call);
  * see to it (dispatch.c). */
 bool gee_call_returned(gee_call_t *call);
 
-/* Frees the free lists; for gee_engine_destroy. */
+/* Frees the free list; for gee_engine_destroy. */
 void gee_calls_destroy(gee_engine_t *engine);
 
 /* For filters that made a call wait. */

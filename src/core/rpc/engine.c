@@ -128,8 +128,7 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     gee_pool_limit(answers, (size_t)options->limits.call_memory);
     gee_list_init(&engine->sessions);
     gee_list_init(&engine->doors);
-    gee_list_init(&engine->free_calls[GEE_SERVING]);
-    gee_list_init(&engine->free_calls[GEE_CALLING]);
+    gee_list_init(&engine->free_calls);
     gee_memory_start(engine);
     return engine;
 }

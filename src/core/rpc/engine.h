@@ -100,10 +100,9 @@ struct gee_engine {
         uint64_t favoured_bytes;
         int64_t short_ns; /* when memory was short last */
     } memory;             /* memory.c */
-    struct gee_call
-        *spare_call; /* serving: the one that was free last; null: none. Most calls end before the next begins */
-    gee_list_t free_calls[2]; /* the others, by gee_role_t */
-    size_t free_call_count[2];
+    struct gee_call *spare_call; /* the one that was free last; null: none. Most calls end before the next begins */
+    gee_list_t free_calls;       /* the others */
+    size_t free_call_count;
     size_t live_calls;               /* calls whose memory is not back yet */
     size_t late_handlers;            /* handlers that still run though their call was answered (timed out, cancelled) */
     gee_codec_share_t *codec_shares; /* what codecs keep for all their states */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/short_bytes.h"
 #include "core/rpc/service_table.h"
 #include "core/rpc/session.h"
 #include "core/rpc/translate.h"
@@ -18,6 +19,11 @@ static const gee_method_slot_t *slot_of(const gee_call_t *call) {
 
 static const gee_forward_t *forward_of(const gee_call_t *call) {
     return slot_of(call)->forward;
+}
+
+/* Null: it is not known. */
+static const gee_type_t *argument_of(const gee_call_t *call) {
+    return call->method ? call->method->argument : NULL;
 }
 
 /* ---- the way back ---- */
@@ -68,15 +74,24 @@ static bool is_framed(const gee_codec_t *session_codec) {
     return session_codec != NULL && !session_codec->self_delimiting;
 }
 
-static void pass_reply(gee_call_t *call, const gee_upstream_result_t *result) {
-    bool framed = call->session == NULL || is_framed(call->session->codec);
+/* The name of a method that has been found as "Foo.*" only. */
+static void learn(const gee_call_t *call) {
+    gee_str_t name = slot_of(call)->name;
+    if (call->method == NULL && name.data[name.length - 1] == '*')
+        gee_service_table_learn(gee_dispatch_table(call->engine->dispatch), call);
+}
+
+static void pass_reply(gee_call_t *call, const gee_payload_t *payload) {
+    learn(call);
+    answer(call, GEE_OK, GEE_STR(""), payload);
+}
+
+GEE_APART static void translate_reply(gee_call_t *call, const gee_upstream_result_t *result, bool framed) {
     gee_payload_t payload;
     gee_error_t error;
     if (gee_translate(call->engine, result->payload, call->codec, framed, call->method ? call->method->reply : NULL,
                       result->pool, &payload, &error) == 0) {
-        if (call->method == NULL)
-            gee_service_table_learn(gee_dispatch_table(call->engine->dispatch), call);
-        answer(call, GEE_OK, GEE_STR(""), &payload);
+        pass_reply(call, &payload);
         return;
     }
     if (error.code == GEE_INVALID_ARGUMENT) /* which the caller's are not */
@@ -86,94 +101,123 @@ static void pass_reply(gee_call_t *call, const gee_upstream_result_t *result) {
     fail(call, &error);
 }
 
+GEE_APART static void fail_explained(gee_call_t *call, const gee_upstream_result_t *result) {
+    gee_error_t error;
+    explain(call, result, &error);
+    fail(call, &error);
+}
+
 static void done(gee_upstream_call_t *upstream_call, const gee_upstream_result_t *result) {
     gee_forwarded_t *forwarded = GEE_CONTAINER(upstream_call, gee_forwarded_t, call);
     gee_call_t *call = forwarded->caller;
-    gee_error_t error;
+    bool framed = call->session == NULL || is_framed(call->session->codec);
     forwarded->under_way = false;
     forwarded->address = result->address;
     forwarded->tries = result->tries;
-    if (!result->from_peer) {
-        explain(call, result, &error);
-        fail(call, &error);
-    } else if (result->status.code != GEE_OK) {
+    if (!result->from_peer)
+        fail_explained(call, result);
+    else if (result->status.code != GEE_OK)
         answer(call, result->status.code, result->status.text, NULL);
-    } else {
-        pass_reply(call, result);
-    }
+    else if (gee_translate_is_same(result->payload, call->codec, framed))
+        pass_reply(call, result->payload);
+    else
+        translate_reply(call, result, framed);
 }
 
 /* ---- the way there ---- */
 
-/* A retry needs the bytes again: they are copied, or their buffer is held. */
-static int keep(gee_call_t *call, gee_payload_t *payload, gee_error_t *error) {
-    if (payload->kind != GEE_PAYLOAD_BYTES || call->held != NULL)
-        return 0; /* decoded into the arena; or held since a filter made it wait */
-    if (payload->buf != NULL && payload->length > COPY_UP_TO) {
+GEE_APART static void fail_without_memory(gee_call_t *call) {
+    answer(call, GEE_RESOURCE_EXHAUSTED, GEE_STR("rpc server: out of memory, or over limits.call_memory"), NULL);
+}
+
+/* A retry needs the bytes again. They are copied, unless their buffer is held: since a filter made the call wait, or as they are
+ * many. */
+static bool is_copied(const gee_call_t *call, const gee_payload_t *payload) {
+    return call->held == NULL && (payload->buf == NULL || payload->length <= COPY_UP_TO);
+}
+
+static void keep(gee_call_t *call, gee_payload_t *payload) {
+    if (is_copied(call, payload)) {
+        gee_copy_short(call->forwarded->body, payload->bytes, payload->length);
+        payload->bytes = call->forwarded->body;
+        payload->buf = NULL;
+    } else if (call->held == NULL) {
         call->held = gee_buf_hold(payload->buf);
-        return 0;
     }
-    uint8_t *copy = gee_pool_alloc(call->pool, payload->length);
-    if (copy == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory, or over limits.call_memory");
-    memcpy(copy, payload->bytes, payload->length);
-    payload->bytes = copy;
-    payload->buf = NULL;
-    return 0;
+}
+
+/* In the codec that the upstream's connections take. False: it cannot be done, as the caller has been told. */
+GEE_APART static bool translate(gee_call_t *call, const gee_payload_t *payload) {
+    const gee_forward_t *forward = forward_of(call);
+    gee_upstream_call_t *request = &call->forwarded->call;
+    gee_error_t error;
+    if (gee_translate(call->engine, payload, request->codec, is_framed(forward->codec), argument_of(call), call->pool,
+                      &request->payload, &error) == 0)
+        return true;
+    if (error.code == GEE_UNIMPLEMENTED)
+        gee_error_prefix(&error, "rpc gateway: upstream %s: ", gee_upstream_name(forward->upstream));
+    else
+        gee_error_prefix(&error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+    fail(call, &error);
+    return false;
 }
 
 static bool is_idempotent(const gee_call_t *call) {
     return slot_of(call)->idempotent || (call->method != NULL && call->method->flags & GEE_IDEMPOTENT);
 }
 
-/* In the codec that the upstream's connections take. */
-static int set_payload(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
-    const gee_forward_t *forward = forward_of(call);
-    gee_upstream_call_t *request = &call->forwarded->call;
-    const gee_type_t *type = call->method ? call->method->argument : NULL;
-    request->codec =
-        gee_translate_choose(call->engine, forward->protocol, forward->codec, payload->codec, type != NULL);
-    if (gee_translate(call->engine, payload, request->codec, is_framed(forward->codec), type, call->pool,
-                      &request->payload, error) == 0)
-        return keep(call, &request->payload, error);
-    if (error->code == GEE_UNIMPLEMENTED)
-        return gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward->upstream));
-    return gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+GEE_APART static uint64_t key_of(const gee_call_t *call, const gee_payload_t *payload) {
+    return gee_forward_key_of(&forward_of(call)->key, call, payload, argument_of(call), call->pool);
 }
 
-static int prepare(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
-    const gee_forward_t *forward = forward_of(call);
-    const gee_balancer_t *balancer = gee_upstream_balancer(forward->upstream);
-    gee_forwarded_t *forwarded = gee_pool_zalloc(call->pool, sizeof(*forwarded));
-    if (forwarded == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory, or over limits.call_memory");
-    forwarded->caller = call;
-    call->forwarded = forwarded;
-    if (set_payload(call, payload, error) != 0)
-        return -1;
-    gee_upstream_call_t *request = &forwarded->call;
+/* All but codec and payload. */
+static void prepare(gee_call_t *call, const gee_payload_t *payload) {
+    const gee_balancer_t *balancer = gee_upstream_balancer(forward_of(call)->upstream);
+    gee_upstream_call_t *request = &call->forwarded->call;
+    request->upstream = NULL;
     request->method = call->method_name;
-    request->metadata = &call->metadata;
+    request->metadata = call->metadata.count > 0 ? &call->metadata : NULL;
     request->deadline_ns = call->deadline_ns;
     request->timeout_ns = call->timeout_ns;
     request->idempotent = is_idempotent(call);
     request->done = done;
-    if (balancer != NULL && balancer->keyed)
-        request->key =
-            gee_forward_key_of(&forward->key, call, payload, call->method ? call->method->argument : NULL, call->pool);
-    return 0;
+    request->key = balancer != NULL && balancer->keyed ? key_of(call, payload) : 0;
+}
+
+static const gee_codec_t *choose(const gee_call_t *call, const gee_codec_t *from) {
+    const gee_forward_t *forward = forward_of(call);
+    return from == forward->codec
+               ? from
+               : gee_translate_choose(call->engine, forward->protocol, forward->codec, from, argument_of(call) != NULL);
 }
 
 void gee_forward_call(gee_call_t *call, const gee_payload_t *payload) {
-    gee_error_t error;
-    if (prepare(call, payload, &error) != 0) {
-        fail(call, &error);
+    const gee_forward_t *forward = forward_of(call);
+    const gee_codec_t *codec = choose(call, payload->codec);
+    bool bytes = payload->kind == GEE_PAYLOAD_BYTES && payload->codec == codec;
+    gee_forwarded_t *forwarded =
+        gee_pool_alloc(call->pool, sizeof(*forwarded) + (bytes && is_copied(call, payload) ? payload->length : 0));
+    if (forwarded == NULL) {
+        fail_without_memory(call);
         return;
     }
+    call->forwarded = forwarded;
+    forwarded->caller = call;
+    forwarded->under_way = false;
+    forwarded->address = NULL;
+    forwarded->tries = 0;
+    forwarded->call.codec = codec;
+    if (gee_translate_is_same(payload, codec, is_framed(forward->codec)))
+        forwarded->call.payload = *payload;
+    else if (!translate(call, payload))
+        return;
+    if (bytes)
+        keep(call, &forwarded->call.payload);
+    prepare(call, payload);
     if (call->session != NULL)
         gee_session_keep(call->session, call);
-    call->forwarded->under_way = true;
-    gee_upstream_call(forward_of(call)->upstream, &call->forwarded->call);
+    forwarded->under_way = true;
+    gee_upstream_call(forward->upstream, &forwarded->call);
 }
 
 void gee_forward_cancel(gee_call_t *call) {

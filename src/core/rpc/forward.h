@@ -25,12 +25,13 @@ typedef struct gee_forward {
 
 /* One call on its way, in the arena of the call. */
 typedef struct gee_forwarded {
-    gee_upstream_call_t call;
     gee_call_t *caller;
-    bool under_way; /* done() is still to come */
     /* Once it is back, while filters see its end: who answered or failed last, on how many servers it was tried. */
     const char *address;
     unsigned tries;
+    bool under_way; /* done() is still to come */
+    gee_upstream_call_t call;
+    uint8_t body[]; /* a copy of a short one */
 } gee_forwarded_t;
 
 /* Takes the call, whose method_slot has a forward and whose deadline is set; answers it in the end. */

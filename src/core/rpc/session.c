@@ -61,18 +61,15 @@ static void free_states(gee_session_t *session) {
 
 static void end_calls(gee_session_t *session, const gee_error_t *reason) {
     gee_link_t *link;
-    while ((link = gee_list_first(&session->calls)) != NULL) {
-        gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
-        if (session->role == GEE_CALLING)
-            gee_session_fail_call(session, call, reason);
-        else
-            gee_dispatch_cancel(call, false);
-    }
+    if (session->role == GEE_CALLING)
+        gee_session_fail_calls(session, reason);
+    while ((link = gee_list_first(&session->calls)) != NULL)
+        gee_dispatch_cancel(GEE_CONTAINER(link, gee_call_t, session_link), false);
 }
 
 static void free_part_of_role(gee_session_t *session) {
     if (session->role == GEE_CALLING) {
-        gee_number_map_destroy(&session->calling.waiting);
+        gee_waiting_free(&session->calling.waiting);
         return;
     }
     gee_timer_stop(session->engine->loop, &session->serving.idle_timer);
@@ -403,9 +400,7 @@ static int start(gee_session_t *session, gee_role_t role, const gee_session_setu
                  gee_error_t *error) {
     gee_engine_t *engine = session->engine;
     session->peer = gee_peer_record_create(gee_stream_peer_text(session->stream));
-    if (role == GEE_CALLING)
-        session->calling.waiting = gee_number_map_create();
-    if (session->peer == NULL || (role == GEE_CALLING && session->calling.waiting == NULL))
+    if (session->peer == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
     gee_peer_record_set_grant(session->peer, gee_stream_grant(session->stream));
     if (engine->timeouts.handshake > 0 && gee_timer_start_at(engine->loop, &session->peer_timer,

@@ -7,10 +7,10 @@
 #ifndef GEE_RPC_SESSION_H
 #define GEE_RPC_SESSION_H
 
-#include "core/base/hash.h"
 #include "core/event/stream.h"
 #include "core/rpc/call.h"
 #include "core/rpc/engine.h"
+#include "core/rpc/outgoing.h"
 #include "core/rpc/protocol.h"
 
 typedef struct gee_session_events {
@@ -38,8 +38,8 @@ typedef struct gee_serving_part {
 } gee_serving_part_t;
 
 typedef struct gee_calling_part {
-    gee_number_map_t *waiting; /* by our own number */
-    size_t abandoned;          /* of these: given up, but the peer was not told and works on them */
+    gee_waiting_t waiting; /* by our own number */
+    size_t abandoned;      /* given up, but the peer was not told and works on them */
     uint64_t next_number;
     size_t message_limit; /* a longer request is refused before it is sent; 0: any */
 } gee_calling_part_t;
@@ -55,7 +55,7 @@ struct gee_session {
     const gee_session_events_t *events;
     void *owner;
     gee_peer_record_t *peer;
-    gee_list_t calls;
+    gee_list_t calls; /* serving */
     uint64_t calls_total;
     gee_role_t role;
     bool established;
@@ -71,7 +71,7 @@ struct gee_session {
     bool closing;
     bool handing_back;       /* closing, but the stream goes back to the door */
     bool failed;             /* close_reason says why */
-    uint32_t call_count;     /* of calls */
+    uint32_t call_count;     /* that wait for their answers */
     gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
     int64_t active_ns;       /* when bytes came last */
     gee_link_t starved_link; /* while it is not read on because memory is short: memory.c */
@@ -141,13 +141,12 @@ int gee_payload_encode(const gee_payload_t *payload, const gee_codec_t *codec, v
                        gee_error_t *error);
 
 /* ---- calling role ---- */
-/* Sends the request. call->method_name, metadata, timeout_ns, codec, done are set by the caller; done() is called
- * exactly once, never from inside this function; the call is released by whoever gets done(). -1: not sent, done() will
- * not be called. */
-int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload, gee_error_t *error);
+/* Sends the request: method, codec, timeout, metadata and payload of the event are set by the caller and need to live only
+ * during the call. -1: not sent, outgoing->done() will not be called. */
+int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error);
 /* Gives up on it: done() is not called. The peer is told where the wire can; where it cannot, and the owner wants to hear of
- * freed slots, call->slot_kept is set. A late reply is dropped. A call whose time is over has both, too. */
-void gee_session_forget(gee_session_t *session, gee_call_t *call);
+ * freed slots, outgoing->slot_kept is set. A late reply is dropped. A call whose time is over has both, too. */
+void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing);
 /* The events->pong() that comes of it has the same number. -1: not sent; GEE_UNIMPLEMENTED: the wire has none. */
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error);
 

@@ -4,38 +4,38 @@
 #include "core/rpc/session.h"
 #include "core/rpc/session_private.h"
 
-/* Stands in `waiting` for a call that was given up while the peer works on it. */
-static const char given_up;
-
-static void unlink_call(gee_session_t *session, gee_call_t *call) {
-    gee_list_remove(&call->session_link);
-    gee_timer_stop(session->engine->loop, &call->timer);
-    call->session = NULL;
+static void let_go(gee_session_t *session, gee_outgoing_t *outgoing) {
+    if (gee_timer_started(&outgoing->timer))
+        gee_timer_stop(session->engine->loop, &outgoing->timer);
+    outgoing->session = NULL;
     session->call_count--;
 }
 
-static void take_off(gee_session_t *session, gee_call_t *call) {
-    gee_number_map_remove(session->calling.waiting, call->token.number);
-    unlink_call(session, call);
+static void take_off(gee_session_t *session, gee_outgoing_t *outgoing) {
+    gee_waiting_remove(&session->calling.waiting, outgoing);
+    let_go(session, outgoing);
 }
 
-static void fail(gee_call_t *call, const gee_error_t *reason) {
-    call->status = (gee_status_t){ .code = reason->code, .text = gee_str(reason->text) };
+static void fail(gee_outgoing_t *outgoing, const gee_error_t *reason) {
+    gee_status_t status = { .code = reason->code, .text = gee_str(reason->text) };
     gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
-    call->done(call, &call->status, &empty, call->done_data);
+    outgoing->done(outgoing, &status, &empty);
 }
 
-void gee_session_fail_call(gee_session_t *session, gee_call_t *call, const gee_error_t *reason) {
-    take_off(session, call);
-    fail(call, reason);
+static void end(gee_outgoing_t *outgoing, void *reason) {
+    take_off(outgoing->session, outgoing);
+    fail(outgoing, reason);
 }
 
-static void drop_reply(gee_session_t *session, const gee_event_t *event, const void *waiting) {
+void gee_session_fail_calls(gee_session_t *session, const gee_error_t *reason) {
+    gee_waiting_end(&session->calling.waiting, session->calling.next_number, end, (void *)(uintptr_t)reason);
+}
+
+static void drop_reply(gee_session_t *session, const gee_event_t *event) {
     gee_log(session->engine->log, GEE_LOG_DEBUG, "%s: a reply that nobody waits for was dropped",
             gee_session_peer_text(session));
-    if (waiting == NULL)
+    if (!gee_waiting_was_given_up(&session->calling.waiting, event->token.number))
         return;
-    gee_number_map_remove(session->calling.waiting, event->token.number);
     session->calling.abandoned--;
     session->events->slot_freed(session, session->owner);
 }
@@ -53,22 +53,21 @@ static gee_str_t readable(gee_engine_t *engine, gee_str_t text) {
 }
 
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
-    void *waiting = gee_number_map_get(session->calling.waiting, event->token.number);
-    if (waiting == NULL || waiting == &given_up) {
-        drop_reply(session, event, waiting);
+    gee_outgoing_t *outgoing = gee_waiting_find(&session->calling.waiting, event->token.number);
+    if (outgoing == NULL) {
+        drop_reply(session, event);
         return;
     }
-    gee_call_t *call = waiting;
-    take_off(session, call);
-    call->answered = true;
-    call->reply_bytes = event->payload.length;
-    call->status = event->status;
-    call->status.text = readable(session->engine, event->status.text);
-    call->done(call, &call->status, &event->payload, call->done_data);
+    gee_status_t status = event->status;
+    if (status.text.length > 0)
+        status.text = readable(session->engine, status.text);
+    take_off(session, outgoing);
+    outgoing->answered = true;
+    outgoing->done(outgoing, &status, &event->payload);
 }
 
-static bool send_cancel(gee_session_t *session, const gee_call_t *call) {
-    gee_event_t event = { .parts = GEE_EVENT_CANCEL, .token = call->token };
+static bool send_cancel(gee_session_t *session, const gee_outgoing_t *outgoing) {
+    gee_event_t event = { .parts = GEE_EVENT_CANCEL, .token = { .number = outgoing->number } };
     gee_error_t error;
     if (!gee_session_can(session, GEE_EVENT_CANCEL) ||
         session->protocol->send(session, session->protocol_state, &event, &error) != 0)
@@ -78,26 +77,24 @@ static bool send_cancel(gee_session_t *session, const gee_call_t *call) {
 }
 
 /* Nobody waits for it any more. */
-static void abandon(gee_session_t *session, gee_call_t *call) {
-    if (session->closing || send_cancel(session, call) || session->events == NULL ||
-        session->events->slot_freed == NULL ||
-        gee_number_map_put(session->calling.waiting, call->token.number, (void *)(uintptr_t)&given_up) != 0) {
-        take_off(session, call);
+static void abandon(gee_session_t *session, gee_outgoing_t *outgoing) {
+    if (session->closing || send_cancel(session, outgoing) || session->events == NULL ||
+        session->events->slot_freed == NULL || gee_waiting_give_up(&session->calling.waiting, outgoing) != 0) {
+        take_off(session, outgoing);
         return;
     }
     session->calling.abandoned++;
-    call->slot_kept = true;
-    unlink_call(session, call);
+    outgoing->slot_kept = true;
+    let_go(session, outgoing);
 }
 
 static void on_timeout(gee_timer_t *timer) {
-    gee_call_t *call = GEE_CONTAINER(timer, gee_call_t, timer);
-    gee_session_t *session = call->session;
+    gee_outgoing_t *outgoing = GEE_CONTAINER(timer, gee_outgoing_t, timer);
     gee_error_t error;
     char text[GEE_DURATION_TEXT];
-    gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no reply within %s", gee_format_duration(text, call->timeout_ns));
-    abandon(session, call);
-    fail(call, &error);
+    gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no reply within %s", gee_format_duration(text, outgoing->timeout_ns));
+    abandon(outgoing->session, outgoing);
+    fail(outgoing, &error);
 }
 
 /* All of it or nothing: a peer ends the connection, which others share, at a message that is too long for it. */
@@ -119,43 +116,44 @@ static int send_request(gee_session_t *session, const gee_event_t *event, gee_er
                          length, limit);
 }
 
-int gee_session_call(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
+/* It waits from now on. */
+static int put(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout_ns, gee_error_t *error) {
+    outgoing->session = session;
+    outgoing->number = session->calling.next_number;
+    outgoing->timeout_ns = timeout_ns;
+    outgoing->timer = (gee_timer_t){ .fire = on_timeout };
+    outgoing->answered = outgoing->slot_kept = false;
+    if (gee_waiting_put(&session->calling.waiting, outgoing) != 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    session->call_count++;
+    if (timeout_ns > 0 && gee_timer_start(session->engine->loop, &outgoing->timer, timeout_ns) != 0) {
+        take_off(session, outgoing);
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    return 0;
+}
+
+int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error) {
     if (session->closing || session->peer_ended || session->draining)
         return gee_error_set(error, GEE_UNAVAILABLE,
                              session->draining ? "the peer takes no new calls on this connection"
                                                : "the connection is closed");
-    call->token = (gee_token_t){ .number = session->calling.next_number };
-    gee_event_t event = { .parts = GEE_EVENT_REQUEST,
-                          .token = call->token,
-                          .method = call->method_name,
-                          .codec = call->codec,
-                          .timeout_ns = call->timeout_ns,
-                          .metadata = call->metadata,
-                          .payload = *payload };
-    if (gee_number_map_put(session->calling.waiting, call->token.number, call) != 0)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    call->timer.fire = on_timeout;
-    if ((call->timeout_ns > 0 && gee_timer_start(session->engine->loop, &call->timer, call->timeout_ns) != 0)) {
-        gee_number_map_remove(session->calling.waiting, call->token.number);
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    }
-    if (send_request(session, &event, error) != 0) {
-        gee_timer_stop(session->engine->loop, &call->timer);
-        gee_number_map_remove(session->calling.waiting, call->token.number);
+    if (put(session, outgoing, request->timeout_ns, error) != 0)
+        return -1;
+    request->parts = GEE_EVENT_REQUEST;
+    request->token = (gee_token_t){ .number = outgoing->number };
+    if (send_request(session, request, error) != 0) {
+        take_off(session, outgoing);
         return -1;
     }
     session->calling.next_number++;
-    call->session = session;
-    call->started_ns = gee_loop_now(session->engine->loop);
-    gee_list_append(&session->calls, &call->session_link);
-    session->call_count++;
     session->calls_total++;
     gee_stream_flush(session->stream);
     return 0;
 }
 
-void gee_session_forget(gee_session_t *session, gee_call_t *call) {
-    abandon(session, call);
+void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing) {
+    abandon(session, outgoing);
 }
 
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error) {

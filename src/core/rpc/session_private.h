@@ -5,8 +5,8 @@
 #include "core/rpc/session.h"
 
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event);
-/* Takes it off the session; done() with `reason`. */
-void gee_session_fail_call(gee_session_t *session, gee_call_t *call, const gee_error_t *reason);
+/* Takes all that wait off the session; done() with `reason`. */
+void gee_session_fail_calls(gee_session_t *session, const gee_error_t *reason);
 
 /* What the handshake has chosen. */
 void gee_session_take_setup(gee_session_t *session, const gee_session_setup_t *setup);

@@ -15,6 +15,11 @@
 const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_protocol_t *protocol,
                                         const gee_codec_t *session, const gee_codec_t *from, bool typed);
 
+/* Is what goes on simply what came? */
+static inline bool gee_translate_is_same(const gee_payload_t *from, const gee_codec_t *to, bool framed) {
+    return from->kind == GEE_PAYLOAD_BYTES && from->codec == to && (framed || to->check == NULL);
+}
+
 /* What to send as a `to` body for `from`, which is bytes. `framed`: it will be sent in a frame that says its length. `type` may
  * be null. *result is valid as long as `from` and `pool` are. -1: GEE_UNIMPLEMENTED, it cannot be done without the type; or what
  * decoding says. */

@@ -36,14 +36,15 @@ static int64_t now(const gee_upstream_t *upstream) {
 
 /* ---- the end of a call ---- */
 
-static void forget_failure(gee_upstream_call_t *call) {
-    free(call->failure);
-    call->failure = NULL;
+/* Of one that is not sent. */
+static void stop_timer(gee_upstream_call_t *call) {
+    if (gee_timer_started(&call->outgoing.timer))
+        gee_timer_stop(call->upstream->engine->loop, &call->outgoing.timer);
 }
 
-static void finish(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
+static inline void finish(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
     gee_list_remove(&call->link);
-    gee_timer_stop(call->upstream->engine->loop, &call->timer);
+    stop_timer(call);
     call->upstream = NULL;
     call->done(call, result);
 }
@@ -61,7 +62,7 @@ static void run_end(gee_task_t *task) {
     static const struct gee_upstream_failure no_memory = { .error = { .code = GEE_RESOURCE_EXHAUSTED,
                                                                       .text = "out of memory" } };
     struct gee_upstream_failure *failure = call->failure;
-    call->failure = NULL;
+    call->ending = false;
     finish_failed(call, failure ? &failure->error : &no_memory.error, failure ? failure->address : NULL);
     free(failure);
 }
@@ -77,18 +78,19 @@ static void fail(gee_upstream_call_t *call, const gee_error_t *error, const char
         call->failure->error = *error;
         (void)snprintf(call->failure->address, sizeof(call->failure->address), "%s", address ? address : "");
     }
+    call->ending = true;
+    call->end_task = (gee_task_t){ .run = run_end };
     gee_loop_defer(call->upstream->engine->loop, &call->end_task);
 }
 
 /* The peer has the call no more. `kept`: it goes on working on it, though nobody waits. */
-static void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept) {
+static inline void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept) {
     gee_upstream_t *upstream = call->upstream;
     gee_upstream_peer_t *peer = call->peer;
     gee_upstream_link_t *link = call->at;
     int64_t at = now(upstream);
     call->peer = NULL;
     call->at = NULL;
-    gee_upstream_peer_hold(peer);
     if (upstream->balancer != NULL && upstream->balancer->done != NULL && !peer->leaving && !call->fixed)
         upstream->balancer->done(upstream->balancer_state, &peer->candidate, outcome, at - call->picked_ns, at);
     if (outcome == GEE_OUTCOME_FAILED)
@@ -96,12 +98,14 @@ static void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome, bool 
     if (kept)
         link->late++;
     else
-        peer->candidate.in_flight--;
-    gee_upstream_peer_refresh(peer);
-    if (link != NULL) {
+        gee_upstream_peer_freed(peer);
+    if (link != NULL)
         link->calls--;
+    if (!peer->leaving && (link == NULL || !link->retiring))
+        return; /* nobody waits for this */
+    gee_upstream_peer_hold(peer);
+    if (link != NULL)
         gee_upstream_link_relieved(link);
-    }
     gee_upstream_peer_let_go(peer);
 }
 
@@ -133,7 +137,7 @@ static void fail_at_peer(gee_upstream_call_t *call, const gee_error_t *error) {
 
 /* While it waited, in the queue or for a connection. */
 static void expired(gee_timer_t *timer) {
-    gee_upstream_call_t *call = GEE_CONTAINER(timer, gee_upstream_call_t, timer);
+    gee_upstream_call_t *call = GEE_CONTAINER(timer, gee_upstream_call_t, outgoing.timer);
     gee_upstream_peer_t *peer = call->peer;
     gee_error_t error;
     gee_list_remove(&call->link);
@@ -149,9 +153,9 @@ static void expired(gee_timer_t *timer) {
 /* -1: no memory for the timer. */
 static int wait_in(gee_upstream_call_t *call, gee_list_t *list) {
     gee_upstream_t *upstream = call->upstream;
-    call->timer.fire = expired;
-    if (call->deadline_ns != INT64_MAX && !gee_timer_started(&call->timer) &&
-        gee_timer_start_at(upstream->engine->loop, &call->timer, call->deadline_ns) != 0)
+    call->outgoing.timer.fire = expired;
+    if (call->deadline_ns != INT64_MAX && !gee_timer_started(&call->outgoing.timer) &&
+        gee_timer_start_at(upstream->engine->loop, &call->outgoing.timer, call->deadline_ns) != 0)
         return -1;
     gee_list_append(list, &call->link);
     upstream->waiting++;
@@ -164,7 +168,7 @@ static bool only_full(const gee_upstream_peer_t *peer) {
     return !peer->down && !peer->lost && !peer->candidate.available;
 }
 
-static gee_upstream_peer_t *pick(const gee_upstream_call_t *call) {
+static inline gee_upstream_peer_t *pick(const gee_upstream_call_t *call) {
     const gee_upstream_t *upstream = call->upstream;
     gee_pick_t choice = {
         .key = call->key, .tried = call->tried, .tried_count = call->tried_count, .now_ns = now(upstream)
@@ -243,14 +247,13 @@ static void wait_for_connection(gee_upstream_call_t *call) {
     }
 }
 
-static void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
+static inline void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
     call->peer = peer;
     call->picked_ns = now(call->upstream);
     if (call->tried_count < GEE_UPSTREAM_TRIES)
         call->tried[call->tried_count++] = &peer->candidate;
     peer->calls++;
-    peer->candidate.in_flight++;
-    gee_upstream_peer_refresh(peer);
+    gee_upstream_peer_took(peer);
     gee_upstream_link_t *link = gee_upstream_peer_link(peer);
     if (link != NULL)
         gee_upstream_send(call, link);
@@ -258,7 +261,7 @@ static void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
         wait_for_connection(call);
 }
 
-static void place(gee_upstream_call_t *call) {
+static inline void place(gee_upstream_call_t *call) {
     gee_upstream_t *upstream = call->upstream;
     gee_upstream_peer_t *peer = gee_list_empty(&upstream->queue) ? pick(call) : NULL;
     if (peer != NULL)
@@ -338,8 +341,7 @@ void gee_upstream_attempt_failed(gee_upstream_call_t *call, const gee_error_t *r
 }
 
 static uint64_t bytes_sent(const gee_upstream_link_t *link) {
-    const gee_session_t *session = gee_connection_session(link->connection);
-    return session ? gee_stream_bytes_sent(session->stream) : UINT64_MAX;
+    return link->session ? gee_stream_bytes_sent(link->session->stream) : UINT64_MAX;
 }
 
 void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *result) {
@@ -355,13 +357,13 @@ void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *
 
 /* Something was asked on it, and since then nothing at all has come, for longer than a network takes. How long a call waits is
  * for its caller to say, who must not bring a server down by being impatient. */
-static bool is_silent(const gee_upstream_link_t *link, const gee_session_t *session) {
-    return session != NULL && gee_stream_bytes_received(session->stream) == link->received &&
+static bool is_silent(const gee_upstream_link_t *link) {
+    return gee_stream_bytes_received(link->session->stream) == link->received &&
            now(link->peer->upstream) - link->asked_ns >= SILENCE;
 }
 
-static void note_asked(gee_upstream_link_t *link, const gee_session_t *session) {
-    uint64_t received = gee_stream_bytes_received(session->stream);
+static void note_asked(gee_upstream_link_t *link) {
+    uint64_t received = gee_stream_bytes_received(link->session->stream);
     if (link->asked_ns != 0 && link->received == received)
         return;
     link->received = received;
@@ -369,10 +371,9 @@ static void note_asked(gee_upstream_link_t *link, const gee_session_t *session) 
 }
 
 /* No answer: the time is over, or the connection was lost. */
-static void lost(gee_upstream_call_t *call, const gee_call_t *attempt, const gee_status_t *status) {
+static void lost(gee_upstream_call_t *call, const gee_status_t *status) {
     gee_upstream_link_t *link = call->at;
     gee_upstream_peer_t *peer = call->peer;
-    const gee_session_t *session = gee_connection_session(link->connection);
     uint64_t sent = bytes_sent(link);
     gee_phase_t phase = sent < call->request_end ? GEE_PHASE_SEND : GEE_PHASE_WAIT;
     gee_error_t error;
@@ -383,10 +384,10 @@ static void lost(gee_upstream_call_t *call, const gee_call_t *attempt, const gee
         gee_upstream_attempt_failed(call, &error, sent <= call->request_begin);
         return;
     }
-    bool silent = link->silent = is_silent(link, session);
+    bool silent = link->silent = is_silent(link);
     gee_upstream_time_error(call, phase == GEE_PHASE_WAIT, phase, &error);
     gee_upstream_peer_hold(peer);
-    release_slot(call, GEE_OUTCOME_FAILED, attempt->slot_kept);
+    release_slot(call, GEE_OUTCOME_FAILED, call->outgoing.slot_kept);
     if (silent) /* not this call is slow, the server is */
         gee_upstream_peer_failed(peer, &error);
     fail(call, &error, peer->addr.text);
@@ -407,24 +408,22 @@ static void answered(gee_upstream_call_t *call, const gee_status_t *status, cons
     gee_upstream_peer_answered(peer, now(call->upstream) - call->picked_ns);
     release_slot(call, GEE_OUTCOME_REPLIED, false);
     finish(call, &result);
-    gee_pool_reset(pool);
+    if (gee_pool_used(pool) > 0)
+        gee_pool_reset(pool);
     gee_upstream_peer_let_go(peer);
 }
 
-static void on_done(gee_call_t *attempt, const gee_status_t *status, const gee_payload_t *payload, void *data) {
-    gee_upstream_call_t *call = data;
-    call->call = NULL;
-    gee_list_remove(&call->link);
-    if (attempt->answered)
+static void on_done(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload) {
+    gee_upstream_call_t *call = GEE_CONTAINER(outgoing, gee_upstream_call_t, outgoing);
+    if (outgoing->answered)
         answered(call, status, payload);
     else
-        lost(call, attempt, status);
-    gee_call_release(attempt);
+        lost(call, status);
 }
 
 /* What others have sent on it before is in the way: gob can define only so many types on one connection. */
 static bool used_up(const gee_upstream_link_t *link, const gee_error_t *reason) {
-    const gee_session_t *session = gee_connection_session(link->connection);
+    const gee_session_t *session = link->session;
     return reason->code == GEE_RESOURCE_EXHAUSTED && session->codec->mark != NULL &&
            session->codec->mark(session->send_state) > 0;
 }
@@ -445,56 +444,56 @@ static void not_sent(gee_upstream_call_t *call, gee_upstream_link_t *link, const
     fail(call, &error, NULL);
 }
 
+/* Only the top level of the stream's out grows in it. */
+static int send_on(gee_upstream_call_t *call, gee_upstream_link_t *link, gee_event_t *request, gee_error_t *error) {
+    gee_session_t *session = link->session;
+    const gee_chain_t *out = gee_session_out(session);
+    size_t before = out->length;
+    call->request_begin = gee_stream_bytes_sent(session->stream) + gee_stream_queued(session->stream);
+    if (gee_session_call(session, &call->outgoing, request, error) != 0)
+        return -1;
+    call->request_end = call->request_begin + (out->length - before);
+    return 0;
+}
+
 void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link) {
     gee_upstream_t *upstream = call->upstream;
-    gee_session_t *session = gee_connection_session(link->connection);
-    gee_call_t *attempt = gee_call_create_calling(upstream->engine);
     gee_error_t error;
-    if (attempt == NULL) {
-        release_slot(call, GEE_OUTCOME_ABANDONED, false);
-        out_of_memory(call);
-        return;
-    }
-    gee_timer_stop(upstream->engine->loop, &call->timer);
-    attempt->method_name = call->method;
+    gee_event_t request = { .method = call->method,
+                            .codec = call->codec ? call->codec : upstream->manner.setup.codec,
+                            .payload = call->payload };
+    stop_timer(call);
     if (call->metadata != NULL)
-        attempt->metadata = *call->metadata;
-    attempt->codec = call->codec ? call->codec : upstream->manner.setup.codec;
-    attempt->done = on_done;
-    attempt->done_data = call;
-    if (call->deadline_ns != INT64_MAX && (attempt->timeout_ns = call->deadline_ns - now(upstream)) <= 0) {
-        gee_call_release(attempt);
+        request.metadata = *call->metadata;
+    if (call->deadline_ns != INT64_MAX && (request.timeout_ns = call->deadline_ns - now(upstream)) <= 0) {
         gee_upstream_time_error(call, false, GEE_PHASE_SEND, &error);
         fail_at_peer(call, &error);
         return;
     }
-    call->request_begin = gee_stream_bytes_sent(session->stream) + gee_stream_queued(session->stream);
-    if (gee_session_call(session, attempt, &call->payload, &error) != 0) {
-        gee_call_release(attempt);
+    if (send_on(call, link, &request, &error) != 0) {
         not_sent(call, link, &error);
         return;
     }
-    call->request_end = gee_stream_bytes_sent(session->stream) + gee_stream_queued(session->stream);
-    note_asked(link, session);
-    call->call = attempt;
+    note_asked(link);
     call->at = link;
     link->calls++;
-    gee_list_append(&link->sent, &call->link);
 }
 
 /* ---- for callers ---- */
 
 static void start(gee_upstream_t *upstream, gee_upstream_call_t *call) {
     call->upstream = upstream;
-    call->link = (gee_link_t){ 0 };
     call->peer = NULL;
     call->at = NULL;
-    call->call = NULL;
     call->tried_count = 0;
-    call->end_task = (gee_task_t){ .run = run_end };
+    call->starting = true;
+    call->ending = false;
+    call->outgoing.done = on_done;
+    call->outgoing.session = NULL;
+    call->outgoing.timer.position = 0;
+    call->link = (gee_link_t){ 0 };
     if ((upstream->retry_tokens += upstream->limits.retry_budget) > TOKENS_MOST)
         upstream->retry_tokens = TOKENS_MOST;
-    call->starting = true;
 }
 
 void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call) {
@@ -516,20 +515,20 @@ void gee_upstream_cancel(gee_upstream_call_t *call) {
     bool kept = false;
     if (upstream == NULL)
         return;
-    if (call->call != NULL) {
-        gee_session_forget(gee_connection_session(call->at->connection), call->call);
-        kept = call->call->slot_kept;
-        gee_call_release(call->call);
-        call->call = NULL;
+    if (call->outgoing.session != NULL) {
+        gee_session_forget(call->outgoing.session, &call->outgoing);
+        kept = call->outgoing.slot_kept;
     } else if (gee_link_in_list(&call->link)) {
         upstream->waiting--;
     }
     gee_list_remove(&call->link);
+    stop_timer(call);
     if (call->peer != NULL)
         release_slot(call, GEE_OUTCOME_ABANDONED, kept);
-    gee_timer_stop(upstream->engine->loop, &call->timer);
-    gee_loop_undefer(&call->end_task);
-    forget_failure(call);
+    if (call->ending) {
+        gee_loop_undefer(&call->end_task);
+        free(call->failure);
+    }
     call->upstream = NULL;
 }
 

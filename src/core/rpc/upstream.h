@@ -77,9 +77,27 @@ typedef struct gee_upstream_result {
     unsigned tries;      /* servers that it was tried on */
 } gee_upstream_result_t;
 
-/* The caller's, zeroed; the first members are set before gee_upstream_call() and stay, with what they point to, until
- * done(): a retry needs them again. */
+/* The caller's memory. What it sets before gee_upstream_call() stays, with what it points to, until done(): a retry needs it
+ * again. What is looked at when the reply comes stands in front, as by then, with many calls in flight, it has to be fetched
+ * from a far cache. */
 struct gee_upstream_call {
+    /* The caller's. Exactly once, unless it is cancelled; never from inside gee_upstream_call(). The memory is the caller's
+     * again when it is called. */
+    void (*done)(gee_upstream_call_t *call, const gee_upstream_result_t *result);
+    gee_upstream_t *upstream; /* null: not on its way, which the caller sets once */
+
+    /* upstream.c's own, set there */
+    gee_upstream_peer_t *peer;
+    struct gee_upstream_link *at; /* the connection on which it was sent; null: it was not */
+    int64_t picked_ns;            /* when this attempt began */
+    uint16_t tried_count;
+    bool starting;           /* inside gee_upstream_call() */
+    bool fixed;              /* to this peer or none */
+    bool ending;             /* end_task will tell of its end */
+    gee_outgoing_t outgoing; /* once it is sent; its timer before that, too */
+
+    /* The caller's */
+    bool idempotent; /* may be tried again when its fate is unknown */
     gee_str_t method;
     const gee_metadata_t *metadata; /* null: none */
     gee_payload_t payload;
@@ -87,27 +105,14 @@ struct gee_upstream_call {
     int64_t deadline_ns;      /* INT64_MAX: none; what is left of it travels with the call */
     int64_t timeout_ns;       /* the whole time that was given, for texts; 0: none */
     uint64_t key;             /* for a keyed balancer */
-    bool idempotent;          /* may be tried again when its fate is unknown */
-    /* Exactly once, unless it is cancelled; never from inside gee_upstream_call(). The memory is the caller's again when it
-     * is called. */
-    void (*done)(gee_upstream_call_t *call, const gee_upstream_result_t *result);
 
-    /* upstream.c's own */
-    gee_upstream_t *upstream; /* null: not on its way */
-    gee_link_t link;          /* in the queue, in a peer's waiting or in a connection's sent */
-    gee_upstream_peer_t *peer;
-    struct gee_upstream_link *at; /* the connection on which it was sent */
-    gee_call_t *call;
-    gee_timer_t timer;   /* while it waits; then the call has one */
-    gee_task_t end_task; /* what was known inside gee_upstream_call() is told after it */
-    struct gee_upstream_failure *failure;
-    bool starting;          /* inside gee_upstream_call() */
-    bool fixed;             /* to this peer or none */
-    int64_t picked_ns;      /* when this attempt began */
+    /* upstream.c's own, set there */
+    gee_link_t link;        /* in the queue or in a peer's waiting */
     uint64_t request_begin; /* where in the stream of sent bytes the request is */
     uint64_t request_end;
     gee_candidate_t *tried[GEE_UPSTREAM_TRIES];
-    unsigned tried_count;
+    gee_task_t end_task;                  /* what was known inside gee_upstream_call() is told after it */
+    struct gee_upstream_failure *failure; /* with it; null: there was no memory for it */
 };
 
 void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call);

@@ -18,9 +18,8 @@
 
 /* ---- its end ---- */
 
-void gee_upstream_peer_let_go(gee_upstream_peer_t *peer) {
-    peer->holds--;
-    if (peer->leaving && peer->holds == 0 && gee_list_empty(&peer->links) && gee_list_empty(&peer->waiting)) {
+void gee_upstream_peer_gone(gee_upstream_peer_t *peer) {
+    if (gee_list_empty(&peer->links) && gee_list_empty(&peer->waiting)) {
         gee_list_remove(&peer->leaving_link);
         gee_upstream_peer_destroy(&peer);
     }
@@ -134,7 +133,6 @@ static int open_link(gee_upstream_peer_t *peer, bool probe, gee_error_t *error) 
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", peer->addr.text);
     link->peer = peer;
     link->probe = probe;
-    gee_list_init(&link->sent);
     link->connection = gee_connection_open(upstream->engine, peer->transport, &peer->addr, &upstream->manner,
                                            &connection_events, link, error);
     if (link->connection == NULL) {
@@ -146,14 +144,13 @@ static int open_link(gee_upstream_peer_t *peer, bool probe, gee_error_t *error) 
 }
 
 static bool usable(const gee_upstream_link_t *link) {
-    const gee_session_t *session = gee_connection_session(link->connection);
-    return link->ready && !link->retiring && !link->probe && session != NULL && !session->closing &&
-           !session->peer_ended;
+    const gee_session_t *session = link->session;
+    return session != NULL && !link->retiring && !link->probe && !session->closing && !session->peer_ended;
 }
 
 bool gee_upstream_peer_connecting(const gee_upstream_peer_t *peer) {
     GEE_LIST_EACH(&peer->links, link) {
-        if (!GEE_CONTAINER(link, gee_upstream_link_t, link)->ready)
+        if (GEE_CONTAINER(link, gee_upstream_link_t, link)->session == NULL)
             return true;
     }
     return false;
@@ -163,14 +160,17 @@ gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer) {
     gee_upstream_link_t *best = NULL;
     int64_t count = 0;
     bool connecting = false;
-    GEE_LIST_EACH(&peer->links, entry) {
+    size_t least = SIZE_MAX; /* of calls on one */
+    for (gee_link_t *entry = peer->links.head.next; entry != &peer->links.head; entry = entry->next) {
         gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
         count += !link->retiring;
-        connecting |= !link->ready;
-        if (usable(link) && (best == NULL || link->calls + link->late < best->calls + best->late))
+        connecting |= link->session == NULL;
+        if (link->calls + link->late < least && usable(link)) {
             best = link;
+            least = link->calls + link->late;
+        }
     }
-    if (best != NULL && best->calls + best->late > 0 && !connecting && count < peer->upstream->limits.connections)
+    if (best != NULL && least > 0 && !connecting && count < peer->upstream->limits.connections)
         (void)open_link(peer, false, NULL); /* for later calls; without it they share */
     return best;
 }
@@ -179,7 +179,7 @@ gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer) {
 static bool about_to_be_lost(const gee_upstream_peer_t *peer) {
     GEE_LIST_EACH(&peer->links, entry) {
         const gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
-        if (peer->upstream->once && link->ready && !link->retiring)
+        if (peer->upstream->once && link->session != NULL && !link->retiring)
             return true;
     }
     return false;
@@ -261,10 +261,10 @@ static int ping(gee_upstream_link_t *link, gee_error_t *error) {
     return gee_connection_ping(link->connection, timeout ? timeout : PING_TIMEOUT, on_probe_answer, error);
 }
 
-static void on_ready(gee_connection_t *connection GEE_UNUSED, void *owner) {
+static void on_ready(gee_connection_t *connection, void *owner) {
     gee_upstream_link_t *link = owner;
     gee_error_t error;
-    link->ready = true;
+    link->session = gee_connection_session(connection);
     if (link->peer->leaving)
         link_destroy(link);
     else if (!link->probe || ping(link, &error) != 0)
@@ -280,15 +280,14 @@ static void on_draining(gee_connection_t *connection GEE_UNUSED, void *owner) {
 static void on_slot_freed(gee_connection_t *connection GEE_UNUSED, void *owner) {
     gee_upstream_link_t *link = owner;
     link->late--;
-    link->peer->candidate.in_flight--;
-    gee_upstream_peer_refresh(link->peer);
+    gee_upstream_peer_freed(link->peer);
 }
 
 static void on_closed(gee_connection_t *connection GEE_UNUSED, void *owner, const gee_error_t *reason) {
     gee_upstream_link_t *link = owner;
     gee_upstream_peer_t *peer = link->peer;
     gee_upstream_t *upstream = peer->upstream;
-    bool was_ready = link->ready, counts = !link->ready || link->lost > 0 || link->late > 0 || link->probe;
+    bool was_ready = link->session != NULL, counts = !was_ready || link->lost > 0 || link->late > 0 || link->probe;
     bool for_good = upstream->once && !link->retiring;
     gee_upstream_peer_hold(peer);
     link_destroy(link);
@@ -471,7 +470,7 @@ void gee_upstream_peer_report(const gee_upstream_peer_t *peer, gee_peer_report_t
                                    .failures = peer->failed_calls,
                                    .latency_ns = peer->latency_ns };
     GEE_LIST_EACH(&peer->links, link) {
-        report->connections += GEE_CONTAINER(link, gee_upstream_link_t, link)->ready;
+        report->connections += GEE_CONTAINER(link, gee_upstream_link_t, link)->session != NULL;
     }
 }
 

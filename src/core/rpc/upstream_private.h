@@ -2,8 +2,10 @@
  * health).
  *
  *   upstream -- peers --> peer -- links --> link -- connection --> session
- *      |                   |                 |
- *    queue               waiting           sent           a call is in one of the three lists, by its `link` */
+ *      |                   |                                          |
+ *    queue               waiting                                   waiting
+ *
+ * A call is in one of the three: in the first two lists by its `link`, in the session's by its `outgoing`. */
 #ifndef GEE_RPC_UPSTREAM_PRIVATE_H
 #define GEE_RPC_UPSTREAM_PRIVATE_H
 
@@ -14,15 +16,14 @@ typedef struct gee_upstream_link {
     gee_link_t link; /* in the peer's links */
     gee_upstream_peer_t *peer;
     gee_connection_t *connection;
-    gee_list_t sent;    /* calls */
-    size_t calls, late; /* sent and not answered; given up and not answered */
-    size_t lost;        /* calls that its end has failed */
-    bool ready;         /* calls can be sent */
-    bool retiring;      /* no new calls: the peer asked for it, or the list has changed */
-    bool silent;        /* a call on it got no answer in time, and nothing at all has come for a second */
-    uint64_t received;  /* bytes that had come on it */
-    int64_t asked_ns;   /* when the first call was sent after those; 0: none yet */
-    bool probe;         /* made to see whether the peer lives, whatever happens to calls */
+    gee_session_t *session; /* the connection's; null until it is ready */
+    size_t calls, late;     /* sent and not answered; given up and not answered */
+    size_t lost;            /* calls that its end has failed */
+    bool retiring;          /* no new calls: the peer asked for it, or the list has changed */
+    bool probe;             /* made to see whether the peer lives, whatever happens to calls */
+    bool silent;            /* a call on it got no answer in time, and nothing at all has come for a second */
+    uint64_t received;      /* bytes that had come on it */
+    int64_t asked_ns;       /* when the first call was sent after those; 0: none yet */
 } gee_upstream_link_t;
 
 struct gee_upstream_peer {
@@ -77,6 +78,17 @@ struct gee_upstream {
 /* ---- upstream.c ---- */
 /* The peer's availability may have changed. */
 void gee_upstream_peer_refresh(gee_upstream_peer_t *peer);
+/* It has one call more, or one less: what refresh() would make of that. */
+static inline void gee_upstream_peer_took(gee_upstream_peer_t *peer) {
+    int64_t most = peer->upstream->limits.in_flight;
+    if ((int64_t)++peer->candidate.in_flight >= most && most != 0)
+        peer->candidate.available = false;
+}
+static inline void gee_upstream_peer_freed(gee_upstream_peer_t *peer) {
+    peer->candidate.in_flight--;
+    if (!peer->candidate.available || !gee_list_empty(&peer->upstream->queue))
+        gee_upstream_peer_refresh(peer);
+}
 /* Sends it; or fails it, or finds it another way. It is in no list. */
 void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link);
 /* This attempt has failed; the call is in no list. `unsent`: the server cannot have seen any of it. */
@@ -110,6 +122,11 @@ void gee_upstream_peer_leave(gee_upstream_peer_t *peer);
 static inline void gee_upstream_peer_hold(gee_upstream_peer_t *peer) {
     peer->holds++;
 }
-void gee_upstream_peer_let_go(gee_upstream_peer_t *peer);
+void gee_upstream_peer_gone(
+    gee_upstream_peer_t *peer); /* of the next: nobody holds it, and it is not in the list any more */
+static inline void gee_upstream_peer_let_go(gee_upstream_peer_t *peer) {
+    if (--peer->holds == 0 && peer->leaving)
+        gee_upstream_peer_gone(peer);
+}
 
 #endif
