@@ -155,24 +155,12 @@ static int put_value(gee_gob_writer_t *writer, const gee_type_t *type, const voi
     return 0;
 }
 
-typedef struct message {
-    int64_t id; /* under which the peer knows the type; 0: it does not */
-    bool bare;  /* no struct: after a zero */
-    const gee_type_t *type;
-    const void *value;
-} message_t;
-
-static int put_message(gee_gob_writer_t *writer, const void *data) {
-    const message_t *message = data;
-    if (message->bare)
-        gee_gob_put_uint(writer, 0);
-    return put_value(writer, message->type, message->value);
-}
+/* ---- a message ---- */
 
 #define SHORT 127 /* a length of one byte */
 
 /* A number, or a struct of numbers and text, all in one go. False: it is something else, or long. */
-static bool put_short(int64_t id, const gee_type_t *type, const void *value, gee_chain_t *out) {
+static inline bool put_short(int64_t id, const gee_type_t *type, const void *value, gee_chain_t *out) {
     uint64_t number = 0;
     if (type->kind != GEE_KIND_STRUCT && (type->kind >= GEE_KIND_STRING || !scalar_of(type->kind, value, &number)))
         return false;
@@ -195,28 +183,40 @@ static bool put_short(int64_t id, const gee_type_t *type, const void *value, gee
     return true;
 }
 
-static int put_known(gee_gob_writer_t *writer, const void *data) {
+typedef struct message {
+    int64_t id; /* of the type; 0: it stands there already */
+    bool bare;  /* no struct: after a zero */
+    const gee_type_t *type;
+    const void *value;
+} message_t;
+
+static int put_message(gee_gob_writer_t *writer, const void *data) {
     const message_t *message = data;
-    gee_gob_put_int(writer, message->id);
-    return put_message(writer, data);
+    if (message->id != 0)
+        gee_gob_put_int(writer, message->id);
+    if (message->bare)
+        gee_gob_put_uint(writer, 0);
+    return put_value(writer, message->type, message->value);
+}
+
+/* Of any length, in a type that the peer knows under the id, or (0) does not. */
+__attribute__((noinline)) static int put_long(gee_gob_state_t *state, int64_t id, const gee_type_t *type,
+                                              const void *value, gee_chain_t *out, gee_error_t *error) {
+    gee_gob_schema_t *schema = gee_gob_schema_of(state->shared, type, error);
+    if (schema == NULL)
+        return -1;
+    message_t message = { .id = id, .bare = schema->root->kind != GEE_GOB_STRUCT, .type = type, .value = value };
+    if (id == 0)
+        return gee_gob_send(state, schema, out, error, put_message, &message);
+    gee_gob_schema_release(state->shared, &schema);
+    return gee_gob_put_message(out, error, put_message, &message);
 }
 
 int gee_gob_encode(void *data, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error) {
     gee_gob_state_t *state = data;
     if (state == NULL || state->shared == NULL)
         return GEE_GOB_FAIL(error, GEE_INTERNAL, "gob cannot be written without its connection's state");
-    gee_gob_schema_t *schema = gee_gob_recent_schema(state->shared, type);
+    const gee_gob_schema_t *schema = gee_gob_recent_schema(state->shared, type);
     int64_t id = schema != NULL ? gee_gob_known_id(state, schema) : 0;
-    message_t message = { .id = id, .type = type, .value = value };
-    if (id != 0) {
-        if (put_short(id, type, value, out))
-            return 0;
-        message.bare = schema->root->kind != GEE_GOB_STRUCT;
-        return gee_gob_put_message(out, error, put_known, &message);
-    }
-    schema = gee_gob_schema_of(state->shared, type, error);
-    if (schema == NULL)
-        return -1;
-    message.bare = schema->root->kind != GEE_GOB_STRUCT;
-    return gee_gob_send(state, schema, out, error, put_message, &message);
+    return id != 0 && put_short(id, type, value, out) ? 0 : put_long(state, id, type, value, out, error);
 }

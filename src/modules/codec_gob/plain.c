@@ -66,6 +66,12 @@ static bool copy_ascii(uint8_t *target, const char *text, size_t length) {
         memcpy(target + at, &word, sizeof word);
         high |= word;
     }
+    if (at < length && length >= sizeof word) { /* the rest, and once more what stands before it */
+        memcpy(&word, text + length - sizeof word, sizeof word);
+        memcpy(target + length - sizeof word, &word, sizeof word);
+        high |= word;
+        at = length;
+    }
     for (; at < length; at++) {
         target[at] = (uint8_t)text[at];
         high |= target[at];
