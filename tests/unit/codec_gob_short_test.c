@@ -489,6 +489,10 @@ static void what_says_more_is_not_plain(void **state) {
     assert_int_equal(encode(GEE_TYPE_OF(header_t), &header), 0);
     assert_int_equal(read_plain(wire_length, &text, &number), 0);
     assert_int_equal(write_plain(header.service_method, header.seq), 0);
+    assert_int_equal(write_plain(GEE_STR("A.B"), 1), 1);
+    wire[0]++; /* and a byte behind its end */
+    wire[wire_length] = 0;
+    assert_int_equal(read_plain(wire_length + 1, &text, &number), 0);
     /* Of another type, which has no such fields. */
     meet();
     scalars_t value = { .small = 1, .integer = 2 };

@@ -266,8 +266,8 @@ static inline spot_t read_short(const gee_gob_state_t *state, const gee_type_t *
                                 size_t length, gee_pool_t *pool, void *value) {
     gee_gob_input_t in;
     const gee_gob_schema_t *schema = gee_gob_received_short(state, bytes, length, &in);
-    const gee_gob_planned_t *planned = schema ? schema->plans : NULL;
-    if (planned == NULL || planned->type != type || planned->failed != GEE_OK || type->kind != GEE_KIND_STRUCT)
+    const gee_gob_planned_t *planned = schema ? gee_gob_planned(schema, type) : NULL;
+    if (planned == NULL || planned->failed != GEE_OK || type->kind != GEE_KIND_STRUCT)
         return (spot_t){ .at = bytes };
     return read_scalars(in, 0, planned->slot.plan, pool, value);
 }

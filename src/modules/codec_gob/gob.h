@@ -248,6 +248,13 @@ struct gee_gob_planned {
     const char *reason;
 };
 
+/* The plan that is kept for the type, or the reason that is; null: neither. */
+static inline const gee_gob_planned_t *gee_gob_planned(const gee_gob_schema_t *schema, const gee_type_t *type) {
+    const gee_gob_planned_t *planned = schema->plans;
+    while (planned != NULL && planned->type != type)
+        planned = planned->next;
+    return planned;
+}
 /* What to do with the schema's root. `pool` and `made`: where that goes when it is not kept. Null: the types do not go
  * together. */
 const gee_gob_slot_t *gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type,

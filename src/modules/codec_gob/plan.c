@@ -222,10 +222,7 @@ static gee_gob_planned_t *compile_and_keep(gee_gob_shared_t *shared, gee_gob_sch
 
 const gee_gob_slot_t *gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type,
                                    gee_pool_t *pool, gee_gob_slot_t *made, gee_error_t *error) {
-    gee_gob_planned_t *planned = NULL;
-    if (type->lasting)
-        for (planned = schema->plans; planned != NULL && planned->type != type;)
-            planned = planned->next;
+    const gee_gob_planned_t *planned = type->lasting ? gee_gob_planned(schema, type) : NULL;
     if (planned == NULL) {
         if (!type->lasting || shared->plan_bytes > GEE_GOB_PLAN_BYTES) {
             *made = (gee_gob_slot_t){ 0 };
