@@ -363,6 +363,35 @@ static void other_fields_are_skipped(void **state) {
     }
 }
 
+typedef struct {
+    bool yes;
+    gee_str_t small;
+} unlike_t;
+GEE_STRUCT(unlike_t, "Unlike", GEE_BOOL(unlike_t, yes, "Yes", 1), GEE_STRING(unlike_t, small, "Small", 2));
+
+/* Why there is no plan is kept as plans are. */
+static void what_has_no_plan_is_refused_again(void **state) {
+    (void)state;
+    meet();
+    scalars_t value = { .yes = true };
+    unlike_t back;
+    assert_int_equal(encode(GEE_TYPE_OF(scalars_t), &value), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(decode_as(GEE_TYPE_OF(unlike_t), wire, wire_length, true, &back), -1);
+        assert_string_equal(error.text, "Small: int is sent where string is expected");
+    }
+}
+
+static void what_is_no_struct_begins_with_a_zero(void **state) {
+    int64_t number;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        reads(GEE_TYPE_OF(int64_t), "03 04 00 06", &number);
+        assert_int_equal(number, 3);
+        refuses(GEE_TYPE_OF(int64_t), "03 04 01 06", "a value that is no struct does not begin with a zero");
+    }
+}
+
 static void memory_is_bounded(void **state) {
     (void)state;
     meet();
@@ -512,6 +541,8 @@ int main(void) {
         TEST(what_is_damaged_is_the_same_or_refused_alike),
         TEST(lengths_may_be_long),
         TEST(other_fields_are_skipped),
+        TEST(what_has_no_plan_is_refused_again),
+        TEST(what_is_no_struct_begins_with_a_zero),
         TEST(memory_is_bounded),
         TEST(limits_hold),
         TEST(plain_headers_are_headers),
