@@ -111,9 +111,8 @@ typedef struct spot {
     size_t next;
 } spot_t;
 
-/* Past members of numbers and text, as most are, with all that takes in registers: a third of the instructions of the general
- * way. To the struct's end, or to a member that takes more or is not right, which the general way will see. Texts are copied
- * where there is a pool. */
+/* Past members of numbers and text, as most are, with all that takes in registers. To the struct's end, or to a member that
+ * takes more or is not right, which the general way will see. Texts are copied where there is a pool. */
 static spot_t read_scalars(gee_gob_input_t in, size_t next, const gee_gob_plan_t *plan, gee_pool_t *pool, char *place) {
     spot_t spot = { .at = in.at, .next = next };
     while (in.at != in.end && *in.at != 0 && *in.at < 0x80 && *in.at <= plan->count - spot.next) {
@@ -261,7 +260,8 @@ __attribute__((noinline)) static int read_long(gee_gob_state_t *state, const gee
     return gee_gob_reader_close(&reader, read_members(&reader, slot, spot.next, value));
 }
 
-/* Most values: a struct of numbers and text in one short message, with a plan. Reads what it can. */
+/* Most values: a struct of numbers and text in one short message, with a plan. Reads what it can. Decoding { A, B int } takes
+ * 220 instructions so, where the general way takes 515. */
 static inline spot_t read_short(const gee_gob_state_t *state, const gee_type_t *type, const uint8_t *bytes,
                                 size_t length, gee_pool_t *pool, void *value) {
     gee_gob_input_t in;

@@ -338,9 +338,9 @@ gee_gob_wire_type_t *gee_gob_received_find_among_many(const gee_gob_state_t *sta
 static inline gee_gob_wire_type_t *gee_gob_received_find(const gee_gob_state_t *state, int64_t id) {
     if (state->received_by_id != NULL)
         return gee_gob_received_find_among_many(state, id);
-    for (gee_gob_wire_type_t *type = state->received, *end = type + state->received_count; type != end; type++)
-        if (type->id == id)
-            return type;
+    for (size_t i = 0; i < state->received_count; i++)
+        if (state->received[i].id == id)
+            return &state->received[i];
     return NULL;
 }
 /* The same as gee_gob_received, where it was asked for before; else null. */
