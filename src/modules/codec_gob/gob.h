@@ -201,8 +201,16 @@ void gee_gob_key_refer(gee_gob_shared_t *shared, uint64_t type);
 void gee_gob_key_builtin(gee_gob_shared_t *shared, gee_gob_kind_t kind);
 /* The schema of the key that was built, with one more reference. Null: out of memory, or too many types. */
 gee_gob_schema_t *gee_gob_key_end(gee_gob_shared_t *shared, gee_error_t *error);
-/* Of a C type. Null: memory, or what gob cannot express. */
+/* Of a C type, with one more reference. Null: memory, or what gob cannot express. */
 gee_gob_schema_t *gee_gob_schema_of(gee_gob_shared_t *shared, const gee_type_t *type, gee_error_t *error);
+static inline size_t gee_gob_recent_place(const gee_type_t *type) {
+    return ((uintptr_t)type >> 4 ^ (uintptr_t)type >> 10) % GEE_LENGTH(((gee_gob_shared_t *)0)->recent);
+}
+/* The same where it is at hand, without the reference: `shared` has one as long as it lives. Null: it is not. */
+static inline gee_gob_schema_t *gee_gob_recent_schema(const gee_gob_shared_t *shared, const gee_type_t *type) {
+    size_t place = gee_gob_recent_place(type);
+    return shared->recent[place].type == type ? shared->recent[place].schema : NULL;
+}
 
 /* ---- plan.c ---- */
 
@@ -210,11 +218,13 @@ typedef struct gee_gob_plan gee_gob_plan_t;
 
 /* What to do with one value on the wire. */
 typedef struct gee_gob_slot {
-    const gee_type_t *type;     /* optionals looked through; null: skip */
-    const gee_type_t *optional; /* the type around it, or null */
+    const gee_type_t *type; /* optionals looked through; null: skip */
     const gee_gob_node_t *node;
     const gee_gob_plan_t *plan; /* struct, list, map */
     const gee_field_t *field;   /* of a struct's slots */
+    uint32_t offset;            /* of a struct's scalars: where the field is */
+    uint8_t scalar; /* the gee_kind_t of a number or a text, BYTES where UTF-8 is not asked; 0: takes more */
+    bool optional;  /* `type` is what the optional around it has */
 } gee_gob_slot_t;
 
 struct gee_gob_plan {
@@ -238,9 +248,17 @@ struct gee_gob_planned {
     const char *reason;
 };
 
-/* For the schema's root. `pool`: where the plan goes when it is not kept. -1: the types do not go together. */
-int gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type, gee_pool_t *pool,
-                 gee_gob_slot_t *slot, gee_error_t *error);
+/* The plan that is kept for the type, or the reason that is; null: neither. */
+static inline const gee_gob_planned_t *gee_gob_planned(const gee_gob_schema_t *schema, const gee_type_t *type) {
+    const gee_gob_planned_t *planned = schema->plans;
+    while (planned != NULL && planned->type != type)
+        planned = planned->next;
+    return planned;
+}
+/* What to do with the schema's root. `pool` and `made`: where that goes when it is not kept. Null: the types do not go
+ * together. */
+const gee_gob_slot_t *gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type,
+                                   gee_pool_t *pool, gee_gob_slot_t *made, gee_error_t *error);
 
 /* ---- a connection's state ---- */
 
@@ -295,8 +313,18 @@ void gee_gob_export(const void *state, gee_record_t *out);
 int gee_gob_import(void *state, gee_record_reader_t *in, gee_error_t *error);
 
 /* ---- send.c ---- */
-/* The id under which the peer knows the schema from us; 0: it does not. */
-int64_t gee_gob_sent_id(const gee_gob_state_t *state, const gee_gob_schema_t *schema);
+int64_t gee_gob_sent_id_among_many(const gee_gob_state_t *state, const gee_gob_schema_t *schema);
+/* The id under which the peer knows the schema; 0: it does not. */
+static inline int64_t gee_gob_known_id(const gee_gob_state_t *state, const gee_gob_schema_t *schema) {
+    if (schema->node_count == 0)
+        return (int64_t)schema->root->kind;
+    if (state->sent_by_schema != NULL)
+        return gee_gob_sent_id_among_many(state, schema);
+    for (size_t i = 0; i < state->sent_count; i++)
+        if (state->sent[i].schema == schema)
+            return state->sent[i].first;
+    return 0;
+}
 /* Notes that the peer knows the schema, under the ids from `first` on, which must be the next ones. */
 int gee_gob_note_sent(gee_gob_state_t *state, gee_gob_schema_t *schema, int64_t first, gee_error_t *error);
 
@@ -305,10 +333,31 @@ int gee_gob_note_sent(gee_gob_state_t *state, gee_gob_schema_t *schema, int64_t 
 int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, gee_error_t *error);
 /* The schema of a value's type, complete. Null: never defined, or refers to what was not. */
 gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error_t *error);
-/* The same where it was asked for before; else null. */
-gee_gob_schema_t *gee_gob_received_before(const gee_gob_state_t *state, int64_t id);
-/* Of one that was found so. */
-size_t gee_gob_received_place(const gee_gob_state_t *state, int64_t id);
+gee_gob_wire_type_t *gee_gob_received_find_among_many(const gee_gob_state_t *state, int64_t id);
+/* Null: never defined. */
+static inline gee_gob_wire_type_t *gee_gob_received_find(const gee_gob_state_t *state, int64_t id) {
+    if (state->received_by_id != NULL)
+        return gee_gob_received_find_among_many(state, id);
+    for (size_t i = 0; i < state->received_count; i++)
+        if (state->received[i].id == id)
+            return &state->received[i];
+    return NULL;
+}
+/* The same as gee_gob_received, where it was asked for before; else null. */
+static inline gee_gob_schema_t *gee_gob_received_before(const gee_gob_state_t *state, int64_t id) {
+    const gee_gob_wire_type_t *type = gee_gob_received_find(state, id);
+    return type ? type->schema : NULL;
+}
+/* Most values are one message of at most 127 bytes, of a type that was asked for before: the schema, with *value behind
+ * the id. Null: it is not so, or not right; then the long way will say. */
+static inline gee_gob_schema_t *gee_gob_received_short(const gee_gob_state_t *state, const uint8_t *bytes,
+                                                       size_t length, gee_gob_input_t *value) {
+    int64_t id;
+    if (length == 0 || bytes[0] >= 0x80 || bytes[0] >= length)
+        return NULL;
+    *value = (gee_gob_input_t){ .at = bytes + 1, .end = bytes + 1 + bytes[0] };
+    return gee_gob_read_int(value, &id) ? gee_gob_received_before(state, id) : NULL;
+}
 void gee_gob_received_clear(gee_gob_state_t *state);
 
 /* ---- walk.c: through a value that nobody wants ---- */

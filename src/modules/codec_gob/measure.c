@@ -107,12 +107,14 @@ static gee_measured_t take_message(const measuring_t *measuring, gee_gob_input_t
     return schema->has_interface ? begin_walk(measuring, &ahead, schema) : GEE_MEASURE_DONE;
 }
 
-gee_measured_t gee_gob_measure(void *data, gee_measure_t *progress, const uint8_t *bytes, size_t length,
-                               const gee_codec_limits_t *limits, gee_error_t *error) {
-    measuring_t measuring = { .state = data, .limits = limits, .error = error };
+/* Its inputs take room on the stack that a short value must not pay for. */
+__attribute__((noinline)) static gee_measured_t measure_long(gee_gob_state_t *state, gee_measure_t *progress,
+                                                             const uint8_t *bytes, size_t length,
+                                                             const gee_codec_limits_t *limits, gee_error_t *error) {
+    measuring_t measuring = { .state = state, .limits = limits, .error = error };
     gee_measured_t result = GEE_MEASURE_DONE;
     if (progress->scanned == 0)
-        end_walk(data); /* of a value that was given up */
+        end_walk(state); /* of a value that was given up */
     for (;;) {
         gee_gob_input_t message;
         result = find_message(&measuring, progress, bytes, length, &message);
@@ -127,4 +129,24 @@ gee_measured_t gee_gob_measure(void *data, gee_measure_t *progress, const uint8_
             return GEE_MEASURE_DONE;
         }
     }
+}
+
+/* 0: it is not short, not whole, or not right. */
+static size_t measure_short(const gee_gob_state_t *state, const uint8_t *bytes, size_t length,
+                            const gee_codec_limits_t *limits) {
+    gee_gob_input_t value;
+    const gee_gob_schema_t *schema = state->walk == NULL ? gee_gob_received_short(state, bytes, length, &value) : NULL;
+    if (schema == NULL || schema->has_interface)
+        return 0;
+    size_t whole = (size_t)(value.end - bytes);
+    return limits->message == 0 || whole <= limits->message ? whole : 0;
+}
+
+gee_measured_t gee_gob_measure(void *data, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                               const gee_codec_limits_t *limits, gee_error_t *error) {
+    size_t whole = progress->scanned == 0 ? measure_short(data, bytes, length, limits) : 0;
+    if (whole == 0)
+        return measure_long(data, progress, bytes, length, limits, error);
+    progress->length = progress->scanned = whole;
+    return GEE_MEASURE_DONE;
 }

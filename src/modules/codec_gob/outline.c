@@ -184,10 +184,11 @@ static gee_gob_schema_t *make_schema(gee_gob_shared_t *shared, const gee_type_t 
 gee_gob_schema_t *gee_gob_schema_of(gee_gob_shared_t *shared, const gee_type_t *type, gee_error_t *error) {
     if (!type->lasting)
         return make_schema(shared, type, error);
-    size_t place = ((uintptr_t)type >> 4 ^ (uintptr_t)type >> 10) % GEE_LENGTH(shared->recent);
-    if (shared->recent[place].type == type)
-        return gee_gob_schema_hold(shared->recent[place].schema);
-    gee_gob_schema_t *schema = gee_number_map_get(shared->by_type, (uintptr_t)type);
+    size_t place = gee_gob_recent_place(type);
+    gee_gob_schema_t *schema = gee_gob_recent_schema(shared, type);
+    if (schema != NULL)
+        return gee_gob_schema_hold(schema);
+    schema = gee_number_map_get(shared->by_type, (uintptr_t)type);
     if (schema == NULL) {
         schema = make_schema(shared, type, error);
         if (schema == NULL)

@@ -18,14 +18,18 @@ static bool is_like(const gee_gob_schema_t *schema, const gee_type_t *header) {
            node->members[1].node->kind == GEE_GOB_UINT;
 }
 
-static bool knows(gee_gob_state_t *state, int64_t id, const gee_type_t *header) {
-    if (state->plain_received != 0 && state->received[state->plain_received - 1].id == id)
-        return true;
-    const gee_gob_schema_t *schema = gee_gob_received_before(state, id);
-    if (schema == NULL || !is_like(schema, header))
+/* Once a connection; the many that come after must not pay for its registers. */
+__attribute__((noinline)) static bool comes_to_know(gee_gob_state_t *state, int64_t id, const gee_type_t *header) {
+    const gee_gob_wire_type_t *type = gee_gob_received_find(state, id);
+    if (type == NULL || type->schema == NULL || !is_like(type->schema, header))
         return false;
-    state->plain_received = (uint16_t)(gee_gob_received_place(state, id) + 1);
+    state->plain_received = (uint16_t)(type - state->received + 1);
     return true;
+}
+
+static inline bool knows(gee_gob_state_t *state, int64_t id, const gee_type_t *header) {
+    return (state->plain_received != 0 && state->received[state->plain_received - 1].id == id) ||
+           comes_to_know(state, id, header);
 }
 
 size_t gee_gob_read_plain(void *data, const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
@@ -38,54 +42,76 @@ size_t gee_gob_read_plain(void *data, const gee_type_t *header, const uint8_t *b
     if (!gee_gob_read_int(&input, &id) || id < 0 || !knows(state, id, header) || gee_gob_left(&input) < 3 ||
         input.at[0] != 1 || input.at[1] > SHORT || gee_gob_left(&input) < 3u + input.at[1])
         return 0;
-    *text = (gee_str_t){ .data = (const char *)input.at + 2, .length = input.at[1] };
-    input.at += 2 + text->length;
-    *number = 0;
+    gee_str_t first = { .data = (const char *)input.at + 2, .length = input.at[1] };
+    uint64_t second = 0;
+    input.at += 2 + first.length;
     if (*input.at == 1) {
         input.at++;
-        if (!gee_gob_read_uint(&input, number) || input.at == input.end)
+        if (!gee_gob_read_uint(&input, &second) || input.at == input.end)
             return 0;
     }
-    if (*input.at != 0 || input.at + 1 != input.end || !gee_is_ascii(text->data, text->length))
+    if (*input.at != 0 || input.at + 1 != input.end || !gee_is_ascii(first.data, first.length))
         return 0;
-    return 1u + bytes[0];
+    *text = first;
+    *number = second;
+    return (size_t)(input.end - bytes);
 }
 
-static int64_t sent_id(gee_gob_state_t *state, const gee_type_t *header) {
-    if (state->plain_sent != 0 || !header->lasting)
-        return state->plain_sent;
+/* To bytes that there is room for. False: it is not ASCII. */
+static bool copy_ascii(uint8_t *target, const char *text, size_t length) {
+    uint64_t word, high = 0;
+    size_t at = 0;
+    for (; at + sizeof word <= length; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        memcpy(target + at, &word, sizeof word);
+        high |= word;
+    }
+    if (at < length && length >= sizeof word) { /* the rest, and once more what stands before it */
+        memcpy(&word, text + length - sizeof word, sizeof word);
+        memcpy(target + length - sizeof word, &word, sizeof word);
+        high |= word;
+        at = length;
+    }
+    for (; at < length; at++) {
+        target[at] = (uint8_t)text[at];
+        high |= target[at];
+    }
+    return (high & 0x8080808080808080u) == 0;
+}
+
+/* Once a connection. 0: it is not. */
+__attribute__((noinline)) static int64_t comes_to_be_known(gee_gob_state_t *state, const gee_type_t *header) {
+    if (!header->lasting)
+        return 0;
     gee_error_t ignored;
     gee_gob_schema_t *schema = gee_gob_schema_of(state->shared, header, &ignored);
     if (schema == NULL)
         return 0;
-    state->plain_sent = (uint16_t)gee_gob_sent_id(state, schema);
+    state->plain_sent = (uint16_t)gee_gob_known_id(state, schema);
     gee_gob_schema_release(state->shared, &schema);
     return state->plain_sent;
 }
 
 int gee_gob_write_plain(void *data, const gee_type_t *header, gee_str_t text, uint64_t number, gee_chain_t *out) {
     gee_gob_state_t *state = data;
-    int64_t id = sent_id(state, header);
-    if (id == 0 || text.length == 0 || text.length > SHORT - 3 * GEE_GOB_UINT_LONGEST ||
-        !gee_is_ascii(text.data, text.length))
+    int64_t id = state->plain_sent != 0 ? state->plain_sent : comes_to_be_known(state, header);
+    if (id == 0 || text.length == 0 || text.length > SHORT - 3 * GEE_GOB_UINT_LONGEST)
         return 0;
     uint8_t *room = gee_chain_reserve(out, SHORT + 1);
     if (room == NULL)
         return 0;
-    gee_gob_writer_t writer;
-    writer.bytes = room + 1;
-    writer.capacity = SHORT;
-    writer.length = 0;
-    gee_gob_put_int(&writer, id);
-    gee_gob_put_uint(&writer, 1);
-    gee_gob_put_uint(&writer, text.length);
-    gee_gob_put_bytes(&writer, text.data, text.length);
+    uint8_t *at = gee_gob_store_uint(room + 1, gee_gob_from_int(id));
+    *at++ = 1;
+    *at++ = (uint8_t)text.length;
+    if (!copy_ascii(at, text.data, text.length))
+        return 0;
+    at += text.length;
     if (number != 0) {
-        gee_gob_put_uint(&writer, 1);
-        gee_gob_put_uint(&writer, number);
+        *at++ = 1;
+        at = gee_gob_store_uint(at, number);
     }
-    gee_gob_put_uint(&writer, 0);
-    room[0] = (uint8_t)writer.length;
-    gee_chain_commit(out, 1 + writer.length);
+    *at++ = 0;
+    room[0] = (uint8_t)(at - room - 1);
+    gee_chain_commit(out, (size_t)(at - room));
     return 1;
 }

@@ -82,18 +82,30 @@ static gee_gob_plan_t *plan_for(compiler_t *compiler, const gee_gob_node_t *node
     return plan;
 }
 
+/* decode.c reads a struct's members of numbers and text in one loop. */
+static void note_scalar(gee_gob_slot_t *slot) {
+    const gee_field_t *field = slot->field;
+    if (field == NULL || slot->optional || field->offset > UINT32_MAX)
+        return;
+    bool any_text = slot->type->kind == GEE_KIND_STRING && (field->flags & GEE_FIELD_ANY_TEXT) != 0;
+    slot->offset = (uint32_t)field->offset;
+    slot->scalar = (uint8_t)(any_text ? GEE_KIND_BYTES : slot->type->kind);
+}
+
 static int make_slot(compiler_t *compiler, gee_gob_slot_t *slot, const gee_gob_node_t *node, const gee_type_t *type,
                      const gee_gob_plan_t *parent) {
     slot->node = node;
     slot->type = type;
     if (type->kind == GEE_KIND_OPTIONAL) {
-        slot->optional = type;
+        slot->optional = true;
         slot->type = type->element;
     }
     if (!goes_with(slot->type, node))
         return mismatch(compiler, node, slot->type);
-    if (slot->type->kind < GEE_KIND_STRUCT)
+    if (slot->type->kind < GEE_KIND_STRUCT) {
+        note_scalar(slot);
         return 0;
+    }
     slot->plan = plan_for(compiler, node, slot->type, parent, slot);
     return slot->plan ? 0 : -1;
 }
@@ -208,23 +220,20 @@ static gee_gob_planned_t *compile_and_keep(gee_gob_shared_t *shared, gee_gob_sch
     return planned;
 }
 
-int gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type, gee_pool_t *pool,
-                 gee_gob_slot_t *slot, gee_error_t *error) {
-    gee_gob_planned_t *planned = NULL;
-    if (type->lasting)
-        for (planned = schema->plans; planned != NULL && planned->type != type;)
-            planned = planned->next;
+const gee_gob_slot_t *gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type,
+                                   gee_pool_t *pool, gee_gob_slot_t *made, gee_error_t *error) {
+    const gee_gob_planned_t *planned = type->lasting ? gee_gob_planned(schema, type) : NULL;
     if (planned == NULL) {
         if (!type->lasting || shared->plan_bytes > GEE_GOB_PLAN_BYTES) {
-            *slot = (gee_gob_slot_t){ 0 };
-            return compile(shared, schema, type, pool, slot, error);
+            *made = (gee_gob_slot_t){ 0 };
+            return compile(shared, schema, type, pool, made, error) == 0 ? made : NULL;
         }
         planned = compile_and_keep(shared, schema, type, error);
         if (planned == NULL)
-            return -1;
+            return NULL;
     }
-    if (planned->failed != GEE_OK)
-        return GEE_GOB_FAIL(error, planned->failed, "%s", planned->reason ? planned->reason : "the types differ");
-    *slot = planned->slot;
-    return 0;
+    if (planned->failed == GEE_OK)
+        return &planned->slot;
+    gee_error_set(error, planned->failed, "%s", planned->reason ? planned->reason : "the types differ");
+    return NULL;
 }

@@ -20,6 +20,16 @@ int gee_gob_enter(gee_gob_reader_t *reader) {
     return 0;
 }
 
+gee_gob_number_t gee_gob_long_number(const uint8_t *at, const uint8_t *end) {
+    unsigned length = gee_gob_uint_length(*at);
+    if (length == 0 || length > (size_t)(end - at))
+        return (gee_gob_number_t){ .behind = NULL };
+    uint64_t result = 0;
+    for (unsigned i = 1; i < length; i++)
+        result = result << 8 | at[i];
+    return (gee_gob_number_t){ .behind = at + length, .value = result };
+}
+
 /* ---- messages ---- */
 
 /* `in` becomes the message behind the one it is. */
@@ -52,12 +62,36 @@ static int pass_definitions(gee_gob_reader_t *reader, int64_t *id) {
     }
 }
 
+/* Stands behind the id then; the schema is of its type. */
+static int find_value(gee_gob_reader_t *reader, const uint8_t *bytes, size_t length) {
+    int64_t id;
+    gee_gob_input_t value;
+    reader->schema = gee_gob_received_short(reader->state, bytes, length, &value);
+    if (reader->schema != NULL) {
+        reader->in = value;
+        return 0;
+    }
+    if (pass_definitions(reader, &id) != 0)
+        return -1;
+    reader->schema = gee_gob_received(reader->state, id, reader->error);
+    return reader->schema ? 0 : -1;
+}
+
+/* Field by field: the room for a path is 200 bytes, which need not be zero. */
+static void begin(gee_gob_reader_t *reader, gee_gob_state_t *state, const gee_codec_limits_t *limits, gee_pool_t *pool,
+                  gee_error_t *error) {
+    reader->state = state;
+    reader->walk = NULL;
+    reader->pool = pool;
+    reader->error = error;
+    reader->levels = reader->nesting = gee_gob_nesting(limits);
+    reader->copy = false;
+    gee_path_init(&reader->path);
+}
+
 int gee_gob_reader_open(gee_gob_reader_t *reader, gee_gob_state_t *state, const uint8_t *bytes, size_t length,
                         const gee_codec_limits_t *limits, gee_pool_t *pool, gee_error_t *error) {
-    int64_t id;
-    *reader = (gee_gob_reader_t){ .state = state, .pool = pool, .error = error };
-    reader->levels = reader->nesting = gee_gob_nesting(limits);
-    gee_path_init(&reader->path);
+    begin(reader, state, limits, pool, error);
     if (length == 0)
         return gee_gob_truncated(reader);
     reader->in = (gee_gob_input_t){ .at = bytes, .end = bytes };
@@ -67,10 +101,7 @@ int gee_gob_reader_open(gee_gob_reader_t *reader, gee_gob_state_t *state, const 
                             length, limits->message);
     if (state == NULL || state->shared == NULL)
         return GEE_GOB_FAIL(error, GEE_INTERNAL, "gob cannot be read without its connection's state");
-    if (pass_definitions(reader, &id) != 0)
-        return -1;
-    reader->schema = gee_gob_received(state, id, error);
-    if (reader->schema == NULL)
+    if (find_value(reader, bytes, length) != 0)
         return -1;
     if (reader->schema->root->kind != GEE_GOB_STRUCT && (reader->in.at == reader->in.end || *reader->in.at++ != 0))
         return GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "a value that is no struct does not begin with a zero");

@@ -9,15 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static gee_gob_wire_type_t *find(const gee_gob_state_t *state, int64_t id) {
-    if (state->received_by_id != NULL) {
-        uintptr_t place = (uintptr_t)gee_number_map_get(state->received_by_id, (uint64_t)id);
-        return place != 0 ? &state->received[place - 1] : NULL;
-    }
-    for (size_t i = 0; i < state->received_count; i++)
-        if (state->received[i].id == id)
-            return &state->received[i];
-    return NULL;
+/* Its registers are not to be paid for where types are few. */
+__attribute__((noinline)) gee_gob_wire_type_t *gee_gob_received_find_among_many(const gee_gob_state_t *state,
+                                                                                int64_t id) {
+    uintptr_t place = (uintptr_t)gee_number_map_get(state->received_by_id, (uint64_t)id);
+    return place != 0 ? &state->received[place - 1] : NULL;
 }
 
 /* They have become too many to be looked through. */
@@ -70,7 +66,7 @@ int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, g
     if (gee_gob_definition_read(input, &view, error) != 0)
         return -1;
     size_t length = (size_t)(input->at - start);
-    const gee_gob_wire_type_t *known = find(state, view.id);
+    const gee_gob_wire_type_t *known = gee_gob_received_find(state, view.id);
     if (known != NULL)
         return again || (state->resumed && is_same(known, start, length))
                    ? 0
@@ -136,7 +132,7 @@ static int put_definitions(gee_gob_state_t *state, size_t *units, gee_error_t *e
     *units = 0;
     for (size_t i = 0; i < numbering->count; i++) {
         int64_t id = (int64_t)numbering->types[i];
-        const gee_gob_wire_type_t *type = find(state, id);
+        const gee_gob_wire_type_t *type = gee_gob_received_find(state, id);
         gee_gob_view_t view;
         if (type == NULL || type->definition == NULL)
             return undefined(id, error);
@@ -167,7 +163,7 @@ static gee_gob_schema_t *make_schema(gee_gob_state_t *state, int64_t id, gee_err
 }
 
 gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error_t *error) {
-    gee_gob_wire_type_t *type = find(state, id);
+    gee_gob_wire_type_t *type = gee_gob_received_find(state, id);
     if (type == NULL) {
         if (id < 1 || id > GEE_GOB_BUILTIN_LAST) {
             (void)undefined(id, error);
@@ -182,15 +178,6 @@ gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error
     if (type->schema == NULL)
         type->schema = make_schema(state, id, error);
     return type->schema;
-}
-
-gee_gob_schema_t *gee_gob_received_before(const gee_gob_state_t *state, int64_t id) {
-    const gee_gob_wire_type_t *type = find(state, id);
-    return type ? type->schema : NULL;
-}
-
-size_t gee_gob_received_place(const gee_gob_state_t *state, int64_t id) {
-    return (size_t)(find(state, id) - state->received);
 }
 
 void gee_gob_received_clear(gee_gob_state_t *state) {

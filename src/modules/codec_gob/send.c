@@ -49,15 +49,9 @@ static int index_sent(gee_gob_state_t *state) {
     return map != NULL ? 0 : -1;
 }
 
-int64_t gee_gob_sent_id(const gee_gob_state_t *state, const gee_gob_schema_t *schema) {
-    if (state->sent_by_schema != NULL) {
-        uintptr_t place = (uintptr_t)gee_number_map_get(state->sent_by_schema, (uintptr_t)schema);
-        return place != 0 ? state->sent[place - 1].first : 0;
-    }
-    for (size_t i = 0; i < state->sent_count; i++)
-        if (state->sent[i].schema == schema)
-            return state->sent[i].first;
-    return 0;
+int64_t gee_gob_sent_id_among_many(const gee_gob_state_t *state, const gee_gob_schema_t *schema) {
+    uintptr_t place = (uintptr_t)gee_number_map_get(state->sent_by_schema, (uintptr_t)schema);
+    return place != 0 ? state->sent[place - 1].first : 0;
 }
 
 /* Notes it as sent, under the next ids. */
@@ -120,9 +114,7 @@ static int define(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t 
 
 /* The id under which the peer knows the schema; its definitions are appended first where it does not yet. 0: failed. */
 static int64_t announce(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error) {
-    if (schema->node_count == 0)
-        return (int64_t)schema->root->kind;
-    int64_t id = gee_gob_sent_id(state, schema);
+    int64_t id = gee_gob_known_id(state, schema);
     if (id != 0)
         return id;
     return define(state, schema, out, error) == 0 ? state->sent[state->sent_count - 1].first : 0;

@@ -25,6 +25,13 @@ static inline unsigned gee_gob_uint_length(uint8_t first) {
     return first < 0x80 ? 1 : first < 0xf8 ? 0 : 257u - first;
 }
 
+/* Of any length; there is a first byte. By value, so that an input that is read in a loop can stay in registers. */
+typedef struct gee_gob_number {
+    const uint8_t *behind; /* null: there is none */
+    uint64_t value;
+} gee_gob_number_t;
+gee_gob_number_t gee_gob_long_number(const uint8_t *at, const uint8_t *end);
+
 /* False: cut off, or more than 64 bits. Leading zero bytes are let pass, as Go does. */
 static inline bool gee_gob_read_uint(gee_gob_input_t *input, uint64_t *number) {
     if (input->at == input->end)
@@ -33,15 +40,30 @@ static inline bool gee_gob_read_uint(gee_gob_input_t *input, uint64_t *number) {
         *number = *input->at++;
         return true;
     }
-    unsigned length = gee_gob_uint_length(*input->at);
-    if (length == 0 || length > gee_gob_left(input))
+    if (*input->at == 0xff && gee_gob_left(input) > 1) { /* two bytes, as most type ids have */
+        *number = input->at[1];
+        input->at += 2;
+        return true;
+    }
+    gee_gob_number_t found = gee_gob_long_number(input->at, input->end);
+    if (found.behind == NULL)
         return false;
-    uint64_t result = 0;
-    for (unsigned i = 1; i < length; i++)
-        result = result << 8 | input->at[i];
-    input->at += length;
-    *number = result;
+    input->at = found.behind;
+    *number = found.value;
     return true;
+}
+
+/* Behind it. What it writes to, beyond the number too, are GEE_GOB_UINT_LONGEST bytes. */
+static inline uint8_t *gee_gob_store_uint(uint8_t *target, uint64_t number) {
+    if (number < 0x80) {
+        *target = (uint8_t)number;
+        return target + 1;
+    }
+    unsigned count = (71 - (unsigned)__builtin_clzll(number)) / 8;
+    uint64_t word = __builtin_bswap64(number << (64 - 8 * count));
+    *target = (uint8_t)(256 - count);
+    memcpy(target + 1, &word, sizeof word);
+    return target + 1 + count;
 }
 
 static inline int64_t gee_gob_to_int(uint64_t number) {

@@ -16,6 +16,7 @@ static size_t uint_size(uint64_t number) {
     return number < 0x80 ? 1 : 1 + byte_count(number);
 }
 
+/* Exactly its bytes. */
 static void store_uint(uint8_t *target, uint64_t number) {
     if (number < 0x80) {
         *target = (uint8_t)number;
@@ -43,6 +44,11 @@ void gee_gob_put_bytes(gee_gob_writer_t *writer, const void *bytes, size_t count
 }
 
 void gee_gob_put_long(gee_gob_writer_t *writer, uint64_t number) {
+    if (writer->length < writer->capacity && writer->capacity - writer->length >= GEE_GOB_UINT_LONGEST) {
+        uint8_t *target = writer->bytes + writer->length;
+        writer->length += (size_t)(gee_gob_store_uint(target, number) - target);
+        return;
+    }
     uint8_t *place = place_for(writer, uint_size(number));
     if (place != NULL)
         store_uint(place, number);
@@ -67,11 +73,13 @@ static int no_memory(gee_error_t *error, size_t length) {
     return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a message of %zu bytes", length);
 }
 
+/* Field by field: the room for a path is 200 bytes, which need not be zero. */
 static void start(gee_gob_writer_t *writer, uint8_t *bytes, size_t capacity, gee_error_t *error) {
     writer->bytes = bytes;
     writer->capacity = capacity;
     writer->length = 0;
     writer->levels = GEE_GOB_NESTING;
+    writer->checked = false;
     writer->error = error;
     gee_path_init(&writer->path);
 }
@@ -79,11 +87,12 @@ static void start(gee_gob_writer_t *writer, uint8_t *bytes, size_t capacity, gee
 static int put_long_message(gee_chain_t *out, size_t length, gee_error_t *error, gee_gob_put_t put, const void *data) {
     size_t prefix = uint_size(length);
     uint8_t *room = gee_chain_reserve(out, prefix + length);
-    gee_gob_writer_t writer = { .checked = true };
+    gee_gob_writer_t writer;
     if (room == NULL)
         return no_memory(error, length);
     store_uint(room, length);
     start(&writer, room + prefix, length, error);
+    writer.checked = true;
     if (put(&writer, data) != 0)
         return gee_path_apply(&writer.path, error);
     if (writer.length != length)
@@ -94,7 +103,7 @@ static int put_long_message(gee_chain_t *out, size_t length, gee_error_t *error,
 
 int gee_gob_put_message(gee_chain_t *out, gee_error_t *error, gee_gob_put_t put, const void *data) {
     uint8_t *room = gee_chain_reserve(out, FIRST_ROOM);
-    gee_gob_writer_t writer = { .checked = false };
+    gee_gob_writer_t writer;
     if (room == NULL)
         return no_memory(error, FIRST_ROOM);
     start(&writer, room + 1, FIRST_ROOM - GEE_GOB_UINT_LONGEST, error);
