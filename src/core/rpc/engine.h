@@ -98,8 +98,8 @@ struct gee_engine {
         struct gee_session *favoured; /* null: none */
         int64_t favoured_ns;
         uint64_t favoured_bytes;
-        int64_t short_ns; /* when memory was short last */
-    } memory;             /* memory.c */
+        int64_t short_ns;        /* when memory was short last */
+    } memory;                    /* memory.c */
     struct gee_call *spare_call; /* the one that was free last; null: none. Most calls end before the next begins */
     gee_list_t free_calls;       /* the others */
     size_t free_call_count;
