@@ -38,13 +38,14 @@ typedef struct chunk {
     _Alignas(ALIGNMENT) uint8_t data[];
 } chunk_t;
 
+/* What each piece and each reset need is in its first cache line. */
 struct gee_pool {
-    chunk_t *chunks;    /* beyond the first */
-    gee_meter_t *meter; /* that counts those; null: none does */
-    uint8_t *at, *end;  /* what is left of the current chunk, or of the limit if that is less: most pieces fit there */
+    uint8_t *at, *end; /* what is left of the current chunk, or of the limit if that is less: most pieces fit there */
+    chunk_t *chunks;   /* beyond the first */
     uint8_t *start, *chunk_end; /* of the current chunk */
     size_t elsewhere;           /* handed out of other chunks */
     size_t limit;               /* SIZE_MAX: none */
+    gee_meter_t *meter;         /* that counts chunks; null: none does */
     size_t first, next;         /* bytes in the first chunk and in the next one to be made */
     _Alignas(ALIGNMENT) uint8_t data[];
 };
@@ -93,7 +94,8 @@ gee_pool_t *gee_pool_create(size_t first_chunk) {
     size_t first;
     if (!round_up(first_chunk < LEAST_CHUNK ? LEAST_CHUNK : first_chunk, &first))
         return NULL;
-    gee_pool_t *pool = malloc(sizeof *pool + first);
+    size_t size = sizeof(gee_pool_t) + first;
+    gee_pool_t *pool = aligned_alloc(GEE_CACHE_LINE, (size + GEE_CACHE_LINE - 1) & ~(size_t)(GEE_CACHE_LINE - 1));
     if (pool == NULL)
         return NULL;
     pool->chunks = NULL;

@@ -32,9 +32,11 @@ static int init_recursive(pthread_mutex_t *mutex) {
 }
 
 static gee_call_t *call_new(gee_engine_t *engine) {
-    gee_call_t *call = calloc(1, sizeof(*call));
+    const size_t size = (sizeof(gee_call_t) + GEE_CACHE_LINE - 1) / GEE_CACHE_LINE * GEE_CACHE_LINE;
+    gee_call_t *call = aligned_alloc(GEE_CACHE_LINE, size);
     if (call == NULL)
         return NULL;
+    memset(call, 0, size);
     call->pool = gee_pool_create(CALL_POOL_SIZE);
     if (call->pool == NULL || init_recursive(&call->cancel_lock) != 0) {
         gee_pool_destroy(&call->pool);
@@ -47,17 +49,28 @@ static gee_call_t *call_new(gee_engine_t *engine) {
     return call;
 }
 
-/* Null: there is none. */
+static void fetch(const void *address, size_t length) {
+    for (size_t at = 0; at < length; at += GEE_CACHE_LINE)
+        GEE_FETCH((const char *)address + at);
+}
+
+/* Null: there is none. It has lain there for long, and the next one will be wanted soon. */
 static gee_call_t *take_free(gee_engine_t *engine) {
+    enum { CALL_START = offsetof(gee_call_t, arguments), POOL_START = 5 * GEE_CACHE_LINE };
     gee_link_t *link = gee_list_pop(&engine->free_calls);
     if (link == NULL)
         return NULL;
+    gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
     engine->free_call_count--;
-    return GEE_CONTAINER(link, gee_call_t, session_link);
+    fetch(call->pool, POOL_START);
+    link = gee_list_first(&engine->free_calls);
+    if (link != NULL)
+        fetch(GEE_CONTAINER(link, gee_call_t, session_link), CALL_START);
+    return call;
 }
 
 static gee_call_t *begin(gee_engine_t *engine, gee_call_t *call) {
-    memset(&call->session, 0, offsetof(gee_call_t, timer) - offsetof(gee_call_t, session));
+    memset(&call->session, 0, offsetof(gee_call_t, method) - offsetof(gee_call_t, session));
     call->deadline_ns = INT64_MAX;
     engine->live_calls++;
     return call;
@@ -95,7 +108,7 @@ GEE_APART static void put_free(gee_engine_t *engine, gee_call_t *call) {
 
 void gee_call_release(gee_call_t *call) {
     gee_engine_t *engine = call->engine;
-    if (gee_timer_started(&call->timer))
+    if (call->timed)
         gee_timer_stop(engine->loop, &call->timer);
     gee_list_remove(&call->session_link);
     if (call->peer_held)

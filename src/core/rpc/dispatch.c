@@ -145,7 +145,7 @@ const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, 
 
 static void stop_waiting(gee_call_t *call) {
     call->answered = true;
-    if (gee_timer_started(&call->timer))
+    if (call->timed)
         gee_timer_stop(call->engine->loop, &call->timer);
 }
 
@@ -286,7 +286,10 @@ static void run_job(gee_job_t *job) {
 }
 
 static void start_deadline(gee_call_t *call) {
-    if (call->deadline_ns != INT64_MAX && gee_timer_start_at(call->engine->loop, &call->timer, call->deadline_ns) != 0)
+    if (call->deadline_ns == INT64_MAX)
+        return;
+    call->timed = true;
+    if (gee_timer_start_at(call->engine->loop, &call->timer, call->deadline_ns) != 0)
         gee_log(call->engine->log, GEE_LOG_ERROR, "out of memory: a call runs without its deadline");
 }
 

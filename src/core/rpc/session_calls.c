@@ -52,6 +52,16 @@ static gee_str_t readable(gee_engine_t *engine, gee_str_t text) {
     return (gee_str_t){ .data = copy, .length = text.length };
 }
 
+/* Replies mostly come in the order of their requests: what that one's owner looks at is on its way when it is there. */
+static void fetch_later(const gee_waiting_t *waiting, uint64_t number) {
+    enum { AHEAD = 2, AROUND = 2 * GEE_CACHE_LINE };
+    const char *later = (const char *)waiting->slots[(number + AHEAD) & waiting->mask];
+    if (later == NULL)
+        return;
+    for (ptrdiff_t at = -AROUND; at < AROUND; at += GEE_CACHE_LINE)
+        GEE_FETCH(later + at);
+}
+
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     gee_outgoing_t *outgoing = gee_waiting_find(&session->calling.waiting, event->token.number);
     if (outgoing == NULL) {
@@ -61,6 +71,7 @@ void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     gee_status_t status = event->status;
     if (status.text.length > 0)
         status.text = readable(session->engine, status.text);
+    fetch_later(&session->calling.waiting, event->token.number);
     take_off(session, outgoing);
     outgoing->answered = true;
     outgoing->done(outgoing, &status, &event->payload);

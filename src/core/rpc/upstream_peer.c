@@ -38,6 +38,8 @@ static void end_ping(gee_upstream_link_t *link, const gee_error_t *error) {
 static void link_destroy(gee_upstream_link_t *link) {
     link->peer->candidate.in_flight -= link->late;
     gee_list_remove(&link->link);
+    if (link->peer->recent == link)
+        link->peer->recent = NULL;
     if (link->peer->upstream->pinged == link) {
         gee_error_t error;
         gee_error_set(&error, GEE_UNAVAILABLE, "the connection was closed");
@@ -156,7 +158,8 @@ bool gee_upstream_peer_connecting(const gee_upstream_peer_t *peer) {
     return false;
 }
 
-gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer) {
+/* The one with the fewest calls; opens a further one when there is none without. */
+GEE_APART static gee_upstream_link_t *choose_link(gee_upstream_peer_t *peer) {
     gee_upstream_link_t *best = NULL;
     int64_t count = 0;
     bool connecting = false;
@@ -173,6 +176,28 @@ gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer) {
     if (best != NULL && least > 0 && !connecting && count < peer->upstream->limits.connections)
         (void)open_link(peer, false, NULL); /* for later calls; without it they share */
     return best;
+}
+
+/* On connections that have BUSY calls, those that come in one pass go RUN by RUN to the same one: so those of one caller, who writes
+ * several at once, mostly come back together, and need one write. */
+enum { BUSY = 4, RUN = 32 };
+
+static bool goes_on(const gee_upstream_peer_t *peer, int64_t pass_ns) {
+    const gee_upstream_link_t *recent = peer->recent;
+    return recent != NULL && peer->recent_pass_ns == pass_ns && peer->recent_calls < RUN && recent->calls >= BUSY &&
+           usable(recent);
+}
+
+gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer) {
+    int64_t pass_ns = gee_loop_now(peer->upstream->engine->loop);
+    if (goes_on(peer, pass_ns)) {
+        peer->recent_calls++;
+        return peer->recent;
+    }
+    peer->recent = choose_link(peer);
+    peer->recent_pass_ns = pass_ns;
+    peer->recent_calls = 1;
+    return peer->recent;
 }
 
 /* With `once`: its only connection is about to end, which on_closed() will hear of. */

@@ -41,8 +41,11 @@ struct gee_upstream_peer {
     gee_timer_t retry_timer;
     gee_timer_t check_timer;
     gee_list_t links;
-    gee_list_t waiting;      /* calls that wait for a connection */
-    gee_error_t *last_error; /* null: none yet */
+    gee_upstream_link_t *recent; /* the one that was chosen last; null: it is gone */
+    int64_t recent_pass_ns;      /* in which pass of the loop */
+    unsigned recent_calls;       /* how often since then */
+    gee_list_t waiting;          /* calls that wait for a connection */
+    gee_error_t *last_error;     /* null: none yet */
     uint64_t calls, failed_calls;
     int64_t latency_ns;
 };
