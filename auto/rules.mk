@@ -142,7 +142,7 @@ $(TEST_PROGRAMS): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(CMOCKA_LIBS) $(SERVER_LIBS)
 # Its heap fails when it says so: tests/support/failing_memory.c.
-$B/tests/unit/no_memory_test: private LINK += $(foreach function,malloc calloc realloc reallocarray strdup free,-Wl,--wrap=$(function))
+$B/tests/unit/no_memory_test: private LINK += $(foreach function,malloc calloc aligned_alloc realloc reallocarray strdup free,-Wl,--wrap=$(function))
 
 # A program as others make them: of the library alone.
 $(SOAK): $B/obj/tests/chaos/soak.o $B/libgeerpc.a $B/stamp/link

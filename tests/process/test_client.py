@@ -42,7 +42,9 @@ class Installation:
     def __init__(self, root):
         self.root = root
         makefile = ROOT / "Makefile" if BUILD == ROOT / "build" else BUILD / "Makefile"
-        run(["make", "-f", makefile, "install", f"DESTDIR={root}"], cwd=ROOT, timeout=900)
+        # With the flags of the make around us, or all would be built anew under the feet of the tests beside this one.
+        flags = {name: os.environ[name] for name in ("CC", "CFLAGS", "LDFLAGS") if name in os.environ}
+        run(["make", "-f", makefile, "install", f"DESTDIR={root}"], cwd=ROOT, timeout=900, env=environment(**flags))
         # Sanitizers of two compilers do not mix.
         self.compiler = re.search(r"^CC +:= (.*)$", makefile.read_text(), re.MULTILINE)[1] if SANITIZED else "cc"
         self.pkg_config = next(root.rglob("geerpc.pc")).parent

@@ -167,7 +167,8 @@ def test_connections_of_all_workers_are_limited_by_waiting(server):
         peer.sock.close()
     for peer in waiting:
         assert peer.reply()[1] == 3
-        assert sum(connections_by_worker(server)) <= 6
+        # Workers report one after the other: in between a connection may have gone here and another have come there.
+        eventually(lambda: sum(connections_by_worker(server)) <= 6, "there are no more than six")
         peer.sock.close()
 
 

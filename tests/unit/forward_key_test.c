@@ -59,6 +59,7 @@ static uint64_t number_of(fixture_t *fixture, const char *text, const char *code
     call->method_name = GEE_STR("Test.Order");
     call->metadata = (gee_metadata_t){ .items = pairs, .count = 2 };
     call->peer = gee_peer_record_create(address);
+    call->peer_held = true;
     gee_chain_init(&chain, fixture->engine->buffers);
     assert_int_equal(gee_codec_state_create(fixture->engine, codec, &sending, &error), 0);
     assert_int_equal(gee_codec_state_create(fixture->engine, codec, &receiving, &error), 0);

@@ -91,6 +91,8 @@ static void on_total_timer(gee_timer_t *timer) {
 }
 
 void gee_worker_check_full(gee_worker_process_t *process) {
+    if (process->loop == NULL) /* it ends, and has just cut what was still closing */
+        return;
     int64_t limit = gee_cycle_settings(process->cycle)->connections.connections;
     bool total_full = gee_worker_count_full(process), full = total_full || process->descriptors >= (size_t)limit;
     process->total_timer.fire = on_total_timer;

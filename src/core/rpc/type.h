@@ -64,8 +64,12 @@ struct gee_type {
 };
 
 static inline gee_str_t gee_field_name(const gee_field_t *field) {
-    return field->name_length > 0 ? (gee_str_t){ .data = field->name, .length = field->name_length }
-                                  : gee_str(field->name);
+    gee_str_t name;
+    if (field->name_length == 0)
+        return gee_str(field->name);
+    name.data = field->name;
+    name.length = field->name_length;
+    return name;
 }
 
 /* The in-memory shape shared by every list, and by every map. */
