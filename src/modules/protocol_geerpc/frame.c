@@ -196,8 +196,33 @@ GEE_APART static uint8_t *begin_other(const gee_session_t *session, const gee_ev
     return append_header(session, event, out, error) == 0 ? prefix : NULL;
 }
 
-static int append(gee_session_t *session, const gee_event_t *event, gee_chain_t *out, gee_error_t *error) {
-    const gee_codec_t *codec = event->codec ? event->codec : session->codec;
+static void fill_prefix(uint8_t *prefix, bool is_own, size_t header_length, size_t body_length) {
+    prefix[0] = is_own ? BODY_BIN : BODY_JSON;
+    prefix[1] = 0;
+    write_be32(prefix + 2, (uint32_t)header_length);
+    write_be32(prefix + 6, (uint32_t)body_length);
+}
+
+/* A plain header, and a short body that is bytes already, as gateways pass them on: in one piece. False: it is another message,
+ * or out of memory. */
+static bool append_short(const gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec,
+                         gee_chain_t *out) {
+    const gee_payload_t *body = &event->payload;
+    if (body->kind != GEE_PAYLOAD_BYTES || body->length > GEE_SHORT_BYTES || body->codec != codec ||
+        codec->carry != NULL || !is_plain(session, event))
+        return false;
+    uint8_t *prefix = gee_chain_reserve(out, PREFIX + PLAIN_LONGEST + GEE_SHORT_BYTES);
+    if (prefix == NULL)
+        return false;
+    uint8_t *at = write_plain(prefix + PREFIX, event->method, event->token.number);
+    fill_prefix(prefix, codec == session->codec, (size_t)(at - prefix) - PREFIX, body->length);
+    gee_copy_short(at, body->bytes, body->length);
+    gee_chain_commit(out, (size_t)(at - prefix) + body->length);
+    return true;
+}
+
+static int append(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, gee_chain_t *out,
+                  gee_error_t *error) {
     bool is_own = codec == session->codec;
     size_t start = out->length + PREFIX;
     uint8_t *prefix =
@@ -211,17 +236,17 @@ static int append(gee_session_t *session, const gee_event_t *event, gee_chain_t 
     size_t header_length = header_end - start, body_length = out->length - header_end;
     if (header_length > UINT32_MAX || body_length > UINT32_MAX)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "a message over 4 GiB cannot be framed");
-    prefix[0] = is_own ? BODY_BIN : BODY_JSON;
-    prefix[1] = 0;
-    write_be32(prefix + 2, (uint32_t)header_length);
-    write_be32(prefix + 6, (uint32_t)body_length);
+    fill_prefix(prefix, is_own, header_length, body_length);
     return 0;
 }
 
 int geerpc_frame_send(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
+    const gee_codec_t *codec = event->codec ? event->codec : session->codec;
+    if (append_short(session, event, codec, out))
+        return 0;
     gee_mark_t mark = gee_chain_mark(out);
-    if (append(session, event, out, error) == 0)
+    if (append(session, event, codec, out, error) == 0)
         return 0;
     gee_chain_rewind(out, mark);
     return -1;
