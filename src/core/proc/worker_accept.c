@@ -90,11 +90,9 @@ static void on_total_timer(gee_timer_t *timer) {
     gee_worker_check_full(GEE_CONTAINER(timer, gee_worker_process_t, total_timer));
 }
 
-void gee_worker_check_full(gee_worker_process_t *process) {
-    if (process->loop == NULL) /* it ends, and has just cut what was still closing */
-        return;
+static void update_full(gee_worker_process_t *process, bool total_full) {
     int64_t limit = gee_cycle_settings(process->cycle)->connections.connections;
-    bool total_full = gee_worker_count_full(process), full = total_full || process->descriptors >= (size_t)limit;
+    bool full = total_full || process->descriptors >= (size_t)limit;
     process->total_timer.fire = on_total_timer;
     if (total_full && gee_timer_start(process->loop, &process->total_timer, TOTAL_DELAY) != 0)
         full = process->descriptors >= (size_t)limit; /* rather too many than none any more */
@@ -111,6 +109,11 @@ void gee_worker_check_full(gee_worker_process_t *process) {
     } else {
         watch_all(process);
     }
+}
+
+void gee_worker_check_full(gee_worker_process_t *process) {
+    if (process->loop != NULL) /* else it ends, and has just cut what was still closing */
+        update_full(process, gee_worker_count_full(process));
 }
 
 /* ---- connections ---- */
@@ -281,9 +284,18 @@ static bool accept_one(acceptor_t *acceptor) {
 
 static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     acceptor_t *acceptor = GEE_CONTAINER(watch, acceptor_t, watch);
+    gee_worker_process_t *process = acceptor->process;
     for (int i = 0; i < ACCEPTS_A_PASS; i++) {
-        gee_worker_check_full(acceptor->process); /* other workers may have made it so */
-        if (watch->events == 0 || !accept_one(acceptor))
+        gee_worker_check_full(process); /* other workers may have made it so */
+        if (watch->events == 0)
+            return;
+        if (!gee_worker_count_reserve(process)) {
+            update_full(process, true);
+            return;
+        }
+        bool accepted = accept_one(acceptor);
+        gee_worker_count_changed(process); /* it is counted now, or was not there */
+        if (!accepted)
             return;
     }
 }

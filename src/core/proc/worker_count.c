@@ -25,6 +25,17 @@ bool gee_worker_count_full(const gee_worker_process_t *process) {
            (size_t)limit;
 }
 
+bool gee_worker_count_reserve(gee_worker_process_t *process) {
+    int64_t limit = gee_cycle_settings(process->cycle)->connections.total_connections;
+    if (limit == 0 || !process->slot)
+        return true;
+    gee_connection_slot_set(process->slot, process->descriptors + 1);
+    if (gee_connection_counts_total(process->cycle->connection_counts) <= (size_t)limit)
+        return true;
+    gee_worker_count_changed(process);
+    return false;
+}
+
 void gee_worker_count_changed(gee_worker_process_t *process) {
     if (process->slot)
         gee_connection_slot_set(process->slot, process->descriptors);

@@ -109,6 +109,9 @@ _Static_assert(sizeof(gee_worker_connection_t) <= 56, "each idle connection has 
 void gee_worker_count_start(gee_worker_process_t *process);
 /* As many as all workers may have. */
 bool gee_worker_count_full(const gee_worker_process_t *process);
+/* Counts one connection more, which is about to be accepted: of two workers that see one place that is free, only one gets it.
+ * False: there is none (or both have come at once); nothing is counted. */
+bool gee_worker_count_reserve(gee_worker_process_t *process);
 /* process->descriptors has changed. */
 void gee_worker_count_changed(gee_worker_process_t *process);
 /* False: this address has as many connections as it may have. `sealed`: those that are unproven are counted by address. */
