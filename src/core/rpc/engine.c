@@ -13,6 +13,7 @@
 #include "core/rpc/memory.h"
 #include "core/rpc/registry.h"
 #include "core/rpc/session.h"
+#include "core/rpc/value_stream.h"
 
 #define SCRATCH_SIZE 4096
 #define ANSWERS_SIZE 1024
@@ -209,7 +210,7 @@ void gee_engine_destroy(gee_engine_t **handle) {
     gee_memory_stop(engine);
     gee_calls_destroy(engine);
     destroy_codec_shares(engine);
-    free(engine->spare_progress);
+    gee_value_progress_free_spare(engine);
     gee_pool_destroy(&engine->scratch);
     gee_pool_destroy(&engine->answers);
     free(engine);

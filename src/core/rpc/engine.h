@@ -107,6 +107,7 @@ struct gee_engine {
     size_t late_handlers;            /* handlers that still run though their call was answered (timed out, cancelled) */
     gee_codec_share_t *codec_shares; /* what codecs keep for all their states */
     struct gee_value_progress *spare_progress; /* value_stream.c; null: none */
+    size_t spare_progress_count;
     gee_pool_t *scratch; /* for one message at a time: decoded headers; reset by whoever starts a message */
     gee_pool_t *answers; /* for one answer at a time: what it is decoded into; reset by whoever handed it on */
 };

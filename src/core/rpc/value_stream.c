@@ -13,15 +13,34 @@ static int too_long(const gee_session_t *session, const char *what, gee_error_t 
                          session->engine->codec_limits.message, session->engine->names.message);
 }
 
-/* ---- progress: one is kept for the next message that comes in pieces ---- */
+/* ---- progress: some are kept for the next messages that come in pieces ---- */
+
+#define SPARE_KEPT 256
 
 static void forget_progress(gee_engine_t *engine, gee_value_stream_t *stream) {
     gee_value_progress_t *progress = stream->progress;
     stream->progress = NULL;
-    if (engine->spare_progress == NULL)
-        engine->spare_progress = progress;
-    else
+    if (progress == NULL || engine->spare_progress_count >= SPARE_KEPT) {
         free(progress);
+        return;
+    }
+    progress->next = engine->spare_progress;
+    engine->spare_progress = progress;
+    engine->spare_progress_count++;
+}
+
+static gee_value_progress_t *take_progress(gee_engine_t *engine) {
+    gee_value_progress_t *progress = engine->spare_progress;
+    if (progress == NULL)
+        return malloc(sizeof(*progress));
+    engine->spare_progress = progress->next;
+    engine->spare_progress_count--;
+    return progress;
+}
+
+void gee_value_progress_free_spare(gee_engine_t *engine) {
+    while (engine->spare_progress != NULL)
+        free(take_progress(engine));
 }
 
 void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream) {
@@ -31,10 +50,8 @@ void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream) {
 /* There is more to come. */
 static int keep_progress(gee_engine_t *engine, gee_value_stream_t *stream, const gee_value_progress_t *progress,
                          gee_error_t *error) {
-    if (stream->progress == NULL) {
-        stream->progress = engine->spare_progress != NULL ? engine->spare_progress : malloc(sizeof(*progress));
-        engine->spare_progress = NULL;
-    }
+    if (stream->progress == NULL)
+        stream->progress = take_progress(engine);
     if (stream->progress == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     *stream->progress = *progress;

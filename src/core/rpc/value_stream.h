@@ -13,8 +13,9 @@
 
 /* How far a message has been measured of which there is more to come. */
 typedef struct gee_value_progress {
-    size_t header_length;  /* 0 until its header is measured */
-    gee_measure_t measure; /* of the header, then of the body */
+    struct gee_value_progress *next; /* while it is spare */
+    size_t header_length;            /* 0 until its header is measured */
+    gee_measure_t measure;           /* of the header, then of the body */
 } gee_value_progress_t;
 
 /* Part of a protocol's state; zeroed at first. */
@@ -23,6 +24,8 @@ typedef struct gee_value_stream {
     bool started;                   /* some bytes of a message were looked at; otherwise it is quiet */
 } gee_value_stream_t;
 
+/* For gee_engine_destroy(). */
+void gee_value_progress_free_spare(gee_engine_t *engine);
 /* For the protocol's stop. */
 void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream);
 
