@@ -59,6 +59,18 @@ static void here_then_elsewhere(gee_call_t *call, const gee_empty_t *nothing GEE
     on_another_thread(call);
 }
 
+static void *fail_elsewhere(void *call) {
+    gee_fail(call, GEE_INTERNAL, "second");
+    return NULL;
+}
+static void here_then_failing_elsewhere(gee_call_t *call, const gee_empty_t *nothing GEE_UNUSED, int64_t *reply) {
+    pthread_t thread;
+    *reply = 11;
+    gee_reply(call);
+    assert_int_equal(pthread_create(&thread, NULL, fail_elsewhere, call), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 static bool told;
 
 static void tell(void *data GEE_UNUSED) {
@@ -71,6 +83,23 @@ static void watching(gee_call_t *call, const gee_empty_t *nothing GEE_UNUSED, in
     gee_reply(call);
 }
 
+/* Watches a call that another thread has finished meanwhile. */
+static void watching_late(gee_call_t *call, const gee_empty_t *nothing GEE_UNUSED, int64_t *reply) {
+    *reply = 9;
+    on_another_thread(call);
+    gee_call_on_cancel(call, tell, NULL);
+}
+
+static atomic_bool has_replied, may_return;
+static void replied_and_busy(gee_call_t *call, const gee_empty_t *nothing GEE_UNUSED, int64_t *reply) {
+    *reply = 10;
+    gee_call_on_cancel(call, tell, NULL);
+    gee_reply(call);
+    atomic_store(&has_replied, true); /* here it may free what its callback looks at */
+    while (!atomic_load(&may_return))
+        continue;
+}
+
 #define METHODS(suffix, flags)                                                                                         \
     GEE_METHOD("Once" suffix, once, gee_empty_t, int64_t, flags),                                                      \
         GEE_METHOD("GoingOn" suffix, going_on, gee_empty_t, int64_t, flags),                                           \
@@ -80,6 +109,9 @@ static void watching(gee_call_t *call, const gee_empty_t *nothing GEE_UNUSED, in
         GEE_METHOD("Elsewhere" suffix, elsewhere, gee_empty_t, int64_t, flags),                                        \
         GEE_METHOD("ElsewhereThenHere" suffix, elsewhere_then_here, gee_empty_t, int64_t, flags),                      \
         GEE_METHOD("HereThenElsewhere" suffix, here_then_elsewhere, gee_empty_t, int64_t, flags),                      \
+        GEE_METHOD("HereThenFailingElsewhere" suffix, here_then_failing_elsewhere, gee_empty_t, int64_t, flags),       \
+        GEE_METHOD("WatchingLate" suffix, watching_late, gee_empty_t, int64_t, flags),                                 \
+        GEE_METHOD("Busy" suffix, replied_and_busy, gee_empty_t, int64_t, flags),                                      \
         GEE_METHOD("Watching" suffix, watching, gee_empty_t, int64_t, flags)
 
 static const gee_method_t methods[] = { METHODS("", 0), METHODS("OnPool", GEE_BLOCKING) };
@@ -138,6 +170,49 @@ static void who_watched_a_call_is_not_told_of_the_next(void **state GEE_UNUSED) 
     fixture_destroy(fixture);
 }
 
+static void who_watched_late_is_not_told_of_the_next(void **state GEE_UNUSED) {
+    told = false;
+    fixture_t *fixture = fixture_create(&service, NULL);
+    assert_reply(fixture, "T.WatchingLate", "{}", "9");
+    gee_call_t *next = gee_call_create(fixture->engine);
+    gee_call_cancel(next);
+    gee_call_release(next);
+    assert_false(told);
+    fixture_destroy(fixture);
+}
+
+static void the_first_finish_counts_whatever_the_second_says(void **state GEE_UNUSED) {
+    expect_reply("HereThenFailingElsewhere", "11", true);
+}
+
+static void nobody_is_told_after_the_reply(void **state GEE_UNUSED) {
+    told = false;
+    atomic_store(&has_replied, false);
+    atomic_store(&may_return, false);
+    fixture_t *fixture = fixture_create(&service, NULL);
+    outcome_t *outcome = start_call(fixture, "T.BusyOnPool", "{}");
+    while (!atomic_load(&has_replied))
+        continue;
+    gee_dispatch_cancel(outcome->call, false); /* its caller goes */
+    bool was_told = told;
+    atomic_store(&may_return, true);
+    wait_released(fixture, outcome);
+    fixture_destroy(fixture);
+    assert_false(was_told);
+}
+
+GEE_UNUSED static void a_new_call_has_replied_nothing(void **state GEE_UNUSED) {
+    fixture_t *fixture = fixture_create(&service, NULL);
+    gee_call_t *call = gee_call_create(fixture->engine);
+    call->reply_bytes = 77;
+    gee_call_release(call);
+    call = gee_call_create(fixture->engine);
+    size_t bytes = call->reply_bytes;
+    gee_call_release(call);
+    fixture_destroy(fixture);
+    assert_int_equal(bytes, 0);
+}
+
 /* A filter that has both in one is called for calls that end at once; for those that are answered early, twice. */
 static int ends, releases, endings;
 
@@ -184,6 +259,9 @@ int main(void) {
         cmocka_unit_test(a_failure_is_not_made_good),
         cmocka_unit_test(who_watched_a_call_is_not_told_of_the_next),
         cmocka_unit_test(endings_come_once),
+        cmocka_unit_test(who_watched_late_is_not_told_of_the_next),
+        cmocka_unit_test(the_first_finish_counts_whatever_the_second_says),
+        cmocka_unit_test(nobody_is_told_after_the_reply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -529,6 +529,20 @@ static void what_says_more_is_not_plain(void **state) {
     assert_int_equal(read_plain(wire_length, &text, &number), 0);
 }
 
+static void the_end_is_not_looked_for_behind_the_message(void **state) {
+    (void)state;
+    scalars_t value = { .yes = true, .integer = 5 }, got = { 0 };
+    general_t general = { 0 };
+    meet();
+    assert_int_equal(encode(GEE_TYPE_OF(scalars_t), &value), 0);
+    wire[0]--; /* the zero that ends the struct is no part of the message any more */
+    int g = codec->decode(receiver, &general_type, wire, wire_length, &limits, true, pool, &general, &error);
+    print_message("general: %d %s\n", g, g ? error.text : "");
+    int s = codec->decode(receiver, GEE_TYPE_OF(scalars_t), wire, wire_length, &limits, true, pool, &got, &error);
+    print_message("short: %d %s\n", s, s ? error.text : "");
+    assert_int_equal(g, s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(is_written_as_the_general_way_does),
@@ -538,6 +552,7 @@ int main(void) {
         TEST(gaps_of_any_width_pass),
         TEST(is_read_as_the_general_way_does),
         TEST(what_is_cut_is_refused_alike),
+        TEST(the_end_is_not_looked_for_behind_the_message),
         TEST(what_is_damaged_is_the_same_or_refused_alike),
         TEST(lengths_may_be_long),
         TEST(other_fields_are_skipped),

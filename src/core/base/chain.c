@@ -76,7 +76,7 @@ uint8_t *gee_chain_reserve_elsewhere(gee_chain_t *chain, size_t count) {
     return add_buffer(chain, count) == 0 ? chain->last->end : NULL;
 }
 
-GEE_APART GEE_APART static int append_in_pieces(gee_chain_t *chain, const void *bytes, size_t count) {
+GEE_APART static int append_in_pieces(gee_chain_t *chain, const void *bytes, size_t count) {
     const uint8_t *from = bytes;
     gee_mark_t before = gee_chain_mark(chain);
     while (count > 0) {

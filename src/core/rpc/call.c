@@ -115,6 +115,8 @@ void gee_call_release(gee_call_t *call) {
         gee_peer_record_release(&call->peer);
     if (call->held != NULL)
         gee_buf_release(&call->held);
+    if (atomic_load_explicit(&call->watched, memory_order_relaxed)) /* maybe since it was finished on another thread */
+        call->on_cancel = NULL;
     gee_pool_reset(call->pool);
     engine->live_calls--;
     if (engine->spare_call == NULL && !call->finished_late) {
@@ -177,9 +179,17 @@ static bool is_inside(const gee_call_t *call) {
     return gee_dispatch_running == call;
 }
 
+static bool has_replied(const gee_call_t *call) {
+    return atomic_load_explicit(&call->replied, memory_order_acquire);
+}
+
+static void set_replied(gee_call_t *call, bool replied) {
+    atomic_store_explicit(&call->replied, replied, memory_order_release);
+}
+
 static bool claim(gee_call_t *call) {
-    bool first = !(is_inside(call) && call->replied) &&
-                 (atomic_fetch_or_explicit(&call->finish, CLAIMED, memory_order_acq_rel) & CLAIMED) == 0;
+    bool first =
+        !has_replied(call) && (atomic_fetch_or_explicit(&call->finish, CLAIMED, memory_order_acq_rel) & CLAIMED) == 0;
     if (!first)
         say_twice(call);
     return first;
@@ -202,8 +212,9 @@ static void finish(gee_call_t *call, gee_code_t code, gee_str_t text) {
 }
 
 void gee_reply(gee_call_t *call) {
-    if (is_inside(call) && !call->replied)
-        call->replied = true;
+    bool watched = atomic_load_explicit(&call->watched, memory_order_acquire);
+    if (is_inside(call) && !has_replied(call) && !watched) /* who watches is not told any more once this has returned */
+        set_replied(call, true);
     else if (claim(call))
         finish(call, GEE_OK, GEE_STR(""));
 }
@@ -213,7 +224,7 @@ static bool finish_replied(gee_call_t *call) {
     unsigned nothing = 0;
     if (!atomic_compare_exchange_strong_explicit(&call->finish, &nothing, CLAIMED | FINISHED | RETURNED,
                                                  memory_order_acq_rel, memory_order_acquire)) {
-        call->replied = false;
+        set_replied(call, false);
         say_twice(call);
         return false;
     }
@@ -223,7 +234,7 @@ static bool finish_replied(gee_call_t *call) {
 }
 
 bool gee_call_returned(gee_call_t *call) {
-    if (call->replied && finish_replied(call))
+    if (has_replied(call) && finish_replied(call))
         return true;
     return (atomic_fetch_or_explicit(&call->finish, RETURNED, memory_order_acq_rel) & FINISHED) != 0;
 }

@@ -55,7 +55,7 @@ struct gee_call {
     bool peer_held;                  /* a reference of the peer's record is its own */
     bool timed;                      /* its timer was started */
     bool answered;                   /* reply or error went out, or nobody wants one any more */
-    bool replied;                    /* by its handler's own invocation, which has not returned yet */
+    atomic_bool replied;             /* by its handler's own invocation, before it has returned */
     bool handler_running;            /* from its start (or its place in the queue) to the loop's seeing its finish */
     bool queued;                     /* given to the thread pool */
     bool finished_late;              /* by somebody else than the handler's own invocation */

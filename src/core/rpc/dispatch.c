@@ -443,6 +443,7 @@ void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t 
         return;
     }
     call->request_bytes = payload->message_length ? payload->message_length : payload->length;
+    call->reply_bytes = 0; /* unless it is answered */
     call->method_number = slot != NULL ? slot->number : SIZE_MAX;
     call->method_slot = (void *)(uintptr_t)slot;
     call->method = slot != NULL ? slot->method : NULL;

@@ -55,11 +55,11 @@ static gee_str_t readable(gee_engine_t *engine, gee_str_t text) {
 /* Replies mostly come in the order of their requests: what that one's owner looks at is on its way when it is there. */
 static void fetch_later(const gee_waiting_t *waiting, uint64_t number) {
     enum { AHEAD = 2, AROUND = 2 * GEE_CACHE_LINE };
-    const char *later = (const char *)waiting->slots[(number + AHEAD) & waiting->mask];
-    if (later == NULL)
+    uintptr_t later = (uintptr_t)waiting->slots[(number + AHEAD) & waiting->mask];
+    if (later == 0)
         return;
-    for (ptrdiff_t at = -AROUND; at < AROUND; at += GEE_CACHE_LINE)
-        GEE_FETCH(later + at);
+    for (uintptr_t at = later - AROUND; at < later + AROUND; at += GEE_CACHE_LINE)
+        GEE_FETCH((const void *)at); /* a hint: there need be nothing */
 }
 
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
@@ -134,8 +134,10 @@ static int put(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout
     outgoing->timeout_ns = timeout_ns;
     outgoing->timer = (gee_timer_t){ .fire = on_timeout };
     outgoing->answered = outgoing->slot_kept = false;
-    if (gee_waiting_put(&session->calling.waiting, outgoing) != 0)
+    if (gee_waiting_put(&session->calling.waiting, outgoing) != 0) {
+        outgoing->session = NULL;
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    }
     session->call_count++;
     if (timeout_ns > 0 && gee_timer_start(session->engine->loop, &outgoing->timer, timeout_ns) != 0) {
         take_off(session, outgoing);

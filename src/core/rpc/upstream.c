@@ -73,6 +73,7 @@ static void fail(gee_upstream_call_t *call, const gee_error_t *error, const char
         finish_failed(call, error, address);
         return;
     }
+    stop_timer(call); /* of its wait, if that has begun */
     call->failure = malloc(sizeof(*call->failure));
     if (call->failure != NULL) {
         call->failure->error = *error;

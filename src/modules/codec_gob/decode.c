@@ -277,7 +277,8 @@ int gee_gob_decode(void *state, const gee_type_t *type, const uint8_t *bytes, si
     spot_t spot = { .next = 0 };
     if (state != NULL && (limits->message == 0 || length <= limits->message)) {
         spot = read_short(state, type, bytes, length, copy ? pool : NULL, value);
-        if (spot.next > 0 && spot.at + 1 == bytes + length && *spot.at == 0)
+        /* The zero that ends it is the last of its message, and nothing is behind that. */
+        if (spot.next > 0 && bytes[0] == length - 1 && spot.at + 1 == bytes + length && *spot.at == 0)
             return 0;
     }
     return read_long(state, type, bytes, length, limits, copy, pool, value, spot, error);
