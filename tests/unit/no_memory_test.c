@@ -2,6 +2,9 @@
  * call gets an error or the connection ends; nothing leaks, and the next call is as good as ever. */
 #include "calling_fixture.h"
 #include "support/failing_memory.h"
+#include "listener_fixture.h"
+
+#include "core/rpc/upstream.h"
 
 #define MOST_ALLOCATIONS 1000 /* of one round: more are a loop */
 
@@ -221,6 +224,110 @@ static void test_calling(void **state GEE_UNUSED) {
         }
 }
 
+/* ---- requests of ours: a call that finds no memory, sent behind others that wait ---- */
+
+#define MOST_BEFORE 16
+
+static int ended;
+
+static void on_ended(gee_upstream_call_t *call GEE_UNUSED, const gee_upstream_result_t *result GEE_UNUSED) {
+    ended++;
+}
+
+static void on_connected(void *data, const gee_error_t *error) {
+    assert_null(error);
+    *(bool *)data = true;
+}
+
+/* With a connection that is ready. */
+static gee_upstream_t *connect_upstream(fixture_t *fixture, listener_t *listener, const char *protocol,
+                                        const char *codec) {
+    gee_error_t error = { 0 };
+    bool connected = false;
+    listen_on(listener, fixture);
+    gee_upstream_options_t options = { .name = "test",
+                                       .manner = { .protocol = gee_protocol_by_name(gee_modules, protocol),
+                                                   .setup = { .codec =
+                                                                  gee_codec_by_name(gee_modules, gee_str(codec)) } },
+                                       .limits = { .connections = 1, .queue = 100, .retries = 2, .fails = 1 } };
+    gee_server_t server = { .address = listener->address };
+    gee_upstream_t *upstream = gee_upstream_create(fixture->engine, &options, &error);
+    assert_non_null(upstream);
+    assert_int_equal(gee_upstream_set_servers(upstream, &server, 1, &error), 0);
+    gee_upstream_connect(upstream, on_connected, &connected);
+    for (int i = 0; i < 1000 && !connected; i++)
+        assert_int_equal(gee_loop_once(fixture->loop, GEE_MILLISECOND), 0);
+    assert_true(connected);
+    return upstream;
+}
+
+static void start_calling(gee_upstream_t *upstream, gee_upstream_call_t *call) {
+    static text_t argument = { .text = { .data = "abc", .length = 3 } };
+    *call = (gee_upstream_call_t){
+        .method = GEE_STR("Test.Echo"),
+        .payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(text_t), .typed = &argument },
+        .deadline_ns = INT64_MAX,
+        .done = on_ended,
+    };
+    gee_upstream_call(upstream, call);
+}
+
+static void expect_nothing_in_flight(fixture_t *fixture, gee_upstream_t *upstream) {
+    gee_peer_report_t report;
+    GEE_LIST_EACH(&fixture->engine->sessions, link) {
+        assert_int_equal(GEE_CONTAINER(link, gee_session_t, link)->call_count, 0);
+    }
+    gee_upstream_peer_report(gee_upstream_peer(upstream, 0), &report);
+    assert_int_equal(report.in_flight, 0);
+}
+
+static void finish_upstream(fixture_t *fixture, listener_t *listener, gee_upstream_t *upstream) {
+    gee_upstream_destroy(&upstream);
+    stop_listening(listener);
+    kill_sessions(fixture);
+    for (int i = 0; i < 1000 && (fixture->engine->session_count || gee_loop_lingering(fixture->loop)); i++)
+        assert_int_equal(gee_loop_once(fixture->loop, GEE_MILLISECOND), 0);
+    fixture_destroy(fixture);
+}
+
+/* `before`: calls that wait already, so that the table of those has to grow. False: so many allocations were not needed. */
+static bool call_upstream(const char *protocol, const char *codec, int before, size_t nth, bool cancelled) {
+    static listener_t listener;
+    static gee_upstream_call_t calls[MOST_BEFORE + 1];
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    gee_upstream_t *upstream = connect_upstream(fixture, &listener, protocol, codec);
+    ended = 0;
+    for (int i = 0; i < before; i++)
+        start_calling(upstream, &calls[i]);
+    memory_fail(nth, false);
+    start_calling(upstream, &calls[before]);
+    bool failed = memory_mend() > 0;
+    if (cancelled)
+        gee_upstream_cancel(&calls[before]);
+    int expected = before + (cancelled ? 0 : 1);
+    for (int i = 0; i < 1000 && ended < expected; i++)
+        assert_int_equal(gee_loop_once(fixture->loop, GEE_MILLISECOND), 0);
+    assert_int_equal(ended, expected);
+    if (!cancelled)
+        expect_nothing_in_flight(fixture, upstream);
+    finish_upstream(fixture, &listener, upstream);
+    return failed;
+}
+
+static void test_calling_an_upstream(void **state GEE_UNUSED) {
+    static const char *const wires_of_upstreams[][2] = {
+        { "geerpc", "json" }, { "geerpc", "bin" }, { "geerpc", "gob" }, { "netrpc", "gob" }
+    };
+    for (size_t i = 0; i < GEE_LENGTH(wires_of_upstreams); i++)
+        for (int before = 0; before <= MOST_BEFORE; before += MOST_BEFORE)
+            for (int cancelled = 0; cancelled < 2; cancelled++) {
+                size_t nth = 1;
+                while (call_upstream(wires_of_upstreams[i][0], wires_of_upstreams[i][1], before, nth, cancelled != 0))
+                    assert_true(nth++ < 100);
+                assert_true(nth > 1 || before > 0); /* the first needs memory */
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_serving_a_new_connection),
@@ -228,6 +335,7 @@ int main(void) {
         cmocka_unit_test(test_serving),
         cmocka_unit_test(test_serving_and_all_behind_it),
         cmocka_unit_test(test_calling),
+        cmocka_unit_test(test_calling_an_upstream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
