@@ -167,6 +167,20 @@ static void what_comes_again_is_merged(void **state) {
     assert_int_equal(value.maybe_inner->label.length, 1);
 }
 
+typedef struct far {
+    int64_t a;
+    uint64_t b;
+} far_t;
+GEE_STRUCT(far_t, "Far", GEE_INT64(far_t, a, "A", 16), GEE_UINT64(far_t, b, "B", 2047));
+
+static void keys_of_two_bytes_are_read_whole(void **state) {
+    (void)state;
+    far_t value = { 0 };
+    assert_hex(GEE_TYPE_OF(far_t), &(far_t){ .a = 7, .b = 8 }, "800107f87f08");
+    assert_int_equal(decode(GEE_TYPE_OF(far_t), "800107f87f08", &value, NULL), 0);
+    assert_true(value.a == 7 && value.b == 8);
+}
+
 static void fields_come_in_any_order_and_unknown_ones_are_skipped(void **state) {
     (void)state;
     all_t value;
@@ -287,6 +301,7 @@ int main(void) {
         cmocka_unit_test(a_bare_value_is_field_1),
         cmocka_unit_test(lists_come_packed_or_not),
         cmocka_unit_test(what_comes_again_is_merged),
+        cmocka_unit_test(keys_of_two_bytes_are_read_whole),
         cmocka_unit_test(fields_come_in_any_order_and_unknown_ones_are_skipped),
         cmocka_unit_test(of_a_map_key_the_last_value_counts),
         cmocka_unit_test(large_maps_keep_each_key_once),

@@ -8,9 +8,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "core/base/short_bytes.h"
 #include "core/base/defs.h"
 #include "core/base/segment.h"
+#include "core/base/short_bytes.h"
 
 void gee_chain_init(gee_chain_t *chain, gee_buf_cache_t *cache) {
     *chain = (gee_chain_t){ .cache = cache };

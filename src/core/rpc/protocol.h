@@ -93,9 +93,10 @@ typedef struct gee_protocol {
      * state is zeroed, and freed by the core after stop. */
     int (*start)(gee_session_t *session, void *state, gee_role_t role, const gee_session_setup_t *setup,
                  gee_error_t *error);
-    /* Mandatory. Looks at the bytes received and not yet consumed; handles one message (one or more events), and may go on to the
-     * next while gee_session_reads_on(); sets *consumed, which is 0 before. 0 consumed and no error: more bytes are needed. -1: the peer broke the protocol; the session logs
-     * the reason with the peer and closes. Linear in the bytes, however they are cut. */
+    /* Mandatory. Looks at the bytes received and not yet consumed; handles one message (one or more events), and may go on
+     * to the next while gee_session_reads_on(); sets *consumed, which is 0 before. 0 consumed and no error: more bytes are
+     * needed. -1: the peer broke the protocol; the session logs the reason with the peer and closes. Linear in the bytes,
+     * however they are cut. */
     int (*receive)(gee_session_t *session, void *state, const uint8_t *bytes, size_t length, size_t *consumed,
                    gee_error_t *error);
     /* Mandatory. Appends the event's bytes to gee_session_out(). -1: the event cannot be written (a value that the

@@ -254,9 +254,11 @@ static int read_string(reader_t *reader, span_t *span, uint32_t key, const gee_t
  * instructions. *next is the field that comes next. Returns where the others begin. */
 static inline const uint8_t *read_small(const gee_field_t *fields, size_t count, size_t *next, span_t span,
                                         void *base) {
+    if (count == 0) /* and `fields` may be null */
+        return span.at;
     const gee_field_t *field = fields + *next, *end = fields + count;
     const uint8_t *at = span.at;
-    while (span.end - at >= 2 && field < end && at[0] == field->tag << 3 && at[1] < 0x80 &&
+    while (span.end - at >= 2 && field < end && at[0] < 0x80 && at[0] == field->tag << 3 && at[1] < 0x80 &&
            (field->type->kind == GEE_KIND_INT64 || field->type->kind == GEE_KIND_UINT64)) {
         uint64_t number = at[1];
         memcpy((char *)base + field->offset, &number, sizeof number);

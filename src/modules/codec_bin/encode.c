@@ -300,8 +300,8 @@ static uint8_t *append_numbers(uint8_t *room, const gee_type_t *type, const void
     if (type->kind != GEE_KIND_STRUCT || type->field_count > FIRST_ROOM / NUMBER_LONGEST)
         return NULL;
     uint8_t *at = room;
-    const gee_field_t *field = type->fields, *end = field + type->field_count;
-    for (; field < end; field++) {
+    for (size_t i = 0; i < type->field_count; i++) { /* `fields` may be null */
+        const gee_field_t *field = &type->fields[i];
         if (!gee_bin_is_number(field->type->kind))
             return NULL;
         at = append_number(at, field->tag, field->type->kind, (const char *)value + field->offset);
