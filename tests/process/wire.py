@@ -25,8 +25,10 @@ def connect(address, timeout=20):
     scheme, place = address.split("@", 1)
     if scheme == "unix":
         sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(timeout)
+        # Waits while the server's queue is full, where a socket that has a timeout of Python's would fail at once.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(timeout), 0))
         sock.connect(place)
+        sock.settimeout(timeout)
         return sock
     host, port = place.rsplit(":", 1)
     return socket.create_connection((host.strip("[]"), int(port)), timeout)
