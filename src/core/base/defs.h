@@ -6,9 +6,6 @@
 
 #define GEE_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
 #define GEE_UNUSED                               __attribute__((unused))
-#define GEE_CACHE_LINE                           64
-/* Will be written soon: what is fetched from afar meanwhile is not waited for. */
-#define GEE_FETCH(address) __builtin_prefetch((address), 1)
 /* What is seldom needed, called from what often runs: so that the latter does not save registers and clear stack for it. */
 #define GEE_APART __attribute__((noinline))
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cache_line.h"
 #include "core/base/defs.h"
 #include "core/base/meter.h"
 
@@ -94,8 +95,7 @@ gee_pool_t *gee_pool_create(size_t first_chunk) {
     size_t first;
     if (!round_up(first_chunk < LEAST_CHUNK ? LEAST_CHUNK : first_chunk, &first))
         return NULL;
-    size_t size = sizeof(gee_pool_t) + first;
-    gee_pool_t *pool = aligned_alloc(GEE_CACHE_LINE, (size + GEE_CACHE_LINE - 1) & ~(size_t)(GEE_CACHE_LINE - 1));
+    gee_pool_t *pool = gee_alloc_lines(sizeof(*pool) + first);
     if (pool == NULL)
         return NULL;
     pool->chunks = NULL;
@@ -189,8 +189,8 @@ void *gee_pool_alloc(gee_pool_t *pool, size_t size) {
     if (size == 0 || pool->at > pool->end || size > (size_t)(pool->end - pool->at))
         return alloc_slowly(pool, size);
     uint8_t *piece = pool->at;
-    pool->at +=
-        (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); /* which is no further than the end, that is aligned */
+    /* Which is no further than the end, as that is aligned. */
+    pool->at += (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     reveal(piece, size);
     return piece;
 }

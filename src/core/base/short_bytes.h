@@ -42,20 +42,40 @@ static inline void gee_copy_short(void *target, const void *source, size_t lengt
     }
 }
 
-static inline uint64_t gee_load_word(const char *at) {
+static inline uint64_t gee_load_8(const void *bytes) {
     uint64_t word;
-    memcpy(&word, at, sizeof(word));
+    memcpy(&word, bytes, sizeof(word));
     return word;
 }
 
+static inline uint32_t gee_load_4(const void *bytes) {
+    uint32_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+static inline uint16_t gee_load_2(const void *bytes) {
+    uint16_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+/* 8, 4 or 2 at a time, the last ones overlap those before. */
 static inline bool gee_equal_short(const void *a, const void *b, size_t length) {
     const char *left = a, *right = b;
-    if (length > GEE_SHORT_BYTES || length < 8)
+    if (length > GEE_SHORT_BYTES)
         return memcmp(left, right, length) == 0;
-    uint64_t differences = gee_load_word(left + length - 8) ^ gee_load_word(right + length - 8);
-    for (size_t at = 0; at + 8 < length; at += 8)
-        differences |= gee_load_word(left + at) ^ gee_load_word(right + at);
-    return differences == 0;
+    if (length >= 8) {
+        for (size_t at = 0; at < length - 8; at += 8)
+            if (gee_load_8(left + at) != gee_load_8(right + at))
+                return false;
+        return gee_load_8(left + length - 8) == gee_load_8(right + length - 8);
+    }
+    if (length >= 4)
+        return gee_load_4(left) == gee_load_4(right) && gee_load_4(left + length - 4) == gee_load_4(right + length - 4);
+    if (length >= 2)
+        return gee_load_2(left) == gee_load_2(right) && gee_load_2(left + length - 2) == gee_load_2(right + length - 2);
+    return length == 0 || *left == *right;
 }
 
 /* Names mostly have 8 to 16 bytes. */
@@ -63,7 +83,7 @@ static inline bool gee_is_short_ascii(const void *bytes, size_t length) {
     const char *at = bytes;
     if (length - 8 > 8)
         return gee_is_ascii(bytes, length);
-    return ((gee_load_word(at) | gee_load_word(at + length - 8)) & 0x8080808080808080u) == 0;
+    return ((gee_load_8(at) | gee_load_8(at + length - 8)) & 0x8080808080808080u) == 0;
 }
 
 #endif

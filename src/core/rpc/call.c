@@ -32,11 +32,10 @@ static int init_recursive(pthread_mutex_t *mutex) {
 }
 
 static gee_call_t *call_new(gee_engine_t *engine) {
-    const size_t size = (sizeof(gee_call_t) + GEE_CACHE_LINE - 1) / GEE_CACHE_LINE * GEE_CACHE_LINE;
-    gee_call_t *call = aligned_alloc(GEE_CACHE_LINE, size);
+    gee_call_t *call = gee_alloc_lines(sizeof(*call));
     if (call == NULL)
         return NULL;
-    memset(call, 0, size);
+    memset(call, 0, sizeof(*call));
     call->pool = gee_pool_create(CALL_POOL_SIZE);
     if (call->pool == NULL || init_recursive(&call->cancel_lock) != 0) {
         gee_pool_destroy(&call->pool);
@@ -49,11 +48,6 @@ static gee_call_t *call_new(gee_engine_t *engine) {
     return call;
 }
 
-static void fetch(const void *address, size_t length) {
-    for (size_t at = 0; at < length; at += GEE_CACHE_LINE)
-        GEE_FETCH((const char *)address + at);
-}
-
 /* Null: there is none. It has lain there for long, and the next one will be wanted soon. */
 static gee_call_t *take_free(gee_engine_t *engine) {
     enum { CALL_START = offsetof(gee_call_t, arguments), POOL_START = 5 * GEE_CACHE_LINE };
@@ -62,10 +56,10 @@ static gee_call_t *take_free(gee_engine_t *engine) {
         return NULL;
     gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
     engine->free_call_count--;
-    fetch(call->pool, POOL_START);
+    gee_fetch_lines((uintptr_t)call->pool, POOL_START);
     link = gee_list_first(&engine->free_calls);
     if (link != NULL)
-        fetch(GEE_CONTAINER(link, gee_call_t, session_link), CALL_START);
+        gee_fetch_lines((uintptr_t)GEE_CONTAINER(link, gee_call_t, session_link), CALL_START);
     return call;
 }
 

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/base/cache_line.h"
 #include "core/base/list.h"
 #include "core/event/thread_pool.h"
 #include "core/rpc/engine.h"

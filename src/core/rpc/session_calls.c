@@ -56,10 +56,8 @@ static gee_str_t readable(gee_engine_t *engine, gee_str_t text) {
 static void fetch_later(const gee_waiting_t *waiting, uint64_t number) {
     enum { AHEAD = 2, AROUND = 2 * GEE_CACHE_LINE };
     uintptr_t later = (uintptr_t)waiting->slots[(number + AHEAD) & waiting->mask];
-    if (later == 0)
-        return;
-    for (uintptr_t at = later - AROUND; at < later + AROUND; at += GEE_CACHE_LINE)
-        GEE_FETCH((const void *)at); /* a hint: there need be nothing */
+    if (later != 0)
+        gee_fetch_lines(later - AROUND, 2 * AROUND);
 }
 
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {

@@ -178,8 +178,8 @@ GEE_APART static gee_upstream_link_t *choose_link(gee_upstream_peer_t *peer) {
     return best;
 }
 
-/* On connections that have BUSY calls, those that come in one pass go RUN by RUN to the same one: so those of one caller, who writes
- * several at once, mostly come back together, and need one write. */
+/* On connections that have BUSY calls, those that come in one pass go RUN by RUN to the same one: so those of one caller,
+ * who writes several at once, mostly come back together, and need one write. */
 enum { BUSY = 4, RUN = 32 };
 
 static bool goes_on(const gee_upstream_peer_t *peer, int64_t pass_ns) {

@@ -125,8 +125,8 @@ void gee_upstream_peer_leave(gee_upstream_peer_t *peer);
 static inline void gee_upstream_peer_hold(gee_upstream_peer_t *peer) {
     peer->holds++;
 }
-void gee_upstream_peer_gone(
-    gee_upstream_peer_t *peer); /* of the next: nobody holds it, and it is not in the list any more */
+/* Nobody holds it, and it is not in the list any more; of the next. */
+void gee_upstream_peer_gone(gee_upstream_peer_t *peer);
 static inline void gee_upstream_peer_let_go(gee_upstream_peer_t *peer) {
     if (--peer->holds == 0 && peer->leaving)
         gee_upstream_peer_gone(peer);

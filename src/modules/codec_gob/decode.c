@@ -243,9 +243,9 @@ static int read_slot(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, void 
 
 /* The whole, or what follows a spot in the struct that it is. Its reader takes room on the stack that a short value must not
  * pay for. */
-__attribute__((noinline)) static int read_long(gee_gob_state_t *state, const gee_type_t *type, const uint8_t *bytes,
-                                               size_t length, const gee_codec_limits_t *limits, bool copy,
-                                               gee_pool_t *pool, void *value, spot_t spot, gee_error_t *error) {
+GEE_APART static int read_long(gee_gob_state_t *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                               const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, spot_t spot,
+                               gee_error_t *error) {
     gee_gob_reader_t reader;
     gee_gob_slot_t made;
     if (gee_gob_reader_open(&reader, state, bytes, length, limits, pool, error) != 0)

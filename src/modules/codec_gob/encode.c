@@ -201,8 +201,8 @@ static int put_message(gee_gob_writer_t *writer, const void *data) {
 }
 
 /* Of any length, in a type that the peer knows under the id, or (0) does not. */
-__attribute__((noinline)) static int put_long(gee_gob_state_t *state, int64_t id, const gee_type_t *type,
-                                              const void *value, gee_chain_t *out, gee_error_t *error) {
+GEE_APART static int put_long(gee_gob_state_t *state, int64_t id, const gee_type_t *type, const void *value,
+                              gee_chain_t *out, gee_error_t *error) {
     gee_gob_schema_t *schema = gee_gob_schema_of(state->shared, type, error);
     if (schema == NULL)
         return -1;

@@ -108,9 +108,8 @@ static gee_measured_t take_message(const measuring_t *measuring, gee_gob_input_t
 }
 
 /* Its inputs take room on the stack that a short value must not pay for. */
-__attribute__((noinline)) static gee_measured_t measure_long(gee_gob_state_t *state, gee_measure_t *progress,
-                                                             const uint8_t *bytes, size_t length,
-                                                             const gee_codec_limits_t *limits, gee_error_t *error) {
+GEE_APART static gee_measured_t measure_long(gee_gob_state_t *state, gee_measure_t *progress, const uint8_t *bytes,
+                                             size_t length, const gee_codec_limits_t *limits, gee_error_t *error) {
     measuring_t measuring = { .state = state, .limits = limits, .error = error };
     gee_measured_t result = GEE_MEASURE_DONE;
     if (progress->scanned == 0)

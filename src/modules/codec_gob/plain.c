@@ -19,7 +19,7 @@ static bool is_like(const gee_gob_schema_t *schema, const gee_type_t *header) {
 }
 
 /* Once a connection; the many that come after must not pay for its registers. */
-__attribute__((noinline)) static bool comes_to_know(gee_gob_state_t *state, int64_t id, const gee_type_t *header) {
+GEE_APART static bool comes_to_know(gee_gob_state_t *state, int64_t id, const gee_type_t *header) {
     const gee_gob_wire_type_t *type = gee_gob_received_find(state, id);
     if (type == NULL || type->schema == NULL || !is_like(type->schema, header))
         return false;
@@ -50,37 +50,15 @@ size_t gee_gob_read_plain(void *data, const gee_type_t *header, const uint8_t *b
         if (!gee_gob_read_uint(&input, &second) || input.at == input.end)
             return 0;
     }
-    if (*input.at != 0 || input.at + 1 != input.end || !gee_is_ascii(first.data, first.length))
+    if (*input.at != 0 || input.at + 1 != input.end || !gee_is_short_ascii(first.data, first.length))
         return 0;
     *text = first;
     *number = second;
     return (size_t)(input.end - bytes);
 }
 
-/* To bytes that there is room for. False: it is not ASCII. */
-static bool copy_ascii(uint8_t *target, const char *text, size_t length) {
-    uint64_t word, high = 0;
-    size_t at = 0;
-    for (; at + sizeof word <= length; at += sizeof word) {
-        memcpy(&word, text + at, sizeof word);
-        memcpy(target + at, &word, sizeof word);
-        high |= word;
-    }
-    if (at < length && length >= sizeof word) { /* the rest, and once more what stands before it */
-        memcpy(&word, text + length - sizeof word, sizeof word);
-        memcpy(target + length - sizeof word, &word, sizeof word);
-        high |= word;
-        at = length;
-    }
-    for (; at < length; at++) {
-        target[at] = (uint8_t)text[at];
-        high |= target[at];
-    }
-    return (high & 0x8080808080808080u) == 0;
-}
-
 /* Once a connection. 0: it is not. */
-__attribute__((noinline)) static int64_t comes_to_be_known(gee_gob_state_t *state, const gee_type_t *header) {
+GEE_APART static int64_t comes_to_be_known(gee_gob_state_t *state, const gee_type_t *header) {
     if (!header->lasting)
         return 0;
     gee_error_t ignored;
@@ -95,7 +73,8 @@ __attribute__((noinline)) static int64_t comes_to_be_known(gee_gob_state_t *stat
 int gee_gob_write_plain(void *data, const gee_type_t *header, gee_str_t text, uint64_t number, gee_chain_t *out) {
     gee_gob_state_t *state = data;
     int64_t id = state->plain_sent != 0 ? state->plain_sent : comes_to_be_known(state, header);
-    if (id == 0 || text.length == 0 || text.length > SHORT - 3 * GEE_GOB_UINT_LONGEST)
+    if (id == 0 || text.length == 0 || text.length > SHORT - 3 * GEE_GOB_UINT_LONGEST ||
+        !gee_is_short_ascii(text.data, text.length))
         return 0;
     uint8_t *room = gee_chain_reserve(out, SHORT + 1);
     if (room == NULL)
@@ -103,8 +82,7 @@ int gee_gob_write_plain(void *data, const gee_type_t *header, gee_str_t text, ui
     uint8_t *at = gee_gob_store_uint(room + 1, gee_gob_from_int(id));
     *at++ = 1;
     *at++ = (uint8_t)text.length;
-    if (!copy_ascii(at, text.data, text.length))
-        return 0;
+    gee_copy_short(at, text.data, text.length);
     at += text.length;
     if (number != 0) {
         *at++ = 1;

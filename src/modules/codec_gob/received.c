@@ -10,8 +10,7 @@
 #include <string.h>
 
 /* Its registers are not to be paid for where types are few. */
-__attribute__((noinline)) gee_gob_wire_type_t *gee_gob_received_find_among_many(const gee_gob_state_t *state,
-                                                                                int64_t id) {
+GEE_APART gee_gob_wire_type_t *gee_gob_received_find_among_many(const gee_gob_state_t *state, int64_t id) {
     uintptr_t place = (uintptr_t)gee_number_map_get(state->received_by_id, (uint64_t)id);
     return place != 0 ? &state->received[place - 1] : NULL;
 }

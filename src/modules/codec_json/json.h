@@ -30,15 +30,6 @@ static inline unsigned gee_json_nesting(const gee_codec_limits_t *limits) {
 #define GEE_JSON_ONES 0x0101010101010101u
 #define GEE_JSON_HIGH 0x8080808080808080u
 
-static inline uint64_t gee_json_load(const uint8_t *bytes) {
-    uint64_t word;
-    memcpy(&word, bytes, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    return word;
-}
-
 /* The high bit of each byte that is a quote, a backslash or a control character. Right up to the first such byte, which
  * is all that is asked: a borrow can only set bits behind it. */
 static inline uint64_t gee_json_special(uint64_t word) {
@@ -76,38 +67,6 @@ static inline const uint8_t *gee_json_plain_end(const uint8_t *at, const uint8_t
 
 /* ---- short texts, in place ---- */
 
-static inline uint32_t gee_json_load_4(const void *bytes) {
-    uint32_t word;
-    memcpy(&word, bytes, sizeof(word));
-    return word;
-}
-
-static inline uint16_t gee_json_load_2(const void *bytes) {
-    uint16_t word;
-    memcpy(&word, bytes, sizeof(word));
-    return word;
-}
-
-/* Do `bytes` begin with the text? There must be as many as it has. Names are mostly shorter than 8 bytes, for which
- * gee_equal_short() calls memcmp(). 8, 4 or 2 at a time, the last ones overlap the others. */
-static inline bool gee_json_begin_with(const uint8_t *bytes, gee_str_t text) {
-    const uint8_t *data = (const uint8_t *)text.data;
-    size_t length = text.length;
-    if (length >= 8) {
-        for (size_t i = 0; i < length - 8; i += 8)
-            if (gee_json_load(bytes + i) != gee_json_load(data + i))
-                return false;
-        return gee_json_load(bytes + length - 8) == gee_json_load(data + length - 8);
-    }
-    if (length >= 4)
-        return gee_json_load_4(bytes) == gee_json_load_4(data) &&
-               gee_json_load_4(bytes + length - 4) == gee_json_load_4(data + length - 4);
-    if (length >= 2)
-        return gee_json_load_2(bytes) == gee_json_load_2(data) &&
-               gee_json_load_2(bytes + length - 2) == gee_json_load_2(data + length - 2);
-    return length == 0 || *bytes == *data;
-}
-
 /* Are these twice eight bytes ASCII characters of which each stands for itself in a string? */
 static inline bool gee_json_clean_16(const uint8_t *first, const uint8_t *last) {
 #ifdef __SSE2__
@@ -115,7 +74,7 @@ static inline bool gee_json_clean_16(const uint8_t *first, const uint8_t *last) 
                                        _mm_loadl_epi64((const __m128i *)(const void *)last));
     return (gee_json_special_of_16(block) | (unsigned)_mm_movemask_epi8(block)) == 0;
 #else
-    uint64_t a = gee_json_load(first), b = gee_json_load(last);
+    uint64_t a = gee_load_8(first), b = gee_load_8(last);
     return ((gee_json_special(a) | gee_json_special(b) | a | b) & GEE_JSON_HIGH) == 0;
 #endif
 }

@@ -34,8 +34,8 @@ static const uint8_t *read_rest(const uint8_t *at, const uint8_t *end, const gee
     if (header->field_count < 3 || header->fields[2].type->kind != GEE_KIND_STRING)
         return NULL;
     gee_str_t name = gee_field_name(&header->fields[2]);
-    if ((size_t)(end - at) < name.length + 7 || !STANDS(at, ",\"") || !gee_json_begin_with(at + 2, name) ||
-        !STANDS(at + 2 + name.length, "\":\"\"}"))
+    if ((size_t)(end - at) < name.length + 7 || !STANDS(at, ",\"") ||
+        !gee_equal_short(at + 2, name.data, name.length) || !STANDS(at + 2 + name.length, "\":\"\"}"))
         return NULL;
     return at + name.length + 7;
 }
@@ -45,14 +45,14 @@ size_t gee_json_read_plain(void *state GEE_UNUSED, const gee_type_t *header, con
     gee_str_t first = gee_field_name(&header->fields[0]), second = gee_field_name(&header->fields[1]);
     const uint8_t *at = bytes, *end = bytes + length;
     bool foreign = false;
-    if (length < first.length + 5 || !STANDS(at, "{\"") || !gee_json_begin_with(at + 2, first) ||
+    if (length < first.length + 5 || !STANDS(at, "{\"") || !gee_equal_short(at + 2, first.data, first.length) ||
         !STANDS(at + 2 + first.length, "\":\""))
         return 0;
     const uint8_t *start = at + first.length + 5;
     at = gee_json_plain_end(start, end, &foreign);
     *text = (gee_str_t){ .data = (const char *)start, .length = (size_t)(at - start) };
     if (foreign || (size_t)(end - at) < second.length + 5 || !STANDS(at, "\",\"") ||
-        !gee_json_begin_with(at + 3, second) || !STANDS(at + 3 + second.length, "\":"))
+        !gee_equal_short(at + 3, second.data, second.length) || !STANDS(at + 3 + second.length, "\":"))
         return 0;
     at = read_number(at + second.length + 5, end, number);
     if (at != NULL)

@@ -202,8 +202,8 @@ static int read_optional(gee_json_reader_t *reader, const gee_type_t *type, void
 static bool take_key(gee_json_reader_t *reader, const gee_field_t *field) {
     gee_str_t name = gee_field_name(field);
     const uint8_t *at = reader->at;
-    if ((size_t)(reader->end - at) < name.length + 2 || *at != '"' || !gee_json_begin_with(at + 1, name) ||
-        at[1 + name.length] != '"')
+    if ((size_t)(reader->end - at) < name.length + 2 || *at != '"' ||
+        !gee_equal_short(at + 1, name.data, name.length) || at[1 + name.length] != '"')
         return false;
     reader->at = at + name.length + 2;
     return true;
@@ -258,7 +258,7 @@ static inline const uint8_t *behind_key(const uint8_t *at, const uint8_t *end, b
     gee_str_t name = gee_field_name(field);
     if ((size_t)(end - at) < comma + name.length + 4 || (comma && *at++ != ','))
         return NULL;
-    if (*at != '"' || !gee_json_begin_with(at + 1, name))
+    if (*at != '"' || !gee_equal_short(at + 1, name.data, name.length))
         return NULL;
     at += 1 + name.length;
     return at[0] == '"' && at[1] == ':' && at[2] > ' ' ? at + 2 : NULL;

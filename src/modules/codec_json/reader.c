@@ -159,7 +159,7 @@ int gee_json_not_integer(gee_json_reader_t *reader, gee_str_t number, const char
 const uint8_t *gee_json_plain_end_of_few(const uint8_t *at, const uint8_t *end, bool *foreign) {
     uint64_t gathered = 0;
     for (; end - at >= 8; at += 8) {
-        uint64_t word = gee_json_load(at), special = gee_json_special(word);
+        uint64_t word = gee_load_8(at), special = gee_json_special(word);
         if (special) {
             unsigned bit = (unsigned)__builtin_ctzll(special) & ~7u;
             gathered |= word & (((uint64_t)1 << bit) - 1);
