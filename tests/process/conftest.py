@@ -22,6 +22,7 @@ import uuid
 import pytest
 
 import sharing
+from build_step import build_step
 from go_programs import build_go
 from scripted import ScriptedServer, product
 from wire import JsonPeer
@@ -342,21 +343,6 @@ def serve():
 
 
 # ---- what is built for tests ----
-
-
-def build_step(command, directory, environment):
-    done = subprocess.run(
-        command,
-        cwd=directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="session")

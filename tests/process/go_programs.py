@@ -3,7 +3,8 @@ import fcntl
 import os
 import pathlib
 import shutil
-import subprocess
+
+from build_step import build_step
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOCODE = "/usr/share/gocode"  # where Debian has libraries in Go
@@ -20,16 +21,5 @@ def build_go(source, name, build):
                        GOCACHE=f"{home}/cache", HOME=str(home))
     with open(home / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run beside us want it too
-        done = subprocess.run(
-            [go, "build", "-o", str(home / name), "."],
-            cwd=ROOT / source,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-    assert done.returncode == 0, done.stdout
+        build_step([go, "build", "-o", str(home / name), "."], ROOT / source, environment)
     return home / name

@@ -1,4 +1,5 @@
-/* session.c: one conversation: reading, answering, ending. The calling role's own part is in session_calls.c.
+/* session.c: one conversation: reading, ending, what concerns it as a whole. What only one role does is in session_serving.c
+ * and session_calls.c.
  *
  *   stream received -> parse loop -> protocol.receive -> gee_session_event -> dispatch | waiting call
  *                        |  ^ stalls while too many calls are in flight or too much output waits
@@ -6,7 +7,6 @@
  *                   timers: peer_timer bounds what the peer has begun, idle_timer what it does not begin */
 #include "core/rpc/session.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,7 +149,7 @@ void gee_sessions_destroy(gee_engine_t *engine) {
 }
 
 /* The peer did what it must not: said in the log, then closed. */
-static void refuse(gee_session_t *session, const gee_error_t *error) {
+void gee_session_refuse(gee_session_t *session, const gee_error_t *error) {
     gee_log(session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed", gee_session_peer_text(session),
             error->text);
     gee_session_close(session, error);
@@ -184,7 +184,7 @@ static void on_peer_timeout(gee_timer_t *timer) {
     else
         gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no complete Option or request within %s (timeouts.handshake)",
                       gee_format_duration(text, session->engine->timeouts.handshake));
-    refuse(session, &error);
+    gee_session_refuse(session, &error);
 }
 
 static void on_idle(gee_timer_t *timer) {
@@ -229,7 +229,7 @@ static void watch_partial(gee_session_t *session) {
     if (gee_timer_start(session->engine->loop, &session->peer_timer, session->engine->timeouts.read) != 0) {
         gee_error_t error;
         gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-        refuse(session, &error);
+        gee_session_refuse(session, &error);
     }
 }
 
@@ -331,7 +331,7 @@ static void parse(gee_session_t *session) {
         size_t consumed = 0;
         if (session->protocol->receive(session, session->protocol_state, gee_inbox_bytes(inbox),
                                        gee_inbox_length(inbox), &consumed, &error) != 0) {
-            refuse(session, &error);
+            gee_session_refuse(session, &error);
             break;
         }
         if (consumed == 0) {
@@ -382,7 +382,7 @@ static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reas
     session->handing_back = false;
     /* A limit of ours, or our own trouble; all else is what connections do. */
     if (session->role == GEE_SERVING && (gee_stream_timed_out(stream) || reason->code == GEE_RESOURCE_EXHAUSTED)) {
-        refuse(session, reason);
+        gee_session_refuse(session, reason);
         return;
     }
     gee_log(session->engine->log, session->role == GEE_SERVING ? GEE_LOG_INFO : GEE_LOG_DEBUG, "%s: %s",
@@ -488,81 +488,20 @@ const char *gee_session_peer_text(const gee_session_t *session) {
     return gee_stream_peer_text(session->stream);
 }
 
-/* ---- serving ---- */
-
-GEE_APART static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
-    call->metadata.items = gee_pool_array(call->pool, metadata->count, sizeof(*metadata->items));
-    if (call->metadata.items == NULL)
-        return -1;
-    for (size_t i = 0; i < metadata->count; i++) {
-        call->metadata.items[i].key = gee_pool_str(call->pool, metadata->items[i].key);
-        call->metadata.items[i].value = gee_pool_str(call->pool, metadata->items[i].value);
-        if (call->metadata.items[i].key.data == NULL || call->metadata.items[i].value.data == NULL)
-            return -1;
-    }
-    call->metadata.count = metadata->count;
-    return 0;
-}
-
-static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t *event) {
-    call->session = session;
-    call->peer = session->peer;
-    call->token.number = event->token.number;
-    call->codec = event->codec ? event->codec : session->codec;
-    call->timeout_ns = event->timeout_ns;
-    if (event->token.raw.data != NULL) {
-        call->token.raw = gee_pool_str(call->pool, event->token.raw);
-        if (call->token.raw.data == NULL)
-            return -1;
-    }
-    return event->metadata.count == 0 ? 0 : copy_metadata(call, &event->metadata);
-}
+/* ---- events ---- */
 
 /* What is no reply of a call's own; without it the conversation cannot go on. */
-static void send_event(gee_session_t *session, const gee_event_t *event) {
+void gee_session_send_event(gee_session_t *session, const gee_event_t *event) {
     gee_error_t error;
     if (session->protocol->send(session, session->protocol_state, event, &error) == 0)
         gee_stream_flush(session->stream);
     else
-        refuse(session, &error);
-}
-
-/* There is not even memory for a call: its caller is told by hand. */
-GEE_APART static void refuse_for_memory(gee_session_t *session, const gee_event_t *event) {
-    gee_event_t reply = { .parts = GEE_EVENT_REPLY,
-                          .token = event->token,
-                          .method = event->method,
-                          .codec = event->codec,
-                          .status = { .code = GEE_RESOURCE_EXHAUSTED, .text = GEE_STR("rpc server: out of memory") } };
-    send_event(session, &reply);
-}
-
-static void on_request(gee_session_t *session, const gee_event_t *event) {
-    gee_call_t *call = gee_call_create(session->engine);
-    if (call == NULL || fill_call(session, call, event) != 0) {
-        if (call != NULL)
-            gee_call_release(call);
-        refuse_for_memory(session, event);
-        return;
-    }
-    session->calls_total++;
-    gee_dispatch_request(session->engine->dispatch, call, event->method, &event->payload);
-}
-
-/* Tokens may repeat; the oldest call of that token is meant. */
-static void on_cancel(gee_session_t *session, const gee_event_t *event) {
-    GEE_LIST_EACH(&session->calls, link) {
-        gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
-        if (call->token.number == event->token.number && gee_str_equal(call->token.raw, event->token.raw)) {
-            gee_dispatch_cancel(call, true);
-            return;
-        }
-    }
+        gee_session_refuse(session, &error);
 }
 
 static void on_ping(gee_session_t *session, const gee_event_t *event) {
     gee_event_t pong = { .parts = GEE_EVENT_PONG, .token = event->token };
-    send_event(session, &pong);
+    gee_session_send_event(session, &pong);
 }
 
 static void on_pong(gee_session_t *session, const gee_event_t *event) {
@@ -580,7 +519,7 @@ static void on_drain(gee_session_t *session) {
 
 GEE_APART static void on_other_event(gee_session_t *session, const gee_event_t *event) {
     if (event->parts & GEE_EVENT_CANCEL && session->role == GEE_SERVING)
-        on_cancel(session, event);
+        gee_session_on_cancel(session, event);
     else if (event->parts & GEE_EVENT_PING)
         on_ping(session, event);
     else if (event->parts & GEE_EVENT_PONG)
@@ -593,100 +532,19 @@ void gee_session_event(gee_session_t *session, const gee_event_t *event) {
     if (session->closing)
         return;
     if (event->parts & GEE_EVENT_BEGIN && session->role == GEE_SERVING)
-        on_request(session, event);
+        gee_session_on_request(session, event);
     else if (event->parts & GEE_EVENT_END && session->role == GEE_CALLING)
         gee_session_on_reply(session, event);
     else
         on_other_event(session, event);
 }
 
-/* A reply that its codec refuses becomes an error reply that says so. */
-GEE_APART static int send_refused(gee_session_t *session, gee_call_t *call, gee_event_t *event, gee_error_t *error) {
-    if (call->status.code != GEE_OK)
-        return -1;
-    char text[GEE_ERROR_TEXT];
-    gee_log(session->engine->log, GEE_LOG_ERROR, "%.*s: its reply cannot be written as %s: %s",
-            GEE_STR_ARGUMENTS(call->method_name), call->codec->name, error->text);
-    snprintf(text, sizeof(text), "rpc server: reply: %.400s", error->text);
-    gee_code_t code = error->code == GEE_RESOURCE_EXHAUSTED ? error->code : GEE_INTERNAL;
-    call->status = (gee_status_t){ .code = code, .text = gee_str(text) };
-    event->payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
-    event->status = call->status;
-    int result = session->protocol->send(session, session->protocol_state, event, error);
-    call->status.text = GEE_STR("rpc server: the reply could not be written");
-    return result;
-}
-
-void gee_session_keep(gee_session_t *session, gee_call_t *call) {
-    size_t bytes = call->request_bytes + gee_pool_used(call->pool);
-    session->serving.call_bytes += bytes - call->charged;
-    call->charged = bytes;
-    if (call->kept)
-        return;
-    call->kept = call->peer_held = true;
-    session->peer->references++;
-    gee_list_append(&session->calls, &call->session_link);
-    session->call_count++;
-}
-
-static void take_off(gee_session_t *session, gee_call_t *call) {
-    gee_list_remove(&call->session_link);
-    session->call_count--;
-    session->serving.call_bytes -= call->charged;
-    call->charged = 0;
-}
-
-GEE_APART static void refuse_reply(gee_session_t *session, const gee_call_t *call, gee_error_t *error) {
-    gee_error_prefix(error, "reply to %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
-    refuse(session, error);
-}
-
 /* Of a call that was in flight while others were read. */
-static void after_answer(gee_session_t *session) {
+void gee_session_answered(gee_session_t *session) {
     gee_stream_flush(session->stream);
     unstall(session);
     if (session->peer_ended || session->draining)
         close_when_through(session);
-}
-
-static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *event) {
-    gee_error_t error;
-    const gee_chain_t *out = gee_session_out(session);
-    size_t before = out->length;
-    call->session = NULL;
-    if (call->kept)
-        take_off(session, call);
-    if (session->closing)
-        return;
-    if (session->protocol->send(session, session->protocol_state, event, &error) != 0 &&
-        send_refused(session, call, event, &error) != 0) {
-        refuse_reply(session, call, &error);
-        return;
-    }
-    call->reply_bytes = out->length - before;
-    if (call->kept || !session->parsing) /* else parse() sees to it, once for all that it was shown */
-        after_answer(session);
-}
-
-void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
-    if (call->status.code != GEE_OK && call->status.text.length == 0)
-        call->status.text = gee_str(gee_code_name(call->status.code)); /* an empty text would read as success */
-    gee_event_t event = { .parts = GEE_EVENT_REPLY,
-                          .token = call->token,
-                          .method = call->method_name,
-                          .codec = call->codec,
-                          .payload = *payload,
-                          .status = call->status };
-    send_answer(session, call, &event);
-}
-
-void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value) {
-    gee_event_t event = { .parts = GEE_EVENT_REPLY,
-                          .token = call->token,
-                          .method = call->method_name,
-                          .codec = call->codec,
-                          .payload = { .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = value } };
-    send_answer(session, call, &event);
 }
 
 void gee_session_drain(gee_session_t *session) {

@@ -126,6 +126,21 @@ const char *gee_session_peer_text(const gee_session_t *session);
 int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error);
 /* Inside receive(): may it handle a further message? */
 bool gee_session_reads_on(const gee_session_t *session);
+/* A receive() of several messages: `one` handles one, with the contract of receive(). (Inline, as then `one` is, too: through
+ * the session's own loop a small message would cost 70 instructions more.) */
+static inline int gee_session_receive_each(gee_session_t *session, void *state, const uint8_t *bytes, size_t length,
+                                           size_t *consumed, gee_error_t *error,
+                                           int (*one)(gee_session_t *session, void *state, const uint8_t *bytes,
+                                                      size_t length, size_t *consumed, gee_error_t *error)) {
+    size_t taken;
+    do {
+        taken = 0;
+        if (one(session, state, bytes + *consumed, length - *consumed, &taken, error) != 0)
+            return -1;
+        *consumed += taken;
+    } while (taken > 0 && *consumed < length && gee_session_reads_on(session));
+    return 0;
+}
 /* Inside receive(), which then consumes nothing: no bytes are wanted until gee_session_release(). The stream is not read
  * meanwhile. */
 void gee_session_hold(gee_session_t *session);

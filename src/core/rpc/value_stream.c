@@ -142,10 +142,19 @@ static size_t padding_behind(const gee_codec_t *codec, const uint8_t *bytes, siz
     return may_be ? codec->padding(bytes, length) : 0;
 }
 
-/* Sets *consumed when there is a whole message, or padding before it. */
-static int receive_one(gee_session_t *session, gee_value_stream_t *stream, const gee_value_form_t *form,
-                       void *protocol_state, const uint8_t *bytes, size_t length, size_t *consumed,
+/* What gee_value_stream_receive() was given. */
+typedef struct receiving {
+    gee_value_stream_t *stream;
+    const gee_value_form_t *form;
+    void *protocol_state;
+} receiving_t;
+
+/* Consumes a whole message, or padding before it. */
+static int receive_one(gee_session_t *session, void *data, const uint8_t *bytes, size_t length, size_t *consumed,
                        gee_error_t *error) {
+    const receiving_t *receiving = data;
+    gee_value_stream_t *stream = receiving->stream;
+    const gee_value_form_t *form = receiving->form;
     size_t body_length = 0;
     plain_t plain = { .length = 0 };
     gee_value_progress_t progress = { 0 };
@@ -169,7 +178,7 @@ static int receive_one(gee_session_t *session, gee_value_stream_t *stream, const
     size_t message_length = progress.header_length + body_length;
     *consumed = message_length + padding_behind(session->codec, bytes + message_length, length - message_length);
     if (plain.length == 0)
-        return hand_on(session, form, protocol_state, bytes, progress.header_length, body_length, error);
+        return hand_on(session, form, receiving->protocol_state, bytes, progress.header_length, body_length, error);
     hand_on_plain(session, &plain, bytes, body_length);
     return 0;
 }
@@ -177,15 +186,8 @@ static int receive_one(gee_session_t *session, gee_value_stream_t *stream, const
 int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream, const gee_value_form_t *form,
                              void *protocol_state, const uint8_t *bytes, size_t length, size_t *consumed,
                              gee_error_t *error) {
-    size_t taken;
-    do {
-        taken = 0;
-        if (receive_one(session, stream, form, protocol_state, bytes + *consumed, length - *consumed, &taken, error) !=
-            0)
-            return -1;
-        *consumed += taken;
-    } while (taken > 0 && *consumed < length && gee_session_reads_on(session));
-    return 0;
+    receiving_t receiving = { .stream = stream, .form = form, .protocol_state = protocol_state };
+    return gee_session_receive_each(session, &receiving, bytes, length, consumed, error, receive_one);
 }
 
 /* ---- sending ---- */

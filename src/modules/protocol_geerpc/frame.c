@@ -123,9 +123,9 @@ static int hand_on(gee_session_t *session, const gee_codec_t *codec, const uint8
     return read_other(session, header_bytes, header_length, &plain.payload, error);
 }
 
-/* Sets *consumed when there is a whole one. */
-static int receive_one(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
-                       size_t *consumed, gee_error_t *error) {
+static int receive_one(gee_session_t *session, void *data, const uint8_t *bytes, size_t length, size_t *consumed,
+                       gee_error_t *error) {
+    geerpc_state_t *state = data;
     state->frame_started = true;
     if (length < PREFIX)
         return 0;
@@ -151,14 +151,7 @@ static int receive_one(gee_session_t *session, geerpc_state_t *state, const uint
 
 int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
                          size_t *consumed, gee_error_t *error) {
-    size_t taken;
-    do {
-        taken = 0;
-        if (receive_one(session, state, bytes + *consumed, length - *consumed, &taken, error) != 0)
-            return -1;
-        *consumed += taken;
-    } while (taken > 0 && *consumed < length && gee_session_reads_on(session));
-    return 0;
+    return gee_session_receive_each(session, state, bytes, length, consumed, error, receive_one);
 }
 
 static int append_header(const gee_session_t *session, const gee_event_t *event, gee_chain_t *out, gee_error_t *error) {

@@ -1,0 +1,151 @@
+/* session_serving.c: the serving role: a request becomes a call, which is answered.
+ *
+ *   request -> call -> dispatch -> answered at once -> written; parse() flushes it, once for all that it was shown
+ *                         '-> kept: on the session's list -> answered some time -> written, flushed */
+#include <stdio.h>
+
+#include "core/rpc/dispatch.h"
+#include "core/rpc/session.h"
+#include "core/rpc/session_private.h"
+
+GEE_APART static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
+    call->metadata.items = gee_pool_array(call->pool, metadata->count, sizeof(*metadata->items));
+    if (call->metadata.items == NULL)
+        return -1;
+    for (size_t i = 0; i < metadata->count; i++) {
+        call->metadata.items[i].key = gee_pool_str(call->pool, metadata->items[i].key);
+        call->metadata.items[i].value = gee_pool_str(call->pool, metadata->items[i].value);
+        if (call->metadata.items[i].key.data == NULL || call->metadata.items[i].value.data == NULL)
+            return -1;
+    }
+    call->metadata.count = metadata->count;
+    return 0;
+}
+
+static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t *event) {
+    call->session = session;
+    call->peer = session->peer;
+    call->token.number = event->token.number;
+    call->codec = event->codec ? event->codec : session->codec;
+    call->timeout_ns = event->timeout_ns;
+    if (event->token.raw.data != NULL) {
+        call->token.raw = gee_pool_str(call->pool, event->token.raw);
+        if (call->token.raw.data == NULL)
+            return -1;
+    }
+    return event->metadata.count == 0 ? 0 : copy_metadata(call, &event->metadata);
+}
+
+/* There is not even memory for a call: its caller is told by hand. */
+GEE_APART static void refuse_for_memory(gee_session_t *session, const gee_event_t *event) {
+    gee_event_t reply = { .parts = GEE_EVENT_REPLY,
+                          .token = event->token,
+                          .method = event->method,
+                          .codec = event->codec,
+                          .status = { .code = GEE_RESOURCE_EXHAUSTED, .text = GEE_STR("rpc server: out of memory") } };
+    gee_session_send_event(session, &reply);
+}
+
+void gee_session_on_request(gee_session_t *session, const gee_event_t *event) {
+    gee_call_t *call = gee_call_create(session->engine);
+    if (call == NULL || fill_call(session, call, event) != 0) {
+        if (call != NULL)
+            gee_call_release(call);
+        refuse_for_memory(session, event);
+        return;
+    }
+    session->calls_total++;
+    gee_dispatch_request(session->engine->dispatch, call, event->method, &event->payload);
+}
+
+/* Tokens may repeat; the oldest call of that token is meant. */
+void gee_session_on_cancel(gee_session_t *session, const gee_event_t *event) {
+    GEE_LIST_EACH(&session->calls, link) {
+        gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
+        if (call->token.number == event->token.number && gee_str_equal(call->token.raw, event->token.raw)) {
+            gee_dispatch_cancel(call, true);
+            return;
+        }
+    }
+}
+
+/* A reply that its codec refuses becomes an error reply that says so. */
+GEE_APART static int send_refused(gee_session_t *session, gee_call_t *call, gee_event_t *event, gee_error_t *error) {
+    if (call->status.code != GEE_OK)
+        return -1;
+    char text[GEE_ERROR_TEXT];
+    gee_log(session->engine->log, GEE_LOG_ERROR, "%.*s: its reply cannot be written as %s: %s",
+            GEE_STR_ARGUMENTS(call->method_name), call->codec->name, error->text);
+    snprintf(text, sizeof(text), "rpc server: reply: %.400s", error->text);
+    gee_code_t code = error->code == GEE_RESOURCE_EXHAUSTED ? error->code : GEE_INTERNAL;
+    call->status = (gee_status_t){ .code = code, .text = gee_str(text) };
+    event->payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
+    event->status = call->status;
+    int result = session->protocol->send(session, session->protocol_state, event, error);
+    call->status.text = GEE_STR("rpc server: the reply could not be written");
+    return result;
+}
+
+void gee_session_keep(gee_session_t *session, gee_call_t *call) {
+    size_t bytes = call->request_bytes + gee_pool_used(call->pool);
+    session->serving.call_bytes += bytes - call->charged;
+    call->charged = bytes;
+    if (call->kept)
+        return;
+    call->kept = call->peer_held = true;
+    session->peer->references++;
+    gee_list_append(&session->calls, &call->session_link);
+    session->call_count++;
+}
+
+static void take_off(gee_session_t *session, gee_call_t *call) {
+    gee_list_remove(&call->session_link);
+    session->call_count--;
+    session->serving.call_bytes -= call->charged;
+    call->charged = 0;
+}
+
+GEE_APART static void refuse_reply(gee_session_t *session, const gee_call_t *call, gee_error_t *error) {
+    gee_error_prefix(error, "reply to %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+    gee_session_refuse(session, error);
+}
+
+static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *event) {
+    gee_error_t error;
+    const gee_chain_t *out = gee_session_out(session);
+    size_t before = out->length;
+    call->session = NULL;
+    if (call->kept)
+        take_off(session, call);
+    if (session->closing)
+        return;
+    if (session->protocol->send(session, session->protocol_state, event, &error) != 0 &&
+        send_refused(session, call, event, &error) != 0) {
+        refuse_reply(session, call, &error);
+        return;
+    }
+    call->reply_bytes = out->length - before;
+    if (call->kept || !session->parsing) /* else parse() sees to it, once for all that it was shown */
+        gee_session_answered(session);
+}
+
+void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
+    if (call->status.code != GEE_OK && call->status.text.length == 0)
+        call->status.text = gee_str(gee_code_name(call->status.code)); /* an empty text would read as success */
+    gee_event_t event = { .parts = GEE_EVENT_REPLY,
+                          .token = call->token,
+                          .method = call->method_name,
+                          .codec = call->codec,
+                          .payload = *payload,
+                          .status = call->status };
+    send_answer(session, call, &event);
+}
+
+void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value) {
+    gee_event_t event = { .parts = GEE_EVENT_REPLY,
+                          .token = call->token,
+                          .method = call->method_name,
+                          .codec = call->codec,
+                          .payload = { .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = value } };
+    send_answer(session, call, &event);
+}
