@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, PEERS, ROOT, TIMEOUT, build_step
+from build_step import build_step
+from conftest import BUILD, PEERS, ROOT, TIMEOUT
 from go_programs import build_go
 from sealing import Keys, make_sealed
 
