@@ -192,6 +192,27 @@ static uint64_t key_of(const gee_pending_t *operation, const char *key) {
                : gee_random_mix((uint64_t)operation->started_ns ^ (uintptr_t)operation);
 }
 
+/* Each description once, when it is first used. `type` may be null. */
+static int check_type(gee_caller_t *caller, const gee_type_t *type, const char *what, gee_error_t *error) {
+    _Atomic(const gee_type_t *) *place = &caller->sound_types[((uintptr_t)type >> 5) % GEE_SOUND_TYPES];
+    if (type == NULL || atomic_load_explicit(place, memory_order_relaxed) == type)
+        return 0;
+    const char *flaw = gee_type_check(type);
+    if (flaw != NULL)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: the description of type %s cannot be used: %s", what,
+                             gee_type_label(type), flaw);
+    if (type->lasting)
+        atomic_store_explicit(place, type, memory_order_relaxed);
+    return 0;
+}
+
+static int check_types(gee_caller_t *caller, const gee_request_t *request, gee_error_t *error) {
+    return check_type(caller, request->argument_type, "arguments", error) == 0 &&
+                   check_type(caller, request->reply_type, "reply", error) == 0
+               ? 0
+               : -1;
+}
+
 static int check_request(const gee_request_t *request, const gee_call_options_t *options, gee_error_t *error) {
     if (request->method == NULL)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "the method must not be null");
@@ -239,7 +260,8 @@ gee_pending_t *gee_call_go(gee_caller_t *caller, const gee_request_t *request, g
                            gee_error_t *error) {
     gee_call_options_t options;
     if (gee_runtime_check(caller->runtime, false, error) != 0 ||
-        GEE_READ_OPTIONS(gee_call_options_t, options, request->options, error) != 0)
+        GEE_READ_OPTIONS(gee_call_options_t, options, request->options, error) != 0 ||
+        check_types(caller, request, error) != 0)
         return NULL;
     gee_pending_t *operation = create(caller, request, &options, true, error);
     if (operation == NULL)
@@ -266,7 +288,7 @@ static int wait_for(gee_caller_t *caller, const gee_request_t *request, gee_outc
         GEE_READ_OPTIONS(gee_call_options_t, options, request->options, error) != 0)
         return -1;
     place->pool = options.pool;
-    if (check_place(request, place, error) != 0)
+    if (check_types(caller, request, error) != 0 || check_place(request, place, error) != 0)
         return -1;
     gee_pending_t *operation = create(caller, request, &options, false, error);
     return operation ? gee_operation_wait(&operation, place, reply, error) : -1;

@@ -164,7 +164,7 @@ static int open_caller(gee_caller_t *caller, const server_list_t *list, gee_erro
         .limits = caller->limits,
         .timeouts = caller->timeouts,
         .names = { .message = "message_limit", .read = "read_timeout_ns" },
-        .threads = caller->runtime->resolver,
+        .resolver = caller->runtime->resolver,
     };
     caller->engine = gee_engine_create(&options, error);
     if (caller->engine == NULL)
@@ -266,7 +266,7 @@ static void pong(void *data, const gee_error_t *error) {
 }
 
 static void caller_free(gee_caller_t *caller) {
-    gee_runtime_destroy(&caller->own_runtime);
+    (void)gee_runtime_destroy(&caller->own_runtime, NULL); /* nobody else has it */
     if (caller->seal != NULL)
         gee_seal_find(gee_modules, NULL)->close(&caller->seal);
     free(caller->address);
@@ -382,6 +382,7 @@ gee_caller_t *gee_caller_create(const gee_server_t *servers, size_t count, const
         caller->runtime = caller->own_runtime = gee_runtime_create(GEE_RUNTIME_BACKGROUND, error);
     if (caller->runtime == NULL || gee_runtime_check(caller->runtime, true, error) != 0)
         goto fail;
+    gee_runtime_enter(caller->runtime);
     if (gee_operation_run(caller, begin_open, &list, 0, error) == 0)
         return caller;
     gee_caller_close(caller);
@@ -398,10 +399,11 @@ void gee_caller_close(gee_caller_t *caller) {
     caller->nobody_waits = inside;
     shut_gate(caller);
     gee_runtime_post(caller->runtime, &caller->close_task);
-    if (inside)
-        return;
-    (void)gee_runtime_await(caller->runtime, &caller->closed, INT64_MAX);
-    caller_free(caller);
+    if (!inside)
+        (void)gee_runtime_await(caller->runtime, &caller->closed, INT64_MAX);
+    gee_runtime_left(caller->runtime);
+    if (!inside)
+        caller_free(caller);
 }
 
 int gee_caller_set_servers(gee_caller_t *caller, const gee_server_t *servers, size_t count, gee_error_t *error) {

@@ -63,6 +63,8 @@ void gee_follow_begin(struct gee_pending *operation, const gee_server_t *servers
 void gee_follow_end(gee_caller_t *caller);
 
 /* ---- caller.c ---- */
+#define GEE_SOUND_TYPES 32
+
 struct gee_caller {
     /* Does not change while it is in use. */
     gee_runtime_t *runtime;
@@ -75,6 +77,9 @@ struct gee_caller {
     gee_timeouts_t timeouts;
     gee_upstream_options_t upstream_options;
     char *address; /* of a client's only server, as it was dialled; null: an xclient */
+
+    /* Of descriptions that were found sound, by their address: those that stay as they are. Any thread. */
+    _Atomic(const gee_type_t *) sound_types[GEE_SOUND_TYPES];
 
     atomic_uint gate; /* threads that are just posting; and GEE_GATE_CLOSED */
 

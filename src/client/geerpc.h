@@ -70,11 +70,12 @@ typedef enum gee_runtime_mode {
 } gee_runtime_mode_t;
 
 GEE_EXPORT gee_runtime_t *gee_runtime_create(gee_runtime_mode_t mode, gee_error_t *error);
-/* Its clients are closed already. Not from a callback. Leaves null; a null *runtime is allowed. */
-GEE_EXPORT void gee_runtime_destroy(gee_runtime_t **runtime);
+/* Leaves null; a null *runtime is allowed. -1, with *runtime unchanged: clients on the runtime are not closed. In a child of
+ * the process that made the runtime only *runtime is changed. Not from a callback. */
+GEE_EXPORT int gee_runtime_destroy(gee_runtime_t **runtime, gee_error_t *error);
 
-/* Manual: readable (poll, epoll, select) when gee_runtime_process() has something to do, timers included. It is the
- * runtime's: not to be read or closed. */
+/* Manual: readable (poll, select, epoll with or without EPOLLET) when gee_runtime_process() has something to do, timers
+ * included. The descriptor is the runtime's: not to be read or closed. */
 GEE_EXPORT int gee_runtime_descriptor(const gee_runtime_t *runtime);
 /* Manual: does what there is to do, callbacks included, after waiting for it at most `max_wait_ns` (0: not at all, negative:
  * as long as it takes). One thread at a time. -1: a background runtime, from inside a callback, or the kernel refused. */

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/event/work.h"
 #include "core/http/client.h"
 #include "core/rpc/engine.h"
 
-#define RESOLVING_AT_ONCE 1
-#define BODY_LIMIT        (16 * GEE_MIB)
+#define BODY_LIMIT (16 * GEE_MIB)
 
 typedef struct fetch {
     gee_http_page_t *page;
@@ -101,10 +101,10 @@ int gee_http_get(const char *where, const char *path, const char *accept, int64_
                            .timeout_ns = timeout_ns > 0 ? timeout_ns : 0 };
     ask.limits.body = BODY_LIMIT;
     gee_loop_t *loop = gee_loop_create(NULL, error);
-    gee_thread_pool_t *threads = loop ? gee_thread_pool_create(RESOLVING_AT_ONCE, RESOLVING_AT_ONCE, error) : NULL;
+    gee_thread_pool_t *threads = loop ? gee_work_threads(error) : NULL;
     if (threads != NULL)
         result = run(loop, threads, transport, &addr, &ask, &fetch);
-    gee_thread_pool_destroy(&threads);
+    gee_thread_pool_abandon(&threads);
     gee_loop_destroy(&loop);
     return result;
 }

@@ -3,18 +3,18 @@
 
 #include <stdlib.h>
 
+#include "core/event/work.h"
 #include "core/rpc/discovery.h"
 
-#define THREADS     1
-#define JOBS        8
 #define REFRESH     (10 * GEE_SECOND) /* as GeeRPC's */
 #define CALL_MEMORY (64 * GEE_KIB)
 
 typedef struct work_place {
     gee_loop_t *loop;
-    gee_thread_pool_t *threads;
+    gee_thread_pool_t *resolver;
     gee_engine_t *engine;
     const gee_registry_t *registry;
+    const char *source;
     void *state; /* of the module */
     gee_timer_t timer;
     gee_watch_t stop;
@@ -39,7 +39,7 @@ static void end_with(work_place_t *place, const gee_error_t *error) {
 
 static void on_timeout(gee_timer_t *timer) {
     work_place_t *place = GEE_CONTAINER(timer, work_place_t, timer);
-    gee_error_set(place->error, GEE_DEADLINE_EXCEEDED, "no answer in time");
+    gee_error_set(place->error, GEE_DEADLINE_EXCEEDED, "%.200s: no answer in time", place->source);
     end(place, -1);
 }
 
@@ -49,7 +49,7 @@ static void on_stop(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
 
 static int open_place(work_place_t *place, const char *source, gee_error_t *error) {
     gee_engine_options_t options = { .modules = gee_modules, .limits = { .call_memory = CALL_MEMORY } };
-    *place = (work_place_t){ .error = error, .stop = { .descriptor = -1, .ready = on_stop } };
+    *place = (work_place_t){ .source = source, .error = error, .stop = { .descriptor = -1, .ready = on_stop } };
     place->timer.fire = on_timeout;
     place->registry = gee_registry_for(gee_modules, source, error);
     if (place->registry == NULL || place->registry->check(source, error) != 0)
@@ -57,8 +57,8 @@ static int open_place(work_place_t *place, const char *source, gee_error_t *erro
     options.loop = place->loop = gee_loop_create(NULL, error);
     if (place->loop == NULL)
         return -1;
-    options.threads = place->threads = gee_thread_pool_create(THREADS, JOBS, error);
-    if (place->threads == NULL)
+    options.resolver = place->resolver = gee_work_threads(error);
+    if (place->resolver == NULL)
         return -1;
     place->engine = gee_engine_create(&options, error);
     return place->engine ? 0 : -1;
@@ -87,8 +87,8 @@ static void close_place(work_place_t *place) {
         gee_timer_stop(place->loop, &place->timer);
         gee_loop_unwatch(place->loop, &place->stop);
     }
-    gee_thread_pool_destroy(&place->threads);
     gee_engine_destroy(&place->engine);
+    gee_thread_pool_abandon(&place->resolver);
     gee_loop_destroy(&place->loop);
     free(place->state);
 }

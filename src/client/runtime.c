@@ -12,10 +12,9 @@
 
 #include "client/futex.h"
 #include "core/base/clock.h"
+#include "core/event/work.h"
 
-#define RESOLVING_AT_ONCE  2
-#define RESOLUTIONS_QUEUED 1000
-#define BIRTHMARK_SIZE     1 /* the kernel makes a page of it */
+#define BIRTHMARK_SIZE 1 /* the kernel makes a page of it */
 /* The kernel refuses to wait when the program has closed descriptors that are not its own. */
 #define AFTER_FAILURE (100 * GEE_MILLISECOND)
 
@@ -78,7 +77,7 @@ static void set_working(gee_runtime_t *runtime, bool working) {
 /* ---- the end ---- */
 
 static void tear_down(gee_runtime_t *runtime) {
-    gee_thread_pool_destroy(&runtime->resolver);
+    gee_thread_pool_abandon(&runtime->resolver);
     if (runtime->loop != NULL) {
         /* What the resolver's threads posted at the last moment lets go of its memory. */
         (void)gee_loop_once(runtime->loop, 0);
@@ -100,11 +99,6 @@ static void *run(void *argument) {
         nanosleep(&(struct timespec){ .tv_nsec = AFTER_FAILURE }, NULL);
     set_working(runtime, false);
     tear_down(runtime);
-    return NULL;
-}
-
-static void *run_tear_down(void *argument) {
-    tear_down(argument);
     return NULL;
 }
 
@@ -195,7 +189,7 @@ gee_runtime_t *gee_runtime_create(gee_runtime_mode_t mode, gee_error_t *error) {
     runtime->loop = gee_loop_create(NULL, error);
     if (runtime->loop == NULL)
         goto fail;
-    runtime->resolver = gee_thread_pool_create(RESOLVING_AT_ONCE, RESOLUTIONS_QUEUED, error);
+    runtime->resolver = gee_work_threads(error);
     if (runtime->resolver == NULL)
         goto fail;
     if ((mode == GEE_RUNTIME_MANUAL ? make_alarm(runtime, error)
@@ -234,6 +228,13 @@ static int64_t time_left(int64_t deadline_ns) {
     return left > 0 ? left : 0;
 }
 
+/* The descriptor becomes readable at once, also for an application that hears of each change only once (EPOLLET). */
+static void ring_alarm(gee_runtime_t *runtime) {
+    struct itimerspec now = { .it_value.tv_nsec = 1 };
+    runtime->alarm_set = true;
+    (void)timerfd_settime(runtime->alarm.descriptor, 0, &now, NULL);
+}
+
 /* With `turn` locked, as at the return. The time may be over, and it is somebody else's turn still. */
 static void wait_for_turn(gee_runtime_t *runtime, int64_t deadline_ns) {
     struct timespec until = { .tv_sec = (time_t)(deadline_ns / GEE_SECOND),
@@ -256,6 +257,18 @@ static int take_turn(gee_runtime_t *runtime, int64_t max_wait_ns) {
     return result;
 }
 
+/* Passes, until one finds nothing to do: an application that hears only of changes (EPOLLET) would not hear of what is left.
+ * What is left after PASSES, as peers go on sending, makes a change of its own. */
+static int work_off(gee_runtime_t *runtime, int64_t max_wait_ns) {
+    enum { PASSES = 16 };
+    int result = take_turn(runtime, max_wait_ns);
+    for (int pass = 1; pass < PASSES && result == 0 && gee_loop_had_events(runtime->loop); pass++)
+        result = take_turn(runtime, 0);
+    if (result == 0 && gee_loop_had_events(runtime->loop))
+        ring_alarm(runtime);
+    return result;
+}
+
 static int64_t deadline_in(int64_t wait_ns) {
     return wait_ns < 0 ? INT64_MAX : gee_time_add(gee_clock_monotonic(), wait_ns);
 }
@@ -273,7 +286,7 @@ int gee_runtime_process(gee_runtime_t *runtime, int64_t max_wait_ns, gee_error_t
     while (atomic_load(&runtime->working) && time_left(deadline_ns) != 0)
         wait_for_turn(runtime, deadline_ns);
     if (!atomic_load(&runtime->working))
-        result = take_turn(runtime, time_left(deadline_ns));
+        result = work_off(runtime, time_left(deadline_ns));
     pthread_mutex_unlock(&runtime->turn);
     pthread_setcancelstate(cancellable, NULL);
     return result == 0 ? 0 : gee_error_set(error, GEE_INTERNAL, "gee_runtime_process: epoll_wait failed");
@@ -330,21 +343,17 @@ unsigned gee_runtime_ended(atomic_uint *word) {
 
 /* ---- destroying one ---- */
 
-static void destroy_manual(gee_runtime_t *runtime, bool resolving) {
-    pthread_t thread;
+static void destroy_manual(gee_runtime_t *runtime) {
     pthread_mutex_lock(&runtime->turn);
     do { /* closes that were begun in a callback come to their end */
         (void)take_turn(runtime, runtime->closing > 0 ? -1 : 0);
     } while (runtime->closing > 0);
     pthread_mutex_unlock(&runtime->turn);
-    if (resolving && start_thread(&thread, run_tear_down, runtime, NULL) == 0)
-        pthread_detach(thread);
-    else
-        tear_down(runtime);
+    tear_down(runtime);
 }
 
-static void destroy_background(gee_runtime_t *runtime, bool resolving) {
-    bool join = !resolving && !gee_runtime_inside(runtime);
+static void destroy_background(gee_runtime_t *runtime) {
+    bool join = !gee_runtime_inside(runtime);
     pthread_t thread = runtime->thread;
     if (!join)
         pthread_detach(thread);
@@ -353,15 +362,30 @@ static void destroy_background(gee_runtime_t *runtime, bool resolving) {
         pthread_join(thread, NULL);
 }
 
-void gee_runtime_destroy(gee_runtime_t **handle) {
+void gee_runtime_enter(gee_runtime_t *runtime) {
+    atomic_fetch_add_explicit(&runtime->users, 1, memory_order_relaxed);
+}
+
+void gee_runtime_left(gee_runtime_t *runtime) {
+    atomic_fetch_sub_explicit(&runtime->users, 1, memory_order_release);
+}
+
+int gee_runtime_destroy(gee_runtime_t **handle, gee_error_t *error) {
     gee_runtime_t *runtime = *handle;
     int cancellable;
+    unsigned users =
+        runtime != NULL && is_ours(runtime) ? atomic_load_explicit(&runtime->users, memory_order_acquire) : 0;
+    if (users > 0)
+        return gee_error_set(
+            error, GEE_FAILED_PRECONDITION,
+            "gee_runtime_destroy: %u %s this runtime; close with gee_client_close() or gee_xclient_close() "
+            "first",
+            users, users == 1 ? "client uses" : "clients use");
     *handle = NULL;
     if (runtime == NULL || !is_ours(runtime))
-        return; /* in a child: the loop, and the kernel's objects in it, are the parent's */
-    /* A name that is being looked up cannot be given up, and may take long: nobody waits for that. */
-    bool resolving = gee_thread_pool_running(runtime->resolver) > 0;
+        return 0; /* in a child: the loop, and the kernel's objects in it, are the parent's */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* half of it would be worse than either */
-    (runtime->mode == GEE_RUNTIME_MANUAL ? destroy_manual : destroy_background)(runtime, resolving);
+    (runtime->mode == GEE_RUNTIME_MANUAL ? destroy_manual : destroy_background)(runtime);
     pthread_setcancelstate(cancellable, NULL);
+    return 0;
 }

@@ -16,6 +16,7 @@
 #include "core/event/thread_pool.h"
 
 struct gee_runtime {
+    atomic_uint users;      /* clients that are not closed */
     atomic_uint references; /* the program's, the thread's, one for each pending: it outlives its loop for those */
     pid_t process;          /* that made it */
     char *birthmark;        /* not zero but in a child, whose kernel has wiped the page; null: it does not do that */
@@ -51,6 +52,10 @@ void gee_runtime_release(gee_runtime_t *runtime);
 bool gee_runtime_inside(const gee_runtime_t *runtime);
 /* May this thread use it, and, with `waits`, wait for it? -1: in a child of the process that made it; inside a callback. */
 int gee_runtime_check(const gee_runtime_t *runtime, bool waits, gee_error_t *error);
+
+/* A caller is made on the runtime; and has been closed by its program, which may destroy the runtime from then on. */
+void gee_runtime_enter(gee_runtime_t *runtime);
+void gee_runtime_left(gee_runtime_t *runtime);
 
 /* Loop: a caller begins to close, and is through. The loop does not end between. */
 void gee_runtime_close_begins(gee_runtime_t *runtime);

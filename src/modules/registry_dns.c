@@ -112,7 +112,8 @@ static void looked(void *memory, void *data) {
 
 static int look(watch_t *watch, gee_error_t *error) {
     static const gee_work_calls_t calls = { .run = run_look, .done = looked };
-    watch->work = gee_work_create(watch->engine->loop, watch->engine->threads, &calls, sizeof(look_t), error);
+    watch->work =
+        gee_work_create(watch->engine->loop, watch->engine->resolver, &calls, sizeof(look_t), &watch->addr, error);
     if (watch->work == NULL)
         return -1;
     ((look_t *)gee_work_memory(watch->work))->addr = watch->addr;
@@ -150,7 +151,7 @@ static int watch(void *state, gee_engine_t *engine, const char *source, const ge
     watch->random = (uint64_t)gee_clock_wall() ^ (uint64_t)(uintptr_t)watch;
     if (parse(source, &watch->addr, error) != 0)
         return -1;
-    if (engine->threads == NULL)
+    if (engine->resolver == NULL)
         return gee_error_set(error, GEE_FAILED_PRECONDITION,
                              "%s: names cannot be looked up here (there are no threads)", source);
     watch->source = strdup(source);

@@ -450,7 +450,7 @@ static void close_worker(worker_t *worker) {
         free(worker->lanes[i].slots);
     }
     free(worker->lanes);
-    gee_runtime_destroy(&worker->runtime);
+    (void)gee_runtime_destroy(&worker->runtime, NULL);
     for (size_t i = 0; i < LOAD_TEXTS; i++)
         free(worker->errors[i].text);
 }

@@ -11,6 +11,10 @@
 #include "tools/json.h"
 #include "tools/tools.h"
 
+static int64_t time_of(const arguments_t *arguments) {
+    return arguments->timeout > 0 ? arguments->timeout : 10 * NANOSECONDS;
+}
+
 /* ---- ls ---- */
 
 static void print_server(const char *address, double weight) {
@@ -38,7 +42,7 @@ static bool list_details(const arguments_t *arguments) {
     gee_http_page_t page;
     const char *source = arguments->items[1];
     if (strncmp(source, "http://", 7) != 0 ||
-        gee_http_get(source, "/", "application/json", arguments->timeout, &page, NULL) != 0)
+        gee_http_get(source, "/", "application/json", time_of(arguments), &page, NULL) != 0)
         return false;
     cJSON *tree = page.status == 200 ? cJSON_Parse(page.body) : NULL;
     const cJSON *servers = gee_json_list(tree, "servers"), *server;
@@ -79,13 +83,17 @@ static int report(bool succeeded, const gee_error_t *error) {
 static int list(const arguments_t *arguments) {
     look_t look = { .failed = false };
     gee_registry_look_t options = { .service = arguments->service,
-                                    .timeout_ns = arguments->timeout,
+                                    .timeout_ns = time_of(arguments),
                                     .stop = -1,
                                     .listed = print_list,
                                     .failed = give_up,
                                     .data = &look };
+    int64_t started = gee_now();
     if (list_details(arguments))
         return EXIT_REPLY;
+    options.timeout_ns -= gee_now() - started;
+    if (options.timeout_ns < 1)
+        options.timeout_ns = 1; /* the library says then that the time is over */
     int result = gee_registry_look(arguments->items[1], &options, &look.error);
     return report(result == 0 && !look.failed, &look.error);
 }
@@ -187,6 +195,7 @@ static int watch_list(const arguments_t *arguments) {
     gee_error_t error = { .code = GEE_OK };
     gee_registry_look_t options = { .service = arguments->service,
                                     .refresh_ns = arguments->refresh,
+                                    .timeout_ns = arguments->timeout,
                                     .stop = gee_interrupt_open(),
                                     .listed = note_list,
                                     .failed = note_failure,
@@ -207,7 +216,7 @@ static int change(const arguments_t *arguments, int (*function)(const char *sour
                                      .weight = (uint32_t)arguments->weight,
                                      .ttl_ns = arguments->ttl };
     gee_error_t error = { .code = GEE_OK };
-    int result = function(arguments->items[1], &server, arguments->timeout, &error);
+    int result = function(arguments->items[1], &server, time_of(arguments), &error);
     if (result == 0 || error.code != GEE_NOT_FOUND)
         return report(result == 0, &error);
     gee_complain("%s; ls shows what is there, --service names an entry's service", error.text);

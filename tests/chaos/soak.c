@@ -435,7 +435,7 @@ static void finish(void) {
         gee_client_close(&soak.connections[i].client);
         free(soak.connections[i].lanes);
     }
-    gee_runtime_destroy(&soak.dial.runtime);
+    gee_runtime_destroy(&soak.dial.runtime, NULL);
 }
 
 int main(int count, char **words) {

@@ -121,6 +121,61 @@ def test_a_program_without_warnings(installation, compiler, language):
     run([compiler, "-x", language, *flags, "-fsyntax-only", sources(installation)["hello"]])
 
 
+UNLOADED = r"""
+#include <dirent.h>
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdatomic.h>
+#include <unistd.h>
+#include "geerpc.h"
+
+static atomic_bool entered, open_gate, left;
+
+/* In the place of the C library's: a name server that takes its time. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
+    (void)name, (void)service, (void)hints, (void)result;
+    atomic_store(&entered, true);
+    while (!atomic_load(&open_gate))
+        usleep(200);
+    atomic_store(&left, true);
+    return EAI_AGAIN;
+}
+
+static int threads(void) {
+    int count = 0;
+    DIR *folder = opendir("/proc/self/task");
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+int main(int argc, char **argv) {
+    void *library = dlopen(argv[argc - 1], RTLD_NOW);
+    if (library == NULL)
+        return 1;
+    gee_client_t *(*dial)(const char *, const gee_dial_options_t *, gee_error_t *) =
+        (gee_client_t * (*)(const char *, const gee_dial_options_t *, gee_error_t *))dlsym(library, "gee_dial");
+    gee_dial_options_t options = { .size = sizeof(options), .connect_timeout_ns = 50000000 };
+    if (dial == NULL || dial("tcp@slow.test:1", &options, NULL) != NULL || !atomic_load(&entered))
+        return 2;
+    dlclose(library);
+    atomic_store(&open_gate, true);
+    while (!atomic_load(&left) || threads() > 1) /* a thread goes back into the library; without its code this dies */
+        usleep(200);
+    return 0;
+}
+"""
+
+
+@plain
+def test_the_library_is_unloaded_while_a_name_is_looked_up(installation, tmp_path):
+    source, program = tmp_path / "unloaded.c", tmp_path / "unloaded"
+    source.write_text(UNLOADED)
+    run(["cc", source, "-o", program, "-rdynamic", *installation.flags()[:1], "-ldl", "-pthread"])
+    installation.run(program, installation.library / "libgeerpc.so")
+
+
 # ---- the page ----
 
 

@@ -304,3 +304,35 @@ def test_interrupted_while_it_connects(words):
         finally:
             process.kill()
             process.wait()
+
+
+# ---- time ----
+
+PATIENT_COMMANDS = [
+    ["call", "{tcp}", "X.Y"],
+    ["call", "--codec", "bin", "{tcp}", "X.Y"],
+    ["call", "--registry", "{http}", "X.Y"],
+    ["broadcast", "{tcp},{tcp}", "X.Y"],
+    ["list", "{tcp}"],
+    ["describe", "{tcp}", "X"],
+    ["ping", "--count", "1", "{tcp}"],
+    ["bench", "--count", "1", "--connections", "1", "{tcp}", "X.Y"],
+    ["status", "{tcp}"],
+    ["top", "{tcp}"],
+    ["registry", "ls", "{http}"],
+    ["registry", "watch", "{http}"],
+    ["registry", "put", "{http}", "tcp@127.0.0.1:1"],
+    ["registry", "rm", "{http}", "tcp@127.0.0.1:1"],
+]
+
+
+@pytest.mark.parametrize("words", PATIENT_COMMANDS, ids=" ".join)
+def test_every_subcommand_gives_up_in_time(words):
+    with socket.create_server(("127.0.0.1", 0)) as silent: # connections are made, and nobody says a word
+        port = silent.getsockname()[1]
+        words = [word.format(tcp=f"tcp@127.0.0.1:{port}", http=f"http://127.0.0.1:{port}/registry") for word in words]
+        done = subprocess.run(
+            [GEECTL, *words, "--timeout", "200ms"], capture_output=True, text=True, check=False, timeout=20
+        )
+    assert done.returncode in (1, 3)
+    assert str(port) in done.stdout + done.stderr

@@ -49,7 +49,7 @@ static int let_go_of_everything(family_t *family) {
     gee_pending_release(&family->call.pending);
     gee_client_close(&family->client);
     gee_xclient_close(&family->xclient);
-    gee_runtime_destroy(&family->runtime);
+    gee_runtime_destroy(&family->runtime, NULL);
     return family->call.pending || family->client || family->xclient || family->runtime ? 10 : 0;
 }
 
@@ -128,7 +128,7 @@ static void end_family(family_t *family, unsigned connections) {
     gee_pending_release(&family->call.pending);
     gee_client_close(&family->client);
     gee_xclient_close(&family->xclient);
-    gee_runtime_destroy(&family->runtime);
+    gee_runtime_destroy(&family->runtime, NULL);
     frame_peer_stop(&family->peer);
 }
 

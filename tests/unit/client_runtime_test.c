@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 
 static size_t threads_now(void) {
     size_t count = 0;
@@ -69,9 +70,9 @@ static void test_clients_share_a_runtime(void **state GEE_UNUSED) {
     expect_sum(first, 7, 8);
     gee_client_close(&second);
     gee_client_close(&first);
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
     assert_null(runtime);
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
     eventually(threads_now() == before);
     frame_peer_stop(&peers[1]);
     frame_peer_stop(&peers[0]);
@@ -97,7 +98,7 @@ static void test_a_background_runtime_is_not_processed(void **state GEE_UNUSED) 
     assert_int_equal(gee_runtime_process(runtime, 0, &error), -1);
     assert_int_equal(error.code, GEE_FAILED_PRECONDITION);
     assert_true(error.text[0] != '\0');
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
 }
 
 /* ---- a thread that is cancelled while it closes ---- */
@@ -194,13 +195,13 @@ static void attempt_from_a_callback(gee_runtime_t *runtime) {
 static void test_a_callback_on_a_background_runtime_cannot_wait(void **state GEE_UNUSED) {
     gee_runtime_t *runtime = create_runtime(GEE_RUNTIME_BACKGROUND);
     attempt_from_a_callback(runtime);
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
 }
 
 static void test_a_callback_on_a_manual_runtime_cannot_wait(void **state GEE_UNUSED) {
     gee_runtime_t *runtime = create_runtime(GEE_RUNTIME_MANUAL);
     attempt_from_a_callback(runtime);
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
 }
 
 /* ---- manual ---- */
@@ -253,7 +254,7 @@ static void test_a_loop_of_ones_own(void **state GEE_UNUSED) {
     process_until(runtime, &kept.ends, 1);
     gee_pending_release(&kept.pending);
     gee_client_close(&client);
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
     assert_int_equal(threads_now(), before);
     frame_peer_stop(&peer);
 }
@@ -277,7 +278,7 @@ static void test_deadlines_in_a_loop_of_ones_own(void **state GEE_UNUSED) {
     gee_pending_release(&call.pending);
     process_until_quiet(runtime);
     gee_client_close(&client);
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
     frame_peer_stop(&peer);
 }
 
@@ -302,7 +303,7 @@ static void test_waiting_on_a_manual_runtime(void **state GEE_UNUSED) {
     for (size_t i = 0; i < 100; i++)
         assert_int_equal(calls[i].error.code, GEE_CANCELLED);
     finish_many(calls, 100);
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
     frame_peer_stop(&peer);
 }
 
@@ -337,8 +338,72 @@ static void test_many_threads_wait_on_a_manual_runtime(void **state GEE_UNUSED) 
         assert_int_equal(calls[i].sums, 200 * 201 / 2);
     }
     gee_client_close(&client);
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
     frame_peer_stop(&peer);
+}
+
+static void test_a_runtime_is_not_destroyed_under_its_clients(void **state GEE_UNUSED) {
+    static const gee_runtime_mode_t modes[] = { GEE_RUNTIME_BACKGROUND, GEE_RUNTIME_MANUAL };
+    for (size_t i = 0; i < GEE_LENGTH(modes); i++) {
+        frame_peer_t *peer = frame_peer_start(0);
+        gee_runtime_t *runtime = create_runtime(modes[i]);
+        gee_client_t *first = dial_with(peer->address, runtime), *second = dial_with(peer->address, runtime);
+        gee_error_t error;
+        gee_client_close(&first);
+        assert_int_equal(gee_runtime_destroy(&runtime, &error), -1);
+        assert_int_equal(error.code, GEE_FAILED_PRECONDITION);
+        assert_non_null(strstr(error.text, "1 client uses this runtime"));
+        expect_sum(second, 1, 2);
+        gee_client_close(&second);
+        assert_int_equal(gee_runtime_destroy(&runtime, &error), 0);
+        assert_null(runtime);
+        frame_peer_stop(&peer);
+    }
+}
+
+/* An application that hears of each change once, and processes once for each. */
+static void process_changes_until(gee_runtime_t *runtime, tracked_t *calls, size_t count) {
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+    size_t ended = 0;
+    assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, gee_runtime_descriptor(runtime), &event), 0);
+    while (ended < count) {
+        if (epoll_wait(epoll, &event, 1, 5000) != 1)
+            fail_msg("nothing to hear, though %zu of %zu calls have not ended", count - ended, count);
+        assert_int_equal(gee_runtime_process(runtime, 0, NULL), 0);
+        for (ended = 0; ended < count && atomic_load(&calls[ended].ends) == 1;)
+            ended++;
+    }
+    close(epoll);
+}
+
+static void test_edges_in_a_loop_of_ones_own(void **state GEE_UNUSED) {
+    enum { PEERS = 5, CLIENTS = PEERS * 60 }; /* more descriptors than one pass handles */
+    frame_peer_t *peers[PEERS];
+    gee_runtime_t *runtime = create_runtime(GEE_RUNTIME_MANUAL);
+    gee_client_t *clients[CLIENTS];
+    tracked_t calls[CLIENTS];
+    for (size_t i = 0; i < PEERS; i++)
+        peers[i] = frame_peer_start((unsigned)i);
+    for (size_t i = 0; i < CLIENTS; i++)
+        clients[i] = dial_with(peers[i % PEERS]->address, runtime);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        calls[i] = (tracked_t){ .expected = 0 };
+        assert_true(go_tracked(&calls[i], clients[i], "Peer.Keep", (int64_t)i, 1));
+    }
+    for (size_t i = 0; i < PEERS; i++)
+        eventually(gee_runtime_process(runtime, 0, NULL) == 0 && atomic_load(&peers[i]->kept) == CLIENTS / PEERS);
+    for (size_t i = 0; i < PEERS; i++)
+        frame_peer_release(peers[i]);
+    process_changes_until(runtime, calls, CLIENTS);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        assert_true(calls[i].right);
+        gee_pending_release(&calls[i].pending);
+        gee_client_close(&clients[i]);
+    }
+    gee_runtime_destroy(&runtime, NULL);
+    for (size_t i = 0; i < PEERS; i++)
+        frame_peer_stop(&peers[i]);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, before_each, after_each)
@@ -355,6 +420,8 @@ int main(void) {
         TEST(test_deadlines_in_a_loop_of_ones_own),
         TEST(test_waiting_on_a_manual_runtime),
         TEST(test_many_threads_wait_on_a_manual_runtime),
+        TEST(test_a_runtime_is_not_destroyed_under_its_clients),
+        TEST(test_edges_in_a_loop_of_ones_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,13 +159,51 @@ static void test_options_of_an_older_program(void **state GEE_UNUSED) {
     server_stop(&server);
 }
 
+/* A description with a mistake in it is refused before anything is sent. */
+static void test_a_description_that_is_not_sound(void **state GEE_UNUSED) {
+    static const gee_field_t fields[] = { GEE_INT64(pair_t, a, "A", 1), GEE_INT64(pair_t, b, "B", 1) };
+    static const gee_field_t names[] = { GEE_INT64(pair_t, a, "A", 1), GEE_INT64(pair_t, b, "A", 2) };
+    static const gee_type_t same_tag = { .kind = GEE_KIND_STRUCT,
+                                         .name = "Pair",
+                                         .size = sizeof(pair_t),
+                                         .lasting = true,
+                                         .fields = fields,
+                                         .field_count = 2 };
+    static const gee_type_t same_name = { .kind = GEE_KIND_STRUCT,
+                                          .name = "Pair",
+                                          .size = sizeof(pair_t),
+                                          .lasting = true,
+                                          .fields = names,
+                                          .field_count = 2 };
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    gee_client_t *client = dial(server->address, "bin");
+    pair_t pair = { 1, 2 };
+    gee_error_t error = { 0 };
+    for (int i = 0; i < 2; i++) { /* nor is it remembered as sound */
+        assert_int_equal(gee_client_call_typed(client, "Test.Echo", &same_tag, &pair, NULL, NULL, NULL, &error), -1);
+        assert_int_equal(error.code, GEE_INVALID_ARGUMENT);
+        assert_string_equal(error.text,
+                            "arguments: the description of type Pair cannot be used: two fields of a struct "
+                            "have the same tag");
+        assert_int_equal(gee_client_call_typed(client, "Test.Echo", NULL, NULL, &same_name, &pair, NULL, &error), -1);
+        assert_string_equal(error.text,
+                            "reply: the description of type Pair cannot be used: two fields of a struct have "
+                            "the same name");
+    }
+    assert_null(gee_client_go_typed(client, "Test.Echo", &same_tag, &pair, NULL, NULL, NULL, NULL, &error));
+    assert_int_equal(error.phase, GEE_PHASE_NONE);
+    gee_client_close(&client);
+    server_stop(&server);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, before_each, after_each)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_every_kind_there_and_back),    TEST(test_a_reply_that_needs_a_pool),
-        TEST(test_a_pending_owns_what_it_needs), TEST(test_a_reply_that_nobody_looks_at),
-        TEST(test_a_reply_of_another_type),      TEST(test_options_of_an_older_program),
+        TEST(test_a_description_that_is_not_sound), TEST(test_every_kind_there_and_back),
+        TEST(test_a_reply_that_needs_a_pool),       TEST(test_a_pending_owns_what_it_needs),
+        TEST(test_a_reply_that_nobody_looks_at),    TEST(test_a_reply_of_another_type),
+        TEST(test_options_of_an_older_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

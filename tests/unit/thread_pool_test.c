@@ -252,6 +252,64 @@ static void test_threads_start_with_the_jobs(void **state) {
     sem_destroy(&gate);
 }
 
+static void test_two_of_a_key_at_once(void **state) {
+    (void)state;
+    enum { SAME = 6, ALL = SAME + 1 };
+    gee_thread_pool_t *pool = new_pool(4, 100);
+    sem_t begun, gate, other_gate;
+    atomic_int runs = 0, other_runs = 0;
+    sem_init(&begun, 0, 0);
+    sem_init(&gate, 0, 0);
+    sem_init(&other_gate, 0, 1);
+    gated_t jobs[ALL];
+    for (int i = 0; i < SAME; i++)
+        jobs[i] = (gated_t){ .job = { .run = run_gated, .key = 7 }, .begun = &begun, .gate = &gate, .runs = &runs };
+    jobs[SAME] =
+        (gated_t){ .job = { .run = run_gated, .key = 8 }, .begun = &begun, .gate = &other_gate, .runs = &other_runs };
+    for (int i = 0; i < ALL; i++)
+        assert_true(gee_thread_pool_submit(pool, &jobs[i].job));
+    for (int i = 0; i < 3; i++) /* two of one key, and the last one, which has another */
+        wait_for(&begun);
+    for (int i = 0; i < 20000 && atomic_load(&other_runs) == 0; i++)
+        usleep(500);
+    assert_int_equal(atomic_load(&other_runs), 1);
+    assert_int_equal(gee_thread_pool_waiting(pool), SAME - 2);
+    for (int i = 0; i < SAME; i++)
+        sem_post(&gate);
+    for (int i = 2; i < SAME; i++)
+        wait_for(&begun);
+    gee_thread_pool_destroy(&pool);
+    assert_int_equal(atomic_load(&runs), SAME);
+}
+
+static void test_abandoned_threads_end_by_themselves(void **state) {
+    (void)state;
+    gee_thread_pool_t *pool = new_pool(2, 10);
+    sem_t begun, gate;
+    atomic_int runs = 0;
+    sem_init(&begun, 0, 0);
+    sem_init(&gate, 0, 0);
+    gated_t jobs[3];
+    for (int i = 0; i < 3; i++)
+        jobs[i] = (gated_t){ .job.run = run_gated, .begun = &begun, .gate = &gate, .runs = &runs };
+    for (int i = 0; i < 3; i++)
+        assert_true(gee_thread_pool_submit(pool, &jobs[i].job));
+    wait_for(&begun);
+    wait_for(&begun);
+    gee_thread_pool_abandon(&pool);
+    assert_null(pool);
+    assert_int_equal(atomic_load(&runs), 0);
+    for (int i = 0; i < 3; i++)
+        sem_post(&gate);
+    for (int i = 0; i < 20000 && pool_threads() > 0; i++)
+        usleep(500);
+    assert_int_equal(pool_threads(), 0);
+    assert_int_equal(atomic_load(&runs), 2); /* what waited is forgotten */
+    gee_thread_pool_t *idle = new_pool(2, 10);
+    gee_thread_pool_abandon(&idle);
+    gee_thread_pool_abandon(&idle);
+}
+
 static void test_no_threads_is_an_error(void **state) {
     (void)state;
     gee_error_t error = { 0 };
@@ -269,6 +327,8 @@ int main(void) {
         cmocka_unit_test(test_destroy_waits_for_running_and_forgets_waiting),
         cmocka_unit_test(test_no_job_is_lost),
         cmocka_unit_test(test_threads_take_no_signals_and_have_names),
+        cmocka_unit_test(test_two_of_a_key_at_once),
+        cmocka_unit_test(test_abandoned_threads_end_by_themselves),
         cmocka_unit_test(test_no_threads_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

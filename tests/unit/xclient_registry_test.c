@@ -222,7 +222,7 @@ static void test_on_a_manual_runtime(void **state GEE_UNUSED) {
     eventually(answering(&row) == 2 && answering(&other) == 2);
     gee_xclient_close(&other.xclient);
     row_stop(&row);
-    gee_runtime_destroy(&runtime);
+    gee_runtime_destroy(&runtime, NULL);
 }
 
 int main(void) {

@@ -272,7 +272,7 @@ static int start_work(gee_dial_t *dial, gee_error_t *error) {
     if (!dial->threads)
         return gee_error_set(error, GEE_FAILED_PRECONDITION,
                              "names cannot be looked up here (there are no threads): give a numeric address");
-    dial->work = gee_work_create(dial->loop, dial->threads, &calls, sizeof(resolving_t), error);
+    dial->work = gee_work_create(dial->loop, dial->threads, &calls, sizeof(resolving_t), &dial->addr, error);
     if (!dial->work)
         return -1;
     resolving_t *resolving = gee_work_memory(dial->work);

@@ -125,6 +125,7 @@ int gee_loop_once(gee_loop_t *loop, int64_t max_wait_ns) {
     loop->now = gee_clock_monotonic();
     loop->in_pass = true;
     loop->batch_count = count < 0 ? 0 : count;
+    loop->had_events = loop->batch_count > 0;
     handle_batch(loop);
     gee_timers_fire(loop);
     gee_loop_run_posted(loop);
@@ -141,6 +142,9 @@ int gee_loop_run(gee_loop_t *loop) {
     return outcome;
 }
 
+bool gee_loop_had_events(const gee_loop_t *loop) {
+    return loop->had_events;
+}
 int gee_loop_descriptor(const gee_loop_t *loop) {
     return loop->epoll;
 }

@@ -31,6 +31,8 @@ int gee_loop_run(gee_loop_t *loop);
 /* One pass; waits at most `max_wait_ns` (0: not at all; -1: as long as timers allow). 0 or -1 (epoll failed, or the call
  * came from inside a pass). */
 int gee_loop_once(gee_loop_t *loop, int64_t max_wait_ns);
+/* Has the last pass found descriptors that were ready? Then more may be. */
+bool gee_loop_had_events(const gee_loop_t *loop);
 void gee_loop_stop(gee_loop_t *loop); /* any thread; gee_loop_run returns after the pass */
 /* Readable when a pass has work to do; when timers are pending, the wait until the next is gee_loop_next_timer(). For a
  * caller that has a loop of its own. */

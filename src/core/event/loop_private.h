@@ -31,6 +31,7 @@ struct gee_loop {
     gee_buf_cache_t *buffers;
     int64_t now;
     bool in_pass, without_pwait2;
+    bool had_events; /* the last pass */
     _Atomic(pthread_t) thread;
 
     /* The events of this pass; those from batch_next on were not handled yet. */

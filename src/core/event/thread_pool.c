@@ -2,7 +2,8 @@
  *
  *   submit -> [ waiting, at most `queue` more than there are free threads ] -> a thread -> run()
  *
- * One mutex guards everything; a job's memory is not touched once its run() was called, as run() may free it. */
+ * One mutex guards everything; a job's memory is not touched once its run() was called, as run() may free it: the key of a job
+ * that runs is kept with the thread. */
 #include "core/event/thread_pool.h"
 
 #include <pthread.h>
@@ -11,16 +12,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SAME_KEY_AT_ONCE 2
+
+typedef struct pool_thread {
+    gee_thread_pool_t *pool;
+    pthread_t handle;
+    uint64_t key; /* of the job that runs; 0: none, or a job without a key */
+} pool_thread_t;
+
 struct gee_thread_pool {
     pthread_mutex_t mutex;
     pthread_cond_t work; /* a job waits, or the pool stops */
     gee_list_t jobs;
     size_t waiting, running, idle, queue;
-    unsigned limit, started; /* threads: at most, so far */
+    unsigned limit, started, alive; /* threads: at most, so far, that have not ended */
     bool stopping;
+    bool abandoned;      /* the last thread frees the pool */
     void (*enter)(void); /* by each thread, first and last; null: nothing */
     void (*leave)(void);
-    pthread_t threads[];
+    pool_thread_t threads[];
 };
 
 gee_thread_pool_t *gee_thread_pool_create(unsigned threads, size_t queue, gee_error_t *error) {
@@ -51,30 +61,66 @@ no_mutex:
     return NULL;
 }
 
+static void free_pool(gee_thread_pool_t *pool) {
+    pthread_cond_destroy(&pool->work);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool);
+}
+
+static bool may_run(const gee_thread_pool_t *pool, uint64_t key) {
+    unsigned running = 0;
+    for (unsigned i = 0; i < pool->started && key != 0; i++)
+        running += pool->threads[i].key == key;
+    return running < SAME_KEY_AT_ONCE;
+}
+
+/* The oldest job that may run now; null: there is none. With the mutex held. */
+static gee_job_t *take_job(gee_thread_pool_t *pool) {
+    GEE_LIST_EACH(&pool->jobs, link) {
+        gee_job_t *job = GEE_CONTAINER(link, gee_job_t, link);
+        if (!may_run(pool, job->key))
+            continue;
+        gee_list_remove(&job->link);
+        pool->waiting--;
+        return job;
+    }
+    return NULL;
+}
+
+/* With the mutex held. Null: the pool stops. */
+static gee_job_t *wait_for_job(gee_thread_pool_t *pool) {
+    gee_job_t *job = NULL;
+    while (!pool->stopping && (job = take_job(pool)) == NULL) {
+        pool->idle++;
+        pthread_cond_wait(&pool->work, &pool->mutex);
+        pool->idle--;
+    }
+    return job;
+}
+
 static void *work(void *argument) {
-    gee_thread_pool_t *pool = argument;
+    pool_thread_t *thread = argument;
+    gee_thread_pool_t *pool = thread->pool;
+    gee_job_t *job;
     if (pool->enter)
         pool->enter();
     pthread_mutex_lock(&pool->mutex);
-    for (;;) {
-        while (gee_list_empty(&pool->jobs) && !pool->stopping) {
-            pool->idle++;
-            pthread_cond_wait(&pool->work, &pool->mutex);
-            pool->idle--;
-        }
-        if (pool->stopping)
-            break;
-        gee_job_t *job = GEE_CONTAINER(gee_list_pop(&pool->jobs), gee_job_t, link);
-        pool->waiting--;
+    while ((job = wait_for_job(pool)) != NULL) {
+        thread->key = job->key;
         pool->running++;
         pthread_mutex_unlock(&pool->mutex);
         job->run(job);
         pthread_mutex_lock(&pool->mutex);
         pool->running--;
+        thread->key = 0;
     }
-    pthread_mutex_unlock(&pool->mutex);
-    if (pool->leave)
-        pool->leave();
+    void (*leave)(void) = pool->leave;
+    bool last = --pool->alive == 0 && pool->abandoned;
+    pthread_mutex_unlock(&pool->mutex); /* from here on the pool may be gone */
+    if (leave)
+        leave();
+    if (last)
+        free_pool(pool);
     return NULL;
 }
 
@@ -99,16 +145,18 @@ static void block_signals(sigset_t *before) {
 static void start_thread(gee_thread_pool_t *pool) {
     sigset_t before;
     block_signals(&before); /* a new thread has its creator's mask */
-    pthread_t *thread = &pool->threads[pool->started];
-    int trouble = pthread_create(thread, NULL, work, pool);
+    pool_thread_t *thread = &pool->threads[pool->started];
+    thread->pool = pool;
+    int trouble = pthread_create(&thread->handle, NULL, work, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (trouble != 0)
         return;
     char name[32];
     snprintf(name, sizeof(name), "geerpc-pool-%u", pool->started);
     name[15] = '\0'; /* the kernel's limit */
-    pthread_setname_np(*thread, name);
+    pthread_setname_np(thread->handle, name);
     pool->started++;
+    pool->alive++;
 }
 
 bool gee_thread_pool_submit(gee_thread_pool_t *pool, gee_job_t *job) {
@@ -155,21 +203,41 @@ size_t gee_thread_pool_running(gee_thread_pool_t *pool) {
     return count;
 }
 
-void gee_thread_pool_destroy(gee_thread_pool_t **slot) {
-    gee_thread_pool_t *pool = *slot;
-    *slot = NULL;
-    if (!pool)
-        return;
-    pthread_mutex_lock(&pool->mutex);
+/* ---- the end ---- */
+
+/* With the mutex held. */
+static void stop(gee_thread_pool_t *pool) {
     pool->stopping = true;
     while (gee_list_pop(&pool->jobs))
         pool->waiting--;
     pthread_cond_broadcast(&pool->work);
+}
+
+static void end_pool(gee_thread_pool_t *pool, bool wait) {
+    pthread_mutex_lock(&pool->mutex);
+    stop(pool);
     unsigned started = pool->started;
+    bool abandoned = pool->abandoned = !wait && pool->running > 0;
+    for (unsigned i = 0; abandoned && i < started; i++)
+        pthread_detach(pool->threads[i].handle);
     pthread_mutex_unlock(&pool->mutex);
+    if (abandoned)
+        return; /* the pool may be gone already */
     for (unsigned i = 0; i < started; i++)
-        pthread_join(pool->threads[i], NULL);
-    pthread_cond_destroy(&pool->work);
-    pthread_mutex_destroy(&pool->mutex);
-    free(pool);
+        pthread_join(pool->threads[i].handle, NULL);
+    free_pool(pool);
+}
+
+void gee_thread_pool_destroy(gee_thread_pool_t **slot) {
+    gee_thread_pool_t *pool = *slot;
+    *slot = NULL;
+    if (pool)
+        end_pool(pool, true);
+}
+
+void gee_thread_pool_abandon(gee_thread_pool_t **slot) {
+    gee_thread_pool_t *pool = *slot;
+    *slot = NULL;
+    if (pool)
+        end_pool(pool, false);
 }

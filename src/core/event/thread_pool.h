@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/error.h"
 #include "core/base/list.h"
@@ -15,12 +16,18 @@ typedef struct gee_job gee_job_t;
 struct gee_job {
     gee_link_t link;
     void (*run)(gee_job_t *job); /* on a thread of the pool, all signals blocked */
+    /* Of jobs that may all be slow for one reason (a name server that does not answer): at most two of the same key run at
+     * once, so that the others find threads. 0: any number. */
+    uint64_t key;
 };
 
 /* Threads are started with the first job, all `threads` of them as they are needed. `queue`: jobs that may wait. */
 gee_thread_pool_t *gee_thread_pool_create(unsigned threads, size_t queue, gee_error_t *error);
 /* Jobs that wait are forgotten; waits for those that run. Leaves null. */
 void gee_thread_pool_destroy(gee_thread_pool_t **pool);
+/* The same without waiting for jobs that run (a name that is being looked up cannot be given up): their threads end by themselves
+ * and free what is left. The program's code must stay in memory for so long. */
+void gee_thread_pool_abandon(gee_thread_pool_t **pool);
 /* Each thread calls `enter` before its first job and `leave` after its last. To be set before the first job. */
 void gee_thread_pool_set_hooks(gee_thread_pool_t *pool, void (*enter)(void), void (*leave)(void));
 

@@ -5,9 +5,15 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/defs.h"
+#include "core/base/hash.h"
 #include "core/event/loop_private.h"
+
+/* Most programs never have more than one of these threads: each is started when all others are busy. */
+#define THREADS 16
+#define WAITING 1000
 
 struct gee_work {
     gee_job_t job;
@@ -25,6 +31,10 @@ struct gee_work {
     gee_leftover_t leftover; /* cancelled between posted and run */
     alignas(max_align_t) unsigned char memory[];
 };
+
+gee_thread_pool_t *gee_work_threads(gee_error_t *error) {
+    return gee_thread_pool_create(THREADS, WAITING, error);
+}
 
 static void release(gee_work_t *work) {
     if (atomic_fetch_sub(&work->holders, 1) != 1)
@@ -60,8 +70,18 @@ static void left_over(gee_leftover_t *leftover) {
     release(GEE_CONTAINER(leftover, gee_work_t, leftover));
 }
 
+/* Not 0. Two names with the same key only wait for each other. */
+static uint64_t key_of(const gee_addr_t *addr) {
+    static const uint64_t any[2] = { 0 };
+    char host[256];
+    uint16_t port;
+    if (gee_addr_host_port(addr, host, &port, NULL) != 0)
+        return gee_siphash(any, addr->place, strlen(addr->place)) | 1;
+    return gee_siphash(any, host, strlen(host)) | 1;
+}
+
 gee_work_t *gee_work_create(gee_loop_t *loop, gee_thread_pool_t *threads, const gee_work_calls_t *calls, size_t size,
-                            gee_error_t *error) {
+                            const gee_addr_t *host, gee_error_t *error) {
     gee_work_t *work = calloc(1, sizeof(*work) + size);
     if (!work || pthread_mutex_init(&work->mutex, NULL) != 0) {
         free(work);
@@ -69,6 +89,7 @@ gee_work_t *gee_work_create(gee_loop_t *loop, gee_thread_pool_t *threads, const 
         return NULL;
     }
     work->job.run = run_on_thread;
+    work->job.key = host ? key_of(host) : 0;
     work->posted_task.run = run_posted;
     work->leftover.end = left_over;
     work->loop = loop;

@@ -8,10 +8,14 @@
 #ifndef GEE_EVENT_WORK_H
 #define GEE_EVENT_WORK_H
 
+#include "core/event/addr.h"
 #include "core/event/loop.h"
 #include "core/event/thread_pool.h"
 
 typedef struct gee_work gee_work_t;
+
+/* Threads for works; at the end gee_thread_pool_abandon(), as a name that is being looked up would be waited for. */
+gee_thread_pool_t *gee_work_threads(gee_error_t *error);
 
 typedef struct gee_work_calls {
     void (*run)(void *memory); /* on a thread; sees the memory and nothing else */
@@ -20,9 +24,11 @@ typedef struct gee_work_calls {
     void (*clear)(void *memory); /* optional: frees what the memory points to; on any thread */
 } gee_work_calls_t;
 
-/* With `size` bytes of memory, zeroed, aligned for any type. `threads` outlives it. Null: out of memory. */
+/* With `size` bytes of memory, zeroed, aligned for any type. `threads` ends after the work was done or cancelled. With `host`,
+ * two works at most for the same host name run at once, so that a slow name server of one does not take all threads. Null:
+ * out of memory. */
 gee_work_t *gee_work_create(gee_loop_t *loop, gee_thread_pool_t *threads, const gee_work_calls_t *calls, size_t size,
-                            gee_error_t *error);
+                            const gee_addr_t *host, gee_error_t *error);
 void *gee_work_memory(gee_work_t *work);
 /* Once. It is gone when done() returns. -1: too many wait for the threads already; it is the caller's to cancel. */
 int gee_work_start(gee_work_t *work, void *data, gee_error_t *error);

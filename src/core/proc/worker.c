@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "core/event/work.h"
 #include "core/proc/seals.h"
 #include "core/proc/settings_check.h"
 #include "core/proc/worker_crash.h"
@@ -144,9 +145,11 @@ static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     process->threads =
         gee_thread_pool_create((unsigned)settings->thread_pool.threads, (size_t)settings->thread_pool.queue, error);
-    if (!process->threads)
+    process->resolver = process->threads ? gee_work_threads(error) : NULL;
+    if (!process->resolver)
         return -1;
     gee_thread_pool_set_hooks(process->threads, gee_worker_crash_enter_thread, gee_worker_crash_leave_thread);
+    gee_thread_pool_set_hooks(process->resolver, gee_worker_crash_enter_thread, gee_worker_crash_leave_thread);
     gee_engine_options_t options = { .loop = process->loop,
                                      .log = process->log,
                                      .modules = process->cycle->server->modules,
@@ -154,6 +157,7 @@ static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
                                      .limits = settings->limits,
                                      .timeouts = settings->timeouts,
                                      .threads = process->threads,
+                                     .resolver = process->resolver,
                                      .worker_index = process->index,
                                      .helper = process->cycle->helper ? &process->cycle->helper->line : NULL,
                                      .listeners = listeners };
@@ -286,6 +290,7 @@ static void finish(gee_worker_process_t *process) {
     gee_worker_accept_finish(process);
     gee_dispatch_destroy(&process->dispatch);
     gee_engine_destroy(&process->engine);
+    gee_thread_pool_abandon(&process->resolver);
     gee_channel_close(&process->channel);
     gee_loop_destroy(&process->loop);
 }

@@ -19,7 +19,7 @@ typedef struct gee_worker_process {
     gee_log_t *log;
     gee_loop_t *loop;
     gee_channel_t channel;
-    gee_thread_pool_t *threads;
+    gee_thread_pool_t *threads, *resolver;
     gee_engine_t *engine;
     gee_dispatch_t *dispatch;
     size_t started; /* modules whose worker_start succeeded */

@@ -17,7 +17,6 @@ struct gee_connection {
     const gee_connection_events_t *events;
     void *owner;
     int64_t opened_ns;
-    bool resolving; /* until the dial has said more */
     gee_dial_t *dial;
     gee_session_t *session;
     bool ready;
@@ -158,7 +157,6 @@ static void dialled(void *data, gee_stream_t *stream, const gee_error_t *reason)
     gee_connection_t *connection = data;
     gee_error_t error;
     connection->dial = NULL;
-    connection->resolving = stream == NULL && reason->phase == GEE_PHASE_RESOLVE;
     if (stream == NULL) {
         lose(connection, reason);
     } else if (start_session(connection, &stream, &error) != 0) {
@@ -196,8 +194,7 @@ gee_connection_t *gee_connection_open(gee_engine_t *engine, const gee_transport_
     connection->events = events;
     connection->owner = owner;
     connection->opened_ns = gee_loop_now(engine->loop);
-    connection->resolving = !transport->numeric(addr);
-    connection->dial = gee_dial_start(engine->loop, engine->threads, transport, addr, &options,
+    connection->dial = gee_dial_start(engine->loop, engine->resolver, transport, addr, &options,
                                       manner->connect_timeout_ns, dialled, connection, error);
     if (connection->dial == NULL || add_seal(connection, addr->text, error) != 0) {
         gee_dial_cancel(&connection->dial);
@@ -232,8 +229,4 @@ bool gee_connection_draining(const gee_connection_t *connection) {
 
 size_t gee_connection_in_flight(const gee_connection_t *connection) {
     return connection->session ? connection->session->call_count + connection->session->calling.abandoned : 0;
-}
-
-bool gee_connection_resolving(const gee_connection_t *connection) {
-    return connection->resolving;
 }

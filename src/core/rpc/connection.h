@@ -52,8 +52,6 @@ gee_session_t *gee_connection_session(const gee_connection_t *connection);
 bool gee_connection_draining(const gee_connection_t *connection);
 /* Calls without an answer, those that were given up included. */
 size_t gee_connection_in_flight(const gee_connection_t *connection);
-/* It was resolving when it was destroyed or timed out, on a thread that cannot be stopped. Asked before it is destroyed. */
-bool gee_connection_resolving(const gee_connection_t *connection);
 
 /* Sends a ping and calls pong() once: `error` null when it was answered in time. One at a time, of a connection that is
  * ready. -1: not sent (GEE_UNIMPLEMENTED: the wire has none), pong() will not be called. */

@@ -120,6 +120,7 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     engine->names.read = options->names.read ? options->names.read : "timeouts.read";
     engine->codec_limits.message_name = engine->names.message;
     engine->threads = options->threads;
+    engine->resolver = options->resolver ? options->resolver : options->threads;
     engine->worker_index = options->worker_index;
     engine->helper = options->helper;
     engine->listeners = options->listeners;

@@ -61,7 +61,8 @@ typedef struct gee_engine_options {
     gee_limits_t limits;
     gee_timeouts_t timeouts;
     gee_setting_names_t names;
-    gee_thread_pool_t *threads; /* may be null: then blocking methods run on the loop, and names are not resolved */
+    gee_thread_pool_t *threads;  /* of blocking methods, which run on the loop where there is none */
+    gee_thread_pool_t *resolver; /* looks up names and reads lists of servers; null: `threads` do, if there are any */
     unsigned worker_index;
     gee_helper_line_t *helper; /* null: there is none */
     const char *const
@@ -79,7 +80,7 @@ struct gee_engine {
     gee_timeouts_t timeouts;
     gee_codec_limits_t codec_limits;
     gee_setting_names_t names; /* none is null */
-    gee_thread_pool_t *threads;
+    gee_thread_pool_t *threads, *resolver;
     gee_dispatch_t *dispatch; /* null in a client */
     unsigned worker_index;
     gee_helper_line_t *helper;

@@ -170,7 +170,7 @@ static void was_read(void *memory, void *data) {
 static int look(watch_t *watch, gee_error_t *error) {
     static const gee_work_calls_t calls = { .run = run_read, .done = was_read, .clear = clear_reading };
     watch->again = false;
-    watch->work = gee_work_create(watch->engine->loop, watch->engine->threads, &calls, sizeof(reading_t), error);
+    watch->work = gee_work_create(watch->engine->loop, watch->engine->resolver, &calls, sizeof(reading_t), NULL, error);
     if (watch->work == NULL)
         return -1;
     reading_t *reading = gee_work_memory(watch->work);
@@ -266,7 +266,7 @@ static int watch(void *state, gee_engine_t *engine, const char *source, const ge
     watch->events.descriptor = -1;
     if (check(source, error) != 0)
         return -1;
-    if (engine->threads == NULL)
+    if (engine->resolver == NULL)
         return gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: files cannot be read here (there are no threads)",
                              source);
     watch->source = strdup(source);

@@ -49,7 +49,7 @@ gee_http_call_t *gee_http_source_ask(gee_http_source_t *source, gee_http_ask_t *
     gee_error_t reason;
     if (ask->target == NULL)
         ask->target = source->target;
-    gee_http_call_t *call = gee_http_start(source->engine->loop, source->engine->threads, source->transport,
+    gee_http_call_t *call = gee_http_start(source->engine->loop, source->engine->resolver, source->transport,
                                            &source->addr, ask, answered, data, &reason);
     if (call == NULL)
         (void)gee_http_source_accepted(source, NULL, &reason, error);
