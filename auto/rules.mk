@@ -87,7 +87,7 @@ $B/stamp/$1:
 	@printf '%s\n' '$$(subst ','\'',$$(strip $2))' >$$@
 endef
 $(eval $(call remember,compile,$$(COMPILE)))
-$(eval $(call remember,link,$$(LINK)))
+$(eval $(call remember,link,$$(LINK) $$(LIBRARY_LINK_FLAGS)))
 $(eval $(call remember,core,$$(CORE) $$(LLHTTP)))
 $(eval $(call remember,server,$$(SERVER)))
 $(eval $(call remember,library,$$(LIBRARY)))
