@@ -42,6 +42,7 @@ static int decode(const gee_caller_t *caller, const gee_payload_t *payload, cons
         return gee_value_to_type(payload->value, type, value, pool, error);
     case GEE_PAYLOAD_TYPED:
     case GEE_PAYLOAD_EMPTY:
+    case GEE_PAYLOAD_REFUSED:
         break;
     }
     return 0; /* zero in all its fields */

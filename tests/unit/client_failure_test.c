@@ -248,7 +248,7 @@ static void behave_endless(int descriptor) {
 }
 static void behave_endless_frame(int descriptor) {
     await_request(descriptor, OPTION_PADDED);
-    (void)!send(descriptor, "\0\0\0\0\0\1\0\0\xff\xff", 10, MSG_NOSIGNAL);
+    (void)!send(descriptor, "\0\0\0\0\0\2\0\0\xff\xff\x10\x01", 12, MSG_NOSIGNAL);
     read_to_the_end(descriptor);
 }
 static void behave_endless_gob(int descriptor) {

@@ -467,6 +467,44 @@ static void a_message_that_grows_too_long_is_not_sent(void **state GEE_UNUSED) {
     free(items);
 }
 
+/* The limit of the server for requests, or that of the gateway for replies: that call alone ends, it is not tried again, and the
+ * server is not down. (The wires that skip so.) */
+static void over_a_limit_costs_its_own_call(void **state GEE_UNUSED) {
+    static const wire_t backs[] = { { "geerpc", "bin", true } };
+    static char full[3000];
+    memset(full, 'x', sizeof(full));
+    const text_t text = { .text = { full, sizeof(full) } };
+    const pair_t pair = { 7, 8 }, size = { sizeof(full), 0 };
+    for (size_t i = 0; i < 2 * GEE_LENGTH(backs); i++) {
+        const wire_t *back = &backs[i / 2];
+        bool request = i % 2;
+        world_t world;
+        outcome_t kept = { .reply = GEE_TYPE_OF(int64_t) }, large = { 0 };
+        world_create(&world, back->protocol, back->codec, true);
+        *(request ? &world.fixture->engine->codec_limits.message : &world.engine->codec_limits.message) = 2000;
+        gee_session_t *session = call_gateway(&world, "geerpc", "bin");
+        begin(session, "Test.Keep", GEE_TYPE_OF(pair_t), &pair, &kept);
+        TURN_UNTIL(&world, kept_call != NULL);
+        if (request)
+            begin(session, "Test.Echo", GEE_TYPE_OF(text_t), &text, &large);
+        else
+            begin(session, "Test.Grow", GEE_TYPE_OF(pair_t), &size, &large);
+        TURN_UNTIL(&world, large.count == 1);
+        if (large.code != (request && !back->codes ? GEE_UNKNOWN : GEE_RESOURCE_EXHAUSTED) ||
+            strstr(large.text, "over 2000") == NULL)
+            fail_msg("%s, %s: %d %s", back->codec, request ? "request" : "reply", large.code, large.text);
+        assert_int_equal(strstr(large.text, "rpc gateway: upstream test: ") != NULL, !request);
+        gee_reply(kept_call);
+        await(&world, &kept, GEE_OK, NULL);
+        gee_peer_report_t report = server_report(&world);
+        assert_int_equal(report.failures, 0);
+        assert_int_equal(report.state, GEE_PEER_UP);
+        assert_int_equal(report.calls, 2);
+        assert_int_equal(world.listener.accepted, 1);
+        world_destroy(&world);
+    }
+}
+
 /* Objects with ever other members are ever other types to gob, of which a connection takes 1,024: that uses up connections, and
  * no call. */
 static void no_call_suffers_from_the_types_of_others(void **state GEE_UNUSED) {
@@ -574,6 +612,7 @@ int main(void) {
         cmocka_unit_test(arguments_that_cannot_be_read_are_the_callers_fault),
         cmocka_unit_test(nobody_can_speak_for_another),
         cmocka_unit_test(a_message_that_grows_too_long_is_not_sent),
+        cmocka_unit_test(over_a_limit_costs_its_own_call),
         cmocka_unit_test(no_call_suffers_from_the_types_of_others),
         cmocka_unit_test(methods_are_learned_when_their_server_has_answered),
         cmocka_unit_test(no_more_than_some_are_learned),

@@ -47,6 +47,13 @@ static void echo(gee_call_t *call, const text_t *argument, text_t *reply) {
     reply->text = argument->text;
     gee_reply(call);
 }
+static void grow(gee_call_t *call, const pair_t *pair, text_t *reply) {
+    char *text = gee_call_alloc(call, (size_t)pair->a);
+    assert_non_null(text);
+    memset(text, 'x', (size_t)pair->a);
+    reply->text = (gee_str_t){ text, (size_t)pair->a };
+    gee_reply(call);
+}
 static void refuse(gee_call_t *call, const text_t *argument, text_t *reply GEE_UNUSED) {
     gee_failf(call, GEE_FAILED_PRECONDITION, "%.*s", GEE_STR_ARGUMENTS(argument->text));
 }
@@ -90,6 +97,7 @@ static void block(gee_call_t *call, const pair_t *pair, int64_t *sum) {
 static const gee_method_t test_methods[] = {
     GEE_METHOD("Multiply", multiply, pair_t, int64_t, GEE_IDEMPOTENT),
     GEE_METHOD("Echo", echo, text_t, text_t, 0),
+    GEE_METHOD("Grow", grow, pair_t, text_t, 0),
     GEE_METHOD("Fail", refuse, text_t, text_t, 0),
     GEE_METHOD("Garble", garble, pair_t, int64_t, 0),
     GEE_METHOD("Twice", twice, pair_t, int64_t, 0),

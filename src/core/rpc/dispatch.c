@@ -391,9 +391,29 @@ GEE_APART static void refuse_unknown(gee_call_t *call) {
     answer_and_release(call, error.code, error.text);
 }
 
+/* `reason` null: there was no memory to keep it. */
+GEE_APART static void refuse_message(gee_call_t *call, const gee_status_t *reason) {
+    static const gee_status_t forgotten = { .code = GEE_RESOURCE_EXHAUSTED, .text = GEE_STR("over a limit") };
+    gee_error_t error;
+    if (reason == NULL)
+        reason = &forgotten;
+    gee_error_set(&error, reason->code, "%.*s", GEE_STR_ARGUMENTS(reason->text));
+    refuse_arguments(call, &error);
+}
+
+/* Null: no memory. */
+static const gee_status_t *copy_status(const gee_call_t *call, const gee_status_t *status) {
+    gee_status_t *copy = gee_pool_alloc(call->pool, sizeof(*copy));
+    if (copy != NULL)
+        *copy = (gee_status_t){ .code = status->code, .text = gee_pool_str(call->pool, status->text) };
+    return copy != NULL && copy->text.data != NULL ? copy : NULL;
+}
+
 /* Keeps what the call needs while a filter makes it wait. */
 GEE_APART static void keep_payload(gee_call_t *call, const gee_payload_t *payload) {
     call->payload = *payload;
+    if (payload->kind == GEE_PAYLOAD_REFUSED)
+        call->payload.refusal = copy_status(call, payload->refusal);
     if (payload->buf != NULL && call->held == NULL)
         call->held = gee_buf_hold(payload->buf);
     keep(call);
@@ -421,7 +441,9 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
         }
     }
     const gee_method_slot_t *method = call->method_slot;
-    if (method == NULL) {
+    if (payload->kind == GEE_PAYLOAD_REFUSED) {
+        refuse_message(call, payload->refusal);
+    } else if (method == NULL) {
         refuse_unknown(call);
     } else if (method->forward != NULL) {
         set_deadline(call);

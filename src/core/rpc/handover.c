@@ -25,7 +25,7 @@ bool gee_session_may_leave(const gee_session_t *session) {
 
 bool gee_session_can_leave(const gee_session_t *session) {
     return gee_session_may_leave(session) && !session->frozen && !session->parsing && session->call_count == 0 &&
-           gee_stream_can_leave(session->stream);
+           session->to_skip == 0 && !session->skipping && gee_stream_can_leave(session->stream);
 }
 
 /* ---- freezing ---- */

@@ -28,6 +28,7 @@ struct gee_outgoing {
     int64_t timeout_ns; /* 0: none */
     gee_timer_t timer;  /* while it does not wait the owner may use it */
     bool answered;      /* in done(): by the peer */
+    bool refused;       /* by us: its request, or the reply that was answered, is over a limit */
     bool slot_kept;     /* given up, but the peer goes on working on it: session.h, gee_session_forget() */
 };
 _Static_assert(sizeof(gee_outgoing_t) <= 64, "a cache line");

@@ -40,6 +40,7 @@ static int encode(const gee_payload_t *payload, const gee_codec_t *codec, void *
         return codec->encode_value(send_state, payload->value, out, error);
     case GEE_PAYLOAD_BYTES:
     case GEE_PAYLOAD_EMPTY:
+    case GEE_PAYLOAD_REFUSED:
         break;
     }
     return codec->encode(send_state, GEE_TYPE_OF(gee_empty_t), &empty, out, error);

@@ -38,14 +38,18 @@ typedef enum gee_payload_kind {
     GEE_PAYLOAD_EMPTY = 0, /* an empty struct: the body of an error reply */
     GEE_PAYLOAD_TYPED,     /* type and value in memory */
     GEE_PAYLOAD_VALUE,     /* a dynamic tree */
-    GEE_PAYLOAD_BYTES      /* encoded, by `codec` */
+    GEE_PAYLOAD_BYTES,     /* encoded, by `codec` */
+    GEE_PAYLOAD_REFUSED    /* received, but over a limit: the call ends with `refusal` */
 } gee_payload_kind_t;
 
 typedef struct gee_payload {
     gee_payload_kind_t kind;
     const gee_type_t *type;
     const void *typed;
-    const gee_value_t *value;
+    union {
+        const gee_value_t *value;
+        const gee_status_t *refusal;
+    };
     const gee_codec_t *codec; /* of bytes */
     void *codec_state;        /* the receiving state that goes with them, or null */
     const uint8_t *bytes;     /* valid during the event; to keep them, hold `buf` */
@@ -96,7 +100,9 @@ typedef struct gee_protocol {
     /* Mandatory. Looks at the bytes received and not yet consumed; handles one message (one or more events), and may go on
      * to the next while gee_session_reads_on(); sets *consumed, which is 0 before. 0 consumed and no error: more bytes are
      * needed. -1: the peer broke the protocol; the session logs the reason with the peer and closes. Linear in the bytes,
-     * however they are cut. */
+     * however they are cut. A message over a limit is an event with GEE_PAYLOAD_REFUSED, and is not kept: *consumed may be
+     * more than `length`, then the session drops the rest as it comes; of a message whose end has to be looked for, what
+     * was looked at is consumed, between gee_session_set_skipping() and its end. */
     int (*receive)(gee_session_t *session, void *state, const uint8_t *bytes, size_t length, size_t *consumed,
                    gee_error_t *error);
     /* Mandatory. Appends the event's bytes to gee_session_out(). -1: the event cannot be written (a value that the

@@ -243,10 +243,16 @@ GEE_APART static void stall(gee_session_t *session) {
     gee_stream_pause(session->stream);
 }
 
+static bool is_skipping(const gee_session_t *session) {
+    return session->to_skip > 0 || session->skipping;
+}
+
 static void unstall(gee_session_t *session) {
     if (!session->stalled || session->closing || must_stall(session))
         return;
     session->stalled = false;
+    if (is_skipping(session)) /* maybe nothing comes any more */
+        watch_partial(session);
     gee_stream_resume(session->stream);
     gee_stream_reread(session->stream);
 }
@@ -285,7 +291,7 @@ void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int
 }
 
 static bool at_boundary(gee_session_t *session) {
-    return gee_inbox_length(gee_stream_inbox(session->stream)) == 0 &&
+    return gee_inbox_length(gee_stream_inbox(session->stream)) == 0 && !is_skipping(session) &&
            session->protocol->quiet(session, session->protocol_state);
 }
 
@@ -322,15 +328,28 @@ bool gee_session_reads_on(const gee_session_t *session) {
     return !session->closing && !session->stalled && !must_stall(session);
 }
 
+void gee_session_set_skipping(gee_session_t *session, bool skipping) {
+    session->skipping = skipping;
+}
+
+/* Of what lies in the inbox, or is still to come. */
+static void consume(gee_session_t *session, gee_inbox_t *inbox, size_t count) {
+    size_t length = gee_inbox_length(inbox);
+    session->to_skip = count > length ? count - length : 0;
+    gee_inbox_consume(inbox, count > length ? length : count);
+    if (gee_timer_started(&session->peer_timer) && session->established && !is_skipping(session))
+        gee_timer_stop(session->engine->loop, &session->peer_timer);
+}
+
 static void parse(gee_session_t *session) {
     gee_inbox_t *inbox = gee_stream_inbox(session->stream);
     gee_error_t error;
     session->parsing = true;
     session->unparsed = false;
     while (!session->closing && !session->stalled && gee_inbox_length(inbox) > 0) {
-        size_t consumed = 0;
-        if (session->protocol->receive(session, session->protocol_state, gee_inbox_bytes(inbox),
-                                       gee_inbox_length(inbox), &consumed, &error) != 0) {
+        size_t consumed = session->to_skip;
+        if (consumed == 0 && session->protocol->receive(session, session->protocol_state, gee_inbox_bytes(inbox),
+                                                        gee_inbox_length(inbox), &consumed, &error) != 0) {
             gee_session_refuse(session, &error);
             break;
         }
@@ -341,11 +360,11 @@ static void parse(gee_session_t *session) {
                 watch_partial(session);
             break;
         }
-        if (gee_timer_started(&session->peer_timer) && session->established)
-            gee_timer_stop(session->engine->loop, &session->peer_timer);
-        gee_inbox_consume(inbox, consumed);
+        consume(session, inbox, consumed);
         if (must_stall(session))
             stall(session);
+        else if (is_skipping(session))
+            watch_partial(session);
     }
     session->parsing = false;
     if (gee_session_out(session)->length > 0)

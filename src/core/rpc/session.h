@@ -67,6 +67,7 @@ struct gee_session {
     bool frozen;    /* on its way to another process; the timers that wait with it: */
     bool frozen_peer_timer, frozen_idle_timer, frozen_age_timer;
     bool unparsed; /* bytes may be waiting that the parser was not shown yet */
+    bool skipping; /* what was consumed last is not the end of a message: gee_session_set_skipping() */
     bool parsing;
     bool closing;
     bool handing_back;       /* closing, but the stream goes back to the door */
@@ -74,6 +75,7 @@ struct gee_session {
     uint32_t call_count;     /* that wait for their answers */
     gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
     int64_t active_ns;       /* when bytes came last */
+    uint64_t to_skip;        /* bytes to come of a message that is not taken */
     gee_link_t starved_link; /* while it is not read on because memory is short: memory.c */
     gee_task_t close_task;
     char *close_reason;
@@ -141,6 +143,9 @@ static inline int gee_session_receive_each(gee_session_t *session, void *state, 
     } while (taken > 0 && *consumed < length && gee_session_reads_on(session));
     return 0;
 }
+/* Inside receive(): from now on, or no longer, what it consumes is part of a message that is not taken: the message's clock
+ * runs on. */
+void gee_session_set_skipping(gee_session_t *session, bool skipping);
 /* Inside receive(), which then consumes nothing: no bytes are wanted until gee_session_release(). The stream is not read
  * meanwhile. */
 void gee_session_hold(gee_session_t *session);

@@ -60,6 +60,14 @@ static void fetch_later(const gee_waiting_t *waiting, uint64_t number) {
         gee_fetch_lines(later - AROUND, 2 * AROUND);
 }
 
+/* There is a reply, which is not taken: the peer is not to be asked again. */
+GEE_APART static void refuse_reply(gee_session_t *session, gee_outgoing_t *outgoing, const gee_status_t *reason) {
+    gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
+    take_off(session, outgoing);
+    outgoing->answered = outgoing->refused = true;
+    outgoing->done(outgoing, reason, &empty);
+}
+
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     gee_outgoing_t *outgoing = gee_waiting_find(&session->calling.waiting, event->token.number);
     if (outgoing == NULL) {
@@ -67,6 +75,10 @@ void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
         return;
     }
     gee_status_t status = event->status;
+    if (event->payload.kind == GEE_PAYLOAD_REFUSED && status.code == GEE_OK) {
+        refuse_reply(session, outgoing, event->payload.refusal);
+        return;
+    }
     if (status.text.length > 0)
         status.text = readable(session->engine, status.text);
     fetch_later(&session->calling.waiting, event->token.number);
@@ -107,7 +119,8 @@ static void on_timeout(gee_timer_t *timer) {
 }
 
 /* All of it or nothing: a peer ends the connection, which others share, at a message that is too long for it. */
-static int send_request(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
+static int send_request(gee_session_t *session, gee_outgoing_t *outgoing, const gee_event_t *event,
+                        gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
     const gee_codec_t *codec = session->codec;
     gee_mark_t mark = gee_chain_mark(out);
@@ -121,7 +134,8 @@ static int send_request(gee_session_t *session, const gee_event_t *event, gee_er
     gee_chain_rewind(out, mark);
     if (codec->rewind != NULL)
         codec->rewind(session->send_state, codec_mark);
-    return gee_error_set(error, GEE_INVALID_ARGUMENT, "the message would be %zu bytes, over %zu (limits.message)",
+    outgoing->refused = true;
+    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the message would be %zu bytes, over %zu (limits.message)",
                          length, limit);
 }
 
@@ -131,7 +145,7 @@ static int put(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout
     outgoing->number = session->calling.next_number;
     outgoing->timeout_ns = timeout_ns;
     outgoing->timer = (gee_timer_t){ .fire = on_timeout };
-    outgoing->answered = outgoing->slot_kept = false;
+    outgoing->answered = outgoing->slot_kept = outgoing->refused = false;
     if (gee_waiting_put(&session->calling.waiting, outgoing) != 0) {
         outgoing->session = NULL;
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -153,7 +167,7 @@ int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event
         return -1;
     request->parts = GEE_EVENT_REQUEST;
     request->token = (gee_token_t){ .number = outgoing->number };
-    if (send_request(session, request, error) != 0) {
+    if (send_request(session, outgoing, request, error) != 0) {
         take_off(session, outgoing);
         return -1;
     }

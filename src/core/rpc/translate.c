@@ -65,7 +65,7 @@ static int decode_tree(const gee_engine_t *engine, const gee_payload_t *from, co
     size_t size = least_size(value), limit = limits.message;
     return limit == 0 || size <= limit
                ? 0
-               : gee_error_set(error, GEE_INVALID_ARGUMENT,
+               : gee_error_set(error, GEE_RESOURCE_EXHAUSTED,
                                "it would be %zu bytes or more as %s, over %zu (limits.message)", size, to->name, limit);
 }
 

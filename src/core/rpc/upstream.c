@@ -399,7 +399,8 @@ static void answered(gee_upstream_call_t *call, const gee_status_t *status, cons
     gee_upstream_peer_t *peer = call->peer;
     gee_pool_t *pool = call->upstream->engine->answers;
     gee_upstream_result_t result = { .status = *status,
-                                     .from_peer = true,
+                                     .from_peer = !call->outgoing.refused,
+                                     .phase = call->outgoing.refused ? GEE_PHASE_WAIT : GEE_PHASE_NONE,
                                      .payload = payload,
                                      .pool = pool,
                                      .address = peer->addr.text,
@@ -431,7 +432,7 @@ static bool used_up(const gee_upstream_link_t *link, const gee_error_t *reason) 
 
 /* The connection cannot take it, though it looked so. */
 static void not_sent(gee_upstream_call_t *call, gee_upstream_link_t *link, const gee_error_t *reason) {
-    if (reason->code == GEE_UNAVAILABLE || used_up(link, reason)) {
+    if (reason->code == GEE_UNAVAILABLE || (!call->outgoing.refused && used_up(link, reason))) {
         link->retiring = true;
         gee_upstream_link_relieved(link);
         wait_for_connection(call);

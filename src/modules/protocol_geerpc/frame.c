@@ -123,6 +123,72 @@ static int hand_on(gee_session_t *session, const gee_codec_t *codec, const uint8
     return read_other(session, header_bytes, header_length, &plain.payload, error);
 }
 
+/* ---- messages over the limit ---- */
+
+/* A header that is over the limit itself is looked at so far: there is the call, whatever is behind. */
+#define BEGINNING 2048
+
+static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *number) {
+    *number = 0;
+    for (unsigned shift = 0; *at < end && shift < 63; shift += 7) {
+        *number |= (uint64_t)(**at & 0x7f) << shift;
+        if (*(*at)++ < 0x80)
+            return true;
+    }
+    return false;
+}
+
+/* Method and number where they are the first fields, as every encoder writes them. */
+static bool read_beginning(const uint8_t *at, const uint8_t *end, gee_str_t *method, uint64_t *seq) {
+    uint64_t length;
+    *method = GEE_STR("");
+    *seq = 0;
+    if (at < end && *at == METHOD_KEY) {
+        at++;
+        if (!read_varint(&at, end, &length) || length >= (uint64_t)(end - at) ||
+            !gee_utf8_valid((const char *)at, (size_t)length))
+            return false;
+        *method = (gee_str_t){ .data = (const char *)at, .length = (size_t)length };
+        at += length;
+    }
+    return at < end && *at++ == SEQ_KEY && read_varint(&at, end, seq);
+}
+
+/* Of its header the beginning is there. */
+static int hand_on_beginning(gee_session_t *session, const uint8_t *header, size_t length, const gee_payload_t *body,
+                             gee_error_t *error) {
+    gee_event_t event = { .parts = session->role == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY,
+                          .codec = body->codec,
+                          .payload = *body };
+    if (!read_beginning(header, header + length, &event.method, &event.token.number))
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED,
+                             "header: %.*s, and the call's number is not at its beginning",
+                             GEE_STR_ARGUMENTS(body->refusal->text));
+    gee_session_event(session, &event);
+    return 0;
+}
+
+/* Its call alone ends, as soon as it is known; the session drops *consumed bytes, most of which have not come yet. */
+GEE_APART static int refuse(gee_session_t *session, geerpc_state_t *state, const gee_codec_t *codec,
+                            const uint8_t *header, size_t length, size_t header_length, size_t *consumed,
+                            gee_error_t *error) {
+    size_t limit = session->engine->codec_limits.message;
+    bool whole = header_length <= limit;
+    size_t wanted = whole || header_length < BEGINNING ? header_length : BEGINNING;
+    gee_error_t reason;
+    gee_error_set(&reason, GEE_RESOURCE_EXHAUSTED, "a message of %zu bytes, over %zu (%s)", *consumed - PREFIX, limit,
+                  session->engine->names.message);
+    const gee_status_t status = { .code = reason.code, .text = gee_str(reason.text) };
+    const gee_payload_t body = { .kind = GEE_PAYLOAD_REFUSED, .codec = codec, .refusal = &status };
+    if (length < wanted) {
+        *consumed = 0;
+        return 0;
+    }
+    state->frame_started = false;
+    return whole ? read_other(session, header, header_length, &body, error)
+                 : hand_on_beginning(session, header, wanted, &body, error);
+}
+
 static int receive_one(gee_session_t *session, void *data, const uint8_t *bytes, size_t length, size_t *consumed,
                        gee_error_t *error) {
     geerpc_state_t *state = data;
@@ -135,11 +201,10 @@ static int receive_one(gee_session_t *session, void *data, const uint8_t *bytes,
     if (bytes[1] != 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "frame: flags %u, must be 0", bytes[1]);
     uint64_t header_length = read_be32(bytes + 2), body_length = read_be32(bytes + 6);
-    uint64_t limit = session->engine->codec_limits.message;
-    if (header_length + body_length > limit)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "frame: %llu bytes, over %llu (%s)",
-                             (unsigned long long)(header_length + body_length), (unsigned long long)limit,
-                             session->engine->names.message);
+    if (header_length + body_length > session->engine->codec_limits.message) {
+        *consumed = PREFIX + (size_t)(header_length + body_length);
+        return refuse(session, state, codec, bytes + PREFIX, length - PREFIX, (size_t)header_length, consumed, error);
+    }
     if (length - PREFIX < header_length + body_length)
         return 0;
     state->frame_started = false;
