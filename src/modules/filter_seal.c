@@ -2,21 +2,11 @@
  * all of them once that line is gone. Who is not sealed has no such list: whether he may come in is seal.mode's matter. */
 #include <gee.h>
 
-/* An entry is a service, or a method of one. */
-static bool covers(const char *entry, gee_str_t method, gee_str_t service) {
-    gee_str_t allowed = gee_str(entry);
-    return gee_str_equal(allowed, service) || gee_str_equal(allowed, method);
-}
-
+/* By its service, or by itself. */
 static bool allowed(const gee_grant_t *grant, gee_str_t method) {
-    if (grant->services == NULL)
-        return true;
     ptrdiff_t dot = gee_str_find_last(method, '.');
     gee_str_t service = { method.data, dot > 0 ? (size_t)dot : 0 };
-    for (const char *const *entry = grant->services; *entry != NULL; entry++)
-        if (covers(*entry, method, service))
-            return true;
-    return false;
+    return gee_grant_lists(grant, service) || gee_grant_lists(grant, method);
 }
 
 /* `text` null: there was no memory for it. */

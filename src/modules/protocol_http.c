@@ -9,6 +9,34 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ---- settings ---- */
+
+typedef struct conf {
+    gee_strings_t hosts;
+} conf_t;
+
+static int check_hosts(const void *value, gee_error_t *error) {
+    const gee_strings_t *hosts = value;
+    for (size_t i = 0; i < hosts->count; i++) {
+        gee_str_t host = gee_str(hosts->items[i]);
+        if (host.length == 0 || gee_str_find(host, ':') >= 0 || !gee_http_authority_valid(host))
+            return gee_error_set(error, GEE_INVALID_ARGUMENT,
+                                 "expected names without port, such as rpc.example.org: addresses need no entry");
+    }
+    return 0;
+}
+
+static const gee_option_t options[] = {
+    { .name = "hosts",
+      .type = GEE_OPTION_STRINGS,
+      .offset = offsetof(conf_t, hosts),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Names, without port, by which HTTP requests may ask for this server (Host), beside localhost and all IP "
+             "addresses; requests for other names are refused, so that no web page can make its own name point here",
+      .check = check_hosts },
+    { .name = NULL },
+};
+
 typedef struct state {
     gee_session_t *session;
     gee_http_connection_t *connection;
@@ -51,6 +79,7 @@ static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
     bool pages = session->serving.way_back != NULL && session->serving.way_back->options.pages;
     exchange->engine = engine;
     exchange->peer = gee_session_peer_text(session);
+    exchange->grant = session->peer->grant;
     if (session->draining)
         gee_http_connection_drain(state->connection);
     for (size_t i = 0; engine->modules[i].module != NULL; i++)
@@ -120,8 +149,20 @@ static const gee_http_host_t host = { .find = find,
 
 /* ---- the protocol ---- */
 
+static const gee_protocol_t protocol;
+
 static gee_claim_t claims(const uint8_t *bytes, size_t length) {
     return gee_opening_claim(bytes, length, GEE_OPENING_HTTP);
+}
+
+/* None without settings, as in a program that is no server. */
+static gee_http_hosts_t hosts_of(const gee_engine_t *engine) {
+    for (size_t i = 0; engine->modules[i].module != NULL; i++) {
+        const conf_t *conf = gee_engine_conf(engine, i);
+        if (engine->modules[i].module->interface == &protocol && conf != NULL)
+            return (gee_http_hosts_t){ .items = conf->hosts.items, .count = conf->hosts.count };
+    }
+    return (gee_http_hosts_t){ 0 };
 }
 
 static int start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup GEE_UNUSED,
@@ -131,12 +172,13 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
     if (role != GEE_SERVING)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "http carries no calls by itself: dial http@HOST:PORT and speak another protocol in it");
-    gee_http_connection_options_t options = { .limits = GEE_HTTP_LIMITS,
-                                              .read_timeout_ns = engine->timeouts.read,
-                                              .idle_timeout_ns = engine->timeouts.keep_alive };
-    options.limits.body = (size_t)engine->limits.message;
+    gee_http_connection_options_t connection_options = { .limits = GEE_HTTP_LIMITS,
+                                                         .hosts = hosts_of(engine),
+                                                         .read_timeout_ns = engine->timeouts.read,
+                                                         .idle_timeout_ns = engine->timeouts.keep_alive };
+    connection_options.limits.body = (size_t)engine->limits.message;
     state->session = session;
-    state->connection = gee_http_connection_create(engine->loop, &options, &host, state, error);
+    state->connection = gee_http_connection_create(engine->loop, &connection_options, &host, state, error);
     return state->connection != NULL ? 0 : -1;
 }
 
@@ -190,5 +232,11 @@ static const gee_protocol_t protocol = {
 
 extern const gee_module_t gee_protocol_http_module;
 const gee_module_t gee_protocol_http_module = {
-    .abi = GEE_MODULE_ABI, .kind = GEE_MODULE_PROTOCOL, .name = "protocol_http", .interface = &protocol
+    .abi = GEE_MODULE_ABI,
+    .kind = GEE_MODULE_PROTOCOL,
+    .name = "protocol_http",
+    .interface = &protocol,
+    .block = "http",
+    .options = options,
+    .conf_size = sizeof(conf_t),
 };

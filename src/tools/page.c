@@ -17,6 +17,12 @@ static int judge(const char *where, const gee_http_page_t *answer, page_t *page,
                              "%s: no status page (404 %s): a server shows it on loopback addresses and Unix sockets, "
                              "elsewhere where the listener says pages = \"on\"",
                              where, answer->reason);
+    if (answer->status == 421)
+        return gee_error_set(
+            error, GEE_FAILED_PRECONDITION,
+            "%s: the server does not answer to that name (421): ask by IP address, or list the name in "
+            "its http.hosts",
+            where);
     if (answer->status != 200)
         return gee_error_set(error, GEE_UNKNOWN, "%s: no status page: %d %s", where, answer->status, answer->reason);
     *status = EXIT_CONNECTION;

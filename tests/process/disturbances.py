@@ -254,7 +254,7 @@ def nonsense(chaos):
     choose = chaos.random
     noise = choose.randbytes(choose.randint(1, 4000))
     beginnings = (b"", OPTION_JSON, OPTION_BIN, OPTION_JSON[: choose.randint(1, 40)], b"\xc1GEE\1\1\0\0\0\x30",
-                  b"CONNECT /_goRPC_ HTTP/1.0\n\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b'[{"jsonrpc":"2.0"',
+                  b"CONNECT /_goRPC_ HTTP/1.0\n\n", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b'[{"jsonrpc":"2.0"',
                   OPTION_BIN + struct.pack(">BBII", 0, 0, 5, 0xFFFFFFFF), b"\x2f\xff\x81\3\1\1", b"\xf8\x7f\xff\xff")
     return choose.choice(beginnings) + noise[: choose.choice((0, 1, 10, 4000))]
 

@@ -235,7 +235,7 @@ def test_http_can_be_left_out_of_a_listener(stopped):
     stopped.conf = 'workers = 1; listen = ( { address = "tcp@127.0.0.1:0"; protocols = ( "geerpc" ); } );'
     stopped.start()
     with socket.create_connection(place(stopped), 20) as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         try:
             assert sock.recv(100) == b""
         except ConnectionResetError:
@@ -246,8 +246,8 @@ def test_http_can_be_left_out_of_a_listener(stopped):
 def test_smuggled_requests_are_refused_and_closed(server):
     with socket.create_connection(place(server), 20) as sock:
         sock.sendall(
-            b"POST /debug/geerpc HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-            b"0\r\n\r\nGET /debug/geerpc HTTP/1.1\r\nHost: x\r\n\r\n"
+            b"POST /debug/geerpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\nGET /debug/geerpc HTTP/1.1\r\nHost: localhost\r\n\r\n"
         )
         answer = b""
         while more := sock.recv(65536):

@@ -62,7 +62,7 @@ class Requests:
 
     def send(self, connection, method, target, headers=""):
         connection.setblocking(True)
-        connection.sendall(f"{method} {target} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+        connection.sendall(f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
         connection.setblocking(False)
 
     def answers(self, count):

@@ -138,7 +138,7 @@ static void test_the_peer_has_ended(void **state GEE_UNUSED) {
 static void test_what_has_no_export_may_not_leave(void **state GEE_UNUSED) {
     fixture_t *fixture = fixture_create(NULL, NULL);
     int peer = fixture_connect_to(fixture, &(gee_door_options_t){ .pages = true });
-    peer_says(fixture, peer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    peer_says(fixture, peer, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     leaver_t leaver = leaver_of(fixture);
     assert_non_null(leaver.session);
     assert_false(gee_session_may_leave(leaver.session));

@@ -106,7 +106,7 @@ static void test_a_request_in_every_cut(void **state) {
 
 static void test_a_body_by_length_in_every_cut(void **state) {
     (void)state;
-    static const char text[] = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\nhello\0world";
+    static const char text[] = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length:\t 11 \t\r\nX: \t\r\n\r\nhello\0world";
     EACH_CUT(sizeof(text) - 1) {
         const gee_http_message_t *message = take_all(text, sizeof(text) - 1, piece);
         assert_int_equal(message->body.length, 11);
@@ -117,7 +117,7 @@ static void test_a_body_by_length_in_every_cut(void **state) {
 static void test_a_chunked_body_in_every_cut(void **state) {
     (void)state;
     static const char text[] = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-                               "5;note=1\r\nhello\r\n1\r\n,\r\nA\r\n the world\r\n0\r\nX-Trailer: 1\r\n\r\n";
+                               "5;note=1\r\nhello\r\n1\r\n,\r\nA\r\n the world\r\n0\r\nX-Trailer: 1\t\r\nX: \r\n\r\n";
     EACH_CUT(sizeof(text) - 1) {
         const gee_http_message_t *message = take_all(text, sizeof(text) - 1, piece);
         assert_int_equal(message->body.length, 16);
@@ -274,7 +274,23 @@ static const struct {
     { 505, "GET / HTTP/0.9\r\nHost: x\r\n\r\n", 0 },
     { 505, "GET / HTTP/1.2\r\nHost: x\r\n\r\n", 0 },
     { 505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0 },
+    { 400, "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", 0 },
+    { 400, "GET http://x/a#b HTTP/1.1\r\nHost: x\r\n\r\n", 0 },
+    { 400, "CONNECT /_goRPC_#b HTTP/1.0\n\n", 0 },
     /* who is meant */
+    { 400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: a\tb\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: [x]\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: ::1\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.1\r\nHost: :80\r\n\r\n", 0 },
+    { 400, "GET / HTTP/1.0\r\nHost: a b\r\n\r\n", 0 },
+    { 400, "GET http://u@x/ HTTP/1.1\r\nHost: x\r\n\r\n", 0 },
     { 400, "GET / HTTP/1.1\r\n\r\n", 0 },
     { 400, LINE "Host: y\r\n\r\n", 0 },
     /* chunks */
@@ -287,6 +303,16 @@ static const struct {
     { 400, POST TE "\r\nfffffffffffffffff\r\na", 0 },
     { 413, POST TE "\r\nffffffffffffffff\r\na", 0 },
     { 413, POST "Content-Length: 1048577\r\n\r\n", 0 },
+    /* trailers */
+    { 400, POST TE "\r\n1\r\na\r\n0\r\nX: y\n\r\n", 0 },
+    { 400, POST TE "\r\n1\r\na\r\n0\r\nX: y\r\n\n", 0 },
+    { 400, POST TE "\r\n1\r\na\r\n0\r\n\n", 0 },
+    { 400, POST TE "\r\n1\r\na\r\n0\r\nX: y\r\n z\r\n\r\n", 0 },
+    { 400, POST TE "\r\n1\r\na\r\n0\r\nX: y\r\n\tz\r\n\r\n", 0 },
+    { 400, POST TE "\r\n1\r\na\r\n0\r\n X: y\r\n\r\n", 0 },
+    { 400, POST TE "\r\n1\r\na\r\n0\r\nGET / HTTP/1.1\r\n\r\n", 0 },
+    { 400, POST TE "\r\n1\r\na\r\n0\r\nX : y\r\n\r\n", 0 },
+    { 400, POST TE "\r\n1\r\na\r\n0\r\nX: a\rb\r\n\r\n", 0 },
     /* connect */
     { 400, "CONNECT /_goRPC_ HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", 0 },
     { 400, "CONNECT /_goRPC_ HTTP/1.0\n folded\n\n", 0 },

@@ -119,10 +119,11 @@ static void assert_starts(fixture_t *fixture, const char *text) {
         fail_msg("\"%.100s\" does not start with \"%s\"", fixture->got, text);
 }
 
-#define GET(target) "GET " target " HTTP/1.1\r\nHost: x\r\n\r\n"
+#define GET(target) "GET " target " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-static const char three[] = GET("/hello?a") "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                            "3\r\none\r\n4\r\n two\r\n0\r\n\r\n" GET("/tree/%3Cb%3E?x");
+static const char three[] =
+    GET("/hello?a") "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    "3\r\none\r\n4\r\n two\r\n0\r\n\r\n" GET("/tree/%3Cb%3E?x");
 #define THREE                                                                                                          \
     "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Type: text/plain\r\n\r\nhello a"                                  \
     "HTTP/1.1 201 Created\r\nContent-Length: 7\r\n\r\none two"                                                         \
@@ -156,7 +157,7 @@ static void test_answers_and_whether_the_connection_stays(void **state GEE_UNUSE
         const char *request, *response;
         bool end;
     } cases[] = {
-        { "HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n",
+        { "HEAD /hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
           "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nContent-Type: text/plain\r\n\r\n", false },
         { GET("/nowhere"),
           "HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
@@ -166,19 +167,20 @@ static void test_answers_and_whether_the_connection_stays(void **state GEE_UNUSE
           "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 23\r\nContent-Type: text/plain; charset=utf-8\r\n"
           "Allow: POST, PUT, DELETE\r\n\r\n405 Method Not Allowed\n",
           false },
-        { "HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
+        { "HEAD /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n",
           "HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", false },
-        { "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 31\r\n\r\nGET /hello HTTP/1.1\r\nHost:x\r\n\r\n",
+        { "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 39\r\n\r\nGET /hello "
+          "HTTP/1.1\r\nHost:localhost\r\n\r\n",
           "HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
           "404 Not Found: there is nothing here\n",
           false },
-        { "DELETE /echo HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", false },
+        { "DELETE /echo HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", false },
         { GET("/tree"), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n/tree", false },
         { GET("/trees"),
           "HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
           "404 Not Found: there is nothing here\n",
           false },
-        { "GET /tree HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        { "GET /tree HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
           "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n/tree", true },
         { "GET /tree HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n/tree",
           true },
@@ -211,15 +213,15 @@ static void test_what_ends_the_connection(void **state GEE_UNUSED) {
         const char *request;
         int status;
     } cases[] = {
-        { "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
+        { "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
         { "GET /hello HTTP/1.1\nHost: x\n\n", 400 },
-        { "GET /hello HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", 400 },
+        { "GET /hello HTTP/1.1\r\nHost: localhost\r\nA: b\r\n c\r\n\r\n", 400 },
         { "GET /hello HTTP/1.1\r\n\r\n", 400 },
-        { "GET /hello HTTP/3.0\r\nHost: x\r\n\r\n", 505 },
-        { "FROB /hello HTTP/1.1\r\nHost: x\r\n\r\n", 501 },
-        { "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n", 413 },
-        { "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
-        { "POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
+        { "GET /hello HTTP/3.0\r\nHost: localhost\r\n\r\n", 505 },
+        { "FROB /hello HTTP/1.1\r\nHost: localhost\r\n\r\n", 501 },
+        { "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n", 413 },
+        { "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
+        { "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
     };
     for (size_t i = 0; i < GEE_LENGTH(cases); i++) {
         fixture_t *fixture = new_fixture(NULL, NULL);
@@ -239,7 +241,7 @@ static void test_what_ends_the_connection(void **state GEE_UNUSED) {
 
 static void test_endless_lines_are_answered(void **state GEE_UNUSED) {
     static const int statuses[] = { 414, 431 };
-    static const char *const starts[] = { "GET /", "GET / HTTP/1.1\r\nHost: x\r\nA: " };
+    static const char *const starts[] = { "GET /", "GET / HTTP/1.1\r\nHost: localhost\r\nA: " };
     for (size_t i = 0; i < GEE_LENGTH(starts); i++) {
         fixture_t *fixture = new_fixture(NULL, NULL);
         int peer = fixture_connect_to(fixture, &door);
@@ -259,7 +261,8 @@ static void test_endless_lines_are_answered(void **state GEE_UNUSED) {
 static void test_expect_continue(void **state GEE_UNUSED) {
     fixture_t *fixture = new_fixture(NULL, NULL);
     int peer = fixture_connect_to(fixture, &door);
-    peer_says(fixture, peer, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    peer_says(fixture, peer,
+              "POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     assert_string_equal(fixture->got, "HTTP/1.1 100 Continue\r\n\r\n");
     fixture->got_length = 0;
     peer_says(fixture, peer, "abc");
@@ -267,7 +270,8 @@ static void test_expect_continue(void **state GEE_UNUSED) {
     assert_false(fixture->got_end);
     /* What is refused is refused before the body, and then nobody knows whether it comes. */
     fixture->got_length = 0;
-    peer_says(fixture, peer, "POST /nowhere HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    peer_says(fixture, peer,
+              "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     assert_starts(fixture, "HTTP/1.1 404 Not Found\r\n");
     assert_non_null(strstr(fixture->got, "Connection: close\r\n"));
     assert_true(fixture->got_end);
@@ -277,7 +281,7 @@ static void test_expect_continue(void **state GEE_UNUSED) {
 static void test_an_unknown_expectation(void **state GEE_UNUSED) {
     fixture_t *fixture = new_fixture(NULL, NULL);
     int peer = fixture_connect_to(fixture, &door);
-    peer_says(fixture, peer, "GET /hello HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n");
+    peer_says(fixture, peer, "GET /hello HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\n\r\n");
     assert_starts(fixture, "HTTP/1.1 417 Expectation Failed\r\n");
     finish_told_once(fixture, peer);
 }
@@ -339,7 +343,7 @@ static void test_a_drain_closes_what_is_idle_and_answers_what_was_begun(void **s
     int peer = fixture_connect_to(fixture, &door);
     peer_says(fixture, peer, "GET /tree HTTP/1.1\r\nHo");
     gee_session_drain(only_session(fixture));
-    peer_says(fixture, peer, "st: x\r\n\r\n");
+    peer_says(fixture, peer, "st: localhost\r\n\r\n");
     assert_got(fixture, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n/tree");
     assert_true(fixture->got_end);
     finish_told_once(fixture, peer);
@@ -382,7 +386,7 @@ static void test_a_first_request_that_never_ends(void **state GEE_UNUSED) {
     fixture_t *fixture = new_fixture(NULL, &times);
     int peer = fixture_connect_to(fixture, &door);
     int64_t give_up = gee_clock_monotonic() + 5 * GEE_SECOND;
-    peer_says(fixture, peer, "GET /hello HTTP/1.1\r\nHost: x\r\nA: ");
+    peer_says(fixture, peer, "GET /hello HTTP/1.1\r\nHost: localhost\r\nA: ");
     while (!fixture->got_end && gee_clock_monotonic() < give_up) { /* a byte now and then does not help */
         gee_loop_once(fixture->loop, 5 * GEE_MILLISECOND);
         peer_write(fixture, peer, "a", 1);
@@ -397,7 +401,7 @@ static void test_a_body_that_never_ends(void **state GEE_UNUSED) {
     fixture_t *fixture = new_fixture(NULL, &times);
     int peer = fixture_connect_to(fixture, &door);
     int64_t give_up = gee_clock_monotonic() + 5 * GEE_SECOND;
-    peer_says(fixture, peer, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+    peer_says(fixture, peer, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n");
     while (!fixture->got_end && gee_clock_monotonic() < give_up) {
         gee_loop_once(fixture->loop, 5 * GEE_MILLISECOND);
         peer_write(fixture, peer, "a", 1);
@@ -445,7 +449,7 @@ static void test_guarded_routes_and_listeners(void **state GEE_UNUSED) {
     peer_says(fixture, peer, GET("/guarded"));
     assert_starts(fixture, "HTTP/1.1 404 ");
     fixture->got_length = 0;
-    peer_says(fixture, peer, "POST /guarded HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    peer_says(fixture, peer, "POST /guarded HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
     assert_starts(fixture, "HTTP/1.1 404 "); /* not 405: that would tell */
     fixture->got_length = 0;
     peer_says(fixture, peer, GET("/hello"));
@@ -501,7 +505,7 @@ static void test_connect_in_every_cut(void **state GEE_UNUSED) {
         const char *request, *answer;
     } cases[] = { { "CONNECT /_geeprc_ HTTP/1.0\n\n", GEE_200 },
                   { "CONNECT /_geerpc_ HTTP/1.0\r\n\r\n", GEE_200 },
-                  { "CONNECT /_goRPC_ HTTP/1.1\r\nHost: x\r\n\r\n", GO_200 } };
+                  { "CONNECT /_goRPC_ HTTP/1.1\r\nHost: localhost\r\n\r\n", GO_200 } };
     for (size_t i = 0; i < GEE_LENGTH(cases); i++) {
         char text[400], answer[400];
         int length = snprintf(text, sizeof(text), "%s" OPTION_JSON CALL_1, cases[i].request);
@@ -558,7 +562,7 @@ static void test_other_methods_on_those_paths(void **state GEE_UNUSED) {
         fixture_t *fixture = new_fixture(NULL, NULL);
         int peer = fixture_connect_to(fixture, &door);
         char request[100];
-        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", paths[i]);
         peer_says(fixture, peer, request);
         assert_got(fixture, "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 17\r\n"
                             "Content-Type: text/plain; charset=utf-8\r\nAllow: CONNECT\r\n\r\n405 must CONNECT\n");

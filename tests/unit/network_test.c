@@ -46,6 +46,40 @@ static void test_who_is_in_it(void **state GEE_UNUSED) {
             fail_msg("%s: %s", cases[i].network, cases[i].peer);
 }
 
+static void test_hosts_that_are_another_one_to_each_reader(void **state GEE_UNUSED) {
+    static const char *const relative[] = { "127.0.0.1",
+                                            "127.255.0.9",
+                                            "127.1",
+                                            "2130706433",
+                                            "0x7f000001",
+                                            "0177.0.0.1",
+                                            "::1",
+                                            "0.0.0.0",
+                                            "0",
+                                            "::",
+                                            "::ffff:127.0.0.1",
+                                            "169.254.169.254",
+                                            "fe80::1",
+                                            "fe80::1%eth0",
+                                            "febf::1",
+                                            "::ffff:169.254.1.1",
+                                            "localhost",
+                                            "LOCALHOST",
+                                            "localhost.",
+                                            "db.localhost",
+                                            "db.localhost.",
+                                            "" };
+    static const char *const absolute[] = { "10.0.0.1",          "192.0.2.7",      "169.253.0.1", "2001:db8::1",
+                                            "fec0::1",           "1.0.0.1",        "localhosts",  "notlocalhost",
+                                            "localhost.example", "rpc.example.org" };
+    for (size_t i = 0; i < GEE_LENGTH(relative); i++)
+        if (!gee_host_is_relative(relative[i]))
+            fail_msg("%s", relative[i]);
+    for (size_t i = 0; i < GEE_LENGTH(absolute); i++)
+        if (gee_host_is_relative(absolute[i]))
+            fail_msg("%s", absolute[i]);
+}
+
 static void test_who_is_of_this_machine(void **state GEE_UNUSED) {
     static const char *const here[] = { "tcp@127.0.0.1:1",          "tcp@127.255.0.9:1", "tcp@[::1]:1",
                                         "tcp@[::ffff:127.0.0.1]:1", "unix@/run/x",       "unix@" };
@@ -87,6 +121,7 @@ static void test_what_is_no_network(void **state GEE_UNUSED) {
 
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_who_is_in_it),
+                                        cmocka_unit_test(test_hosts_that_are_another_one_to_each_reader),
                                         cmocka_unit_test(test_who_is_of_this_machine),
                                         cmocka_unit_test(test_what_is_no_network) };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static int fetch(fixture_t *fixture, const char *accept) {
     static const gee_door_options_t door = { .pages = true };
     char request[300];
     int peer = fixture_connect_to(fixture, &door);
-    snprintf(request, sizeof(request), "GET /debug/geerpc HTTP/1.1\r\nHost: x\r\nAccept: %s\r\n\r\n", accept);
+    snprintf(request, sizeof(request), "GET /debug/geerpc HTTP/1.1\r\nHost: localhost\r\nAccept: %s\r\n\r\n", accept);
     peer_says(fixture, peer, request);
     if (strncmp(fixture->got, "HTTP/1.1 200 OK\r\n", 17) != 0)
         fail_msg("%.200s", fixture->got);

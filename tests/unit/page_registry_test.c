@@ -81,7 +81,7 @@ static void carry(fixture_t *fixture, size_t from) {
 }
 
 static void post(fixture_t *fixture, int peer) {
-    peer_says(fixture, peer, "POST /r HTTP/1.1\r\nHost: x\r\nX-Geerpc-Server: tcp@10.0.0.1:9999\r\n\r\n");
+    peer_says(fixture, peer, "POST /r HTTP/1.1\r\nHost: localhost\r\nX-Geerpc-Server: tcp@10.0.0.1:9999\r\n\r\n");
 }
 
 static void wait_until_sent(fixture_t *fixture, size_t count) {
@@ -177,7 +177,7 @@ static void test_who_is_gone_is_forgotten(void **state GEE_UNUSED) {
     int peer = fixture_connect(fixture), watcher = fixture_connect(fixture);
     post(fixture, peer);
     char watch[200];
-    snprintf(watch, sizeof(watch), "GET /r?version=%llu&wait=30s HTTP/1.1\r\nHost: x\r\n\r\n",
+    snprintf(watch, sizeof(watch), "GET /r?version=%llu&wait=30s HTTP/1.1\r\nHost: localhost\r\n\r\n",
              (unsigned long long)registry_view_version(conf));
     peer_says(fixture, watcher, watch);
     close(peer);
@@ -195,14 +195,28 @@ static int connect_from(fixture_t *fixture, const char *host) {
     return fixture_connect_from(fixture, &(gee_door_options_t){ 0 }, &peer);
 }
 
-/* A path means something else on another machine. */
-static void test_a_socket_file_is_registered_from_this_machine_only(void **state GEE_UNUSED) {
+/* A path, or a loopback address, is another place on each machine that reads the list. */
+static void test_what_only_this_machine_may_register(void **state GEE_UNUSED) {
     static const struct {
         const char *peer, *address, *answer;
     } cases[] = {
         { "203.0.113.9", "unix@/run/x", "HTTP/1.1 403 " },
+        { "203.0.113.9", "tcp@127.0.0.1:6379", "HTTP/1.1 403 " },
+        { "203.0.113.9", "tcp@127.1:6379", "HTTP/1.1 403 " },
+        { "203.0.113.9", "tcp@[::1]:6379", "HTTP/1.1 403 " },
+        { "203.0.113.9", "tcp@:6379", "HTTP/1.1 403 " },
+        { "203.0.113.9", "tcp@[::]:6379", "HTTP/1.1 403 " },
+        { "203.0.113.9", "tcp@localhost:6379", "HTTP/1.1 403 " },
+        { "203.0.113.9", "tcp@169.254.169.254:80", "HTTP/1.1 403 " },
+        { "203.0.113.9", "tcp@[fe80::1]:80", "HTTP/1.1 403 " },
+        { "203.0.113.9", "http@203.0.113.9:80", "HTTP/1.1 403 " },
+        { "203.0.113.9", "http@127.0.0.1:80/a", "HTTP/1.1 403 " },
+        { "203.0.113.9", "quic@127.0.0.1:80", "HTTP/1.1 403 " }, /* a scheme that we do not know */
+        { "203.0.113.9", "quic@203.0.113.9:80", "HTTP/1.1 200 " },
         { "203.0.113.9", "tcp@203.0.113.9:1", "HTTP/1.1 200 " },
         { "127.0.0.1", "unix@/run/x", "HTTP/1.1 200 " },
+        { "127.0.0.1", "tcp@127.0.0.1:6379", "HTTP/1.1 200 " },
+        { "127.0.0.1", "http@127.0.0.1:80", "HTTP/1.1 200 " },
     };
     gee_pool_t *pool = gee_pool_create(4096);
     fixture_t *fixture = new_fixture(pool);
@@ -212,7 +226,7 @@ static void test_a_socket_file_is_registered_from_this_machine_only(void **state
     for (size_t i = 0; i < GEE_LENGTH(cases); i++) {
         char request[200];
         int peer = connect_from(fixture, cases[i].peer);
-        snprintf(request, sizeof(request), "POST /r HTTP/1.1\r\nHost: x\r\nX-Geerpc-Server: %s\r\n\r\n",
+        snprintf(request, sizeof(request), "POST /r HTTP/1.1\r\nHost: localhost\r\nX-Geerpc-Server: %s\r\n\r\n",
                  cases[i].address);
         peer_says(fixture, peer, request);
         carry(fixture, 0);
@@ -297,7 +311,7 @@ int main(void) {
         cmocka_unit_test(test_what_could_not_be_sent_is_sent_later),
         cmocka_unit_test(test_results_that_were_overtaken),
         cmocka_unit_test(test_who_is_gone_is_forgotten),
-        cmocka_unit_test(test_a_socket_file_is_registered_from_this_machine_only),
+        cmocka_unit_test(test_what_only_this_machine_may_register),
         cmocka_unit_test(test_messages_that_are_none),
         cmocka_unit_test(test_the_next_helper),
     };

@@ -6,7 +6,6 @@
 #ifndef GEE_EVENT_LAYER_H
 #define GEE_EVENT_LAYER_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,21 +13,10 @@
 #include "core/base/buf.h"
 #include "core/base/error.h"
 #include "core/base/record.h"
+#include "core/event/grant.h"
 
 typedef enum gee_claim { GEE_CLAIM_NO, GEE_CLAIM_YES, GEE_CLAIM_MORE } gee_claim_t;
 typedef enum gee_role { GEE_SERVING, GEE_CALLING } gee_role_t;
-
-/* What a peer may do that has proven who it is. Lives as long as the setup of the layer that knows it. */
-typedef struct gee_grant {
-    const char *name;            /* null: it is nobody in particular */
-    const char *const *services; /* what it may call, as "Arith" or "Foo.Sum"; ends with null. Null: everything */
-    const atomic_bool *revoked;  /* in memory that processes share: it may do nothing any more. Null: never */
-} gee_grant_t;
-
-/* A null grant is never revoked. */
-static inline bool gee_grant_revoked(const gee_grant_t *grant) {
-    return grant != NULL && grant->revoked != NULL && atomic_load(grant->revoked);
-}
 
 typedef struct gee_layer {
     const char *name;

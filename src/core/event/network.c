@@ -2,8 +2,10 @@
 #include "core/event/network.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "core/base/defs.h"
 #include "core/base/str.h"
 #include "core/event/addr.h"
 
@@ -71,13 +73,51 @@ int gee_ip_of_peer(const char *peer, gee_ip_t *address) {
     return parse_ip(host, address) != 0 ? 0 : -1;
 }
 
+static const gee_network_t loopback[] = {
+    { .address.bytes = { [10] = 0xff, [11] = 0xff, [12] = 127 }, .prefix = MAPPED + 8 }, /* 127.0.0.0/8 */
+    { .address.bytes = { [15] = 1 }, .prefix = 128 },                                    /* ::1 */
+};
+static const gee_network_t relative[] = {
+    { .address.bytes = { [10] = 0xff, [11] = 0xff }, .prefix = MAPPED + 8 }, /* 0.0.0.0/8 */
+    { .address.bytes = { 0 }, .prefix = 128 },                               /* :: */
+    { .address.bytes = { [10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254 },
+      .prefix = MAPPED + 16 },                         /* 169.254.0.0/16 */
+    { .address.bytes = { 0xfe, 0x80 }, .prefix = 10 }, /* fe80::/10 */
+};
+
+static bool among(const gee_network_t *networks, size_t count, const gee_ip_t *address) {
+    for (size_t i = 0; i < count; i++)
+        if (gee_network_contains(&networks[i], address))
+            return true;
+    return false;
+}
+
+/* "localhost", "db.localhost", either with the dot of the root. */
+static bool is_localhost(gee_str_t name) {
+    static const gee_str_t localhost = { "localhost", 9 };
+    if (name.length > 0 && name.data[name.length - 1] == '.')
+        name.length--;
+    if (name.length < localhost.length)
+        return false;
+    size_t before = name.length - localhost.length;
+    return gee_str_equal_ignoring_case((gee_str_t){ name.data + before, localhost.length }, localhost) &&
+           (before == 0 || name.data[before - 1] == '.');
+}
+
+bool gee_host_is_relative(const char *host) {
+    char bare[256];
+    gee_ip_t address = { { [10] = 0xff, [11] = 0xff } };
+    struct in_addr v4;
+    (void)snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(host, "%"), host);
+    if (parse_ip(bare, &address) == 0) {
+        if (inet_aton(bare, &v4) == 0)
+            return bare[0] == '\0' || is_localhost(gee_str(bare));
+        memcpy(address.bytes + MAPPED / 8, &v4, sizeof(v4));
+    }
+    return among(loopback, GEE_LENGTH(loopback), &address) || among(relative, GEE_LENGTH(relative), &address);
+}
+
 bool gee_peer_is_local(const char *peer) {
-    static const gee_network_t loopback[] = {
-        { .address.bytes = { [10] = 0xff, [11] = 0xff, [12] = 127 }, .prefix = MAPPED + 8 }, /* 127.0.0.0/8 */
-        { .address.bytes = { [15] = 1 }, .prefix = 128 },                                    /* ::1 */
-    };
     gee_ip_t address;
-    if (gee_ip_of_peer(peer, &address) != 0)
-        return true;
-    return gee_network_contains(&loopback[0], &address) || gee_network_contains(&loopback[1], &address);
+    return gee_ip_of_peer(peer, &address) != 0 || among(loopback, GEE_LENGTH(loopback), &address);
 }

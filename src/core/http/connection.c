@@ -145,16 +145,30 @@ static void refuse_method(gee_exchange_t *exchange, const char *allow) {
     gee_http_set_header(response, "Allow", gee_str(allow));
 }
 
+/* What a sealed client may call in a tunnel is for filters. */
+static bool may_have(const gee_exchange_t *exchange) {
+    return exchange->route->upgrade != NULL ||
+           (!gee_grant_revoked(exchange->grant) &&
+            gee_grant_lists(exchange->grant, gee_str(gee_route_path(exchange->route, exchange->conf))));
+}
+
 /* What can be said before the body is there. The response's status is then no longer 200. */
 static void choose(gee_http_connection_t *connection) {
     gee_exchange_t *exchange = &connection->exchange;
+    gee_http_fault_t fault;
     connection->allow[0] = '\0';
     exchange->request = gee_http_reader_message(connection->reader);
+    if (!gee_http_guard(exchange->request, connection->options.hosts, &fault)) {
+        gee_http_fail(&exchange->response, fault.status, fault.text);
+        return;
+    }
     bool found = connection->host->find(connection->owner, exchange, connection->allow);
     if (!found && connection->allow[0] != '\0')
         refuse_method(exchange, connection->allow);
     else if (!found)
         gee_http_fail(&exchange->response, 404, "there is nothing here");
+    else if (!may_have(exchange))
+        gee_http_fail(&exchange->response, 403, "this client's line in seal.clients does not list the path");
     else if (exchange->request->unknown_expectation)
         gee_http_fail(&exchange->response, 417, "only 100-continue is known");
     else if (exchange->route->upgrade != NULL && !connection->host->may_upgrade(connection->owner))

@@ -8,6 +8,7 @@
 #define GEE_HTTP_CONNECTION_H
 
 #include "core/event/loop.h"
+#include "core/http/guard.h"
 #include "core/http/reader.h"
 #include "core/http/route.h"
 
@@ -15,7 +16,7 @@ typedef struct gee_http_connection gee_http_connection_t;
 
 /* What the connection asks of its owner. All mandatory. */
 typedef struct gee_http_host {
-    /* Which route? Sets exchange->route, conf, engine, peer. Otherwise: false, and `allow` (room for 64 bytes) has the
+    /* Which route? Sets exchange->route, conf, engine, peer, grant. Otherwise: false, and `allow` (room for 64 bytes) has the
      * methods that the path does take, exchange->route one of those routes; or it is empty: there is no such path. */
     bool (*find)(void *owner, gee_exchange_t *exchange, char allow[64]);
     gee_chain_t *(*out)(void *owner);
@@ -31,6 +32,7 @@ typedef struct gee_http_host {
 
 typedef struct gee_http_connection_options {
     gee_http_limits_t limits;
+    gee_http_hosts_t hosts; /* outlive the connection */
     int64_t
         read_timeout_ns; /* a request's first byte to its last; but the first one's head is the owner's to time. 0: none */
     int64_t idle_timeout_ns; /* between an answer and the next request's first byte. 0: none */

@@ -17,6 +17,10 @@ void gee_http_head_reset(gee_http_head_t *head) {
     head->blank_seen = head->bare_lf = false;
 }
 
+void gee_http_head_expect_trailer(gee_http_head_t *head) {
+    head->line_count = 1;
+}
+
 static gee_http_progress_t refuse(gee_http_fault_t *fault, int status, const char *text) {
     *fault = (gee_http_fault_t){ .status = status, .text = text };
     return GEE_HTTP_REFUSED;
@@ -36,8 +40,8 @@ static const char *flaw_of_request_line(const uint8_t *line, size_t length) {
     if (method == 0 || method == length || line[method] != ' ')
         return "the method is not well-formed";
     for (target = method + 1; target < length && line[target] != ' '; target++)
-        if (line[target] < ' ' || line[target] >= 0x7f)
-            return "the target has a control byte or a byte outside of ASCII";
+        if (line[target] < ' ' || line[target] >= 0x7f || line[target] == '#')
+            return "the target has a control byte, a byte outside of ASCII, or a #";
     const uint8_t *version = line + target;
     if (target == method + 1 || length - target != 9 || memcmp(version, " HTTP/", 6) != 0 || version[6] < '0' ||
         version[6] > '9' || version[7] != '.' || version[8] < '0' || version[8] > '9')
@@ -91,6 +95,18 @@ static gee_http_progress_t end_line(gee_http_head_t *head, gee_http_kind_t kind,
     return GEE_HTTP_MORE;
 }
 
+/* White space at the end of a header's line is no part of the value, whatever llhttp makes of a tab behind a number. `line` without
+ * its CR LF. */
+static void trim_line(gee_http_head_t *head, const uint8_t *line, size_t length) {
+    size_t blank = 0;
+    while (line[length - 1 - blank] == ' ' || line[length - 1 - blank] == '\t')
+        blank++;
+    if (blank == 0)
+        return;
+    head->text.end -= blank + 2;
+    (void)gee_inbox_append(&head->text, "\r\n", 2); /* there is room: it was longer */
+}
+
 /* The line that begins at line_start is whole. */
 static gee_http_progress_t take_line(gee_http_head_t *head, gee_http_kind_t kind, const gee_http_limits_t *limits,
                                      gee_http_fault_t *fault) {
@@ -112,6 +128,8 @@ static gee_http_progress_t take_line(gee_http_head_t *head, gee_http_kind_t kind
         return refuse(fault, 400, flaw);
     if (head->line_count > limits->headers)
         return refuse(fault, 431, "too many headers");
+    if (head->line_count > 0)
+        trim_line(head, line, length);
     head->line_count++;
     head->line_start = gee_inbox_length(&head->text);
     return GEE_HTTP_MORE;

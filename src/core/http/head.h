@@ -1,4 +1,5 @@
-/* head.h: the lines of a message before its body, collected and checked. Between head.c and reader.c only. */
+/* head.h: the lines of a message before its body, or of the trailer behind it, collected and checked. Between head.c and
+ * reader.c only. */
 #ifndef GEE_HTTP_HEAD_H
 #define GEE_HTTP_HEAD_H
 
@@ -15,6 +16,8 @@ typedef struct gee_http_head {
 
 void gee_http_head_init(gee_http_head_t *head, gee_buf_cache_t *cache);
 void gee_http_head_reset(gee_http_head_t *head);
+/* What comes are the lines of a trailer: there is no first line, and an empty line may come at once. After a reset. */
+void gee_http_head_expect_trailer(gee_http_head_t *head);
 /* MORE, DONE (the empty line was the last thing consumed) or REFUSED. */
 gee_http_progress_t gee_http_head_take(gee_http_head_t *head, gee_http_kind_t kind, const gee_http_limits_t *limits,
                                        const uint8_t *bytes, size_t length, size_t *consumed, gee_http_fault_t *fault);

@@ -22,6 +22,7 @@ typedef struct gee_http_message {
     /* request */
     gee_str_t method;         /* "GET" */
     gee_str_t target;         /* as it came: "/debug/geerpc?format=json" */
+    gee_str_t authority;      /* of a target like "http://host:port/path"; else empty */
     gee_str_t path, query;    /* of the target, still percent-encoded; query without the "?" */
     bool wants_continue;      /* Expect: 100-continue, and there is a body to come */
     bool unknown_expectation; /* Expect: anything else */

@@ -7,6 +7,7 @@
 #include <llhttp.h>
 
 #include "core/base/defs.h"
+#include "core/http/guard.h"
 #include "core/http/head.h"
 
 /* Chunks of one byte cost six; what a body's framing takes beyond that, trailers among it, is rubbish. */
@@ -16,13 +17,14 @@
 struct gee_http_reader {
     gee_http_kind_t kind;
     gee_http_limits_t limits;
-    gee_http_head_t head;
+    gee_http_head_t head, trailer;
     gee_inbox_t body;
     size_t body_length; /* kept or not */
     size_t raw_length;  /* of the body as it came */
     gee_http_message_t message;
     size_t header_capacity;
     bool begun, head_done, body_done;
+    bool in_trailer; /* the last chunk was read */
     bool answers_head, answers_connect, discard;
     gee_http_fault_t fault; /* set by a callback */
     llhttp_t parser;
@@ -64,8 +66,6 @@ static int grow_headers(gee_http_reader_t *reader) {
 static int on_header_field(llhttp_t *parser, const char *at, size_t length) {
     gee_http_reader_t *reader = parser->data;
     gee_http_message_t *message = &reader->message;
-    if (reader->head_done)
-        return 0; /* a trailer: nobody asks for those */
     if (message->header_count == reader->header_capacity && grow_headers(reader) != 0)
         return HPE_USER;
     message->headers[message->header_count++] = (gee_http_header_t){ .name = view(at, length) };
@@ -75,12 +75,16 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t length) {
 static int on_header_value(llhttp_t *parser, const char *at, size_t length) {
     gee_http_reader_t *reader = parser->data;
     gee_http_message_t *message = &reader->message;
-    if (reader->head_done || message->header_count == 0)
+    if (message->header_count == 0)
         return 0;
     while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
         length--;
     message->headers[message->header_count - 1].value = view(at, length);
     return 0;
+}
+
+static bool is_letter(char byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
 }
 
 static bool is_connect(const gee_http_reader_t *reader) {
@@ -92,6 +96,8 @@ static int check_request(gee_http_reader_t *reader, bool has_body) {
     size_t hosts = gee_http_header_count(message, "Host");
     if (hosts > 1 || (hosts == 0 && message->minor >= 1))
         return refuse_inside(reader, 400, "a request must have one Host header");
+    if (!gee_http_authority_valid(gee_http_header(message, "Host")) || !gee_http_authority_valid(message->authority))
+        return refuse_inside(reader, 400, "the host is not well-formed: expected a name or an address, and a port");
     if (is_connect(reader) && has_body)
         return refuse_inside(reader, 400, "a CONNECT request has no body");
     return 0;
@@ -125,19 +131,20 @@ static void read_expectation(gee_http_message_t *message, bool has_body) {
         message->unknown_expectation = true;
 }
 
-/* "/a?b" to "/a" and "b"; "http://host/a?b" likewise. */
+/* "/a?b" to "/a" and "b"; "http://host/a?b" likewise, whatever the scheme is. */
 static void split_target(gee_http_message_t *message) {
     gee_str_t rest = message->target;
-    if (gee_str_starts_with(rest, GEE_STR("http://"))) {
-        rest = view(rest.data + 7, rest.length - 7);
+    size_t scheme = 0;
+    while (scheme < rest.length && is_letter(rest.data[scheme]))
+        scheme++;
+    if (scheme > 0 && gee_str_starts_with(view(rest.data + scheme, rest.length - scheme), GEE_STR("://"))) {
+        rest = view(rest.data + scheme + 3, rest.length - scheme - 3);
         size_t host = 0;
         while (host < rest.length && rest.data[host] != '/' && rest.data[host] != '?')
             host++;
+        message->authority = view(rest.data, host);
         rest = view(rest.data + host, rest.length - host);
     }
-    ptrdiff_t fragment = gee_str_find(rest, '#');
-    if (fragment >= 0)
-        rest.length = (size_t)fragment;
     ptrdiff_t mark = gee_str_find(rest, '?');
     message->path = mark < 0 ? rest : view(rest.data, (size_t)mark);
     message->query = mark < 0 ? view("", 0) : view(rest.data + mark + 1, rest.length - (size_t)mark - 1);
@@ -155,10 +162,10 @@ static int on_headers_complete(llhttp_t *parser) {
     if (check_framing(reader) != 0)
         return -1;
     if (reader->kind == GEE_HTTP_REQUEST) {
+        split_target(message);
         if (check_request(reader, has_body) != 0)
             return -1;
         read_expectation(message, has_body);
-        split_target(message);
     }
     reader->head_done = true;
     if (reader->answers_head || reader->answers_connect)
@@ -176,7 +183,11 @@ static int on_chunk_header(llhttp_t *parser) {
     gee_http_reader_t *reader = parser->data;
     if (parser->content_length > reader->limits.body - reader->body_length)
         return refuse_inside(reader, 413, "the body is too long");
-    return 0;
+    if (parser->content_length > 0)
+        return 0;
+    reader->in_trailer = true;
+    gee_http_head_expect_trailer(&reader->trailer);
+    return HPE_PAUSED; /* head.c reads on: llhttp takes lines that other readers split elsewhere */
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t length) {
@@ -219,6 +230,7 @@ gee_http_reader_t *gee_http_reader_create(gee_http_kind_t kind, const gee_http_l
     reader->kind = kind;
     reader->limits = *limits;
     gee_http_head_init(&reader->head, cache);
+    gee_http_head_init(&reader->trailer, cache);
     gee_inbox_init(&reader->body, cache);
     begin(reader);
     return reader;
@@ -226,11 +238,12 @@ gee_http_reader_t *gee_http_reader_create(gee_http_kind_t kind, const gee_http_l
 
 void gee_http_reader_reset(gee_http_reader_t *reader) {
     gee_http_head_reset(&reader->head);
+    gee_http_head_reset(&reader->trailer);
     gee_inbox_clear(&reader->body);
     free(reader->message.headers);
     memset(&reader->message, 0, sizeof(reader->message));
     reader->body_length = reader->raw_length = reader->header_capacity = 0;
-    reader->begun = reader->head_done = reader->body_done = false;
+    reader->begun = reader->head_done = reader->body_done = reader->in_trailer = false;
     reader->answers_head = reader->answers_connect = reader->discard = false;
     reader->fault = (gee_http_fault_t){ 0 };
     begin(reader);
@@ -339,21 +352,41 @@ static gee_http_progress_t finish(gee_http_reader_t *reader) {
     return GEE_HTTP_DONE;
 }
 
+/* Checked and thrown away: nobody asks for trailers. */
+static gee_http_progress_t read_trailer(gee_http_reader_t *reader, const uint8_t *bytes, size_t length,
+                                        size_t *consumed, gee_http_fault_t *fault) {
+    gee_http_progress_t progress =
+        gee_http_head_take(&reader->trailer, reader->kind, &reader->limits, bytes, length, consumed, fault);
+    if (progress != GEE_HTTP_DONE)
+        return progress;
+    reader->body_done = true;
+    return finish(reader);
+}
+
 static gee_http_progress_t read_body(gee_http_reader_t *reader, const uint8_t *bytes, size_t length, size_t *consumed,
                                      gee_http_fault_t *fault) {
     if (reader->body_done)
         return finish(reader);
+    if (reader->in_trailer)
+        return read_trailer(reader, bytes, length, consumed, fault);
     if (length == 0)
         return GEE_HTTP_MORE; /* to llhttp that would be the end of the stream */
     const char *text = (const char *)bytes;
     llhttp_errno_t outcome = llhttp_execute(&reader->parser, text, length);
-    if (reader->fault.text != NULL || (outcome != HPE_OK && !(outcome == HPE_PAUSED && reader->body_done)))
+    bool paused = outcome == HPE_PAUSED && (reader->body_done || reader->in_trailer);
+    if (reader->fault.text != NULL || (outcome != HPE_OK && !paused))
         return refused_by_parser(reader, fault);
     *consumed = outcome == HPE_OK ? length : (size_t)(llhttp_get_error_pos(&reader->parser) - text);
     reader->raw_length += *consumed;
     if (reader->raw_length / FRAMING_FACTOR > reader->body_length + FRAMING_SPARE / FRAMING_FACTOR) {
         *fault = (gee_http_fault_t){ 400, "the chunks have more framing than content" };
         return GEE_HTTP_REFUSED;
+    }
+    if (reader->in_trailer && *consumed < length) {
+        size_t taken;
+        gee_http_progress_t progress = read_trailer(reader, bytes + *consumed, length - *consumed, &taken, fault);
+        *consumed += taken;
+        return progress;
     }
     return reader->body_done ? finish(reader) : GEE_HTTP_MORE;
 }

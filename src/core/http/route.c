@@ -7,8 +7,12 @@ void gee_exchange_answer(gee_exchange_t *exchange) {
     exchange->finish(exchange);
 }
 
+const char *gee_route_path(const gee_route_t *route, const void *conf) {
+    return route->place ? route->place(conf) : route->path;
+}
+
 bool gee_route_has_path(const gee_route_t *route, const void *conf, gee_str_t path) {
-    gee_str_t own = gee_str(route->place ? route->place(conf) : route->path);
+    gee_str_t own = gee_str(gee_route_path(route, conf));
     if (own.length == 0 || !gee_str_starts_with(path, own))
         return false;
     return path.length == own.length || (route->flags & GEE_ROUTE_PREFIX && path.data[own.length] == '/');

@@ -8,6 +8,7 @@
 #ifndef GEE_HTTP_ROUTE_H
 #define GEE_HTTP_ROUTE_H
 
+#include "core/event/grant.h"
 #include "core/http/message.h"
 #include "core/http/response.h"
 
@@ -44,6 +45,7 @@ struct gee_exchange {
     struct gee_engine *engine; /* of this worker */
     void *conf;                /* the module's settings, null when it has none */
     const char *peer;          /* "tcp@127.0.0.1:40312" */
+    const gee_grant_t *grant;  /* what the peer has proven; null: nothing */
 
     /* A handler that answers later sets what it needs of these; they are null again for the next request. */
     void *data;
@@ -58,6 +60,8 @@ struct gee_exchange {
 /* The response is complete. Exactly once; the exchange is invalid afterwards. */
 void gee_exchange_answer(gee_exchange_t *exchange);
 
+/* The path at which it stands; null or empty: there is no such route. */
+const char *gee_route_path(const gee_route_t *route, const void *conf);
 bool gee_route_has_path(const gee_route_t *route, const void *conf, gee_str_t path);
 bool gee_route_has_method(const gee_route_t *route, gee_str_t method);
 

@@ -199,8 +199,21 @@ int registry_address_parse(gee_str_t text, gee_addr_t *addr, gee_error_t *error)
     return gee_addr_parse(terminated, addr, error) != 0 ? -1 : gee_addr_check_dialled(addr, error);
 }
 
-/* scheme@place; of a scheme that we know ourselves the place is looked at too. HTTP's status. A socket file is one of this
- * machine: what somebody elsewhere calls so is another one. */
+/* Followers dial what is listed, with their own rights, from where they are: somebody elsewhere must not be able to send
+ * them to what each has beside itself, nor have them say CONNECT to a server that is none of ours. Null: they may go there. */
+static const char *flaw_from_afar(const gee_addr_t *addr) {
+    char host[256];
+    uint16_t port;
+    if (gee_addr_is_local(addr))
+        return "unix@";
+    if (strcmp(addr->scheme, "http") == 0)
+        return "http@";
+    return gee_addr_host_port(addr, host, &port, NULL) == 0 && gee_host_is_relative(host)
+               ? "loopback, link-local and unspecified"
+               : NULL;
+}
+
+/* scheme@place; of a scheme that we know ourselves the place is looked at too. HTTP's status. */
 static int check_address(const gee_exchange_t *exchange, gee_str_t text, gee_error_t *error) {
     gee_addr_t addr;
     if (registry_address_parse(text, &addr, error) != 0)
@@ -208,9 +221,11 @@ static int check_address(const gee_exchange_t *exchange, gee_str_t text, gee_err
     const gee_transport_t *transport = gee_transport_by_scheme(exchange->engine->modules, addr.scheme);
     if (transport != NULL && transport->check(&addr, error) != 0)
         return 400;
-    if (!gee_addr_is_local(&addr) || gee_peer_is_local(exchange->peer))
+    const char *flaw = gee_peer_is_local(exchange->peer) ? NULL : flaw_from_afar(&addr);
+    if (flaw == NULL)
         return 200;
-    gee_error_set(error, GEE_PERMISSION_DENIED, "unix@ addresses are registered and taken out from this machine only");
+    gee_error_set(error, GEE_PERMISSION_DENIED, "%s addresses are registered and taken out from this machine only",
+                  flaw);
     return 403;
 }
 

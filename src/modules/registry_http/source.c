@@ -71,8 +71,9 @@ int gee_http_source_accepted(const gee_http_source_t *source, const gee_http_mes
     if (response == NULL)
         gee_error_set(error, failure->code, "%.200s: %s", source->url, without_address(source, failure->text));
     else
-        gee_error_set(error, GEE_UNAVAILABLE, "%.200s: the registry answers %d %s", source->url, response->status,
-                      gee_str_escape(reason, sizeof(reason), response->reason.data, response->reason.length));
+        gee_error_set(error, GEE_UNAVAILABLE, "%.200s: the registry answers %d %s%s", source->url, response->status,
+                      gee_str_escape(reason, sizeof(reason), response->reason.data, response->reason.length),
+                      response->status == 421 ? ": ask by IP address, or list the name in its http.hosts" : "");
     if (error != NULL)
         error->phase = response ? GEE_PHASE_WAIT : failure->phase;
     return -1;
