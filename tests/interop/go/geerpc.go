@@ -128,13 +128,19 @@ func (c serverCodec) WriteResponse(r *rpc.Response, body any) error {
 }
 
 // serveGee reads the Option as GeeRPC's server does: what encoding/json has read ahead of it is lost.
-func serveGee(server *rpc.Server, conn net.Conn) {
+func serveGee(server *rpc.Server, conn net.Conn, isCareless bool) {
 	var option Option
 	if err := json.NewDecoder(conn).Decode(&option); err != nil || option.MagicNumber != magicNumber {
 		conn.Close()
 		return
 	}
-	if c, err := newCodec(conn, option.CodecType); err == nil {
+	c, err := newCodec(conn, option.CodecType)
+	switch {
+	case err != nil:
+		conn.Close()
+	case isCareless:
+		server.ServeCodec(careless{serverCodec{c}})
+	default:
 		server.ServeCodec(serverCodec{c})
 	}
 }

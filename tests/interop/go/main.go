@@ -6,10 +6,13 @@
 //	interop registry -address tcp@127.0.0.1:0 [-timeout 5m]
 //	interop xclient -protocol geerpc -registry URL [-mode roundrobin]
 //	interop soak -protocol netrpc -address tcp@127.0.0.1:9999 [-connections 4] [-depth 8] [-fresh]
+//	interop work -protocol netrpc -address tcp@127.0.0.1:0 -service Net
+//	interop neighbours -address tcp@127.0.0.1:9999 [-seed 7] [-requests 100000]
 //
 // A client prints what it did on one line, and ends with status 1 and a reason when something was not as it must be. A
 // server prints "ready ADDRESS" (a registry: its URL) and serves until its standard input ends. An xclient calls the servers
-// that it finds in a registry. A soak goes on and on (soak.go).
+// that it finds in a registry. A soak goes on and on (soak.go). Neighbours are callers of one gateway, honest ones and a hostile
+// one (neighbours.go), and work is the servers behind (work.go).
 package main
 
 import (
@@ -39,6 +42,9 @@ type options struct {
 	depth         int           // of a soak: calls in flight on each connection
 	fresh         bool          // of a soak: a connection for each call
 	pause         time.Duration // of a soak: between two dials
+	service       string        // of a work: the name of Work
+	careless      bool          // of a work: it leaves bodies unread, as GeeRPC does
+	hostile       hostile       // of neighbours
 }
 
 func (o *options) read(words []string) []string {
@@ -58,6 +64,9 @@ func (o *options) read(words []string) []string {
 	flags.IntVar(&o.depth, "depth", 1, "calls in flight on each connection")
 	flags.BoolVar(&o.fresh, "fresh", false, "a connection for each call")
 	flags.DurationVar(&o.pause, "pause", 2*time.Millisecond, "between two dials")
+	flags.StringVar(&o.service, "service", "", "name under which a work is served")
+	flags.BoolVar(&o.careless, "careless", false, "leave the body of an unknown method unread, as GeeRPC does")
+	o.hostile.read(flags)
 	flags.Parse(words[1:])
 	if words[0] == "xclient" {
 		return flags.Args()
@@ -70,7 +79,7 @@ func (o *options) read(words []string) []string {
 	return flags.Args()
 }
 
-const usage = "client, server, registry, xclient or soak?"
+const usage = "client, server, registry, xclient, soak, work or neighbours?"
 
 // ready says where it serves, and serves until nobody holds the other end of standard input.
 func ready(place string) {
@@ -125,6 +134,14 @@ func main() {
 		fmt.Println(said)
 	case "soak":
 		goOn(&o)
+	case "work":
+		if err := work(&o); err != nil {
+			fail(err)
+		}
+	case "neighbours":
+		if err := neighbours(&o); err != nil {
+			fail(err)
+		}
 	default:
 		fail(errors.New(usage))
 	}

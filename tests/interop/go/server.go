@@ -10,7 +10,7 @@ import (
 )
 
 // acceptGee is GeeRPC's ServeHTTP: the answer ends with bare line feeds, and what came behind the request is lost.
-func acceptGee(server *rpc.Server, w http.ResponseWriter, request *http.Request) {
+func acceptGee(server *rpc.Server, careless bool, w http.ResponseWriter, request *http.Request) {
 	if request.Method != "CONNECT" {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		io.WriteString(w, "405 must CONNECT\n")
@@ -21,13 +21,17 @@ func acceptGee(server *rpc.Server, w http.ResponseWriter, request *http.Request)
 		return
 	}
 	io.WriteString(conn, "HTTP/1.0 200 Connected to Gee RPC\n\n")
-	serveGee(server, conn)
+	serveGee(server, conn, careless)
 }
 
 func serve(o *options) (string, error) {
 	server := rpc.NewServer()
-	for _, service := range []any{new(Arith), new(Foo), new(Kinds)} {
-		if err := server.Register(service); err != nil {
+	services := map[string]any{"Arith": new(Arith), "Foo": new(Foo), "Kinds": new(Kinds)}
+	if o.service != "" {
+		services[o.service], services["Admin"] = new(Work), new(Admin)
+	}
+	for name, service := range services {
+		if err := server.RegisterName(name, service); err != nil {
 			return "", err
 		}
 	}
@@ -42,7 +46,7 @@ func serve(o *options) (string, error) {
 	if o.network == "http" {
 		mux := http.NewServeMux()
 		mux.Handle(rpc.DefaultRPCPath, server)
-		mux.HandleFunc("/_geeprc_", func(w http.ResponseWriter, request *http.Request) { acceptGee(server, w, request) })
+		mux.HandleFunc("/_geeprc_", func(w http.ResponseWriter, request *http.Request) { acceptGee(server, o.careless, w, request) })
 		go http.Serve(listener, mux)
 		return listener.Addr().String(), nil
 	}
@@ -58,7 +62,7 @@ func serve(o *options) (string, error) {
 			case "jsonrpc":
 				go server.ServeCodec(jsonrpc.NewServerCodec(conn))
 			case "geerpc":
-				go serveGee(server, conn)
+				go serveGee(server, conn, o.careless)
 			}
 		}
 	}()

@@ -1,0 +1,190 @@
+"""Honest callers on every wire and a hostile one, at one gateway with one connection to each server behind.
+
+    with Neighbourhood(server, back, interop) as street:     a Server for the gateway, one for geerpc behind it
+        report = street.run("-requests", 3000, seed=7)        what tests/interop/go/neighbours.go has counted
+        street.check(report)                                  asserts that nobody heard of the hostile one
+
+Again with the seed that a failure says: SEED=7. An event's hostile sessions alone: "-first", 1200, "-requests", 1.
+"""
+import contextlib
+import json
+import os
+import re
+import resource
+import subprocess
+
+from conftest import SANITIZED, TIMEOUT
+from gateway import page, wait_until_idle
+
+MEMORY = 3 << 30  # bytes, of a Go server: that which allocates what a caller claims shall end here
+LEVEL = 48 << 20  # bytes that may be added to the gateway's memory
+PATIENCE = 10 if not SANITIZED else 60  # seconds
+
+# upstream: of geerpc only the codec
+GO = {
+    "net": ["-protocol", "netrpc", "-service", "Net"],
+    "rpc": ["-protocol", "jsonrpc", "-service", "Rpc"],
+    "carelessgob": ["-protocol", "geerpc", "-careless", "-service", "CarelessGob"],
+    "carelessjson": ["-protocol", "geerpc", "-careless", "-service", "CarelessJson"],
+}
+UPSTREAMS = {
+    "net": 'protocol = "netrpc";',
+    "rpc": 'protocol = "jsonrpc";',
+    "carelessgob": 'codec = "gob";',
+    "carelessjson": 'codec = "json";',
+    "json": 'codec = "json";',
+    "bin": 'codec = "bin";',
+    "gob": 'codec = "gob";',
+}
+SERVICES = {
+    "Net": "net",
+    "Foo": "net",
+    "Rpc": "rpc",
+    "CarelessGob": "carelessgob",
+    "CarelessJson": "carelessjson",
+    "Json": "json",
+    "Bin": "bin",
+    "Arith": "bin",
+    "Gob": "gob",
+}
+FORWARDED_TO_GEERPC = ("Json", "Bin", "Gob", "Arith")
+
+
+class GoServer:
+    """A process of its own, so that its end is seen, and what it says."""
+
+    def __init__(self, interop, directory, name):
+        self.name = name
+        self.errors = open(directory / f"{name}.log", "w+", encoding="utf-8", errors="replace")
+        self.process = subprocess.Popen(
+            [str(interop), "work", "-address", "tcp@127.0.0.1:0", *GO[name]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
+        )
+        self.address = self.process.stdout.readline().split()[1]
+
+    def said(self):
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def resets(self):
+        """How often Admin.Reset was executed."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())["resets"]
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def end(self):
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            self.process.communicate(timeout=TIMEOUT)
+        self.process.kill()
+        self.process.wait(TIMEOUT)
+        self.errors.close()
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+class Neighbourhood:
+    def __init__(self, gateway, back, interop):
+        self.gateway, self.back, self.interop = gateway, back, interop
+        self.servers = {}
+        self.worker = 0
+        self.memory = 0
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for server in self.servers.values():
+            server.end()
+
+    def _start(self):
+        self.back.conf = self.back.conf.replace("workers = 2", "workers = 1")
+        self.back.start()
+        for name in GO:
+            self.servers[name] = GoServer(self.interop, self.gateway.root, name)
+        self.gateway.conf = self._conf()
+        self.gateway.start()
+        (self.worker,) = self.gateway.worker_pids()
+
+    def _conf(self):
+        def address(name):
+            return self.servers[name].address if name in self.servers else self.back.tcp
+
+        services = ", ".join(f'{{ name = "{name}"; upstream = "{up}"; timeout = "5s"; }}' for name, up in SERVICES.items())
+        upstreams = ",\n".join(
+            f'{{ name = "{name}"; {how} connections = 1; servers = ( {{ address = "{address(name)}"; }} ); }}'
+            for name, how in UPSTREAMS.items()
+        )
+        return f"""
+workers = 1;
+listen = ( {{ address = "tcp@127.0.0.1:0"; }} );
+limits = {{ message = "256k"; }};
+services = ( {services} );
+upstreams = ( {upstreams} );
+"""
+
+    def run(self, *options, seed):
+        words = ["-address", self.gateway.tcp, "-seed", seed, "-patience", f"{PATIENCE}s", "-pause", "20ms", *options]
+        done = subprocess.run(
+            [str(self.interop), "neighbours", *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def warm(self):
+        self.memory = resident(self.worker)
+
+    def problems(self, report):
+        """What the hostile one has done to others."""
+        problems = [json.dumps(event) for event in report["events"]]
+        for name, server in self.servers.items():
+            if not server.is_alive():
+                problems.append(f"{name} has ended: {server.said()[:2000]}")
+            elif count := server.resets():
+                problems.append(f"{name}: Admin.Reset was executed {count} times")
+        problems += self._strange_calls()
+        if self.gateway.worker_pids() != [self.worker]:
+            problems.append(f"the gateway's worker is not {self.worker} any more")
+        elif self.memory and not SANITIZED and (now := resident(self.worker)) > self.memory + LEVEL:
+            problems.append(f"the gateway's memory went from {self.memory >> 20} to {now >> 20} MiB")
+        return problems or self._busy()
+
+    def _busy(self):
+        try:
+            wait_until_idle(self.gateway)
+        except AssertionError as trouble:
+            return [f"the gateway is not idle: {trouble}"]
+        return []
+
+    def _strange_calls(self):
+        """Of services of the geerpc server that are not forwarded."""
+        return [
+            f"{service['name']}.{method['name']} was executed {method['calls']} times"
+            for service in page(self.back)["services"]
+            for method in service["methods"]
+            if service["name"] not in FORWARDED_TO_GEERPC and method["calls"]
+        ]
+
+    def check(self, report):
+        problems = self.problems(report)
+        again = f"again with SEED={report['seed']}"
+        assert not problems, "\n".join([again, *problems])
