@@ -10,6 +10,7 @@
 #include "core/base/double_buffer.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/base/lines.h"
 #include "core/base/list.h"
 #include "core/base/log.h"
 #include "core/base/pool.h"

@@ -6,14 +6,13 @@
  *
  * Fields are separated by one space; "-" stands for what there is not. What a peer chose is escaped, spaces too, so a
  * line is always eleven fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the loop's
- * pass or when BUFFER bytes are full. When the file does not take them they are lost, counted, and said to be lost once. */
+ * pass or when BUFFER bytes are full. What the file does not take at once is dropped and counted; the error log says so when
+ * that begins and when it ends. */
 #include <gee.h>
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BUFFER      (32 * 1024)
 #define METHOD_TEXT 400 /* of an escaped method's name; "..." ends one that is cut */
@@ -32,7 +31,9 @@ static const gee_option_t options[] = {
       .type = GEE_OPTION_STRING,
       .offset = offsetof(conf_t, path),
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "The file that gets a line for each call; without it there is no access log" },
+      .doc = "The file that gets a line for each call; stdout or stderr for those of the server; off, or without it: "
+             "no access "
+             "log" },
     { .name = NULL },
 };
 
@@ -41,9 +42,8 @@ typedef struct state {
     bool on;
     int descriptor;
     gee_task_t flush_task;
-    bool failing;  /* the last write failed, and that was logged */
-    bool torn;     /* the file ends within a line */
-    uint64_t lost; /* lines, since it began to fail */
+    gee_lines_t lines;
+    bool failing; /* the last write failed, and that was logged */
     int64_t stamped_ns;
     char stamp[GEE_TIMESTAMP_TEXT]; /* of the pass that began at stamped_ns */
     size_t length;
@@ -52,48 +52,29 @@ typedef struct state {
 
 /* ---- writing ---- */
 
-static uint64_t count_lines(const char *text, size_t length) {
-    uint64_t lines = 0;
-    for (size_t i = 0; i < length; i++)
-        lines += text[i] == '\n';
-    return lines;
-}
-
-/* What the file did not take. An interrupted write is gone on with, a short one means that there is no room. */
-static size_t write_out(int descriptor, const char *bytes, size_t length) {
-    ssize_t written;
-    do
-        written = write(descriptor, bytes, length);
-    while (written < 0 && errno == EINTR);
-    return written < 0 ? length : length - (size_t)written;
-}
-
-static void lose(state_t *state, const char *rest, size_t length, int reason) {
-    state->lost += count_lines(rest, length);
+static void lose(state_t *state) {
     if (!state->failing)
-        gee_log(state->engine->log, GEE_LOG_ERROR, "access_log: lines are lost: %s",
-                reason ? strerror(reason) : "the file takes no more");
+        gee_log(state->engine->log, GEE_LOG_ERROR, "access_log: lines are dropped: %s",
+                gee_lines_reason(&state->lines));
     state->failing = true;
+}
+
+static void say_dropped(state_t *state) {
+    gee_log(state->engine->log, GEE_LOG_NOTICE, "access_log: lines are written again, %" PRIu64 " were dropped",
+            state->lines.dropped);
+    state->failing = false;
+    state->lines.dropped = 0;
 }
 
 static void flush(state_t *state) {
     if (state->length == 0)
         return;
-    errno = 0;
-    if (state->torn && write_out(state->descriptor, "\n", 1) == 0)
-        state->torn = false;
-    size_t rest = state->torn ? state->length : write_out(state->descriptor, state->buffer, state->length);
-    if (rest > 0) {
-        const char *left = state->buffer + state->length - rest;
-        state->torn = state->torn || (rest < state->length && left[-1] != '\n');
-        lose(state, left, rest, errno);
-    } else if (state->failing) {
-        state->failing = false;
-        gee_log(state->engine->log, GEE_LOG_NOTICE, "access_log: lines are written again, %" PRIu64 " were lost",
-                state->lost);
-        state->lost = 0;
-    }
+    bool taken = gee_lines_write(&state->lines, state->descriptor, state->buffer, state->length);
     state->length = 0;
+    if (!taken)
+        lose(state);
+    else if (state->failing)
+        say_dropped(state);
 }
 
 static void flush_later(gee_task_t *task) {
@@ -174,7 +155,7 @@ static void on_end(void *data, gee_call_t *call) {
 
 static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error) {
     conf_t *conf = data;
-    if (conf->path == NULL || conf->path[0] == '\0')
+    if (conf->path == NULL || conf->path[0] == '\0' || strcmp(conf->path, GEE_LOG_OFF) == 0)
         return 0;
     conf->descriptor = prepare->open_log(prepare, conf->path, error);
     conf->opened = conf->descriptor >= 0;
@@ -196,8 +177,12 @@ static int start(void *data, const void *settings, gee_engine_t *engine, gee_err
 static void stop(void *data) {
     state_t *state = data;
     gee_loop_undefer(&state->flush_task);
-    if (state->on)
-        flush(state);
+    if (!state->on)
+        return;
+    flush(state);
+    if (state->lines.dropped > 0)
+        gee_log(state->engine->log, GEE_LOG_ERROR, "access_log: %" PRIu64 " lines were dropped: %s",
+                state->lines.dropped, gee_lines_reason(&state->lines));
 }
 
 static bool idle(const void *data) {

@@ -1,10 +1,9 @@
 /* geectl.c: the tool for a person at a terminal: finds the subcommand and runs it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "core/base/standard.h"
 #include "tools/tools.h"
 
 static const command_t *const commands[] = { &gee_call_command,   &gee_broadcast_command, &gee_ping_command,
@@ -54,26 +53,9 @@ static int run_command(const command_t *command, int count, char **words) {
     return gee_finish_output(command->run(&arguments));
 }
 
-/* What is closed would be taken by the first socket, and replies or complaints written to the server. Opened the wrong way
- * round, each use of it fails as before. */
-static int fill_standard_descriptors(void) {
-    int opened;
-    do {
-        opened = open("/dev/null", O_RDONLY);
-        if (opened == STDIN_FILENO) {
-            close(opened);
-            opened = open("/dev/null", O_WRONLY);
-        }
-    } while (opened >= 0 && opened <= STDERR_FILENO);
-    if (opened < 0)
-        return gee_complain("/dev/null: %s", strerror(errno));
-    close(opened);
-    return EXIT_REPLY;
-}
-
 int main(int count, char **words) {
-    if (fill_standard_descriptors() != EXIT_REPLY)
-        return EXIT_USAGE;
+    if (gee_fill_standard_descriptors() != 0)
+        return gee_complain("/dev/null: %s", strerror(errno));
     const char *word = count > 1 ? words[1] : "";
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
         print_help(stdout);

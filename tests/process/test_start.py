@@ -1,6 +1,8 @@
 """Starting and stopping the server."""
 import os
+import itertools
 import pathlib
+import pty
 import re
 import signal
 import socket
@@ -21,12 +23,29 @@ def test_ready_line_and_a_call(server):
     assert server.call("Arith.Multiply", {"A": 7, "B": 8}, server.unix) == ("", 56)
 
 
-def test_the_command_of_the_ready_line_works(server):
-    command = re.search(r"^try: (.*)$", server.output, re.MULTILINE).group(1)
-    if not (server.build / "geectl").exists():
+def test_the_command_to_try_is_for_a_terminal(stopped):
+    """In the foreground; and it works."""
+    if not (stopped.build / "geectl").exists():
         pytest.skip("this build has no geectl")
+    server = stopped.start()
+    assert "try: " not in server.output
+    assert server.stop() == 0
+    assert "try: " not in server.start(daemon=True).output
+    assert server.stop() == 0
+    leader, terminal = pty.openpty()
+    server.process = subprocess.Popen(
+        server.command("-F"), env=server.environment, cwd=server.root, stdin=subprocess.DEVNULL, stdout=terminal,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )
+    os.close(terminal)
+    said = b""
+    while b"\n" not in said.partition(b"try: ")[2]:
+        said += os.read(leader, 4096)
+    command = re.search(r"^try: (.*)$", said.decode().replace("\r", ""), re.MULTILINE).group(1)
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=60, cwd=server.root)
     assert (done.returncode, done.stdout) == (0, "56\n"), done.stderr
+    assert server.stop() == 0
+    os.close(leader)
 
 
 def test_every_worker_serves(server):
@@ -53,6 +72,49 @@ def test_daemon(stopped):
     for number in (0, 1, 2):
         assert os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/null"
     assert "ready: " in (stopped.root / "logs/error.log").read_text()
+
+
+CLOSED = [some for count in range(4) for some in itertools.combinations((0, 1, 2), count)]
+
+
+def closing(descriptors):
+    def close():
+        for number in descriptors:
+            os.close(number)
+
+    return close
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_started_with_closed_standard_descriptors(stopped, closed):
+    """It runs, and nothing of it gets one of these numbers; another binary starts from it; what fails says so."""
+    stopped.daemonized = True
+    stopped.run(preexec_fn=closing(closed))
+    for _ in range(2):
+        for number in (0, 1, 2):
+            assert os.readlink(f"/proc/{stopped.pid}/fd/{number}") == "/dev/null"
+        assert stopped.call("Foo.Sum", {"Num1": 1, "Num2": 2}, stopped.addresses()[0]) == ("", 3)
+        stopped.run("-s", "upgrade", preexec_fn=closing(closed))
+    stopped.run("-s", "stop", preexec_fn=closing(closed))
+    stopped.run("-s", "stop", preexec_fn=closing(closed), status=1)
+    stopped.conf = "workers = ;"
+    stopped.run(preexec_fn=closing(closed), status=1)
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_in_the_foreground_with_closed_standard_descriptors(stopped, closed):
+    stopped.process = subprocess.Popen(
+        stopped.command("-F"), env=stopped.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, preexec_fn=closing(closed), start_new_session=True,
+    )
+    eventually(lambda: "running" in stopped.run("-s", "status", status=None).stdout, "the server")
+    assert stopped.call("Foo.Sum", {"Num1": 1, "Num2": 2}, stopped.addresses()[0]) == ("", 3)
+    assert stopped.stop() == 0
+
+
+@pytest.mark.parametrize("arguments", [["-v"], ["-V"], ["-h"], ["-T"], ["--document-configuration"]])
+def test_what_cannot_be_printed_is_a_failure(stopped, arguments):
+    assert "written" in stopped.run(*arguments, preexec_fn=closing([1]), status=1).stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
@@ -87,6 +149,9 @@ def test_quit_waits_for_calls(server):
         eventually(lambda: "in flight 1" in server.status(), "the call in flight")
         server.send_signal(signal.SIGQUIT)
         server.wait_for_log("quitting")
+        status = server.status()
+        assert re.match(rf"geerpc \S+: pid {server.pid}, quitting, ", status)
+        assert re.search(r"^worker \d: pid \d+, leaving, .* in flight 1$", status, re.M) and "listening" not in status
         assert peer.reply()[1] == 3
         assert peer.sock.recv(100) == b""
     assert server.wait_for_end() == 0

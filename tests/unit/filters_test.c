@@ -254,12 +254,12 @@ static void a_full_disk_is_said_once_and_when_it_is_over(void **state) {
         assert_reply(fixture, "Test.Echo", "{}", "0");
         pump(fixture);
     }
-    assert_string_equal(fixture->log_text, "access_log: lines are lost: No space left on device\n");
+    assert_string_equal(fixture->log_text, "access_log: lines are dropped: No space left on device\n");
     fixture->log_text[0] = '\0';
     assert_true(dup2(file, full) >= 0);
     assert_reply(fixture, "Test.Echo", "{}", "0");
     pump(fixture);
-    assert_string_equal(fixture->log_text, "access_log: lines are written again, 6 were lost\n");
+    assert_string_equal(fixture->log_text, "access_log: lines are written again, 6 were dropped\n");
     ssize_t length = pread(file, text, sizeof text - 1, 0);
     assert_true(length > 0);
     text[length] = '\0';

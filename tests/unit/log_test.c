@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/defs.h"
+#include "core/base/lines.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
 
@@ -176,6 +178,100 @@ static void test_descriptor_is_replaced(void **state) {
     gee_log_destroy(&other);
     close(first);
     close(second);
+}
+
+/* ---- what cannot be written at once ---- */
+
+static void assert_dropped(int descriptor, const char *reason) {
+    char note[200];
+    int file;
+    gee_log_t *log = open_log(&file, GEE_LOG_NOTICE);
+    gee_log_set_descriptor(log, descriptor);
+    gee_log(log, GEE_LOG_ERROR, "one");
+    gee_log(log, GEE_LOG_ERROR, "two");
+    assert_true(gee_log_tick(log)); /* there is still something to say */
+    gee_log_set_descriptor(log, file);
+    assert_false(gee_log_tick(log));
+    gee_log(log, GEE_LOG_ERROR, "three");
+    gee_log_destroy(&log);
+    assert_int_equal(count_lines(written(file)), 2);
+    snprintf(note, sizeof note, ": 2 lines were dropped: %s\n", reason);
+    assert_non_null(strstr(output, note));
+    assert_non_null(strstr(output, ": three\n"));
+    close(file);
+}
+
+static void test_a_full_disk_drops_lines_and_says_so(void **state) {
+    (void)state;
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_dropped(full, "No space left on device");
+    close(full);
+}
+
+static void fill(int descriptor) {
+    char bytes[4096] = { 0 };
+    int flags = fcntl(descriptor, F_GETFL);
+    fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+    while (write(descriptor, bytes, sizeof bytes) > 0)
+        continue;
+    while (write(descriptor, bytes, 1) > 0)
+        continue;
+    fcntl(descriptor, F_SETFL, flags);
+}
+
+/* Those of other programs, too, are not made non-blocking. */
+static void test_a_reader_that_stalls_is_not_waited_for(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    fill(ends[1]);
+    assert_dropped(ends[1], "nobody reads them");
+    assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    fill(ends[1]);
+    assert_dropped(ends[1], "nobody reads them");
+    assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_a_blocking_pipe_gets_whole_lines(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    gee_log_t *log = gee_log_to_descriptor(ends[1], GEE_LOG_NOTICE);
+    gee_log(log, GEE_LOG_ERROR, "one");
+    gee_log(log, GEE_LOG_ERROR, "two");
+    gee_log_destroy(&log);
+    ssize_t length = read(ends[0], output, sizeof output - 1);
+    assert_true(length > 0);
+    output[length] = '\0';
+    assert_int_equal(count_lines(output), 2);
+    assert_non_null(strstr(output, ": one\n"));
+    assert_non_null(strstr(output, ": two\n"));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_a_line_that_was_torn_is_ended_before_the_next(void **state) {
+    (void)state;
+    gee_lines_t lines = { 0 };
+    int file, ends[2];
+    gee_log_t *log = open_log(&file, GEE_LOG_NOTICE);
+    gee_log_destroy(&log);
+    char big[128 * 1024];
+    memset(big, 'x', sizeof big);
+    big[sizeof big - 1] = '\n';
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0); /* 64 KiB of it fit */
+    assert_false(gee_lines_write(&lines, ends[1], big, sizeof big));
+    assert_int_equal(lines.dropped, 1);
+    assert_true(gee_lines_write(&lines, file, "next\n", 5));
+    assert_string_equal(written(file), "\nnext\n");
+    close(file);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 static void test_colour(void **state) {
@@ -348,6 +444,10 @@ int main(void) {
         cmocka_unit_test(test_long_texts_are_cut),
         cmocka_unit_test(test_errno_is_left_alone),
         cmocka_unit_test(test_descriptor_is_replaced),
+        cmocka_unit_test(test_a_full_disk_drops_lines_and_says_so),
+        cmocka_unit_test(test_a_reader_that_stalls_is_not_waited_for),
+        cmocka_unit_test(test_a_blocking_pipe_gets_whole_lines),
+        cmocka_unit_test(test_a_line_that_was_torn_is_ended_before_the_next),
         cmocka_unit_test(test_colour),
         cmocka_unit_test(test_sink_gets_texts),
         cmocka_unit_test(test_a_burst_is_held_back_and_counted),

@@ -1,17 +1,18 @@
 /* log.c: one text in, one line out.
  *
- *   format + arguments --> raw text --> printable text --> too many of this format? --> line --> write(), or the sink
+ *   format + arguments --> raw text --> printable text --> too many of this format? --> line --> lines.h, or the sink
  *                                                                 \--> counted; a note about them later
+ *                                                                                 dropped there: likewise --/
  *
  * Everything is made on the caller's stack; the lock covers the table of formats and the write, so that a descriptor
  * that was replaced is written to by nobody any more. */
 #include "core/base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/defs.h"
+#include "core/base/lines.h"
 #include "core/base/str.h"
 
 enum {
@@ -44,6 +46,8 @@ struct gee_log {
     atomic_uint formats_held; /* rates with held > 0 */
     pthread_mutex_t lock;
     atomic_int descriptor; /* -1: none, or a sink is used; changed under the lock only */
+    gee_lines_t lines;
+    atomic_bool dropping; /* lines.dropped > 0 */
     bool colour;
     gee_log_sink_t sink;
     void *sink_data;
@@ -73,6 +77,7 @@ static gee_log_t *create(gee_log_level_t level) {
     atomic_init(&log->level, (int)level);
     atomic_init(&log->formats_held, 0);
     atomic_init(&log->descriptor, -1);
+    atomic_init(&log->dropping, false);
     return log;
 }
 
@@ -107,6 +112,7 @@ int gee_log_set_descriptor(gee_log_t *log, int descriptor) {
     pthread_mutex_lock(&log->lock);
     int before = log->descriptor;
     log->descriptor = descriptor;
+    log->lines.torn = false;
     pthread_mutex_unlock(&log->lock);
     return before;
 }
@@ -141,34 +147,43 @@ static size_t put_prefix(char *target, gee_log_level_t level, bool colour) {
     return length > 0 && length < PREFIX ? (size_t)length : 0;
 }
 
-/* One call writes a whole line nearly always; the loop is for signals and full disks. What cannot be written is lost. */
-static void write_all(int descriptor, const char *bytes, size_t length) {
-    while (length > 0) {
-        ssize_t written = write(descriptor, bytes, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return;
-        bytes += written;
-        length -= (size_t)written;
-    }
+/* `text` is printable already. The caller holds the lock. */
+static bool write_line(gee_log_t *log, gee_log_level_t level, const char *text) {
+    char line[PREFIX + TEXT + 1];
+    size_t prefix = put_prefix(line, level, log->colour), length = strnlen(text, TEXT);
+    memcpy(line + prefix, text, length);
+    line[prefix + length] = '\n';
+    return gee_lines_write(&log->lines, log->descriptor, line, prefix + length + 1);
 }
 
-/* `text` is printable already. The sink is called without the lock: it may log itself. */
+/* The caller holds the lock. */
+static GEE_APART void say_dropped(gee_log_t *log) {
+    char text[NOTE];
+    uint64_t dropped = log->lines.dropped;
+    snprintf(text, sizeof text, "%" PRIu64 " line%s dropped: %s", dropped, dropped == 1 ? " was" : "s were",
+             gee_lines_reason(&log->lines));
+    log->lines.dropped = write_line(log, GEE_LOG_ERROR, text) ? 0 : dropped;
+}
+
+static void try_to_say_dropped(gee_log_t *log) {
+    pthread_mutex_lock(&log->lock);
+    if (log->lines.dropped > 0 && log->descriptor >= 0)
+        say_dropped(log);
+    log->dropping = log->lines.dropped > 0;
+    pthread_mutex_unlock(&log->lock);
+}
+
+/* The sink is called without the lock: it may log itself. */
 static void emit(gee_log_t *log, gee_log_level_t level, const char *text) {
     if (log->sink) {
         log->sink(log->sink_data, level, text);
         return;
     }
-    char line[PREFIX + TEXT + 1];
-    size_t text_length = strnlen(text, TEXT);
+    if (log->dropping)
+        try_to_say_dropped(log);
     pthread_mutex_lock(&log->lock);
-    if (log->descriptor >= 0) {
-        size_t prefix = put_prefix(line, level, log->colour);
-        memcpy(line + prefix, text, text_length);
-        line[prefix + text_length] = '\n';
-        write_all(log->descriptor, line, prefix + text_length + 1);
-    }
+    if (log->descriptor >= 0 && !write_line(log, level, text))
+        log->dropping = true;
     pthread_mutex_unlock(&log->lock);
 }
 
@@ -250,6 +265,8 @@ static void say_held(gee_log_t *log, bool everything) {
 void gee_log_forget_held(gee_log_t *log) {
     pthread_mutex_lock(&log->lock);
     memset(log->rates, 0, sizeof log->rates);
+    log->lines = (gee_lines_t){ 0 };
+    log->dropping = false;
     atomic_store_explicit(&log->formats_held, 0, memory_order_relaxed);
     pthread_mutex_unlock(&log->lock);
 }
@@ -259,16 +276,20 @@ static bool holds_lines(const gee_log_t *log) {
 }
 
 bool gee_log_tick(gee_log_t *log) {
-    if (!log || !holds_lines(log))
+    if (!log || (!holds_lines(log) && !log->dropping))
         return false;
     say_held(log, false);
-    return holds_lines(log);
+    if (log->dropping)
+        try_to_say_dropped(log);
+    return holds_lines(log) || log->dropping;
 }
 
 void gee_log_destroy(gee_log_t **log) {
     if (*log == NULL)
         return;
     say_held(*log, true);
+    if ((*log)->dropping)
+        try_to_say_dropped(*log);
     pthread_mutex_destroy(&(*log)->lock);
     free(*log);
     *log = NULL;

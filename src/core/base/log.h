@@ -3,7 +3,8 @@
  * A line is "2026-11-22T08:38:33.123Z [notice] 4711: text\n", written with one write(). A text is cut at 2 KiB;
  * control bytes in it are escaped (\n, \x1b), so that a peer's bytes cannot forge a line. The
  * same format that comes more than GEE_LOG_BURST times within a second, at level warn or below in weight, is held back;
- * when the second is over a line says how many were. A level that is off costs one comparison. */
+ * when the second is over a line says how many were. What cannot be written at once (lines.h) is dropped, and a later line
+ * says how many were. A level that is off costs one comparison. */
 #ifndef GEE_BASE_LOG_H
 #define GEE_BASE_LOG_H
 
@@ -21,6 +22,7 @@ typedef enum gee_log_level {
 } gee_log_level_t;
 
 #define GEE_LOG_BURST 20
+#define GEE_LOG_OFF   "off" /* as the path of a log: there is none */
 
 typedef struct gee_log gee_log_t;
 typedef void (*gee_log_sink_t)(void *data, gee_log_level_t level, const char *text);
@@ -37,11 +39,11 @@ int gee_log_set_descriptor(gee_log_t *log, int descriptor);
 int gee_log_descriptor(const gee_log_t *log);
 /* ANSI colour for the level; for a terminal. Off at first. */
 void gee_log_set_colour(gee_log_t *log, bool colour);
-/* Writes the counts of lines held back whose second is over. The loop calls it when it is about to sleep; true: there are
+/* Writes the counts of lines held back whose second is over, and of those dropped. The loop calls it when it is about to sleep; true: there are
  * more, so it should not sleep for longer than a second. */
 bool gee_log_tick(gee_log_t *log);
 
-/* Forgets lines that were held back without saying so: for a process that was forked and inherited its parent's. */
+/* Forgets lines that were held back or dropped without saying so: for a process that was forked and inherited its parent's. */
 void gee_log_forget_held(gee_log_t *log);
 
 bool gee_log_enabled(const gee_log_t *log, gee_log_level_t level); /* a null log is never enabled */

@@ -71,16 +71,17 @@ static const char *dialled(const gee_cycle_t *cycle) {
 }
 
 const char *gee_describe_ready(const gee_cycle_t *cycle) {
-    char geectl[PATH_MAX];
     const char *text = gee_pool_printf(cycle->pool, "geerpc %s ready: %s", gee_version, gee_describe_cycle(cycle));
-    if (!text || cycle->listener_count == 0 || !serves_arith(cycle))
-        return text ? text : "ready";
+    return text ? text : "ready";
+}
+
+const char *gee_describe_try(const gee_cycle_t *cycle) {
+    char geectl[PATH_MAX];
+    const char *address = cycle->listener_count > 0 && serves_arith(cycle) ? dialled(cycle) : NULL;
+    if (!address)
+        return NULL;
     find_geectl(geectl, sizeof geectl);
-    const char *address = dialled(cycle);
-    const char *both = address ? gee_pool_printf(cycle->pool, "%s\ntry: %s call %s Arith.Multiply '{\"A\":7,\"B\":8}'",
-                                                 text, geectl, address)
-                               : NULL;
-    return both ? both : text;
+    return gee_pool_printf(cycle->pool, "try: %s call %s Arith.Multiply '{\"A\":7,\"B\":8}'", geectl, address);
 }
 
 /* ---- status ---- */
@@ -116,16 +117,18 @@ static void print_worker(FILE *out, const gee_worker_t *worker) {
 
 static void print_status(FILE *out, const gee_master_t *master) {
     static const char *const phases[] = { "starting", "running", "quitting", "stopping" };
+    bool running = master->phase == GEE_MASTER_RUNNING;
     const gee_cycle_t *cycle = master->running ? master->running->cycle : NULL;
     char lived[GEE_DURATION_TEXT];
     int64_t age_ns = gee_clock_monotonic() - master->started_ns;
     (void)gee_format_duration_go(lived, age_ns - age_ns % GEE_SECOND);
     (void)fprintf(out, "geerpc %s: pid %d, %s, generation %" PRIu64 ", up %s\n", gee_version, (int)getpid(),
-                  phases[master->phase], cycle ? cycle->generation : 0, lived);
+                  running && master->drained ? "drained" : phases[master->phase], cycle ? cycle->generation : 0, lived);
     if (gee_upgrade_describe(master))
         (void)fprintf(out, "upgrade: %s\n", gee_upgrade_describe(master));
     for (size_t i = 0; cycle && i < cycle->listener_count; i++)
-        (void)fprintf(out, "listening: %s\n", cycle->listeners[i].listener->bound);
+        if (!cycle->listeners[i].listener->retired)
+            (void)fprintf(out, "listening: %s\n", cycle->listeners[i].listener->bound);
     GEE_LIST_EACH(&master->crews, crew_link) {
         const gee_crew_t *crew = GEE_CONTAINER(crew_link, gee_crew_t, link);
         GEE_LIST_EACH(&crew->workers, link)

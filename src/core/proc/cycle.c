@@ -123,9 +123,10 @@ static int open_identity(gee_cycle_t *cycle, gee_error_t *error) {
 }
 
 static int open_error_log(gee_cycle_t *cycle, gee_error_t *error) {
-    if (cycle->server->foreground)
+    const char *path = gee_cycle_settings(cycle)->error_log.path;
+    if (cycle->server->foreground && !gee_log_is_word(path))
         return 0;
-    cycle->error_log = gee_log_files_open(&cycle->log_files, gee_cycle_settings(cycle)->error_log.path, error);
+    cycle->error_log = gee_log_files_open(&cycle->log_files, path, error);
     return cycle->error_log < 0 ? -1 : 0;
 }
 
@@ -213,7 +214,7 @@ static void close_opened(gee_cycle_t *cycle) {
     gee_zones_release(&cycle->zones);
     /* The server's log must not go on writing to a number that will be another file. */
     if (cycle->error_log >= 0 && gee_log_descriptor(cycle->server->log) == cycle->error_log)
-        (void)gee_log_set_descriptor(cycle->server->log, STDERR_FILENO);
+        (void)gee_log_set_descriptor(cycle->server->log, cycle->server->standard_error);
     gee_log_files_close(&cycle->log_files);
     cycle->error_log = -1;
 }

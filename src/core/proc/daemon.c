@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/lines.h"
+
 /* Prints what the child says until it closes the pipe. */
 static int wait_for_child(int reader, pid_t child) {
     char bytes[4096];
@@ -59,14 +61,14 @@ bool gee_daemonize(gee_starter_t *starter, int *exit_status) {
     return false;
 }
 
-static void leave_terminal(void) {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+static void leave_terminal(unsigned kept) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* not 0, 1 or 2, which are open */
     if (null < 0)
         return;
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++)
-        (void)dup2(null, descriptor);
-    if (null > STDERR_FILENO)
-        (void)close(null);
+        if (!(kept & 1U << descriptor))
+            (void)dup2(null, descriptor);
+    (void)close(null);
 }
 
 static void write_all(int descriptor, const char *bytes, size_t length) {
@@ -83,15 +85,18 @@ static void write_all(int descriptor, const char *bytes, size_t length) {
 
 void gee_starter_tell(gee_starter_t *starter, bool ok, const char *text) {
     if (starter->pipe < 0) {
-        (void)fprintf(ok ? stdout : stderr, "%s\n", text);
-        (void)fflush(ok ? stdout : stderr);
+        char *line = NULL;
+        int length = asprintf(&line, "%s\n", text);
+        if (length > 0)
+            (void)gee_write_lines(ok ? STDOUT_FILENO : STDERR_FILENO, line, (size_t)length);
+        free(length < 0 ? NULL : line);
         return;
     }
     write_all(starter->pipe, ok ? "+" : "-", 1);
     write_all(starter->pipe, text, strlen(text));
     write_all(starter->pipe, "\n", 1);
     if (ok)
-        leave_terminal();
+        leave_terminal(starter->kept);
     (void)close(starter->pipe);
     starter->pipe = -1;
 }
@@ -99,6 +104,7 @@ void gee_starter_tell(gee_starter_t *starter, bool ok, const char *text) {
 void gee_starter_forget(const gee_starter_t *starter) {
     if (starter->pipe < 0)
         return;
-    leave_terminal(); /* the master will; whoever reads what the command prints waits for all who could write */
+    leave_terminal(
+        starter->kept); /* the master will; whoever reads what the command prints waits for all who could write */
     (void)close(starter->pipe);
 }

@@ -3,12 +3,14 @@
  *   read the command line -> load the configuration -> -t, -T, -s: done
  *                                                   -> go into the background (but with -F, or there already) -> master
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/base/standard.h"
 #include "core/proc/command_line.h"
 #include "core/proc/control.h"
 #include "core/proc/cycle.h"
@@ -84,6 +86,7 @@ static int serve(gee_server_state_t *server, gee_cycle_t **cycle) {
         (void)setsid(); /* in the background already */
     else if (!server->foreground && !gee_daemonize(&starter, &status))
         return status;
+    (void)signal(SIGPIPE, SIG_IGN); /* those who read a log may be gone */
     raise_descriptor_limit(server->log);
     return gee_master_run(server, cycle, &starter);
 }
@@ -111,7 +114,10 @@ static int run_with_server(gee_server_state_t *server, const gee_command_line_t 
     server->foreground = line->foreground;
     server->overrides = line->overrides;
     server->override_count = line->override_count;
-    server->log = gee_log_to_descriptor(STDERR_FILENO, GEE_LOG_NOTICE);
+    server->standard_error = STDERR_FILENO;
+    if (line->action == GEE_ACTION_RUN && server->foreground)
+        server->standard_error = gee_log_own_standard(STDERR_FILENO);
+    server->log = gee_log_to_descriptor(server->standard_error, GEE_LOG_NOTICE);
     if (!server->log)
         return complain("out of memory");
     gee_log_set_colour(server->log, server->foreground && isatty(STDERR_FILENO));
@@ -145,9 +151,19 @@ static int run(const gee_command_line_t *line, char *const *arguments) {
     return status;
 }
 
+/* What was asked for only in order to be read. */
+static bool prints(const gee_command_line_t *line) {
+    return line->action != GEE_ACTION_RUN && line->action != GEE_ACTION_TEST &&
+           (line->action != GEE_ACTION_SIGNAL || strcmp(line->command, "status") == 0);
+}
+
 int main(int count, char **arguments) {
     static gee_command_line_t line;
+    if (gee_fill_standard_descriptors() != 0)
+        return complain("/dev/null cannot be opened, and of standard input, output and error one is closed");
     int status = gee_command_line_parse(&line, count, arguments) ? run(&line, arguments) : GEE_EXIT_USAGE;
     free(line.overrides);
+    if (status == EXIT_SUCCESS && prints(&line) && (fflush(stdout) != 0 || ferror(stdout)))
+        return complain("standard output cannot be written to");
     return status;
 }

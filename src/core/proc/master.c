@@ -20,7 +20,7 @@
 /* The master cannot go on, or not begin: the reason for whoever started it, and for the log. */
 static void fail_first_start(gee_master_t *master, const char *reason) {
     char *text = NULL;
-    if (gee_log_descriptor(master->log) != STDERR_FILENO)
+    if (gee_log_descriptor(master->log) != master->server->standard_error)
         gee_log(master->log, GEE_LOG_EMERG, "the server does not start: %s", reason);
     if (asprintf(&text, "geerpc: %s", reason) >= 0)
         gee_starter_tell(master->starter, false, text);
@@ -28,6 +28,15 @@ static void fail_first_start(gee_master_t *master, const char *reason) {
     gee_notify(master->server, "STATUS=does not start: %s", reason);
     gee_upgrade_tell_failure(master->server, reason);
     master->exit_status = EXIT_FAILURE;
+}
+
+static void tell_ready(gee_master_t *master) {
+    const gee_cycle_t *cycle = master->running->cycle;
+    master->starter->kept = master->server->kept_standard;
+    master->server->detached = !master->server->foreground;
+    gee_starter_tell(master->starter, true, gee_describe_ready(cycle));
+    if (master->server->foreground && isatty(STDOUT_FILENO) && gee_describe_try(cycle))
+        gee_starter_tell(master->starter, true, gee_describe_try(cycle));
 }
 
 static void on_ready(gee_crew_t *crew, void *data) {
@@ -44,7 +53,7 @@ static void on_ready(gee_crew_t *crew, void *data) {
     gee_cycle_commit(crew->cycle);
     gee_crew_serve(crew);
     gee_log(master->log, GEE_LOG_NOTICE, "geerpc %s ready: %s", gee_version, gee_describe_cycle(crew->cycle));
-    gee_starter_tell(master->starter, true, gee_describe_ready(crew->cycle));
+    tell_ready(master);
     gee_notify_ready(master->server, gee_describe_cycle(crew->cycle));
     gee_upgrade_serves(master);
 }
@@ -113,6 +122,7 @@ static void on_forget(void *data) {
     gee_control_forget(&master->control);
     gee_upgrade_forget(master);
     gee_zones_forget(master->server);
+    master->starter->kept = master->server->kept_standard;
     gee_starter_forget(master->starter);
     (void)close(master->pidfile.descriptor);
     (void)close(gee_loop_descriptor(master->loop));
@@ -298,7 +308,6 @@ static void on_signal(int number, void *data) {
 
 static int take_signals(gee_master_t *master, gee_error_t *error) {
     static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH };
-    (void)signal(SIGPIPE, SIG_IGN);
     /* Whoever started us may ignore some of them (nohup does): they would not be delivered, nor children waited for. */
     for (size_t i = 0; i < GEE_LENGTH(signals); i++)
         (void)signal(signals[i], SIG_DFL);

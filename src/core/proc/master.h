@@ -81,7 +81,9 @@ void gee_command_status_answered(gee_master_t *master);
 void gee_answer_waiting(gee_master_t *master, unsigned waiting, bool ok, const char *text);
 /* "tcp@127.0.0.1:9999 unix@/run/geerpc.sock, 2 workers", in the cycle's pool. */
 const char *gee_describe_cycle(const gee_cycle_t *cycle);
-/* The same with "ready", and a command to try, for people. */
+/* The same with "ready". */
 const char *gee_describe_ready(const gee_cycle_t *cycle);
+/* "try: geectl call ...", for a person at a terminal; null: nothing is served that everybody knows how to call. */
+const char *gee_describe_try(const gee_cycle_t *cycle);
 
 #endif

@@ -25,8 +25,11 @@ typedef struct gee_server_state {
     const char *program;
     bool foreground;
     gee_log_t *log;
-    gee_list_t zones;     /* gee_zone_t, shm.c */
-    gee_list_t listeners; /* gee_listener_t, listener.c */
+    int standard_error;     /* where the log goes while no file is open for it: 2, or our own way to it */
+    unsigned kept_standard; /* bits 1 and 2: standard descriptors that logs are written to */
+    bool detached;          /* it has left its terminal; the other standard descriptors lead to /dev/null */
+    gee_list_t zones;       /* gee_zone_t, shm.c */
+    gee_list_t listeners;   /* gee_listener_t, listener.c */
     uint32_t last_listener_id;
     uint64_t last_generation;
     int helper_requests[2]; /* helper_line.c; the helper reads the first; -1: not made */

@@ -262,7 +262,9 @@ static const gee_option_t error_log_options[] = {
       .offset = offsetof(gee_error_log_settings_t, path),
       .fallback = "logs/error.log",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "The file; with -F the log goes to standard error instead",
+      .doc = "The file; with -F the log goes to standard error instead. stderr or stdout: that of the server, also "
+             "without -F; "
+             "off: no log",
       .check = check_not_empty },
     { .name = "level",
       .type = GEE_OPTION_CHOICE,

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/lines.h"
 #include "core/base/defs.h"
 #include "core/rpc/dispatch.h"
 
@@ -81,7 +82,7 @@ static void start_line(line_t *line) {
 
 static void end_line(line_t *line) {
     line->bytes[line->length++] = '\n';
-    (void)!write(gee_log_descriptor(crash.log), line->bytes, line->length);
+    (void)gee_write_lines(gee_log_descriptor(crash.log), line->bytes, line->length);
 }
 
 /* ---- what is said ---- */
