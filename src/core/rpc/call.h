@@ -73,6 +73,7 @@ struct gee_call {
     const void *arguments;
     void *reply;
     gee_status_t handler_status; /* what it said, if that was not gee_reply() */
+    gee_link_t token_link;       /* in a ring, while its session has a map of tokens: session_tokens.c */
     gee_timer_t timer;           /* not started when it is created */
     gee_task_t finished_task;    /* posted or deferred when the handler is through; set by dispatch */
     gee_payload_t payload;       /* while a filter makes the call wait */

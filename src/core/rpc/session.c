@@ -63,6 +63,8 @@ static void end_calls(gee_session_t *session, const gee_error_t *reason) {
     gee_link_t *link;
     if (session->role == GEE_CALLING)
         gee_session_fail_calls(session, reason);
+    else
+        gee_session_drop_tokens(session);
     while ((link = gee_list_first(&session->calls)) != NULL)
         gee_dispatch_cancel(GEE_CONTAINER(link, gee_call_t, session_link), false);
 }

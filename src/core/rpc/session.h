@@ -35,6 +35,7 @@ typedef struct gee_serving_part {
     gee_timer_t age_timer;         /* when it is drained */
     int64_t aged_ns;               /* since when it is too old; 0: it is not */
     struct gee_way_back *way_back; /* door.h; null where the protocol has no use for it */
+    gee_number_map_t *by_token;    /* session_tokens.c; null: none */
 } gee_serving_part_t;
 
 typedef struct gee_calling_part {
@@ -85,7 +86,7 @@ struct gee_session {
     };
     uint64_t protocol_state[]; /* of protocol->state_size bytes */
 };
-_Static_assert(sizeof(struct gee_session) <= 312, "each idle connection has one");
+_Static_assert(sizeof(struct gee_session) <= 320, "each idle connection has one");
 
 /* Takes the stream. Bytes that are in its inbox already are the protocol's first. `handshake_started_ns`: when the
  * connection was made, for the handshake timeout; the door hands on its own. `setup`: calling role only. */

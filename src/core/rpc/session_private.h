@@ -12,6 +12,13 @@ void gee_session_send_event(gee_session_t *session, const gee_event_t *event);
 /* ---- serving ---- */
 void gee_session_on_request(gee_session_t *session, const gee_event_t *event);
 void gee_session_on_cancel(gee_session_t *session, const gee_event_t *event);
+
+/* session_tokens.c: the oldest call in flight of that token; null: none. */
+gee_call_t *gee_session_find_token(gee_session_t *session, const gee_token_t *token);
+/* Precondition of both: there is a map, and the call came to, or went from, the session's list. */
+GEE_APART void gee_session_add_token(gee_session_t *session, gee_call_t *call);
+GEE_APART void gee_session_remove_token(gee_session_t *session, gee_call_t *call);
+void gee_session_drop_tokens(gee_session_t *session);
 /* A call was answered that was in flight while others were read. */
 void gee_session_answered(gee_session_t *session);
 

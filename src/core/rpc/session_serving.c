@@ -58,15 +58,11 @@ void gee_session_on_request(gee_session_t *session, const gee_event_t *event) {
     gee_dispatch_request(session->engine->dispatch, call, event->method, &event->payload);
 }
 
-/* Tokens may repeat; the oldest call of that token is meant. */
+/* Tokens may repeat: the oldest call is meant. */
 void gee_session_on_cancel(gee_session_t *session, const gee_event_t *event) {
-    GEE_LIST_EACH(&session->calls, link) {
-        gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
-        if (call->token.number == event->token.number && gee_str_equal(call->token.raw, event->token.raw)) {
-            gee_dispatch_cancel(call, true);
-            return;
-        }
-    }
+    gee_call_t *call = gee_session_find_token(session, &event->token);
+    if (call != NULL)
+        gee_dispatch_cancel(call, true);
 }
 
 /* A reply that its codec refuses becomes an error reply that says so. */
@@ -96,11 +92,15 @@ void gee_session_keep(gee_session_t *session, gee_call_t *call) {
     session->peer->references++;
     gee_list_append(&session->calls, &call->session_link);
     session->call_count++;
+    if (session->serving.by_token != NULL)
+        gee_session_add_token(session, call);
 }
 
 static void take_off(gee_session_t *session, gee_call_t *call) {
     gee_list_remove(&call->session_link);
     session->call_count--;
+    if (session->serving.by_token != NULL)
+        gee_session_remove_token(session, call);
     session->serving.call_bytes -= call->charged;
     call->charged = 0;
 }
