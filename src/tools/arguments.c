@@ -279,6 +279,14 @@ static int put_registry_first(const command_t *command, arguments_t *arguments) 
     return 0;
 }
 
+static int check_server(const command_t *command, const arguments_t *arguments) {
+    const unsigned one_server = ON_BENCH | ON_PING | ON_LIST | ON_DESCRIBE | ON_STATUS | ON_TOP;
+    if ((command->bit & one_server) == 0 || arguments->count == 0 || !gee_several_servers(arguments))
+        return 0;
+    gee_complain("%s: geectl %s takes one server; call and broadcast take several", arguments->items[0], command->name);
+    return -1;
+}
+
 int gee_arguments_read(const command_t *command, int count, char **words, arguments_t *arguments) {
     bool only_arguments = false;
     set_fallbacks(command, arguments);
@@ -295,6 +303,8 @@ int gee_arguments_read(const command_t *command, int count, char **words, argume
         }
     }
     if (put_registry_first(command, arguments) != 0)
+        return -1;
+    if (check_server(command, arguments) != 0)
         return -1;
     if (arguments->count < command->least && !arguments->help) {
         gee_complain("too few arguments; usage: geectl %s %s", command->name, command->synopsis);

@@ -81,6 +81,9 @@ static void print_result(const arguments_t *arguments, const load_t *load, const
     if (result->times.count > 0)
         print_times(result);
     printf("  errors    %llu\n", (unsigned long long)errors);
+    if (result->redialled > 0)
+        printf("  lost      %llu connection%s, dialled anew\n", (unsigned long long)result->redialled,
+               result->redialled == 1 ? "" : "s");
     for (size_t i = 0; i < result->error_count; i++) {
         printf("  %9llu ", (unsigned long long)result->errors[i].count);
         gee_print_text(stdout, STYLE_ERROR, result->errors[i].text ? result->errors[i].text : "(other errors)");
@@ -132,7 +135,8 @@ static int print_json(const arguments_t *arguments, const load_t *load, const lo
     bool made = root && add_settings(root, arguments, load) && add(root, "seconds", result->seconds) &&
                 add(root, "calls", (double)result->times.count) && add(root, "replies", (double)result->replies) &&
                 add(root, "error_replies", (double)result->error_replies) &&
-                add(root, "unanswered", (double)result->unanswered) && add(root, "calls_per_second", rate_of(result)) &&
+                add(root, "unanswered", (double)result->unanswered) &&
+                add(root, "redialled", (double)result->redialled) && add(root, "calls_per_second", rate_of(result)) &&
                 add_times(root, &result->times) && add_errors(root, result);
     char *text = made ? cJSON_PrintUnformatted(root) : NULL;
     if (text != NULL)
@@ -194,7 +198,8 @@ const command_t gee_bench_command = {
     .text = "Calls METHOD again and again and prints calls a second, latencies and errors. In a closed loop, the\n"
             "default, a call begins when one has ended. With --rate, an open loop, calls begin at times that\n"
             "are fixed beforehand, and are measured from those: what had to wait for a server that stalled\n"
-            "is seen. A call without an answer counts with the time that it was waited for. Ctrl-C ends it\n"
+            "is seen. A call without an answer counts with the time that it was waited for. A connection that\n"
+            "is lost is dialled anew, and counted; without any for 3 s the bench ends. Ctrl-C ends the bench\n"
             "early, with the result so far.\n"
             "\n"
             "Exit status: 0 a reply to every call, 1 errors among them, 3 no connection, or no answer at all.\n"

@@ -13,6 +13,8 @@
 #define DURATION   (10 * NANOSECONDS) /* when nothing is said */
 #define PATIENCE   (2 * NANOSECONDS)  /* for what is in flight at the end */
 #define GLANCE     (NANOSECONDS / 20) /* how often a thread sees that it is to stop */
+#define REDIAL     (NANOSECONDS / 10) /* after a dial that failed */
+#define NO_SERVER  (3 * NANOSECONDS)  /* without any connection for so long, a thread ends */
 
 typedef struct lane lane_t;
 typedef struct worker worker_t;
@@ -31,6 +33,7 @@ struct lane {
     slot_t *slots, *free;
     size_t slots_used, in_flight;
     bool lost;
+    int64_t redial; /* lost: not before then */
 };
 
 struct worker {
@@ -40,6 +43,8 @@ struct worker {
     gee_runtime_t *runtime;
     lane_t *lanes;
     size_t lane_count, next_lane, lanes_lost;
+    int64_t all_lost; /* since when; means something while every connection is lost */
+    uint64_t redialled;
     uint64_t in_flight;
     uint64_t left;  /* calls that may be begun yet and count */
     bool beginning; /* inside gee_client_go() */
@@ -92,13 +97,20 @@ static void note_error(worker_t *worker, const gee_error_t *error) {
     worker->errors[i].count++;
 }
 
-/* A lost connection is of no more use; what can never be sent ends everything. */
+static void lose(lane_t *lane) {
+    worker_t *worker = lane->worker;
+    lane->lost = true;
+    lane->redial = 0;
+    if (++worker->lanes_lost == worker->lane_count)
+        worker->all_lost = gee_now();
+}
+
+/* A lost connection is dialled anew; what can never be sent ends everything. */
 static void judge_failure(lane_t *lane, const gee_error_t *error) {
     worker_t *worker = lane->worker;
     if (error->from_peer || error->code == GEE_DEADLINE_EXCEEDED || lane->lost)
         return;
-    lane->lost = true;
-    worker->lanes_lost++;
+    lose(lane);
     if (error->phase == GEE_PHASE_NONE) {
         worker->refused = true;
         worker->error = *error;
@@ -229,12 +241,42 @@ static int64_t begin_open(worker_t *worker, int64_t now) {
     return wait < 0 ? 0 : wait < GLANCE ? wait : GLANCE;
 }
 
+/* ---- connections that were lost ---- */
+
+static gee_client_t *dial(const worker_t *worker, gee_error_t *error) {
+    gee_dial_options_t options = gee_dial_options(worker->load->arguments);
+    options.runtime = worker->runtime;
+    return gee_dial(worker->load->arguments->items[0], &options, error);
+}
+
+static void redial(worker_t *worker, lane_t *lane) {
+    gee_client_close(&lane->client);
+    lane->client = dial(worker, NULL);
+    if (lane->client == NULL) {
+        lane->redial = gee_later(gee_now(), REDIAL);
+        return;
+    }
+    lane->lost = false;
+    worker->lanes_lost--;
+    worker->redialled++;
+}
+
+static void redial_lost(worker_t *worker, int64_t now) {
+    for (size_t i = 0; worker->lanes_lost > 0 && i < worker->lane_count; i++)
+        if (worker->lanes[i].lost && worker->lanes[i].redial <= now)
+            redial(worker, &worker->lanes[i]);
+}
+
 /* ---- a thread ---- */
+
+static bool is_without_server(const worker_t *worker, int64_t now) {
+    return worker->lanes_lost == worker->lane_count && now - worker->all_lost >= NO_SERVER;
+}
 
 static bool is_over(const worker_t *worker, int64_t now) {
     const load_t *load = worker->load;
     return atomic_load_explicit(&load->stop, memory_order_relaxed) || now >= load->end || worker->left == 0 ||
-           worker->lanes_lost == worker->lane_count;
+           is_without_server(worker, now);
 }
 
 static void process(worker_t *worker, int64_t wait) {
@@ -288,6 +330,7 @@ static void *work(void *argument) {
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* an open loop waits for short times */
     for (now = gee_now(); !is_over(worker, now); now = gee_now()) {
         int64_t wait = GLANCE;
+        redial_lost(worker, now);
         if (load->arguments->rate > 0)
             wait = begin_open(worker, now);
         else
@@ -308,13 +351,11 @@ static void *work(void *argument) {
 /* ---- beginning and end ---- */
 
 static int open_lane(worker_t *worker, lane_t *lane, gee_error_t *error) {
-    gee_dial_options_t options = gee_dial_options(worker->load->arguments);
-    options.runtime = worker->runtime;
     lane->worker = worker;
     lane->slots = calloc(worker->load->depth, sizeof(*lane->slots));
     if (lane->slots == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory for so many calls: a smaller --depth");
-    lane->client = gee_dial(worker->load->arguments->items[0], &options, error);
+    lane->client = dial(worker, error);
     return lane->client ? 0 : -1;
 }
 
@@ -493,6 +534,7 @@ static void add_worker(load_result_t *result, worker_t *worker) {
     result->replies += atomic_load(&worker->replies);
     result->error_replies += atomic_load(&worker->error_replies);
     result->unanswered += atomic_load(&worker->unanswered);
+    result->redialled += worker->redialled;
     for (size_t i = 0; i <= LOAD_TEXTS; i++)
         if (worker->errors[i].count > 0)
             add_error(result, &worker->errors[i]);

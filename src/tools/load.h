@@ -5,7 +5,8 @@
  *   stop, or the end of the time, or of the count -> what is in flight is waited for -> finished
  *
  * A closed loop begins a call where one has ended. An open loop begins calls at times that were fixed before, and measures
- * each from that time, however late it was sent: a server that stalls is charged with the calls that had to wait. */
+ * each from that time, however late it was sent: a server that stalls is charged with the calls that had to wait. A connection
+ * that is lost is dialled anew. */
 #ifndef GEE_TOOLS_LOAD_H
 #define GEE_TOOLS_LOAD_H
 
@@ -27,6 +28,7 @@ typedef struct load_error {
 typedef struct load_result {
     histogram_t times; /* of all of them; the time that it was waited for where no answer came */
     uint64_t replies, error_replies, unanswered; /* all of them */
+    uint64_t redialled;                          /* connections that were lost and made anew */
     double seconds;                              /* from the end of the warm-up to the last answer */
     load_error_t errors[LOAD_TEXTS + 1];
     size_t error_count;

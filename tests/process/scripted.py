@@ -82,6 +82,9 @@ class ScriptedServer(threading.Thread):
             connection.sendall((json.dumps(header) + "\n" + reply + "\n").encode())
 
     def stop(self):
+        """Once, or again."""
+        if self.socket.fileno() < 0:
+            return
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         self.join(20)

@@ -133,6 +133,10 @@ def test_bin_needs_types(serve):
     [
         (["cal"], 'did you mean "call"'),
         (["xyzzy"], "--help"),
+        (["bench", "tcp@a:1,tcp@b:1", "X.Y"], "tcp@a:1,tcp@b:1: geectl bench takes one server; call and broadcast take several"),
+        (["ping", "tcp@a:1,unix@/b"], "takes one server"),
+        (["call", "quic@a:1", "X.Y"], 'quic@a:1: no transport for "quic@" is compiled in; there are: tcp@, unix@, http@'),
+        (["call", "dns@a:1", "X.Y"], "http@; a registry stands in the place of a list of servers"),
         (["call", "--tmeout", "5s", "tcp@127.0.0.1:1", "X.Y"], 'did you mean "--timeout"'),
         (["list", "--metadata", "a=b", "tcp@127.0.0.1:1"], "unknown option"),
         (["call", "tcp@127.0.0.1:1"], "usage: geectl call"),

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import threading
+import threading
 import urllib.request
 
 import pytest
@@ -116,7 +117,7 @@ def test_calls_without_an_answer_count(serve):
     assert sum(error["count"] for error in result["errors"]) == 3
 
 
-def test_the_server_goes_away(serve):
+def test_a_lost_connection_is_dialled_anew(serve):
     count = iter(range(1 << 30))
 
     def answer(header, body):
@@ -125,10 +126,32 @@ def test_the_server_goes_away(serve):
         return {}, "56"
 
     server = serve(answer)
-    result = bench("--duration", "60s", "--connections", 1, server.address, *MULTIPLY, status=1)
-    assert (result["replies"], result["unanswered"]) == (100, 1)
+    result = bench("--count", 200, "--connections", 1, server.address, *MULTIPLY, status=1)
+    assert (result["replies"], result["unanswered"], result["redialled"]) == (199, 1, 1)
     (error,) = result["errors"]
     assert error["text"] == f"{server.address}: wait: the peer closed the connection"
+
+
+def test_the_server_goes_away(serve):
+    gone = threading.Event()
+
+    def answer(header, body):
+        if gone.is_set():
+            raise EOFError
+        return {}, "56"
+
+    server = serve(answer)
+    process = subprocess.Popen(
+        [GEECTL, "bench", "--json", "--duration", "60s", "--connections", "2", server.address, *MULTIPLY],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    eventually(lambda: len(server.requests) > 10, "calls")
+    server.stop()
+    gone.set()
+    result = json.loads(process.communicate(timeout=30)[0])
+    assert process.returncode == 1
+    assert result["replies"] > 10 and result["unanswered"] >= 1 and result["redialled"] == 0
 
 
 def interrupted(server, *options, number=signal.SIGINT, **streams):

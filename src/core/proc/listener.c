@@ -141,13 +141,10 @@ static gee_listener_t *create(gee_server_state_t *server, const gee_addr_t *addr
         return NULL;
     }
     listener->addr = *addr;
-    listener->transport = gee_transport_by_scheme(server->modules, addr->scheme);
+    listener->transport = gee_transport_for(server->modules, addr, error);
     listener->socket_per_worker = listener->transport && listener->transport->socket_per_worker;
-    if (!listener->transport)
-        (void)gee_error_set(error, GEE_NOT_FOUND, "%s: no transport for \"%s@\" is compiled in", addr->text,
-                            addr->scheme);
-    else if (listener->transport->resolve(addr, &listener->sockaddr, 1, &count, error) == 0 &&
-             take_inherited(server, listener, error) == 0 && check_free(server, listener, error) == 0)
+    if (listener->transport && listener->transport->resolve(addr, &listener->sockaddr, 1, &count, error) == 0 &&
+        take_inherited(server, listener, error) == 0 && check_free(server, listener, error) == 0)
         return listener;
     close_sockets(listener, 0);
     free(listener->sockets);

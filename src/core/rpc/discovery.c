@@ -86,11 +86,8 @@ static int check_server(const gee_discovery_t *discovery, const gee_server_t *se
     gee_addr_t addr;
     if (gee_addr_parse(server->address, &addr, error) != 0 || gee_addr_check_dialled(&addr, error) != 0)
         return -1;
-    const gee_transport_t *transport = gee_transport_by_scheme(discovery->engine->modules, addr.scheme);
-    if (transport == NULL)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "address \"%.200s\": no transport for \"%s\" is compiled in",
-                             server->address, addr.scheme);
-    return transport->check(&addr, error);
+    const gee_transport_t *transport = gee_transport_for(discovery->engine->modules, &addr, error);
+    return transport ? transport->check(&addr, error) : -1;
 }
 
 static uint32_t weight_of(const gee_server_t *server) {

@@ -263,6 +263,32 @@ const gee_transport_t *gee_transport_by_scheme(const gee_module_entry_t *modules
     return NULL;
 }
 
+/* "tcp@, unix@" */
+static const char *transport_schemes(const gee_module_entry_t *modules, char *target, size_t capacity) {
+    const gee_module_t *module;
+    size_t used = 0;
+    snprintf(target, capacity, "none");
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_TRANSPORT, i)) != NULL && used < capacity; i++) {
+        const gee_transport_t *transport = module->interface;
+        int length = snprintf(target + used, capacity - used, "%s%s@", i > 0 ? ", " : "", transport->scheme);
+        used += length > 0 ? (size_t)length : 0;
+    }
+    return target;
+}
+
+const gee_transport_t *gee_transport_for(const gee_module_entry_t *modules, const gee_addr_t *addr,
+                                         gee_error_t *error) {
+    char schemes[200];
+    const gee_transport_t *transport = gee_transport_by_scheme(modules, addr->scheme);
+    if (transport == NULL)
+        gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: no transport for \"%s@\" is compiled in; there are: %s%s",
+                      addr->text, addr->scheme, transport_schemes(modules, schemes, sizeof(schemes)),
+                      gee_registry_by_scheme(modules, gee_str(addr->scheme)) != NULL
+                          ? "; a registry stands in the place of a list of servers"
+                          : "");
+    return transport;
+}
+
 const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, const char *name) {
     const gee_module_t *module;
     for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_PROTOCOL, i)) != NULL; i++) {

@@ -134,6 +134,8 @@ void gee_engine_wake_workers(gee_engine_t *engine);
 const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name);
 const gee_codec_t *gee_codec_by_content_type(const gee_module_entry_t *modules, gee_str_t content_type);
 const gee_transport_t *gee_transport_by_scheme(const gee_module_entry_t *modules, const char *scheme);
+/* The same, of an address that a person wrote: null with a text that says what there is. */
+const gee_transport_t *gee_transport_for(const gee_module_entry_t *modules, const gee_addr_t *addr, gee_error_t *error);
 const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, const char *name);
 const gee_balancer_t *gee_balancer_by_name(const gee_module_entry_t *modules, const char *name);
 const struct gee_registry *gee_registry_by_scheme(const gee_module_entry_t *modules, gee_str_t scheme);

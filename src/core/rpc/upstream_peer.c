@@ -421,14 +421,8 @@ static uint64_t identity_of(const char *address) {
 }
 
 gee_upstream_peer_t *gee_upstream_peer_create(gee_upstream_t *upstream, const gee_addr_t *addr, gee_error_t *error) {
-    const gee_transport_t *transport = gee_transport_by_scheme(upstream->engine->modules, addr->scheme);
-    if (transport == NULL) {
-        char names[200];
-        gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: transport \"%s\" is unknown here; there is %s", addr->text,
-                      addr->scheme, gee_module_names(upstream->engine->modules, GEE_MODULE_TRANSPORT, names, 200));
-        return NULL;
-    }
-    if (transport->check(addr, error) != 0)
+    const gee_transport_t *transport = gee_transport_for(upstream->engine->modules, addr, error);
+    if (transport == NULL || transport->check(addr, error) != 0)
         return NULL;
     gee_upstream_peer_t *peer = calloc(1, sizeof(*peer));
     size_t state_size = upstream->balancer ? upstream->balancer->candidate_state_size : 0;
