@@ -25,15 +25,21 @@ static void split(const gee_addr_t *addr, gee_addr_t *plain, const char **path) 
         plain->place[slash - addr->place] = '\0';
 }
 
+static bool is_visible(const char *path) {
+    for (const char *at = path; *at != '\0'; at++)
+        if (*at <= ' ' || *at >= 0x7f)
+            return false;
+    return true;
+}
+
 static int check(const gee_addr_t *addr, gee_error_t *error) {
     gee_addr_t plain;
     const char *path;
     split(addr, &plain, &path);
-    for (const char *at = path; *at != '\0'; at++)
-        if (*at <= ' ' || *at >= 0x7f)
-            return gee_error_set(error, GEE_INVALID_ARGUMENT,
-                                 "%s: a path has visible ASCII characters only, as in http@127.0.0.1:9999/_goRPC_",
-                                 addr->text);
+    if (!is_visible(path))
+        return gee_error_set(error, GEE_INVALID_ARGUMENT,
+                             "%s: a path has visible ASCII characters only, as in http@127.0.0.1:9999/_goRPC_",
+                             addr->text);
     return gee_tcp_check(&plain, error);
 }
 
@@ -153,6 +159,33 @@ static const gee_layer_t connect_layer = { .name = "connect",
 
 /* ---- the module ---- */
 
+typedef struct conf {
+    const char *path; /* null or empty: none */
+} conf_t;
+
+static int check_path(const void *value, gee_error_t *error) {
+    const char *path = *(const char *const *)value;
+    if (*path == '\0' || (*path == '/' && is_visible(path) && strchr(path, '?') == NULL))
+        return 0;
+    return gee_error_set(error, GEE_INVALID_ARGUMENT,
+                         "a path begins with / and has visible ASCII characters only, without ?");
+}
+
+static const gee_option_t options[] = {
+    { .name = "path",
+      .type = GEE_OPTION_STRING,
+      .offset = offsetof(conf_t, path),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "A further path for CONNECT, as clients of Go dial it with rpc.DialHTTPPath",
+      .check = check_path },
+    { .name = NULL },
+};
+
+static const char *own_path(const void *data) {
+    const conf_t *conf = data;
+    return conf != NULL ? conf->path : NULL;
+}
+
 #define ROUTE(route_path, whom)                                                                                        \
     {                                                                                                                  \
         .path = route_path, .methods = "CONNECT", .upgrade = "HTTP/1.0 200 Connected to " whom " RPC\r\n\r\n",         \
@@ -163,6 +196,11 @@ static const gee_route_t routes[] = {
     ROUTE("/_geerpc_", "Gee"),
     ROUTE("/_geeprc_", "Gee"),
     ROUTE("/_goRPC_", "Go"),
+    { .path = "connect.path",
+      .place = own_path,
+      .methods = "CONNECT",
+      .upgrade = "HTTP/1.0 200 Connected to Go RPC\r\n\r\n",
+      .wrong_method = "405 must CONNECT\n" },
     { .path = NULL },
 };
 
@@ -184,4 +222,7 @@ const gee_module_t gee_transport_http_connect_module = { .abi = GEE_MODULE_ABI,
                                                          .kind = GEE_MODULE_TRANSPORT,
                                                          .name = "transport_http_connect",
                                                          .interface = &transport,
-                                                         .routes = routes };
+                                                         .routes = routes,
+                                                         .block = "connect",
+                                                         .options = options,
+                                                         .conf_size = sizeof(conf_t) };

@@ -32,6 +32,15 @@ def test_document_through_connect(server, client, speaker):
     assert client(speaker, http(server.tcp), "load", "-calls", 50) == "400 calls"
 
 
+def test_document_through_a_path_of_ones_own(stopped, client):
+    """rpc.DialHTTPPath."""
+    stopped.conf += 'connect = { path = "/my/rpc"; };\n'
+    server = stopped.start()
+    assert client("netrpc", http(server.tcp) + "/my/rpc", "document") == "Arith: 7*8=56, 7/8=0 rest 7"
+    stopped.conf = stopped.conf.replace('"/my/rpc"', '"my/rpc"')
+    assert 'connect.path is "my/rpc": a path begins with /' in stopped.run("-t", status=1).stderr
+
+
 @pytest.mark.parametrize("speaker", SPEAKERS)
 def test_errors(server, client, speaker):
     assert client(speaker, server.tcp, "errors") == "7 failures"

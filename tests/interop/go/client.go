@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/rpc"
 	"net/rpc/jsonrpc"
+	"strings"
 )
 
 // connectGee is GeeRPC's way through HTTP: bare line feeds, and a reader of its own for the answer.
@@ -23,6 +24,9 @@ func connectGee(conn net.Conn) error {
 
 func dial(o *options) (*rpc.Client, error) {
 	if o.network == "http" && o.protocol == "netrpc" {
+		if slash := strings.IndexByte(o.place, '/'); slash >= 0 {
+			return rpc.DialHTTPPath("tcp", o.place[:slash], o.place[slash:])
+		}
 		return rpc.DialHTTP("tcp", o.place)
 	}
 	network := o.network
