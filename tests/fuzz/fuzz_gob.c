@@ -173,7 +173,8 @@ static void check_carried(fuzz_wire_t *wire, const void *from, const uint8_t *by
     gee_value_t again = { 0 };
     gee_chain_init(&chain, cache);
     uint64_t mark = codec->mark(wire->send);
-    if (codec->carry(from, wire->send, bytes, length, &chain, &error) == 0) {
+    if (codec->check(from, NULL, bytes, length, &fuzz_limits, 0, &error) == 0 &&
+        codec->carry(from, wire->send, bytes, length, &chain, &error) == 0) {
         receive_own(wire, &chain, pool, NULL, NULL, &again);
         FUZZ_CHECK(gee_value_equal(tree, &again), "a carried value is another");
     } else {

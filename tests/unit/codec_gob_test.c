@@ -341,57 +341,6 @@ static void wide_lists_are_linear(void **state) {
     gee_chain_clear(&chain);
 }
 
-/* ---- forwarding ---- */
-
-static int carry_wire(void *from, void *to) {
-    gee_chain_t chain;
-    gee_chain_init(&chain, cache);
-    return take_chain(&chain, codec->carry(from, to, wire, wire_length, &chain, &error));
-}
-
-/* Definitions once, then the same bytes under our id; to states that share the types' memory with ours, and others. */
-static void values_are_carried(void **state) {
-    (void)state;
-    void *shares[2] = { shared, NULL };
-    for (int i = 0; i < 2; i++) {
-        void *to = open_state(shares[i]), *last = open_state(NULL), *first = open_state(shared);
-        for (int round = 0; round < 3; round++) {
-            args_t args;
-            close_state(&receiver);
-            receiver = first;
-            reads(GEE_TYPE_OF(args_t), round == 0 ? go_late_header_1 : "08fe4094010e011000", &args);
-            assert_int_equal(carry_wire(first, to), 0);
-            expect_wire(round == 0 ? "1eff81030101044172677301ff82000102010141010400010142010400000007ff82010e011000"
-                                   : "07ff82010e011000");
-            receiver = last;
-            assert_int_equal(read_wire(GEE_TYPE_OF(args_t), &args, NULL), 0);
-            assert_true(args.a == 7 && args.b == 8);
-            receiver = NULL;
-        }
-        close_state(&first);
-        close_state(&last);
-        close_state(&to);
-    }
-}
-
-static void what_cannot_be_carried_is_refused(void **state) {
-    (void)state;
-    gee_value_t tree = tree_of("{}");
-    void *to = open_state(shared);
-    from_hex(go_header_1);
-    assert_int_equal(carry_wire(receiver, to), -1); /* never measured */
-    from_hex(go_odd_0);
-    assert_int_equal(read_wire(NULL, NULL, &tree), 0);
-    from_hex(go_odd_0);
-    assert_int_equal(carry_wire(receiver, to), 0); /* all its interfaces are nil */
-    from_hex(go_odd_1);
-    (void)read_wire(NULL, NULL, &tree);
-    from_hex(go_odd_1);
-    assert_int_equal(carry_wire(receiver, to), -1);
-    assert_int_equal(error.code, GEE_UNIMPLEMENTED);
-    close_state(&to);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(types_are_as_strict_as_in_go),
@@ -409,8 +358,6 @@ int main(void) {
         TEST(fields_are_gathered_over_a_list),
         TEST(what_has_no_one_type_is_refused),
         TEST(wide_lists_are_linear),
-        TEST(values_are_carried),
-        TEST(what_cannot_be_carried_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

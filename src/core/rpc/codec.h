@@ -35,6 +35,12 @@ typedef struct gee_measure {
 
 typedef enum gee_measured { GEE_MEASURE_MORE, GEE_MEASURE_DONE, GEE_MEASURE_ERROR } gee_measured_t;
 
+/* How a value goes on that is sent undecoded, to whom. */
+enum {
+    GEE_WAY_FRAMED = 1u << 0,   /* in a frame, which says where the value ends */
+    GEE_WAY_TO_SERVER = 1u << 1 /* its reader is a server, which may discard it or parts of it */
+};
+
 typedef struct gee_codec {
     const char *name;         /* "json" */
     const char *content_type; /* "application/json": the Option's CodecType */
@@ -88,12 +94,14 @@ typedef struct gee_codec {
                         gee_pool_t *pool, gee_value_t *value, gee_error_t *error);
     int (*encode_value)(void *state, const gee_value_t *value, gee_chain_t *out, gee_error_t *error);
 
-    /* Optional, where measure() takes more than is well-formed: is this exactly one value, which every reader takes? What is
-     * sent on undecoded is asked so where it will not stand in a frame: else the bytes of one caller could pass for the next
-     * message of another. */
-    int (*check)(const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits, gee_error_t *error);
+    /* Optional. May the value go on undecoded: is this exactly one, well-formed and within the limits, which every reader
+     * takes? Else the bytes of one caller could pass for the next message of another, or bring their reader down. `state`: the
+     * receiving state that goes with them. `type`: what the value is, where that is known. `way`: GEE_WAY_ bits. */
+    int (*check)(const void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                 const gee_codec_limits_t *limits, unsigned way, gee_error_t *error);
     /* Optional. One value's bytes, as received with `from` (a receiving state of this codec), to be sent with `to` (a
-     * sending state). Null: the bytes mean the same everywhere and are forwarded as they are. */
+     * sending state). Precondition: check() has taken them. Null: the bytes mean the same everywhere and are forwarded as they
+     * are. */
     int (*carry)(const void *from, void *to, const uint8_t *bytes, size_t length, gee_chain_t *out, gee_error_t *error);
     /* Optional, both or none, of a sending state that remembers what was sent (gob's type definitions): where it stands (0: it
      * is as new), and back there, when what was encoded since then is cut off the chain again. */

@@ -26,6 +26,10 @@ static const gee_type_t *argument_of(const gee_call_t *call) {
     return call->method ? call->method->argument : NULL;
 }
 
+static const gee_type_t *reply_of(const gee_call_t *call) {
+    return call->method ? call->method->reply : NULL;
+}
+
 /* ---- the way back ---- */
 
 static void answer(gee_call_t *call, gee_code_t code, gee_str_t text, const gee_payload_t *payload) {
@@ -70,8 +74,9 @@ static void explain(const gee_call_t *call, const gee_upstream_result_t *result,
     add_effort(call, result->address ? result->tries : 0, error);
 }
 
-static bool is_framed(const gee_codec_t *session_codec) {
-    return session_codec != NULL && !session_codec->self_delimiting;
+/* How a value that stays undecoded goes on a session with that codec. */
+static unsigned way_of(const gee_codec_t *session_codec) {
+    return session_codec != NULL && !session_codec->self_delimiting ? GEE_WAY_FRAMED : 0;
 }
 
 /* The name of a method that has been found as "Foo.*" only. */
@@ -86,19 +91,30 @@ static void pass_reply(gee_call_t *call, const gee_payload_t *payload) {
     answer(call, GEE_OK, GEE_STR(""), payload);
 }
 
-GEE_APART static void translate_reply(gee_call_t *call, const gee_upstream_result_t *result, bool framed) {
+GEE_APART static void refuse_reply(gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error) {
+    if (error->code == GEE_INVALID_ARGUMENT) /* which the caller's are not */
+        error->code = GEE_INTERNAL;
+    gee_error_prefix(error, "rpc gateway: upstream %s: %s: its reply: ", gee_upstream_name(forward_of(call)->upstream),
+                     result->address);
+    fail(call, error);
+}
+
+GEE_APART static void translate_reply(gee_call_t *call, const gee_upstream_result_t *result) {
     gee_payload_t payload;
     gee_error_t error;
-    if (gee_translate(call->engine, result->payload, call->codec, framed, call->method ? call->method->reply : NULL,
-                      result->pool, &payload, &error) == 0) {
+    if (gee_translate(call->engine, result->payload, call->codec, reply_of(call), result->pool, &payload, &error) == 0)
         pass_reply(call, &payload);
-        return;
-    }
-    if (error.code == GEE_INVALID_ARGUMENT) /* which the caller's are not */
-        error.code = GEE_INTERNAL;
-    gee_error_prefix(&error, "rpc gateway: upstream %s: %s: its reply: ", gee_upstream_name(forward_of(call)->upstream),
-                     result->address);
-    fail(call, &error);
+    else
+        refuse_reply(call, result, &error);
+}
+
+static void carry_reply(gee_call_t *call, const gee_upstream_result_t *result) {
+    gee_error_t error;
+    unsigned way = call->session != NULL ? way_of(call->session->codec) : GEE_WAY_FRAMED;
+    if (gee_translate_check(call->engine, result->payload, reply_of(call), way, &error) == 0)
+        pass_reply(call, result->payload);
+    else
+        refuse_reply(call, result, &error);
 }
 
 GEE_APART static void fail_explained(gee_call_t *call, const gee_upstream_result_t *result) {
@@ -110,7 +126,6 @@ GEE_APART static void fail_explained(gee_call_t *call, const gee_upstream_result
 static void done(gee_upstream_call_t *upstream_call, const gee_upstream_result_t *result) {
     gee_forwarded_t *forwarded = GEE_CONTAINER(upstream_call, gee_forwarded_t, call);
     gee_call_t *call = forwarded->caller;
-    bool framed = call->session == NULL || is_framed(call->session->codec);
     forwarded->under_way = false;
     forwarded->address = result->address;
     forwarded->tries = result->tries;
@@ -118,10 +133,10 @@ static void done(gee_upstream_call_t *upstream_call, const gee_upstream_result_t
         fail_explained(call, result);
     else if (result->status.code != GEE_OK)
         answer(call, result->status.code, result->status.text, NULL);
-    else if (gee_translate_is_same(result->payload, call->codec, framed))
-        pass_reply(call, result->payload);
+    else if (gee_translate_is_same(result->payload, call->codec))
+        carry_reply(call, result);
     else
-        translate_reply(call, result, framed);
+        translate_reply(call, result);
 }
 
 /* ---- the way there ---- */
@@ -146,19 +161,33 @@ static void keep(gee_call_t *call, gee_payload_t *payload) {
     }
 }
 
+GEE_APART static void refuse(gee_call_t *call, gee_error_t *error) {
+    if (error->code == GEE_UNIMPLEMENTED)
+        gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward_of(call)->upstream));
+    else
+        gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+    fail(call, error);
+}
+
 /* In the codec that the upstream's connections take. False: it cannot be done, as the caller has been told. */
 GEE_APART static bool translate(gee_call_t *call, const gee_payload_t *payload) {
-    const gee_forward_t *forward = forward_of(call);
     gee_upstream_call_t *request = &call->forwarded->call;
     gee_error_t error;
-    if (gee_translate(call->engine, payload, request->codec, is_framed(forward->codec), argument_of(call), call->pool,
-                      &request->payload, &error) == 0)
+    if (gee_translate(call->engine, payload, request->codec, argument_of(call), call->pool, &request->payload,
+                      &error) == 0)
         return true;
-    if (error.code == GEE_UNIMPLEMENTED)
-        gee_error_prefix(&error, "rpc gateway: upstream %s: ", gee_upstream_name(forward->upstream));
-    else
-        gee_error_prefix(&error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
-    fail(call, &error);
+    refuse(call, &error);
+    return false;
+}
+
+/* As it came. False: it may not go on, as the caller has been told. */
+static bool pass_on(gee_call_t *call, const gee_payload_t *payload) {
+    gee_error_t error;
+    unsigned way = way_of(forward_of(call)->codec) | GEE_WAY_TO_SERVER;
+    call->forwarded->call.payload = *payload;
+    if (gee_translate_check(call->engine, payload, argument_of(call), way, &error) == 0)
+        return true;
+    refuse(call, &error);
     return false;
 }
 
@@ -194,9 +223,9 @@ static const gee_codec_t *choose(const gee_call_t *call, const gee_codec_t *from
 void gee_forward_call(gee_call_t *call, const gee_payload_t *payload) {
     const gee_forward_t *forward = forward_of(call);
     const gee_codec_t *codec = choose(call, payload->codec);
-    bool bytes = payload->kind == GEE_PAYLOAD_BYTES && payload->codec == codec;
+    bool same = gee_translate_is_same(payload, codec);
     gee_forwarded_t *forwarded =
-        gee_pool_alloc(call->pool, sizeof(*forwarded) + (bytes && is_copied(call, payload) ? payload->length : 0));
+        gee_pool_alloc(call->pool, sizeof(*forwarded) + (same && is_copied(call, payload) ? payload->length : 0));
     if (forwarded == NULL) {
         fail_without_memory(call);
         return;
@@ -207,11 +236,9 @@ void gee_forward_call(gee_call_t *call, const gee_payload_t *payload) {
     forwarded->address = NULL;
     forwarded->tries = 0;
     forwarded->call.codec = codec;
-    if (gee_translate_is_same(payload, codec, is_framed(forward->codec)))
-        forwarded->call.payload = *payload;
-    else if (!translate(call, payload))
+    if (!(same ? pass_on(call, payload) : translate(call, payload)))
         return;
-    if (bytes)
+    if (same)
         keep(call, &forwarded->call.payload);
     prepare(call, payload);
     if (call->session != NULL)

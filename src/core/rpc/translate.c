@@ -35,17 +35,9 @@ static size_t least_size(const gee_value_t *value) {
     }
 }
 
-/* The next protocol may put it into a list in an object, and its reader has the same limit. */
-static gee_codec_limits_t limits_of(const gee_engine_t *engine) {
-    gee_codec_limits_t limits = engine->codec_limits;
-    if (limits.nesting > 2)
-        limits.nesting -= 2;
-    return limits;
-}
-
 static int decode_typed(const gee_engine_t *engine, const gee_payload_t *from, const gee_type_t *type, gee_pool_t *pool,
                         gee_payload_t *result, gee_error_t *error) {
-    const gee_codec_limits_t limits = limits_of(engine);
+    const gee_codec_limits_t limits = gee_translate_limits(engine);
     void *value = gee_pool_zalloc(pool, type->size);
     if (value == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "no memory for the value, or over limits.call_memory");
@@ -55,7 +47,7 @@ static int decode_typed(const gee_engine_t *engine, const gee_payload_t *from, c
 
 static int decode_tree(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, gee_pool_t *pool,
                        gee_payload_t *result, gee_error_t *error) {
-    const gee_codec_limits_t limits = limits_of(engine);
+    const gee_codec_limits_t limits = gee_translate_limits(engine);
     gee_value_t *value = gee_pool_zalloc(pool, sizeof(*value));
     if (value == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "no memory for the value, or over limits.call_memory");
@@ -69,14 +61,11 @@ static int decode_tree(const gee_engine_t *engine, const gee_payload_t *from, co
                                "it would be %zu bytes or more as %s, over %zu (limits.message)", size, to->name, limit);
 }
 
-int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, bool framed,
-                  const gee_type_t *type, gee_pool_t *pool, gee_payload_t *result, gee_error_t *error) {
-    if (from->kind != GEE_PAYLOAD_BYTES || from->codec == to) {
+int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, const gee_type_t *type,
+                  gee_pool_t *pool, gee_payload_t *result, gee_error_t *error) {
+    if (from->kind != GEE_PAYLOAD_BYTES) {
         *result = *from;
-        if (from->kind != GEE_PAYLOAD_BYTES || framed || to->check == NULL)
-            return 0;
-        const gee_codec_limits_t limits = limits_of(engine);
-        return to->check(from->bytes, from->length, &limits, error);
+        return 0;
     }
     if (type != NULL)
         return decode_typed(engine, from, type, pool, result, error);

@@ -1,7 +1,7 @@
 /* translate.h: a message's body from one codec to another, undecoded where it can be.
  *
- *   same codec            the bytes as they are (gob: with the types of the connection that they came on), checked where the
- *                         next reader has to find their end
+ *   same codec            the bytes as they are (gob: with the types of the connection that they came on), when the codec's
+ *                         check() takes them
  *   its type is known     bytes -> C value -> bytes                      by a service's declaration
  *   both need no types    bytes -> tree of values -> bytes               json and gob
  *   else                  refused: bin says neither names nor types */
@@ -15,15 +15,31 @@
 const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_protocol_t *protocol,
                                         const gee_codec_t *session, const gee_codec_t *from, bool typed);
 
-/* Is what goes on simply what came? */
-static inline bool gee_translate_is_same(const gee_payload_t *from, const gee_codec_t *to, bool framed) {
-    return from->kind == GEE_PAYLOAD_BYTES && from->codec == to && (framed || to->check == NULL);
+/* Of a value that goes on: the next protocol may put it into a list in an object, and its reader has the same limit. */
+static inline gee_codec_limits_t gee_translate_limits(const gee_engine_t *engine) {
+    gee_codec_limits_t limits = engine->codec_limits;
+    if (limits.nesting > 2)
+        limits.nesting -= 2;
+    return limits;
 }
 
-/* What to send as a `to` body for `from`, which is bytes. `framed`: it will be sent in a frame that says its length. `type` may
- * be null. *result is valid as long as `from` and `pool` are. -1: GEE_UNIMPLEMENTED, it cannot be done without the type; or what
- * decoding says. */
-int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, bool framed,
-                  const gee_type_t *type, gee_pool_t *pool, gee_payload_t *result, gee_error_t *error);
+/* Is what goes on what came? */
+static inline bool gee_translate_is_same(const gee_payload_t *from, const gee_codec_t *to) {
+    return from->kind == GEE_PAYLOAD_BYTES && from->codec == to;
+}
+
+/* Then: may it? `type` may be null; `way`: GEE_WAY_ bits. -1: what check() says. */
+static inline int gee_translate_check(const gee_engine_t *engine, const gee_payload_t *from, const gee_type_t *type,
+                                      unsigned way, gee_error_t *error) {
+    if (from->codec->check == NULL)
+        return 0;
+    const gee_codec_limits_t limits = gee_translate_limits(engine);
+    return from->codec->check(from->codec_state, type, from->bytes, from->length, &limits, way, error);
+}
+
+/* What to send as a `to` body for `from`, which is bytes of another codec. `type` may be null. *result is valid as long as `from`
+ * and `pool` are. -1: GEE_UNIMPLEMENTED, it cannot be done without the type; or what decoding says. */
+int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, const gee_type_t *type,
+                  gee_pool_t *pool, gee_payload_t *result, gee_error_t *error);
 
 #endif

@@ -14,6 +14,7 @@
  *        v
  *   decode.c    bytes to C memory by a plan                  decode_tree.c  bytes to a tree
  *
+ *   carry.c       bytes from one connection to another, checked
  *   plain.c       headers that are as nearly all are, both ways, past all of this
  *   definition.c  the bytes of a type definition, both ways      handover.c  a state as a record      wire.h  numbers */
 #ifndef GEE_CODEC_GOB_H
@@ -120,6 +121,7 @@ typedef struct gee_gob_schema {
     size_t node_count, units;
     size_t base_bytes; /* of the pool, without the plans */
     bool has_interface;
+    bool flat; /* a number or text, or a struct of these: its value has neither depth nor counts */
     gee_gob_planned_t *plans;
     size_t *plan_bytes; /* the worker's sum */
 } gee_gob_schema_t;
@@ -368,6 +370,7 @@ typedef struct gee_gob_step {
 
 struct gee_gob_walk {
     gee_gob_state_t *state; /* null: an interface that is not nil is an error */
+    bool nil_too;           /* then: one that is, too */
     bool again;             /* definitions inside interfaces were taken in already */
     unsigned depth, capacity;
     gee_gob_step_t steps[];
@@ -380,6 +383,8 @@ gee_gob_walked_t gee_gob_walk_begin(gee_gob_walk_t *walk, gee_gob_input_t *input
                                     gee_error_t *error);
 /* SUSPENDED: a type definition within an interface has ended the message; the value goes on in the next. */
 gee_gob_walked_t gee_gob_walk_on(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_error_t *error);
+/* After an error: puts the names of the fields that it is in before its text. Returns -1. */
+int gee_gob_walk_locate(const gee_gob_walk_t *walk, gee_error_t *error);
 
 /* ---- reader of one value's messages, for the decoders ---- */
 typedef struct gee_gob_reader {
@@ -425,6 +430,8 @@ int gee_gob_decode_tree(void *state, const uint8_t *bytes, size_t length, const 
                         gee_pool_t *pool, gee_value_t *value, gee_error_t *error);
 int gee_gob_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
 int gee_gob_encode_tree(void *state, const gee_value_t *value, gee_chain_t *out, gee_error_t *error);
+int gee_gob_check(const void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                  const gee_codec_limits_t *limits, unsigned way, gee_error_t *error);
 int gee_gob_carry(const void *from, void *to, const uint8_t *bytes, size_t length, gee_chain_t *out,
                   gee_error_t *error);
 uint64_t gee_gob_mark(const void *state);

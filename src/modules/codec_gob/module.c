@@ -57,6 +57,7 @@ static const gee_codec_t codec = {
     .encode_value = gee_gob_encode_tree,
     .read_plain = gee_gob_read_plain,
     .write_plain = gee_gob_write_plain,
+    .check = gee_gob_check,
     .carry = gee_gob_carry,
     .mark = gee_gob_mark,
     .rewind = gee_gob_rewind,

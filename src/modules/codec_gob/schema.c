@@ -195,6 +195,17 @@ static int build_node(gee_gob_schema_t *schema, gee_gob_node_t *node, gee_gob_in
     return 0;
 }
 
+static bool is_leaf(const gee_gob_node_t *node) {
+    return node->kind < GEE_GOB_INTERFACE || node->kind == GEE_GOB_OPAQUE;
+}
+
+static bool is_flat(const gee_gob_node_t *root) {
+    for (size_t i = 0; i < root->member_count; i++)
+        if (!is_leaf(root->members[i].node))
+            return false;
+    return root->kind == GEE_GOB_STRUCT || is_leaf(root);
+}
+
 /* The nodes have their places before they are filled: they refer to each other. */
 static int build(gee_gob_schema_t *schema, gee_str_t text) {
     gee_str_t copy = gee_pool_str(schema->pool, text);
@@ -216,6 +227,7 @@ static int build(gee_gob_schema_t *schema, gee_str_t text) {
         if (build_node(schema, &schema->nodes[i], &key) != 0)
             return -1;
     }
+    schema->flat = is_flat(schema->root);
     schema->base_bytes = gee_pool_used(schema->pool);
     return 0;
 }

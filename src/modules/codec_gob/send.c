@@ -1,4 +1,4 @@
-/* send.c: which types the peer knows from us, and under which ids; and values that are handed on as they came.
+/* send.c: which types the peer knows from us, and under which ids.
  *
  *   sent[0] schema of Header, ids 65..65    sent[1] schema of Reply, ids 66..68    next_id 69
  *
@@ -142,60 +142,4 @@ int gee_gob_send(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *
         return -1;
     }
     return 0;
-}
-
-/* ---- carrying ---- */
-
-/* Stands behind the id of the value that is in the last of the messages then. */
-static int find_value(gee_gob_input_t *input, int64_t *id, gee_error_t *error) {
-    gee_gob_input_t rest = *input;
-    do {
-        uint64_t length;
-        if (!gee_gob_read_uint(&rest, &length) || length == 0 || length > gee_gob_left(&rest))
-            return GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "truncated: no whole message");
-        *input = (gee_gob_input_t){ .at = rest.at, .end = rest.at + length };
-        rest.at = input->end;
-        if (!gee_gob_read_int(input, id))
-            return GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "truncated: a message without a type id");
-    } while (*id < 0);
-    return 0;
-}
-
-/* The types of what is in an interface are known by ids of the connection it came on, in the middle of its bytes. */
-static int check_interfaces(const gee_gob_schema_t *schema, gee_gob_input_t input, gee_error_t *error) {
-    gee_gob_walk_t *walk = calloc(1, sizeof *walk + GEE_GOB_NESTING * sizeof walk->steps[0]);
-    if (walk == NULL)
-        return no_memory(error);
-    walk->capacity = GEE_GOB_NESTING; /* and without a state: it goes through no interface that is not nil */
-    gee_gob_walked_t result = gee_gob_walk_begin(walk, &input, schema->root, true, error);
-    if (result == GEE_GOB_WALK_DONE)
-        result = gee_gob_walk_on(walk, &input, error);
-    free(walk);
-    return result == GEE_GOB_WALK_DONE ? 0 : -1;
-}
-
-static int put_carried(gee_gob_writer_t *writer, const void *data) {
-    const gee_gob_input_t *value = data;
-    gee_gob_put_bytes(writer, value->at, gee_gob_left(value));
-    return 0;
-}
-
-int gee_gob_carry(const void *from_data, void *to_data, const uint8_t *bytes, size_t length, gee_chain_t *out,
-                  gee_error_t *error) {
-    const gee_gob_state_t *from = from_data;
-    gee_gob_state_t *to = to_data;
-    gee_gob_input_t value = { .at = bytes, .end = bytes + length };
-    int64_t id;
-    if (find_value(&value, &id, error) != 0)
-        return -1;
-    gee_gob_schema_t *schema = gee_gob_received_before(from, id), *ours;
-    if (schema == NULL)
-        return GEE_GOB_FAIL(error, GEE_INTERNAL, "a gob to be forwarded has not been received on that connection");
-    if (schema->has_interface && check_interfaces(schema, value, error) != 0)
-        return -1;
-    ours = from->shared == to->shared ? gee_gob_schema_hold(schema)
-                                      : gee_gob_schema_intern(to->shared, schema->interned.key);
-    if (ours == NULL)
-        return no_memory(error);
-    return gee_gob_send(to, ours, out, error, put_carried, &value);
 }

@@ -16,7 +16,7 @@ static gee_gob_walked_t truncated(gee_error_t *error) {
 
 static gee_gob_walked_t push(gee_gob_walk_t *walk, const gee_gob_node_t *node, uint64_t at, gee_error_t *error) {
     if (walk->depth == walk->capacity) {
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "nested deeper than limits.nesting = %u", walk->capacity);
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "nested deeper than %u levels (limits.nesting)", walk->capacity);
         return GEE_GOB_WALK_ERROR;
     }
     walk->steps[walk->depth++] = (gee_gob_step_t){ .node = node, .at = at };
@@ -31,17 +31,42 @@ static gee_gob_walked_t pass_bytes(gee_gob_input_t *input, gee_error_t *error) {
     return GEE_GOB_WALK_DONE;
 }
 
+/* It is to be forwarded. What Go leaves out of a struct, as a nil member, is not there to be refused. */
+static gee_gob_walked_t refuse_interface(const gee_gob_walk_t *walk, bool nil, gee_error_t *error) {
+    gee_error_set(error, GEE_UNIMPLEMENTED, "%s interface value cannot be forwarded in gob%s", nil ? "a nil" : "an",
+                  walk->nil_too ? ": a Go server that discards it would take the next message for its content" : "");
+    return GEE_GOB_WALK_ERROR;
+}
+
 static gee_gob_walked_t begin_interface(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node,
                                         gee_error_t *error) {
-    if (input->at < input->end && *input->at == 0) {
-        input->at++; /* without a name: nil */
+    bool nil = input->at < input->end && *input->at == 0; /* without a name */
+    if (walk->state == NULL && (!nil || walk->nil_too))
+        return refuse_interface(walk, nil, error);
+    if (nil) {
+        input->at++;
         return GEE_GOB_WALK_DONE;
     }
-    if (walk->state == NULL) {
-        gee_error_set(error, GEE_UNIMPLEMENTED, "a gob with a value in an interface cannot be forwarded");
+    return pass_bytes(input, error) == GEE_GOB_WALK_DONE ? push(walk, node, 0, error) : GEE_GOB_WALK_ERROR;
+}
+
+/* Each element takes a byte or more; of those behind an interface that is not nil some may be in later messages. */
+static gee_gob_walked_t begin_elements(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node,
+                                       gee_error_t *error) {
+    uint64_t count, each = node->kind == GEE_GOB_MAP ? 2 : 1;
+    if (!gee_gob_read_uint(input, &count))
+        return truncated(error);
+    if (count > (walk->state == NULL ? gee_gob_left(input) : UINT64_MAX) / each) {
+        gee_error_set(error, GEE_INVALID_ARGUMENT, "%llu elements are announced, %zu bytes are left",
+                      (unsigned long long)count, gee_gob_left(input));
         return GEE_GOB_WALK_ERROR;
     }
-    return pass_bytes(input, error) == GEE_GOB_WALK_DONE ? push(walk, node, 0, error) : GEE_GOB_WALK_ERROR;
+    if (node->kind == GEE_GOB_ARRAY && count != node->length) {
+        gee_error_set(error, GEE_INVALID_ARGUMENT, "%llu elements in an array of %llu", (unsigned long long)count,
+                      (unsigned long long)node->length);
+        return GEE_GOB_WALK_ERROR;
+    }
+    return push(walk, node, each * count, error);
 }
 
 /* A scalar is passed at once, anything else begun. */
@@ -68,13 +93,7 @@ static gee_gob_walked_t begin(gee_gob_walk_t *walk, gee_gob_input_t *input, cons
     default:
         break;
     }
-    if (!gee_gob_read_uint(input, &number))
-        return truncated(error);
-    if ((node->kind == GEE_GOB_ARRAY && number != node->length) || number > UINT64_MAX / 2) {
-        gee_error_set(error, GEE_INVALID_ARGUMENT, "an impossible count of elements");
-        return GEE_GOB_WALK_ERROR;
-    }
-    return push(walk, node, node->kind == GEE_GOB_MAP ? 2 * number : number, error);
+    return begin_elements(walk, input, node, error);
 }
 
 static gee_gob_walked_t step_struct(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_gob_step_t *step,
@@ -152,4 +171,15 @@ gee_gob_walked_t gee_gob_walk_on(gee_gob_walk_t *walk, gee_gob_input_t *input, g
             result = step_elements(walk, input, step, error);
     }
     return result;
+}
+
+int gee_gob_walk_locate(const gee_gob_walk_t *walk, gee_error_t *error) {
+    gee_path_t path;
+    gee_path_init(&path);
+    for (unsigned i = walk->depth; i > 0; i--) {
+        const gee_gob_step_t *step = &walk->steps[i - 1];
+        if (step->node->kind == GEE_GOB_STRUCT && step->at > 0)
+            gee_path_field(&path, step->node->members[step->at - 1].name);
+    }
+    return gee_path_apply(&path, error);
 }

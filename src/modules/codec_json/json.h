@@ -174,7 +174,8 @@ int gee_json_read_key(gee_json_reader_t *reader, bool copy, gee_str_t *key);
 int gee_json_read_colon(gee_json_reader_t *reader);
 /* Any value, checked and forgotten. */
 int gee_json_skip(gee_json_reader_t *reader);
-int gee_json_check(const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits, gee_error_t *error);
+int gee_json_check(const void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                   const gee_codec_limits_t *limits, unsigned way, gee_error_t *error);
 
 /* Makes `items` one longer by doubling, but never longer than the bytes that are left can fill. -1: no memory. */
 int gee_json_grow(gee_json_reader_t *reader, void **items, size_t count, size_t *capacity, size_t size);

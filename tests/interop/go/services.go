@@ -87,3 +87,9 @@ func (Kinds) Counts(counts map[string]int64, reply *map[string]int64) error {
 	*reply = counts
 	return nil
 }
+
+// Nils answers with as many interface values that are nil.
+func (Kinds) Nils(numbers []int64, reply *[]any) error {
+	*reply = make([]any, len(numbers))
+	return nil
+}

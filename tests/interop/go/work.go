@@ -90,9 +90,10 @@ type Admin int
 
 var resets int64
 
-func (Admin) Reset(what Task, reply *int) error {
+// Reset takes any struct for its argument.
+func (Admin) Reset(_ struct{}, reply *int) error {
 	atomic.AddInt64(&resets, 1)
-	fmt.Fprintf(os.Stderr, "Admin.Reset was executed: %+v\n", what)
+	fmt.Fprintln(os.Stderr, "Admin.Reset was executed")
 	return nil
 }
 

@@ -1,0 +1,112 @@
+"""gob that goes through a gateway undecoded, before Go's own net/rpc: what one caller sends stays with that caller."""
+import pytest
+
+from gateway import peers, start_gateway
+from gob import INT, INTERFACE, STRING, UINT, GobPeer, array, map_of, member, message, natural, number, slice_of, struct, text
+from neighbours import GoServer
+
+NIL = message(INTERFACE, b"\0\0")
+
+
+@pytest.fixture(params=["netrpc", "geerpc"])
+def go(request, make_server, go_server):
+    """(gateway, Go server behind it, which GeeRPC's protocol or net/rpc's speaks gob); one connection is everybody's."""
+    address = go_server(request.param, "tcp")
+    gateway = start_gateway(
+        make_server(), [address], services=["Foo", "Kinds"], protocol=request.param, codec="gob", connections=1
+    )
+    return gateway, address
+
+
+@pytest.fixture
+def go_work(interop, tmp_path):
+    """Another one, with the service Net, and Admin, which nobody forwards."""
+    server = GoServer(interop, tmp_path, "net")
+    yield server
+    server.end()
+
+
+def test_a_method_that_is_not_forwarded_cannot_be_reached(make_server, go_work):
+    """Go takes the message behind a nil interface value that it discards for what is in it: so it would take the second
+    request's header for that, its body for a header, and another caller's header for the body."""
+    gateway = start_gateway(make_server(), [go_work.address], services=["Net"], protocol="netrpc", connections=1)
+    header = struct(66, "Header", ("ServiceMethod", STRING), ("Seq", UINT))
+    victims_number = 3
+    smuggled = message(66, member(1, text("Admin.Reset")) + member(1, natural(victims_number)) + b"\0")
+    with GobPeer(gateway.tcp) as attacker, gateway.peer() as victim:
+        error, _ = attacker.call("Net.Nix", NIL)
+        assert error == (
+            "rpc gateway: upstream back: a nil interface value cannot be forwarded in gob: "
+            "a Go server that discards it would take the next message for its content"
+        )
+        error, _ = attacker.call("Net.Nix", header + smuggled)
+        assert error == "rpc: can't find method Net.Nix"
+        reply, echo = victim.call("Net.Echo", {"Token": 1, "Text": "a"})
+        assert (reply["Error"], echo["Token"]) == ("", 1)
+    assert go_work.resets() == 0
+
+
+# As the types of one connection.
+BOX = struct(70, "Args", ("Num1", INT), ("Inside", INTERFACE), ("Num2", INT))
+BOXES = slice_of(71, 70)
+OUTER = struct(72, "Outer", ("Num1", INT), ("Boxes", 71))
+
+
+def box(*members):
+    return member(1, number(1)) + b"".join(members) + b"\0"
+
+
+def test_interface_values_are_refused_wherever_they_are(go):
+    """For methods that the server knows, too: it discards a field that its own type lacks in the same way."""
+    gateway, address = go
+    five = text("int") + number(INT) + natural(2) + b"\0" + number(5)
+    rows = [
+        NIL,
+        BOX + message(70, box(member(1, b"\0"), member(1, number(2)))),
+        message(70, box(member(1, five), member(1, number(2)))),
+        BOXES + message(71, b"\0" + natural(2) + box() + box(member(1, b"\0"))),
+        OUTER + message(72, member(1, number(1)) + member(1, natural(1) + box(member(1, b"\0"))) + b"\0"),
+        slice_of(73, INTERFACE) + message(73, b"\0" + natural(1) + b"\0"),
+        array(74, INTERFACE, 1) + message(74, b"\0" + natural(1) + b"\0"),
+        map_of(75, STRING, INTERFACE) + message(75, b"\0" + natural(1) + text("a") + b"\0"),
+        map_of(76, INTERFACE, INT) + message(76, b"\0" + natural(1) + b"\0" + number(1)),
+    ]
+    with GobPeer(gateway.tcp) as peer:
+        for method in ("Foo.Sum", "Foo.Nix"):
+            for row in rows:
+                error, _ = peer.call(method, row)
+                assert "interface value cannot be forwarded in gob" in error
+                rows = [message(INTERFACE, b"\0\0")]  # the others' types are defined once
+        assert peers(gateway)[address]["calls"] == 0
+        # A member that is not set Go leaves out, and so is nothing that could be taken for something.
+        error, total = peer.call("Foo.Sum", message(70, box(member(2, number(2)))))
+        assert error == "" and total.data[-1:] == number(3)
+
+
+def test_values_that_would_bring_a_server_down_are_refused(go):
+    """By its count alone a map of any size is made; a value that is nested without end takes all of the stack."""
+    gateway, address = go
+    node = struct(80, "Node", ("Next", 80), ("V", INT))
+    rows = [
+        (map_of(81, STRING, INT) + message(81, b"\0" + natural(1 << 30) + text("a") + number(1)), "1073741824 elements"),
+        (slice_of(82, INT) + message(82, b"\0" + natural(4) + 3 * number(1)), "4 elements are announced"),
+        (node + message(80, 200 * b"\x01" + 201 * b"\0"), "nested deeper than"),
+        (message(80, b"\x02" + number(1)), "truncated"),
+        (message(80, b"\0\0"), "bytes behind the value"),
+    ]
+    with GobPeer(gateway.tcp) as peer:
+        for body, reason in rows:
+            error, _ = peer.call("Kinds.Text", body)
+            assert error.startswith("rpc server: Kinds.Text: ") and reason in error
+        assert peers(gateway)[address]["calls"] == 0
+        error, _ = peer.call("Kinds.Text", message(STRING, b"\0" + text("x")))
+        assert error == ""
+
+
+def test_callers_may_get_nil_interfaces(go):
+    """From their own server, in what they know how to read."""
+    gateway, _ = go
+    with GobPeer(gateway.tcp) as peer:
+        error, value = peer.call("Kinds.Nils", slice_of(70, INT) + message(70, b"\0" + natural(3) + 3 * number(5)))
+        assert error == "" and value.data[-5:] == b"\0" + natural(3) + 3 * b"\0"
+    assert gateway.call("Kinds.Nils", [5, 6]) == ("", [None, None])
