@@ -52,7 +52,10 @@ static double rate_of(const load_result_t *result) {
 
 static void print_head(const arguments_t *arguments, const load_t *load) {
     char wire[WIRE_TEXT];
-    printf("%s of %s (%s)\n", arguments->items[1], arguments->items[0], gee_wire_text(wire, arguments));
+    gee_print_text(stdout, STYLE_PLAIN, arguments->items[1]);
+    printf(" of ");
+    gee_print_text(stdout, STYLE_PLAIN, arguments->items[0]);
+    printf(" (%s)\n", gee_wire_text(wire, arguments));
     if (arguments->rate > 0)
         printf("open loop: %llu calls/s, %s; ", (unsigned long long)arguments->rate, arguments->arrivals);
     else
@@ -139,10 +142,12 @@ static int print_json(const arguments_t *arguments, const load_t *load, const lo
                 add(root, "redialled", (double)result->redialled) && add(root, "calls_per_second", rate_of(result)) &&
                 add_times(root, &result->times) && add_errors(root, result);
     char *text = made ? cJSON_PrintUnformatted(root) : NULL;
-    if (text != NULL)
-        puts(text);
-    else
+    if (text != NULL) {
+        gee_print_text(stdout, STYLE_PLAIN, text);
+        putchar('\n');
+    } else {
         gee_complain("out of memory");
+    }
     cJSON_free(text);
     cJSON_Delete(root);
     return text ? 0 : -1;

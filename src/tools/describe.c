@@ -18,9 +18,11 @@ static void print_method(const description_t *description, const description_met
 
 static size_t name_width(const description_type_t *type) {
     size_t width = 0;
-    for (size_t i = 0; i < type->field_count; i++)
-        if (strlen(type->fields[i].name) > width && strlen(type->fields[i].name) < 40)
-            width = strlen(type->fields[i].name);
+    for (size_t i = 0; i < type->field_count; i++) {
+        size_t own = gee_text_width(type->fields[i].name);
+        if (own > width && own < 40)
+            width = own;
+    }
     return width;
 }
 
@@ -31,7 +33,7 @@ static void print_struct(const description_t *description, const description_typ
     printf(type->field_count > 0 ? " {\n" : " {");
     for (size_t i = 0; i < type->field_count; i++) {
         const description_field_t *field = &type->fields[i];
-        size_t length = strlen(field->name);
+        size_t length = gee_text_width(field->name);
         char tag[24];
         printf("  ");
         gee_print_text(stdout, STYLE_PLAIN, field->name);

@@ -235,7 +235,9 @@ static void print_head(const arguments_t *arguments, const view_t *view) {
     const cJSON *tree = view->now->tree;
     gee_print_text(stdout, STYLE_NAME, "geerpc ");
     gee_print_text(stdout, STYLE_NAME, gee_json_text(tree, "version"));
-    printf(" at %s\n", arguments->items[0]);
+    printf(" at ");
+    gee_print_text(stdout, STYLE_PLAIN, arguments->items[0]);
+    putchar('\n');
     if (!cJSON_IsTrue(cJSON_GetObjectItem(tree, "counted")))
         printf("Calls are not counted: this server is without filter_counters.\n");
     else

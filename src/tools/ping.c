@@ -38,10 +38,13 @@ static int ping(pinger_t *pinger, int64_t *elapsed, gee_error_t *error) {
 
 static void introduce(pinger_t *pinger) {
     char wire[WIRE_TEXT];
-    if (!pinger->introduced)
-        printf("PING %s (%s, %s)\n", pinger->arguments->items[0], gee_wire_text(wire, pinger->arguments),
-               pinger->by_call ? "by calls of " PING_METHOD : "by its pings");
+    if (pinger->introduced)
+        return;
     pinger->introduced = true;
+    printf("PING ");
+    gee_print_text(stdout, STYLE_PLAIN, pinger->arguments->items[0]);
+    printf(" (%s, %s)\n", gee_wire_text(wire, pinger->arguments),
+           pinger->by_call ? "by calls of " PING_METHOD : "by its pings");
 }
 
 static void count(pinger_t *pinger, int64_t elapsed) {
@@ -67,7 +70,9 @@ static void round_trip(pinger_t *pinger) {
     if (redial(pinger, &error) == 0 && ping(pinger, &elapsed, &error) == 0) {
         count(pinger, elapsed);
         introduce(pinger);
-        printf("answer from %s: seq=%llu time=%.3f ms\n", pinger->arguments->items[0], number, (double)elapsed / 1e6);
+        printf("answer from ");
+        gee_print_text(stdout, STYLE_PLAIN, pinger->arguments->items[0]);
+        printf(": seq=%llu time=%.3f ms\n", number, (double)elapsed / 1e6);
     } else {
         introduce(pinger);
         printf("no answer: seq=%llu ", number);

@@ -12,35 +12,67 @@ static bool coloured(FILE *out) {
            strcmp(term, "dumb") != 0;
 }
 
-/* Length of the control character at `at`, 0 when it is none: C0 but for tab and newline, DEL, C1 in UTF-8. */
-static size_t control_length(const unsigned char *at) {
-    if ((at[0] < 0x20 && at[0] != '\n' && at[0] != '\t') || at[0] == 0x7f)
-        return 1;
-    return at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f ? 2 : 0;
+/* One character of a text that others have written, as it is printed. */
+typedef struct glyph {
+    char text[8];
+    size_t length; /* bytes of the text that were read; 0: its end */
+    size_t width;  /* columns */
+} glyph_t;
+
+/* The character at `at` and its length in UTF-8; 0: none begins there. */
+static size_t decode(const unsigned char *at, unsigned *code) {
+    static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t length = at[0] < 0x80 ? 1 : at[0] >= 0xf0 && at[0] < 0xf8 ? 4 : at[0] >= 0xe0 ? 3 : at[0] >= 0xc0 ? 2 : 0;
+    if (length == 0 || at[0] >= 0xf8)
+        return 0;
+    *code = length == 1 ? at[0] : at[0] & (0xffU >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+        *code = *code << 6 | (at[i] & 0x3f);
+    }
+    return *code < least[length] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000) ? 0 : length;
 }
 
-static void print_harmless(FILE *out, const char *text) {
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0';) {
-        size_t control = control_length(at);
-        if (control == 0) {
-            putc(*at++, out);
-            continue;
-        }
-        for (; control > 0; control--)
-            fprintf(out, "\\x%02x", *at++);
+/* What a terminal, or a reader's eye, would take for orders: C0, DEL, C1, ends of lines and paragraphs, and the marks that turn
+ * the direction of writing. */
+static bool is_order(unsigned code) {
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x206f);
+}
+
+/* Orders are shown as JSON has them, so that a reply stays the same JSON; bytes that are no UTF-8 as \x9b. */
+static glyph_t read_glyph(const char *text) {
+    const unsigned char *at = (const unsigned char *)text;
+    glyph_t glyph = { .width = 1 };
+    unsigned code;
+    if (*at == '\0')
+        return glyph;
+    glyph.length = decode(at, &code);
+    if (glyph.length > 0 && !is_order(code)) {
+        memcpy(glyph.text, text, glyph.length);
+        return glyph;
     }
+    glyph.width = (size_t)(glyph.length > 0 ? snprintf(glyph.text, sizeof(glyph.text), "\\u%04x", code)
+                                            : snprintf(glyph.text, sizeof(glyph.text), "\\x%02x", *at));
+    glyph.length = glyph.length > 0 ? glyph.length : 1;
+    return glyph;
+}
+
+size_t gee_text_width(const char *text) {
+    size_t width = 0;
+    for (glyph_t glyph; (glyph = read_glyph(text)).length > 0; text += glyph.length)
+        width += glyph.width;
+    return width;
 }
 
 void gee_print_text(FILE *out, style_t style, const char *text) {
     static const char *const starts[] = { "", "\033[31m", "\033[1m", "\033[2m" };
-    if (!isatty(fileno(out))) {
-        fputs(text, out);
-        return;
-    }
     bool colour = style != STYLE_PLAIN && coloured(out);
     if (colour)
         fputs(starts[style], out);
-    print_harmless(out, text);
+    for (glyph_t glyph; (glyph = read_glyph(text)).length > 0; text += glyph.length)
+        fputs(glyph.text, out);
     if (colour)
         fputs("\033[0m", out);
 }

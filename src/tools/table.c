@@ -41,17 +41,9 @@ void gee_table_clear(table_t *table) {
     table->count = table->capacity = 0;
 }
 
-/* Characters, not bytes. */
-static size_t width_of(const char *text) {
-    size_t width = 0;
-    for (; *text != '\0'; text++)
-        width += (*text & 0xc0) != 0x80;
-    return width;
-}
-
 /* Every column but the first is set to the right, the gap before it. */
 static void print_cell(FILE *out, style_t style, const char *text, size_t column, size_t width) {
-    int gap = (int)(width - width_of(text));
+    int gap = (int)(width - gee_text_width(text));
     if (column > 0)
         fprintf(out, "  %*s", gap, "");
     gee_print_text(out, style, text);
@@ -62,13 +54,13 @@ static void print_cell(FILE *out, style_t style, const char *text, size_t column
 size_t gee_table_print(FILE *out, const table_t *table, size_t lines) {
     size_t widths[TABLE_COLUMNS], columns = 0;
     for (; table->heads[columns] != NULL; columns++)
-        widths[columns] = width_of(table->heads[columns]);
+        widths[columns] = gee_text_width(table->heads[columns]);
     size_t rows = table->count / columns;
     if (rows == 0 || lines < 3)
         return 0;
     for (size_t i = 0; i < rows * columns; i++)
-        if (width_of(table->cells[i]) > widths[i % columns])
-            widths[i % columns] = width_of(table->cells[i]);
+        if (gee_text_width(table->cells[i]) > widths[i % columns])
+            widths[i % columns] = gee_text_width(table->cells[i]);
     fputc('\n', out);
     for (size_t column = 0; column < columns; column++)
         print_cell(out, STYLE_FAINT, table->heads[column], column, widths[column]);

@@ -87,8 +87,11 @@ int gee_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The error for a person on stderr; returns the exit status that belongs to it. */
 int gee_report_error(const gee_error_t *error);
 typedef enum style { STYLE_PLAIN, STYLE_ERROR, STYLE_NAME, STYLE_FAINT } style_t;
-/* Text from a server: on a terminal in that style, and without what a terminal would take for orders. */
+/* Every text that is not our own, be it a server's, a registry's or an argument: without what a terminal would take for
+ * orders; on a terminal in that style. */
 void gee_print_text(FILE *out, style_t style, const char *text);
+/* How many columns that takes. */
+size_t gee_text_width(const char *text);
 /* One JSON value on one line: no white space but in strings. Cuts `text` down. */
 void gee_compact_json(char *text);
 #define TIME_TEXT 32

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import unicodedata
 
 import pytest
 
@@ -235,11 +236,37 @@ def test_description_of_a_hostile_server(serve, reply):
     assert done.returncode in (0, 3)
 
 
+ORDERS = "\u001b]0;title\u0007 \u009b2J \u202elasrever\u2066 \n\r\t \u007f \u200f\u061c\u2028"
+SHOWN = ("\\u001b]0;title\\u0007 \\u009b2J \\u202elasrever\\u2066 \\u000a\\u000d\\u0009 \\u007f "
+         "\\u200f\\u061c\\u2028")
+
+
+def orders_in(text):
+    """Controls, C1, and what turns the direction of writing; but for the end of the last line."""
+    return {each for each in text if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp")} - {"\n"}
+
+
+def test_orders_to_terminals_are_shown(serve):
+    """In errors, replies and names; into a pipe, too, since something shows that in the end. A reply stays the same JSON."""
+    server = serve(lambda header, body: ({"Error": "bad " + ORDERS}, "{}"))
+    assert geectl("call", server.address, "X.Y").stderr == "bad " + SHOWN + "\n"
+    server = serve(lambda header, body: ({}, json.dumps({ORDERS: ORDERS}, ensure_ascii=False)))
+    done = geectl("call", server.address, "X.Y")
+    assert json.loads(done.stdout) == {ORDERS: ORDERS}
+    assert (orders_in(done.stdout), done.stdout.count("\n")) == (set(), 1)
+    reply = {"Methods": [{"Name": "X." + ORDERS, "Argument": 64, "Reply": 64}],
+             "Types": [{"Kind": "struct", "Name": ORDERS, "Fields": [{"Name": ORDERS, "Tag": 1, "Type": 64}]}]}
+    for command in ("list", "describe"):
+        done = geectl(command, serve(lambda header, body: ({}, json.dumps(reply))).address, "X")
+        assert "X." + SHOWN in done.stdout and not orders_in(done.stdout)
+    for address in ("tcp@\u009b\u202e", b"tcp@\x9b:1"):
+        done = geectl("call", address, "X.Y")
+        assert done.returncode != 0 and "tcp@\\" in done.stderr and not orders_in(done.stderr)
+
+
 def test_terminal_is_not_ordered_about(serve):
-    """On a terminal a server's text is red and its control characters are shown, not sent; elsewhere it is as it came."""
+    """On a terminal a server's text is red besides."""
     evil = "bad \u001b]0;title\u0007 \u009b2J news\u00e9"
-    server = serve(lambda header, body: ({"Error": evil}, "{}"))
-    assert geectl("call", server.address, "X.Y").stderr == evil + "\n"
     server = serve(lambda header, body: ({"Error": evil}, "{}"))
     leader, follower = os.openpty()
     try:
@@ -257,7 +284,7 @@ def test_terminal_is_not_ordered_about(serve):
     finally:
         os.close(leader)
         os.close(follower)
-    assert shown.decode() == "\x1b[31mbad \\x1b]0;title\\x07 \\xc2\\x9b2J news\u00e9\x1b[0m\r\n"
+    assert shown.decode() == "\x1b[31mbad \\u001b]0;title\\u0007 \\u009b2J news\u00e9\x1b[0m\r\n"
 
 
 def test_full_disk(serve):

@@ -227,4 +227,4 @@ def test_top_on_a_terminal(page):
     assert shown.endswith("\x1b[?1049l")
     assert after == before
     assert "\x1b]0;" not in shown
-    assert "1.0\\x1b]0;title\\x07" in shown
+    assert "1.0\\u001b]0;title\\u0007" in shown
