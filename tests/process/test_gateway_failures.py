@@ -142,7 +142,8 @@ def call_often(gateway, threads=8, calls=50):
 
 ERRORS = {
     "slow": None,
-    "silent": r"rpc server: request handle timeout: expect within 500ms \(upstream back: ADDRESS\)",
+    "silent": r"rpc server: request handle timeout: expect within 500ms \(upstream back: ADDRESS\)"
+    r"|rpc gateway: upstream back: ADDRESS: wait: the server says nothing any more, and is down \(1 try, [\d.]+ ms\)",
     "garbage": r"rpc gateway: upstream back: ADDRESS: wait: frame: unknown body codec 222 \(1 try, [\d.]+ ms\)",
     "reset": r"rpc gateway: upstream back: ADDRESS: wait: .*\b[Cc]onnection.* \(1 try, [\d.]+ ms\)",
 }

@@ -90,7 +90,7 @@ static void finish(gee_dial_t *dial, gee_stream_t *stream) {
 
 static void finish_too_late(gee_dial_t *dial) {
     char duration[GEE_DURATION_TEXT];
-    gee_error_set(&dial->error, GEE_DEADLINE_EXCEEDED, "%s: %s: no answer within %s", dial->addr.text,
+    gee_error_set(&dial->error, GEE_UNAVAILABLE, "%s: %s: no answer within %s", dial->addr.text,
                   gee_phase_name(dial->phase), gee_format_duration(duration, dial->timeout));
     finish(dial, NULL);
 }

@@ -19,8 +19,6 @@
 #define TOKENS_MOST  100000
 #define TOKEN        100
 
-#define SILENCE GEE_SECOND /* of a server that was asked something: from then on it counts as a failure */
-
 struct gee_upstream_failure {
     gee_error_t error;
     char address[GEE_ADDR_TEXT]; /* empty: none */
@@ -84,15 +82,25 @@ static void fail(gee_upstream_call_t *call, const gee_error_t *error, const char
     gee_loop_defer(call->upstream->engine->loop, &call->end_task);
 }
 
+GEE_APART static void stop_trying(gee_upstream_call_t *call) {
+    call->trying = false;
+    gee_timer_stop(call->upstream->engine->loop, &call->try_timer);
+}
+
 /* The peer has the call no more. `kept`: it goes on working on it, though nobody waits. */
 static inline void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept) {
     gee_upstream_t *upstream = call->upstream;
     gee_upstream_peer_t *peer = call->peer;
     gee_upstream_link_t *link = call->at;
     int64_t at = now(upstream);
+    bool picked = !call->fixed && peer->trial != call;
     call->peer = NULL;
     call->at = NULL;
-    if (upstream->balancer != NULL && upstream->balancer->done != NULL && !peer->leaving && !call->fixed)
+    if (call->trying)
+        stop_trying(call);
+    if (!picked && peer->trial == call)
+        peer->trial = NULL;
+    if (upstream->balancer != NULL && upstream->balancer->done != NULL && !peer->leaving && picked)
         upstream->balancer->done(upstream->balancer_state, &peer->candidate, outcome, at - call->picked_ns, at);
     if (outcome == GEE_OUTCOME_FAILED)
         peer->failed_calls++;
@@ -127,6 +135,13 @@ void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_pha
     error->phase = phase;
 }
 
+/* Calls that get no reply are what an operator looks for when a server is slow. */
+GEE_APART static void log_time_over(const gee_upstream_call_t *call, const char *address, const gee_error_t *error) {
+    const gee_upstream_t *upstream = call->upstream;
+    gee_log(upstream->engine->log, GEE_LOG_WARN, "upstream %s: %s%s%.*s: %s", upstream->name, address ? address : "",
+            address ? ": " : "", GEE_STR_ARGUMENTS(call->method), error->text);
+}
+
 /* Its peer is not to blame. */
 static void fail_at_peer(gee_upstream_call_t *call, const gee_error_t *error) {
     gee_upstream_peer_t *peer = call->peer;
@@ -144,6 +159,7 @@ static void expired(gee_timer_t *timer) {
     gee_list_remove(&call->link);
     call->upstream->waiting--;
     gee_upstream_time_error(call, false, peer ? GEE_PHASE_CONNECT : GEE_PHASE_SEND, &error);
+    log_time_over(call, peer ? peer->addr.text : NULL, &error);
     if (peer == NULL) {
         fail(call, &error, NULL);
         return;
@@ -242,24 +258,111 @@ static void wait_for_connection(gee_upstream_call_t *call) {
             release_slot(call, GEE_OUTCOME_FAILED, false);
             fail_without_peer(call);
         } else {
-            gee_upstream_peer_failed(peer, &error);
+            gee_upstream_peer_failed(peer, &error, false);
             gee_upstream_attempt_failed(call, &error, true);
         }
+    } else {
+        gee_upstream_peer_is_waited_for(peer);
     }
 }
 
-static inline void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
+/* `link` null: it waits for a connection. */
+static inline void assign_to(gee_upstream_call_t *call, gee_upstream_peer_t *peer, gee_upstream_link_t *link) {
     call->peer = peer;
     call->picked_ns = now(call->upstream);
     if (call->tried_count < GEE_UPSTREAM_TRIES)
         call->tried[call->tried_count++] = &peer->candidate;
     peer->calls++;
     gee_upstream_peer_took(peer);
-    gee_upstream_link_t *link = gee_upstream_peer_link(peer);
     if (link != NULL)
         gee_upstream_send(call, link);
     else
         wait_for_connection(call);
+}
+
+/* One that has a connection, in the place of `unconnected`, which was picked; null: there is none. */
+static gee_upstream_peer_t *pick_connected(const gee_upstream_call_t *call, gee_upstream_peer_t *unconnected) {
+    gee_upstream_t *upstream = call->upstream;
+    const gee_balancer_t *balancer = upstream->balancer;
+    int64_t at = now(upstream);
+    for (size_t i = 0; i < upstream->peer_count; i++)
+        if (!gee_upstream_peer_connected(upstream->peers[i]))
+            upstream->candidates[i]->available = false;
+    gee_upstream_peer_t *found = pick(call);
+    for (size_t i = 0; i < upstream->peer_count; i++)
+        gee_upstream_peer_refresh(upstream->peers[i]);
+    if (found != NULL && balancer->done != NULL)
+        balancer->done(upstream->balancer_state, &unconnected->candidate, GEE_OUTCOME_ABANDONED, 0, at);
+    return found;
+}
+
+/* The call that dials first waits for that, as connecting takes no time where nothing is wrong; a key's server is worth waiting
+ * for by others, too. */
+static bool keeps_to(const gee_upstream_t *upstream, const gee_upstream_peer_t *peer) {
+    if (upstream->balancer == NULL)
+        return true;
+    return peer->failures == 0 && !peer->slow_to_connect &&
+           (upstream->balancer->keyed || !gee_upstream_peer_connecting(peer));
+}
+
+/* Else no call waits for a connection while another server has one: it may be long in coming. */
+GEE_APART static void assign_unconnected(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
+    gee_upstream_peer_t *connected = keeps_to(call->upstream, peer) ? NULL : pick_connected(call, peer);
+    gee_error_t error;
+    if (connected == NULL) {
+        assign_to(call, peer, NULL);
+        return;
+    }
+    if (gee_upstream_peer_connect(peer, &error) != 0)
+        gee_upstream_peer_failed(peer, &error, false);
+    assign_to(call, connected, gee_upstream_peer_link(connected));
+}
+
+static inline void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
+    gee_upstream_link_t *link = gee_upstream_peer_link(peer);
+    if (link != NULL || call->fixed)
+        assign_to(call, peer, link);
+    else
+        assign_unconnected(call, peer);
+}
+
+static bool was_tried(const gee_upstream_call_t *call, const gee_upstream_peer_t *peer) {
+    for (size_t i = 0; i < call->tried_count; i++)
+        if (call->tried[i] == &peer->candidate)
+            return true;
+    return false;
+}
+
+static bool may_be_tried(const gee_upstream_call_t *call, const gee_upstream_peer_t *peer) {
+    int64_t most = call->upstream->limits.in_flight;
+    return peer->down && peer->trial == NULL && !was_tried(call, peer) &&
+           (most == 0 || (int64_t)peer->candidate.in_flight < most);
+}
+
+/* While nothing is up, calls find out what is: each server that is down has one of them, and the call goes to the one that has
+ * waited longest for that. False: it goes to none. */
+GEE_APART static bool assign_to_down(gee_upstream_call_t *call) {
+    const gee_upstream_t *upstream = call->upstream;
+    gee_upstream_peer_t *found = NULL;
+    for (size_t i = 0; i < upstream->peer_count; i++) {
+        gee_upstream_peer_t *peer = upstream->peers[i];
+        if (peer->candidate.available)
+            return false;
+        if (may_be_tried(call, peer) && (found == NULL || peer->trial_ns < found->trial_ns))
+            found = peer;
+    }
+    if (found == NULL)
+        return false;
+    found->trial = call;
+    found->trial_ns = now(upstream);
+    assign_to(call, found, gee_upstream_peer_link(found));
+    return true;
+}
+
+/* The balancer has nobody for it, and there is nobody to wait for. */
+static void assign_without_pick(gee_upstream_call_t *call) {
+    if (!assign_to_down(call))
+        fail_without_peer(call);
 }
 
 static inline void place(gee_upstream_call_t *call) {
@@ -268,7 +371,7 @@ static inline void place(gee_upstream_call_t *call) {
     if (peer != NULL)
         assign(call, peer);
     else if (gee_list_empty(&upstream->queue) && !worth_waiting(call))
-        fail_without_peer(call);
+        assign_without_pick(call);
     else if ((int64_t)upstream->waiting >= upstream->limits.queue)
         fail_full(call);
     else if (wait_in(call, &upstream->queue) != 0)
@@ -288,7 +391,7 @@ static void run_queue(gee_task_t *task) {
         if (peer != NULL)
             assign(call, peer);
         else
-            fail_without_peer(call);
+            assign_without_pick(call);
     }
 }
 
@@ -319,25 +422,35 @@ void gee_upstream_reroute(gee_upstream_call_t *call) {
 
 /* ---- an attempt ---- */
 
-static bool may_retry(gee_upstream_call_t *call, bool unsent) {
-    gee_upstream_t *upstream = call->upstream;
-    if (call->fixed || !(unsent || call->idempotent) || call->tried_count >= GEE_UPSTREAM_TRIES ||
-        call->tried_count > upstream->limits.retries || upstream->retry_tokens < TOKEN)
+/* What no server has seen any of costs none of them anything: it has no budget. */
+static bool may_retry(const gee_upstream_call_t *call, bool unsent) {
+    const gee_upstream_t *upstream = call->upstream;
+    if (call->fixed || call->tried_count >= GEE_UPSTREAM_TRIES || call->tried_count > upstream->limits.retries ||
+        !(unsent || (call->idempotent && upstream->retry_tokens >= TOKEN)))
         return false;
     return call->deadline_ns > now(upstream);
 }
 
+/* False: there is nobody else. */
+static bool retry(gee_upstream_call_t *call, bool unsent) {
+    gee_upstream_peer_t *next;
+    if (!may_retry(call, unsent))
+        return false;
+    if ((next = pick(call)) == NULL)
+        return unsent && assign_to_down(call);
+    if (!unsent)
+        call->upstream->retry_tokens -= TOKEN;
+    assign(call, next);
+    return true;
+}
+
 void gee_upstream_attempt_failed(gee_upstream_call_t *call, const gee_error_t *reason, bool unsent) {
-    gee_upstream_peer_t *failed = call->peer, *next;
+    gee_upstream_peer_t *failed = call->peer;
     gee_error_t error = *reason;
     gee_upstream_peer_hold(failed);
     release_slot(call, GEE_OUTCOME_FAILED, false);
-    if (may_retry(call, unsent) && (next = pick(call)) != NULL) {
-        call->upstream->retry_tokens -= TOKEN;
-        assign(call, next);
-    } else {
+    if (!retry(call, unsent))
         fail(call, &error, failed->addr.text);
-    }
     gee_upstream_peer_let_go(failed);
 }
 
@@ -356,11 +469,9 @@ void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *
                                                                : GEE_PHASE_WAIT;
 }
 
-/* Something was asked on it, and since then nothing at all has come, for longer than a network takes. How long a call waits is
- * for its caller to say, who must not bring a server down by being impatient. */
-static bool is_silent(const gee_upstream_link_t *link) {
+bool gee_upstream_link_is_silent(const gee_upstream_link_t *link) {
     return gee_stream_bytes_received(link->session->stream) == link->received &&
-           now(link->peer->upstream) - link->asked_ns >= SILENCE;
+           now(link->peer->upstream) - link->asked_ns >= GEE_SILENCE;
 }
 
 static void note_asked(gee_upstream_link_t *link) {
@@ -385,13 +496,59 @@ static void lost(gee_upstream_call_t *call, const gee_status_t *status) {
         gee_upstream_attempt_failed(call, &error, sent <= call->request_begin);
         return;
     }
-    bool silent = link->silent = is_silent(link);
+    bool silent = link->silent = gee_upstream_link_is_silent(link);
     gee_upstream_time_error(call, phase == GEE_PHASE_WAIT, phase, &error);
+    log_time_over(call, peer->addr.text, &error);
     gee_upstream_peer_hold(peer);
     release_slot(call, GEE_OUTCOME_FAILED, call->outgoing.slot_kept);
     if (silent) /* not this call is slow, the server is */
-        gee_upstream_peer_failed(peer, &error);
+        gee_upstream_peer_failed(peer, &error, true);
     fail(call, &error, peer->addr.text);
+    gee_upstream_peer_let_go(peer);
+}
+
+/* ---- limits.try_timeout ---- */
+
+static void try_over(gee_timer_t *timer);
+
+/* For a call that may go elsewhere. That there is no memory for the timer only makes it wait longer. */
+GEE_APART static void start_trying(gee_upstream_call_t *call) {
+    if (call->fixed || !call->idempotent)
+        return;
+    call->try_timer.fire = try_over;
+    call->trying =
+        gee_timer_start(call->upstream->engine->loop, &call->try_timer, call->upstream->limits.try_timeout) == 0;
+}
+
+/* It has a better place to go; its peer may go on working on it. */
+static void leave_attempt(gee_upstream_call_t *call) {
+    gee_session_forget(call->outgoing.session, &call->outgoing);
+    release_slot(call, GEE_OUTCOME_FAILED, call->outgoing.slot_kept);
+}
+
+static void try_over(gee_timer_t *timer) {
+    gee_upstream_call_t *call = GEE_CONTAINER(timer, gee_upstream_call_t, try_timer);
+    gee_upstream_t *upstream = call->upstream;
+    gee_upstream_peer_t *peer = call->peer, *next = may_retry(call, false) ? pick(call) : NULL;
+    bool silent = gee_upstream_link_is_silent(call->at);
+    char text[GEE_DURATION_TEXT];
+    gee_error_t error;
+    gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no reply within %s (try_timeout)",
+                  gee_format_duration(text, upstream->limits.try_timeout));
+    error.phase = GEE_PHASE_WAIT;
+    log_time_over(call, peer->addr.text, &error);
+    call->at->silent |= silent;
+    gee_upstream_peer_hold(peer);
+    if (next != NULL)
+        leave_attempt(call);
+    else
+        start_trying(call); /* a late reply is better than none */
+    if (silent)
+        gee_upstream_peer_failed(peer, &error, true);
+    if (next != NULL) {
+        upstream->retry_tokens -= TOKEN;
+        assign(call, next);
+    }
     gee_upstream_peer_let_go(peer);
 }
 
@@ -479,6 +636,8 @@ void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link) {
     note_asked(link);
     call->at = link;
     link->calls++;
+    if (upstream->limits.try_timeout > 0)
+        start_trying(call);
 }
 
 /* ---- for callers ---- */
@@ -490,9 +649,11 @@ static void start(gee_upstream_t *upstream, gee_upstream_call_t *call) {
     call->tried_count = 0;
     call->starting = true;
     call->ending = false;
+    call->trying = false;
     call->outgoing.done = on_done;
     call->outgoing.session = NULL;
     call->outgoing.timer.position = 0;
+    call->try_timer.position = 0;
     call->link = (gee_link_t){ 0 };
     if ((upstream->retry_tokens += upstream->limits.retry_budget) > TOKENS_MOST)
         upstream->retry_tokens = TOKENS_MOST;
@@ -525,6 +686,8 @@ void gee_upstream_cancel(gee_upstream_call_t *call) {
     }
     gee_list_remove(&call->link);
     stop_timer(call);
+    if (call->at != NULL && call->at->calls == 1)
+        call->at->asked_ns = 0; /* nobody waits for what the server does not say any more */
     if (call->peer != NULL)
         release_slot(call, GEE_OUTCOME_ABANDONED, kept);
     if (call->ending) {
@@ -577,7 +740,8 @@ gee_upstream_t *gee_upstream_create(gee_engine_t *engine, const gee_upstream_opt
     upstream->manner.connect_timeout_ns = options->limits.connect_timeout;
     upstream->limits = options->limits;
     upstream->once = options->once;
-    upstream->peer_changed = options->peer_changed;
+    upstream->is_known_down = options->is_known_down;
+    upstream->tell = options->tell;
     upstream->owner = options->owner;
     upstream->random = options->seed;
     upstream->retry_tokens = TOKENS_FIRST;

@@ -7,7 +7,8 @@
  *          '------------------------------------------------------------------------------------------- done()
  *
  * A peer that fails is down for a while, which grows with each failure up to fail_timeout; then it is tried by dialling (and
- * a ping, where the wire has one), not by callers' calls. All on the loop's thread. */
+ * a ping, where the wire has one), not by callers' calls. Only while all are down each is tried by calls, too, by one at a
+ * time. All on the loop's thread. */
 #ifndef GEE_RPC_UPSTREAM_H
 #define GEE_RPC_UPSTREAM_H
 
@@ -20,19 +21,21 @@ typedef struct gee_upstream_peer gee_upstream_peer_t;
 
 /* What can be set of one upstream, with its rows in upstream_settings.c. 0 means no limit where it says so. */
 typedef struct gee_upstream_limits {
-    int64_t connections;     /* to one server, at most */
-    int64_t connect_timeout; /* ns; resolving, connecting and the handshake together */
-    int64_t in_flight;       /* calls at one server, at most; 0: no limit */
-    int64_t queue;           /* calls that may wait for a free server or a connection, in all */
-    int64_t retries;         /* further servers that a failed call may be tried on */
-    int64_t retry_budget;    /* retries in percent of calls, beside a few that are always allowed */
-    int64_t fails;           /* failures in a row that take a server down; 0: never */
-    int64_t fail_timeout;    /* ns; the longest time until a server that is down is tried again */
-    int64_t check_interval;  /* ns; a server is looked at so often, whatever calls say; 0: not */
-    int64_t check;           /* gee_check_t */
+    int64_t connections;      /* to one server, at most */
+    int64_t connect_timeout;  /* ns; resolving, connecting and the handshake together */
+    int64_t in_flight;        /* calls at one server, at most; 0: no limit */
+    int64_t queue;            /* calls that may wait for a free server or a connection, in all */
+    int64_t retries;          /* further servers that a failed call may be tried on */
+    int64_t retry_budget;     /* retries in percent of calls, beside a few that are always allowed */
+    int64_t fails;            /* failures in a row that take a server down; 0: never */
+    int64_t fail_timeout;     /* ns; the longest time until a server that is down is tried again */
+    int64_t try_timeout;      /* ns; a call that may be repeated is tried elsewhere when no reply has come; 0: not */
+    int64_t check_interval;   /* ns; a server is looked at so often, whatever calls say; 0: not */
+    int64_t check;            /* gee_check_t */
+    const char *check_method; /* of GEE_CHECK_CALL */
 } gee_upstream_limits_t;
 
-typedef enum gee_check { GEE_CHECK_PING, GEE_CHECK_CONNECT } gee_check_t;
+typedef enum gee_check { GEE_CHECK_PING, GEE_CHECK_CONNECT, GEE_CHECK_CALL } gee_check_t;
 
 extern const gee_option_t gee_upstream_limits_options[];
 
@@ -45,8 +48,11 @@ typedef struct gee_upstream_options {
     /* No dialling anew: the first connection that is lost is the last (a client of one server). One whose server has asked for
      * no more calls on it (a drain) is not lost: the next call dials. */
     bool once;
-    /* Optional. A server went down or came up again (`reason` null). */
-    void (*peer_changed)(void *owner, const gee_upstream_peer_t *peer, const gee_error_t *reason);
+    /* What is known of servers elsewhere, and told elsewhere; both optional. A server that comes into the list is asked for:
+     * one that is down begins so, and is tried soon. Told is each server that goes down, once more with each further
+     * attempt that fails, and that comes up again (`reason` null). */
+    bool (*is_known_down)(void *owner, const char *address);
+    void (*tell)(void *owner, const char *address, const gee_error_t *reason);
     void *owner;
 } gee_upstream_options_t;
 
@@ -94,6 +100,7 @@ struct gee_upstream_call {
     bool starting;           /* inside gee_upstream_call() */
     bool fixed;              /* to this peer or none */
     bool ending;             /* end_task will tell of its end */
+    bool trying;             /* try_timer runs */
     gee_outgoing_t outgoing; /* once it is sent; its timer before that, too */
 
     /* The caller's */
@@ -108,6 +115,7 @@ struct gee_upstream_call {
 
     /* upstream.c's own, set there */
     gee_link_t link;        /* in the queue or in a peer's waiting */
+    gee_timer_t try_timer;  /* of this attempt; limits.try_timeout */
     uint64_t request_begin; /* where in the stream of sent bytes the request is */
     uint64_t request_end;
     gee_candidate_t *tried[GEE_UPSTREAM_TRIES];

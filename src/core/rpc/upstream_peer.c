@@ -6,7 +6,7 @@
  *                                          '---------------------------------------'
  *
  * A peer that came up by a probe goes down again with its first failure, and the time goes on growing, until it has answered a
- * call. */
+ * call. With GEE_CHECK_CALL a probe is a call, for there are servers whose system accepts connections while they stand still. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,10 @@
 #include "core/rpc/upstream_private.h"
 
 #define FIRST_BACK_OFF (100 * GEE_MILLISECOND)
-#define PING_TIMEOUT   (5 * GEE_SECOND) /* where connecting has no limit */
+#define PING_TIMEOUT   (5 * GEE_SECOND)        /* where connecting has no limit */
+#define PATIENCE       (100 * GEE_MILLISECOND) /* with a dial, while another peer has a connection */
+#define REDIAL         (500 * GEE_MILLISECOND) /* a dial that has hung for so long gets another one beside it: the system */
+#define DIALS          4                       /* repeats its question less and less often; so many at most */
 
 /* ---- its end ---- */
 
@@ -37,6 +40,8 @@ static void end_ping(gee_upstream_link_t *link, const gee_error_t *error) {
 
 static void link_destroy(gee_upstream_link_t *link) {
     link->peer->candidate.in_flight -= link->late;
+    if (link->check.session != NULL)
+        gee_session_forget(link->check.session, &link->check);
     gee_list_remove(&link->link);
     if (link->peer->recent == link)
         link->peer->recent = NULL;
@@ -61,6 +66,7 @@ void gee_upstream_peer_destroy(gee_upstream_peer_t **handle) {
     }
     gee_timer_stop(loop, &peer->retry_timer);
     gee_timer_stop(loop, &peer->check_timer);
+    gee_timer_stop(loop, &peer->patience_timer);
     free(peer->last_error);
     free(peer->candidate.state);
     free(peer);
@@ -77,22 +83,48 @@ static void say(const gee_upstream_peer_t *peer, const gee_error_t *reason, int6
                 gee_format_duration(text, delay_ns / GEE_MILLISECOND * GEE_MILLISECOND));
     else
         gee_log(upstream->engine->log, GEE_LOG_NOTICE, "upstream %s: %s is up again", upstream->name, peer->addr.text);
-    if (upstream->peer_changed != NULL)
-        upstream->peer_changed(upstream->owner, peer, reason);
 }
 
-static void go_down(gee_upstream_peer_t *peer, const gee_error_t *reason) {
-    gee_upstream_t *upstream = peer->upstream;
-    int64_t longest = upstream->limits.fail_timeout, next = peer->back_off_ns ? peer->back_off_ns * 2 : FIRST_BACK_OFF;
+static void tell(const gee_upstream_peer_t *peer, const gee_error_t *reason) {
+    if (peer->upstream->tell != NULL)
+        peer->upstream->tell(peer->upstream->owner, peer->addr.text, reason);
+}
+
+/* Longer than the last time. */
+static int64_t next_delay(gee_upstream_peer_t *peer) {
+    int64_t longest = peer->upstream->limits.fail_timeout;
+    int64_t next = peer->back_off_ns ? peer->back_off_ns * 2 : FIRST_BACK_OFF;
     peer->back_off_ns = next < longest ? next : longest;
     /* Spread, so that those who lost the same server do not all come back at once. */
-    int64_t delay = (int64_t)((double)peer->back_off_ns * (0.75 + 0.25 * gee_upstream_random(upstream)));
+    return (int64_t)((double)peer->back_off_ns * (0.75 + 0.25 * gee_upstream_random(peer->upstream)));
+}
+
+/* Who waits for a reply there would wait for long: the calls end, and those that may be repeated go elsewhere. */
+static void give_up_silent(gee_upstream_peer_t *peer) {
+    GEE_LIST_EACH(&peer->links, entry) {
+        gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
+        gee_error_t error;
+        if (link->session == NULL || link->calls == 0 || !gee_upstream_link_is_silent(link))
+            continue;
+        gee_error_set(&error, GEE_UNAVAILABLE, "the server says nothing any more, and is down");
+        link->given_up = true;
+        gee_session_close(link->session, &error);
+    }
+}
+
+static void go_down(gee_upstream_peer_t *peer, const gee_error_t *reason, bool silent) {
     bool was_down = peer->down;
     peer->down = true;
     gee_upstream_peer_refresh(peer);
-    (void)gee_timer_start(upstream->engine->loop, &peer->retry_timer, delay);
-    if (!was_down)
-        say(peer, reason, delay);
+    if (!gee_timer_started(&peer->retry_timer)) { /* else that attempt is still to come, this was another one */
+        int64_t delay = next_delay(peer);
+        (void)gee_timer_start(peer->upstream->engine->loop, &peer->retry_timer, delay);
+        if (!was_down)
+            say(peer, reason, delay);
+        tell(peer, reason);
+    }
+    if (silent)
+        give_up_silent(peer);
 }
 
 static void come_up(gee_upstream_peer_t *peer) {
@@ -102,6 +134,19 @@ static void come_up(gee_upstream_peer_t *peer) {
     gee_timer_stop(peer->upstream->engine->loop, &peer->retry_timer);
     gee_upstream_peer_refresh(peer);
     say(peer, NULL, 0);
+    tell(peer, NULL);
+}
+
+/* Somebody else has seen that it is down. */
+static void begin_down(gee_upstream_peer_t *peer) {
+    peer->last_error = malloc(sizeof(*peer->last_error));
+    if (peer->last_error == NULL)
+        return;
+    gee_error_set(peer->last_error, GEE_UNAVAILABLE, "it was down before, and has not been seen to be up since");
+    peer->last_error->phase = GEE_PHASE_CONNECT;
+    peer->failures = 1;
+    peer->down = true;
+    (void)gee_timer_start(peer->upstream->engine->loop, &peer->retry_timer, next_delay(peer));
 }
 
 void gee_upstream_peer_answered(gee_upstream_peer_t *peer, int64_t latency_ns) {
@@ -111,7 +156,7 @@ void gee_upstream_peer_answered(gee_upstream_peer_t *peer, int64_t latency_ns) {
     come_up(peer);
 }
 
-void gee_upstream_peer_failed(gee_upstream_peer_t *peer, const gee_error_t *reason) {
+void gee_upstream_peer_failed(gee_upstream_peer_t *peer, const gee_error_t *reason, bool silent) {
     const gee_upstream_t *upstream = peer->upstream;
     if (peer->last_error == NULL)
         peer->last_error = malloc(sizeof(*peer->last_error));
@@ -121,7 +166,7 @@ void gee_upstream_peer_failed(gee_upstream_peer_t *peer, const gee_error_t *reas
         peer->failures++;
     if (!upstream->once && !peer->leaving && upstream->limits.fails > 0 &&
         (int64_t)peer->failures >= upstream->limits.fails)
-        go_down(peer, reason);
+        go_down(peer, reason, silent);
 }
 
 /* ---- connections ---- */
@@ -135,6 +180,7 @@ static int open_link(gee_upstream_peer_t *peer, bool probe, gee_error_t *error) 
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", peer->addr.text);
     link->peer = peer;
     link->probe = probe;
+    link->opened_ns = gee_loop_now(upstream->engine->loop);
     link->connection = gee_connection_open(upstream->engine, peer->transport, &peer->addr, &upstream->manner,
                                            &connection_events, link, error);
     if (link->connection == NULL) {
@@ -223,25 +269,48 @@ static void send_waiting(gee_upstream_peer_t *peer) {
     }
 }
 
-/* What is waiting now, and not what comes to wait meanwhile. */
-static void fail_waiting(gee_upstream_peer_t *peer, const gee_error_t *reason) {
+/* What has been waiting since then, and not what comes to wait meanwhile. */
+static void fail_waiting(gee_upstream_peer_t *peer, const gee_error_t *reason, int64_t since_ns) {
     gee_list_t failed;
     gee_link_t *link;
     gee_list_init(&failed);
-    while ((link = gee_list_pop(&peer->waiting)) != NULL)
-        gee_list_append(&failed, link);
+    GEE_LIST_EACH(&peer->waiting, entry) {
+        if (GEE_CONTAINER(entry, gee_upstream_call_t, link)->picked_ns > since_ns)
+            continue;
+        gee_list_remove(entry);
+        gee_list_append(&failed, entry);
+    }
     while ((link = gee_list_pop(&failed)) != NULL) {
         peer->upstream->waiting--;
         gee_upstream_attempt_failed(GEE_CONTAINER(link, gee_upstream_call_t, link), reason, true);
     }
 }
 
-static size_t in_service(const gee_upstream_peer_t *peer) {
-    size_t count = 0;
-    GEE_LIST_EACH(&peer->links, link) {
-        count += !GEE_CONTAINER(link, gee_upstream_link_t, link)->retiring;
+/* They are calls of other peers from here on; of one that leaves, those that are for it alone end. */
+static void reroute_waiting(gee_upstream_peer_t *peer) {
+    gee_list_t waiting;
+    gee_link_t *link;
+    gee_list_init(&waiting);
+    GEE_LIST_EACH(&peer->waiting, entry) {
+        if (GEE_CONTAINER(entry, gee_upstream_call_t, link)->fixed && !peer->leaving)
+            continue;
+        gee_list_remove(entry);
+        gee_list_append(&waiting, entry);
     }
-    return count;
+    while ((link = gee_list_pop(&waiting)) != NULL) {
+        peer->upstream->waiting--;
+        gee_upstream_reroute(GEE_CONTAINER(link, gee_upstream_call_t, link));
+    }
+}
+
+static bool is_surplus(const gee_upstream_link_t *link) {
+    const gee_upstream_peer_t *peer = link->peer;
+    int64_t others = 0;
+    GEE_LIST_EACH(&peer->links, entry) {
+        const gee_upstream_link_t *other = GEE_CONTAINER(entry, gee_upstream_link_t, link);
+        others += other != link && usable(other);
+    }
+    return link->calls == 0 && others >= peer->upstream->limits.connections;
 }
 
 /* The peer lives; so those on which it did not answer are dead, and nobody has said so (a firewall forgot them). */
@@ -255,15 +324,26 @@ static void retire_silent(gee_upstream_peer_t *peer) {
     }
 }
 
+/* Dials from when the peer was down: their failures say nothing about what it is now. */
+static void end_dials(gee_upstream_peer_t *peer) {
+    GEE_LIST_EACH(&peer->links, entry) {
+        gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
+        if (link->session == NULL)
+            link_destroy(link);
+    }
+}
+
 /* The peer lives; the connection carries calls from now on, unless there are enough. */
 static void take_into_service(gee_upstream_link_t *link) {
     gee_upstream_peer_t *peer = link->peer;
     gee_upstream_peer_hold(peer);
     retire_silent(peer);
-    if (link->probe && link->calls == 0 && (int64_t)in_service(peer) > peer->upstream->limits.connections)
+    if (is_surplus(link))
         link_destroy(link);
     else
         link->probe = false;
+    if (peer->down)
+        end_dials(peer);
     come_up(peer);
     gee_upstream_connect_ended(peer->upstream, peer, NULL);
     send_waiting(peer);
@@ -281,18 +361,77 @@ static void on_probe_answer(gee_connection_t *connection, void *owner, const gee
     } /* else on_closed() comes */
 }
 
+static int64_t probe_timeout(const gee_upstream_t *upstream) {
+    return upstream->limits.connect_timeout ? upstream->limits.connect_timeout : PING_TIMEOUT;
+}
+
 static int ping(gee_upstream_link_t *link, gee_error_t *error) {
-    int64_t timeout = link->peer->upstream->limits.connect_timeout;
-    return gee_connection_ping(link->connection, timeout ? timeout : PING_TIMEOUT, on_probe_answer, error);
+    return gee_connection_ping(link->connection, probe_timeout(link->peer->upstream), on_probe_answer, error);
+}
+
+/* Any answer shows that it lives. The connection is of no further use: a server that does not know the method may leave its
+ * arguments unread. */
+static void on_check_answer(gee_outgoing_t *outgoing, const gee_status_t *status,
+                            const gee_payload_t *payload GEE_UNUSED) {
+    gee_upstream_link_t *link = GEE_CONTAINER(outgoing, gee_upstream_link_t, check);
+    gee_upstream_peer_t *peer = link->peer;
+    gee_error_t error;
+    if (!outgoing->answered) {
+        gee_error_set(&error, GEE_UNAVAILABLE, "%s: %.*s (check)", peer->upstream->limits.check_method,
+                      GEE_STR_ARGUMENTS(status->text));
+        gee_session_close(link->session, &error); /* which counts, as this is a probe */
+        return;
+    }
+    gee_upstream_peer_hold(peer);
+    link_destroy(link);
+    retire_silent(peer);
+    if (peer->down)
+        end_dials(peer);
+    come_up(peer);
+    if (!gee_list_empty(&peer->waiting) && gee_upstream_peer_connect(peer, &error) != 0)
+        fail_waiting(peer, &error, INT64_MAX);
+    gee_upstream_peer_let_go(peer);
+}
+
+static void check(gee_upstream_link_t *link) {
+    const gee_upstream_t *upstream = link->peer->upstream;
+    gee_event_t request = { .method = gee_str(upstream->limits.check_method),
+                            .codec = upstream->manner.setup.codec,
+                            .timeout_ns = probe_timeout(upstream),
+                            .payload = { .kind = GEE_PAYLOAD_EMPTY } };
+    gee_error_t error;
+    link->check.done = on_check_answer;
+    if (gee_session_call(link->session, &link->check, &request, &error) != 0)
+        gee_session_close(link->session, &error);
+}
+
+/* Of a peer that is down, or may be. Calls wait for it when everything is down: theirs is an answer that counts, too. */
+static void prove(gee_upstream_link_t *link) {
+    bool calls = link->peer->upstream->limits.check == GEE_CHECK_CALL;
+    gee_error_t error;
+    if (calls && link->probe)
+        check(link);
+    else if (!calls && ping(link, &error) != 0)
+        take_into_service(link);
+    else if (!link->probe)
+        send_waiting(link->peer);
+}
+
+/* A dial has ended, this way or that. */
+static void end_patience(gee_upstream_peer_t *peer) {
+    peer->slow_to_connect = false;
+    gee_timer_stop(peer->upstream->engine->loop, &peer->patience_timer);
 }
 
 static void on_ready(gee_connection_t *connection, void *owner) {
     gee_upstream_link_t *link = owner;
-    gee_error_t error;
+    end_patience(link->peer);
     link->session = gee_connection_session(connection);
     if (link->peer->leaving)
         link_destroy(link);
-    else if (!link->probe || ping(link, &error) != 0)
+    else if (link->probe || link->peer->down)
+        prove(link);
+    else
         take_into_service(link);
 }
 
@@ -306,28 +445,42 @@ static void on_slot_freed(gee_connection_t *connection GEE_UNUSED, void *owner) 
     gee_upstream_link_t *link = owner;
     link->late--;
     gee_upstream_peer_freed(link->peer);
+    come_up(link->peer);
+}
+
+/* Did it end for want of an answer? */
+static bool ended_by_silence(const gee_upstream_link_t *link) {
+    const gee_upstream_t *upstream = link->peer->upstream;
+    int64_t limit = upstream->limits.connect_timeout, taken = gee_loop_now(upstream->engine->loop) - link->opened_ns;
+    return (link->session == NULL || link->probe) && taken >= (limit > 0 && limit < GEE_SILENCE ? limit : GEE_SILENCE);
 }
 
 static void on_closed(gee_connection_t *connection GEE_UNUSED, void *owner, const gee_error_t *reason) {
     gee_upstream_link_t *link = owner;
     gee_upstream_peer_t *peer = link->peer;
     gee_upstream_t *upstream = peer->upstream;
-    bool was_ready = link->session != NULL, counts = !was_ready || link->lost > 0 || link->late > 0 || link->probe;
+    bool was_ready = link->session != NULL, silent = ended_by_silence(link);
+    bool counts = (!was_ready || link->lost > 0 || link->late > 0 || link->probe) && !link->given_up;
     bool for_good = upstream->once && !link->retiring;
+    int64_t opened_ns = link->opened_ns;
     gee_upstream_peer_hold(peer);
     link_destroy(link);
+    if (!was_ready)
+        end_patience(peer);
     if (for_good)
         peer->lost = true;
     if (counts || for_good)
-        gee_upstream_peer_failed(peer, reason);
+        gee_upstream_peer_failed(peer, reason, silent);
     gee_upstream_peer_refresh(peer);
     gee_upstream_connect_ended(upstream, peer, reason);
     gee_error_t error = *reason;
     if (was_ready)
         error.phase = GEE_PHASE_SEND; /* of those that wait for the next one */
-    if (!gee_list_empty(&peer->waiting) && !gee_upstream_peer_connecting(peer) &&
-        (!was_ready || peer->lost || gee_upstream_peer_connect(peer, &error) != 0))
-        fail_waiting(peer, &error);
+    if (gee_upstream_peer_connecting(peer))
+        fail_waiting(peer, &error, was_ready ? INT64_MIN : opened_ns); /* they have waited for all of it */
+    else if (!gee_list_empty(&peer->waiting) &&
+             (!was_ready || peer->lost || gee_upstream_peer_connect(peer, &error) != 0))
+        fail_waiting(peer, &error, INT64_MAX);
     gee_upstream_peer_let_go(peer);
 }
 
@@ -347,14 +500,70 @@ void gee_upstream_link_relieved(gee_upstream_link_t *link) {
 
 /* ---- looking after it ---- */
 
+/* None is under way that may still be answered soon. */
+static bool worth_dialling(const gee_upstream_peer_t *peer) {
+    int64_t recently = gee_loop_now(peer->upstream->engine->loop) - REDIAL;
+    unsigned under_way = 0;
+    GEE_LIST_EACH(&peer->links, entry) {
+        const gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
+        if (link->session != NULL && !link->probe)
+            continue;
+        if (++under_way == DIALS || link->opened_ns > recently)
+            return false;
+    }
+    return true;
+}
+
 static void probe(gee_upstream_peer_t *peer) {
     gee_error_t error;
-    if (!gee_upstream_peer_connecting(peer) && open_link(peer, true, &error) != 0)
-        gee_upstream_peer_failed(peer, &error);
+    if (worth_dialling(peer) && open_link(peer, true, &error) != 0)
+        gee_upstream_peer_failed(peer, &error, false);
+}
+
+static void hurry(gee_upstream_peer_t *peer) {
+    gee_loop_t *loop = peer->upstream->engine->loop;
+    if (!gee_timer_started(&peer->retry_timer) || peer->retry_timer.deadline > gee_loop_now(loop) + REDIAL)
+        (void)gee_timer_start(loop, &peer->retry_timer, REDIAL);
 }
 
 static void retry_due(gee_timer_t *timer) {
-    probe(GEE_CONTAINER(timer, gee_upstream_peer_t, retry_timer));
+    gee_upstream_peer_t *peer = GEE_CONTAINER(timer, gee_upstream_peer_t, retry_timer);
+    probe(peer);
+    if (peer->down && !gee_list_empty(&peer->waiting))
+        hurry(peer);
+}
+
+void gee_upstream_peer_is_waited_for(gee_upstream_peer_t *peer) {
+    const gee_upstream_t *upstream = peer->upstream;
+    if (upstream->peer_count > 1 && !gee_timer_started(&peer->patience_timer))
+        (void)gee_timer_start(upstream->engine->loop, &peer->patience_timer, PATIENCE);
+    if (peer->down)
+        hurry(peer);
+}
+
+static bool another_has_a_connection(const gee_upstream_peer_t *peer) {
+    const gee_upstream_t *upstream = peer->upstream;
+    for (size_t i = 0; i < upstream->peer_count; i++) {
+        const gee_upstream_peer_t *other = upstream->peers[i];
+        if (other != peer && other->candidate.available && gee_upstream_peer_connected(other))
+            return true;
+    }
+    return false;
+}
+
+/* Those that may go elsewhere do. */
+static void patience_over(gee_timer_t *timer) {
+    gee_upstream_peer_t *peer = GEE_CONTAINER(timer, gee_upstream_peer_t, patience_timer);
+    if (gee_list_empty(&peer->waiting))
+        return;
+    if (!another_has_a_connection(peer)) {
+        gee_upstream_peer_is_waited_for(peer);
+        return;
+    }
+    peer->slow_to_connect = true;
+    gee_upstream_peer_hold(peer);
+    reroute_waiting(peer);
+    gee_upstream_peer_let_go(peer);
 }
 
 static gee_upstream_link_t *any_usable(const gee_upstream_peer_t *peer) {
@@ -364,6 +573,10 @@ static gee_upstream_link_t *any_usable(const gee_upstream_peer_t *peer) {
             return link;
     }
     return NULL;
+}
+
+bool gee_upstream_peer_connected(const gee_upstream_peer_t *peer) {
+    return any_usable(peer) != NULL;
 }
 
 static void on_pong(gee_connection_t *connection GEE_UNUSED, void *owner, const gee_error_t *error) {
@@ -438,27 +651,27 @@ gee_upstream_peer_t *gee_upstream_peer_create(gee_upstream_t *upstream, const ge
     peer->candidate.identity = identity_of(addr->text);
     peer->retry_timer.fire = retry_due;
     peer->check_timer.fire = check_due;
+    peer->patience_timer.fire = patience_over;
     gee_list_init(&peer->links);
     gee_list_init(&peer->waiting);
     if (upstream->limits.check_interval > 0) /* not all at once */
         (void)gee_timer_start(upstream->engine->loop, &peer->check_timer,
                               (int64_t)((double)upstream->limits.check_interval * gee_upstream_random(upstream)));
+    if (upstream->is_known_down != NULL && upstream->is_known_down(upstream->owner, peer->addr.text))
+        begin_down(peer);
     return peer;
 }
 
 void gee_upstream_peer_leave(gee_upstream_peer_t *peer) {
     gee_upstream_t *upstream = peer->upstream;
-    gee_link_t *first;
     gee_upstream_peer_hold(peer);
     peer->leaving = true;
     gee_list_append(&upstream->leaving, &peer->leaving_link);
     gee_timer_stop(upstream->engine->loop, &peer->retry_timer);
     gee_timer_stop(upstream->engine->loop, &peer->check_timer);
+    gee_timer_stop(upstream->engine->loop, &peer->patience_timer);
     gee_upstream_peer_refresh(peer);
-    while ((first = gee_list_pop(&peer->waiting)) != NULL) {
-        upstream->waiting--;
-        gee_upstream_reroute(GEE_CONTAINER(first, gee_upstream_call_t, link));
-    }
+    reroute_waiting(peer);
     GEE_LIST_EACH(&peer->links, entry) {
         gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
         link->retiring = true;

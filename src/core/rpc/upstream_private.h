@@ -11,6 +11,8 @@
 
 #include "core/rpc/upstream.h"
 
+#define GEE_SILENCE GEE_SECOND /* of a server that was asked something: from then on it counts as a failure */
+
 /* One connection of a peer. */
 typedef struct gee_upstream_link {
     gee_link_t link; /* in the peer's links */
@@ -22,6 +24,9 @@ typedef struct gee_upstream_link {
     bool retiring;          /* no new calls: the peer asked for it, or the list has changed */
     bool probe;             /* made to see whether the peer lives, whatever happens to calls */
     bool silent;            /* a call on it got no answer in time, and nothing at all has come for a second */
+    bool given_up;          /* closed because the peer is down: its end is no failure of its own */
+    int64_t opened_ns;      /* when dialling began */
+    gee_outgoing_t check;   /* the call that shows whether the peer lives: GEE_CHECK_CALL */
     uint64_t received;      /* bytes that had come on it */
     int64_t asked_ns;       /* when the first call was sent after those; 0: none yet */
 } gee_upstream_link_t;
@@ -34,12 +39,16 @@ struct gee_upstream_peer {
     bool down;
     bool leaving; /* not in the list any more */
     gee_link_t leaving_link;
-    unsigned holds;      /* who still needs the memory, though it has left */
-    bool lost;           /* with `once`: the connection is gone for good */
-    unsigned failures;   /* in a row */
-    int64_t back_off_ns; /* of the last time that it went down; 0: it has answered since */
+    unsigned holds;                   /* who still needs the memory, though it has left */
+    bool lost;                        /* with `once`: the connection is gone for good */
+    const gee_upstream_call_t *trial; /* the call that tries it while all are down; null: none does */
+    int64_t trial_ns;                 /* when the last one began to */
+    unsigned failures;                /* in a row */
+    int64_t back_off_ns;              /* of the last time that it went down; 0: it has answered since */
     gee_timer_t retry_timer;
     gee_timer_t check_timer;
+    gee_timer_t patience_timer; /* while calls wait for a connection */
+    bool slow_to_connect;       /* it has run out, and the dial goes on */
     gee_list_t links;
     gee_upstream_link_t *recent; /* the one that was chosen last; null: it is gone */
     int64_t recent_pass_ns;      /* in which pass of the loop */
@@ -58,7 +67,8 @@ struct gee_upstream {
     gee_manner_t manner;
     gee_upstream_limits_t limits;
     bool once;
-    void (*peer_changed)(void *owner, const gee_upstream_peer_t *peer, const gee_error_t *reason);
+    bool (*is_known_down)(void *owner, const char *address);
+    void (*tell)(void *owner, const char *address, const gee_error_t *reason);
     void *owner;
     gee_upstream_peer_t **peers;
     gee_candidate_t **candidates; /* the same, as the balancer sees them */
@@ -94,6 +104,9 @@ static inline void gee_upstream_peer_freed(gee_upstream_peer_t *peer) {
 }
 /* Sends it; or fails it, or finds it another way. It is in no list. */
 void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link);
+/* Something was asked on it, and since then nothing at all has come, for longer than a network takes. How long a call waits is
+ * for its caller to say, who must not bring a server down by being impatient. */
+bool gee_upstream_link_is_silent(const gee_upstream_link_t *link);
 /* This attempt has failed; the call is in no list. `unsent`: the server cannot have seen any of it. */
 void gee_upstream_attempt_failed(gee_upstream_call_t *call, const gee_error_t *reason, bool unsent);
 /* It waited for a connection of a peer that has left: another one is found, unless it is for that one only. It is in no list. */
@@ -115,9 +128,15 @@ gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer);
 /* Sees to it that a connection is there or being made. -1: it cannot even begin. */
 int gee_upstream_peer_connect(gee_upstream_peer_t *peer, gee_error_t *error);
 bool gee_upstream_peer_connecting(const gee_upstream_peer_t *peer);
-/* It answered a call / failed in a way that counts. */
+/* Has it a connection that takes calls? */
+bool gee_upstream_peer_connected(const gee_upstream_peer_t *peer);
+/* A call waits for a connection of it: not for long while another peer has one; and one that is down is dialled anew soon,
+ * should the dial that is under way hang. */
+void gee_upstream_peer_is_waited_for(gee_upstream_peer_t *peer);
+/* It answered a call / failed in a way that counts. `silent`: by saying nothing, and not by a refusal: when it goes down, calls
+ * on connections that are silent, too, wait no longer. */
 void gee_upstream_peer_answered(gee_upstream_peer_t *peer, int64_t latency_ns);
-void gee_upstream_peer_failed(gee_upstream_peer_t *peer, const gee_error_t *reason);
+void gee_upstream_peer_failed(gee_upstream_peer_t *peer, const gee_error_t *reason, bool silent);
 /* A call is off the link; closes it if it was waiting for that. */
 void gee_upstream_link_relieved(gee_upstream_link_t *link);
 /* It is not in the list any more. It is destroyed when its last call has ended. */

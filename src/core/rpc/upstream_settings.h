@@ -37,12 +37,25 @@ extern const char *const gee_check_words[]; /* by gee_check_t */
                                "Failures in a row after which a server is down; 0: it never is"),                      \
         GEE_UPSTREAM_TIME_ROW(base, fail_timeout, "10s", GEE_MILLISECOND, 24 * 3600 * GEE_SECOND,                      \
                               "A server that is down is tried again after at most so long"),                           \
+        GEE_UPSTREAM_TIME_ROW(base, try_timeout, "0", 0, 3600 * GEE_SECOND,                                            \
+                              "A call that may be repeated and has no reply from one server within this time is "      \
+                              "tried on another, within retries and retry_budget; 0: not"),                            \
         GEE_UPSTREAM_TIME_ROW(base, check_interval, "0", 0, 24 * 3600 * GEE_SECOND,                                    \
                               "How often a server is looked at, whether it gets calls or not; 0: never"),              \
+        { .name = "check",                                                                                             \
+          .type = GEE_OPTION_CHOICE,                                                                                   \
+          .offset = (base) + offsetof(gee_upstream_limits_t, check),                                                   \
+          .fallback = "ping",                                                                                          \
+          .flags = GEE_OPTION_RELOADABLE,                                                                              \
+          .choices = gee_check_words,                                                                                  \
+          .doc =                                                                                                       \
+              "How: by a ping, where the wire has one (bin), or else by a new connection; always by a new "            \
+              "connection; or by a call of check_method on one, which a server that stands still does not answer" },   \
     {                                                                                                                  \
-        .name = "check", .type = GEE_OPTION_CHOICE, .offset = (base) + offsetof(gee_upstream_limits_t, check),         \
-        .fallback = "ping", .flags = GEE_OPTION_RELOADABLE, .choices = gee_check_words,                                \
-        .doc = "How: by a ping, where the wire has one (bin), or by a new connection"                                  \
+        .name = "check_method", .type = GEE_OPTION_STRING,                                                             \
+        .offset = (base) + offsetof(gee_upstream_limits_t, check_method), .flags = GEE_OPTION_RELOADABLE,              \
+        .doc = "With check = \"call\": the method, as Name.Method, called with empty arguments; any reply will do, "   \
+               "an error, too"                                                                                         \
     }
 
 #endif
