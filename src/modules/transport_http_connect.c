@@ -213,6 +213,7 @@ static const gee_transport_t transport = { .scheme = "http",
                                            .accept = gee_tcp_accept,
                                            .connect = gee_tcp_connect,
                                            .connected = gee_tcp_connected,
+                                           .limit_unacknowledged = gee_tcp_limit_unacknowledged,
                                            .receive = gee_socket_receive,
                                            .send = gee_socket_send,
                                            .dial_layer = &connect_layer };

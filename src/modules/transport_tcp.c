@@ -10,6 +10,7 @@ static const gee_transport_t tcp = { .scheme = "tcp",
                                      .accept = gee_tcp_accept,
                                      .connect = gee_tcp_connect,
                                      .connected = gee_tcp_connected,
+                                     .limit_unacknowledged = gee_tcp_limit_unacknowledged,
                                      .receive = gee_socket_receive,
                                      .send = gee_socket_send };
 

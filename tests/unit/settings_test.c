@@ -181,6 +181,12 @@ static void test_upstreams_that_are_wrong(void **state) {
                  "upstreams[0].key: the balancer roundrobin looks at no key; balance = \"hash\" does");
     expect_error(state, UPSTREAM("balance = \"hash\";\nkey = \"user\"; " SERVER), "4",
                  "upstreams[0].key: \"user\" is no key");
+    expect_error(state, UPSTREAM("\ncheck = \"call\"; " SERVER), "4",
+                 "upstreams[0].check: a \"call\" needs check_method = \"Name.Method\"");
+    expect_error(state, UPSTREAM("check = \"call\";\ncheck_method = \"Ping\"; " SERVER), "4",
+                 "upstreams[0].check_method: \"Ping\" is not of the form Name.Method");
+    expect_error(state, UPSTREAM("\ncheck_method = \"Foo.Ping\"; " SERVER), "4",
+                 "upstreams[0].check_method: is for check = \"call\"");
     expect_error(state, UPSTREAM("protocol = \"netrcp\"; " SERVER), "3", "did you mean \"netrpc\"?");
     expect_error(state, UPSTREAM("protocol = \"http\"; " SERVER), "3", "the address is http@HOST:PORT");
     expect_error(state, UPSTREAM("protocol = \"netrpc\";\ncodec = \"json\"; " SERVER), "4",

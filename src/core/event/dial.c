@@ -203,6 +203,8 @@ static void connected(gee_dial_t *dial) {
     int descriptor = dial->watch.descriptor;
     gee_loop_unwatch(dial->loop, &dial->watch);
     dial->watch.descriptor = -1;
+    if (dial->options.write_timeout_ns > 0 && dial->transport->limit_unacknowledged)
+        dial->transport->limit_unacknowledged(descriptor, dial->options.write_timeout_ns);
     gee_stream_t *stream =
         gee_stream_create(dial->loop, dial->transport, descriptor, peer, &dial->options, &dial->error);
     if (stream) {

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/defs.h"
+
 /* A peer that vanished is noticed after about two minutes without traffic. */
 #define KEEPALIVE_IDLE     60 /* seconds */
 #define KEEPALIVE_INTERVAL 15
@@ -177,4 +179,9 @@ int gee_tcp_connected(int descriptor, gee_error_t *error) {
     if (gee_socket_connected(descriptor, error) != 0)
         return -1;
     return is_self(descriptor) ? gee_error_set(error, GEE_UNAVAILABLE, "%s", strerror(ECONNREFUSED)) : 0;
+}
+
+void gee_tcp_limit_unacknowledged(int descriptor, int64_t timeout_ns) {
+    int64_t milliseconds = timeout_ns / GEE_MILLISECOND;
+    set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds < INT_MAX ? (int)milliseconds : INT_MAX);
 }

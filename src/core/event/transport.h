@@ -56,6 +56,10 @@ typedef struct gee_transport {
     ssize_t (*receive)(int descriptor, void *bytes, size_t capacity);
     ssize_t (*send)(int descriptor, const struct iovec *vector, int count);
 
+    /* Optional. Of a socket that was dialled: bytes that the peer's host does not acknowledge for so long end the
+     * connection, or a host that vanishes without a word would keep it for a quarter of an hour. */
+    void (*limit_unacknowledged)(int descriptor, int64_t timeout_ns);
+
     /* Optional. A layer that is pushed onto every stream that this transport dials (http@: the CONNECT handshake). */
     const gee_layer_t *dial_layer; /* its start() gets the const gee_addr_t that is dialled as `setup` */
 } gee_transport_t;
@@ -81,5 +85,6 @@ int gee_tcp_listen(const gee_sockaddr_t *address, const gee_listen_options_t *op
 int gee_tcp_accept(int listener, gee_sockaddr_t *peer);
 int gee_tcp_connect(const gee_sockaddr_t *address, gee_error_t *error);
 int gee_tcp_connected(int descriptor, gee_error_t *error);
+void gee_tcp_limit_unacknowledged(int descriptor, int64_t timeout_ns);
 
 #endif

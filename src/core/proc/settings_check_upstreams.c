@@ -155,12 +155,29 @@ static void check_servers(const gee_check_settings_t *check, const gee_upstream_
     }
 }
 
+static void check_health(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream, size_t index) {
+    const char *method = upstream->limits.check_method;
+    bool called = upstream->limits.check == GEE_CHECK_CALL, named = method && *method != '\0';
+    const char *place = gee_conf_place(check->places, &upstream->limits.check_method);
+    if (called && !named)
+        gee_conf_errors_add(check->errors,
+                            "%s: upstreams[%zu].check: a \"call\" needs check_method = \"Name.Method\", a cheap method "
+                            "without effect",
+                            gee_conf_place(check->places, &upstream->limits.check), index);
+    else if (!called && named)
+        gee_conf_errors_add(check->errors, "%s: upstreams[%zu].check_method: is for check = \"call\"", place, index);
+    else if (called && !strchr(method, '.'))
+        gee_conf_errors_add(check->errors, "%s: upstreams[%zu].check_method: \"%s\" is not of the form Name.Method",
+                            place, index, method);
+}
+
 void gee_check_upstreams(const gee_check_settings_t *check) {
     for (size_t i = 0; i < check->settings->upstreams.count; i++) {
         const gee_upstream_settings_t *upstream = gee_settings_upstream(check->settings, i);
         check_balancer(check, upstream, i);
         check_protocol(check, upstream, i);
         check_servers(check, upstream, i);
+        check_health(check, upstream, i);
         gee_check_upstream_registry(check, upstream, i);
         if (check->readable && upstream->servers.count == 0 && !upstream->registry.url)
             gee_conf_errors_add(check->errors,
