@@ -12,6 +12,7 @@ from conftest import BUILD, ROOT, SANITIZED, TIMEOUT, eventually
 
 PAGE = (ROOT / "docs/client.md").read_text()
 pytestmark = pytest.mark.together
+LANGUAGES = [("gcc", "c"), ("clang-14", "c"), ("g++", "c++"), ("clang++-14", "c++")]
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
 
@@ -113,12 +114,86 @@ def test_a_program_that_is_linked_statically_with_it(installation, server, tmp_p
     assert installation.run(program, server.tcp) == "56\n"
 
 
-@pytest.mark.parametrize("compiler, language", [("gcc", "c"), ("clang-14", "c"), ("g++", "c++"), ("clang++-14", "c++")])
+@pytest.mark.parametrize("compiler, language", LANGUAGES)
 def test_a_program_without_warnings(installation, compiler, language):
     if not shutil.which(compiler):
         pytest.skip(f"{compiler} is not installed")
     flags = [*WARNINGS, "-Wpedantic", *installation.flags()[:1]]
     run([compiler, "-x", language, *flags, "-fsyntax-only", sources(installation)["hello"]])
+
+
+# Every macro of types, as one source of C and of C++.
+TYPED = r"""
+#include <geerpc.h>
+#include <stdio.h>
+
+typedef struct { int64_t a, b; } args_t;
+GEE_STRUCT(args_t, "Args", GEE_INT64(args_t, a, "A", 1), GEE_INT64(args_t, b, "B", 2));
+
+GEE_LIST_TYPE(args_t);
+GEE_MAP_TYPE(double);
+GEE_OPTIONAL_TYPE(args_t);
+typedef GEE_LIST_OF(double) row_t;
+GEE_LIST_TYPE_AS(row_t, double);
+GEE_LIST_TYPE(row_t);
+typedef struct {
+    bool yes;
+    int32_t small;
+    uint32_t large;
+    uint64_t huge;
+    float narrow;
+    double wide;
+    gee_str_t text;
+    gee_bytes_t bytes;
+    args_t inner;
+    GEE_LIST_OF(args_t) list;
+    GEE_MAP_OF(double) map;
+    GEE_OPTIONAL_OF(args_t) maybe;
+    GEE_LIST_OF(row_t) matrix;
+} all_t;
+GEE_STRUCT(all_t, "All", GEE_BOOL(all_t, yes, "Yes", 1), GEE_INT32(all_t, small, "Small", 2),
+           GEE_UINT32(all_t, large, "Large", 3), GEE_UINT64(all_t, huge, "Huge", 4), GEE_FLOAT(all_t, narrow, "Narrow", 5),
+           GEE_DOUBLE(all_t, wide, "Wide", 6), GEE_STRING(all_t, text, "Text", 7), GEE_BYTES(all_t, bytes, "Bytes", 8),
+           GEE_NESTED(all_t, inner, "Inner", 9, args_t), GEE_LIST(all_t, list, "List", 10, args_t, gee_list_of_args_t),
+           GEE_MAP(all_t, map, "Map", 11, double, gee_map_of_double),
+           GEE_OPTIONAL(all_t, maybe, "Maybe", 12, args_t, gee_optional_of_args_t),
+           GEE_LIST(all_t, matrix, "Matrix", 13, row_t, gee_list_of_row_t));
+
+typedef struct { bool yes; } unused_t;
+GEE_STRUCT(unused_t, "Unused", GEE_BOOL(unused_t, yes, "Yes", 1));
+
+int main(int argc, char **argv) {
+    gee_error_t error;
+    args_t args = { 7, 8 };
+    int64_t product = 0;
+    if (gee_type_check(GEE_TYPE_OF(all_t)) != NULL || GEE_STR("four").length != 4)
+        return 1;
+    gee_client_t *client = gee_dial(argv[argc - 1], NULL, &error);
+    if (client == NULL || gee_client_call_typed(client, "Arith.Multiply", GEE_ARGUMENT(args_t, &args),
+                                                GEE_REPLY(int64_t, &product), NULL, &error) != 0) {
+        fprintf(stderr, "%s\n", error.text);
+        return 2;
+    }
+    printf("%lld\n", (long long)product);
+    gee_client_close(&client);
+    return 0;
+}
+"""
+
+@plain
+@pytest.mark.parametrize("compiler, language", LANGUAGES)
+def test_types_in_c_and_in_cpp(installation, server, compiler, language, tmp_path):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    standard = {"c": "-std=c11", "c++": "-std=c++11"}[language]
+    flags = [standard, *WARNINGS, "-Wpedantic", "-Wunused"]
+    source, wrong = tmp_path / "typed.c", tmp_path / "wrong.c"
+    source.write_text(TYPED)
+    run([compiler, "-x", language, source, "-x", "none", "-o", tmp_path / "typed", *flags, *installation.flags()])
+    assert installation.run(tmp_path / "typed", server.tcp) == "56\n"
+    wrong.write_text(TYPED.replace("int32_t small;", "int64_t small;"))
+    said = run([compiler, "-x", language, "-fsyntax-only", wrong, *flags, *installation.flags()[:1]], status=1)
+    assert "small" in said
 
 
 UNLOADED = r"""

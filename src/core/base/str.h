@@ -19,7 +19,11 @@ typedef struct gee_bytes {
 } gee_bytes_t;
 
 /* A view of a string literal. */
+#ifdef __cplusplus
+#define GEE_STR(literal) (gee_str_t{ "" literal, sizeof(literal) - 1 })
+#else
 #define GEE_STR(literal) ((gee_str_t){ .data = "" literal, .length = sizeof(literal) - 1 })
+#endif
 /* The two arguments of a "%.*s". A length past INT_MAX is held there: a negative one would mean "until a zero byte". */
 #define GEE_STR_ARGUMENTS(string)                                                                                      \
     (int)((string).length > 0x7fffffff ? 0x7fffffff : (string).length), ((string).data ? (string).data : "")

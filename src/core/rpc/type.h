@@ -115,31 +115,50 @@ typedef struct gee_empty {
 
 #define GEE_TYPE_OF(T) (&gee_type_of_##T)
 
-/* ---- declaring a struct ---- */
+/* ---- declaring a struct: in C, and in C++ of structs that C could have ---- */
+/* Initialisers here name no members: C++ has that since 2020 only. */
+#define GEE_MAYBE_UNUSED_TYPE __attribute__((unused)) static const gee_type_t
 #define GEE_STRUCT(T, type_name, ...)                                                                                  \
     static const gee_field_t gee_fields_of_##T[] = { __VA_ARGS__ };                                                    \
-    static const gee_type_t gee_type_of_##T = {                                                                        \
-        .kind = GEE_KIND_STRUCT,                                                                                       \
-        .name = type_name,                                                                                             \
-        .size = sizeof(T),                                                                                             \
-        .lasting = true,                                                                                               \
-        .fields = gee_fields_of_##T,                                                                                   \
-        .field_count = sizeof(gee_fields_of_##T) / sizeof(gee_fields_of_##T[0]),                                       \
-    }
+    GEE_MAYBE_UNUSED_TYPE gee_type_of_##T = { GEE_KIND_STRUCT,                                                         \
+                                              type_name,                                                               \
+                                              sizeof(T),                                                               \
+                                              gee_fields_of_##T,                                                       \
+                                              sizeof(gee_fields_of_##T) / sizeof(gee_field_t),                         \
+                                              NULL,                                                                    \
+                                              0,                                                                       \
+                                              0,                                                                       \
+                                              true }
 
+/* GEE_CHECKED: zero, and a compile error when the member's type is not C. */
+#ifdef __cplusplus
+extern "C++" {
+template <class Member, class C> struct gee_checked_type; /* no definition: the types differ */
+template <class C> struct gee_checked_type<C, C> { static constexpr size_t zero = 0; };
+template <class C> struct gee_checked_type<C &, C> { static constexpr size_t zero = 0; };
+template <class C> struct gee_map_entry {
+    gee_str_t key;
+    C value;
+};
+}
+#define GEE_CHECKED(T, member, C) (gee_checked_type<decltype(((T *)0)->member), C>::zero)
+#define GEE_MAP_ENTRY(C)          gee_map_entry<C>
+#else
 #define GEE_MEMBER_TYPE(T, member) __typeof__(((T *)0)->member)
-/* Zero, and a compile error when the member's C type is not C. */
 #define GEE_CHECKED(T, member, C)                                                                                      \
     (0 * sizeof(struct {                                                                                               \
          _Static_assert(__builtin_types_compatible_p(GEE_MEMBER_TYPE(T, member), C),                                   \
                         "member " #member " of " #T " is not declared " #C);                                           \
          char unused;                                                                                                  \
      }))
-#define GEE_FIELD_ROW(T, member, field_name, field_tag, field_type, check, field_flags)                                \
-    {                                                                                                                  \
-        .name = field_name, .tag = field_tag, .flags = field_flags, .name_length = sizeof(field_name) - 1,             \
-        .offset = offsetof(T, member) + (check), .type = field_type                                                    \
+#define GEE_MAP_ENTRY(C)                                                                                               \
+    struct {                                                                                                           \
+        gee_str_t key;                                                                                                 \
+        C value;                                                                                                       \
     }
+#endif
+#define GEE_FIELD_ROW(T, member, field_name, field_tag, field_type, check, field_flags)                                \
+    { field_name, field_tag, field_flags, sizeof(field_name) - 1, offsetof(T, member) + (check), field_type }
 #define GEE_SCALAR(T, member, name, tag, C)                                                                            \
     GEE_FIELD_ROW(T, member, name, tag, &gee_type_of_##C, GEE_CHECKED(T, member, C), 0)
 
@@ -168,42 +187,20 @@ typedef struct gee_empty {
 #define GEE_OPTIONAL(T, member, name, tag, C, type)                                                                    \
     GEE_FIELD_ROW(T, member, name, tag, &(type), GEE_CHECKED(T, member, C *), 0)
 
+#define GEE_ELEMENT_TYPE(kind, size, C, value_offset, entry_size)                                                      \
+    { kind, "", size, NULL, 0, &gee_type_of_##C, value_offset, entry_size, true }
 /* static const gee_type_t gee_list_of_int64_t, from GEE_LIST_TYPE(int64_t); the element needs its gee_type_of_. */
 #define GEE_LIST_TYPE(C)                                                                                               \
-    GEE_MAYBE_UNUSED_TYPE gee_list_of_##C = { .kind = GEE_KIND_LIST,                                                   \
-                                              .name = "",                                                              \
-                                              .size = sizeof(gee_list_value_t),                                        \
-                                              .element = &gee_type_of_##C,                                             \
-                                              .lasting = true }
+    GEE_MAYBE_UNUSED_TYPE gee_list_of_##C = GEE_ELEMENT_TYPE(GEE_KIND_LIST, sizeof(gee_list_value_t), C, 0, 0)
 #define GEE_MAP_TYPE(C)                                                                                                \
-    GEE_MAYBE_UNUSED_TYPE gee_map_of_##C = { .kind = GEE_KIND_MAP,                                                     \
-                                             .name = "",                                                               \
-                                             .size = sizeof(gee_list_value_t),                                         \
-                                             .element = &gee_type_of_##C,                                              \
-                                             .lasting = true,                                                          \
-                                             .value_offset = offsetof(                                                 \
-                                                 struct {                                                              \
-                                                     gee_str_t key;                                                    \
-                                                     C value;                                                          \
-                                                 },                                                                    \
-                                                 value),                                                               \
-                                             .entry_size = sizeof(struct {                                             \
-                                                 gee_str_t key;                                                        \
-                                                 C value;                                                              \
-                                             }) }
+    GEE_MAYBE_UNUSED_TYPE gee_map_of_##C = GEE_ELEMENT_TYPE(                                                           \
+        GEE_KIND_MAP, sizeof(gee_list_value_t), C, offsetof(GEE_MAP_ENTRY(C), value), sizeof(GEE_MAP_ENTRY(C)))
 #define GEE_OPTIONAL_TYPE(C)                                                                                           \
-    GEE_MAYBE_UNUSED_TYPE gee_optional_of_##C = {                                                                      \
-        .kind = GEE_KIND_OPTIONAL, .name = "", .size = sizeof(void *), .element = &gee_type_of_##C, .lasting = true    \
-    }
-#define GEE_MAYBE_UNUSED_TYPE __attribute__((unused)) static const gee_type_t
+    GEE_MAYBE_UNUSED_TYPE gee_optional_of_##C = GEE_ELEMENT_TYPE(GEE_KIND_OPTIONAL, sizeof(void *), C, 0, 0)
 /* A list type under a name of its own, so that it can be an element again:
  *   typedef GEE_LIST_OF(double) row_t;  GEE_LIST_TYPE_AS(row_t, double);  GEE_LIST_TYPE(row_t);  makes a matrix. */
 #define GEE_LIST_TYPE_AS(T, C)                                                                                         \
-    GEE_MAYBE_UNUSED_TYPE gee_type_of_##T = { .kind = GEE_KIND_LIST,                                                   \
-                                              .name = "",                                                              \
-                                              .size = sizeof(gee_list_value_t),                                        \
-                                              .element = &gee_type_of_##C,                                             \
-                                              .lasting = true }
+    GEE_MAYBE_UNUSED_TYPE gee_type_of_##T = GEE_ELEMENT_TYPE(GEE_KIND_LIST, sizeof(gee_list_value_t), C, 0, 0)
 
 #pragma GCC visibility push(default) /* libgeerpc exports what follows */
 
