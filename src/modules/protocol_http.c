@@ -59,9 +59,9 @@ static void add_methods(char allow[64], const gee_route_t *route) {
 }
 
 /* Looks through one module's table; true when a route takes path and method. */
-static bool find_in(const gee_route_t *route, void *conf, bool pages, gee_exchange_t *exchange, char allow[64]) {
+static bool find_in(const gee_route_t *route, void *conf, unsigned closed, gee_exchange_t *exchange, char allow[64]) {
     for (; route != NULL && route->path != NULL; route++) {
-        if ((route->flags & GEE_ROUTE_GUARDED && !pages) || !gee_route_has_path(route, conf, exchange->request->path))
+        if ((route->flags & closed) != 0 || !gee_route_has_path(route, conf, exchange->request->path))
             continue;
         exchange->route = route;
         exchange->conf = conf;
@@ -72,18 +72,25 @@ static bool find_in(const gee_route_t *route, void *conf, bool pages, gee_exchan
     return false;
 }
 
+/* The kinds of routes that the listener does not answer. */
+static unsigned closed_routes(const gee_session_t *session) {
+    const gee_way_back_t *door = session->serving.way_back;
+    return (door != NULL && door->options.pages ? 0 : GEE_ROUTE_GUARDED) |
+           (door != NULL && door->options.health ? 0 : GEE_ROUTE_HEALTH);
+}
+
 static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
     const state_t *state = owner;
     const gee_session_t *session = state->session;
     gee_engine_t *engine = session->engine;
-    bool pages = session->serving.way_back != NULL && session->serving.way_back->options.pages;
+    unsigned closed = closed_routes(session);
     exchange->engine = engine;
     exchange->peer = gee_session_peer_text(session);
     exchange->grant = session->peer->grant;
     if (session->draining)
         gee_http_connection_drain(state->connection);
     for (size_t i = 0; engine->modules[i].module != NULL; i++)
-        if (find_in(gee_module_routes(engine->modules[i].module), gee_engine_conf(engine, i), pages, exchange, allow))
+        if (find_in(gee_module_routes(engine->modules[i].module), gee_engine_conf(engine, i), closed, exchange, allow))
             return true;
     return false;
 }

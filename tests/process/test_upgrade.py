@@ -1,8 +1,10 @@
 """Another binary in the place of the one that runs: geerpc -s upgrade, USR2, and back again."""
+import contextlib
 import os
 import re
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -66,6 +68,60 @@ def test_nobody_notices_an_upgrade(daemon):
             assert not set(workers) & set(daemon.worker_pids())
             calling.check()
     assert names(daemon) == ["geerpc.control", "geerpc.pid", "geerpc.sock"]
+
+
+def held(server, rest):
+    """A program that begins when there is a file "go"."""
+    return f"#!/bin/sh\nwhile [ ! -e {server.root}/go ]; do sleep 0.02; done\n{rest}\n"
+
+
+@pytest.mark.parametrize("command", ["status", "reload", "reopen", "quit"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_command_in_the_moment_of_an_upgrade_waits(stopped, command, fails):
+    """When nobody has the control socket: the old master's has another name, the new one has not opened its own."""
+    link = start_swapped(stopped)
+    old = stopped.pid
+    install(link, held(stopped, "exit 3" if fails else f'exec {stopped.build}/geerpc "$@"'))
+    stopped.send_signal(signal.SIGUSR2)
+    eventually(lambda: names(stopped)[:1] == ["geerpc.control.oldbin"], "a moment without the socket")
+    asked = subprocess.Popen(
+        stopped.command("-s", command), env=stopped.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        asked.wait(0.5)
+    (stopped.root / "go").touch()
+    said, _ = asked.communicate(timeout=TIMEOUT)
+    assert asked.returncode == 0, said
+    if command == "status":
+        assert (f"pid {old}, running" in said) == fails
+    if command == "reload":
+        assert "reloaded, generation 2" in said
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(old, signal.SIGKILL)
+    stopped.allow("the master is gone")
+    if (stopped.root / "run/geerpc.control").exists():
+        stopped.ask("stop", status=None)
+
+
+def test_process_1_is_not_upgraded(stopped):
+    """The system ends all processes with it."""
+    alone = ["unshare", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no right to make a namespace of processes")
+    log = open(stopped.root / "stderr.log", "ab")
+    stopped.process = subprocess.Popen(
+        [*alone, *stopped.command("-F")], env=stopped.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
+    log.close()
+    eventually(lambda: "running" in stopped.run("-s", "status", status=None).stdout, "the server")
+    address = stopped.addresses()[0]
+    assert (stopped.root / "run/geerpc.pid").read_text() == "1\n"
+    refused = stopped.ask("upgrade", status=1).stderr
+    assert "upgrade refused: this server is process 1" in refused
+    assert names(stopped) == ["geerpc.control", "geerpc.pid", "geerpc.sock"]
+    assert sum_of(stopped, address) == ("", 42)
+    stopped.ask("stop")
+    assert stopped.process.wait(TIMEOUT) == 0
 
 
 def test_descriptors_do_not_become_more(daemon):

@@ -22,6 +22,8 @@ typedef struct gee_route gee_route_t;
 /* For people who run the server: answered on listeners whose setting `pages` allows it, by default those that only this
  * machine can reach. */
 #define GEE_ROUTE_GUARDED 2u
+/* For programs that watch over the server: answered there, and where `pages` allows only these. */
+#define GEE_ROUTE_HEALTH 4u
 
 struct gee_route {
     const char *path;    /* "/debug/geerpc"; null ends a table */

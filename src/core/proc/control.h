@@ -2,6 +2,7 @@
  *
  *   geerpc -s reload --"reload\n"--> master;   master --"line\n" ... "ok\n" | "failed\n"--> stdout | stderr, exit status
  *
+ * While another binary starts there may be a moment in which nobody has the socket: geerpc -s waits for it.
  * The answer to stop and quit is the end of the connection: it comes when the master's process ends. That to upgrade comes
  * before, and the end after it, when the old master ends in time. */
 #ifndef GEE_PROC_CONTROL_H
@@ -10,6 +11,8 @@
 #include <stdio.h>
 
 #include "core/event/loop.h"
+
+#define GEE_OLD_NAME ".oldbin" /* behind the names of the files of a master that another binary is to replace */
 
 typedef struct gee_control gee_control_t;
 

@@ -9,23 +9,57 @@
 
 #include "core/proc/control.h"
 
-static int connect_to(const char *path, FILE *trouble) {
+#define UPGRADE_STEP_MS     50
+#define UPGRADE_PATIENCE_MS 10000 /* with a new binary, until it listens to commands */
+
+/* The connection; -1 with errno. */
+static int try_to_connect(const char *path) {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int descriptor = -1;
     if (strlen(path) >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
-    } else {
-        strcpy(address.sun_path, path);
-        descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (descriptor >= 0 && connect(descriptor, (const struct sockaddr *)&address, sizeof address) == 0)
-            return descriptor;
+        return -1;
     }
-    bool absent = errno == ENOENT || errno == ECONNREFUSED;
-    (void)fprintf(trouble, "geerpc: %s (%s: %s)\n", absent ? "no server is running" : "cannot ask the server", path,
-                  strerror(errno));
+    strcpy(address.sun_path, path);
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0 || connect(descriptor, (const struct sockaddr *)&address, sizeof address) == 0)
+        return descriptor;
+    int reason = errno;
+    (void)close(descriptor);
+    errno = reason;
+    return -1;
+}
+
+/* A master that starts another binary gives its socket this name, and the new one opens another. */
+static bool is_upgrading(const char *path) {
+    char old[sizeof(((struct sockaddr_un *)NULL)->sun_path) + sizeof GEE_OLD_NAME];
+    (void)snprintf(old, sizeof old, "%s%s", path, GEE_OLD_NAME);
+    int descriptor = try_to_connect(old);
     if (descriptor >= 0)
         (void)close(descriptor);
-    return -1;
+    return descriptor >= 0;
+}
+
+static int connect_to(const char *path, FILE *trouble) {
+    bool upgrading = false, looked = false;
+    for (int waited_ms = 0;; waited_ms += UPGRADE_STEP_MS) {
+        int descriptor = try_to_connect(path);
+        if (descriptor >= 0)
+            return descriptor;
+        bool absent = errno == ENOENT || errno == ECONNREFUSED;
+        if (!absent || waited_ms >= UPGRADE_PATIENCE_MS || (looked && !upgrading)) {
+            (void)fprintf(trouble, "geerpc: %s (%s: %s)\n",
+                          upgrading ? "another binary starts, and does not listen to commands yet"
+                          : absent  ? "no server is running"
+                                    : "cannot ask the server",
+                          path, strerror(errno));
+            return -1;
+        }
+        /* When there is no old one any more, it has its first name again, or the new one is there: that is seen above. */
+        looked = true;
+        upgrading = is_upgrading(path);
+        if (upgrading)
+            (void)poll(NULL, 0, UPGRADE_STEP_MS);
+    }
 }
 
 static bool send_command(int descriptor, const char *command, FILE *trouble) {

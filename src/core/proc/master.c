@@ -56,6 +56,7 @@ static void on_ready(gee_crew_t *crew, void *data) {
     tell_ready(master);
     gee_notify_ready(master->server, gee_describe_cycle(crew->cycle));
     gee_upgrade_serves(master);
+    gee_reload_begin_again(master);
 }
 
 static void on_failed(gee_crew_t *crew, const char *reason, void *data) {
@@ -170,6 +171,35 @@ static void quit_workers(void *data) {
         gee_listener_retire(master->running->cycle->listeners[i].listener);
 }
 
+static void on_drained(gee_timer_t *timer) {
+    quit_workers(GEE_CONTAINER(timer, gee_master_t, drain_timer));
+}
+
+/* What is left of drain_delay. */
+static void drain(void *data) {
+    gee_master_t *master = data;
+    int64_t left_ns = master->drained_ns - gee_clock_monotonic();
+    if (left_ns <= 0 || gee_timer_start(master->loop, &master->drain_timer, left_ns) != 0)
+        quit_workers(master);
+}
+
+/* From here on the server says that it is not ready, and is served as before until drain_delay is over. A server that goes on
+ * in another master stays ready. */
+static void start_drain(gee_master_t *master) {
+    char text[GEE_DURATION_TEXT];
+    int64_t delay_ns = gee_cycle_settings(master->running->cycle)->drain_delay;
+    master->drain_timer.fire = on_drained;
+    master->drained_ns = 0;
+    if (master->server->elsewhere)
+        return;
+    atomic_store(master->server->quitting, true);
+    if (delay_ns == 0)
+        return;
+    gee_log(master->log, GEE_LOG_NOTICE, "not ready any more; what comes is served for %s (drain_delay)",
+            gee_format_duration(text, delay_ns));
+    master->drained_ns = gee_time_add(gee_clock_monotonic(), delay_ns);
+}
+
 /* Not of a server that goes on in another master. */
 static void say_stopping(const gee_master_t *master) {
     if (!master->server->elsewhere)
@@ -177,6 +207,10 @@ static void say_stopping(const gee_master_t *master) {
 }
 
 void gee_master_quit(gee_master_t *master) {
+    if (master->phase == GEE_MASTER_QUITTING && gee_timer_started(&master->drain_timer)) {
+        gee_timer_stop(master->loop, &master->drain_timer);
+        quit_workers(master); /* asked for twice: at once */
+    }
     if (is_ending(master))
         return;
     if (master->phase == GEE_MASTER_STARTING) {
@@ -189,14 +223,16 @@ void gee_master_quit(gee_master_t *master) {
     gee_reload_forget(master, "the server ends");
     if (master->starting)
         gee_crew_stop(master->starting, SIGKILL);
+    start_drain(master);
     gee_upgrade_go(master, true);
-    gee_crew_withdraw(master->running, quit_workers, master);
+    gee_crew_withdraw(master->running, drain, master);
 }
 
 void gee_master_stop(gee_master_t *master) {
     if (master->phase == GEE_MASTER_STOPPING)
         return;
     gee_log(master->log, GEE_LOG_NOTICE, "stopping");
+    gee_timer_stop(master->loop, &master->drain_timer);
     say_stopping(master);
     gee_upgrade_go(master, false);
     if (master->phase == GEE_MASTER_STARTING)
@@ -353,6 +389,7 @@ static void finish(gee_master_t *master) {
     gee_control_close(&master->control);
     if (master->loop) {
         gee_timer_stop(master->loop, &master->status_timer);
+        gee_timer_stop(master->loop, &master->drain_timer);
         gee_upgrade_close(master);
     }
     gee_loop_destroy(&master->loop);
@@ -372,7 +409,7 @@ int gee_master_run(gee_server_state_t *server, gee_cycle_t **cycle, gee_starter_
                              .started_ns = gee_clock_monotonic() };
     gee_list_init(&master.crews);
     gee_list_init(&master.upgrade.takes);
-    if (start(&master, cycle, &error) != 0)
+    if (gee_server_share(server, &error) != 0 || start(&master, cycle, &error) != 0)
         fail_first_start(&master, error.text);
     else if (gee_loop_run(master.loop) != 0)
         master.exit_status = EXIT_FAILURE;

@@ -53,6 +53,10 @@ struct gee_master {
     /* commands.c */
     gee_timer_t status_timer;
 
+    /* the end: drain_delay */
+    gee_timer_t drain_timer;
+    int64_t drained_ns; /* when it is over */
+
     gee_upgrade_t upgrade;
 };
 
@@ -70,6 +74,7 @@ void gee_master_reopen_logs(gee_master_t *master, gee_control_client_t *asker);
 
 /* reload.c */
 void gee_reload_ask(gee_master_t *master, gee_control_client_t *asker); /* null: a signal */
+void gee_reload_begin_again(gee_master_t *master);                      /* if one was asked for meanwhile */
 void gee_reload_ready(gee_master_t *master);                            /* master->starting is ready */
 void gee_reload_failed(gee_master_t *master, const char *reason);       /* ... cannot start */
 void gee_reload_rolled_back(gee_master_t *master);                      /* ... and its workers are gone */

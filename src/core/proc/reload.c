@@ -23,15 +23,7 @@ static void finish(gee_master_t *master, bool ok, const char *text) {
     gee_log(master->log, ok ? GEE_LOG_NOTICE : GEE_LOG_ERROR, ok ? "%s" : "reload refused: %s", text);
     gee_answer_waiting(master, GEE_WAITS_RELOAD, ok, text);
     say_ready(master);
-    if (!master->reload_again || master->phase != GEE_MASTER_RUNNING)
-        return;
-    master->reload_again = false;
-    GEE_LIST_EACH(&master->control.clients, link) {
-        gee_control_client_t *client = GEE_CONTAINER(link, gee_control_client_t, link);
-        if (client->waiting == GEE_WAITS_NEXT_RELOAD)
-            client->waiting = GEE_WAITS_RELOAD;
-    }
-    begin(master);
+    gee_reload_begin_again(master);
 }
 
 /* Each error of the file is a line of the log. */
@@ -64,10 +56,28 @@ static void begin(gee_master_t *master) {
         start_crew(master, &cycle);
 }
 
+void gee_reload_begin_again(gee_master_t *master) {
+    if (!master->reload_again || master->phase != GEE_MASTER_RUNNING)
+        return;
+    master->reload_again = false;
+    GEE_LIST_EACH(&master->control.clients, link) {
+        gee_control_client_t *client = GEE_CONTAINER(link, gee_control_client_t, link);
+        if (client->waiting == GEE_WAITS_NEXT_RELOAD)
+            client->waiting = GEE_WAITS_RELOAD;
+    }
+    begin(master);
+}
+
 void gee_reload_ask(gee_master_t *master, gee_control_client_t *asker) {
+    if (master->phase == GEE_MASTER_STARTING) {
+        master->reload_again = true;
+        if (asker)
+            asker->waiting = GEE_WAITS_NEXT_RELOAD;
+        return;
+    }
     if (master->phase != GEE_MASTER_RUNNING) {
         if (asker)
-            gee_control_answer(asker, false, "the server is starting or ending");
+            gee_control_answer(asker, false, "the server is ending");
         return;
     }
     if (gee_upgrade_instead_of_reload(master, asker))

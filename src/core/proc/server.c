@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,7 +81,17 @@ int gee_server_called(gee_server_state_t *server, char *const *arguments, gee_er
     return 0;
 }
 
+int gee_server_share(gee_server_state_t *server, gee_error_t *error) {
+    void *memory = mmap(NULL, sizeof *server->quitting, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "shared memory: %s", strerror(errno));
+    server->quitting = memory;
+    return 0;
+}
+
 void gee_server_finish(gee_server_state_t *server) {
+    if (server->quitting)
+        (void)munmap(server->quitting, sizeof *server->quitting);
     gee_inherit_finish(server);
     gee_helper_line_finish(server);
     gee_log_destroy(&server->log);

@@ -3,6 +3,7 @@
 #ifndef GEE_PROC_SERVER_H
 #define GEE_PROC_SERVER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,7 @@ typedef struct gee_server_state {
     int parent_link;                     /* to it; -1: none, or it is gone */
     unsigned parent_version;             /* of what it says there */
     bool elsewhere;                      /* another master of this server is there too, and serves its addresses */
+    atomic_bool *quitting;               /* shared with the workers: the server is about to end */
 } gee_server_state_t;
 
 /* `prefix` null: the one that configure was told. `conf` null: conf/geerpc.conf; a relative one is looked for under the
@@ -48,6 +50,8 @@ typedef struct gee_server_state {
 int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *modules, const char *prefix, const char *conf,
                     gee_error_t *error);
 void gee_server_finish(gee_server_state_t *server);
+/* Makes the memory that workers share with the master. */
+int gee_server_share(gee_server_state_t *server, gee_error_t *error);
 /* Remembers how it was called, for the day when there is another binary in its place. */
 int gee_server_called(gee_server_state_t *server, char *const *arguments, gee_error_t *error);
 

@@ -24,7 +24,7 @@ static int check_not_empty(const void *value, gee_error_t *error) {
 
 static const char *const workers_words[] = { "auto", NULL };
 
-static const char *const pages_words[] = { "auto", "on", "off", NULL };
+static const char *const pages_words[] = { "auto", "on", "health", "off", NULL };
 _Static_assert(GEE_PAGES_OFF == GEE_LENGTH(pages_words) - 2, "one word each, in their order");
 
 static const char *const core_dumps_words[] = { "auto", "on", "off", NULL };
@@ -63,7 +63,7 @@ static const gee_option_t listen_options[] = {
       .flags = GEE_OPTION_RELOADABLE,
       .doc =
           "Answer HTTP requests for pages about the server, such as /debug/geerpc; auto: where only this machine can "
-          "ask, on loopback addresses and Unix sockets",
+          "ask, on loopback addresses and Unix sockets; health: /healthz and /readyz only",
       .choices = pages_words },
     { .name = "seal",
       .type = GEE_OPTION_GROUP,
@@ -414,6 +414,15 @@ const gee_option_t gee_settings_options[] = {
       .fallback = "30s",
       .flags = GEE_OPTION_RELOADABLE,
       .doc = "How long a worker that leaves waits for its connections to end before it cuts them" },
+    { .name = "drain_delay",
+      .type = GEE_OPTION_DURATION,
+      .offset = offsetof(gee_settings_t, drain_delay),
+      .fallback = "0",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "How long a server that quits (QUIT, geerpc -s quit) still takes new connections while /readyz says that "
+             "it is not "
+             "ready, so that load balancers notice",
+      .maximum = 3600 * GEE_SECOND },
     { .name = "handover_patience",
       .type = GEE_OPTION_DURATION,
       .offset = offsetof(gee_settings_t, handover_patience),

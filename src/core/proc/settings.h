@@ -20,7 +20,7 @@ typedef struct gee_listen_settings {
     gee_listen_seal_settings_t seal;
 } gee_listen_settings_t;
 
-typedef enum gee_pages { GEE_PAGES_AUTO, GEE_PAGES_ON, GEE_PAGES_OFF } gee_pages_t;
+typedef enum gee_pages { GEE_PAGES_AUTO, GEE_PAGES_ON, GEE_PAGES_HEALTH, GEE_PAGES_OFF } gee_pages_t;
 
 typedef struct gee_service_settings {
     const char *name;
@@ -94,6 +94,7 @@ typedef struct gee_settings {
     gee_groups_t announce;  /* gee_announce_settings_t */
     bool describe;
     int64_t shutdown_timeout;
+    int64_t drain_delay;
     int64_t upgrade_timeout;
     int64_t handover_patience;
     gee_thread_pool_settings_t thread_pool;

@@ -42,8 +42,8 @@ static int choose_names(gee_master_t *master, gee_error_t *error) {
     if (!upgrade->pid_paths[0]) {
         upgrade->pid_paths[0] = master->pidfile.path;
         upgrade->control_paths[0] = master->control.path;
-        upgrade->pid_paths[1] = gee_pool_printf(pool, "%s.oldbin", master->pidfile.path);
-        upgrade->control_paths[1] = gee_pool_printf(pool, "%s.oldbin", master->control.path);
+        upgrade->pid_paths[1] = gee_pool_printf(pool, "%s" GEE_OLD_NAME, master->pidfile.path);
+        upgrade->control_paths[1] = gee_pool_printf(pool, "%s" GEE_OLD_NAME, master->control.path);
     }
     if (!upgrade->pid_paths[1] || !upgrade->control_paths[1])
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -91,6 +91,10 @@ static const char *why_not(const gee_master_t *master) {
         return "the server is starting or ending";
     if (master->starting)
         return "a reload is under way; try again when it has ended";
+    if (getpid() == 1)
+        return "this server is process 1, as in a container: when the old one ends, the system ends the new one with "
+               "it; "
+               "start another container instead";
     if (upgrade->state == GEE_UPGRADE_NONE && master->server->parent_link < 0)
         return master->server->program ? NULL : "the program that was started is not found in PATH";
     if (upgrade->state == GEE_UPGRADE_NONE)

@@ -160,7 +160,8 @@ static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
                                      .resolver = process->resolver,
                                      .worker_index = process->index,
                                      .helper = process->cycle->helper ? &process->cycle->helper->line : NULL,
-                                     .listeners = listeners };
+                                     .listeners = listeners,
+                                     .quitting = process->cycle->server->quitting };
     process->engine = gee_engine_create(&options, error);
     return process->engine ? 0 : -1;
 }

@@ -172,6 +172,10 @@ static bool serves_pages(const gee_cycle_listener_t *entry) {
     return entry->settings->pages == GEE_PAGES_ON;
 }
 
+static bool serves_health(const gee_cycle_listener_t *entry) {
+    return entry->settings->pages == GEE_PAGES_HEALTH || serves_pages(entry);
+}
+
 gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
                                      gee_door_options_t *options, gee_error_t *error) {
     gee_worker_process_t *process = connection->process;
@@ -183,6 +187,7 @@ gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int de
     *options = (gee_door_options_t){ .protocols = entry->protocols,
                                      .seal = entry->seal_setup ? &entry->seal : NULL,
                                      .pages = serves_pages(entry),
+                                     .health = serves_health(entry),
                                      .events = &session_events,
                                      .owner = connection,
                                      .sealing = on_sealing,

@@ -22,6 +22,7 @@ typedef struct gee_door_options {
     const char *const *protocols;       /* names that this listener takes, ends with null; null: all compiled in */
     const gee_door_seal_t *seal;        /* null: sealed channels are refused */
     bool pages;                         /* guarded routes (http/route.h) are answered */
+    bool health;                        /* those that say how the server is */
     const gee_session_events_t *events; /* of the sessions that come of it */
     void *owner;
     /* Optional. The peer begins the handshake of the seal: false refuses it, with a line in the log; and it is over. */

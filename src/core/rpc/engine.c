@@ -124,6 +124,7 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     engine->worker_index = options->worker_index;
     engine->helper = options->helper;
     engine->listeners = options->listeners;
+    engine->quitting = options->quitting;
     engine->scratch = scratch;
     engine->answers = answers;
     gee_pool_limit(scratch, (size_t)options->limits.call_memory);

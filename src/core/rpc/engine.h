@@ -4,6 +4,8 @@
 #ifndef GEE_RPC_ENGINE_H
 #define GEE_RPC_ENGINE_H
 
+#include <stdatomic.h>
+
 #include "core/base/meter.h"
 #include "core/conf/module.h"
 #include "core/event/loop.h"
@@ -66,7 +68,8 @@ typedef struct gee_engine_options {
     unsigned worker_index;
     gee_helper_line_t *helper; /* null: there is none */
     const char *const
-        *listeners; /* where this program listens, for pages; ends with null; null: nowhere. Outlives it */
+        *listeners;              /* where this program listens, for pages; ends with null; null: nowhere. Outlives it */
+    const atomic_bool *quitting; /* the program is about to end and wants no further callers; null: that is not known */
 } gee_engine_options_t;
 
 /* The members are for reading; call.c and session.c keep their free lists here. */
@@ -85,6 +88,7 @@ struct gee_engine {
     unsigned worker_index;
     gee_helper_line_t *helper;
     const char *const *listeners;          /* null: nowhere */
+    const atomic_bool *quitting;           /* may be null */
     struct gee_upstream *const *upstreams; /* where calls are forwarded to, for pages; who made them set this */
     size_t upstream_count;
     const struct gee_shared_list *upstream_lists; /* one each: where its servers come from; rpc/shared_list.h */
