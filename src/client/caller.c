@@ -50,8 +50,8 @@ static int64_t timeout_or(int64_t given, int64_t fallback) {
 
 static int unknown(gee_module_kind_t kind, const char *what, const char *name, gee_error_t *error) {
     char names[200];
-    return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s \"%.100s\" is unknown here; this library has: %s", what, name,
-                         gee_module_names(gee_modules, kind, names, sizeof(names)));
+    return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s \"%.*s\" is unknown here; this library has: %s", what,
+                         GEE_QUOTED(name), gee_module_names(gee_modules, kind, names, sizeof(names)));
 }
 
 static int choose_codec(gee_caller_t *caller, const gee_dial_options_t *options, gee_error_t *error) {
@@ -61,8 +61,8 @@ static int choose_codec(gee_caller_t *caller, const gee_dial_options_t *options,
         return unknown(GEE_MODULE_PROTOCOL, "protocol", name, error);
     const char *only = protocol->codec, *codec = options->codec ? options->codec : only ? only : "json";
     if (only != NULL && strcmp(codec, only) != 0)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "the protocol %s carries the codec %s only, not %.100s", name,
-                             only, codec);
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "the protocol %s carries the codec %s only, not %.*s", name,
+                             only, GEE_QUOTED(codec));
     caller->codec = gee_codec_by_name(gee_modules, gee_str(codec));
     if (caller->codec == NULL)
         return unknown(GEE_MODULE_CODEC, "codec", codec, error);

@@ -37,7 +37,7 @@ static void on_timeout(gee_timer_t *timer) {
     gee_discovery_report_t report;
     gee_error_t error;
     gee_discovery_report(caller->follow.discovery, &report);
-    gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "%.200s: no list of servers in time", report.source);
+    gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "%.*s: no list of servers in time", GEE_QUOTED(report.source));
     settle(caller, &error);
 }
 

@@ -33,7 +33,7 @@ static void answered(void *data, const gee_http_message_t *response, const gee_e
     }
     gee_http_page_t *page = fetch->page;
     page->status = response->status;
-    snprintf(page->reason, sizeof(page->reason), "%.*s", GEE_STR_ARGUMENTS(response->reason));
+    (void)gee_str_format(page->reason, sizeof(page->reason), "%.*s", GEE_STR_ARGUMENTS(response->reason));
     page->length = response->body.length;
     page->body = malloc(page->length + 1);
     if (page->body == NULL) {

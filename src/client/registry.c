@@ -39,7 +39,7 @@ static void end_with(work_place_t *place, const gee_error_t *error) {
 
 static void on_timeout(gee_timer_t *timer) {
     work_place_t *place = GEE_CONTAINER(timer, work_place_t, timer);
-    gee_error_set(place->error, GEE_DEADLINE_EXCEEDED, "%.200s: no answer in time", place->source);
+    gee_error_set(place->error, GEE_DEADLINE_EXCEEDED, "%.*s: no answer in time", GEE_QUOTED(place->source));
     end(place, -1);
 }
 
@@ -143,7 +143,8 @@ static int publish(work_place_t *place, const char *source, const gee_registry_s
         .address = server->address, .service = server->service, .weight = server->weight, .ttl_ns = server->ttl_ns
     };
     if (place->registry->publish == NULL)
-        return gee_error_set(place->error, GEE_UNIMPLEMENTED, "%.200s: nothing can be put there or taken out", source);
+        return gee_error_set(place->error, GEE_UNIMPLEMENTED, "%.*s: nothing can be put there or taken out",
+                             GEE_QUOTED(source));
     if (allocate_state(place, place->registry->publish_size) != 0 || set_timeout(place, timeout_ns) != 0)
         return -1;
     return place->registry->publish(place->state, place->engine, source, &entry, on_told, place, place->error);

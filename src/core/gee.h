@@ -63,5 +63,6 @@
 #include "core/rpc/upstream.h"
 #include "core/rpc/value.h"
 #include "core/rpc/value_stream.h"
+#include "core/rpc/words.h"
 
 #endif

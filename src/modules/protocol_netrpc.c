@@ -20,8 +20,7 @@ typedef struct response {
     gee_str_t error;
 } response_t;
 GEE_STRUCT(response_t, "Response", GEE_STRING(response_t, service_method, "ServiceMethod", 1),
-           GEE_UINT64(response_t, seq, "Seq", 2),
-           GEE_FIELD_ROW(response_t, error, "Error", 3, &gee_type_of_gee_str_t, 0, GEE_FIELD_ANY_TEXT));
+           GEE_UINT64(response_t, seq, "Seq", 2), GEE_STRING(response_t, error, "Error", 3));
 
 typedef struct netrpc_state {
     gee_value_stream_t values;
@@ -126,6 +125,7 @@ static const gee_protocol_t protocol = {
     .name = "netrpc",
     .connect_path = "/_goRPC_",
     .codec = "gob",
+    .go_words = true,
     .state_size = sizeof(netrpc_state_t),
     .claims = claims,
     .start = start,

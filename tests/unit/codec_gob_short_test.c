@@ -338,11 +338,9 @@ typedef struct {
     gee_str_t text;
     int64_t last;
 } lenient_t;
-GEE_STRUCT(lenient_t, "Lenient",
-           GEE_FIELD_ROW(lenient_t, text, "Text", 1, &gee_type_of_gee_str_t, 0, GEE_FIELD_ANY_TEXT),
-           GEE_FIELD_ROW(lenient_t, last, "Last", 2, &gee_type_of_int64_t, 0, GEE_FIELD_ANY_TEXT));
+GEE_STRUCT(lenient_t, "Lenient", GEE_STRING(lenient_t, text, "Text", 1), GEE_INT64(lenient_t, last, "Last", 2));
 
-/* A plan of which some members are skipped, and one that reads any text. */
+/* A plan of which some members are skipped. */
 static void other_fields_are_skipped(void **state) {
     (void)state;
     meet();
@@ -352,12 +350,8 @@ static void other_fields_are_skipped(void **state) {
         value.bytes.length = 0;
         value.text.length = 10;
         assert_int_equal(encode(GEE_TYPE_OF(scalars_t), &value), 0);
-        uint8_t *text = memmem(wire, wire_length, letters, value.text.length);
-        assert_non_null(text);
-        memset(text, 0xff, value.text.length);
         assert_int_equal(decode_as(GEE_TYPE_OF(lenient_t), wire, wire_length, true, &back), 0);
-        assert_int_equal(back.text.length, value.text.length);
-        assert_memory_equal(back.text.data, text, value.text.length);
+        assert_true(gee_str_equal(back.text, value.text));
         assert_int_equal(back.last, value.last);
         gee_pool_reset(pool);
     }

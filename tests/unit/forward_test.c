@@ -110,11 +110,12 @@ static void await(world_t *world, const outcome_t *outcome, gee_code_t code, con
 
 typedef struct wire {
     const char *protocol, *codec;
-    bool codes; /* it carries them */
+    bool codes;    /* it carries them */
+    bool go_words; /* what is not there is refused in Go's words */
 } wire_t;
 static const wire_t wires[] = {
-    { "geerpc", "json", true }, { "geerpc", "bin", true },    { "geerpc", "gob", false },
-    { "netrpc", "gob", false }, { "jsonrpc", "json", false },
+    { "geerpc", "json", true, false }, { "geerpc", "bin", true, false },   { "geerpc", "gob", false, false },
+    { "netrpc", "gob", false, true },  { "jsonrpc", "json", false, true },
 };
 
 static void check_wires(const wire_t *front, const wire_t *back, bool declared) {
@@ -139,7 +140,8 @@ static void check_wires(const wire_t *front, const wire_t *back, bool declared) 
     await(&world, &refusal, codes ? GEE_FAILED_PRECONDITION : GEE_UNKNOWN, "100% full");
     bool reached = strcmp(front->codec, "bin") != 0 || strcmp(back->codec, "bin") == 0;
     if (reached) /* what no declaration names can be sent on where no types are needed */
-        await(&world, &missing, codes ? GEE_UNIMPLEMENTED : GEE_UNKNOWN, "rpc server: can't find method Nothing");
+        await(&world, &missing, front->codes ? GEE_UNIMPLEMENTED : GEE_UNKNOWN,
+              front->go_words ? "rpc: can't find method Test.Nothing" : "rpc server: can't find method Nothing");
     else
         await(&world, &missing, GEE_UNIMPLEMENTED, NULL);
     assert_int_equal(server_report(&world).calls, reached ? 5 : 4);
@@ -380,7 +382,7 @@ static void nobody_can_speak_for_another(void **state GEE_UNUSED) {
         "{\"A\":\"\xff\"}",
         deep,
     };
-    static const wire_t shared[] = { { "geerpc", "json", true }, { "jsonrpc", "json", false } };
+    static const wire_t shared[] = { { "geerpc", "json", true, false }, { "jsonrpc", "json", false, true } };
     const gee_codec_t *json = gee_codec_by_name(gee_modules, GEE_STR("json"));
     for (size_t i = 0; i < GEE_LENGTH(shared) * GEE_LENGTH(bodies); i++) {
         const char *body = bodies[i / GEE_LENGTH(shared)];
@@ -470,7 +472,7 @@ static void a_message_that_grows_too_long_is_not_sent(void **state GEE_UNUSED) {
 /* The limit of the server for requests, or that of the gateway for replies: that call alone ends, it is not tried again, and the
  * server is not down. (The wires that skip so.) */
 static void over_a_limit_costs_its_own_call(void **state GEE_UNUSED) {
-    static const wire_t backs[] = { { "geerpc", "bin", true } };
+    static const wire_t backs[] = { { "geerpc", "bin", true, false } };
     static char full[3000];
     memset(full, 'x', sizeof(full));
     const text_t text = { .text = { full, sizeof(full) } };

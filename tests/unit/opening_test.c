@@ -33,12 +33,13 @@ static const row_t rows[] = {
     ROW("{\"x\":\"}\\\"{\",\"ConnectTimeout\"", GEE_OPENING_GEERPC),
     ROW("{\"method\"", GEE_OPENING_JSONRPC),
     ROW("{\"id\"", GEE_OPENING_JSONRPC),
-    ROW("{\"Method\":1}", GEE_OPENING_UNKNOWN), /* JSON-RPC's names are as they are written */
+    ROW("{\"Method\"", GEE_OPENING_JSONRPC), /* as Go reads it */
     ROW("{\"jsonrpc\":\"2.0\"", GEE_OPENING_JSONRPC),
     ROW("[{", GEE_OPENING_JSONRPC),
     ROW("  [", GEE_OPENING_JSONRPC),
-    ROW("{}", GEE_OPENING_UNKNOWN),
-    ROW("{\"ServiceMethod\":\"Arith.Multiply\",\"Seq\":1}", GEE_OPENING_UNKNOWN),
+    ROW("{}", GEE_OPENING_JSONRPC), /* a request that names no method */
+    ROW("{\"a\":{}}", GEE_OPENING_JSONRPC),
+    ROW("{\"ServiceMethod\":\"Arith.Multiply\",\"Seq\":1}", GEE_OPENING_JSONRPC),
     ROW("{]", GEE_OPENING_UNKNOWN),
     ROW(" x", GEE_OPENING_UNKNOWN),
     ROW("GET / HTTP/1.1", GEE_OPENING_HTTP),

@@ -107,9 +107,9 @@ static void test_one(void **state GEE_UNUSED) {
         { "{\"method\":7,\"params\":[],\"id\":1}",
           "{\"id\":1,\"result\":null,\"error\":\"jsonrpc: method is not a string\"}\n" },
         { "{\"params\":[],\"id\":1}",
-          "{\"id\":1,\"result\":null,\"error\":\"rpc server: service/method request ill-formed: \"}\n" },
+          "{\"id\":1,\"result\":null,\"error\":\"rpc: service/method request ill-formed: \"}\n" },
         { "{\"method\":\"No.Way\",\"params\":[1],\"id\":1}",
-          "{\"id\":1,\"result\":null,\"error\":\"rpc server: can't find service No\"}\n" },
+          "{\"id\":1,\"result\":null,\"error\":\"rpc: can't find service No.Way\"}\n" },
         { "{\"method\":\"Test.Fail\",\"params\":[{\"Text\":\"%s \\\"n\\\"\"}],\"id\":1}",
           "{\"id\":1,\"result\":null,\"error\":\"%s \\\"n\\\"\"}\n" },
         { "{\"method\":\"Test.Echo\",\"params\":[{\"Text\":\"a\\u0000b\"}],\"id\":1}",
@@ -206,7 +206,6 @@ static void test_parse_errors(void **state GEE_UNUSED) {
         { "{\"method\" \"Test.Multiply\"}", -32700 },
         { "{\"method\":\"Test.Multiply\"]", -32700 },
         { "{\"method\":\"\\x\"}", -32700 },
-        { "{\"method\":\"\xff\"}", -32700 },
         { "{\"method\":\"a\nb\"}", -32700 },
         { "{\"method\":tru}", -32700 },
         { "{\"id\":01}", -32700 },
@@ -265,18 +264,17 @@ static void test_batch(void **state GEE_UNUSED) {
     fixture_t *fixture = fixture_create(NULL, NULL);
     int peer = fixture_connect(fixture);
     /* The specification's own mixture. */
-    converse(
-        fixture, peer,
-        "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[{\"A\":2,\"B\":3}],\"id\":\"1\"},"
-        "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[{}]},{\"foo\":\"boo\"},"
-        "{\"jsonrpc\":\"2.0\",\"method\":\"No.Way\",\"id\":\"5\"},1]",
-        "[{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":6},"
-        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"Invalid Request: no method\","
-        "\"data\":{\"code\":3,\"status\":\"invalid argument\"}}},"
-        "{\"jsonrpc\":\"2.0\",\"id\":\"5\",\"error\":{\"code\":-32601,\"message\":\"rpc server: can't find service "
-        "No\",\"data\":{\"code\":12,\"status\":\"unimplemented\"}}},"
-        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"Invalid Request: not an "
-        "object\",\"data\":{\"code\":3,\"status\":\"invalid argument\"}}}]\n");
+    converse(fixture, peer,
+             "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[{\"A\":2,\"B\":3}],\"id\":\"1\"},"
+             "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":[{}]},{\"foo\":\"boo\"},"
+             "{\"jsonrpc\":\"2.0\",\"method\":\"No.Way\",\"id\":\"5\"},1]",
+             "[{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":6},"
+             "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"Invalid Request: no method\","
+             "\"data\":{\"code\":3,\"status\":\"invalid argument\"}}},"
+             "{\"jsonrpc\":\"2.0\",\"id\":\"5\",\"error\":{\"code\":-32601,\"message\":\"rpc: can't find service "
+             "No.Way\",\"data\":{\"code\":12,\"status\":\"unimplemented\"}}},"
+             "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"Invalid Request: not an "
+             "object\",\"data\":{\"code\":3,\"status\":\"invalid argument\"}}}]\n");
     converse(fixture, peer,
              "[{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\"},{\"jsonrpc\":\"2.0\",\"method\":\"No.No\"}]", "");
     /* A reply that cannot be written becomes an error in its place. */

@@ -102,7 +102,7 @@ static void test_against_our_own_server(void **state GEE_UNUSED) {
     assert_string_equal(echoed.text, "a text");
     assert_int_equal(failed.code, GEE_UNKNOWN);
     assert_string_equal(failed.text, "a text");
-    assert_string_equal(unknown.text, "rpc server: can't find service No");
+    assert_string_equal(unknown.text, "rpc: can't find service No.Way");
     assert_int_equal(mistaken.code, GEE_UNKNOWN);
     assert_non_null(strstr(mistaken.text, "rpc server: Test.Multiply: "));
     gee_session_close(session, NULL);
@@ -183,8 +183,8 @@ static void test_requests_of_go(void **state GEE_UNUSED) {
     assert_int_equal(outcomes[1].number, 63);
     assert_string_equal(outcomes[2].text, "hi");
     assert_string_equal(outcomes[3].text, "no way");
-    assert_string_equal(outcomes[4].text, "rpc server: can't find method None");
-    assert_string_equal(outcomes[5].text, "rpc server: can't find service No");
+    assert_string_equal(outcomes[4].text, "rpc: can't find method Test.None");
+    assert_string_equal(outcomes[5].text, "rpc: can't find service No.None");
     for (size_t cut = 0; cut < requests.length; cut++) {
         serve(&requests, cut, &pieces);
         assert_int_equal(pieces.length, whole.length);

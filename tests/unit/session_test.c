@@ -74,7 +74,7 @@ static void test_errors_leave_the_connection_usable(void **state GEE_UNUSED) {
         { "Test.Fail", "{\"Text\":\"%s %n \\\"quoted\\\"\"}", "\"Error\":\"%s %n \\\"quoted\\\"\"" },
         { "Test.Fail", "{\"Text\":\"\"}", "\"Error\":\"failed precondition\"" },
         { "Test.NaN", "{}", "Number" },
-        { "Test.Garble", "{}", "\"Error\":\"? and \xc3\xa9 and ?\"" },
+        { "Test.Garble", "{}", "\"Error\":\"\xef\xbf\xbd and \xc3\xa9 and \xef\xbf\xbd\"" },
     };
     fixture_t *fixture = fixture_create(NULL, NULL);
     int peer = fixture_connect(fixture);
@@ -137,7 +137,6 @@ static void test_refused(void **state GEE_UNUSED) {
         { "{\"MagicNumber\":3927900,\"CodecType\":,}", "not well-formed" },
         { OPTION_JSON "]", "header" },
         { OPTION_JSON "{\"ServiceMethod\":1}{}", "header" },
-        { OPTION_JSON "{\"ServiceMethod\":\"\xff.x\"}{}", "header" },
         { "\x01\x02\x03", "first bytes" },
         { "\x2f\xff\x81", "it speaks net/rpc (gob), which " },
         { "GET / HTTP/1.1\r\n", "it speaks HTTP, which" },

@@ -152,6 +152,47 @@ static void test_utf8_cut(void **state) {
     assert_int_equal(gee_utf8_cut("", 0), 0);
 }
 
+/* A byte that is in no sequence becomes U+FFFD, each for itself, as in Go. */
+static void test_utf8_repair(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *wanted;
+    } rows[] = {
+        { "", "" },
+        { "a\xc3\xa9", "a\xc3\xa9" },
+        { "\xff", "\xef\xbf\xbd" },
+        { "\xe2\x82|\xe2\x82\xac\xe2", "\xef\xbf\xbd\xef\xbf\xbd|\xe2\x82\xac\xef\xbf\xbd" },
+        { "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+    };
+    for (size_t i = 0; i < GEE_LENGTH(rows); i++) {
+        char target[64];
+        size_t length = strlen(rows[i].text), wanted = strlen(rows[i].wanted);
+        assert_int_equal(gee_utf8_repair(NULL, rows[i].text, length), wanted);
+        assert_int_equal(gee_utf8_repair(target, rows[i].text, length), wanted);
+        assert_memory_equal(target, rows[i].wanted, wanted);
+    }
+}
+
+/* Wherever the room ends, no character is cut in two. */
+static void test_texts_are_cut_between_characters(void **state) {
+    (void)state;
+    char target[64], long_text[302];
+    for (size_t capacity = 1; capacity < sizeof target; capacity++) {
+        size_t length = gee_str_format(
+            target, capacity, "%s",
+            "x\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 and so on, and so on, and so on, and so on, and so on");
+        assert_int_equal(strlen(target), length);
+        assert_true(length < capacity && length + 4 >= capacity);
+        assert_true(gee_utf8_valid(target, length));
+    }
+    for (size_t i = 0; i + 1 < sizeof long_text; i += 2)
+        memcpy(long_text + i, "\xc3\xa9", 2);
+    gee_str_t odd = { .data = long_text + 1, .length = 300 }, short_one = { .data = long_text, .length = 20 };
+    assert_int_equal(gee_str_quoted((gee_str_t){ .data = long_text, .length = 300 }).length, 200);
+    assert_int_equal(gee_str_quoted(odd).length, 199);
+    assert_int_equal(gee_str_quoted(short_one).length, 20);
+}
+
 static void test_escape(void **state) {
     (void)state;
     char text[64];
@@ -227,6 +268,8 @@ int main(void) {
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_utf8_takes_every_code_point),
         cmocka_unit_test(test_utf8_cut),
+        cmocka_unit_test(test_utf8_repair),
+        cmocka_unit_test(test_texts_are_cut_between_characters),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_escape_in_every_capacity),
         cmocka_unit_test(test_distance),

@@ -1,33 +1,16 @@
 /* error.c: filling a gee_error_t, and the names of codes and phases. */
 #include "core/base/error.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/base/defs.h"
 #include "core/base/str.h"
 
-/* Formats into GEE_ERROR_TEXT bytes, and cuts a text that is too long where a UTF-8 sequence ends. Returns its length. */
-GEE_PRINTF(2, 0)
-static size_t format_text(char *target, const char *format, va_list arguments) {
-    int length = vsnprintf(target, GEE_ERROR_TEXT, format, arguments);
-    if (length < 0) {
-        static const char fallback[] = "(the text of this error cannot be formatted)";
-        memcpy(target, fallback, sizeof fallback);
-        return sizeof fallback - 1;
-    }
-    if (length < GEE_ERROR_TEXT)
-        return (size_t)length;
-    size_t cut = gee_utf8_cut(target, GEE_ERROR_TEXT - 1);
-    target[cut] = '\0';
-    return cut;
-}
-
 int gee_error_vset(gee_error_t *error, gee_code_t code, const char *format, va_list arguments) {
     if (error == NULL)
         return -1;
     char text[GEE_ERROR_TEXT]; /* apart, for an argument may be the error's own old text */
-    size_t length = format_text(text, format, arguments);
+    size_t length = gee_str_vformat(text, sizeof text, format, arguments);
     error->code = code;
     error->phase = GEE_PHASE_NONE;
     error->from_peer = false;
@@ -50,7 +33,7 @@ int gee_error_prefix(gee_error_t *error, const char *format, ...) {
     char text[GEE_ERROR_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    size_t prefix = format_text(text, format, arguments);
+    size_t prefix = gee_str_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
 
     size_t old = strnlen(error->text, GEE_ERROR_TEXT - 1);

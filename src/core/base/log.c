@@ -194,7 +194,8 @@ static void settle(gee_log_t *log, rate_t *rate, int64_t now, note_t *note) {
     note->text[0] = '\0';
     if (rate->held > 0) {
         note->level = rate->level;
-        snprintf(note->text, sizeof note->text, "held back %u more lines like: %s", rate->held, rate->excerpt);
+        (void)gee_str_format(note->text, sizeof note->text, "held back %u more lines like: %s", rate->held,
+                             rate->excerpt);
         atomic_fetch_sub_explicit(&log->formats_held, 1, memory_order_relaxed);
     }
     rate->since = now;
@@ -218,11 +219,7 @@ static rate_t *find_rate(gee_log_t *log, const void *format, int64_t now, note_t
 }
 
 static void keep_excerpt(rate_t *rate, const char *text) {
-    size_t length = strnlen(text, EXCERPT);
-    if (length == EXCERPT)
-        length = gee_utf8_cut(text, EXCERPT - 1);
-    memcpy(rate->excerpt, text, length);
-    rate->excerpt[length] = '\0';
+    (void)gee_str_format(rate->excerpt, sizeof rate->excerpt, "%s", text);
 }
 
 /* May this line be written? `note` is what must be said before it. */
@@ -344,13 +341,9 @@ void gee_log_write(gee_log_t *log, gee_log_level_t level, const char *format, ..
     int saved = errno;
     char raw[TEXT + 1], text[TEXT + 1];
     va_start(arguments, format);
-    int length = vsnprintf(raw, sizeof raw, format, arguments);
+    size_t length = gee_str_vformat(raw, sizeof raw, format, arguments);
     va_end(arguments);
-    if (length < 0)
-        length = snprintf(raw, sizeof raw, "%s", "(a text that cannot be formatted)");
-    if (length > TEXT)
-        length = (int)gee_utf8_cut(raw, TEXT);
-    make_printable(text, raw, (size_t)length);
+    make_printable(text, raw, length);
 
     note_t note = { .text = "" };
     bool admitted = level < GEE_LOG_WARN || admit(log, level, format, text, &note);

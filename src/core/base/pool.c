@@ -231,6 +231,15 @@ gee_str_t gee_pool_str(gee_pool_t *pool, gee_str_t string) {
     return (gee_str_t){ .data = copy, .length = copy ? string.length : 0 };
 }
 
+gee_str_t gee_pool_utf8(gee_pool_t *pool, gee_str_t string) {
+    if (gee_utf8_valid(string.data, string.length))
+        return string;
+    char *repaired = gee_pool_alloc(pool, gee_utf8_repair(NULL, string.data, string.length));
+    if (repaired == NULL)
+        return (gee_str_t){ .data = NULL };
+    return (gee_str_t){ .data = repaired, .length = gee_utf8_repair(repaired, string.data, string.length) };
+}
+
 char *gee_pool_printf(gee_pool_t *pool, const char *format, ...) {
     char small[256], *text = NULL;
     va_list arguments, again;

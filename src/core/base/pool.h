@@ -34,6 +34,9 @@ char *gee_pool_strdup(gee_pool_t *pool, const char *string);
 char *gee_pool_strndup(gee_pool_t *pool, const char *bytes, size_t length);
 /* A copy as a view; its data is null only when out of memory (an empty string gets a valid pointer). Terminated too. */
 gee_str_t gee_pool_str(gee_pool_t *pool, gee_str_t string);
+/* The string itself where it is well-formed UTF-8, else a copy that gee_utf8_repair() has made: every wire wants UTF-8, and a
+ * text that is none must not cost anybody a connection. Data null, of a string that is not empty: out of memory. */
+gee_str_t gee_pool_utf8(gee_pool_t *pool, gee_str_t string);
 char *gee_pool_printf(gee_pool_t *pool, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #pragma GCC visibility pop

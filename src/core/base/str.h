@@ -4,6 +4,7 @@
 #ifndef GEE_BASE_STR_H
 #define GEE_BASE_STR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,8 +52,17 @@ bool gee_is_ascii(const void *bytes, size_t length); /* quicker, of what is shor
 size_t gee_utf8_sequence(const void *bytes, size_t length);
 /* `length`, or up to 3 less, so that a text cut there does not end inside a sequence. */
 size_t gee_utf8_cut(const void *bytes, size_t length);
-/* Puts a question mark for each byte that is in no sequence. */
-void gee_utf8_repair(char *text, size_t length);
+/* Writes the text with U+FFFD for each byte that is in no sequence, as Go reads such a text. Returns the length, at most three
+ * times `length`. `target` null: the length is counted only. gee_pool_utf8() makes room itself. */
+size_t gee_utf8_repair(char *target, const void *bytes, size_t length);
+/* The beginning of a peer's text, as far as that is quoted in a text of ours: at most 200 bytes, cut between characters. */
+gee_str_t gee_str_quoted(gee_str_t text);
+/* The two arguments of a "%.*s", of a terminated string. */
+#define GEE_QUOTED(terminated) GEE_STR_ARGUMENTS(gee_str_quoted(gee_str(terminated)))
+/* As vsnprintf, but what has no room is cut between characters. Returns the length of what was written. */
+size_t gee_str_vformat(char *target, size_t capacity, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+size_t gee_str_format(char *target, size_t capacity, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Writes bytes as printable ASCII for a log line: backslash escapes for control bytes, ", backslash and bytes from
  * 0x7f on (\x7f). Always terminates; ends in "..." when `capacity` is too small. Returns `target`. */

@@ -1,4 +1,5 @@
 /* utf8.c: is it well-formed UTF-8 (RFC 3629, table 3-7 of the Unicode standard), where may it be cut, and making it so. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/str.h"
@@ -86,13 +87,46 @@ size_t gee_utf8_cut(const void *bytes, size_t length) {
     return length;
 }
 
-void gee_utf8_repair(char *text, size_t length) {
+size_t gee_utf8_repair(char *target, const void *bytes, size_t length) {
+    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+    const char *from = bytes;
+    size_t written = 0;
     for (size_t i = 0; i < length;) {
-        size_t sequence = gee_utf8_sequence(text + i, length - i);
-        if (sequence == 0)
-            text[i] = '?';
-        i += sequence ? sequence : 1;
+        size_t sequence = gee_utf8_sequence(from + i, length - i);
+        const char *piece = sequence > 0 ? from + i : replacement;
+        size_t size = sequence > 0 ? sequence : sizeof replacement - 1;
+        if (target != NULL)
+            memcpy(target + written, piece, size);
+        written += size;
+        i += sequence > 0 ? sequence : 1;
     }
+    return written;
+}
+
+gee_str_t gee_str_quoted(gee_str_t text) {
+    enum { QUOTED = 200 };
+    if (text.length > QUOTED)
+        text.length = gee_utf8_cut(text.data, QUOTED);
+    return text;
+}
+
+size_t gee_str_vformat(char *target, size_t capacity, const char *format, va_list arguments) {
+    int length = vsnprintf(target, capacity, format, arguments);
+    if (length < 0)
+        length = snprintf(target, capacity, "%s", "(a text that cannot be formatted)");
+    if ((size_t)length < capacity)
+        return (size_t)length;
+    size_t cut = gee_utf8_cut(target, capacity - 1);
+    target[cut] = '\0';
+    return cut;
+}
+
+size_t gee_str_format(char *target, size_t capacity, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = gee_str_vformat(target, capacity, format, arguments);
+    va_end(arguments);
+    return length;
 }
 
 bool gee_is_ascii(const void *text, size_t length) {

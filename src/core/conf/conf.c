@@ -33,7 +33,7 @@ void gee_conf_errors_add(gee_conf_errors_t *errors, const char *format, ...) {
     char text[ERROR_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
+    (void)gee_str_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     if (make_room(errors) < 0)
         return;

@@ -35,7 +35,7 @@ static void problem(reader_t *reader, const config_setting_t *setting, const cha
     char text[1536];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
+    (void)gee_str_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     gee_conf_text_problem(reader->text, config_setting_source_line(setting), "%s", text);
 }
@@ -78,7 +78,8 @@ static const char *value_text(const config_setting_t *setting, char shown[SHOWN_
         return config_setting_get_bool(setting) ? "true" : "false";
     case CONFIG_TYPE_STRING:
         string = config_setting_get_string(setting);
-        (void)snprintf(shown, SHOWN_VALUE, "\"%s\"", gee_str_escape(escaped, sizeof escaped, string, strlen(string)));
+        (void)gee_str_format(shown, SHOWN_VALUE, "\"%s\"",
+                             gee_str_escape(escaped, sizeof escaped, string, strlen(string)));
         return shown;
     case CONFIG_TYPE_GROUP:
         return "a group";
@@ -389,9 +390,9 @@ static void late_problem(reader_t *reader, const gee_conf_record_t *at, const ch
 static void missing(reader_t *reader, const gee_option_t *row, const char *path, const gee_conf_record_t *group) {
     char text[512];
     if (path[0])
-        (void)snprintf(text, sizeof text, "%s has no \"%s\"", path, row->name);
+        (void)gee_str_format(text, sizeof text, "%s has no \"%s\"", path, row->name);
     else
-        (void)snprintf(text, sizeof text, "has no \"%s\"", row->name);
+        (void)gee_str_format(text, sizeof text, "has no \"%s\"", row->name);
     late_problem(reader, group, text);
 }
 
@@ -401,7 +402,7 @@ static void check_group_row(reader_t *reader, const gee_option_t *row, const voi
     char text[GEE_ERROR_TEXT + 256];
     if (given->broken || gee_option_run_check(row, member, &error) == GEE_OPTION_FITS)
         return;
-    (void)snprintf(text, sizeof text, "%s: %s", path, error.text[0] ? error.text : "refused");
+    (void)gee_str_format(text, sizeof text, "%s: %s", path, error.text[0] ? error.text : "refused");
     late_problem(reader, given, text);
 }
 

@@ -61,13 +61,11 @@ static const char *path_of(const scan_t *scan, char buffer[SHOWN_PATH]) {
     buffer[0] = '\0';
     for (size_t i = 0; i <= scan->depth && length < SHOWN_PATH; i++) {
         const frame_t *frame = &scan->frames[i];
-        int count;
         if (frame->close == '\0' || frame->close == '}')
-            count = snprintf(buffer + length, SHOWN_PATH - length, "%s%.*s", i > 0 ? "." : "",
-                             GEE_STR_ARGUMENTS(frame->name));
+            length += gee_str_format(buffer + length, SHOWN_PATH - length, "%s%.*s", i > 0 ? "." : "",
+                                     GEE_STR_ARGUMENTS(frame->name));
         else
-            count = snprintf(buffer + length, SHOWN_PATH - length, "[%zu]", frame->count);
-        length += count > 0 ? (size_t)count : 0;
+            length += gee_str_format(buffer + length, SHOWN_PATH - length, "[%zu]", frame->count);
     }
     return buffer;
 }
@@ -80,7 +78,7 @@ static const char *found_text(const gee_conf_token_t *token, char buffer[SHOWN_T
         (void)gee_str_escape(shown, sizeof shown, token->text.data + 1, token->text.length - 2);
     else
         (void)gee_str_escape(shown, sizeof shown, token->text.data, token->text.length);
-    (void)snprintf(buffer, SHOWN_TEXT + 2, "\"%s\"", shown);
+    (void)gee_str_format(buffer, SHOWN_TEXT + 2, "\"%s\"", shown);
     return buffer;
 }
 
@@ -104,9 +102,10 @@ static int unexpected(const scan_t *scan, const gee_conf_token_t *token, const c
     char found[SHOWN_TEXT + 2], hint[512] = "";
     unsigned line = line_of(scan, token);
     if (scan->long_string > 0)
-        (void)snprintf(hint, sizeof hint,
-                       " (the text that starts at %s goes over the end of its line: is its closing quote missing?)",
-                       gee_conf_text_place(scan->text, scan->long_string));
+        (void)gee_str_format(
+            hint, sizeof hint,
+            " (the text that starts at %s goes over the end of its line: is its closing quote missing?)",
+            gee_conf_text_place(scan->text, scan->long_string));
     if (token->type == GEE_CONF_OPEN_STRING)
         gee_conf_text_problem(scan->text, line, "the text that starts here has no closing quote%s", hint);
     else if (token->type == GEE_CONF_OPEN_COMMENT)
@@ -352,11 +351,11 @@ static int close_bracket(scan_t *scan) {
 static int not_closed(const scan_t *scan, const gee_conf_token_t *token) {
     const frame_t *frame = &scan->frames[scan->depth];
     char expected[256];
-    (void)snprintf(expected, sizeof expected, "\"%c\" to close the \"%c\" at %s", frame->close,
-                   frame->close == '}'   ? '{'
-                   : frame->close == ')' ? '('
-                                         : '[',
-                   gee_conf_text_place(scan->text, frame->line));
+    (void)gee_str_format(expected, sizeof expected, "\"%c\" to close the \"%c\" at %s", frame->close,
+                         frame->close == '}'   ? '{'
+                         : frame->close == ')' ? '('
+                                               : '[',
+                         gee_conf_text_place(scan->text, frame->line));
     return unexpected(scan, token, expected);
 }
 
@@ -378,7 +377,7 @@ static int take_value(scan_t *scan, const gee_conf_token_t *token) {
     else if (token->type == GEE_CONF_BARE)
         result = take_bare(scan, token);
     else {
-        (void)snprintf(expected, sizeof expected, "a value for %s", path_of(scan, path));
+        (void)gee_str_format(expected, sizeof expected, "a value for %s", path_of(scan, path));
         return unexpected(scan, token, expected);
     }
     return result < 0 ? result : end_value(scan);
@@ -437,8 +436,8 @@ static int take_setting(scan_t *scan, const gee_conf_token_t *token) {
         return -1;
     gee_conf_token_t next = gee_conf_lex(&scan->lexer, false);
     if (!is_mark(&next, '=') && !is_mark(&next, ':')) {
-        (void)snprintf(expected, sizeof expected, "\"=\" after \"%s\"",
-                       gee_str_escape(shown, sizeof shown, token->text.data, token->text.length));
+        (void)gee_str_format(expected, sizeof expected, "\"=\" after \"%s\"",
+                             gee_str_escape(shown, sizeof shown, token->text.data, token->text.length));
         return unexpected(scan, &next, expected);
     }
     if (emit_word(scan, 0, "=") < 0)

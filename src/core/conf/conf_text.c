@@ -49,7 +49,7 @@ void gee_conf_text_problem(const gee_conf_text_t *text, unsigned line, const cha
     char reason[PROBLEM_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(reason, sizeof reason, format, arguments);
+    (void)gee_str_vformat(reason, sizeof reason, format, arguments);
     va_end(arguments);
     if (text->problems->count < GEE_CONF_PROBLEMS) {
         const char *whole = gee_pool_printf(text->pool, "%s: %s", gee_conf_text_place(text, line), reason);

@@ -127,7 +127,7 @@ socklen_t gee_sockaddr_length(const gee_sockaddr_t *address) {
 /* The path is the peer's choice: control characters in it would break log lines. */
 static void local_text(const struct sockaddr_un *local, char *target) {
     size_t length = strnlen(local->sun_path, sizeof(local->sun_path));
-    snprintf(target, GEE_ADDR_TEXT, "unix@%.*s", (int)length, local->sun_path);
+    (void)gee_str_format(target, GEE_ADDR_TEXT, "unix@%.*s", (int)length, local->sun_path);
     for (char *byte = target; *byte; byte++)
         if ((unsigned char)*byte < 0x20 || *byte == 0x7f)
             *byte = '?';

@@ -237,16 +237,17 @@ int gee_http_parse_url(const char *url, gee_addr_t *addr, const char **target, g
     static const char scheme[] = "http://";
     char text[GEE_ADDR_TEXT];
     if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.200s\": a URL begins with http:// (https is not taken)",
-                             url);
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.*s\": a URL begins with http:// (https is not taken)",
+                             GEE_QUOTED(url));
     const char *host = url + sizeof(scheme) - 1;
     size_t length = strcspn(host, "/?#");
     const char *bracket = memchr(host, ']', length);
     const char *colon = memchr(bracket ? bracket : host, ':', length - (size_t)(bracket ? bracket - host : 0));
     if (length == 0 || length > 255 || memchr(host, '@', length) != NULL)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.200s\": a URL looks like http://host:port/path", url);
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.*s\": a URL looks like http://host:port/path",
+                             GEE_QUOTED(url));
     if (host[length] != '/' && host[length] != '\0')
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.200s\": the path of a URL begins with /", url);
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.*s\": the path of a URL begins with /", GEE_QUOTED(url));
     snprintf(text, sizeof(text), "tcp@%.*s%s", (int)length, host, colon ? "" : ":80");
     *target = host[length] == '/' ? host + length : "/";
     if (gee_addr_parse(text, addr, error) != 0)

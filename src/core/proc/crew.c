@@ -160,7 +160,7 @@ static void on_message(gee_channel_t *channel, const gee_message_t *message, int
         on_worker_ready(worker);
         break;
     case GEE_MESSAGE_FAILED:
-        (void)snprintf(worker->reason, sizeof worker->reason, "%s", message->text);
+        (void)gee_str_format(worker->reason, sizeof worker->reason, "%s", message->text);
         break;
     case GEE_MESSAGE_STATUS:
         worker->answered = true;
@@ -260,7 +260,7 @@ static int fork_worker(gee_place_t *place, gee_error_t *error) {
         /* Its end of the channel is closed: it leaves, and is reaped. */
         gee_log(crew->log, GEE_LOG_ERROR, "%s (pid %d): %s", gee_worker_name(crew, place->index), (int)worker->pid,
                 error->text);
-        (void)snprintf(worker->reason, sizeof worker->reason, "%s", error->text);
+        (void)gee_str_format(worker->reason, sizeof worker->reason, "%s", error->text);
         kill_worker(worker, SIGKILL);
     }
     return 0;
@@ -409,8 +409,8 @@ static void log_end(const gee_worker_t *worker, int status) {
 static void report_failed_start(const gee_worker_t *worker, int status) {
     char text[GEE_MESSAGE_TEXT + 100], end[100];
     gee_describe_end(status, end, sizeof end);
-    (void)snprintf(text, sizeof text, "%s (pid %d) %s", gee_worker_name(worker->crew, worker->index), (int)worker->pid,
-                   worker->reason[0] ? worker->reason : end);
+    (void)gee_str_format(text, sizeof text, "%s (pid %d) %s", gee_worker_name(worker->crew, worker->index),
+                         (int)worker->pid, worker->reason[0] ? worker->reason : end);
     fail_start(worker->crew, text);
 }
 

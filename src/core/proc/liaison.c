@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/str.h"
 #include "core/event/rights.h"
 
 #define MOST_READ 64 /* lines in one pass */
@@ -15,12 +16,8 @@ int gee_liaison_tell(int socket, int descriptor, const char *format, ...) {
     char text[GEE_LIAISON_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(text, sizeof text, format, arguments);
+    struct iovec part = { .iov_base = text, .iov_len = gee_str_vformat(text, sizeof text, format, arguments) };
     va_end(arguments);
-    if (length < 0)
-        return -1;
-    struct iovec part = { .iov_base = text,
-                          .iov_len = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1 };
     return gee_rights_send(socket, &part, 1, descriptor);
 }
 

@@ -51,15 +51,13 @@ void gee_suggest_name(const char *const *names, size_t count, const char *word, 
     size_t length = 0;
     const char *nearest = gee_str_nearest(gee_str(word), names, count);
     if (nearest) {
-        (void)snprintf(text, GEE_NAMES_TEXT, "did you mean \"%s\"?", nearest);
+        (void)gee_str_format(text, GEE_NAMES_TEXT, "did you mean \"%s\"?", nearest);
         return;
     }
-    (void)snprintf(text, GEE_NAMES_TEXT, "%s", count == 0 ? "there is none" : "there is ");
+    (void)gee_str_format(text, GEE_NAMES_TEXT, "%s", count == 0 ? "there is none" : "there is ");
     length = strlen(text);
-    for (size_t i = 0; i < count && length < GEE_NAMES_TEXT - 1; i++) {
-        int written = snprintf(text + length, GEE_NAMES_TEXT - length, "%s%s", i ? ", " : "", names[i]);
-        length += written > 0 ? (size_t)written : 0;
-    }
+    for (size_t i = 0; i < count && length < GEE_NAMES_TEXT - 1; i++)
+        length += gee_str_format(text + length, GEE_NAMES_TEXT - length, "%s%s", i ? ", " : "", names[i]);
 }
 
 void gee_suggest_module(const gee_check_settings_t *check, gee_module_kind_t kind, const char *word,

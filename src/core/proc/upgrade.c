@@ -98,15 +98,15 @@ static const char *why_not(const gee_master_t *master) {
     if (upgrade->state == GEE_UPGRADE_NONE && master->server->parent_link < 0)
         return master->server->program ? NULL : "the program that was started is not found in PATH";
     if (upgrade->state == GEE_UPGRADE_NONE)
-        (void)snprintf(
+        (void)gee_str_format(
             text, sizeof text,
             "pid %ld, which this server is to replace, is still there; a QUIT to it completes that, a QUIT to "
             "this one takes it back",
             (long)master->server->parent);
     else
-        (void)snprintf(text, sizeof text, "one is under way already: pid %ld %s", (long)upgrade->pid,
-                       upgrade->state == GEE_UPGRADE_STARTING ? "starts"
-                                                              : "serves beside this one; end one of the two");
+        (void)gee_str_format(text, sizeof text, "one is under way already: pid %ld %s", (long)upgrade->pid,
+                             upgrade->state == GEE_UPGRADE_STARTING ? "starts"
+                                                                    : "serves beside this one; end one of the two");
     return text;
 }
 
@@ -186,7 +186,7 @@ void gee_upgrade_ask(gee_master_t *master, gee_control_client_t *asker) {
     }
     if (reason) {
         char text[300];
-        (void)snprintf(text, sizeof text, "upgrade refused: %s", reason);
+        (void)gee_str_format(text, sizeof text, "upgrade refused: %s", reason);
         if (asker)
             gee_control_answer(asker, false, text);
         else
@@ -276,8 +276,8 @@ bool gee_upgrade_instead_of_reload(gee_master_t *master, gee_control_client_t *a
             gee_control_answer(asker, true, "the workers come back, with the configuration that was in force");
         return true;
     }
-    (void)snprintf(text, sizeof text, "another binary, pid %ld, is there to replace this one: reload that one",
-                   (long)upgrade->pid);
+    (void)gee_str_format(text, sizeof text, "another binary, pid %ld, is there to replace this one: reload that one",
+                         (long)upgrade->pid);
     if (asker)
         gee_control_answer(asker, false, text);
     gee_log(master->log, GEE_LOG_ERROR, "reload refused: %s", text);
@@ -307,10 +307,10 @@ static void on_stragglers(gee_timer_t *timer) {
     gee_master_t *master = GEE_CONTAINER(timer, gee_master_t, upgrade.stragglers);
     char text[GEE_LIAISON_TEXT], patience[GEE_DURATION_TEXT];
     (void)gee_format_duration(patience, gee_cycle_settings(master->running->cycle)->shutdown_timeout);
-    (void)snprintf(text, sizeof text,
-                   "upgraded: %s; its last connections stay with the old one, pid %ld, for %s at most "
-                   "(shutdown_timeout)",
-                   master->upgrade.summary ? master->upgrade.summary : "", (long)getpid(), patience);
+    (void)gee_str_format(text, sizeof text,
+                         "upgraded: %s; its last connections stay with the old one, pid %ld, for %s at most "
+                         "(shutdown_timeout)",
+                         master->upgrade.summary ? master->upgrade.summary : "", (long)getpid(), patience);
     conclude(master, true, text);
 }
 
@@ -335,8 +335,8 @@ void gee_upgrade_gone(gee_master_t *master) {
     char text[GEE_LIAISON_TEXT];
     if (!upgrade->finish || upgrade->state != GEE_UPGRADE_READY)
         return;
-    (void)snprintf(text, sizeof text, "upgraded: %s; the old one, pid %ld, has ended",
-                   upgrade->summary ? upgrade->summary : "", (long)getpid());
+    (void)gee_str_format(text, sizeof text, "upgraded: %s; the old one, pid %ld, has ended",
+                         upgrade->summary ? upgrade->summary : "", (long)getpid());
     gee_timer_stop(master->loop, &upgrade->stragglers);
     GEE_LIST_EACH(&master->control.clients, link) {
         gee_control_client_t *client = GEE_CONTAINER(link, gee_control_client_t, link);

@@ -263,10 +263,10 @@ const char *gee_upgrade_describe(const gee_master_t *master) {
     static char text[120];
     const gee_upgrade_t *upgrade = &master->upgrade;
     if (upgrade->state != GEE_UPGRADE_NONE)
-        (void)snprintf(text, sizeof text, "pid %ld, which %s to replace this one", (long)upgrade->pid,
-                       upgrade->state == GEE_UPGRADE_STARTING ? "starts" : "serves");
+        (void)gee_str_format(text, sizeof text, "pid %ld, which %s to replace this one", (long)upgrade->pid,
+                             upgrade->state == GEE_UPGRADE_STARTING ? "starts" : "serves");
     else if (master->server->parent_link >= 0)
-        (void)snprintf(text, sizeof text, "pid %ld, which this one is to replace", (long)master->server->parent);
+        (void)gee_str_format(text, sizeof text, "pid %ld, which this one is to replace", (long)master->server->parent);
     else
         return NULL;
     return text;

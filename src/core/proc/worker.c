@@ -298,7 +298,7 @@ static void finish(gee_worker_process_t *process) {
 
 static void tell_master(gee_worker_process_t *process, gee_message_type_t type, const char *text) {
     gee_message_t message = { .type = (uint32_t)type };
-    (void)snprintf(message.text, sizeof message.text, "%s", text);
+    (void)gee_str_format(message.text, sizeof message.text, "%s", text);
     message.length = (uint32_t)strlen(message.text);
     (void)gee_channel_send(&process->channel, &message, -1);
 }

@@ -25,7 +25,8 @@
 #define FIRST_SUSPENSION   (100 * GEE_MILLISECOND)
 #define LONGEST_SUSPENSION (500 * GEE_MILLISECOND)
 
-#define METHODS_NAMED 8 /* of one connection that is cut, in the log */
+#define METHODS_NAMED 8  /* of one connection that is cut, in the log */
+#define METHOD_SHOWN  64 /* bytes of each */
 
 static void end(gee_worker_process_t *process) {
     process->stopped = true;
@@ -157,17 +158,18 @@ static void name_methods(const gee_session_t *session, char *text, size_t capaci
         const gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
         if (named == METHODS_NAMED || length + 1 >= capacity)
             break;
-        int added =
-            snprintf(text + length, capacity - length, "%s%.*s", named++ > 0 ? ", " : "",
-                     (int)(call->method_name.length < 64 ? call->method_name.length : 64), call->method_name.data);
-        length += added > 0 ? (size_t)added : 0;
+        gee_str_t name = call->method_name;
+        if (name.length > METHOD_SHOWN)
+            name.length = gee_utf8_cut(name.data, METHOD_SHOWN);
+        length += gee_str_format(text + length, capacity - length, "%s%.*s", named++ > 0 ? ", " : "",
+                                 GEE_STR_ARGUMENTS(name));
     }
     if (named < session->call_count && length + 1 < capacity)
-        (void)snprintf(text + length, capacity - length, " and %zu more", (size_t)session->call_count - named);
+        (void)gee_str_format(text + length, capacity - length, " and %zu more", (size_t)session->call_count - named);
 }
 
 static void log_cut(gee_worker_process_t *process) {
-    char patience[GEE_DURATION_TEXT], methods[METHODS_NAMED * 70];
+    char patience[GEE_DURATION_TEXT], methods[METHODS_NAMED * (METHOD_SHOWN + 6)];
     (void)gee_format_duration(patience, gee_cycle_settings(process->cycle)->shutdown_timeout);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         const gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);

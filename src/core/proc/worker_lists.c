@@ -29,10 +29,10 @@ static void explain(gee_worker_process_t *process, size_t index) {
     if (gee_upstream_peer_count(process->upstreams[index]) > 0 || gee_shared_list_reported(list, &report) != 0)
         return;
     if (report.trouble[0])
-        (void)snprintf(text, sizeof text, "it has no servers: %s", report.trouble);
+        (void)gee_str_format(text, sizeof text, "it has no servers: %s", report.trouble);
     else
-        (void)snprintf(text, sizeof text, "it has no servers: %s %s", list->source,
-                       report.version ? "gives an empty list" : "has not answered yet");
+        (void)gee_str_format(text, sizeof text, "it has no servers: %s %s", list->source,
+                             report.version ? "gives an empty list" : "has not answered yet");
     gee_upstream_explain(process->upstreams[index], text);
 }
 

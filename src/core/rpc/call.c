@@ -233,13 +233,10 @@ bool gee_call_returned(gee_call_t *call) {
     return (atomic_fetch_or_explicit(&call->finish, RETURNED, memory_order_acq_rel) & FINISHED) != 0;
 }
 
-/* Every wire wants UTF-8; a service that quotes other bytes in its error must not cost its caller the connection. */
 void gee_fail(gee_call_t *call, gee_code_t code, const char *text) {
     if (!claim(call))
         return;
     char *copy = gee_pool_strdup(call->pool, text ? text : "");
-    if (copy != NULL)
-        gee_utf8_repair(copy, strlen(copy));
     finish(call, code == GEE_OK ? GEE_UNKNOWN : code, copy ? gee_str(copy) : GEE_STR("out of memory"));
 }
 
@@ -247,7 +244,7 @@ void gee_failf(gee_call_t *call, gee_code_t code, const char *format, ...) {
     char text[GEE_ERROR_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    (void)gee_str_vformat(text, sizeof(text), format, arguments);
     va_end(arguments);
     gee_fail(call, code, text);
 }

@@ -45,13 +45,15 @@ struct gee_call {
     gee_session_t *session; /* null once the call was answered or the peer is gone */
     gee_token_t token;
     gee_metadata_t metadata;
-    int64_t timeout_ns;  /* the one that made the deadline, for the error's text; 0: none */
+    int64_t
+        timeout_ns; /* as the caller gave it; then the one that made the deadline, for the error's text; 0: none; negative: over */
     size_t charged;      /* of the session's call_bytes */
     gee_status_t status; /* once answered */
     gee_peer_record_t *peer;
     struct gee_forwarded *forwarded; /* forward.h: on its way to an upstream; stays when it is back */
     atomic_uint finish;              /* see call.c */
     uint32_t filters_passed;         /* how many filters saw it, for on_end and on_release */
+    bool name_cut;                   /* the method's name is longer than limits.method: refused */
     bool kept;                       /* by gee_session_keep(): others than its session's parser know of it */
     bool peer_held;                  /* a reference of the peer's record is its own */
     bool timed;                      /* its timer was started */

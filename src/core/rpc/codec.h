@@ -19,6 +19,9 @@ typedef struct gee_codec_limits {
     size_t message; /* bytes of one value */
     unsigned nesting;
     const char *message_name; /* of the setting, for texts; null: limits.message */
+    /* Decoding: strings that are not UTF-8 are repaired (gee_pool_utf8) and not refused; in JSON half of a surrogate pair, too. For
+     * headers, as nobody can say there whose call was wrong. */
+    bool repair;
 } gee_codec_limits_t;
 
 static inline const char *gee_message_limit_name(const gee_codec_limits_t *limits) {

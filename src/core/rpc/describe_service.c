@@ -51,7 +51,7 @@ static void describe(gee_call_t *call, const gee_describe_arguments_t *arguments
             gee_error_set(&error, GEE_UNIMPLEMENTED, "rpc server: can't find service %.*s",
                           GEE_STR_ARGUMENTS(arguments->method));
         else
-            gee_service_table_explain(table, arguments->method, &error);
+            gee_service_table_explain(table, arguments->method, false, &error);
         gee_fail(call, error.code, error.text);
         return;
     }

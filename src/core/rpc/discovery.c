@@ -184,12 +184,12 @@ static void say_unusable(gee_discovery_t *discovery, const list_t *list) {
 
 static trouble_t judge(const gee_discovery_t *discovery, const list_t *list, gee_error_t *reason) {
     if (list->count < discovery->min_servers) {
-        gee_error_set(reason, GEE_FAILED_PRECONDITION, "%.200s: the list has %zu server%s, min_servers is %zu",
-                      discovery->source, list->count, plural(list->count), discovery->min_servers);
+        gee_error_set(reason, GEE_FAILED_PRECONDITION, "%.*s: the list has %zu server%s, min_servers is %zu",
+                      GEE_QUOTED(discovery->source), list->count, plural(list->count), discovery->min_servers);
         return COLLAPSED;
     }
     if (list->count == 0 && discovery->list.count > 0) {
-        gee_error_set(reason, GEE_FAILED_PRECONDITION, "%.200s: the list is empty", discovery->source);
+        gee_error_set(reason, GEE_FAILED_PRECONDITION, "%.*s: the list is empty", GEE_QUOTED(discovery->source));
         return EMPTY;
     }
     return NO_TROUBLE;
@@ -214,7 +214,7 @@ static void on_changed(void *data, const gee_snapshot_t *snapshot) {
         say_unusable(discovery, &list);
         trouble = judge(discovery, &list, &reason);
     } else {
-        gee_error_prefix(&reason, "%.200s: ", discovery->source);
+        gee_error_prefix(&reason, "%.*s: ", GEE_QUOTED(discovery->source));
     }
     gee_pool_t *pool = list.pool; /* take() may end with the discovery destroyed */
     if (trouble != NO_TROUBLE) {
@@ -284,7 +284,7 @@ gee_discovery_t *gee_discovery_create(gee_engine_t *engine, const gee_discovery_
         return NULL;
     gee_discovery_t *discovery = calloc(1, sizeof(*discovery));
     if (discovery == NULL) {
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", options->source);
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.*s: out of memory", GEE_QUOTED(options->source));
         return NULL;
     }
     discovery->engine = engine;
@@ -297,7 +297,7 @@ gee_discovery_t *gee_discovery_create(gee_engine_t *engine, const gee_discovery_
     discovery->service = options->service ? strdup(options->service) : NULL;
     discovery->name = strdup(options->name ? options->name : "discovery");
     if (discovery->source == NULL || discovery->name == NULL || !discovery->service != !options->service)
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", options->source);
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.*s: out of memory", GEE_QUOTED(options->source));
     else if (take_over(discovery, options, error) == 0 && begin(discovery, options->refresh_ns, error) == 0)
         return discovery;
     gee_discovery_destroy(&discovery);

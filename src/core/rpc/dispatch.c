@@ -124,6 +124,10 @@ gee_service_table_t *gee_dispatch_table(const gee_dispatch_t *dispatch) {
     return dispatch->table;
 }
 
+bool gee_dispatch_knows(const gee_dispatch_t *dispatch, gee_str_t method) {
+    return gee_service_table_find(dispatch->table, method) != NULL;
+}
+
 size_t gee_dispatch_method_count(const gee_dispatch_t *dispatch) {
     return gee_service_table_method_count(dispatch->table);
 }
@@ -248,14 +252,22 @@ static void answer_early(gee_call_t *call, gee_code_t code, const char *text) {
     gee_call_cancel(call);
 }
 
+/* GeeRPC's own words. The pool belongs to the handler's thread, so the text must not come from there. */
+typedef struct timeout_text {
+    char text[sizeof("rpc server: request handle timeout: expect within ") + GEE_DURATION_TEXT];
+} timeout_text_t;
+
+static const char *explain_timeout(int64_t timeout_ns, timeout_text_t *place) {
+    char duration[GEE_DURATION_TEXT];
+    (void)gee_str_format(place->text, sizeof(place->text), "rpc server: request handle timeout: expect within %s",
+                         gee_format_duration_go(duration, timeout_ns));
+    return place->text;
+}
+
 static void on_timeout(gee_timer_t *timer) {
     gee_call_t *call = GEE_CONTAINER(timer, gee_call_t, timer);
-    char duration[GEE_DURATION_TEXT];
-    /* GeeRPC's own words; the pool belongs to the handler's thread, so the text must not come from there. */
-    char text[sizeof("rpc server: request handle timeout: expect within ") + GEE_DURATION_TEXT];
-    strcpy(text, "rpc server: request handle timeout: expect within ");
-    strcat(text, gee_format_duration_go(duration, call->timeout_ns));
-    answer_early(call, GEE_DEADLINE_EXCEEDED, text);
+    timeout_text_t place;
+    answer_early(call, GEE_DEADLINE_EXCEEDED, explain_timeout(call->timeout_ns, &place));
 }
 
 void gee_dispatch_cancel(gee_call_t *call, bool wanted) {
@@ -361,7 +373,8 @@ static int decode_arguments(gee_call_t *call, const gee_payload_t *payload, gee_
 }
 
 GEE_APART static void refuse_arguments(gee_call_t *call, gee_error_t *error) {
-    gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+    gee_str_t shown = gee_str_quoted(call->method_name);
+    gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(shown));
     answer_and_release(call, error->code, error->text);
 }
 
@@ -387,7 +400,13 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload);
 
 GEE_APART static void refuse_unknown(gee_call_t *call) {
     gee_error_t error;
-    gee_service_table_explain(call->engine->dispatch->table, call->method_name, &error);
+    bool go_words = call->session != NULL && call->session->protocol->go_words;
+    if (call->name_cut)
+        gee_error_set(&error, GEE_RESOURCE_EXHAUSTED,
+                      "rpc server: the method's name is over %llu bytes (limits.method): %.*s...",
+                      (unsigned long long)call->engine->limits.method, GEE_STR_ARGUMENTS(call->method_name));
+    else
+        gee_service_table_explain(call->engine->dispatch->table, call->method_name, go_words, &error);
     answer_and_release(call, error.code, error.text);
 }
 
@@ -407,6 +426,18 @@ static const gee_status_t *copy_status(const gee_call_t *call, const gee_status_
     if (copy != NULL)
         *copy = (gee_status_t){ .code = status->code, .text = gee_pool_str(call->pool, status->text) };
     return copy != NULL && copy->text.data != NULL ? copy : NULL;
+}
+
+/* A name that is too long is known only so far, to filters and in the reply, too: what is echoed is no longer than what was asked. */
+GEE_APART static gee_str_t cut_name(gee_call_t *call, gee_str_t method) {
+    call->name_cut = true;
+    return gee_str_quoted(method);
+}
+
+/* Its caller's time was over before it was sent. */
+GEE_APART static void refuse_late(gee_call_t *call) {
+    timeout_text_t place;
+    answer_and_release(call, GEE_DEADLINE_EXCEEDED, explain_timeout(call->timeout_ns, &place));
 }
 
 /* Keeps what the call needs while a filter makes it wait. */
@@ -445,6 +476,8 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
         refuse_message(call, payload->refusal);
     } else if (method == NULL) {
         refuse_unknown(call);
+    } else if (call->timeout_ns < 0) {
+        refuse_late(call);
     } else if (method->forward != NULL) {
         set_deadline(call);
         gee_forward_call(call, payload);
@@ -454,7 +487,10 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
 }
 
 void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
-    const gee_method_slot_t *slot = gee_service_table_find(dispatch->table, method);
+    uint64_t longest = call->engine->limits.method;
+    if (longest > 0 && method.length > longest)
+        method = cut_name(call, method);
+    const gee_method_slot_t *slot = call->name_cut ? NULL : gee_service_table_find(dispatch->table, method);
     call->started_ns = gee_loop_now(call->engine->loop);
     call->method_name = slot != NULL && slot->name.length == method.length && slot->name.data[method.length - 1] != '*'
                             ? slot->name /* which stays */

@@ -40,6 +40,8 @@ size_t gee_dispatch_method_count(const gee_dispatch_t *dispatch);
 size_t gee_dispatch_method_number(const gee_dispatch_t *dispatch,
                                   const gee_call_t *call); /* SIZE_MAX: unknown method */
 gee_str_t gee_dispatch_method_name(const gee_dispatch_t *dispatch, const gee_call_t *call); /* empty: unknown method */
+/* Is there a method of that name, here or, as far as is known, behind an upstream? */
+bool gee_dispatch_knows(const gee_dispatch_t *dispatch, gee_str_t method);
 /* The services, the built-in one too, each with its name; null after the last. */
 const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, size_t n);
 

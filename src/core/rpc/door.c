@@ -82,7 +82,7 @@ bool gee_door_allows(const gee_door_options_t *options, const gee_protocol_t *pr
 static void become_session(gee_door_t *door, const gee_protocol_t *protocol) {
     gee_error_t error;
     char peer[GEE_ADDR_TEXT];
-    snprintf(peer, sizeof(peer), "%s", gee_stream_peer_text(door->stream));
+    (void)gee_str_format(peer, sizeof(peer), "%s", gee_stream_peer_text(door->stream));
     gee_session_t *session =
         gee_session_create(door->engine, &door->stream, protocol, GEE_SERVING, NULL, door->way.started_ns,
                            door->way.options.events, door->way.options.owner, &error);
@@ -267,7 +267,7 @@ void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
     gee_error_t error;
     gee_way_back_t again = *way;
     char peer[GEE_ADDR_TEXT];
-    snprintf(peer, sizeof(peer), "%s", gee_stream_peer_text(*stream));
+    (void)gee_str_format(peer, sizeof(peer), "%s", gee_stream_peer_text(*stream));
     again.upgrades++;
     if (open_door(engine, stream, &again, way->next_started_ns, &error) == 0)
         return;

@@ -18,6 +18,7 @@
 /* Settings of sessions, with their option tables in engine.c: gee_limits_options, gee_timeouts_options. */
 typedef struct gee_limits {
     uint64_t message;     /* bytes of one message, header and body together */
+    uint64_t method;      /* bytes of a method's name; 0: no limit */
     uint64_t call_memory; /* bytes that one call's arena may take */
     int64_t nesting;      /* levels of structs, lists and maps in one value */
     int64_t calls;        /* in flight on one connection; past it reading pauses */
@@ -82,7 +83,8 @@ struct gee_engine {
     gee_limits_t limits;
     gee_timeouts_t timeouts;
     gee_codec_limits_t codec_limits;
-    gee_setting_names_t names; /* none is null */
+    gee_codec_limits_t header_limits; /* the same, and texts are repaired */
+    gee_setting_names_t names;        /* none is null */
     gee_thread_pool_t *threads, *resolver;
     gee_dispatch_t *dispatch; /* null in a client */
     unsigned worker_index;

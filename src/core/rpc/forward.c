@@ -9,6 +9,7 @@
 #include "core/rpc/service_table.h"
 #include "core/rpc/session.h"
 #include "core/rpc/translate.h"
+#include "core/rpc/words.h"
 
 /* A body up to this size is copied into the arena's first piece, so that a call in flight does not keep a whole read buffer. */
 #define COPY_UP_TO 256
@@ -123,6 +124,18 @@ GEE_APART static void fail_explained(gee_call_t *call, const gee_upstream_result
     fail(call, &error);
 }
 
+/* The server's own error. What it lacks is said in the words of the caller's wire, with the code that its own wire may not have. */
+GEE_APART static void pass_error(gee_call_t *call, const gee_status_t *status) {
+    gee_missing_t missing = gee_words_read(status->text, call->method_name);
+    gee_error_t error;
+    if (missing == GEE_MISSING_NOTHING) {
+        answer(call, status->code, status->text, NULL);
+        return;
+    }
+    gee_words_say(missing, call->method_name, call->session != NULL && call->session->protocol->go_words, &error);
+    fail(call, &error);
+}
+
 static void done(gee_upstream_call_t *upstream_call, const gee_upstream_result_t *result) {
     gee_forwarded_t *forwarded = GEE_CONTAINER(upstream_call, gee_forwarded_t, call);
     gee_call_t *call = forwarded->caller;
@@ -132,7 +145,7 @@ static void done(gee_upstream_call_t *upstream_call, const gee_upstream_result_t
     if (!result->from_peer)
         fail_explained(call, result);
     else if (result->status.code != GEE_OK)
-        answer(call, result->status.code, result->status.text, NULL);
+        pass_error(call, &result->status);
     else if (gee_translate_is_same(result->payload, call->codec))
         carry_reply(call, result);
     else
@@ -165,7 +178,7 @@ GEE_APART static void refuse(gee_call_t *call, gee_error_t *error) {
     if (error->code == GEE_UNIMPLEMENTED)
         gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward_of(call)->upstream));
     else
-        gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(call->method_name));
+        gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(gee_str_quoted(call->method_name)));
     fail(call, error);
 }
 

@@ -66,12 +66,13 @@ static gee_opening_t opening_of_key(gee_str_t key) {
         if (gee_str_equal_ignoring_case(key, gee_str(option[i])))
             return GEE_OPENING_GEERPC;
     for (size_t i = 0; i < GEE_LENGTH(jsonrpc); i++)
-        if (gee_str_equal(key, gee_str(jsonrpc[i])))
+        if (gee_str_equal_ignoring_case(key, gee_str(jsonrpc[i])))
             return GEE_OPENING_JSONRPC;
     return GEE_OPENING_MORE;
 }
 
-/* Behind the opening brace. */
+/* Behind the opening brace. An object without a known key is a request that names no method, as in Go: JSON-RPC has an answer
+ * for that, and an Option has none. */
 static gee_opening_t read_keys(cursor_t *cursor) {
     for (;;) {
         gee_str_t key;
@@ -79,7 +80,7 @@ static gee_opening_t read_keys(cursor_t *cursor) {
         if (cursor->at == cursor->end)
             return GEE_OPENING_MORE;
         if (*cursor->at != '"')
-            return GEE_OPENING_UNKNOWN; /* `}`: no known key; anything else: not JSON */
+            return *cursor->at == '}' ? GEE_OPENING_JSONRPC : GEE_OPENING_UNKNOWN; /* unknown: not JSON */
         if (!skip_string(cursor, &key))
             return GEE_OPENING_MORE;
         gee_opening_t opening = opening_of_key(key);
@@ -93,7 +94,7 @@ static gee_opening_t read_keys(cursor_t *cursor) {
         if (!skip_value(cursor))
             return GEE_OPENING_MORE;
         if (*cursor->at++ == '}')
-            return GEE_OPENING_UNKNOWN;
+            return GEE_OPENING_JSONRPC;
     }
 }
 

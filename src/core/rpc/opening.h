@@ -7,7 +7,7 @@
 /* Two bytes b0 b1 tell most of it:
  *   C1                                   a sealed channel
  *   b0 >= F8, or 01..7F then 7F or >= F8 net/rpc: gob begins with a length and a negative type id (encoding/gob)
- *   { [ or white space                   JSON: the first known top-level key decides
+ *   { [ or white space                   JSON: the first known top-level key decides, in any case; an object without one is JSON-RPC
  *   A..Z                                 HTTP; "PRI * HTTP/2.0" is HTTP/2's preface (RFC 9113, 3.4)
  *   16 03                                TLS (RFC 8446, 5.1) */
 typedef enum gee_opening {

@@ -63,7 +63,7 @@ typedef struct gee_event {
     gee_token_t token;
     gee_str_t method;         /* BEGIN; given back with END where the wire wants it */
     const gee_codec_t *codec; /* bodies of this call; null: the session's */
-    int64_t timeout_ns;       /* BEGIN: 0 none */
+    int64_t timeout_ns;       /* BEGIN: 0 none; negative: it is over already */
     gee_metadata_t metadata;  /* BEGIN, END */
     gee_payload_t payload;    /* MESSAGE */
     gee_status_t status;      /* END */
@@ -83,6 +83,8 @@ typedef struct gee_protocol {
     /* Optional: where the session's codec is not self-delimiting, bodies may have this one instead (event.codec). */
     const char *framed_codec;
     size_t state_size;
+    bool
+        go_words; /* what is not there is refused in the words of Go's net/rpc, as programs compare them; else GeeRPC's */
     bool upgrades;     /* may call gee_session_hand_back() */
     bool serving_only; /* has no calling role */
     /* Optional: the path by which servers of this protocol are reached over http@, where an address names none; null:

@@ -7,6 +7,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/short_bytes.h"
+#include "core/rpc/words.h"
 
 #define LEARNED_NAME 200 /* bytes of a name that is learned */
 #define RECENT       256 /* a power of two */
@@ -225,24 +226,14 @@ void gee_service_table_learn(gee_service_table_t *table, const gee_call_t *call)
     service->learned++;
 }
 
-/* A peer's text goes into our error text only so far. */
-#define QUOTED 200
-
-void gee_service_table_explain(const gee_service_table_t *table, gee_str_t method, gee_error_t *error) {
+void gee_service_table_explain(const gee_service_table_t *table, gee_str_t method, bool go_words, gee_error_t *error) {
     ptrdiff_t dot = gee_str_find_last(method, '.');
-    if (dot < 0) {
-        gee_error_set(error, GEE_INVALID_ARGUMENT, "rpc server: service/method request ill-formed: %.*s",
-                      (int)(method.length < QUOTED ? method.length : QUOTED), method.data ? method.data : "");
-        return;
-    }
-    gee_str_t service = { .data = method.data, .length = (size_t)dot };
-    bool known = gee_string_map_get(table->services, service) != NULL;
-    gee_str_t missing =
-        known ? (gee_str_t){ .data = method.data + dot + 1, .length = method.length - (size_t)dot - 1 } : service;
-    if (missing.length > QUOTED)
-        missing.length = QUOTED;
-    gee_error_set(error, GEE_UNIMPLEMENTED, "rpc server: can't find %s %.*s", known ? "method" : "service",
-                  GEE_STR_ARGUMENTS(missing));
+    gee_str_t service = { .data = method.data, .length = dot < 0 ? 0 : (size_t)dot };
+    bool known = dot >= 0 && gee_string_map_get(table->services, service) != NULL;
+    gee_words_say(dot < 0 ? GEE_MISSING_DOT
+                  : known ? GEE_MISSING_METHOD
+                          : GEE_MISSING_SERVICE,
+                  method, go_words, error);
 }
 
 size_t gee_service_table_method_count(const gee_service_table_t *table) {

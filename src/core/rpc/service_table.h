@@ -28,8 +28,8 @@ gee_service_table_t *gee_service_table_create(const gee_service_entry_t *service
                                               gee_error_t *error);
 void gee_service_table_destroy(gee_service_table_t **table);
 const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_str_t method);
-/* Why that name was not found, in GeeRPC's words. */
-void gee_service_table_explain(const gee_service_table_t *table, gee_str_t method, gee_error_t *error);
+/* Why that name was not found, in GeeRPC's words or Go's. */
+void gee_service_table_explain(const gee_service_table_t *table, gee_str_t method, bool go_words, gee_error_t *error);
 /* Its server has answered this call, which was found as "Foo.*": the next one is found by its name. */
 void gee_service_table_learn(gee_service_table_t *table, const gee_call_t *call);
 /* Room for those that may be learned included: numbers are below it. */

@@ -40,18 +40,6 @@ static void drop_reply(gee_session_t *session, const gee_event_t *event) {
     session->events->slot_freed(session, session->owner);
 }
 
-/* Every wire wants UTF-8, but in Go an error may quote any bytes: that must cost neither this connection nor the caller's. */
-static gee_str_t readable(gee_engine_t *engine, gee_str_t text) {
-    if (gee_utf8_valid(text.data, text.length))
-        return text;
-    char *copy = gee_pool_alloc(engine->scratch, text.length);
-    if (copy == NULL)
-        return GEE_STR("an error whose text is not UTF-8");
-    memcpy(copy, text.data, text.length);
-    gee_utf8_repair(copy, text.length);
-    return (gee_str_t){ .data = copy, .length = text.length };
-}
-
 /* Replies mostly come in the order of their requests: what that one's owner looks at is on its way when it is there. */
 static void fetch_later(const gee_waiting_t *waiting, uint64_t number) {
     enum { AHEAD = 2, AROUND = 2 * GEE_CACHE_LINE };
@@ -74,17 +62,14 @@ void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
         drop_reply(session, event);
         return;
     }
-    gee_status_t status = event->status;
-    if (event->payload.kind == GEE_PAYLOAD_REFUSED && status.code == GEE_OK) {
+    if (event->payload.kind == GEE_PAYLOAD_REFUSED && event->status.code == GEE_OK) {
         refuse_reply(session, outgoing, event->payload.refusal);
         return;
     }
-    if (status.text.length > 0)
-        status.text = readable(session->engine, status.text);
     fetch_later(&session->calling.waiting, event->token.number);
     take_off(session, outgoing);
     outgoing->answered = true;
-    outgoing->done(outgoing, &status, &event->payload);
+    outgoing->done(outgoing, &event->status, &event->payload);
 }
 
 static bool send_cancel(gee_session_t *session, const gee_outgoing_t *outgoing) {

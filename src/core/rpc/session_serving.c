@@ -2,7 +2,7 @@
  *
  *   request -> call -> dispatch -> answered at once -> written; parse() flushes it, once for all that it was shown
  *                         '-> kept: on the session's list -> answered some time -> written, flushed */
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "core/rpc/dispatch.h"
 #include "core/rpc/session.h"
@@ -40,7 +40,7 @@ static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t
 GEE_APART static void refuse_for_memory(gee_session_t *session, const gee_event_t *event) {
     gee_event_t reply = { .parts = GEE_EVENT_REPLY,
                           .token = event->token,
-                          .method = event->method,
+                          .method = gee_str_quoted(event->method),
                           .codec = event->codec,
                           .status = { .code = GEE_RESOURCE_EXHAUSTED, .text = GEE_STR("rpc server: out of memory") } };
     gee_session_send_event(session, &reply);
@@ -72,7 +72,7 @@ GEE_APART static int send_refused(gee_session_t *session, gee_call_t *call, gee_
     char text[GEE_ERROR_TEXT];
     gee_log(session->engine->log, GEE_LOG_ERROR, "%.*s: its reply cannot be written as %s: %s",
             GEE_STR_ARGUMENTS(call->method_name), call->codec->name, error->text);
-    snprintf(text, sizeof(text), "rpc server: reply: %.400s", error->text);
+    (void)gee_str_format(text, sizeof(text), "rpc server: reply: %s", error->text);
     gee_code_t code = error->code == GEE_RESOURCE_EXHAUSTED ? error->code : GEE_INTERNAL;
     call->status = (gee_status_t){ .code = code, .text = gee_str(text) };
     event->payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
@@ -129,6 +129,18 @@ static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *e
         gee_session_answered(session);
 }
 
+/* Every wire wants UTF-8; a service that quotes other bytes in its error must not cost its caller the connection. Not in the
+ * call's pool, in which its handler may still be at work on another thread. */
+GEE_APART static void send_repaired(gee_session_t *session, gee_call_t *call, gee_event_t *event) {
+    gee_str_t given = event->status.text;
+    char *text = malloc(gee_utf8_repair(NULL, given.data, given.length));
+    event->status.text = GEE_STR("rpc server: out of memory for the text of an error");
+    if (text != NULL)
+        event->status.text = (gee_str_t){ .data = text, .length = gee_utf8_repair(text, given.data, given.length) };
+    send_answer(session, call, event);
+    free(text);
+}
+
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
     if (call->status.code != GEE_OK && call->status.text.length == 0)
         call->status.text = gee_str(gee_code_name(call->status.code)); /* an empty text would read as success */
@@ -138,7 +150,10 @@ void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payl
                           .codec = call->codec,
                           .payload = *payload,
                           .status = call->status };
-    send_answer(session, call, &event);
+    if (gee_utf8_valid(event.status.text.data, event.status.text.length))
+        send_answer(session, call, &event);
+    else
+        send_repaired(session, call, &event);
 }
 
 void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value) {

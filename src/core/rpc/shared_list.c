@@ -69,7 +69,7 @@ void gee_shared_list_report(const gee_shared_list_t *list, const gee_discovery_r
     *shared = (gee_shared_report_t){ .version = gee_shared_list_version(list),
                                      .count = gee_shared_list_count(list),
                                      .confirmed_ns = report->confirmed_ns };
-    (void)snprintf(shared->trouble, sizeof(shared->trouble), "%s", report->trouble ? report->trouble->text : "");
+    (void)gee_str_format(shared->trouble, sizeof(shared->trouble), "%s", report->trouble ? report->trouble->text : "");
     gee_double_buffer_publish(&list->report, sizeof(*shared));
 }
 

@@ -37,8 +37,6 @@ typedef enum gee_kind {
 typedef struct gee_type gee_type_t;
 
 #define GEE_FIELD_OMIT_EMPTY 1u /* not written when zero, empty or absent (JSON; bin and gob never write zeros) */
-#define GEE_FIELD_ANY_TEXT                                                                                             \
-    2u /* a string that gob reads even when it is not UTF-8: Go's need not be. Its reader sees to it */
 
 typedef struct gee_field {
     const char *name;

@@ -128,8 +128,8 @@ static int hand_on(gee_session_t *session, const gee_value_form_t *form, void *p
     void *header = gee_pool_zalloc(engine->scratch, form->header->size);
     if (header == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    if (session->codec->decode(session->receive_state, form->header, bytes, header_length, &engine->codec_limits, false,
-                               engine->scratch, header, error) != 0)
+    if (session->codec->decode(session->receive_state, form->header, bytes, header_length, &engine->header_limits,
+                               false, engine->scratch, header, error) != 0)
         return gee_error_prefix(error, "header: ");
     gee_payload_t body = body_of(session, bytes, header_length, body_length);
     return form->take(session, protocol_state, header, &body, error);

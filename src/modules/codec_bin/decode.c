@@ -22,6 +22,7 @@ typedef struct reader {
     unsigned depth; /* structs, lists, maps (and the messages that wrap optionals) around what is read */
     unsigned nesting;
     bool copy;
+    bool repair; /* limits->repair */
     gee_bin_indices_t indices;
 } reader_t;
 
@@ -230,13 +231,23 @@ static inline int read_number(reader_t *reader, span_t *span, uint32_t key, cons
 
 /* ---- strings ---- */
 
+/* Of one that is not UTF-8. */
+GEE_APART static int repair(reader_t *reader, gee_bytes_t *bytes) {
+    if (!reader->repair)
+        return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
+    gee_str_t text =
+        gee_pool_utf8(reader->pool, (gee_str_t){ .data = (const char *)bytes->data, .length = bytes->length });
+    *bytes = (gee_bytes_t){ .data = (const uint8_t *)text.data, .length = text.length };
+    return text.data != NULL ? 0 : out_of_memory(reader);
+}
+
 static int read_string(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
     span_t inner;
     if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || read_span(reader, span, &inner) != 0)
         return -1;
     gee_bytes_t bytes = { .data = inner.at, .length = (size_t)(inner.end - inner.at) };
-    if (type->kind == GEE_KIND_STRING && !gee_utf8_valid(bytes.data, bytes.length))
-        return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
+    if (type->kind == GEE_KIND_STRING && !gee_utf8_valid(bytes.data, bytes.length) && repair(reader, &bytes) != 0)
+        return -1;
     if (reader->copy) {
         gee_str_t text = { .data = (const char *)bytes.data, .length = bytes.length };
         text = gee_pool_str(reader->pool, text);
@@ -481,7 +492,9 @@ static int decode(const gee_type_t *type, span_t span, size_t next, const gee_co
                   gee_pool_t *pool, void *value, gee_error_t *error) {
     gee_path_t path;
     gee_path_init(&path);
-    reader_t reader = { .pool = pool, .path = &path, .error = error, .nesting = limits->nesting, .copy = copy };
+    reader_t reader = {
+        .pool = pool, .path = &path, .error = error, .nesting = limits->nesting, .copy = copy, .repair = limits->repair
+    };
     gee_bin_fields_t fields = fields_of(type);
     fields.next = next;
     int result = type->kind == GEE_KIND_STRUCT ? read_struct(&reader, span, fields, value)

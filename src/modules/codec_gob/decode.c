@@ -204,11 +204,6 @@ static int read_map(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, gee_li
     return 0;
 }
 
-static bool wants_utf8(const gee_gob_slot_t *slot) {
-    return slot->type->kind == GEE_KIND_STRING &&
-           (slot->field == NULL || (slot->field->flags & GEE_FIELD_ANY_TEXT) == 0);
-}
-
 static int read_slot(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, void *place) {
     if (slot->optional) {
         void *element = gee_pool_zalloc(reader->pool, slot->type->size);
@@ -231,7 +226,7 @@ static int read_slot(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, void 
         return read_float(reader, slot->type, place);
     case GEE_KIND_STRING:
     case GEE_KIND_BYTES: /* gee_str_t has the same shape */
-        return gee_gob_read_text(reader, wants_utf8(slot), reader->copy, place);
+        return gee_gob_read_text(reader, slot->type->kind == GEE_KIND_STRING, reader->copy, place);
     case GEE_KIND_STRUCT:
         return read_members(reader, slot, 0, place);
     case GEE_KIND_LIST:

@@ -398,6 +398,7 @@ typedef struct gee_gob_reader {
     unsigned levels; /* left */
     unsigned nesting;
     bool copy;
+    bool repair; /* limits->repair */
     gee_path_t path;
 } gee_gob_reader_t;
 

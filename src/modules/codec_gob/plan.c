@@ -87,9 +87,8 @@ static void note_scalar(gee_gob_slot_t *slot) {
     const gee_field_t *field = slot->field;
     if (field == NULL || slot->optional || field->offset > UINT32_MAX)
         return;
-    bool any_text = slot->type->kind == GEE_KIND_STRING && (field->flags & GEE_FIELD_ANY_TEXT) != 0;
     slot->offset = (uint32_t)field->offset;
-    slot->scalar = (uint8_t)(any_text ? GEE_KIND_BYTES : slot->type->kind);
+    slot->scalar = (uint8_t)slot->type->kind;
 }
 
 static int make_slot(compiler_t *compiler, gee_gob_slot_t *slot, const gee_gob_node_t *node, const gee_type_t *type,

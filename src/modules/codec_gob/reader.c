@@ -86,6 +86,7 @@ static void begin(gee_gob_reader_t *reader, gee_gob_state_t *state, const gee_co
     reader->error = error;
     reader->levels = reader->nesting = gee_gob_nesting(limits);
     reader->copy = false;
+    reader->repair = limits->repair;
     gee_path_init(&reader->path);
 }
 
@@ -138,6 +139,16 @@ int gee_gob_skip(gee_gob_reader_t *reader, const gee_gob_node_t *node) {
 
 /* ---- parts of values ---- */
 
+/* Of one that is not UTF-8. */
+GEE_APART static int repair(gee_gob_reader_t *reader, gee_bytes_t *text) {
+    if (!reader->repair)
+        return GEE_GOB_FAIL(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
+    gee_str_t repaired =
+        gee_pool_utf8(reader->pool, (gee_str_t){ .data = (const char *)text->data, .length = text->length });
+    *text = (gee_bytes_t){ .data = (const uint8_t *)repaired.data, .length = repaired.length };
+    return repaired.data != NULL ? 0 : gee_gob_no_memory(reader);
+}
+
 int gee_gob_read_text(gee_gob_reader_t *reader, bool utf8, bool copy, gee_bytes_t *text) {
     uint64_t length;
     if (gee_gob_take_uint(reader, &length) != 0)
@@ -146,8 +157,8 @@ int gee_gob_read_text(gee_gob_reader_t *reader, bool utf8, bool copy, gee_bytes_
         return gee_gob_truncated(reader);
     *text = (gee_bytes_t){ .data = reader->in.at, .length = (size_t)length };
     reader->in.at += length;
-    if (utf8 && !gee_utf8_valid(text->data, text->length))
-        return GEE_GOB_FAIL(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
+    if (utf8 && !gee_utf8_valid(text->data, text->length) && repair(reader, text) != 0)
+        return -1;
     if (copy) {
         gee_str_t copied =
             gee_pool_str(reader->pool, (gee_str_t){ .data = (const char *)text->data, .length = text->length });

@@ -40,7 +40,7 @@ char *gee_gob_label(const gee_gob_node_t *node, char *target, size_t capacity) {
     gee_str_t name = { .data = node->name.data, .length = gee_utf8_cut(node->name.data, node->name.length) };
     if (name.length > 40)
         name.length = gee_utf8_cut(name.data, 40);
-    snprintf(target, capacity, "%s%s%.*s", names[node->kind], named ? " " : "", GEE_STR_ARGUMENTS(name));
+    (void)gee_str_format(target, capacity, "%s%s%.*s", names[node->kind], named ? " " : "", GEE_STR_ARGUMENTS(name));
     return target;
 }
 

@@ -125,6 +125,7 @@ typedef struct gee_json_reader {
     const uint8_t *start, *at, *end;
     unsigned levels; /* of nesting, left */
     bool copy;       /* strings may not point into the bytes */
+    bool repair;     /* limits->repair */
     gee_pool_t *pool;
     gee_error_t *error;
     gee_path_t path; /* of a failure */

@@ -9,6 +9,7 @@ void gee_json_reader_init(gee_json_reader_t *reader, const uint8_t *bytes, size_
     reader->end = bytes + length;
     reader->levels = gee_json_nesting(limits);
     reader->copy = true;
+    reader->repair = limits->repair;
     reader->pool = pool;
     reader->error = error;
     gee_path_init(&reader->path);
@@ -225,6 +226,8 @@ static uint8_t *read_code_point(gee_json_reader_t *reader, uint8_t *target) {
     int low = -1;
     if (point < 0xdc00 && reader->end - reader->at >= 6 && reader->at[0] == '\\' && reader->at[1] == 'u')
         low = hexadecimal(reader->at + 2, reader->end);
+    if ((low < 0xdc00 || low > 0xdfff) && reader->repair)
+        return put_utf8(target, 0xfffd); /* and what follows is looked at for itself, as in Go */
     if (low < 0xdc00 || low > 0xdfff) {
         gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "the string has half of a surrogate pair in it (\\u%04x)",
                       (unsigned)unit);
@@ -260,9 +263,15 @@ static const uint8_t *closing_quote(const uint8_t *at, const uint8_t *end) {
 }
 
 static int check_utf8(gee_json_reader_t *reader, const void *bytes, size_t length, bool foreign) {
-    if (!foreign || gee_utf8_valid(bytes, length))
+    if (!foreign || reader->repair || gee_utf8_valid(bytes, length))
         return 0;
     return gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
+}
+
+/* Of one that is not empty. */
+GEE_APART static int repair(gee_json_reader_t *reader, gee_str_t *string) {
+    *string = gee_pool_utf8(reader->pool, *string);
+    return string->data != NULL ? 0 : gee_json_no_memory(reader);
 }
 
 /* The rest of a string from its first escape on; `first` is where its inside begins. */
@@ -285,7 +294,7 @@ static int read_escaped(gee_json_reader_t *reader, const uint8_t *first, bool fo
         target += reader->at - run;
     }
     *string = (gee_str_t){ .data = (const char *)bytes, .length = (size_t)(target - bytes) };
-    return check_utf8(reader, bytes, string->length, foreign);
+    return foreign && reader->repair ? repair(reader, string) : check_utf8(reader, bytes, string->length, foreign);
 }
 
 static int close_string(gee_json_reader_t *reader) {
@@ -304,7 +313,8 @@ int gee_json_read_string(gee_json_reader_t *reader, bool copy, gee_str_t *string
     if (gee_json_peek(reader) == '\\')
         return read_escaped(reader, first, foreign, string) < 0 ? -1 : close_string(reader);
     gee_str_t plain = { .data = (const char *)first, .length = (size_t)(reader->at - first) };
-    if (close_string(reader) < 0 || check_utf8(reader, first, plain.length, foreign) < 0)
+    if (close_string(reader) < 0 || check_utf8(reader, first, plain.length, foreign) < 0 ||
+        (foreign && reader->repair && repair(reader, &plain) < 0))
         return -1;
     if (copy) {
         plain = gee_pool_str(reader->pool, plain);

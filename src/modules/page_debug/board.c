@@ -61,7 +61,7 @@ void board_publish(board_slot_t *slot, const board_content_t *content) {
 static void write_peer(board_peer_t *target, const gee_upstream_peer_t *peer) {
     gee_peer_report_t report;
     gee_upstream_peer_report(peer, &report);
-    snprintf(target->address, sizeof(target->address), "%s", report.address);
+    (void)gee_str_format(target->address, sizeof(target->address), "%s", report.address);
     target->weight = report.weight;
     target->state = (uint32_t)report.state;
     target->connections = report.connections;
@@ -75,8 +75,8 @@ static void write_upstream(board_content_t *content, const gee_upstream_t *upstr
     board_upstream_t *target = &content->upstreams[content->upstream_count++];
     const gee_balancer_t *balancer = gee_upstream_balancer(upstream);
     size_t count = gee_upstream_peer_count(upstream), room = BOARD_PEERS - content->peer_count;
-    snprintf(target->name, sizeof(target->name), "%s", gee_upstream_name(upstream));
-    snprintf(target->balance, sizeof(target->balance), "%s", balancer ? balancer->name : "");
+    (void)gee_str_format(target->name, sizeof(target->name), "%s", gee_upstream_name(upstream));
+    (void)gee_str_format(target->balance, sizeof(target->balance), "%s", balancer ? balancer->name : "");
     target->waiting = gee_upstream_waiting(upstream);
     target->peers = (uint32_t)(count < room ? count : room);
     for (size_t i = 0; i < target->peers; i++)

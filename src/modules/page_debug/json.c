@@ -60,7 +60,7 @@ static bool add_service(cJSON *services, const debug_service_t *service) {
 static bool add_other(cJSON *others, const gee_counters_sum_t *sum) {
     char name[GEE_COUNTERS_METHOD];
     cJSON *object = add_object(others);
-    snprintf(name, sizeof(name), "%.*s", GEE_STR_ARGUMENTS(sum->method));
+    (void)gee_str_format(name, sizeof(name), "%.*s", GEE_STR_ARGUMENTS(sum->method));
     return object != NULL && cJSON_AddStringToObject(object, "method", name) && add_sum(object, sum);
 }
 

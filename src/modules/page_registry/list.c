@@ -144,7 +144,7 @@ static const form_t *find_form(view_t *view, gee_str_t service, bool json) {
         form = &view->forms[view->next++ % FORMS];
         gee_buf_release(&form->buf);
         form->json = json;
-        snprintf(form->service, sizeof(form->service), "%.*s", GEE_STR_ARGUMENTS(service));
+        (void)gee_str_format(form->service, sizeof(form->service), "%.*s", GEE_STR_ARGUMENTS(service));
     }
     return is_fresh(view, form) || make_form(view, form) == 0 ? form : NULL;
 }

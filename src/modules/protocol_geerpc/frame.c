@@ -99,8 +99,8 @@ GEE_APART static int read_other(gee_session_t *session, const uint8_t *bytes, si
     gee_engine_t *engine = session->engine;
     geerpc_header_t header = { 0 };
     gee_pool_reset(engine->scratch);
-    if (session->codec->decode(session->receive_state, geerpc_frame_header, bytes, length, &engine->codec_limits, false,
-                               engine->scratch, &header, error) != 0)
+    if (session->codec->decode(session->receive_state, geerpc_frame_header, bytes, length, &engine->header_limits,
+                               false, engine->scratch, &header, error) != 0)
         return gee_error_prefix(error, "header: ");
     return geerpc_header_to_event(session, &header, body, error);
 }

@@ -13,7 +13,7 @@ enum { STOCK_FIELDS = 3 }; /* the first of these */
 static const gee_field_t value_fields[] = {
     GEE_STRING(geerpc_header_t, service_method, "ServiceMethod", 1),
     GEE_UINT64(geerpc_header_t, seq, "Seq", 2),
-    GEE_FIELD_ROW(geerpc_header_t, error, "Error", 3, &gee_type_of_gee_str_t, 0, GEE_FIELD_ANY_TEXT),
+    GEE_STRING(geerpc_header_t, error, "Error", 3),
     GEE_FIELD_ROW(geerpc_header_t, timeout_ns, "Timeout", 5, &gee_type_of_int64_t, 0, GEE_FIELD_OMIT_EMPTY),
     GEE_FIELD_ROW(geerpc_header_t, metadata, "Metadata", 6, &gee_type_of_metadata, 0, GEE_FIELD_OMIT_EMPTY),
     GEE_FIELD_ROW(geerpc_header_t, code, "Code", 7, &gee_type_of_uint32_t, 0, GEE_FIELD_OMIT_EMPTY),
@@ -41,11 +41,11 @@ GEE_STRUCT(frame_header_t, "Header", GEE_STRING(frame_header_t, service_method, 
            GEE_UINT32(frame_header_t, code, "code", 7));
 const gee_type_t *const geerpc_frame_header = &gee_type_of_frame_header_t;
 
-/* Microseconds win where both are given; too long a time is no limit. */
+/* Microseconds win where both are given; too long a time is no limit, a negative one is over. */
 static int64_t timeout_of(const geerpc_header_t *header) {
     if (header->timeout_us > 0)
         return header->timeout_us > INT64_MAX / 1000 ? 0 : (int64_t)header->timeout_us * 1000;
-    return header->timeout_ns > 0 ? header->timeout_ns : 0;
+    return header->timeout_ns;
 }
 
 static unsigned parts_of(const gee_session_t *session, uint32_t kind) {

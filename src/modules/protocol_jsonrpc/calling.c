@@ -68,24 +68,82 @@ static void read_error(const gee_session_t *session, gee_str_t value, gee_status
             value = slots[1].value;
     }
     if (jsonrpc_text(value, session->codec, pool, &status->text) != 0)
-        status->text = value;
+        status->text = gee_pool_utf8(pool, value);
     if (status->text.length == 0)
         status->text = GEE_STR("unspecified error");
 }
 
+/* An id of ours, which is a whole number; some servers keep numbers as doubles and write 1.0. */
+static bool read_id(const gee_session_t *session, gee_str_t id, uint64_t *number) {
+    gee_codec_limits_t limits = { .message = id.length, .nesting = 1 };
+    double value;
+    if (gee_parse_uint64(id, number) == 0)
+        return true;
+    if (!jsonrpc_is_number(id) || session->codec->decode(NULL, GEE_TYPE_OF(double), (const uint8_t *)id.data, id.length,
+                                                         &limits, false, session->engine->scratch, &value, NULL) != 0)
+        return false;
+    *number = value >= 0 && value <= 0x1p53 ? (uint64_t)value : 0;
+    return *number > 0 && (double)*number == value;
+}
+
+/* What a server says of itself: of no call's concern without an id, as 2.0 has notifications and 1.0 an id of null. With one of
+ * ours it stands in the place of that call's reply. */
+GEE_APART static int take_request(gee_session_t *session, gee_str_t id, gee_error_t *error) {
+    gee_event_t event = { .parts = GEE_EVENT_REPLY,
+                          .status = { .code = GEE_INTERNAL,
+                                      .text =
+                                          GEE_STR("jsonrpc: the server sent a request in the place of the reply") } };
+    if (is_null(id)) {
+        gee_log(session->engine->log, GEE_LOG_DEBUG, "%s: a notification of the server was ignored",
+                gee_session_peer_text(session));
+        return 0;
+    }
+    if (!read_id(session, id, &event.token.number) ||
+        gee_waiting_find(&session->calling.waiting, event.token.number) == NULL)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "the server sent a request, and here is none who serves it");
+    gee_session_event(session, &event);
+    return 0;
+}
+
+/* Of two values one must be null or missing: in 1.0 both stand there, in 2.0 only one does. A result of null is one. */
+static void read_outcome(const gee_session_t *session, gee_str_t result, gee_str_t failure, gee_event_t *event) {
+    if (!is_null(failure)) {
+        read_error(session, failure, &event->status);
+        if (is_null(result))
+            return;
+        const char *text =
+            gee_pool_printf(session->engine->scratch, "jsonrpc: the reply has a result and an error: %.*s",
+                            GEE_STR_ARGUMENTS(event->status.text));
+        event->status =
+            (gee_status_t){ .code = GEE_INTERNAL,
+                            .text = text ? gee_str(text) : GEE_STR("jsonrpc: the reply has a result and an error") };
+    } else if (result.data == NULL) {
+        event->status = (gee_status_t){ .code = GEE_INTERNAL,
+                                        .text = GEE_STR("jsonrpc: the reply has neither a result nor an error") };
+    }
+}
+
 int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, gee_error_t *error) {
-    jsonrpc_slot_t slots[] = { { .name = "id" }, { .name = "result" }, { .name = "error" } };
+    jsonrpc_slot_t slots[] = {
+        { .name = "jsonrpc" }, { .name = "id" }, { .name = "result" }, { .name = "error" }, { .name = "method" }
+    };
     gee_event_t event = { .parts = GEE_EVENT_REPLY };
     if (!jsonrpc_check(message) || jsonrpc_first(message) != '{')
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "reply: not a JSON object");
-    gee_pool_reset(session->engine->scratch);
-    jsonrpc_members(message, session->codec, session->engine->scratch, slots, GEE_LENGTH(slots));
-    gee_str_t result = slots[1].value.data ? slots[1].value : GEE_STR("null");
-    if (!is_null(slots[2].value))
-        read_error(session, slots[2].value, &event.status);
-    if (gee_parse_uint64(slots[0].value, &event.token.number) != 0) {
+    gee_pool_t *pool = session->engine->scratch;
+    gee_pool_reset(pool);
+    jsonrpc_members(message, session->codec, pool, slots, GEE_LENGTH(slots));
+    bool two = jsonrpc_is_two(&slots[0], session->codec, pool);
+    gee_str_t id = two ? slots[1].value : slots[1].in_any_case;
+    gee_str_t result = two ? slots[2].value : slots[2].in_any_case;
+    gee_str_t failure = two ? slots[3].value : slots[3].in_any_case;
+    gee_str_t method = two ? slots[4].value : slots[4].in_any_case;
+    if (method.data != NULL && result.data == NULL && failure.data == NULL)
+        return take_request(session, id, error);
+    read_outcome(session, result, failure, &event);
+    if (!read_id(session, id, &event.token.number)) {
         /* Such as what a server says to a request that it could not read. */
-        if (event.status.code != GEE_OK)
+        if (!is_null(failure))
             return gee_error_set(error, event.status.code, "the peer says: %.*s", GEE_STR_ARGUMENTS(event.status.text));
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "reply: its id is none of ours");
     }
@@ -95,9 +153,8 @@ int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, gee_error_t *e
                                          .codec_state = session->receive_state,
                                          .bytes = (const uint8_t *)result.data,
                                          .length = result.length,
-                                         .message_length = message.length };
-    if (event.status.code == GEE_OK && slots[1].value.data != NULL)
-        event.payload.buf = gee_stream_inbox(session->stream)->buf;
+                                         .message_length = message.length,
+                                         .buf = gee_stream_inbox(session->stream)->buf };
     gee_session_event(session, &event);
     return 0;
 }

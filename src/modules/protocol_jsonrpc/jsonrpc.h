@@ -47,13 +47,14 @@ typedef struct jsonrpc_state {
 /* ---- scan.c: what it returns are slices of the JSON text; data null: there is none ---- */
 typedef struct jsonrpc_slot {
     const char *name;
-    gee_str_t value;
+    gee_str_t value;       /* under exactly this name, as 2.0 wants it */
+    gee_str_t in_any_case; /* the last under this name in any case, as Go reads 1.0 */
 } jsonrpc_slot_t;
 
 /* Checks a whole text. False: it is not JSON. */
 bool jsonrpc_check(gee_str_t text);
 /* Of a text that was checked, an object: fills in the members of these names; of two with one name the last. `pool` is
- * for names with escapes; one that cannot be read is none of ours. */
+ * for names with escapes. */
 void jsonrpc_members(gee_str_t object, const gee_codec_t *json, gee_pool_t *pool, jsonrpc_slot_t *slots, size_t count);
 /* Of a text that was checked, a list: the first element (*list is the whole of it at first) or the next; false: there is
  * none. */
@@ -65,8 +66,11 @@ static inline bool jsonrpc_is_number(gee_str_t value) {
     char first = jsonrpc_first(value);
     return first == '-' || (first >= '0' && first <= '9');
 }
-/* The text of a JSON string; may point into it. -1: not a string. */
+/* The text of a JSON string; may point into it. What is not UTF-8, and half of a surrogate pair, is U+FFFD, as in Go. -1: not a
+ * string, or no memory. */
 int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text);
+/* Does the member "jsonrpc" say 2.0, however that is written? */
+bool jsonrpc_is_two(const jsonrpc_slot_t *version, const gee_codec_t *json, gee_pool_t *pool);
 
 /* ---- request.c ---- */
 /* One whole JSON value from the peer. -1: the conversation cannot go on. */

@@ -14,23 +14,21 @@ static int put_str(gee_chain_t *out, gee_str_t string) {
     return gee_chain_append(out, string.data, string.length);
 }
 
-/* A text that a service or a peer has made; JSON takes UTF-8 only. */
 static int put_text(const gee_session_t *session, gee_chain_t *out, gee_str_t text, gee_error_t *error) {
-    char escaped[GEE_ERROR_TEXT];
-    if (!gee_utf8_valid(text.data, text.length))
-        text = gee_str(gee_str_escape(escaped, sizeof(escaped), text.data, text.length));
     return session->codec->encode(session->send_state, GEE_TYPE_OF(gee_str_t), &text, out, error);
 }
 
 /* ---- errors ---- */
 
-/* Everything that the server itself has to say begins so (they are GeeRPC's words); a service's texts do not. Its codes
- * are its own matter, and none of JSON-RPC's. */
+/* What the server itself has to say, beside that there is no such method, begins with "rpc server: "; a service's texts do not. Its codes are its own matter, and
+ * none of JSON-RPC's. */
 static int code_of(const gee_event_t *event) {
     gee_code_t code = event->status.code;
+    if (code == GEE_OK)
+        return 0;
+    if (gee_words_read(event->status.text, event->method) != GEE_MISSING_NOTHING)
+        return JSONRPC_METHOD_NOT_FOUND;
     if (gee_str_starts_with(event->status.text, GEE_STR("rpc server: "))) {
-        if (code == GEE_UNIMPLEMENTED || (code == GEE_INVALID_ARGUMENT && gee_str_find(event->method, '.') < 0))
-            return JSONRPC_METHOD_NOT_FOUND;
         if (code == GEE_INVALID_ARGUMENT || code == GEE_OUT_OF_RANGE)
             return JSONRPC_INVALID_PARAMS;
         if (code == GEE_INTERNAL)

@@ -3,8 +3,9 @@
  *   object --> members --> which version, is it a request? --> gee_session_event
  *   list  --> the same for each element, with their replies gathered in one list
  *
- * 1.0 is what Go's net/rpc/jsonrpc makes of it: `params` is a list of one, `id` any value, and a request without an id
- * is answered too, with null. 2.0 is its specification: what has no id is a notification. */
+ * 1.0 is what Go's net/rpc/jsonrpc makes of it: `params` is a list of one, `id` any value, names of members are in any case, and
+ * a request without an id is answered too, with null; `{}` is a request, and is told that it names no method. 2.0 is its
+ * specification: what has no id is a notification. */
 #include "jsonrpc.h"
 
 #include <stdio.h>
@@ -95,10 +96,11 @@ static int serve_one(const reading_t *reading, const request_t *request, gee_err
     gee_str_t method = { 0 }, argument;
     const char *reason;
     int code;
-    if (request->method.data != NULL &&
+    if (jsonrpc_first(request->method) != '\0' && jsonrpc_first(request->method) != 'n' &&
         jsonrpc_text(request->method, reading->session->codec, engine->scratch, &method) != 0)
         return refuse(reading, 0, id, JSONRPC_INVALID_REQUEST, "jsonrpc: method is not a string", error);
-    if (!find_argument(request, false, &argument, &code, &reason))
+    /* In Go, too, what is wrong with the method is said before what is wrong with its argument. */
+    if (!find_argument(request, false, &argument, &code, &reason) && gee_dispatch_knows(engine->dispatch, method))
         return refuse(reading, 0, id, code, reason, error);
     begin_call(reading, request, 0, method, id, argument);
     return 0;
@@ -137,12 +139,13 @@ static int serve_element(const reading_t *reading, gee_str_t element, gee_error_
                       error);
     gee_pool_reset(engine->scratch);
     jsonrpc_members(element, reading->session->codec, engine->scratch, slots, GEE_LENGTH(slots));
+    bool two = jsonrpc_is_two(&slots[0], reading->session->codec, engine->scratch);
     request_t request = { .version = slots[0].value,
-                          .method = slots[1].value,
-                          .params = slots[2].value,
-                          .id = slots[3].value,
+                          .method = two ? slots[1].value : slots[1].in_any_case,
+                          .params = two ? slots[2].value : slots[2].in_any_case,
+                          .id = gee_pool_utf8(engine->scratch, two ? slots[3].value : slots[3].in_any_case),
                           .length = element.length };
-    if (gee_str_equal(request.version, GEE_STR("\"2.0\"")))
+    if (two)
         return serve_two(reading, &request, error);
     /* Batches are 2.0's; what says neither its version nor a method is none of 1.0's requests there. */
     bool lost = reading->batch != NULL && request.method.data == NULL;

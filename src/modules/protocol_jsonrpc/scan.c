@@ -77,9 +77,8 @@ static bool check_escape(cursor_t *cursor) {
     return true;
 }
 
+/* Whether it is UTF-8 is for its reader to say, as that is no reason to end the conversation. */
 static bool check_string(cursor_t *cursor) {
-    const char *start = cursor->at;
-    unsigned char seen = 0;
     if (!skip_byte(cursor, '"'))
         return false;
     for (;;) {
@@ -88,12 +87,10 @@ static bool check_string(cursor_t *cursor) {
             return false;
         cursor->at++;
         if (byte == '"')
-            break;
+            return true;
         if (byte == '\\' && !check_escape(cursor))
             return false;
-        seen |= (unsigned char)byte;
     }
-    return seen < 0x80 || gee_utf8_valid(start, (size_t)(cursor->at - start));
 }
 
 static bool check_word(cursor_t *cursor, const char *word) {
@@ -196,16 +193,29 @@ static bool has_escapes(gee_str_t value) {
 }
 
 int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text) {
-    gee_codec_limits_t limits = { .message = value.length, .nesting = 1 };
+    gee_codec_limits_t limits = { .message = value.length, .nesting = 1, .repair = true };
     *text = (gee_str_t){ 0 };
     if (jsonrpc_first(value) != '"')
         return -1;
     if (!has_escapes(value)) {
-        *text = (gee_str_t){ .data = value.data + 1, .length = value.length - 2 };
-        return 0;
+        *text = gee_pool_utf8(pool, (gee_str_t){ .data = value.data + 1, .length = value.length - 2 });
+        return text->data != NULL ? 0 : -1;
     }
     return json->decode(NULL, GEE_TYPE_OF(gee_str_t), (const uint8_t *)value.data, value.length, &limits, false, pool,
                         text, NULL);
+}
+
+static void note_member(jsonrpc_slot_t *slot, gee_str_t name, gee_str_t value) {
+    if (!gee_str_equal_ignoring_case(name, gee_str(slot->name)))
+        return;
+    slot->in_any_case = value;
+    if (gee_str_equal(name, gee_str(slot->name)))
+        slot->value = value;
+}
+
+bool jsonrpc_is_two(const jsonrpc_slot_t *version, const gee_codec_t *json, gee_pool_t *pool) {
+    gee_str_t text;
+    return jsonrpc_text(version->value, json, pool, &text) == 0 && gee_str_equal(text, GEE_STR("2.0"));
 }
 
 void jsonrpc_members(gee_str_t object, const gee_codec_t *json, gee_pool_t *pool, jsonrpc_slot_t *slots, size_t count) {
@@ -222,8 +232,7 @@ void jsonrpc_members(gee_str_t object, const gee_codec_t *json, gee_pool_t *pool
         skip_space(&cursor);
         gee_str_t value = slice_value(&cursor);
         for (size_t i = 0; readable && i < count; i++)
-            if (gee_str_equal(name, gee_str(slots[i].name)))
-                slots[i].value = value;
+            note_member(&slots[i], name, value);
         skip_space(&cursor);
         skip_byte(&cursor, ',');
     }

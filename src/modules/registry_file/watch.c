@@ -50,7 +50,8 @@ static int check(const char *source, gee_error_t *error) {
     const char *path = path_of(source);
     size_t length = strlen(path);
     if (length == 0 || length >= 4096 || path[length - 1] == '/')
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "registry \"%.200s\": expected file@/path/of/a/file", source);
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "registry \"%.*s\": expected file@/path/of/a/file",
+                             GEE_QUOTED(source));
     return 0;
 }
 

@@ -43,7 +43,7 @@ static int check_was_there(const gee_http_publish_t *publish, const gee_http_mes
         return 0;
     if (publish->header_count > 1 && gee_str_equal(publish->headers[1].name, GEE_STR(SERVICE)))
         service = publish->headers[1].value;
-    gee_error_set(error, GEE_NOT_FOUND, "%.200s: there is no entry %.*s %s%.*s", publish->source.url,
+    gee_error_set(error, GEE_NOT_FOUND, "%.*s: there is no entry %.*s %s%.*s", GEE_QUOTED(publish->source.url),
                   GEE_STR_ARGUMENTS(address), service.length > 0 ? "of service " : "without a service",
                   GEE_STR_ARGUMENTS(service));
     error->phase = GEE_PHASE_WAIT;
@@ -56,8 +56,8 @@ static void on_deleted(void *data, const gee_http_message_t *response, const gee
     publish->call = NULL;
     if (response != NULL && (response->status == 405 || response->status == 501)) {
         gee_error_set(&error, GEE_UNIMPLEMENTED,
-                      "%.200s: the registry takes no DELETE: it forgets the server when its time is over",
-                      publish->source.url);
+                      "%.*s: the registry takes no DELETE: it forgets the server when its time is over",
+                      GEE_QUOTED(publish->source.url));
         error.phase = GEE_PHASE_WAIT;
         end(publish, &error);
         return;
@@ -83,7 +83,8 @@ static void run_leave(gee_task_t *task) {
 
 static void leave_in_vain(gee_http_publish_t *publish) {
     gee_error_t error;
-    gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "%.200s: the registry does not answer in time", publish->source.url);
+    gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "%.*s: the registry does not answer in time",
+                  GEE_QUOTED(publish->source.url));
     end(publish, &error);
 }
 
@@ -172,11 +173,11 @@ static void on_timer(gee_timer_t *timer) {
 static int add_header(gee_http_publish_t *publish, gee_str_t name, const char *value, gee_error_t *error) {
     gee_str_t copy = gee_pool_str(publish->pool, gee_str(value));
     if (copy.data == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", publish->source.url);
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.*s: out of memory", GEE_QUOTED(publish->source.url));
     for (size_t i = 0; i < copy.length; i++)
         if ((unsigned char)copy.data[i] <= ' ' || copy.data[i] == 0x7f || copy.data[i] == ',')
-            return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.100s\": a registry's %.*s has no spaces or commas",
-                                 value, GEE_STR_ARGUMENTS(name));
+            return gee_error_set(error, GEE_INVALID_ARGUMENT, "\"%.*s\": a registry's %.*s has no spaces or commas",
+                                 GEE_QUOTED(value), GEE_STR_ARGUMENTS(name));
     publish->headers[publish->header_count++] = (gee_http_header_t){ .name = name, .value = copy };
     return 0;
 }
@@ -211,14 +212,14 @@ int gee_http_publish(void *state, gee_engine_t *engine, const char *source, cons
         goto fail;
     publish->pool = gee_pool_create(CHUNK);
     if (publish->pool == NULL) {
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", source);
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.*s: out of memory", GEE_QUOTED(source));
         goto fail;
     }
     if (add_headers(publish, entry, error) != 0)
         goto fail;
     if (gee_timer_start(engine->loop, &publish->timer, 0) == 0)
         return 0;
-    gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", source);
+    gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.*s: out of memory", GEE_QUOTED(source));
 fail:
     gee_http_abandon(publish);
     return -1;

@@ -30,11 +30,11 @@ int gee_http_source_open(gee_http_source_t *source, gee_engine_t *engine, const 
         return -1;
     source->transport = gee_transport_by_scheme(engine->modules, "tcp");
     if (source->transport == NULL)
-        return gee_error_set(error, GEE_UNIMPLEMENTED, "%.200s: this needs transport_tcp, which is not compiled in",
-                             url);
+        return gee_error_set(error, GEE_UNIMPLEMENTED, "%.*s: this needs transport_tcp, which is not compiled in",
+                             GEE_QUOTED(url));
     source->url = strdup(url);
     if (source->url == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", url);
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.*s: out of memory", GEE_QUOTED(url));
     source->random = (uint64_t)gee_clock_wall() ^ (uint64_t)(uintptr_t)source;
     return gee_http_parse_url(source->url, &source->addr, &source->target, error);
 }
@@ -69,9 +69,11 @@ int gee_http_source_accepted(const gee_http_source_t *source, const gee_http_mes
     if (response != NULL && response->status >= 200 && response->status <= 299)
         return 0;
     if (response == NULL)
-        gee_error_set(error, failure->code, "%.200s: %s", source->url, without_address(source, failure->text));
+        gee_error_set(error, failure->code, "%.*s: %s", GEE_QUOTED(source->url),
+                      without_address(source, failure->text));
     else
-        gee_error_set(error, GEE_UNAVAILABLE, "%.200s: the registry answers %d %s%s", source->url, response->status,
+        gee_error_set(error, GEE_UNAVAILABLE, "%.*s: the registry answers %d %s%s", GEE_QUOTED(source->url),
+                      response->status,
                       gee_str_escape(reason, sizeof(reason), response->reason.data, response->reason.length),
                       response->status == 421 ? ": ask by IP address, or list the name in its http.hosts" : "");
     if (error != NULL)

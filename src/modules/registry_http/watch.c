@@ -14,7 +14,7 @@
 #define MEMORY_LIMIT (32 * GEE_MIB)
 
 static int out_of_memory(const gee_http_watch_t *watch, gee_error_t *error) {
-    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.200s: out of memory", watch->source.url);
+    return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.*s: out of memory", GEE_QUOTED(watch->source.url));
 }
 
 /* ---- what is answered ---- */
@@ -54,7 +54,7 @@ static void on_answer(void *data, const gee_http_message_t *response, const gee_
         return;
     }
     if (gee_http_list_read(watch->source.engine, response, watch->service, watch->pool, &list, &error) != 0) {
-        gee_error_prefix(&error, "%.200s: ", watch->source.url);
+        gee_error_prefix(&error, "%.*s: ", GEE_QUOTED(watch->source.url));
         fail(watch, &error);
         return;
     }
