@@ -13,6 +13,7 @@
 #include "core/proc/settings_check.h"
 #include "core/proc/registries.h"
 #include "core/proc/shm.h"
+#include "core/rpc/known_down.h"
 
 #define MOST_AUTO_WORKERS 64
 
@@ -219,12 +220,20 @@ static void close_opened(gee_cycle_t *cycle) {
     cycle->error_log = -1;
 }
 
+static int open_known_down(gee_cycle_t *cycle, gee_error_t *error) {
+    if (gee_cycle_settings(cycle)->upstreams.count == 0)
+        return 0;
+    cycle->known_down = gee_zone_share(cycle->server, &cycle->zones, "servers that are down", gee_known_down_size(),
+                                       GEE_KNOWN_DOWN_VERSION, error);
+    return cycle->known_down ? 0 : -1;
+}
+
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
     cycle->generation = ++cycle->server->last_generation;
     if (open_identity(cycle, error) == 0 && open_error_log(cycle, error) == 0 && open_listeners(cycle, error) == 0 &&
-        gee_connection_counts_open(cycle, error) == 0 && gee_seals_open_upstreams(cycle, error) == 0 &&
-        prepare_modules(cycle, error) == 0 && gee_registries_open(cycle, error) == 0 &&
-        open_helper_line(cycle, error) == 0)
+        gee_connection_counts_open(cycle, error) == 0 && open_known_down(cycle, error) == 0 &&
+        gee_seals_open_upstreams(cycle, error) == 0 && prepare_modules(cycle, error) == 0 &&
+        gee_registries_open(cycle, error) == 0 && open_helper_line(cycle, error) == 0)
         return 0;
     close_opened(cycle);
     return -1;

@@ -55,6 +55,7 @@ typedef struct gee_cycle {
     size_t prepared;                                 /* modules */
     struct gee_connection_counts *connection_counts; /* null: no limit needs them */
     struct gee_registries *registries;
+    struct gee_known_down *known_down;    /* servers of upstreams; null: there are no upstreams */
     gee_upstream_seals_t *upstream_seals; /* of each upstream of the settings; null: not opened */
     gee_helper_wires_t *helper;           /* null: nobody wants one */
     bool committed;

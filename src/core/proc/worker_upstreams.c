@@ -1,4 +1,5 @@
-/* worker_upstreams.c: the upstreams of a worker, from the settings: each worker has its own connections to all servers. */
+/* worker_upstreams.c: the upstreams of a worker, from the settings: each worker has its own connections to all servers, and begins
+ * with what others have learned of them. */
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -6,6 +7,13 @@
 #include "core/base/clock.h"
 #include "core/proc/seals.h"
 #include "core/proc/worker_private.h"
+#include "core/rpc/known_down.h"
+
+/* What an upstream is told, and tells, of servers that are down. */
+typedef struct memory {
+    gee_known_down_t *known;
+    const gee_upstream_settings_t *settings;
+} memory_t;
 
 static uint64_t make_seed(void) {
     uint64_t seed = 0;
@@ -26,8 +34,25 @@ static int set_servers(gee_upstream_t *upstream, const gee_upstream_settings_t *
     return gee_upstream_set_servers(upstream, servers, settings->servers.count, error);
 }
 
+/* A worker that sees one down notes it again with each attempt: a note that is older has nobody behind it any more. */
+static bool is_known_down(void *owner, const char *address) {
+    const memory_t *memory = owner;
+    const gee_upstream_limits_t *limits = &memory->settings->limits;
+    int64_t since_ns = gee_clock_monotonic() - 2 * (limits->fail_timeout + limits->connect_timeout);
+    return gee_known_down_since(memory->known, gee_known_down_key(memory->settings->name, address), since_ns);
+}
+
+static void tell(void *owner, const char *address, const gee_error_t *reason) {
+    const memory_t *memory = owner;
+    uint64_t key = gee_known_down_key(memory->settings->name, address);
+    if (reason)
+        gee_known_down_note(memory->known, key, gee_clock_monotonic());
+    else
+        gee_known_down_forget(memory->known, key);
+}
+
 /* The settings were checked: all names are there. */
-static int open_upstream(gee_worker_process_t *process, size_t index, gee_error_t *error) {
+static int open_upstream(gee_worker_process_t *process, size_t index, memory_t *memory, gee_error_t *error) {
     const gee_settings_t *settings = gee_cycle_settings(process->cycle);
     const gee_upstream_settings_t *upstream = gee_settings_upstream(settings, index);
     const gee_module_entry_t *modules = process->cycle->server->modules;
@@ -47,7 +72,11 @@ static int open_upstream(gee_worker_process_t *process, size_t index, gee_error_
                                                    .seal_setup = gee_seals_of_server,
                                                    .seal_data = &process->cycle->upstream_seals[index] },
                                        .limits = upstream->limits,
-                                       .seed = make_seed() };
+                                       .seed = make_seed(),
+                                       .is_known_down = is_known_down,
+                                       .tell = tell,
+                                       .owner = memory };
+    *memory = (memory_t){ .known = process->cycle->known_down, .settings = upstream };
     forward->upstream = process->upstreams[index] = gee_upstream_create(process->engine, &options, error);
     if (!forward->upstream || set_servers(forward->upstream, upstream, process->cycle->pool, error) != 0)
         return gee_error_prefix(error, "upstream %s: ", upstream->name);
@@ -59,10 +88,11 @@ int gee_worker_open_upstreams(gee_worker_process_t *process, gee_error_t *error)
     gee_pool_t *pool = process->cycle->pool;
     process->forwards = gee_pool_array(pool, count, sizeof *process->forwards);
     process->upstreams = gee_pool_array(pool, count, sizeof(gee_upstream_t *));
-    if (!process->forwards || !process->upstreams)
+    memory_t *memories = gee_pool_array(pool, count, sizeof *memories);
+    if (!process->forwards || !process->upstreams || !memories)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     for (size_t i = 0; i < count; i++)
-        if (open_upstream(process, i, error) != 0)
+        if (open_upstream(process, i, &memories[i], error) != 0)
             return -1;
     process->engine->upstreams = process->upstreams;
     process->engine->upstream_count = count;
