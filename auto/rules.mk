@@ -251,9 +251,10 @@ $(THREADS_TREE)/Makefile: $(THIS_MAKEFILE)
 include auto/bench.mk
 
 MINUTES ?= 10
-chaos: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## reloads without loss in full, then MINUTES (10) of chaos; SEED=7 ONLY='reload,kill'
+chaos: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## reloads without loss in full, then MINUTES (10) of chaos, and 6 with servers behind a gateway; SEED=7 ONLY='reload,kill'
 	@GEERPC_FULL=1 $(PYTHON) tests/run-process -k 'handover or killed_workers' tests/process
 	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run $(MINUTES)
+	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run 6 backends
 
 C_FILES = find src tests -name '*.[ch]' -print0
 require_clang_format = test -n '$(CLANG_FORMAT)' || \

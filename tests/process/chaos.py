@@ -18,7 +18,7 @@ import time
 
 from conftest import SANITIZED, Server, eventually
 from disturbances import DISTURBANCES, say_nonsense
-from handover import LISTEN, LONGEST_MOVE, Crowd, descriptors, make_passing, passing_conf, sealed_of, wait_until_moved
+from handover import CLIENTS, LISTEN, LONGEST_MOVE, Crowd, descriptors, make_passing, passing_conf, sealed_of, wait_until_moved
 from wires import WIRES
 
 DISK = 16 << 20  # bytes, for logs
@@ -100,10 +100,14 @@ class ChaosServer(Server):
 
 
 class Chaos:
+    known = DISTURBANCES
+    clients = CLIENTS
+    more = ""  # of the configuration
+
     def __init__(self, server, interop, seconds, seed, say=print, only=None, connections=3, depth=4):
         self.server, self.interop, self.seconds, self.seed, self.say = server, interop, seconds, seed, say
         self.random = random.Random(seed)
-        self.chosen = [each for each in DISTURBANCES if not only or each.name in only]
+        self.chosen = [each for each in self.known if not only or each.name in only]
         self.connections, self.depth = connections, depth
         self.workers, self.extra = 2, []
         self.failures, self.counts, self.figures = [], {}, []
@@ -114,7 +118,7 @@ class Chaos:
     # ---- the server ----
 
     def conf(self):
-        more = 'access_log = { path = "logs/access.log"; };\nlimits = { connections = 20000; };'
+        more = 'access_log = { path = "logs/access.log"; };\nlimits = { connections = 20000; };\n' + self.more
         return passing_conf(self.workers, [*LISTEN, *('{ address = "unix@%s"; }' % path for path in self.extra)], more)
 
     def start(self):
@@ -195,7 +199,7 @@ class Chaos:
         self.say(f"seed {self.seed}, {self.seconds:.0f} s, the server in {self.server.root}")
         self.start()
         self.began = time.monotonic()
-        with Crowd(self.server, self.interop, self.connections, self.depth) as self.crowd:
+        with Crowd(self.server, self.interop, self.connections, self.depth, self.clients) as self.crowd:
             self.crowd.wait_for_calls(10)
             while self.elapsed() < self.seconds and len(self.failures) < MOST_FAILURES:
                 self.disturb(self.choose())

@@ -127,6 +127,13 @@ CLIENTS = {
 }
 
 
+# Of a gateway whose services may all be repeated: so many calls a second on each connection.
+STEADY = {
+    "steady-netrpc": ("go", "tcp", "-protocol netrpc -plain -rate 100"),
+    "steady-json": ("go", "tcp", "-protocol geerpc -codec json -plain -rate 100"),
+}
+
+
 class Event:
     """Something that went wrong for a client, by its own words."""
 
@@ -141,7 +148,7 @@ class Client:
     """A program with several connections, all of one kind."""
 
     def __init__(self, name, server, interop, connections, depth):
-        program, listener, words = CLIENTS[name]
+        program, listener, words = CLIENTS.get(name) or STEADY[name]
         address = {"sealed": server.sealed, "unix": server.unix, "http": server.tcp.replace("tcp@", "http@")}
         address = address.get(listener, server.tcp)
         words = words.split()

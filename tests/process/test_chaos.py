@@ -4,6 +4,9 @@ import random
 import signal
 import time
 
+import pytest
+
+from backends import BackendChaos, Backends
 from chaos import Chaos, ChaosServer
 from conftest import SANITIZED, eventually
 from gateway import page
@@ -22,6 +25,19 @@ def test_half_a_minute_of_chaos(extended_build, interop):
     try:
         seed = int(os.environ.get("SEED") or time.time())
         failures = Chaos(server, interop, SECONDS, seed, **CLIENTS).run()
+    finally:
+        failures = failures + server.finish(bool(failures))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize("name", ["kill backend", "stop backend", "all backends away"])
+def test_backends_that_die_stop_and_come_back(extended_build, interop, name):
+    """A few seconds of what make chaos does to the servers behind a gateway: no call that may be repeated fails."""
+    server = ChaosServer(extended_build)
+    failures = ["it did not come to an end"]
+    try:
+        with Backends(interop) as backends:
+            failures = BackendChaos(backends, server, interop, 1, int(os.environ.get("SEED") or time.time()), only=[name]).run()
     finally:
         failures = failures + server.finish(bool(failures))
     assert not failures, "\n".join(failures)

@@ -149,6 +149,12 @@ ERRORS = {
 }
 
 
+LINES = {
+    "silent": r"ADDRESS: Odd\.Echo: no reply within 0\.5s\n",
+    "garbage": r"ADDRESS: .*unknown body codec 222: connection closed\n",
+}
+
+
 @pytest.mark.parametrize("balance", ["roundrobin", "least"])
 @pytest.mark.parametrize("manner", ERRORS)
 def test_bad_manners(make_server, capsys, manner, balance):
@@ -179,6 +185,9 @@ def test_bad_manners(make_server, capsys, manner, balance):
         assert [error for error in errors if not re.fullmatch(pattern, error)] == []
         assert 1 <= len(errors) <= 60, "a server with bad manners is down soon"
         assert shown[odd.address]["failures"] >= len(errors)
+    if manner in LINES:
+        line = LINES[manner].replace("ADDRESS", re.escape(odd.address))
+        assert re.search(rf"\[warn\] \d+: upstream back: {line}", gateway.log()), "the log names the upstream"
     share = shown[odd.address]["calls"] / len(results)
     if manner == "slow" and balance == "roundrobin":
         assert 0.45 < share < 0.55

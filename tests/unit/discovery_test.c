@@ -208,6 +208,34 @@ static void test_a_list_is_taken_once(void **state GEE_UNUSED) {
     free_test(test);
 }
 
+/* An operator wants to know what happened, not only how many there are now. */
+static void test_the_log_says_who_came_and_who_went(void **state GEE_UNUSED) {
+    test_t *test = new_test(0);
+    REPORT({ "tcp@a:1", 1 }, { "tcp@b:1", 1 });
+    assert_int_equal(count_in_log(test, "[info] upstream foo: fake@x: 2 servers\n"), 1);
+    REPORT({ "tcp@b:1", 1 }, { "tcp@c:1", 1 });
+    assert_int_equal(count_in_log(test, "[notice] upstream foo: fake@x: 2 servers; came: tcp@c:1; went: tcp@a:1\n"), 1);
+    REPORT({ "tcp@b:1", 7 }, { "tcp@c:1", 1 });
+    assert_int_equal(count_in_log(test, "[notice] upstream foo: fake@x: 2 servers; of another weight: tcp@b:1\n"), 1);
+    gee_server_t many[300];
+    char addresses[GEE_LENGTH(many)][300];
+    memset(addresses, 'x', sizeof(addresses));
+    for (size_t i = 0; i < GEE_LENGTH(many); i++) {
+        size_t length = i < 10 ? 20 : 200; /* few of those fit into a line */
+        memcpy(addresses[i], "tcp@h", 5);
+        snprintf(addresses[i] + length, 20, ".%zu:1", i);
+        many[i] = (gee_server_t){ addresses[i], 1 };
+    }
+    report(many, 8);
+    assert_int_equal(count_in_log(test, ".7:1; went: tcp@b:1, tcp@c:1\n"), 1); /* all of them */
+    report(many, 10);
+    report(many, 8);
+    assert_int_equal(count_in_log(test, "8 servers; went: tcp@hxxx"), 1);
+    report(many, GEE_LENGTH(many));
+    assert_int_equal(count_in_log(test, " and 289 more\n"), 1);
+    free_test(test);
+}
+
 static void test_what_is_made_of_a_list(void **state GEE_UNUSED) {
     char longest[400];
     memset(longest, 'a', sizeof(longest));
@@ -362,6 +390,7 @@ int main(void) {
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_what_is_asked_for),
         cmocka_unit_test(test_a_list_is_taken_once),
+        cmocka_unit_test(test_the_log_says_who_came_and_who_went),
         cmocka_unit_test(test_what_is_made_of_a_list),
         cmocka_unit_test(test_a_failing_source_leaves_the_list),
         cmocka_unit_test(test_an_empty_list),

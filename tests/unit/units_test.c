@@ -129,6 +129,21 @@ static void test_durations_as_go_prints_them(void **state) {
     }
 }
 
+static void test_what_is_left_of_a_time_is_rounded(void **state) {
+    (void)state;
+    static const int64_t cases[][2] = { { 279999745795, 280 * GEE_SECOND },
+                                        { 999999999, GEE_SECOND },
+                                        { 1234567, 1230000 },
+                                        { 1235000, 1240000 },
+                                        { 999, 999 },
+                                        { 0, 0 },
+                                        { 3723 * GEE_SECOND, 3723 * GEE_SECOND },
+                                        { 1999 * GEE_MILLISECOND, 1999 * GEE_MILLISECOND },
+                                        { INT64_MAX, 9220000000000000000 } };
+    for (size_t i = 0; i < GEE_LENGTH(cases); i++)
+        assert_int_equal(gee_round_duration(cases[i][0]), cases[i][1]);
+}
+
 static void test_durations_are_written_short(void **state) {
     (void)state;
     static const signed_case_t cases[] = {
@@ -280,6 +295,7 @@ int main(void) {
         cmocka_unit_test(test_durations_are_read),
         cmocka_unit_test(test_durations_are_refused),
         cmocka_unit_test(test_durations_as_go_prints_them),
+        cmocka_unit_test(test_what_is_left_of_a_time_is_rounded),
         cmocka_unit_test(test_durations_are_written_short),
         cmocka_unit_test(test_what_is_written_reads_back),
         cmocka_unit_test(test_sizes),

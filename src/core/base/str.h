@@ -81,6 +81,9 @@ int gee_parse_uint64(gee_str_t text, uint64_t *number);
 /* As Go's time.Duration prints itself: "1s", "100ms", "1m30s", "1.5s", "2h0m0s", "0s". Returns `target`, which has room
  * for GEE_DURATION_TEXT bytes. GeeRPC's timeout error carries this form. */
 char *gee_format_duration_go(char *target, int64_t nanoseconds);
+/* A time that somebody has set stays as it is. What is left of one is a number of nanoseconds that nobody wants to read: it
+ * is given to three digits. */
+int64_t gee_round_duration(int64_t nanoseconds);
 /* The shortest text that gee_parse_duration reads back to the same value: "250ms", "90s", "5m", "0". */
 char *gee_format_duration(char *target, int64_t nanoseconds);
 /* The same for sizes: "4m", "64k", "1000". */

@@ -236,6 +236,15 @@ static char *put_shortest(char *at, uint64_t value) {
     return put_text(at, best);
 }
 
+int64_t gee_round_duration(int64_t nanoseconds) {
+    int64_t scale = 1;
+    if (nanoseconds % GEE_MILLISECOND == 0)
+        return nanoseconds;
+    while (nanoseconds / scale >= 1000)
+        scale *= 10;
+    return (nanoseconds / scale + (nanoseconds % scale >= (scale + 1) / 2 && scale > 1)) * scale;
+}
+
 char *gee_format_duration(char *target, int64_t nanoseconds) {
     if (nanoseconds <= 0) {
         put_text(target, "0");

@@ -38,13 +38,21 @@ gee_worker_t *gee_crew_taker(const gee_crew_t *crew, size_t n) {
     return NULL;
 }
 
+int gee_worker_deaf(const gee_worker_t *worker, gee_error_t *error) {
+    return gee_error_set(error, GEE_UNAVAILABLE,
+                         "worker %u (pid %d) takes no messages from the master: it is ending, or stands still",
+                         worker->index, (int)worker->pid);
+}
+
 static int pair(gee_worker_t *giver, gee_worker_t *taker, gee_error_t *error) {
     int ends[2], result = 0;
     if (gee_rights_pair(ends, error) != 0)
         return -1;
     /* The taker first: what is given to nobody would have to be taken back. */
-    if (gee_worker_take(taker, ends[1]) != 0 || gee_worker_give(giver, ends[0], giver->crew->give_set) != 0)
-        result = gee_error_set(error, GEE_UNAVAILABLE, "one of the two does not listen");
+    if (gee_worker_take(taker, ends[1]) != 0)
+        result = gee_worker_deaf(taker, error);
+    else if (gee_worker_give(giver, ends[0], giver->crew->give_set) != 0)
+        result = gee_worker_deaf(giver, error);
     (void)close(ends[0]);
     (void)close(ends[1]);
     return result;

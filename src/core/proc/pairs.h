@@ -14,6 +14,8 @@
  * in turn to all that it was told of with the highest `set`, and to no others. */
 int gee_worker_give(gee_worker_t *worker, int end, uint32_t set);
 int gee_worker_take(gee_worker_t *worker, int end);
+/* -1, and that the worker could not be told. */
+int gee_worker_deaf(const gee_worker_t *worker, gee_error_t *error);
 
 /* How many workers serve, and the nth of them, counted round and round; null: none does. */
 size_t gee_crew_takers(const gee_crew_t *crew);

@@ -72,9 +72,11 @@ static int give_once(gee_master_t *master, gee_worker_t *giver, gee_error_t *err
     int ends[2], result = 0;
     if (gee_rights_pair(ends, error) != 0)
         return -1;
-    if (gee_liaison_tell(master->upgrade.liaison.watch.descriptor, ends[1], "take") != 0 ||
-        gee_worker_give(giver, ends[0], giver->crew->give_set) != 0)
-        result = gee_error_set(error, GEE_UNAVAILABLE, "the other master, or the worker, does not listen");
+    if (gee_liaison_tell(master->upgrade.liaison.watch.descriptor, ends[1], "take") != 0)
+        result =
+            gee_error_set(error, GEE_UNAVAILABLE, "the other master takes no messages: it is ending, or stands still");
+    else if (gee_worker_give(giver, ends[0], giver->crew->give_set) != 0)
+        result = gee_worker_deaf(giver, error);
     (void)close(ends[0]);
     (void)close(ends[1]);
     return result;

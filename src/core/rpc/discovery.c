@@ -195,13 +195,76 @@ static trouble_t judge(const gee_discovery_t *discovery, const list_t *list, gee
     return NO_TROUBLE;
 }
 
+/* ---- what has changed ---- */
+
+enum { CHANGES_TEXT = 1000, CHANGES_NAMED = 8 /* of each kind */, MORE_TEXT = 40 };
+
+/* Lists are sorted by address. */
+typedef struct difference {
+    const list_t *before, *after;
+    size_t old, new; /* looked at so far */
+} difference_t;
+
+typedef enum change { CHANGE_NONE, CHANGE_CAME, CHANGE_WENT, CHANGE_WEIGHT } change_t;
+
+/* The next one, with its server; NONE: there is no more. */
+static change_t next_change(difference_t *difference, const gee_server_t **server) {
+    const list_t *before = difference->before, *after = difference->after;
+    while (difference->old < before->count || difference->new < after->count) {
+        const gee_server_t *old = difference->old < before->count ? &before->servers[difference->old] : NULL;
+        const gee_server_t *new = difference->new < after->count ? &after->servers[difference->new] : NULL;
+        int order = old == NULL ? 1 : new == NULL ? -1 : strcmp(old->address, new->address);
+        difference->old += order <= 0;
+        difference->new += order >= 0;
+        *server = order < 0 ? old : new;
+        if (order != 0)
+            return order < 0 ? CHANGE_WENT : CHANGE_CAME;
+        if (old->weight != new->weight)
+            return CHANGE_WEIGHT;
+    }
+    return CHANGE_NONE;
+}
+
+/* "; came: tcp@10.0.0.3:1, tcp@10.0.0.4:1 and 12 more", where there are any. */
+static size_t describe(const list_t *before, const list_t *after, change_t kind, const char *word, char *text,
+                       size_t room) {
+    difference_t difference = { .before = before, .after = after };
+    const gee_server_t *server;
+    size_t count = 0, named = 0, length = 0;
+    change_t change;
+    while ((change = next_change(&difference, &server)) != CHANGE_NONE) {
+        if (change != kind)
+            continue;
+        if (count++ == 0)
+            length += (size_t)snprintf(text, room, "%s", word);
+        if (named == CHANGES_NAMED || length + strlen(server->address) + MORE_TEXT > room)
+            continue;
+        length += (size_t)snprintf(text + length, room - length, "%s%s", named++ > 0 ? ", " : "", server->address);
+    }
+    if (count > named)
+        length += (size_t)snprintf(text + length, room - length, "%s%zu more", named > 0 ? " and " : "", count - named);
+    return length;
+}
+
+static void describe_changes(const list_t *before, const list_t *after, char *text) {
+    static const char *const words[] = {
+        [CHANGE_CAME] = "; came: ", [CHANGE_WENT] = "; went: ", [CHANGE_WEIGHT] = "; of another weight: "
+    };
+    size_t length = 0;
+    for (change_t kind = CHANGE_CAME; kind <= CHANGE_WEIGHT; kind++)
+        length += describe(before, after, kind, words[kind], text + length, CHANGES_TEXT / 3);
+}
+
 static void take(gee_discovery_t *discovery, list_t *list) {
+    char changes[CHANGES_TEXT] = "";
+    if (discovery->version > 0)
+        describe_changes(&discovery->list, list, changes);
     gee_pool_destroy(&discovery->list.pool);
     discovery->list = *list;
     list->pool = NULL;
     discovery->version++;
-    gee_log(discovery->engine->log, GEE_LOG_INFO, "%s: %s: %zu server%s", discovery->name, discovery->source,
-            discovery->list.count, plural(discovery->list.count));
+    gee_log(discovery->engine->log, discovery->version > 1 ? GEE_LOG_NOTICE : GEE_LOG_INFO, "%s: %s: %zu server%s%s",
+            discovery->name, discovery->source, discovery->list.count, plural(discovery->list.count), changes);
     discovery->changed(discovery->data, discovery->list.servers, discovery->list.count);
 }
 

@@ -260,7 +260,7 @@ typedef struct timeout_text {
 static const char *explain_timeout(int64_t timeout_ns, timeout_text_t *place) {
     char duration[GEE_DURATION_TEXT];
     (void)gee_str_format(place->text, sizeof(place->text), "rpc server: request handle timeout: expect within %s",
-                         gee_format_duration_go(duration, timeout_ns));
+                         gee_format_duration_go(duration, gee_round_duration(timeout_ns)));
     return place->text;
 }
 

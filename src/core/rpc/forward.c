@@ -59,10 +59,10 @@ static void add_effort(const gee_call_t *call, unsigned tries, gee_error_t *erro
 /* GeeRPC's own words, and behind them who did not answer. */
 static void explain_timeout(const gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error) {
     char duration[GEE_DURATION_TEXT];
-    gee_error_set(error, GEE_DEADLINE_EXCEEDED,
-                  "rpc server: request handle timeout: expect within %s (upstream %s: %s)",
-                  gee_format_duration_go(duration, call->timeout_ns), gee_upstream_name(forward_of(call)->upstream),
-                  result->address ? result->address : "no server was free");
+    gee_error_set(
+        error, GEE_DEADLINE_EXCEEDED, "rpc server: request handle timeout: expect within %s (upstream %s: %s)",
+        gee_format_duration_go(duration, gee_round_duration(call->timeout_ns)),
+        gee_upstream_name(forward_of(call)->upstream), result->address ? result->address : "no server was free");
 }
 
 static void explain(const gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error) {

@@ -75,6 +75,7 @@ typedef struct gee_session_setup {
     int64_t connect_timeout_ns; /* as the Option carries them: 0 no limit */
     int64_t handle_timeout_ns;
     size_t message_limit; /* calling: a longer request is refused before it is sent; 0: any */
+    const char *upstream; /* calling: for the log; not copied; null: none */
 } gee_session_setup_t;
 
 typedef struct gee_protocol {

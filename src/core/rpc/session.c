@@ -152,8 +152,9 @@ void gee_sessions_destroy(gee_engine_t *engine) {
 
 /* The peer did what it must not: said in the log, then closed. */
 void gee_session_refuse(gee_session_t *session, const gee_error_t *error) {
-    gee_log(session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed", gee_session_peer_text(session),
-            error->text);
+    const char *upstream = session->role == GEE_CALLING ? session->calling.upstream : NULL;
+    gee_log(session->engine->log, GEE_LOG_WARN, "%s%s%s%s: %s: connection closed", upstream ? "upstream " : "",
+            upstream ? upstream : "", upstream ? ": " : "", gee_session_peer_text(session), error->text);
     gee_session_close(session, error);
 }
 
@@ -478,8 +479,10 @@ void gee_session_take_setup(gee_session_t *session, const gee_session_setup_t *s
     session->codec = setup->codec;
     session->connect_timeout_ns = setup->connect_timeout_ns;
     session->handle_timeout_ns = setup->handle_timeout_ns;
-    if (session->role == GEE_CALLING)
-        session->calling.message_limit = setup->message_limit;
+    if (session->role != GEE_CALLING)
+        return;
+    session->calling.message_limit = setup->message_limit;
+    session->calling.upstream = setup->upstream;
 }
 
 int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error) {

@@ -43,6 +43,7 @@ typedef struct gee_calling_part {
     size_t abandoned;      /* given up, but the peer was not told and works on them */
     uint64_t next_number;
     size_t message_limit; /* a longer request is refused before it is sent; 0: any */
+    const char *upstream; /* for the log; null: none */
 } gee_calling_part_t;
 
 struct gee_session {

@@ -120,18 +120,10 @@ static inline void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome
 
 /* ---- time ---- */
 
-/* To three digits: a caller that gives what is left of a time gives nanoseconds that nobody wants to read. */
-static int64_t rounded(int64_t duration) {
-    int64_t scale = 1;
-    while (duration / scale >= 1000)
-        scale *= 10;
-    return gee_time_add(duration, scale / 2) / scale * scale;
-}
-
 void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error) {
     char text[GEE_DURATION_TEXT];
     gee_error_set(error, GEE_DEADLINE_EXCEEDED, sent ? "no reply within %s" : "not sent within %s",
-                  gee_format_duration(text, rounded(call->timeout_ns)));
+                  gee_format_duration(text, gee_round_duration(call->timeout_ns)));
     error->phase = phase;
 }
 
@@ -737,6 +729,7 @@ gee_upstream_t *gee_upstream_create(gee_engine_t *engine, const gee_upstream_opt
     }
     upstream->engine = engine;
     upstream->manner = options->manner;
+    upstream->manner.setup.upstream = upstream->name;
     upstream->manner.connect_timeout_ns = options->limits.connect_timeout;
     upstream->limits = options->limits;
     upstream->once = options->once;

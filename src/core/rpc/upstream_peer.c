@@ -165,7 +165,7 @@ void gee_upstream_peer_failed(gee_upstream_peer_t *peer, const gee_error_t *reas
     if (peer->failures < UINT32_MAX)
         peer->failures++;
     if (!upstream->once && !peer->leaving && upstream->limits.fails > 0 &&
-        (int64_t)peer->failures >= upstream->limits.fails)
+        (peer->down || (int64_t)peer->failures >= upstream->limits.fails))
         go_down(peer, reason, silent);
 }
 

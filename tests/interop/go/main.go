@@ -42,6 +42,8 @@ type options struct {
 	depth         int           // of a soak: calls in flight on each connection
 	fresh         bool          // of a soak: a connection for each call
 	pause         time.Duration // of a soak: between two dials
+	rate          float64       // of a soak: calls a second on each connection; 0: as many as there can be
+	plain         bool          // of a soak: only calls that may be repeated
 	service       string        // of a work: the name of Work
 	careless      bool          // of a work: it leaves bodies unread, as GeeRPC does
 	hostile       hostile       // of neighbours
@@ -64,6 +66,8 @@ func (o *options) read(words []string) []string {
 	flags.IntVar(&o.depth, "depth", 1, "calls in flight on each connection")
 	flags.BoolVar(&o.fresh, "fresh", false, "a connection for each call")
 	flags.DurationVar(&o.pause, "pause", 2*time.Millisecond, "between two dials")
+	flags.Float64Var(&o.rate, "rate", 0, "calls a second on each connection; 0: as many as there can be")
+	flags.BoolVar(&o.plain, "plain", false, "only calls that may be repeated")
 	flags.StringVar(&o.service, "service", "", "name under which a work is served")
 	flags.BoolVar(&o.careless, "careless", false, "leave the body of an unknown method unread, as GeeRPC does")
 	o.hostile.read(flags)

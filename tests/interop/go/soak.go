@@ -106,6 +106,16 @@ func (s *soak) process(client *rpc.Client, method string, n, milliseconds int) (
 	return served.Pid, check(err, served.Token == n, "Process.%s of %d gave that of %d", method, n, served.Token)
 }
 
+// plain is the nth call of those that may be repeated.
+func (s *soak) plain(client *rpc.Client, n int) (int, error) {
+	if n%16 == 0 {
+		return s.process(client, "Id", n, 0)
+	}
+	var number int
+	err := s.call(client, "Arith.Multiply", Args{n, 3}, &number)
+	return 0, check(err, number == n*3, "%d * 3 = %d", n, number)
+}
+
 // mixed is the nth call: short ones, an error that must come, and some that are in flight for a while.
 func (s *soak) mixed(client *rpc.Client, n int) (int, error) {
 	var number int
@@ -182,6 +192,17 @@ func (c *connection) took(pid int, err error) bool {
 	return true
 }
 
+// pace lets a call go at each of its ticks, or always.
+func (c *connection) pace() (<-chan time.Time, func()) {
+	if c.options.rate > 0 {
+		ticker := time.NewTicker(time.Duration(float64(time.Second) / c.options.rate))
+		return ticker.C, ticker.Stop
+	}
+	always := make(chan time.Time)
+	close(always)
+	return always, func() {}
+}
+
 // run makes calls until the connection breaks or all is over. Numbers begin at *next, and are each used once.
 func (c *connection) run(next *int) {
 	pid, err := c.process(c.client, "Id", *next, 0)
@@ -189,6 +210,12 @@ func (c *connection) run(next *int) {
 	if !c.took(pid, err) {
 		return
 	}
+	nth := c.mixed
+	if c.options.plain {
+		nth = c.plain
+	}
+	pace, stop := c.pace()
+	defer stop()
 	var lanes sync.WaitGroup
 	var mu sync.Mutex
 	for lane := 0; lane < c.options.depth; lane++ {
@@ -196,11 +223,16 @@ func (c *connection) run(next *int) {
 		go func() {
 			defer lanes.Done()
 			for !c.stopped() {
+				select {
+				case <-pace:
+				case <-c.stop:
+					return
+				}
 				mu.Lock()
 				n := *next
 				*next++
 				mu.Unlock()
-				if !c.took(c.mixed(c.client, n)) {
+				if !c.took(nth(c.client, n)) {
 					return
 				}
 			}
