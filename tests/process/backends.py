@@ -45,8 +45,8 @@ class Backend:
 
 
 class Backends:
-    def __init__(self, interop):
-        self.all = [Backend(interop) for _ in range(COUNT)]
+    def __init__(self, interop, count=COUNT):
+        self.all = [Backend(interop) for _ in range(count)]
 
     def __enter__(self):
         for backend in self.all:

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from backends import Backends
 from conftest import SANITIZED, TIMEOUT, eventually
 from gateway import Hole, PlayedServer, at_once, peers, start_gateway, timed, upstream, wait_until_idle
 
@@ -277,6 +278,63 @@ def test_all_are_down_and_come_back(make_server):
         assert seconds < 2 or SANITIZED, f"up after {seconds} s, fail_timeout is 1 s"
         assert [error for _, error in call_often(gateway, calls=5) if error] == []
         assert gateway.worker_pids() == worker
+
+
+def test_nobody_is_refused_from_memory_after_the_return(make_server):
+    """However long the pauses between attempts have become: the next call finds out."""
+    with PlayedServer(listen=False) as server:
+        gateway = start_gateway(make_server(), [server.address], services=["Odd"], codec="bin", fails=1, fail_timeout="1h")
+        with gateway.peer() as peer:
+            for n in range(50):
+                assert "connect: Connection refused" in peer.call("Odd.Echo", {"N": n}, seq=n)[0]["Error"]
+            assert peers(gateway)[server.address]["state"] == "down"
+            server.listen()
+            assert peer.call("Odd.Echo", {"N": 50}, seq=50)[1] == {"N": 50}
+        assert peers(gateway)[server.address]["state"] == "up"
+
+
+def test_a_reload_keeps_who_is_down(make_server):
+    with PlayedServer(listen=False) as dead, PlayedServer() as good:
+        gateway = start_gateway(
+            make_server(), [dead.address, good.address], services=["Odd"], codec="bin", fails=1, fail_timeout="1h"
+        )
+        call_often(gateway, threads=1, calls=5)
+        eventually(lambda: peers(gateway)[dead.address]["state"] == "down", "the dead server is seen to be down")
+        gateway.reload(gateway.conf)
+        with gateway.peer() as peer:
+            for n in range(10):
+                assert peer.call("Odd.Echo", {"N": n}, seq=n)[1] == {"N": n}
+        shown = peers(gateway)
+        assert (shown[dead.address]["state"], shown[dead.address]["calls"]) == ("down", 0)
+        dead.listen()
+        eventually(lambda: peers(gateway)[dead.address]["state"] == "up", "the server that is back is seen to be up")
+
+
+def test_a_check_that_calls_sees_a_go_server_that_stands_still(make_server, interop):
+    """net/rpc has no ping, and the system goes on accepting connections for a process that is stopped."""
+    with Backends(interop, count=2) as backends:
+        stopped, other = backends.all
+        gateway = start_gateway(
+            make_server(),
+            [stopped.address, other.address],
+            services=["Arith"],
+            protocol="netrpc",
+            check="call",
+            check_method="Arith.Multiply",
+            check_interval="50ms",
+            connect_timeout="200ms",
+            fails=2,
+            fail_timeout="500ms",
+        )
+        eventually(lambda: gateway.call("Arith.Multiply", PAIR) == ("", 56), "a call")
+        stopped.send_signal(signal.SIGSTOP)
+        eventually(lambda: peers(gateway)[stopped.address]["state"] == "down", "the stopped server is seen to be down")
+        before = peers(gateway)[stopped.address]["calls"]
+        for _ in range(10):
+            assert gateway.call("Arith.Multiply", PAIR) == ("", 56)
+        assert peers(gateway)[stopped.address]["calls"] == before
+        stopped.send_signal(signal.SIGCONT)
+        eventually(lambda: peers(gateway)[stopped.address]["state"] != "down", "the server that goes on is seen to be up")
 
 
 def test_connecting_has_an_end_and_so_has_the_queue(make_server):
