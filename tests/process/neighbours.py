@@ -12,13 +12,18 @@ import os
 import re
 import resource
 import subprocess
+import threading
+import time
 
 from conftest import SANITIZED, TIMEOUT
 from gateway import page, wait_until_idle
 
 MEMORY = 3 << 30  # bytes, of a Go server: that which allocates what a caller claims shall end here
-LEVEL = 48 << 20  # bytes that may be added to the gateway's memory
-PATIENCE = 10 if not SANITIZED else 60  # seconds
+LEVEL = 8 << 20  # bytes that may be added to the gateway's memory in the second half of a run
+MUCH = 128 << 20  # bytes that it may have at most
+WARM = 200  # figures, ten a second, after which it is level
+LIMITS = 'workers = 1; limits = { message = "256k"; };'  # of the gateway, and of the geerpc server
+PATIENCE = 30 if not SANITIZED else 60  # seconds, where others take the processors
 
 # upstream: of geerpc only the codec
 GO = {
@@ -97,7 +102,7 @@ class Neighbourhood:
         self.gateway, self.back, self.interop = gateway, back, interop
         self.servers = {}
         self.worker = 0
-        self.memory = 0
+        self.figures = []
 
     def __enter__(self):
         try:
@@ -112,7 +117,7 @@ class Neighbourhood:
             server.end()
 
     def _start(self):
-        self.back.conf = self.back.conf.replace("workers = 2", "workers = 1")
+        self.back.conf = self.back.conf.replace("workers = 2;", LIMITS)
         self.back.start()
         for name in GO:
             self.servers[name] = GoServer(self.interop, self.gateway.root, name)
@@ -124,34 +129,41 @@ class Neighbourhood:
         def address(name):
             return self.servers[name].address if name in self.servers else self.back.tcp
 
-        services = ", ".join(f'{{ name = "{name}"; upstream = "{up}"; timeout = "5s"; }}' for name, up in SERVICES.items())
+        services = ", ".join(f'{{ name = "{name}"; upstream = "{up}"; timeout = "{PATIENCE // 2}s"; }}' for name, up in SERVICES.items())
         upstreams = ",\n".join(
             f'{{ name = "{name}"; {how} connections = 1; servers = ( {{ address = "{address(name)}"; }} ); }}'
             for name, how in UPSTREAMS.items()
         )
         return f"""
-workers = 1;
+{LIMITS}
 listen = ( {{ address = "tcp@127.0.0.1:0"; }} );
-limits = {{ message = "256k"; }};
 services = ( {services} );
 upstreams = ( {upstreams} );
 """
 
     def run(self, *options, seed):
         words = ["-address", self.gateway.tcp, "-seed", seed, "-patience", f"{PATIENCE}s", "-pause", "20ms", *options]
-        done = subprocess.run(
+        with subprocess.Popen(
             [str(self.interop), "neighbours", *map(str, words)],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=900,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        ) as process:
+            watcher = threading.Thread(target=self._watch, args=(process,))
+            watcher.start()
+            output, errors = process.communicate(timeout=900)
+            watcher.join()
+        assert process.returncode == 0, errors
+        return json.loads(output)
 
-    def warm(self):
-        self.memory = resident(self.worker)
+    def _watch(self, process):
+        """The gateway's memory, while the callers go on."""
+        self.figures = []
+        while process.poll() is None:
+            with contextlib.suppress(OSError):
+                self.figures.append(resident(self.worker))
+            time.sleep(0.1)
 
     def problems(self, report):
         """What the hostile one has done to others."""
@@ -164,9 +176,16 @@ upstreams = ( {upstreams} );
         problems += self._strange_calls()
         if self.gateway.worker_pids() != [self.worker]:
             problems.append(f"the gateway's worker is not {self.worker} any more")
-        elif self.memory and not SANITIZED and (now := resident(self.worker)) > self.memory + LEVEL:
-            problems.append(f"the gateway's memory went from {self.memory >> 20} to {now >> 20} MiB")
+        problems += self._memory()
         return problems or self._busy()
+
+    def _memory(self):
+        """Level in the second half of a run, and never much."""
+        half = len(self.figures) // 2
+        before, after = max(self.figures[:half], default=0), max(self.figures[half:], default=0)
+        if SANITIZED or after <= MUCH and (half < WARM or after <= before + LEVEL):
+            return []
+        return [f"the gateway's memory: {before >> 20} MiB at most in the first half, {after >> 20} MiB in the second"]
 
     def _busy(self):
         try:

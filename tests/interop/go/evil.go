@@ -1,4 +1,4 @@
-// The hostile neighbour: sessions of requests that a grammar makes, out of a seed and a number alone. A session has one wire
+// The hostile neighbour: sessions of requests that a grammar makes, of a seed and a number alone. A session has one wire
 // and some productions; each production has a form for JSON, for gob and for bin, or says on which it has none.
 package main
 
@@ -47,6 +47,7 @@ type session struct {
 	requests    int
 	ending      string
 	seq         uint64
+	deaf        bool
 	gob         gobState
 }
 
@@ -79,6 +80,7 @@ func productions() []production {
 		{"ids", 5, (*session).jsonIds, (*session).gobIds, (*session).binIds},
 		{"nonsense", 4, (*session).jsonNonsense, (*session).gobNonsense, (*session).binNonsense},
 		{"bursts", 1, (*session).jsonBurst, (*session).gobBurst, (*session).binBurst},
+		{"floods", 1, (*session).jsonFlood, (*session).gobFlood, (*session).binFlood},
 	}
 }
 
@@ -151,8 +153,12 @@ func newSession(h *hostile, number int) *session {
 	s.state = uint64(h.seed)*0x9e3779b97f4a7c15 ^ uint64(number)*0xd1b54a32d192ed03
 	s.roll()
 	g := newGrammar(h.only)
-	s.say(g)
-	s.ending = pick(&s.dice, "half-close", "half-close", "half-close", "half-close", "quiet", "quiet", "close", "reset")
+	s.say(g, strings.Split(h.wires, ","))
+	s.ending = pick(&s.dice, "half-close", "half-close", "half-close", "half-close", "quiet", "quiet", "close",
+		"reset")
+	if s.deaf {
+		s.ending = "deaf"
+	}
 	if g.mutations && s.chance(25) {
 		s.mutate()
 	}
@@ -163,10 +169,10 @@ func newSession(h *hostile, number int) *session {
 }
 
 // say makes the bytes, on a wire that has some of the productions.
-func (s *session) say(g *grammar) {
+func (s *session) say(g *grammar, wires []string) {
 	var able []production
 	for len(able) == 0 {
-		s.wire = pick(&s.dice, hostileWires...)
+		s.wire = pick(&s.dice, wires...)
 		if s.wire == "http" && g.http {
 			s.requests = 1
 			s.productions = []string{"http"}
@@ -215,7 +221,8 @@ func (s *session) open() {
 		if s.chance(5) {
 			times = fmt.Sprintf(`,"HandleTimeout":%d`, pick(&s.dice, 1, -1, 1000000, -1<<63, 1<<63-1))
 		}
-		s.add([]byte(fmt.Sprintf(`{"MagicNumber":%d,"CodecType":"application/%s"%s}`+"\n", magicNumber, codec, times)))
+		s.add([]byte(fmt.Sprintf(`{"MagicNumber":%d,"CodecType":"application/%s"%s}`+"\n", magicNumber, codec,
+			times)))
 	}
 	s.gob.header = "Request"
 	switch s.wire {
@@ -263,12 +270,15 @@ func (s *session) typo() string {
 		return fmt.Sprintf("%s.Nix%d", s.service(), s.below(1<<20))
 	}
 	service := s.service()
-	return pick(&s.dice, service+".Nix", service+".echo", service+".Echo ", service+".", service+"..Echo", service+".Echo.Echo",
-		service+".Admin.Reset", service+".Éçhø", service+".\x00", strings.ToLower(service)+".Echo", "Nobody.Echo", service, ".", "")
+	return pick(&s.dice, service+".Nix", service+".echo", service+".Echo ", service+".", service+"..Echo",
+		service+".Echo.Echo",
+		service+".Admin.Reset", service+".Éçhø", service+".\x00", strings.ToLower(service)+".Echo", "Nobody.Echo",
+		service, ".", "")
 }
 
 func (s *session) secret() string {
-	return pick(&s.dice, "Admin.Reset", "Admin.Reset", "Admin.Reset", "Process.Id", "Process.Sleep", "admin.reset", "Admin.Reset ",
+	return pick(&s.dice, "Admin.Reset", "Admin.Reset", "Admin.Reset", "Process.Id", "Process.Sleep", "admin.reset",
+		"Admin.Reset ",
 		" Admin.Reset", "Net.Admin.Reset", "Admin\x00.Reset", "Kinds.Text", "Gee.Describe")
 }
 
@@ -284,23 +294,31 @@ func (s *session) method() string {
 
 // text is of few bytes, of any kind.
 func (s *session) text() string {
-	return pick(&s.dice, "", "a", "text", "é", strings.Repeat("é", s.below(200)), "x"+strings.Repeat("é", s.below(200)), "\xff\xfe",
-		"\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\u0000", "\u2028", "😀", strings.Repeat("\xf0\x9f\x98\x80", s.below(100)),
-		strings.Repeat("0123456789", s.size(500)), "\r\n\r\n", `"`, `\`, `{"ServiceMethod":"Admin.Reset","Seq":1}`, "Admin.Reset")
+	return pick(&s.dice, "", "a", "text", "é", strings.Repeat("é", s.below(200)), "x"+strings.Repeat("é",
+		s.below(200)), "\xff\xfe",
+		"\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\u0000", "\u2028", "😀", strings.Repeat("\xf0\x9f\x98\x80",
+			s.below(100)),
+		strings.Repeat("0123456789", s.size(500)), "\r\n\r\n", `"`, `\`, `{"ServiceMethod":"Admin.Reset","Seq":1}`,
+		"Admin.Reset")
 }
 
 func (s *session) integer() int64 {
-	return pick(&s.dice, 0, 1, -1, 127, 128, 1<<31-1, -1<<31, 1<<32, 1<<53, 1<<63-1, -1<<63, int64(s.roll()), int64(s.below(1000)))
+	return pick(&s.dice, 0, 1, -1, 127, 128, 1<<31-1, -1<<31, 1<<32, 1<<53, 1<<63-1, -1<<63, int64(s.roll()),
+		int64(s.below(1000)))
 }
 
 // ---- HTTP ----
 
 func (s *session) httpRequest() []byte {
-	path := pick(&s.dice, "/debug/geerpc", "/debug/rpc?format=json", "/_geerpc_/registry", "/", "*", "/_geeprc_", "/_goRPC_", "/%00", "/#x")
-	head := pick(&s.dice, "GET", "POST", "CONNECT", "PUT", "PRI", "GET ") + " " + path + " " + pick(&s.dice, "HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "")
+	path := pick(&s.dice, "/debug/geerpc", "/debug/rpc?format=json", "/_geerpc_/registry", "/", "*", "/_geeprc_",
+		"/_goRPC_", "/%00", "/#x")
+	head := pick(&s.dice, "GET", "POST", "CONNECT", "PUT", "PRI", "GET ") + " " + path + " " + pick(&s.dice,
+		"HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "")
 	for n := s.below(5); n > 0; n-- {
-		head += "\r\n" + pick(&s.dice, "Host: localhost", "Content-Length: 5", "Content-Length: 99999999999", "Transfer-Encoding: chunked",
-			"Connection: close", "X-"+strings.Repeat("y", s.size(9000))+": z", "Bad Name: x", "Expect: 100-continue", "A:\x00")
+		head += "\r\n" + pick(&s.dice, "Host: localhost", "Content-Length: 5", "Content-Length: 99999999999",
+			"Transfer-Encoding: chunked",
+			"Connection: close", "X-"+strings.Repeat("y", s.size(9000))+": z", "Bad Name: x", "Expect: 100-continue",
+			"A:\x00")
 	}
 	body := pick(&s.dice, "", "hello", "5\r\nhello\r\n0\r\n\r\n", `{"method":"Admin.Reset","params":[{}],"id":1}`)
 	return []byte(head + pick(&s.dice, "\r\n\r\n", "\n\n", "\r\n") + body)
@@ -308,7 +326,8 @@ func (s *session) httpRequest() []byte {
 
 // ---- near to well-formed, and cut ----
 
-var words = []string{"\x00", "\xff", "\x7f", "\x80", "\xf8\x7f\xff\xff\xff\xff\xff\xff\xff", "{", "}", "[", "]", `"`, ",", ":", "null", "1e999", "\n",
+var words = []string{"\x00", "\xff", "\x7f", "\x80", "\xf8\x7f\xff\xff\xff\xff\xff\xff\xff", "{", "}", "[", "]", `"`,
+	",", ":", "null", "1e999", "\n",
 	"Admin.Reset", "\xfc\x40\x00\x00\x00", "\xff\xff\xff\xff"}
 
 // mutate leaves the opening whole, mostly.
@@ -357,12 +376,21 @@ const patienceOfTheHostile = 2 * time.Second
 
 // run sends them, in one piece or several; the answer is how many bytes came back.
 func (s *session) run(network, place string) int64 {
+	patience := patienceOfTheHostile
+	if s.deaf { // it hears the end, or nothing
+		patience /= 4
+	}
 	conn, err := net.DialTimeout(network, place, patienceOfTheHostile)
 	if err != nil {
 		return 0
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patienceOfTheHostile))
+	conn.SetDeadline(time.Now().Add(patience))
+	if s.ending == "deaf" {
+		s.send(conn)
+		time.Sleep(time.Duration(s.below(200)) * time.Millisecond)
+		return 0
+	}
 	read := make(chan int64, 1)
 	go func() {
 		n, _ := io.Copy(io.Discard, conn)

@@ -64,7 +64,8 @@ func (s *session) binValues() {
 		s.binCall(s.method(), nil, bodyJSON, []byte(s.jsonValue(1+s.below(6))))
 		return
 	}
-	s.binCall(pick(&s.dice, "Bin.Echo", "Bin.Wait", "Arith.Multiply", "Foo.Sum", s.method()), nil, bodyBin, s.protoMessage(4))
+	s.binCall(pick(&s.dice, "Bin.Echo", "Bin.Wait", "Arith.Multiply", "Foo.Sum", s.method()), nil, bodyBin,
+		s.protoMessage(4))
 }
 
 // binClaims says more, or less, than there is: within a body, or of a frame, behind which nothing can be read.
@@ -72,7 +73,8 @@ func (s *session) binClaims() {
 	body := binTask(&Task{1, "hostile", 2})
 	switch s.below(8) {
 	case 0:
-		body = append(protoKey(2, 2), binary.AppendUvarint(nil, uint64(pick(&s.dice, int64(1000), 1<<31, 1<<63-1, -1)))...)
+		body = append(protoKey(2, 2), binary.AppendUvarint(nil, uint64(pick(&s.dice, int64(1000), 1<<31, 1<<63-1,
+			-1)))...)
 	case 1:
 		body = append(body, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01)
 	case 2:
@@ -82,14 +84,16 @@ func (s *session) binClaims() {
 	case 4:
 		body = append(body, protoKey(0, 0)...)
 	case 5:
-		s.binCall(s.method(), nil, bodyJSON, []byte(pick(&s.dice, "", "{", "{}{}", "nul", "{}\x00", `{"a":1}`+"\n"+`{"ServiceMethod":"Admin.Reset","Seq":1}{}`)))
+		s.binCall(s.method(), nil, bodyJSON, []byte(pick(&s.dice, "", "{", "{}{}", "nul", "{}\x00",
+			`{"a":1}`+"\n"+`{"ServiceMethod":"Admin.Reset","Seq":1}{}`)))
 		return
 	case 6:
 		s.binCall(s.method(), nil, byte(s.below(256)), body)
 		return
 	case 7:
 		s.begin()
-		s.add([]byte{0, byte(s.below(2))}, binary.BigEndian.AppendUint32(nil, uint32(s.integer())), binary.BigEndian.AppendUint32(nil, uint32(s.integer())), body)
+		s.add([]byte{0, byte(s.below(2))}, binary.BigEndian.AppendUint32(nil, uint32(s.integer())),
+			binary.BigEndian.AppendUint32(nil, uint32(s.integer())), body)
 		return
 	}
 	s.binCall(pick(&s.dice, "Bin.Echo", "Arith.Multiply", s.method()), nil, bodyBin, body)
@@ -135,10 +139,12 @@ const (
 )
 
 func (s *session) binTimes() {
-	s.binWith(s.service()+"."+pick(&s.dice, "Wait", "Echo"), protoNumber(5, uint64(pick(&s.dice, int64(0), 1, 1000, -1, 1<<63-1, -1<<63))))
+	s.binWith(s.service()+"."+pick(&s.dice, "Wait", "Echo"), protoNumber(5, uint64(pick(&s.dice, int64(0), 1, 1000,
+		-1, 1<<63-1, -1<<63))))
 	if s.chance(50) {
 		s.begin()
-		s.add(binFrame(0, append(protoNumber(2, uint64(s.below(20))), protoNumber(4, uint64(pick(&s.dice, kindCancel, kindPing)))...), nil))
+		s.add(binFrame(0, append(protoNumber(2, uint64(s.below(20))), protoNumber(4, uint64(pick(&s.dice, kindCancel,
+			kindPing)))...), nil))
 	}
 }
 
@@ -160,11 +166,19 @@ func (s *session) binIds() {
 func (s *session) binNonsense() {
 	s.begin()
 	kind := s.below(9)
-	s.add(binFrame(byte(s.below(2)), append(protoNumber(2, uint64(s.below(20))), protoNumber(4, uint64(kind))...), s.protoMessage(1)))
+	s.add(binFrame(byte(s.below(2)), append(protoNumber(2, uint64(s.below(20))), protoNumber(4, uint64(kind))...),
+		s.protoMessage(1)))
 }
 
 func (s *session) binBurst() {
 	for n := s.below(100); n > 0; n-- {
 		s.binPlain()
+	}
+}
+
+func (s *session) binFlood() {
+	s.deaf = true
+	for n := s.below(20); n >= 0; n-- {
+		s.binCall("Bin.Grow", nil, bodyBin, binTask(&Task{1, "", s.size(240000)}))
 	}
 }

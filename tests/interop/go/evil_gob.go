@@ -129,11 +129,13 @@ func (s *session) structOf(name string, fields ...gobField) *gobType {
 // taskType is the type of Task, and of Args and FooArgs, with more fields.
 func (s *session) taskType(more ...gobField) *gobType {
 	number := builtin(gobInt)
-	fields := []gobField{{"Token", number}, {"Text", builtin(gobString)}, {"Number", number}, {"A", number}, {"B", number}, {"Num1", number}}
+	fields := []gobField{{"Token", number}, {"Text", builtin(gobString)}, {"Number", number}, {"A", number}, {"B",
+		number}, {"Num1", number}}
 	return s.structOf("Task", append(fields, more...)...)
 }
 
-var taskValue = join([]byte{1}, gInt(7), []byte{1}, gText("hostile"), []byte{1}, gInt(9), []byte{1}, gInt(2), []byte{1}, gInt(3), []byte{1}, gInt(4))
+var taskValue = join([]byte{1}, gInt(7), []byte{1}, gText("hostile"), []byte{1}, gInt(9), []byte{1}, gInt(2),
+	[]byte{1}, gInt(3), []byte{1}, gInt(4))
 
 // anyType is one of any kind; its definitions are added to *out, some of them behind those that use them.
 func (s *session) anyType(depth int, out *[]byte) *gobType {
@@ -153,7 +155,8 @@ func (s *session) anyType(depth int, out *[]byte) *gobType {
 			if !s.chance(15) {
 				of = s.anyType(depth-1, out)
 			}
-			t.fields = append(t.fields, gobField{pick(&s.dice, "Token", "Text", "Number", "Next", "Value", "X", fmt.Sprint("F", n)), of})
+			t.fields = append(t.fields, gobField{pick(&s.dice, "Token", "Text", "Number", "Next", "Value", "X",
+				fmt.Sprint("F", n)), of})
 		}
 	case array, slice:
 		t.length = s.below(5)
@@ -329,7 +332,8 @@ func (s *session) gobNilInterface() {
 		inner := s.structOf("Inner", gobField{"Value", none})
 		list := &gobType{id: s.newID(), kind: slice, elem: inner}
 		t := s.taskType(gobField{"Unknown", list})
-		body = join(inner.definition(), list.definition(), t.definition(), gValue(t.id, true, join(taskValue, []byte{1, 2, 1, 0, 0, 1, 0, 0, 0})))
+		body = join(inner.definition(), list.definition(), t.definition(), gValue(t.id, true, join(taskValue,
+			[]byte{1, 2, 1, 0, 0, 1, 0, 0, 0})))
 	case 6:
 		t := &gobType{id: s.newID(), kind: array, elem: none, length: 1}
 		body = join(t.definition(), gValue(t.id, false, []byte{1, 0}))
@@ -346,7 +350,8 @@ func (s *session) gobValues() {
 	if s.chance(40) { // beside what the server knows
 		inner := t
 		t = s.taskType(gobField{"Other", inner})
-		body = join(body, t.definition(), gValue(t.id, true, join(taskValue, []byte{1}, s.value(inner, 5, manner{nils: 20}), []byte{0})))
+		body = join(body, t.definition(), gValue(t.id, true, join(taskValue, []byte{1}, s.value(inner, 5,
+			manner{nils: 20}), []byte{0})))
 	} else {
 		body = append(body, gValue(t.id, t.kind == structure, s.value(t, 5, manner{nils: 20}))...)
 	}
@@ -369,17 +374,20 @@ func (s *session) gobClaims() {
 	case 2: // a list of nothing
 		empty := s.structOf("Empty")
 		t := &gobType{id: s.newID(), kind: slice, elem: empty}
-		body = join(empty.definition(), t.definition(), gValue(t.id, false, join(gUint(uint64(s.size(1<<22))), make([]byte, s.size(5000)))))
+		body = join(empty.definition(), t.definition(), gValue(t.id, false, join(gUint(uint64(s.size(1<<22))),
+			make([]byte, s.size(5000)))))
 	case 3: // bytes behind the value
 		t := s.taskType()
 		body = join(t.definition(), gValue(t.id, true, join(taskValue, []byte{0}, []byte(s.text()))))
 	case 4: // a type that is not there, or is no type
-		body = gMessage(gInt(int64(pick(&s.dice, 0, 9, 15, 16, 22, 23, 63, 64, s.gob.next, 1<<20, 1<<40))), []byte{0, 0})
+		body = gMessage(gInt(int64(pick(&s.dice, 0, 9, 15, 16, 22, 23, 63, 64, s.gob.next, 1<<20, 1<<40))), []byte{0,
+			0})
 	case 5: // a message that ends in the middle
 		t := s.taskType()
 		body = join(t.definition(), gMessage(gInt(int64(t.id)), taskValue[:s.below(len(taskValue))]))
 	case 6:
-		body = pick(&s.dice, []byte{0}, []byte{1, 0}, []byte{1, 4}, []byte{0xf7, 1, 2, 3}, []byte{0xff, 0}, []byte{0xf8, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+		body = pick(&s.dice, []byte{0}, []byte{1, 0}, []byte{1, 4}, []byte{0xf7, 1, 2, 3}, []byte{0xff, 0},
+			[]byte{0xf8, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
 	case 7:
 		t := s.anyType(3, &body)
 		body = append(body, gValue(t.id, t.kind == structure, s.value(t, 4, m))...)
@@ -396,8 +404,9 @@ func (s *session) gobDefinitions() {
 		s.anyType(4, &body)
 		s.gobCall(method, body)
 	case 1: // one type a call, again and again
-		for n := s.below(600); n > 0; n-- {
-			t := s.structOf(fmt.Sprintf("Alternating%d", n), gobField{fmt.Sprint("F", n), builtin(gobInt)}, gobField{"Token", builtin(gobInt)})
+		for n := s.below(pick(&s.dice, 20, 100, 600)); n > 0; n-- {
+			t := s.structOf(fmt.Sprintf("Alternating%d", n), gobField{fmt.Sprint("F", n), builtin(gobInt)},
+				gobField{"Token", builtin(gobInt)})
 			s.gobCall(method, t.definition(), gValue(t.id, true, []byte{1, 2, 1, 4, 0}))
 		}
 	case 2: // a long one
@@ -414,9 +423,11 @@ func (s *session) gobDefinitions() {
 		t.id = pick(&s.dice, s.gob.headerID, s.gob.next-1, gobInt, gobInterface, 16, 23, 64, 1<<40)
 		s.gobCall(method, t.definition(), gValue(t.id, true, append(taskValue, 0)))
 	case 5: // of itself, or of nothing
-		t := &gobType{id: s.newID(), kind: pick(&s.dice, array, slice, mapping), length: pick(&s.dice, 0, 1, -1, 1<<40), key: builtin(gobString)}
+		t := &gobType{id: s.newID(), kind: pick(&s.dice, array, slice, mapping), length: pick(&s.dice, 0, 1, -1,
+			1<<40), key: builtin(gobString)}
 		t.elem = pick(&s.dice, t, builtin(0), builtin(s.gob.next+5), builtin(-3), builtin(17))
-		s.gobCall(method, t.definition(), gValue(t.id, false, pick(&s.dice, []byte{0}, []byte{1, 0}, []byte{1, 1, 1, 0})))
+		s.gobCall(method, t.definition(), gValue(t.id, false, pick(&s.dice, []byte{0}, []byte{1, 0}, []byte{1, 1, 1,
+			0})))
 	}
 }
 
@@ -434,7 +445,8 @@ func (s *session) gobOversized() {
 	length := 200000 + s.below(700000)
 	t := s.structOf("Task", gobField{"Text", builtin(gobString)}, gobField{"Number", builtin(gobInt)})
 	if s.chance(30) { // the reply is
-		s.gobCall(s.work()+".Grow", t.definition(), gValue(t.id, true, join([]byte{2}, gInt(int64(length)), []byte{0})))
+		s.gobCall(s.work()+".Grow", t.definition(), gValue(t.id, true, join([]byte{2}, gInt(int64(length)),
+			[]byte{0})))
 		return
 	}
 	text := strings.Repeat("x", length)
@@ -456,7 +468,8 @@ func (s *session) gobNested() {
 		body = join(list.definition(), gValue(list.id, false, append([]byte(strings.Repeat("\x01", levels)), 0)))
 	} else if s.chance(30) { // where the server does not know it
 		t := s.taskType(gobField{"Other", node})
-		body = join(node.definition(), t.definition(), gValue(t.id, true, join(taskValue, []byte{1}, value, []byte{0})))
+		body = join(node.definition(), t.definition(), gValue(t.id, true, join(taskValue, []byte{1}, value,
+			[]byte{0})))
 	}
 	s.gobCall(pick(&s.dice, s.work()+".Walk", s.method()), body)
 }
@@ -507,5 +520,16 @@ func (s *session) gobBurst() {
 	s.gobCall(s.known(), t.definition(), gValue(t.id, true, append(taskValue, 0)))
 	for n := s.below(100); n > 0; n-- {
 		s.gobCall(s.known(), gValue(t.id, true, append(taskValue, 0)))
+	}
+}
+
+func (s *session) gobFlood() {
+	s.deaf = true
+	t := s.structOf("Task", gobField{"Number", builtin(gobInt)})
+	definition := t.definition()
+	for n := s.below(20); n >= 0; n-- {
+		s.gobCall(s.work()+".Grow", definition, gValue(t.id, true, join([]byte{1}, gInt(int64(s.size(240000))),
+			[]byte{0})))
+		definition = nil
 	}
 }

@@ -51,7 +51,8 @@ func (s *session) order(members ...string) string {
 }
 
 func (s *session) jsonTask() string {
-	return fmt.Sprintf(`{"Token":%d,"Text":%s,"Number":%d,"A":%d,"B":%d,"Num1":1,"Num2":2}`, s.integer(), quoted("hostile"), s.below(100),
+	return fmt.Sprintf(`{"Token":%d,"Text":%s,"Number":%d,"A":%d,"B":%d,"Num1":1,"Num2":2}`, s.integer(),
+		quoted("hostile"), s.below(100),
 		s.below(9), s.below(9))
 }
 
@@ -85,7 +86,8 @@ func (s *session) jsonHeaders() {
 // jsonValue is any value.
 func (s *session) jsonValue(depth int) string {
 	if depth == 0 || s.chance(50) {
-		return pick(&s.dice, "null", "true", "false", "0", "-0", fmt.Sprint(s.integer()), "1.5", "1e300", "-1e-300", "18446744073709551616",
+		return pick(&s.dice, "null", "true", "false", "0", "-0", fmt.Sprint(s.integer()), "1.5", "1e300", "-1e-300",
+			"18446744073709551616",
 			"1E400", quoted(s.text()), `"\ud800"`, `"\udc00\ud800"`, `"\u0000"`, "{}", "[]", s.jsonHeader())
 	}
 	var parts []string
@@ -93,7 +95,8 @@ func (s *session) jsonValue(depth int) string {
 	for n := s.below(5); n > 0; n-- {
 		part := s.jsonValue(depth - 1)
 		if object {
-			part = quoted(pick(&s.dice, "Token", "Text", "Number", "A", "B", "token", "", "Next", "Value", s.text())) + ":" + part
+			part = quoted(pick(&s.dice, "Token", "Text", "Number", "A", "B", "token", "", "Next", "Value",
+				s.text())) + ":" + part
 		}
 		parts = append(parts, part)
 	}
@@ -109,9 +112,12 @@ func (s *session) jsonValues() {
 
 // jsonClaims is not quite JSON, or more than one value.
 func (s *session) jsonClaims() {
-	body := pick(&s.dice, "", "{", "}", "[", "{}{}", "{} {}", "1 2", "nul", "tru", "+1", "01", "1.", ".5", "1e", "-", "NaN", "Infinity", "'a'",
-		`"a`, `"\x"`, `"\u12"`, `{"a"}`, `{"a":}`, `{"a":1,}`, "[1,]", "{,}", "/* */ {}", "\ufeff{}", "{}\x00", "\x00", `{"a":1 "b":2}`, `"`+"\n"+`"`,
-		"1e"+strings.Repeat("9", s.size(1000)), strings.Repeat("9", s.size(5000)), "0."+strings.Repeat("0", s.size(5000))+"1", "{}]", "{},{}")
+	body := pick(&s.dice, "", "{", "}", "[", "{}{}", "{} {}", "1 2", "nul", "tru", "+1", "01", "1.", ".5", "1e", "-",
+		"NaN", "Infinity", "'a'",
+		`"a`, `"\x"`, `"\u12"`, `{"a"}`, `{"a":}`, `{"a":1,}`, "[1,]", "{,}", "/* */ {}", "\ufeff{}", "{}\x00",
+		"\x00", `{"a":1 "b":2}`, `"`+"\n"+`"`,
+		"1e"+strings.Repeat("9", s.size(1000)), strings.Repeat("9", s.size(5000)), "0."+strings.Repeat("0",
+			s.size(5000))+"1", "{}]", "{},{}")
 	s.jsonCall(jsonRequest{method: quoted(s.method()), body: body})
 }
 
@@ -123,7 +129,8 @@ func (s *session) jsonNames() {
 	case 1:
 		s.jsonCall(jsonRequest{method: quoted(s.known()), body: "{" + quoted(name) + ":1}"})
 	case 2:
-		s.jsonCall(jsonRequest{method: quoted(s.known()), body: s.jsonTask(), more: `,"Metadata":{` + quoted(name) + `:"1"}`})
+		s.jsonCall(jsonRequest{method: quoted(s.known()), body: s.jsonTask(),
+			more: `,"Metadata":{` + quoted(name) + `:"1"}`})
 	}
 }
 
@@ -153,8 +160,10 @@ func (s *session) jsonNested() {
 }
 
 func (s *session) jsonTimes() {
-	more := fmt.Sprintf(`,"Timeout":%s`, pick(&s.dice, "-1", "0", "1", "1000", "1000000", "-9223372036854775808", "9223372036854775807", "1e3", `"1"`, "null"))
-	s.jsonCall(jsonRequest{method: quoted(s.service() + "." + pick(&s.dice, "Wait", "Echo")), body: s.jsonTask(), more: more})
+	more := fmt.Sprintf(`,"Timeout":%s`, pick(&s.dice, "-1", "0", "1", "1000", "1000000", "-9223372036854775808",
+		"9223372036854775807", "1e3", `"1"`, "null"))
+	s.jsonCall(jsonRequest{method: quoted(s.service() + "." + pick(&s.dice, "Wait", "Echo")), body: s.jsonTask(),
+		more: more})
 }
 
 func (s *session) jsonTexts() {
@@ -166,12 +175,14 @@ func (s *session) jsonTexts() {
 	case 2:
 		s.jsonCall(jsonRequest{method: quoted(s.work() + ".Fail"), body: `{"Text":` + quoted(s.text()) + "}"})
 	case 3:
-		s.jsonCall(jsonRequest{method: quoted(s.known()), body: s.jsonTask(), more: `,"Metadata":{` + quoted(s.text()) + ":" + quoted(s.text()) + "}"})
+		s.jsonCall(jsonRequest{method: quoted(s.known()), body: s.jsonTask(),
+			more: `,"Metadata":{` + quoted(s.text()) + ":" + quoted(s.text()) + "}"})
 	}
 }
 
 func (s *session) jsonIds() {
-	id := pick(&s.dice, "1", "1", "0", "-1", "1.0", "1e0", "18446744073709551615", "18446744073709551616", `"1"`, "null", "true", "[]", "{}", `""`,
+	id := pick(&s.dice, "1", "1", "0", "-1", "1.0", "1e0", "18446744073709551615", "18446744073709551616", `"1"`,
+		"null", "true", "[]", "{}", `""`,
 		`"\ud800"`, quoted(s.text()), "1e400", strings.Repeat("1", s.size(3000)), `{"a":[1,2,{"b":null}]}`)
 	s.jsonCall(jsonRequest{method: quoted(s.method()), body: s.jsonTask(), id: id})
 }
@@ -179,16 +190,32 @@ func (s *session) jsonIds() {
 // jsonNonsense is JSON, but no request.
 func (s *session) jsonNonsense() {
 	s.begin()
-	s.add([]byte(pick(&s.dice, "{}", "[]", "null", "1", `"text"`, "[[]]", "[1,2]", `{"ServiceMethod":1,"Seq":1}{}`, `{"Seq":1}{}`,
-		`{"SERVICEMETHOD":"Net.Echo","SEQ":1}{}`, `{"ServiceMethod":"Net.Echo","ServiceMethod":"Admin.Reset","Seq":1}{}`, `{"METHOD":"Net.Echo","PARAMS":[{}],"ID":1}`,
-		`{"method":"Net.Echo","params":[],"id":1}`, `{"method":"Net.Echo","params":[{},{}],"id":1}`, `{"method":"Net.Echo","params":{},"id":1}`,
-		`{"method":"Net.Echo","params":null,"id":1}`, `{"method":"Net.Echo","id":1}`, `{"method":null,"params":[{}],"id":1}`, `{"id":1,"result":5,"error":null}`,
-		`{"jsonrpc":"1.0","method":"Net.Echo","params":[{}],"id":1}`, `{"jsonrpc":"\u0032.0","method":"Net.Echo","params":[{}],"id":1}`,
-		`{"jsonrpc":"2.0","id":1}`, `{"jsonrpc":"2.0","result":1,"id":1}`, `{"jsonrpc":"2.0","method":"Net.Echo","params":1,"id":1}`, "\n\n\n", " ") + "\n"))
+	s.add([]byte(pick(&s.dice, "{}", "[]", "null", "1", `"text"`, "[[]]", "[1,2]", `{"ServiceMethod":1,"Seq":1}{}`,
+		`{"Seq":1}{}`,
+		`{"SERVICEMETHOD":"Net.Echo","SEQ":1}{}`,
+		`{"ServiceMethod":"Net.Echo","ServiceMethod":"Admin.Reset","Seq":1}{}`,
+		`{"METHOD":"Net.Echo","PARAMS":[{}],"ID":1}`,
+		`{"method":"Net.Echo","params":[],"id":1}`, `{"method":"Net.Echo","params":[{},{}],"id":1}`,
+		`{"method":"Net.Echo","params":{},"id":1}`,
+		`{"method":"Net.Echo","params":null,"id":1}`, `{"method":"Net.Echo","id":1}`,
+		`{"method":null,"params":[{}],"id":1}`, `{"id":1,"result":5,"error":null}`,
+		`{"jsonrpc":"1.0","method":"Net.Echo","params":[{}],"id":1}`,
+		`{"jsonrpc":"\u0032.0","method":"Net.Echo","params":[{}],"id":1}`,
+		`{"jsonrpc":"2.0","id":1}`, `{"jsonrpc":"2.0","result":1,"id":1}`,
+		`{"jsonrpc":"2.0","method":"Net.Echo","params":1,"id":1}`, "\n\n\n", " ") + "\n"))
 }
 
 func (s *session) jsonBurst() {
 	for n := s.below(100); n > 0; n-- {
 		s.jsonPlain()
+	}
+}
+
+// jsonFlood asks for more than it reads.
+func (s *session) jsonFlood() {
+	s.deaf = true
+	for n := s.below(20); n >= 0; n-- {
+		s.jsonCall(jsonRequest{method: quoted(s.work() + ".Grow"), body: fmt.Sprintf(`{"Number":%d}`,
+			s.size(240000))})
 	}
 }

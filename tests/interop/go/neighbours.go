@@ -29,6 +29,7 @@ type hostile struct {
 	callers  int
 	only     string
 	against  string
+	wires    string
 	patience time.Duration
 	dump     bool
 }
@@ -40,7 +41,9 @@ func (h *hostile) read(flags *flag.FlagSet) {
 	flags.DurationVar(&h.seconds, "least", 0, "of neighbours: how long, at least")
 	flags.IntVar(&h.callers, "hostile", 12, "of neighbours: hostile connections at once")
 	flags.StringVar(&h.only, "only", "", "of neighbours: productions of the grammar, by name; empty: all")
-	flags.StringVar(&h.against, "against", "", "of neighbours: services that the hostile one may call, Foo or Arith not alone; empty: all")
+	flags.StringVar(&h.against, "against", "",
+		"of neighbours: services that the hostile one may call, Foo or Arith not alone; empty: all")
+	flags.StringVar(&h.wires, "wires", strings.Join(hostileWires, ","), "of neighbours: what the hostile one speaks")
 	flags.DurationVar(&h.patience, "patience", 10*time.Second, "of neighbours: after which a call hangs")
 	flags.BoolVar(&h.dump, "dump", false, "of neighbours: print the hostile bytes instead")
 }
@@ -360,11 +363,14 @@ func (s *street) hostileOne() {
 func neighbours(o *options) error {
 	if o.hostile.dump {
 		session := newSession(&o.hostile, o.hostile.first)
-		fmt.Printf("%s %v %d requests, %s at the end\n%q\n", session.wire, session.productions, session.requests, session.ending, session.out)
+		fmt.Printf("%s %v %d requests, %s at the end\n%q\n", session.wire, session.productions, session.requests,
+			session.ending, session.out)
 		return nil
 	}
-	s := &street{options: o, began: time.Now(), stop: make(chan struct{}), next: int64(o.hostile.first), active: map[int]bool{}}
-	s.report = neighbourReport{Seed: o.hostile.seed, Honest: map[string]int{}, Productions: map[string]int{}, Events: []neighbourEvent{}}
+	s := &street{options: o, began: time.Now(), stop: make(chan struct{}), next: int64(o.hostile.first),
+		active: map[int]bool{}}
+	s.report = neighbourReport{Seed: o.hostile.seed, Honest: map[string]int{}, Productions: map[string]int{},
+		Events: []neighbourEvent{}}
 	honest := s.honestOnes()
 	s.waitForHonest(1)
 	s.hostileOne()
