@@ -33,7 +33,7 @@ static void make_upstream(world_t *world, const char *protocol, const char *code
 }
 
 /* A gateway for the service Test to a server on that wire. */
-static void world_create(world_t *world, const char *protocol, const char *codec, bool declared) {
+static void world_create_with(world_t *world, const char *protocol, const char *codec, bool declared, bool undeclared) {
     gee_error_t error = { 0 };
     memset(world, 0, sizeof(*world));
     world->fixture = fixture_create(NULL, NULL);
@@ -49,10 +49,15 @@ static void world_create(world_t *world, const char *protocol, const char *codec
     gee_service_entry_t entry = { .service = declared ? &test_service : NULL,
                                   .name = "Test",
                                   .forward = &world->forward,
+                                  .undeclared = undeclared,
                                   .idempotent = { .items = idempotent, .count = 1 } };
     gee_filter_entry_t filter = { .module = &counting_module };
     world->dispatch = gee_dispatch_create(world->engine, &entry, 1, &filter, 1, true, &error);
     assert_non_null(world->dispatch);
+}
+
+static void world_create(world_t *world, const char *protocol, const char *codec, bool declared) {
+    world_create_with(world, protocol, codec, declared, false);
 }
 
 /* Our end of a new connection to the gateway. */
@@ -138,14 +143,27 @@ static void check_wires(const wire_t *front, const wire_t *back, bool declared) 
     assert_int_equal(nothing.number, 0);
     bool codes = front->codes && back->codes;
     await(&world, &refusal, codes ? GEE_FAILED_PRECONDITION : GEE_UNKNOWN, "100% full");
-    bool reached = strcmp(front->codec, "bin") != 0 || strcmp(back->codec, "bin") == 0;
-    if (reached) /* what no declaration names can be sent on where no types are needed */
+    bool reached = !declared && (strcmp(front->codec, "bin") != 0 || strcmp(back->codec, "bin") == 0);
+    if (reached || declared) /* its declaration does not have it; without one, where no types are needed, its server */
         await(&world, &missing, front->codes ? GEE_UNIMPLEMENTED : GEE_UNKNOWN,
               front->go_words ? "rpc: can't find method Test.Nothing" : "rpc server: can't find method Nothing");
     else
         await(&world, &missing, GEE_UNIMPLEMENTED, NULL);
     assert_int_equal(server_report(&world).calls, reached ? 5 : 4);
     assert_int_equal(filter_calls, reached ? 10 : 9); /* at the gateway and at the server */
+    world_destroy(&world);
+}
+
+/* A server may be newer than the declaration. */
+static void methods_that_a_declaration_lacks_are_forwarded_when_asked_for(void **state GEE_UNUSED) {
+    world_t world;
+    pair_t pair = { 7, 8 };
+    outcome_t missing = { 0 };
+    world_create_with(&world, "netrpc", "gob", true, true);
+    gee_session_t *session = call_gateway(&world, "geerpc", "json");
+    begin(session, "Test.Nothing", GEE_TYPE_OF(pair_t), &pair, &missing);
+    await(&world, &missing, GEE_UNKNOWN, "rpc server: can't find method Nothing");
+    assert_int_equal(server_report(&world).calls, 1);
     world_destroy(&world);
 }
 
@@ -601,6 +619,7 @@ static void types_that_are_not_known_are_not_described(void **state GEE_UNUSED) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_wire_reaches_every_wire),
+        cmocka_unit_test(methods_that_a_declaration_lacks_are_forwarded_when_asked_for),
         cmocka_unit_test(without_a_declaration_all_but_bin_do),
         cmocka_unit_test(bin_without_types_is_refused_with_that_reason),
         cmocka_unit_test(a_declaration_gives_gob_its_types),

@@ -99,6 +99,14 @@ static const gee_option_t service_options[] = {
       .flags = GEE_OPTION_RELOADABLE,
       .doc = "With upstream: methods, without the service's name, that another server may be asked for when one has "
              "failed in the middle of a call" },
+    { .name = "undeclared",
+      .type = GEE_OPTION_BOOL,
+      .offset = offsetof(gee_service_settings_t, undeclared),
+      .fallback = "false",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc =
+          "With upstream, where a service of that name is compiled in: forward methods, too, that its declaration does "
+          "not have" },
     { 0 },
 };
 
@@ -233,6 +241,15 @@ static const gee_option_t upstream_options[] = {
       .flags = GEE_OPTION_RELOADABLE,
       .doc = "With geerpc, the codec of the connections: json (what it is without this), bin, gob; netrpc has gob, "
              "jsonrpc has json" },
+    { .name = "reads_bodies",
+      .type = GEE_OPTION_BOOL,
+      .offset = offsetof(gee_upstream_settings_t, reads_bodies),
+      .fallback = "false",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "With geerpc in json or gob: its servers read the body of a call, too, whose method they do not know, as "
+             "geerpc "
+             "does and stock GeeRPC servers do not; without it, the first call of each method has a connection for "
+             "itself" },
     { .name = "servers",
       .type = GEE_OPTION_GROUPS,
       .offset = offsetof(gee_upstream_settings_t, servers),

@@ -27,6 +27,7 @@ typedef struct gee_service_settings {
     int64_t timeout;
     const char *upstream;     /* null: its calls are handled here */
     gee_strings_t idempotent; /* with an upstream */
+    bool undeclared;          /* with an upstream */
 } gee_service_settings_t;
 
 typedef struct gee_server_settings {
@@ -47,7 +48,8 @@ typedef struct gee_upstream_settings {
     const char *balance;
     const char *key; /* null: the client */
     const char *protocol;
-    const char *codec;    /* null: as gee_upstream_settings_codec() says */
+    const char *codec; /* null: as gee_upstream_settings_codec() says */
+    bool reads_bodies;
     gee_groups_t servers; /* gee_server_settings_t */
     gee_upstream_registry_settings_t registry;
     gee_dial_seal_settings_t seal; /* of the servers that have none of their own */

@@ -177,6 +177,7 @@ static size_t list_services(const gee_worker_process_t *process, gee_service_ent
                                                   .name = service->name,
                                                   .forward = gee_worker_forward(process, service->upstream),
                                                   .idempotent = service->idempotent,
+                                                  .undeclared = service->undeclared,
                                                   .timeout_ns = service->timeout };
     }
     if (settings->services.count > 0)

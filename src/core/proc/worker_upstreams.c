@@ -72,6 +72,8 @@ static int open_upstream(gee_worker_process_t *process, size_t index, memory_t *
                                                    .seal_setup = gee_seals_of_server,
                                                    .seal_data = &process->cycle->upstream_seals[index] },
                                        .limits = upstream->limits,
+                                       .may_leave_unread = forward->protocol->may_leave_unread &&
+                                                           forward->codec->self_delimiting && !upstream->reads_bodies,
                                        .seed = make_seed(),
                                        .is_known_down = is_known_down,
                                        .tell = tell,

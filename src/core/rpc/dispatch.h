@@ -17,6 +17,7 @@ typedef struct gee_service_entry {
     const char *name;             /* null: the service's own */
     const gee_forward_t *forward; /* where its calls go; null: to the service's handlers */
     gee_strings_t idempotent;     /* forwarded: its methods that may be tried again, beside those declared so */
+    bool undeclared;              /* forwarded: methods that its declaration lacks are not refused */
     int64_t timeout_ns;           /* 0: timeouts.handle */
 } gee_service_entry_t;
 

@@ -212,12 +212,19 @@ GEE_APART static uint64_t key_of(const gee_call_t *call, const gee_payload_t *pa
     return gee_forward_key_of(&forward_of(call)->key, call, payload, argument_of(call), call->pool);
 }
 
+/* Of a name that is found as "Foo.*" there is no place to keep it. */
+static uint64_t *place_of_name_key(const gee_call_t *call) {
+    gee_method_slot_t *slot = call->method_slot;
+    return slot->name.data == call->method_name.data ? &slot->name_key : NULL;
+}
+
 /* All but codec and payload. */
 static void prepare(gee_call_t *call, const gee_payload_t *payload) {
     const gee_balancer_t *balancer = gee_upstream_balancer(forward_of(call)->upstream);
     gee_upstream_call_t *request = &call->forwarded->call;
     request->upstream = NULL;
     request->method = call->method_name;
+    request->kept_name_key = place_of_name_key(call);
     request->metadata = call->metadata.count > 0 ? &call->metadata : NULL;
     request->deadline_ns = call->deadline_ns;
     request->timeout_ns = call->timeout_ns;

@@ -88,6 +88,9 @@ typedef struct gee_protocol {
         go_words; /* what is not there is refused in the words of Go's net/rpc, as programs compare them; else GeeRPC's */
     bool upgrades;     /* may call gee_session_hand_back() */
     bool serving_only; /* has no calling role */
+    /* Where values are not framed, its stock servers leave the body of a call unread whose method they do not know, and take
+     * the body for the next header. */
+    bool may_leave_unread;
     /* Optional: the path by which servers of this protocol are reached over http@, where an address names none; null:
      * what the transport has for all. */
     const char *connect_path;

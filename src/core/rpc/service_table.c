@@ -106,6 +106,8 @@ static int add_forwarded(gee_service_table_t *table, service_t *service, gee_err
     for (size_t i = 0; i < service->entry.idempotent.count; i++)
         if (add_idempotent(table, service, service->entry.idempotent.items[i], error) != 0)
             return -1;
+    if (service->entry.service != NULL && !service->entry.undeclared)
+        return 0;
     service->any = make_slot(table, service, "*");
     if (service->any == NULL)
         return no_memory(error);

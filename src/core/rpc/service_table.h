@@ -1,6 +1,6 @@
 /* service_table.h: the methods of an engine by their whole name, "Arith.Multiply"; private to dispatch.
  *
- * A service that is forwarded may have methods that no declaration names. They are all found as "Foo.*" at first; the name of
+ * A service that is forwarded without a declaration, or with `undeclared`, may have methods that no declaration names. They are all found as "Foo.*" at first; the name of
  * one that its server has answered is learned, up to GEE_METHODS_LEARNED a service, so that it is counted under its own name
  * from then on. What a server refuses is not, so callers cannot fill the table with names that they think up. */
 #ifndef GEE_RPC_SERVICE_TABLE_H
@@ -14,6 +14,7 @@ typedef struct gee_method_slot {
     const gee_forward_t *forward; /* null: handled here */
     gee_str_t name;               /* whole; or "Foo.*" */
     size_t number;
+    uint64_t name_key; /* forwarded: what its upstream has made of the name; 0: nothing yet */
     int64_t timeout_ns;
     size_t reply_offset, memory; /* handled here: arguments and reply lie in one piece of memory */
     bool idempotent;             /* as the configuration says; a declaration has its own flag */

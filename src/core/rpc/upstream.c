@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "core/base/clock.h"
 #include "core/base/random.h"
@@ -21,6 +22,7 @@
 
 struct gee_upstream_failure {
     gee_error_t error;
+    bool from_peer;
     char address[GEE_ADDR_TEXT]; /* empty: none */
 };
 
@@ -47,8 +49,9 @@ static inline void finish(gee_upstream_call_t *call, const gee_upstream_result_t
     call->done(call, result);
 }
 
-static void finish_failed(gee_upstream_call_t *call, const gee_error_t *error, const char *address) {
+static void finish_failed(gee_upstream_call_t *call, const gee_error_t *error, bool from_peer, const char *address) {
     gee_upstream_result_t result = { .status = { .code = error->code, .text = gee_str(error->text) },
+                                     .from_peer = from_peer,
                                      .phase = error->phase,
                                      .address = address != NULL && *address != '\0' ? address : NULL,
                                      .tries = call->tried_count };
@@ -57,24 +60,29 @@ static void finish_failed(gee_upstream_call_t *call, const gee_error_t *error, c
 
 static void run_end(gee_task_t *task) {
     gee_upstream_call_t *call = GEE_CONTAINER(task, gee_upstream_call_t, end_task);
-    static const struct gee_upstream_failure no_memory = { .error = { .code = GEE_RESOURCE_EXHAUSTED,
-                                                                      .text = "out of memory" } };
+    static struct gee_upstream_failure no_memory = { .error = { .code = GEE_RESOURCE_EXHAUSTED,
+                                                                .text = "out of memory" } };
     struct gee_upstream_failure *failure = call->failure;
     call->ending = false;
-    finish_failed(call, failure ? &failure->error : &no_memory.error, failure ? failure->address : NULL);
-    free(failure);
+    if (failure == NULL)
+        failure = &no_memory;
+    finish_failed(call, &failure->error, failure->from_peer, failure->address);
+    if (failure != &no_memory)
+        free(failure);
 }
 
-/* The call has failed for good; it is in no list and holds no slot. */
-static void fail(gee_upstream_call_t *call, const gee_error_t *error, const char *address) {
+/* The call has ended without a reply of its own; it is in no list and holds no slot. */
+static void end_without_reply(gee_upstream_call_t *call, const gee_error_t *error, bool from_peer,
+                              const char *address) {
     if (!call->starting) {
-        finish_failed(call, error, address);
+        finish_failed(call, error, from_peer, address);
         return;
     }
     stop_timer(call); /* of its wait, if that has begun */
     call->failure = malloc(sizeof(*call->failure));
     if (call->failure != NULL) {
         call->failure->error = *error;
+        call->failure->from_peer = from_peer;
         (void)snprintf(call->failure->address, sizeof(call->failure->address), "%s", address ? address : "");
     }
     call->ending = true;
@@ -85,6 +93,18 @@ static void fail(gee_upstream_call_t *call, const gee_error_t *error, const char
 GEE_APART static void stop_trying(gee_upstream_call_t *call) {
     call->trying = false;
     gee_timer_stop(call->upstream->engine->loop, &call->try_timer);
+}
+
+/* For good, as above. */
+static void fail(gee_upstream_call_t *call, const gee_error_t *error, const char *address) {
+    end_without_reply(call, error, false, address);
+}
+
+GEE_APART static void after_release(gee_upstream_peer_t *peer, gee_upstream_link_t *link, bool kept) {
+    gee_upstream_peer_hold(peer);
+    if (link != NULL)
+        gee_upstream_link_released(link, kept);
+    gee_upstream_peer_let_go(peer);
 }
 
 /* The peer has the call no more. `kept`: it goes on working on it, though nobody waits. */
@@ -110,12 +130,9 @@ static inline void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome
         gee_upstream_peer_freed(peer);
     if (link != NULL)
         link->calls--;
-    if (!peer->leaving && (link == NULL || !link->retiring))
-        return; /* nobody waits for this */
-    gee_upstream_peer_hold(peer);
-    if (link != NULL)
-        gee_upstream_link_relieved(link);
-    gee_upstream_peer_let_go(peer);
+    if (peer->leaving ||
+        (link != NULL && (link->retiring || link->alone || link->extra || !gee_list_empty(&peer->waiting))))
+        after_release(peer, link, kept);
 }
 
 /* ---- time ---- */
@@ -177,17 +194,20 @@ static bool only_full(const gee_upstream_peer_t *peer) {
     return !peer->down && !peer->lost && !peer->candidate.available;
 }
 
-static inline gee_upstream_peer_t *pick(const gee_upstream_call_t *call) {
+/* Not among the first `tried_count` servers that it was tried on. */
+static inline gee_upstream_peer_t *pick_beside(const gee_upstream_call_t *call, size_t tried_count) {
     const gee_upstream_t *upstream = call->upstream;
-    gee_pick_t choice = {
-        .key = call->key, .tried = call->tried, .tried_count = call->tried_count, .now_ns = now(upstream)
-    };
+    gee_pick_t choice = { .key = call->key, .tried = call->tried, .tried_count = tried_count, .now_ns = now(upstream) };
     gee_candidate_t *candidate = NULL;
     if (upstream->balancer != NULL && upstream->peer_count > 0)
         candidate = upstream->balancer->pick(upstream->balancer_state, &choice);
     else if (upstream->peer_count > 0 && gee_candidate_open(upstream->candidates[0], &choice))
         candidate = upstream->candidates[0];
     return candidate ? GEE_CONTAINER(candidate, gee_upstream_peer_t, candidate) : NULL;
+}
+
+static inline gee_upstream_peer_t *pick(const gee_upstream_call_t *call) {
+    return pick_beside(call, call->tried_count);
 }
 
 /* Is there a peer that could take it later, when others' calls have ended? */
@@ -234,16 +254,38 @@ static void out_of_memory(gee_upstream_call_t *call) {
     fail(call, &error, NULL);
 }
 
-/* It waits for a connection of its peer. */
-static void wait_for_connection(gee_upstream_call_t *call) {
+/* Its peer has refused that method a moment ago, which is said once more. */
+static void refuse(gee_upstream_call_t *call, const gee_error_t *error) {
+    gee_upstream_peer_t *peer = call->peer;
+    gee_upstream_peer_hold(peer);
+    release_slot(call, GEE_OUTCOME_ABANDONED, false);
+    end_without_reply(call, error, true, peer->addr.text);
+    gee_upstream_peer_let_go(peer);
+}
+
+/* It is not for want of a connection that it waits. */
+static bool waits_its_turn(const gee_upstream_call_t *call, const gee_upstream_peer_t *peer) {
+    return call->choosy && gee_upstream_peer_connected(peer);
+}
+
+static int connect_for(const gee_upstream_call_t *call, gee_error_t *error) {
+    return call->choosy ? gee_upstream_choosy_connect(call->peer, call, error)
+                        : gee_upstream_peer_connect(call->peer, error);
+}
+
+void gee_upstream_wait(gee_upstream_call_t *call) {
     gee_upstream_t *upstream = call->upstream;
     gee_upstream_peer_t *peer = call->peer;
     gee_error_t error;
+    if (call->choosy && gee_upstream_refused(peer, call, &error)) {
+        refuse(call, &error);
+        return;
+    }
     bool full = (int64_t)upstream->waiting >= upstream->limits.queue;
     if (full || wait_in(call, &peer->waiting) != 0) {
         release_slot(call, GEE_OUTCOME_ABANDONED, false);
         (full ? fail_full : out_of_memory)(call);
-    } else if (peer->lost || gee_upstream_peer_connect(peer, &error) != 0) {
+    } else if (peer->lost || connect_for(call, &error) != 0) {
         gee_list_remove(&call->link);
         upstream->waiting--;
         if (peer->lost) {
@@ -253,7 +295,7 @@ static void wait_for_connection(gee_upstream_call_t *call) {
             gee_upstream_peer_failed(peer, &error, false);
             gee_upstream_attempt_failed(call, &error, true);
         }
-    } else {
+    } else if (!waits_its_turn(call, peer)) {
         gee_upstream_peer_is_waited_for(peer);
     }
 }
@@ -269,7 +311,7 @@ static inline void assign_to(gee_upstream_call_t *call, gee_upstream_peer_t *pee
     if (link != NULL)
         gee_upstream_send(call, link);
     else
-        wait_for_connection(call);
+        gee_upstream_wait(call);
 }
 
 /* One that has a connection, in the place of `unconnected`, which was picked; null: there is none. */
@@ -307,12 +349,12 @@ GEE_APART static void assign_unconnected(gee_upstream_call_t *call, gee_upstream
     }
     if (gee_upstream_peer_connect(peer, &error) != 0)
         gee_upstream_peer_failed(peer, &error, false);
-    assign_to(call, connected, gee_upstream_peer_link(connected));
+    assign_to(call, connected, gee_upstream_peer_link(connected, call));
 }
 
 static inline void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
-    gee_upstream_link_t *link = gee_upstream_peer_link(peer);
-    if (link != NULL || call->fixed)
+    gee_upstream_link_t *link = gee_upstream_peer_link(peer, call);
+    if (link != NULL || call->fixed || waits_its_turn(call, peer))
         assign_to(call, peer, link);
     else
         assign_unconnected(call, peer);
@@ -347,7 +389,7 @@ GEE_APART static bool assign_to_down(gee_upstream_call_t *call) {
         return false;
     found->trial = call;
     found->trial_ns = now(upstream);
-    assign_to(call, found, gee_upstream_peer_link(found));
+    assign_to(call, found, gee_upstream_peer_link(found, call));
     return true;
 }
 
@@ -417,10 +459,18 @@ void gee_upstream_reroute(gee_upstream_call_t *call) {
 /* What no server has seen any of costs none of them anything: it has no budget. */
 static bool may_retry(const gee_upstream_call_t *call, bool unsent) {
     const gee_upstream_t *upstream = call->upstream;
-    if (call->fixed || call->tried_count >= GEE_UPSTREAM_TRIES || call->tried_count > upstream->limits.retries ||
+    if (call->fixed || call->condemned || call->tried_count >= GEE_UPSTREAM_TRIES ||
+        call->tried_count > upstream->limits.retries ||
         !(unsent || (call->idempotent && upstream->retry_tokens >= TOKEN)))
         return false;
     return call->deadline_ns > now(upstream);
+}
+
+/* A suspect may come back to where it was when there is no other server: the connection ended, which need not be the server's
+ * end. */
+static gee_upstream_peer_t *pick_next(const gee_upstream_call_t *call, bool unsent) {
+    gee_upstream_peer_t *next = pick(call);
+    return next == NULL && !unsent ? pick_beside(call, call->tried_count - 1u) : next;
 }
 
 /* False: there is nobody else. */
@@ -428,7 +478,7 @@ static bool retry(gee_upstream_call_t *call, bool unsent) {
     gee_upstream_peer_t *next;
     if (!may_retry(call, unsent))
         return false;
-    if ((next = pick(call)) == NULL)
+    if ((next = pick_next(call, unsent)) == NULL)
         return unsent && assign_to_down(call);
     if (!unsent)
         call->upstream->retry_tokens -= TOKEN;
@@ -474,6 +524,14 @@ static void note_asked(gee_upstream_link_t *link) {
     link->asked_ns = now(link->peer->upstream);
 }
 
+/* A connection has ended under it: it may be what ended it. So it may try that with one more, which has no other calls. */
+static void accuse(gee_upstream_call_t *call, gee_error_t *error) {
+    if (call->suspect)
+        gee_error_prefix(error, "for the second time a connection has ended under this call: ");
+    call->condemned = call->suspect;
+    call->suspect = call->choosy = true;
+}
+
 /* No answer: the time is over, or the connection was lost. */
 static void lost(gee_upstream_call_t *call, const gee_status_t *status) {
     gee_upstream_link_t *link = call->at;
@@ -485,6 +543,8 @@ static void lost(gee_upstream_call_t *call, const gee_status_t *status) {
         gee_error_set(&error, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
         error.phase = phase;
         link->lost++;
+        if (sent > call->request_begin)
+            accuse(call, &error);
         gee_upstream_attempt_failed(call, &error, sent <= call->request_begin);
         return;
     }
@@ -556,6 +616,8 @@ static void answered(gee_upstream_call_t *call, const gee_status_t *status, cons
                                      .tries = call->tried_count };
     gee_upstream_peer_hold(peer);
     call->at->silent = false;
+    if (call->at->alone)
+        gee_upstream_alone_answered(call, call->at, status);
     gee_upstream_peer_answered(peer, now(call->upstream) - call->picked_ns);
     release_slot(call, GEE_OUTCOME_REPLIED, false);
     finish(call, &result);
@@ -584,7 +646,7 @@ static void not_sent(gee_upstream_call_t *call, gee_upstream_link_t *link, const
     if (reason->code == GEE_UNAVAILABLE || (!call->outgoing.refused && used_up(link, reason))) {
         link->retiring = true;
         gee_upstream_link_relieved(link);
-        wait_for_connection(call);
+        gee_upstream_wait(call);
         return;
     }
     gee_error_t error = *reason;    /* the arguments, or memory: no other server would do better */
@@ -628,6 +690,8 @@ void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link) {
     note_asked(link);
     call->at = link;
     link->calls++;
+    if (call->choosy)
+        gee_upstream_choosy_sent(call, link);
     if (upstream->limits.try_timeout > 0)
         start_trying(call);
 }
@@ -641,6 +705,10 @@ static void start(gee_upstream_t *upstream, gee_upstream_call_t *call) {
     call->tried_count = 0;
     call->starting = true;
     call->ending = false;
+    call->suspect = call->condemned = false;
+    call->choosy = upstream->may_leave_unread;
+    if (call->choosy)
+        call->name_key = gee_upstream_name_key(call);
     call->trying = false;
     call->outgoing.done = on_done;
     call->outgoing.session = NULL;
@@ -733,6 +801,9 @@ gee_upstream_t *gee_upstream_create(gee_engine_t *engine, const gee_upstream_opt
     upstream->manner.connect_timeout_ns = options->limits.connect_timeout;
     upstream->limits = options->limits;
     upstream->once = options->once;
+    upstream->may_leave_unread = options->may_leave_unread;
+    if (getrandom(upstream->name_secret, sizeof(upstream->name_secret), 0) < 0)
+        upstream->name_secret[0] = options->seed; /* a kernel without getrandom */
     upstream->is_known_down = options->is_known_down;
     upstream->tell = options->tell;
     upstream->owner = options->owner;
@@ -770,6 +841,7 @@ void gee_upstream_destroy(gee_upstream_t **handle) {
     free(upstream->candidates);
     free(upstream->name);
     free(upstream->explanation);
+    free(upstream->refusals);
     free(upstream);
 }
 

@@ -48,6 +48,8 @@ typedef struct gee_upstream_options {
     /* No dialling anew: the first connection that is lost is the last (a client of one server). One whose server has asked for
      * no more calls on it (a drain) is not lost: the next call dials. */
     bool once;
+    /* Its servers may leave the body of a call unread whose method they do not know: upstream_alone.c. */
+    bool may_leave_unread;
     /* What is known of servers elsewhere, and told elsewhere; both optional. A server that comes into the list is asked for:
      * one that is down begins so, and is tried soon. Told is each server that goes down, once more with each further
      * attempt that fails, and that comes up again (`reason` null). */
@@ -99,6 +101,9 @@ struct gee_upstream_call {
     uint16_t tried_count;
     bool starting;           /* inside gee_upstream_call() */
     bool fixed;              /* to this peer or none */
+    bool choosy;             /* not every connection will do: upstream_alone.c */
+    bool suspect;            /* a connection has ended under it: it goes alone now */
+    bool condemned;          /* a second one has */
     bool ending;             /* end_task will tell of its end */
     bool trying;             /* try_timer runs */
     gee_outgoing_t outgoing; /* once it is sent; its timer before that, too */
@@ -112,8 +117,10 @@ struct gee_upstream_call {
     int64_t deadline_ns;      /* INT64_MAX: none; what is left of it travels with the call */
     int64_t timeout_ns;       /* the whole time that was given, for texts; 0: none */
     uint64_t key;             /* for a keyed balancer */
+    uint64_t *kept_name_key;  /* where what is made of the method's name is kept, 0 before; null: nowhere */
 
     /* upstream.c's own, set there */
+    uint64_t name_key;      /* with may_leave_unread: what stands for the method's name */
     gee_link_t link;        /* in the queue or in a peer's waiting */
     gee_timer_t try_timer;  /* of this attempt; limits.try_timeout */
     uint64_t request_begin; /* where in the stream of sent bytes the request is */

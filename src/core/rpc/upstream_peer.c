@@ -51,7 +51,9 @@ static void link_destroy(gee_upstream_link_t *link) {
         error.phase = GEE_PHASE_WAIT;
         end_ping(link, &error);
     }
+    gee_timer_stop(link->peer->upstream->engine->loop, &link->late_timer);
     gee_connection_destroy(&link->connection);
+    free(link->known.keys);
     free(link);
 }
 
@@ -67,6 +69,9 @@ void gee_upstream_peer_destroy(gee_upstream_peer_t **handle) {
     gee_timer_stop(loop, &peer->retry_timer);
     gee_timer_stop(loop, &peer->check_timer);
     gee_timer_stop(loop, &peer->patience_timer);
+    gee_timer_stop(loop, &peer->suspect_timer);
+    gee_loop_undefer(&peer->waiting_task);
+    free(peer->verified.keys);
     free(peer->last_error);
     free(peer->candidate.state);
     free(peer);
@@ -173,13 +178,19 @@ void gee_upstream_peer_failed(gee_upstream_peer_t *peer, const gee_error_t *reas
 
 static const gee_connection_events_t connection_events;
 
-static int open_link(gee_upstream_peer_t *peer, bool probe, gee_error_t *error) {
+void gee_upstream_peer_try_waiting(gee_upstream_peer_t *peer) {
+    if (!gee_list_empty(&peer->waiting))
+        gee_loop_defer(peer->upstream->engine->loop, &peer->waiting_task);
+}
+
+int gee_upstream_peer_open_link(gee_upstream_peer_t *peer, bool probe, gee_error_t *error) {
     gee_upstream_t *upstream = peer->upstream;
     gee_upstream_link_t *link = calloc(1, sizeof(*link));
     if (link == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", peer->addr.text);
     link->peer = peer;
     link->probe = probe;
+    link->extra = !probe && (int64_t)gee_upstream_peer_in_service(peer) >= upstream->limits.connections;
     link->opened_ns = gee_loop_now(upstream->engine->loop);
     link->connection = gee_connection_open(upstream->engine, peer->transport, &peer->addr, &upstream->manner,
                                            &connection_events, link, error);
@@ -189,11 +200,6 @@ static int open_link(gee_upstream_peer_t *peer, bool probe, gee_error_t *error) 
     }
     gee_list_append(&peer->links, &link->link);
     return 0;
-}
-
-static bool usable(const gee_upstream_link_t *link) {
-    const gee_session_t *session = link->session;
-    return session != NULL && !link->retiring && !link->probe && !session->closing && !session->peer_ended;
 }
 
 bool gee_upstream_peer_connecting(const gee_upstream_peer_t *peer) {
@@ -214,13 +220,13 @@ GEE_APART static gee_upstream_link_t *choose_link(gee_upstream_peer_t *peer) {
         gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
         count += !link->retiring;
         connecting |= link->session == NULL;
-        if (link->calls + link->late < least && usable(link)) {
+        if (link->calls + link->late < least && !link->alone && gee_upstream_link_usable(link)) {
             best = link;
             least = link->calls + link->late;
         }
     }
     if (best != NULL && least > 0 && !connecting && count < peer->upstream->limits.connections)
-        (void)open_link(peer, false, NULL); /* for later calls; without it they share */
+        (void)gee_upstream_peer_open_link(peer, false, NULL); /* for later calls; without it they share */
     return best;
 }
 
@@ -231,16 +237,16 @@ enum { BUSY = 4, RUN = 32 };
 static bool goes_on(const gee_upstream_peer_t *peer, int64_t pass_ns) {
     const gee_upstream_link_t *recent = peer->recent;
     return recent != NULL && peer->recent_pass_ns == pass_ns && peer->recent_calls < RUN && recent->calls >= BUSY &&
-           usable(recent);
+           gee_upstream_link_usable(recent);
 }
 
-gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer) {
+gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call) {
     int64_t pass_ns = gee_loop_now(peer->upstream->engine->loop);
-    if (goes_on(peer, pass_ns)) {
+    if (goes_on(peer, pass_ns) && (!call->choosy || gee_upstream_link_suits(peer->recent, call))) {
         peer->recent_calls++;
         return peer->recent;
     }
-    peer->recent = choose_link(peer);
+    peer->recent = call->choosy ? gee_upstream_choosy_link(peer, call) : choose_link(peer);
     peer->recent_pass_ns = pass_ns;
     peer->recent_calls = 1;
     return peer->recent;
@@ -257,16 +263,37 @@ static bool about_to_be_lost(const gee_upstream_peer_t *peer) {
 }
 
 int gee_upstream_peer_connect(gee_upstream_peer_t *peer, gee_error_t *error) {
-    return gee_upstream_peer_connecting(peer) || about_to_be_lost(peer) ? 0 : open_link(peer, false, error);
+    return gee_upstream_peer_connecting(peer) || about_to_be_lost(peer)
+               ? 0
+               : gee_upstream_peer_open_link(peer, false, error);
 }
 
+/* Those for which there is a connection: of those that are choosy it need not be the first. */
 static void send_waiting(gee_upstream_peer_t *peer) {
-    gee_upstream_link_t *link;
-    while (!gee_list_empty(&peer->waiting) && (link = gee_upstream_peer_link(peer)) != NULL) {
-        gee_upstream_call_t *call = GEE_CONTAINER(gee_list_pop(&peer->waiting), gee_upstream_call_t, link);
+    gee_list_t waiting;
+    gee_link_t *entry;
+    gee_list_init(&waiting);
+    while ((entry = gee_list_pop(&peer->waiting)) != NULL)
+        gee_list_append(&waiting, entry);
+    gee_upstream_peer_hold(peer);
+    while ((entry = gee_list_pop(&waiting)) != NULL) {
+        gee_upstream_call_t *call = GEE_CONTAINER(entry, gee_upstream_call_t, link);
+        gee_upstream_link_t *link = gee_upstream_peer_link(peer, call);
         peer->upstream->waiting--;
-        gee_upstream_send(call, link);
+        if (link != NULL)
+            gee_upstream_send(call, link);
+        else
+            gee_upstream_wait(call);
     }
+    gee_upstream_peer_let_go(peer);
+}
+
+static void run_waiting(gee_task_t *task) {
+    send_waiting(GEE_CONTAINER(task, gee_upstream_peer_t, waiting_task));
+}
+
+static void suspect_due(gee_timer_t *timer) {
+    send_waiting(GEE_CONTAINER(timer, gee_upstream_peer_t, suspect_timer));
 }
 
 /* What has been waiting since then, and not what comes to wait meanwhile. */
@@ -303,14 +330,22 @@ static void reroute_waiting(gee_upstream_peer_t *peer) {
     }
 }
 
+size_t gee_upstream_peer_in_service(const gee_upstream_peer_t *peer) {
+    size_t count = 0;
+    GEE_LIST_EACH(&peer->links, link) {
+        count += !GEE_CONTAINER(link, gee_upstream_link_t, link)->retiring;
+    }
+    return count;
+}
+
 static bool is_surplus(const gee_upstream_link_t *link) {
     const gee_upstream_peer_t *peer = link->peer;
     int64_t others = 0;
     GEE_LIST_EACH(&peer->links, entry) {
         const gee_upstream_link_t *other = GEE_CONTAINER(entry, gee_upstream_link_t, link);
-        others += other != link && usable(other);
+        others += other != link && gee_upstream_link_usable(other);
     }
-    return link->calls == 0 && others >= peer->upstream->limits.connections;
+    return link->calls == 0 && !link->extra && others >= peer->upstream->limits.connections;
 }
 
 /* The peer lives; so those on which it did not answer are dead, and nobody has said so (a firewall forgot them). */
@@ -347,6 +382,7 @@ static void take_into_service(gee_upstream_link_t *link) {
     come_up(peer);
     gee_upstream_connect_ended(peer->upstream, peer, NULL);
     send_waiting(peer);
+    gee_upstream_peer_trim(peer);
     gee_upstream_peer_let_go(peer);
 }
 
@@ -388,8 +424,7 @@ static void on_check_answer(gee_outgoing_t *outgoing, const gee_status_t *status
     if (peer->down)
         end_dials(peer);
     come_up(peer);
-    if (!gee_list_empty(&peer->waiting) && gee_upstream_peer_connect(peer, &error) != 0)
-        fail_waiting(peer, &error, INT64_MAX);
+    gee_upstream_peer_try_waiting(peer);
     gee_upstream_peer_let_go(peer);
 }
 
@@ -446,6 +481,8 @@ static void on_slot_freed(gee_connection_t *connection GEE_UNUSED, void *owner) 
     link->late--;
     gee_upstream_peer_freed(link->peer);
     come_up(link->peer);
+    if (link->alone || link->extra || !gee_list_empty(&link->peer->waiting))
+        gee_upstream_link_answered_late(link);
 }
 
 /* Did it end for want of an answer? */
@@ -476,11 +513,10 @@ static void on_closed(gee_connection_t *connection GEE_UNUSED, void *owner, cons
     gee_error_t error = *reason;
     if (was_ready)
         error.phase = GEE_PHASE_SEND; /* of those that wait for the next one */
-    if (gee_upstream_peer_connecting(peer))
-        fail_waiting(peer, &error, was_ready ? INT64_MIN : opened_ns); /* they have waited for all of it */
-    else if (!gee_list_empty(&peer->waiting) &&
-             (!was_ready || peer->lost || gee_upstream_peer_connect(peer, &error) != 0))
-        fail_waiting(peer, &error, INT64_MAX);
+    if (was_ready && !peer->lost)
+        gee_upstream_peer_try_waiting(peer);
+    else /* those that have waited for all of that */
+        fail_waiting(peer, &error, gee_upstream_peer_connecting(peer) ? opened_ns : INT64_MAX);
     gee_upstream_peer_let_go(peer);
 }
 
@@ -516,7 +552,7 @@ static bool worth_dialling(const gee_upstream_peer_t *peer) {
 
 static void probe(gee_upstream_peer_t *peer) {
     gee_error_t error;
-    if (worth_dialling(peer) && open_link(peer, true, &error) != 0)
+    if (worth_dialling(peer) && gee_upstream_peer_open_link(peer, true, &error) != 0)
         gee_upstream_peer_failed(peer, &error, false);
 }
 
@@ -569,7 +605,7 @@ static void patience_over(gee_timer_t *timer) {
 static gee_upstream_link_t *any_usable(const gee_upstream_peer_t *peer) {
     GEE_LIST_EACH(&peer->links, entry) {
         gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
-        if (usable(link))
+        if (gee_upstream_link_usable(link))
             return link;
     }
     return NULL;
@@ -649,6 +685,8 @@ gee_upstream_peer_t *gee_upstream_peer_create(gee_upstream_t *upstream, const ge
     peer->transport = transport;
     gee_protocol_complete_address(upstream->manner.protocol, &peer->addr);
     peer->candidate.identity = identity_of(addr->text);
+    peer->waiting_task.run = run_waiting;
+    peer->suspect_timer.fire = suspect_due;
     peer->retry_timer.fire = retry_due;
     peer->check_timer.fire = check_due;
     peer->patience_timer.fire = patience_over;

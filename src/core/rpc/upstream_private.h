@@ -1,5 +1,5 @@
-/* upstream_private.h: between upstream.c (calls, queue, retries, the list) and upstream_peer.c (a server's connections and
- * health).
+/* upstream_private.h: between upstream.c (calls, queue, retries), upstream_list.c (the list), upstream_peer.c (a server's
+ * connections and health) and upstream_alone.c (calls that have a connection for themselves).
  *
  *   upstream -- peers --> peer -- links --> link -- connection --> session
  *      |                   |                                          |
@@ -13,6 +13,21 @@
 
 #define GEE_SILENCE GEE_SECOND /* of a server that was asked something: from then on it counts as a failure */
 
+/* Names of methods, by what stands for them (gee_upstream_call_t.name_key). Bounded: forgets all when full. */
+typedef struct gee_name_set {
+    uint64_t *keys; /* 0: free; null: nothing was added yet */
+    size_t mask;    /* places - 1 */
+    size_t count;
+} gee_name_set_t;
+
+static inline bool gee_name_set_has(const gee_name_set_t *set, uint64_t key) {
+    for (size_t at = key & set->mask; set->keys != NULL && set->keys[at] != 0; at = (at + 1) & set->mask)
+        if (set->keys[at] == key)
+            return true;
+    return false;
+}
+void gee_name_set_add(gee_name_set_t *set, uint64_t key);
+
 /* One connection of a peer. */
 typedef struct gee_upstream_link {
     gee_link_t link; /* in the peer's links */
@@ -23,12 +38,18 @@ typedef struct gee_upstream_link {
     size_t lost;            /* calls that its end has failed */
     bool retiring;          /* no new calls: the peer asked for it, or the list has changed */
     bool probe;             /* made to see whether the peer lives, whatever happens to calls */
+    bool alone;             /* it has one call, which is to be alone, and is not answered */
+    bool suspect;           /* as that call is one */
+    bool extra;             /* opened beyond limits.connections */
     bool silent;            /* a call on it got no answer in time, and nothing at all has come for a second */
     bool given_up;          /* closed because the peer is down: its end is no failure of its own */
     int64_t opened_ns;      /* when dialling began */
     gee_outgoing_t check;   /* the call that shows whether the peer lives: GEE_CHECK_CALL */
     uint64_t received;      /* bytes that had come on it */
     int64_t asked_ns;       /* when the first call was sent after those; 0: none yet */
+    gee_name_set_t known;   /* with may_leave_unread: methods of which a call was answered here */
+    uint64_t alone_key;     /* what stands for the method of the call that is, or was last, alone */
+    gee_timer_t late_timer; /* alone, and given up: until when the late reply is waited for */
 } gee_upstream_link_t;
 
 struct gee_upstream_peer {
@@ -54,6 +75,10 @@ struct gee_upstream_peer {
     int64_t recent_pass_ns;      /* in which pass of the loop */
     unsigned recent_calls;       /* how often since then */
     gee_list_t waiting;          /* calls that wait for a connection */
+    gee_task_t waiting_task;     /* one of those may find a connection now */
+    gee_timer_t suspect_timer;   /* when a further suspect may go */
+    int64_t suspect_ns;          /* when the last one went */
+    gee_name_set_t verified;     /* with may_leave_unread: methods that it has answered on whatever connection */
     gee_error_t *last_error;     /* null: none yet */
     uint64_t calls, failed_calls;
     int64_t latency_ns;
@@ -67,6 +92,9 @@ struct gee_upstream {
     gee_manner_t manner;
     gee_upstream_limits_t limits;
     bool once;
+    bool may_leave_unread;
+    uint64_t name_secret[2];
+    struct gee_upstream_refusal *refusals; /* null: none yet */
     bool (*is_known_down)(void *owner, const char *address);
     void (*tell)(void *owner, const char *address, const gee_error_t *reason);
     void *owner;
@@ -102,6 +130,8 @@ static inline void gee_upstream_peer_freed(gee_upstream_peer_t *peer) {
     if (!peer->candidate.available || !gee_list_empty(&peer->upstream->queue))
         gee_upstream_peer_refresh(peer);
 }
+/* The call waits for a connection of its peer, which is dialled where that helps; or it ends. It is in no list. */
+void gee_upstream_wait(gee_upstream_call_t *call);
 /* Sends it; or fails it, or finds it another way. It is in no list. */
 void gee_upstream_send(gee_upstream_call_t *call, gee_upstream_link_t *link);
 /* Something was asked on it, and since then nothing at all has come, for longer than a network takes. How long a call waits is
@@ -123,8 +153,17 @@ void gee_upstream_connect_ended(gee_upstream_t *upstream, const gee_upstream_pee
 /* ---- upstream_peer.c ---- */
 gee_upstream_peer_t *gee_upstream_peer_create(gee_upstream_t *upstream, const gee_addr_t *addr, gee_error_t *error);
 void gee_upstream_peer_destroy(gee_upstream_peer_t **peer);
-/* The one to send the next call on, or null; opens a further one where that helps. */
-gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer);
+/* The one to send that call on, or null; opens a further one where that helps. */
+gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call);
+/* Calls wait, and one of them may find a connection now: they are looked through at the end of this pass. */
+void gee_upstream_peer_try_waiting(gee_upstream_peer_t *peer);
+int gee_upstream_peer_open_link(gee_upstream_peer_t *peer, bool probe, gee_error_t *error);
+/* Of its connections, those that are to be kept, with those that are being made. */
+size_t gee_upstream_peer_in_service(const gee_upstream_peer_t *peer);
+static inline bool gee_upstream_link_usable(const gee_upstream_link_t *link) {
+    const gee_session_t *session = link->session;
+    return session != NULL && !link->retiring && !link->probe && !session->closing && !session->peer_ended;
+}
 /* Sees to it that a connection is there or being made. -1: it cannot even begin. */
 int gee_upstream_peer_connect(gee_upstream_peer_t *peer, gee_error_t *error);
 bool gee_upstream_peer_connecting(const gee_upstream_peer_t *peer);
@@ -150,5 +189,30 @@ static inline void gee_upstream_peer_let_go(gee_upstream_peer_t *peer) {
     if (--peer->holds == 0 && peer->leaving)
         gee_upstream_peer_gone(peer);
 }
+
+/* ---- upstream_alone.c: for calls that are choosy ---- */
+/* What stands for its method's name. */
+uint64_t gee_upstream_name_key(gee_upstream_call_t *call);
+/* The connection for it, which goes alone where it must; null: it has to wait. */
+gee_upstream_link_t *gee_upstream_choosy_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call);
+/* May it go where others are in flight? */
+static inline bool gee_upstream_link_suits(const gee_upstream_link_t *link, const gee_upstream_call_t *call) {
+    return !call->suspect && gee_name_set_has(&link->known, call->name_key);
+}
+/* The call waits: sees to it that its time comes, be it by dialling. -1: that cannot even begin. */
+int gee_upstream_choosy_connect(gee_upstream_peer_t *peer, const gee_upstream_call_t *call, gee_error_t *error);
+/* It was sent there. */
+void gee_upstream_choosy_sent(const gee_upstream_call_t *call, gee_upstream_link_t *link);
+/* The call that has the link for itself was answered. */
+void gee_upstream_alone_answered(const gee_upstream_call_t *call, gee_upstream_link_t *link,
+                                 const gee_status_t *status);
+/* A call is off the link, on which the peer may still be at work (`kept`). May destroy the link. */
+void gee_upstream_link_released(gee_upstream_link_t *link, bool kept);
+/* Closes a connection that was opened for calls that go alone, and is one too many. */
+void gee_upstream_peer_trim(gee_upstream_peer_t *peer);
+/* The late reply to a call that was given up has come. May destroy the link. */
+void gee_upstream_link_answered_late(gee_upstream_link_t *link);
+/* Has the peer refused that method a moment ago? Then with these words. */
+bool gee_upstream_refused(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call, gee_error_t *error);
 
 #endif

@@ -77,6 +77,7 @@ static int import_state(gee_session_t *session, void *data, gee_record_reader_t 
 static const gee_protocol_t protocol = {
     .name = "geerpc",
     .framed_codec = "json",
+    .may_leave_unread = true,
     .state_size = sizeof(geerpc_state_t),
     .claims = claims,
     .start = start,
