@@ -13,7 +13,7 @@ def go(request, make_server, go_server):
     """(gateway, Go server behind it, which GeeRPC's protocol or net/rpc's speaks gob); one connection is everybody's."""
     address = go_server(request.param, "tcp")
     gateway = start_gateway(
-        make_server(), [address], services=["Foo", "Kinds"], protocol=request.param, codec="gob", connections=1
+        make_server(), [address], services=['name = "Foo"; undeclared = true;', "Kinds"], protocol=request.param, codec="gob", connections=1
     )
     return gateway, address
 

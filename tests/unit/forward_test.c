@@ -162,7 +162,7 @@ static void methods_that_a_declaration_lacks_are_forwarded_when_asked_for(void *
     world_create_with(&world, "netrpc", "gob", true, true);
     gee_session_t *session = call_gateway(&world, "geerpc", "json");
     begin(session, "Test.Nothing", GEE_TYPE_OF(pair_t), &pair, &missing);
-    await(&world, &missing, GEE_UNKNOWN, "rpc server: can't find method Nothing");
+    await(&world, &missing, GEE_UNIMPLEMENTED, "rpc server: can't find method Nothing");
     assert_int_equal(server_report(&world).calls, 1);
     world_destroy(&world);
 }
