@@ -203,7 +203,7 @@ typedef struct gee_xclient_options {
     int retries;             /* further servers that a failed call is tried on, when nothing of it was sent or it is
                                      * idempotent; 2, negative: none */
     int64_t fail_timeout_ns; /* a server that failed is tried again after a while, which doubles from 100 ms up to
-                                     * this; 10 s */
+                                     * this; 10 s; while all have failed, by the next call */
     /* Where the list comes from, and is kept up to date: "http://10.0.0.9:9999/_geerpc_/registry", "dns@name:9999",
      * "file@/etc/servers" (docs/registry.md). Whatever happens there, the last good list stays in force. Null: it is set by
      * the program. */

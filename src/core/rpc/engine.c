@@ -98,7 +98,9 @@ const gee_option_t gee_timeouts_options[] = {
     TIMEOUT_ROW(handshake, "10s",
                 "From accepting a connection until it has said what it speaks and its Option is whole"),
     TIMEOUT_ROW(read, "60s", "From the first byte of a message to its last"),
-    TIMEOUT_ROW(write, "60s", "Without any progress in writing to a client that does not read"),
+    TIMEOUT_ROW(write, "60s",
+                "Without any progress in writing to a client that does not read; to a server of an upstream, also "
+                "until its host acknowledges"),
     TIMEOUT_ROW(handle, "0", "For one call, where neither its service nor its caller says less; 0: none"),
     TIMEOUT_ROW(idle, "0", "Nothing received and no call in flight; 0: none"),
     TIMEOUT_ROW(keep_alive, "75s", "Between two requests of an HTTP connection; 0: none"),
