@@ -89,6 +89,7 @@ static const option_t options[] = {
       "call for this long before anything is counted (0)" },
     { "--threads", "N", ON_BENCH, OPTION_NUMBER, MEMBER(threads), NULL, 1, 256,
       "threads that share the connections (one for every two processors)" },
+    { "--json", NULL, ON_STATUS, OPTION_FLAG, MEMBER(json), NULL, 0, 0, "print the page's JSON as the server sent it" },
     { "--json", NULL, ON_BENCH, OPTION_FLAG, MEMBER(json), NULL, 0, 0, "print the result as a JSON object" },
     { "--help", NULL, ON_ALL, OPTION_FLAG, MEMBER(help), NULL, 0, 0, "this text" },
 };

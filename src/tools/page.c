@@ -29,7 +29,6 @@ static int judge(const char *where, const gee_http_page_t *answer, page_t *page,
     page->tree = cJSON_Parse(answer->body);
     if (cJSON_IsObject(page->tree) && gee_json_list(page->tree, "services") != NULL)
         return 0;
-    gee_page_clear(page);
     return gee_error_set(error, GEE_UNKNOWN, "%s: what it shows there is no status page", where);
 }
 
@@ -37,19 +36,24 @@ int gee_page_fetch(const arguments_t *arguments, page_t *page, int *status, gee_
     gee_http_page_t answer;
     const char *where = arguments->items[0];
     page->tree = NULL;
+    page->text = NULL;
     if (gee_http_get(where, PAGE_PATH, "application/json", arguments->timeout, &answer, error) != 0) {
         *status = error->phase == GEE_PHASE_NONE ? EXIT_USAGE : EXIT_CONNECTION;
         return -1;
     }
     page->fetched = gee_now();
+    page->text = answer.body;
     int result = judge(where, &answer, page, status, error);
-    gee_free(answer.body);
+    if (result != 0)
+        gee_page_clear(page);
     return result;
 }
 
 void gee_page_clear(page_t *page) {
     cJSON_Delete(page->tree);
+    gee_free(page->text);
     page->tree = NULL;
+    page->text = NULL;
 }
 
 /* ---- now and before ---- */
@@ -87,10 +91,19 @@ static bool is_same(const cJSON *a, const cJSON *b, const char *key) {
     return one != NULL && other != NULL && cJSON_Compare(one, other, true);
 }
 
-/* The object of `list` that has the same value under `key`; null when there is none. */
-static const cJSON *counterpart(const cJSON *list, const cJSON *object, const char *key) {
+/* The object of `list` that has the same value under `key`; null when there is none. `next` begins as null, and is the one behind
+ * what was found last: two pages mostly have the same order, and thousands of servers are then not searched for one by one. */
+static const cJSON *counterpart(const cJSON *list, const cJSON *object, const char *key, const cJSON **next) {
     const cJSON *item;
-    cJSON_ArrayForEach(item, list) if (is_same(item, object, key)) return item;
+    if (*next != NULL && is_same(*next, object, key)) {
+        item = *next;
+        *next = item->next;
+        return item;
+    }
+    cJSON_ArrayForEach(item, list) if (is_same(item, object, key)) {
+        *next = item->next;
+        return item;
+    }
     return NULL;
 }
 
@@ -102,9 +115,9 @@ static const cJSON *earlier(const view_t *view, const char *name) {
 /* ---- workers ---- */
 
 static void fill_workers(const view_t *view, table_t *table) {
-    const cJSON *worker, *old = earlier(view, "workers");
+    const cJSON *worker, *old = earlier(view, "workers"), *next = NULL;
     cJSON_ArrayForEach(worker, gee_json_list(view->now->tree, "workers")) {
-        const cJSON *before = counterpart(old, worker, "process");
+        const cJSON *before = counterpart(old, worker, "process", &next);
         add_plain(table, worker, "process");
         add_count(table, view, worker, before, "calls");
         add_count(table, view, worker, before, "errors");
@@ -128,23 +141,25 @@ static size_t count_methods(const cJSON *tree) {
     return count;
 }
 
-static method_t join_method(const char *service, const cJSON *now, const char *key, const cJSON *old) {
+static method_t join_method(const char *service, const cJSON *now, const char *key, const cJSON *old,
+                            const cJSON **next) {
     method_t method = { .service = service, .name = gee_json_text(now, key), .now = now };
-    method.before = counterpart(old, now, key);
+    method.before = counterpart(old, now, key, next);
     method.recent = gee_json_number(now, "calls") - gee_json_number(method.before, "calls");
     return method;
 }
 
 /* Those that are served, and those that were called but are not served. */
 static void list_methods(const view_t *view, method_t *methods) {
-    const cJSON *service, *item, *services = earlier(view, "services");
+    const cJSON *service, *item, *services = earlier(view, "services"), *next_service = NULL, *next_other = NULL;
     cJSON_ArrayForEach(service, gee_json_list(view->now->tree, "services")) {
-        const cJSON *old = gee_json_list(counterpart(services, service, "name"), "methods");
+        const cJSON *old = gee_json_list(counterpart(services, service, "name", &next_service), "methods");
+        const cJSON *next = NULL;
         cJSON_ArrayForEach(item, gee_json_list(service, "methods")) *methods++ =
-            join_method(gee_json_text(service, "name"), item, "name", old);
+            join_method(gee_json_text(service, "name"), item, "name", old, &next);
     }
     cJSON_ArrayForEach(item, gee_json_list(view->now->tree, "others")) *methods++ =
-        join_method("", item, "method", earlier(view, "others"));
+        join_method("", item, "method", earlier(view, "others"), &next_other);
 }
 
 static int busier_first(const void *a, const void *b) {
@@ -177,10 +192,10 @@ static void fill_methods(const view_t *view, table_t *table) {
 
 /* ---- upstreams ---- */
 
-static void fill_peers(const view_t *view, const cJSON *upstream, table_t *table) {
-    const cJSON *peer, *old = gee_json_list(counterpart(earlier(view, "upstreams"), upstream, "name"), "peers");
+static void fill_peers(const cJSON *upstream, const cJSON *earlier_upstream, const view_t *view, table_t *table) {
+    const cJSON *peer, *old = gee_json_list(earlier_upstream, "peers"), *next = NULL;
     cJSON_ArrayForEach(peer, gee_json_list(upstream, "peers")) {
-        const cJSON *before = counterpart(old, peer, "address");
+        const cJSON *before = counterpart(old, peer, "address", &next);
         gee_table_add(table, "%s", gee_json_text(peer, "address"));
         gee_table_add(table, "%s", gee_json_text(peer, "state"));
         add_plain(table, peer, "weight");
@@ -204,7 +219,7 @@ static size_t print_table(table_t *table, size_t lines) {
     return lines;
 }
 
-static size_t print_upstream(const view_t *view, const cJSON *upstream, size_t lines) {
+static size_t print_upstream(const view_t *view, const cJSON *upstream, const cJSON *earlier_upstream, size_t lines) {
     bool rates = view->before != NULL;
     table_t table = { .heads = { "PEER", "STATE", "WEIGHT", "CONNECTIONS", "IN FLIGHT", rates ? "CALLS/S" : "CALLS",
                                  rates ? "FAILURES/S" : "FAILURES", "LATENCY" } };
@@ -215,8 +230,17 @@ static size_t print_upstream(const view_t *view, const cJSON *upstream, size_t l
     printf(": ");
     gee_print_text(stdout, STYLE_PLAIN, gee_json_text(upstream, "balance"));
     printf(", %.0f waiting\n", gee_json_number(upstream, "waiting"));
-    fill_peers(view, upstream, &table);
+    fill_peers(upstream, earlier_upstream, view, &table);
     return print_table(&table, lines - 2);
+}
+
+static void print_upstreams(const view_t *view, size_t lines) {
+    const cJSON *upstream, *old = earlier(view, "upstreams"), *next = NULL;
+    double left_out = gee_json_number(view->now->tree, "left_out");
+    cJSON_ArrayForEach(upstream, gee_json_list(view->now->tree, "upstreams")) lines =
+        print_upstream(view, upstream, counterpart(old, upstream, "name", &next), lines);
+    if (left_out > 0 && lines > 1)
+        printf("\n%.0f further servers of upstreams are not shown.\n", left_out);
 }
 
 static void print_listeners(const cJSON *tree) {
@@ -259,6 +283,5 @@ void gee_page_print(const arguments_t *arguments, const page_t *page, const page
     fill_methods(&view, &methods);
     lines = print_table(&workers, lines > 3 ? lines - 3 : 0);
     lines = print_table(&methods, lines);
-    const cJSON *upstream;
-    cJSON_ArrayForEach(upstream, gee_json_list(page->tree, "upstreams")) lines = print_upstream(&view, upstream, lines);
+    print_upstreams(&view, lines);
 }

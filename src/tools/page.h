@@ -7,6 +7,7 @@
 
 typedef struct page {
     cJSON *tree; /* null: none */
+    char *text;  /* what it was read from; null: none */
     int64_t fetched;
 } page_t;
 

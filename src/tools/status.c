@@ -9,7 +9,13 @@ static int run(const arguments_t *arguments) {
         gee_complain("%s", error.text);
         return status;
     }
-    gee_page_print(arguments, &page, NULL, SIZE_MAX);
+    if (arguments->json) {
+        gee_compact_json(page.text);
+        gee_print_text(stdout, STYLE_PLAIN, page.text);
+        putchar('\n');
+    } else {
+        gee_page_print(arguments, &page, NULL, SIZE_MAX);
+    }
     gee_page_clear(&page);
     return EXIT_REPLY;
 }
@@ -24,6 +30,7 @@ const command_t gee_status_command = {
             "and Unix sockets, elsewhere where the listener says pages = \"on\".\n"
             "\n"
             "  geectl status tcp@127.0.0.1:9999\n"
+            "  geectl status --json tcp@127.0.0.1:9999 | jq .upstreams\n"
             "  geectl status http://127.0.0.1:9999/debug/geerpc",
     .least = 1,
     .most = 1,

@@ -1,4 +1,5 @@
 """geectl status and geectl top: the server's page as tables, from the real server and from one that says anything."""
+import http.client
 import http.server
 import json
 import os
@@ -46,6 +47,47 @@ def test_numbers_of_the_real_server(server):
     calls = [int(row(done.stdout, str(pid))[0]) for pid in server.worker_pids()]
     assert sum(calls) == 6
     assert "\x1b" not in done.stdout
+
+
+def test_as_json(server):
+    """As the page has it: counts past 2^53 are exact."""
+    call_some(server)
+    done = geectl("status", "--json", server.tcp)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = json.loads(done.stdout)
+    assert page["calls"] == 6 and page["listeners"][0] == {"address": server.tcp}
+    assert len(page["workers"]) == 2
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_thousand_upstreams(one_worker):
+    """Status, page and JSON show all of their servers, with names of any length."""
+    long_name = "a-name-of-more-than-64-bytes-" + "x" * 70
+
+    def upstream(number):
+        servers = ", ".join('{ address = "tcp@127.1.%d.%d:%d"; }' % (number // 250, number % 250, port) for port in range(9001, 9006))
+        return '{ name = "%s"; servers = ( %s ); }' % (name(number), servers)
+
+    def name(number):
+        return f"up{number}" if number else long_name
+
+    one_worker.conf += "upstreams = ( %s );" % ", ".join(map(upstream, range(1000)))
+    one_worker.conf += "services = ( %s );" % ", ".join(f'{{ name = "S{n}"; upstream = "{name(n)}"; }}' for n in range(1000))
+    one_worker.start()
+    page = json.loads(geectl("status", "--json", one_worker.tcp).stdout)
+    assert {each["name"] for each in page["upstreams"]} == set(map(name, range(1000)))
+    wanted = {f"tcp@127.1.{n // 250}.{n % 250}:{port}" for n in range(1000) for port in range(9001, 9006)}
+    assert {peer["address"] for each in page["upstreams"] for peer in each["peers"]} == wanted
+    assert "left_out" not in page
+    text = geectl("status", one_worker.tcp).stdout
+    assert set(re.findall(r"^(tcp@127\.1\.\S+) ", text, re.MULTILINE)) == wanted
+    assert len(re.findall(r"^upstream (\S+):", text, re.MULTILINE)) == 1000
+    host, port = one_worker.tcp.split("@")[1].rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.request("GET", "/debug/geerpc", headers={"Accept": "text/html"})
+    html = connection.getresponse().read().decode()
+    connection.close()
+    assert set(re.findall(r"<td>(tcp@127\.1\.[^<]*)</td>", html)) == wanted
 
 
 def test_every_way_to_name_the_page(server):

@@ -6,7 +6,7 @@
 #include <cjson/cJSON.h>
 
 static gee_counters_t *counters;
-static board_t *board;
+static board_t board;
 static void *confs[64];
 static size_t page_index;
 
@@ -14,8 +14,8 @@ static void *lend(const gee_prepare_t *prepare GEE_UNUSED, const char *name, siz
                   gee_error_t *error GEE_UNUSED) {
     if (strcmp(name, BOARD_NAME) == 0) {
         assert_int_equal(version, BOARD_VERSION);
-        assert_int_equal(size, board_size(2));
-        return board = calloc(1, size);
+        board.memory = calloc(1, size);
+        return board.memory;
     }
     assert_string_equal(name, GEE_COUNTERS_NAME);
     assert_int_equal(version, GEE_COUNTERS_VERSION);
@@ -25,7 +25,8 @@ static void *lend(const gee_prepare_t *prepare GEE_UNUSED, const char *name, siz
 /* A fixture whose engine has the page's settings; the counters are empty. */
 static fixture_t *new_fixture(void) {
     fixture_t *fixture = fixture_create(NULL, NULL);
-    gee_prepare_t prepare = { .workers = 2, .shared = lend };
+    gee_prepare_t prepare = { .workers = 2, .upstreams = 1, .upstream_servers = 2, .shared = lend };
+    board_measure(&board, &prepare);
     gee_error_t error = { 0 };
     for (page_index = 0; strcmp(gee_modules[page_index].module->name, "page_debug") != 0; page_index++)
         assert_non_null(gee_modules[page_index + 1].module);
@@ -40,7 +41,7 @@ static void free_fixture(fixture_t *fixture, int peer) {
     finish(fixture, peer);
     free(confs[page_index]);
     free(counters);
-    free(board);
+    free(board.memory);
 }
 
 static int fetch(fixture_t *fixture, const char *accept) {
@@ -195,23 +196,19 @@ static gee_upstream_t *new_upstream(fixture_t *fixture) {
 
 /* What another worker says of the first of the servers, and of one that only it knows. */
 static void write_other(board_slot_t *slot) {
-    board_content_t *content = board_begin(slot);
-    strcpy(content->upstreams[0].name, "<foo>");
-    strcpy(content->upstreams[0].balance, "roundrobin");
-    content->upstreams[0].waiting = 3;
-    content->upstreams[0].peers = 2;
-    content->upstream_count = 1;
-    content->peers[0] = (board_peer_t){ .address = "tcp@10.0.0.1:9999",
-                                        .weight = 5,
-                                        .state = GEE_PEER_DOWN,
-                                        .connections = 1,
-                                        .in_flight = 4,
-                                        .calls = 100,
-                                        .failures = 7,
-                                        .latency_us = 250 };
-    content->peers[1] = (board_peer_t){ .address = "tcp@10.0.0.3:9999", .weight = 1, .state = GEE_PEER_UP };
-    content->peer_count = 2;
-    board_publish(slot, content);
+    board_writer_t writer;
+    board_begin(&writer, &board, slot);
+    board_put_upstream(&writer, "<foo>", "roundrobin", 3);
+    board_put_peer(&writer, "tcp@10.0.0.1:9999",
+                   &(board_peer_t){ .weight = 5,
+                                    .state = GEE_PEER_DOWN,
+                                    .connections = 1,
+                                    .in_flight = 4,
+                                    .calls = 100,
+                                    .failures = 7,
+                                    .latency_us = 250 });
+    board_put_peer(&writer, "tcp@10.0.0.3:9999", &(board_peer_t){ .weight = 1, .state = GEE_PEER_UP });
+    board_publish(&writer);
 }
 
 static void check_upstreams(const cJSON *json, bool with_other) {
@@ -247,14 +244,16 @@ static void test_upstreams_are_summed_over_workers(void **state GEE_UNUSED) {
     fixture->engine->upstreams = &upstream;
     fixture->engine->upstream_count = 1;
     assert_int_equal(module->worker_start(confs[page_index], fixture->engine, &error), 0);
-    board_slot_t *other = board_claim(board, board_size(2), getppid());
-    board_slot_t *dead = board_claim(board, board_size(2), 0x7ffffff0);
+    board_slot_t *other = board_claim(&board, getppid());
+    board_slot_t *dead = board_claim(&board, 0x7ffffff0);
     assert_non_null(other);
     write_other(dead);
     fetch_upstreams(fixture, false); /* the other has written nothing yet, the dead do not count */
     write_other(other);
     fetch_upstreams(fixture, true);
-    memset(board_begin(other), 'x', sizeof(board_content_t)); /* it is in the middle of writing */
+    board_writer_t writer;
+    board_begin(&writer, &board, other);
+    memset(writer.bytes, 'x', board.capacity); /* it is in the middle of writing */
     fetch_upstreams(fixture, true);
     write_other(other);
     int peer = fetch(fixture, "text/html");
@@ -265,11 +264,43 @@ static void test_upstreams_are_summed_over_workers(void **state GEE_UNUSED) {
     free_fixture(fixture, peer);
 }
 
+/* What does not fit is counted, of an upstream that does not fit, too. */
+static void test_servers_without_room_are_counted(void **state GEE_UNUSED) {
+    fixture_t *fixture = new_fixture();
+    board_slot_t *other = board_claim(&board, getppid());
+    board_writer_t writer;
+    char long_name[5000];
+    memset(long_name, 'n', sizeof(long_name) - 1);
+    long_name[sizeof(long_name) - 1] = '\0';
+    board_begin(&writer, &board, other);
+    board_put_upstream(&writer, "a", "least", 0);
+    for (size_t i = 0; i < 1000; i++)
+        board_put_peer(&writer, "tcp@10.0.0.1:9999", &(board_peer_t){ .weight = 1 });
+    board_put_upstream(&writer, long_name, "least", 0);
+    board_put_peer(&writer, "tcp@10.0.0.1:9999", &(board_peer_t){ .weight = 1 });
+    board_publish(&writer);
+    int peer = fetch(fixture, "application/json");
+    cJSON *json = json_of(fixture);
+    const cJSON *upstreams = cJSON_GetObjectItemCaseSensitive(json, "upstreams");
+    int shown = cJSON_GetArraySize(cJSON_GetObjectItem(named(upstreams, "name", "a"), "peers"));
+    assert_true(shown > 20 && shown < 1000);
+    assert_true(number(json, "left_out") == 1001 - shown);
+    cJSON_Delete(json);
+    close(peer);
+    peer = fetch(fixture, "text/html");
+    assert_non_null(strstr(fixture->got, " further servers of upstreams are not shown."));
+    free_fixture(fixture, peer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums_over_processes),    cmocka_unit_test(test_a_handler_that_ends_is_late_no_more),
-        cmocka_unit_test(test_names_that_are_no_html), cmocka_unit_test(test_when_nothing_is_counted),
-        cmocka_unit_test(test_types_are_told),         cmocka_unit_test(test_upstreams_are_summed_over_workers),
+        cmocka_unit_test(test_sums_over_processes),
+        cmocka_unit_test(test_a_handler_that_ends_is_late_no_more),
+        cmocka_unit_test(test_names_that_are_no_html),
+        cmocka_unit_test(test_when_nothing_is_counted),
+        cmocka_unit_test(test_types_are_told),
+        cmocka_unit_test(test_upstreams_are_summed_over_workers),
+        cmocka_unit_test(test_servers_without_room_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,8 +29,10 @@ struct gee_route;  /* http/route.h */
 typedef struct gee_prepare gee_prepare_t;
 struct gee_prepare {
     gee_log_t *log;
-    gee_pool_t *pool; /* of this cycle: lives until release or rollback */
-    unsigned workers; /* of this cycle; gee_engine's worker_index is below it */
+    gee_pool_t *pool;                   /* of this cycle: lives until release or rollback */
+    unsigned workers;                   /* of this cycle; gee_engine's worker_index is below it */
+    size_t upstreams, upstream_servers; /* that the configuration names */
+    bool upstreams_listed;              /* registries name further servers */
     /* Memory shared by master and workers, by name; it outlives cycles and workers. The same name, size and version give
      * the same memory again, content kept; else it is new and zeroed (the old cycle keeps the old one until it is
      * released). Null: failed. */

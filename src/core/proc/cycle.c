@@ -164,6 +164,15 @@ static int open_listeners(gee_cycle_t *cycle, gee_error_t *error) {
     return gee_inherit_check(cycle->server, error);
 }
 
+static void count_upstreams(const gee_settings_t *settings, gee_prepare_t *prepare) {
+    prepare->upstreams = settings->upstreams.count;
+    for (size_t i = 0; i < settings->upstreams.count; i++) {
+        const gee_upstream_settings_t *upstream = gee_settings_upstream(settings, i);
+        prepare->upstream_servers += upstream->servers.count;
+        prepare->upstreams_listed |= upstream->registry.url != NULL;
+    }
+}
+
 static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {
     cycle->prepare = (gee_prepare_t){ .log = cycle->server->log,
                                       .pool = cycle->pool,
@@ -171,6 +180,7 @@ static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {
                                       .shared = lend_shared,
                                       .open_log = lend_log,
                                       .own_file = lend_file };
+    count_upstreams(gee_cycle_settings(cycle), &cycle->prepare);
     for (size_t i = 0; i < cycle->sections.module_count; i++) {
         const gee_module_t *module = cycle->server->modules[i].module;
         if (module->prepare && module->prepare(cycle->sections.module_conf[i], &cycle->prepare, error) != 0)

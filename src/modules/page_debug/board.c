@@ -3,41 +3,71 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
-/* A double buffer for a board_content_t lies behind it. */
+#define LEAST_CAPACITY  (4 * GEE_KIB)
+#define LISTED_CAPACITY (2 * GEE_MIB) /* for what registries tell */
+#define UPSTREAM_ROOM   512           /* with texts of an ordinary length; those of its servers are seldom so long */
+
+/* A double buffer lies behind it. */
 struct board_slot {
     alignas(max_align_t) _Atomic int64_t owner; /* the process that writes here; 0: nobody */
 };
 
-struct board {
-    alignas(max_align_t) _Atomic uint32_t slot_count; /* 0 until a process has asked for a slot */
-};
+/* ---- records ---- */
 
-static size_t slot_size(void) {
-    return sizeof(board_slot_t) + gee_double_buffer_size(sizeof(board_content_t));
+typedef struct board_head {
+    uint64_t left_out; /* servers that there was no room for */
+} board_head_t;
+
+/* Its texts lie behind it, each with its terminator. */
+typedef struct board_upstream {
+    uint64_t waiting;
+    uint32_t peers;
+    uint32_t name, balance; /* bytes of them */
+} board_upstream_t;
+
+typedef struct board_peer_record {
+    board_peer_t peer;
+    uint32_t address; /* bytes of the text behind it */
+} board_peer_record_t;
+
+static size_t rounded(size_t length) {
+    return (length + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+}
+
+/* ---- the memory ---- */
+
+void board_measure(board_t *board, const gee_prepare_t *prepare) {
+    size_t wanted = prepare->upstreams * UPSTREAM_ROOM +
+                    prepare->upstream_servers * rounded(sizeof(board_peer_record_t) + GEE_ADDR_TEXT) +
+                    (prepare->upstreams_listed ? LISTED_CAPACITY : 0);
+    board->slots = gee_counters_slots(prepare->workers);
+    board->capacity = LEAST_CAPACITY;
+    while (board->capacity < wanted) /* most changes of a configuration keep it, and with it what old workers say */
+        board->capacity *= 2;
+}
+
+static size_t slot_size(const board_t *board) {
+    return sizeof(board_slot_t) + gee_double_buffer_size(board->capacity);
 }
 
 static board_slot_t *slot_at(const board_t *board, size_t n) {
-    /* Readers have the board as a constant, which they keep. */
-    return (board_slot_t *)((uintptr_t)(board + 1) + n * slot_size());
+    return (board_slot_t *)(void *)(board->memory + n * slot_size(board));
 }
 
-static gee_double_buffer_t buffer_of(board_slot_t *slot) {
-    return (gee_double_buffer_t){ .memory = (void *)(slot + 1), .capacity = sizeof(board_content_t) };
+static gee_double_buffer_t buffer_of(const board_t *board, board_slot_t *slot) {
+    return (gee_double_buffer_t){ .memory = (void *)(slot + 1), .capacity = board->capacity };
 }
 
-size_t board_size(unsigned workers) {
-    return sizeof(board_t) + gee_counters_slots(workers) * slot_size();
+size_t board_size(const board_t *board) {
+    return board->slots * slot_size(board);
 }
 
 /* ---- the writer ---- */
 
-board_slot_t *board_claim(board_t *board, size_t size, int64_t process) {
-    size_t count = (size - sizeof(board_t)) / slot_size();
-    atomic_store(&board->slot_count, (uint32_t)count); /* the same by whomever */
-    for (size_t i = 0; i < count; i++)
+board_slot_t *board_claim(const board_t *board, int64_t process) {
+    for (size_t i = 0; i < board->slots; i++)
         if (gee_process_claim(&slot_at(board, i)->owner, process))
             return slot_at(board, i);
     return NULL;
@@ -47,48 +77,75 @@ void board_yield(board_slot_t *slot) {
     atomic_store_explicit(&slot->owner, 0, memory_order_release);
 }
 
-board_content_t *board_begin(board_slot_t *slot) {
-    gee_double_buffer_t buffer = buffer_of(slot);
-    return gee_double_buffer_begin(&buffer);
+/* Null: there is no room. */
+static void *put(board_writer_t *writer, size_t size) {
+    if (rounded(size) > writer->buffer.capacity - writer->length)
+        return NULL;
+    void *record = writer->bytes + writer->length;
+    writer->length += rounded(size);
+    return record;
 }
 
-void board_publish(board_slot_t *slot, const board_content_t *content) {
-    gee_double_buffer_t buffer = buffer_of(slot);
-    gee_double_buffer_publish(&buffer,
-                              offsetof(board_content_t, peers) + content->peer_count * sizeof(content->peers[0]));
+void board_begin(board_writer_t *writer, const board_t *board, board_slot_t *slot) {
+    *writer = (board_writer_t){ .buffer = buffer_of(board, slot) };
+    writer->bytes = gee_double_buffer_begin(&writer->buffer);
+    writer->head = put(writer, sizeof(*writer->head));
+    writer->head->left_out = 0;
 }
 
-static void write_peer(board_peer_t *target, const gee_upstream_peer_t *peer) {
+void board_put_upstream(board_writer_t *writer, const char *name, const char *balance, uint64_t waiting) {
+    size_t name_size = strlen(name) + 1, balance_size = strlen(balance) + 1;
+    board_upstream_t *record = put(writer, sizeof(*record) + name_size + balance_size);
+    writer->upstream = record;
+    if (record == NULL)
+        return;
+    *record = (board_upstream_t){ .waiting = waiting, .name = (uint32_t)name_size, .balance = (uint32_t)balance_size };
+    memcpy(record + 1, name, name_size);
+    memcpy((char *)(record + 1) + name_size, balance, balance_size);
+}
+
+void board_put_peer(board_writer_t *writer, const char *address, const board_peer_t *peer) {
+    size_t size = strlen(address) + 1;
+    board_peer_record_t *record = writer->upstream != NULL ? put(writer, sizeof(*record) + size) : NULL;
+    if (record == NULL) {
+        writer->head->left_out++;
+        return;
+    }
+    record->peer = *peer;
+    record->address = (uint32_t)size;
+    memcpy(record + 1, address, size);
+    writer->upstream->peers++;
+}
+
+void board_publish(const board_writer_t *writer) {
+    gee_double_buffer_publish(&writer->buffer, writer->length);
+}
+
+static void write_peer(board_writer_t *writer, const gee_upstream_peer_t *peer) {
     gee_peer_report_t report;
     gee_upstream_peer_report(peer, &report);
-    (void)gee_str_format(target->address, sizeof(target->address), "%s", report.address);
-    target->weight = report.weight;
-    target->state = (uint32_t)report.state;
-    target->connections = report.connections;
-    target->in_flight = report.in_flight;
-    target->calls = report.calls;
-    target->failures = report.failures;
-    target->latency_us = (uint64_t)report.latency_ns / 1000;
+    board_peer_t numbers = { .weight = report.weight,
+                             .state = (uint32_t)report.state,
+                             .connections = report.connections,
+                             .in_flight = report.in_flight,
+                             .calls = report.calls,
+                             .failures = report.failures,
+                             .latency_us = (uint64_t)report.latency_ns / 1000 };
+    board_put_peer(writer, report.address, &numbers);
 }
 
-static void write_upstream(board_content_t *content, const gee_upstream_t *upstream) {
-    board_upstream_t *target = &content->upstreams[content->upstream_count++];
-    const gee_balancer_t *balancer = gee_upstream_balancer(upstream);
-    size_t count = gee_upstream_peer_count(upstream), room = BOARD_PEERS - content->peer_count;
-    (void)gee_str_format(target->name, sizeof(target->name), "%s", gee_upstream_name(upstream));
-    (void)gee_str_format(target->balance, sizeof(target->balance), "%s", balancer ? balancer->name : "");
-    target->waiting = gee_upstream_waiting(upstream);
-    target->peers = (uint32_t)(count < room ? count : room);
-    for (size_t i = 0; i < target->peers; i++)
-        write_peer(&content->peers[content->peer_count++], gee_upstream_peer(upstream, i));
-}
-
-void board_write(board_slot_t *slot, const gee_engine_t *engine) {
-    board_content_t *content = board_begin(slot);
-    content->upstream_count = content->peer_count = 0;
-    for (size_t i = 0; i < engine->upstream_count && i < BOARD_UPSTREAMS; i++)
-        write_upstream(content, engine->upstreams[i]);
-    board_publish(slot, content);
+void board_write(const board_t *board, board_slot_t *slot, const gee_engine_t *engine) {
+    board_writer_t writer;
+    board_begin(&writer, board, slot);
+    for (size_t i = 0; i < engine->upstream_count; i++) {
+        const gee_upstream_t *upstream = engine->upstreams[i];
+        const gee_balancer_t *balancer = gee_upstream_balancer(upstream);
+        board_put_upstream(&writer, gee_upstream_name(upstream), balancer ? balancer->name : "",
+                           gee_upstream_waiting(upstream));
+        for (size_t j = 0; j < gee_upstream_peer_count(upstream); j++)
+            write_peer(&writer, gee_upstream_peer(upstream, j));
+    }
+    board_publish(&writer);
 }
 
 /* ---- the reader ---- */
@@ -105,15 +162,50 @@ static uint64_t average(uint64_t a, uint64_t calls_a, uint64_t b, uint64_t calls
     return total > 0 ? (uint64_t)(((double)a * (double)calls_a + (double)b * (double)calls_b) / total) : a > b ? a : b;
 }
 
-static void add_peer(debug_upstream_t *upstream, const board_peer_t *peer) {
-    board_peer_t *sum = NULL;
-    for (size_t i = 0; i < upstream->peer_count && sum == NULL; i++)
-        if (strcmp(upstream->peers[i].address, peer->address) == 0)
-            sum = &upstream->peers[i];
-    if (sum == NULL && upstream->peer_count < BOARD_PEERS)
-        upstream->peers[upstream->peer_count++] = *peer;
-    if (sum == NULL)
-        return;
+/* `items` with room for one more; null: out of memory. */
+static void *grown(gee_pool_t *pool, void *items, size_t count, size_t *room, size_t size) {
+    if (count < *room)
+        return items;
+    size_t wanted = *room > 0 ? 2 * *room : 16;
+    void *larger = gee_pool_array(pool, wanted, size);
+    if (larger == NULL)
+        return NULL;
+    if (count > 0)
+        memcpy(larger, items, count * size);
+    *room = wanted;
+    return larger;
+}
+
+/* Workers list their servers in the same order, as a rule: from `next` on it is found at once. */
+static debug_peer_t *find_peer(debug_upstream_t *upstream, const char *address) {
+    for (size_t i = 0; i < upstream->peer_count; i++) {
+        size_t at = (upstream->next + i) % upstream->peer_count;
+        if (strcmp(upstream->peers[at].address, address) == 0) {
+            upstream->next = at + 1;
+            return &upstream->peers[at];
+        }
+    }
+    return NULL;
+}
+
+static int append_peer(debug_upstream_t *upstream, const char *address, const board_peer_t *peer, gee_pool_t *pool) {
+    debug_peer_t *peers =
+        grown(pool, upstream->peers, upstream->peer_count, &upstream->peer_room, sizeof(*upstream->peers));
+    const char *copy = peers != NULL ? gee_pool_strdup(pool, address) : NULL;
+    if (copy == NULL)
+        return -1;
+    upstream->peers = peers;
+    peers[upstream->peer_count++] = (debug_peer_t){ .address = copy, .sums = *peer };
+    return 0;
+}
+
+/* `fresh`: the upstream is this worker's alone so far, so the peer is new. */
+static int add_peer(debug_upstream_t *upstream, const char *address, const board_peer_t *peer, bool fresh,
+                    gee_pool_t *pool) {
+    debug_peer_t *known = fresh ? NULL : find_peer(upstream, address);
+    if (known == NULL)
+        return append_peer(upstream, address, peer, pool);
+    board_peer_t *sum = &known->sums;
     sum->latency_us = average(sum->latency_us, sum->calls, peer->latency_us, peer->calls);
     sum->state = worse(sum->state, peer->state);
     sum->weight = peer->weight;
@@ -121,62 +213,99 @@ static void add_peer(debug_upstream_t *upstream, const board_peer_t *peer) {
     sum->in_flight += peer->in_flight;
     sum->calls += peer->calls;
     sum->failures += peer->failures;
+    return 0;
 }
 
-/* Null: out of memory, or there are too many. */
-static debug_upstream_t *upstream_of(debug_upstream_t *upstreams, size_t *count, const board_upstream_t *source,
-                                     gee_pool_t *pool) {
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp(upstreams[i].name, source->name) == 0)
-            return &upstreams[i];
-    if (*count == BOARD_UPSTREAMS)
+debug_upstream_t *debug_find_upstream(const debug_upstreams_t *upstreams, const char *name, size_t *next) {
+    for (size_t i = 0; i < upstreams->count; i++) {
+        size_t at = (*next + i) % upstreams->count;
+        if (strcmp(upstreams->items[at].name, name) == 0) {
+            *next = at + 1;
+            return &upstreams->items[at];
+        }
+    }
+    return NULL;
+}
+
+/* A new one; null: out of memory. */
+static debug_upstream_t *append_upstream(debug_upstreams_t *upstreams, const char *name, const char *balance,
+                                         gee_pool_t *pool) {
+    debug_upstream_t *items =
+        grown(pool, upstreams->items, upstreams->count, &upstreams->room, sizeof(*upstreams->items));
+    if (items == NULL)
         return NULL;
-    debug_upstream_t *made = &upstreams[*count];
-    made->name = gee_pool_strdup(pool, source->name);
-    made->balance = gee_pool_strdup(pool, source->balance);
-    made->peers = gee_pool_array(pool, BOARD_PEERS, sizeof(*made->peers));
-    if (made->name == NULL || made->balance == NULL || made->peers == NULL)
+    upstreams->items = items;
+    debug_upstream_t *made = &items[upstreams->count];
+    *made = (debug_upstream_t){ .name = gee_pool_strdup(pool, name), .balance = gee_pool_strdup(pool, balance) };
+    if (made->name == NULL || made->balance == NULL)
         return NULL;
-    ++*count;
+    upstreams->count++;
     return made;
 }
 
-static int add_content(const board_content_t *content, debug_upstream_t *upstreams, size_t *count, gee_pool_t *pool) {
-    const board_peer_t *peer = content->peers;
-    for (uint32_t i = 0; i < content->upstream_count; i++) {
-        const board_upstream_t *source = &content->upstreams[i];
-        debug_upstream_t *upstream = upstream_of(upstreams, count, source, pool);
-        if (upstream == NULL && *count < BOARD_UPSTREAMS)
+/* What is left to read of a worker's records. */
+typedef struct rest {
+    const uint8_t *at;
+    size_t length;
+} rest_t;
+
+/* Null: that much is not there. */
+static const void *take(rest_t *rest, size_t size) {
+    const void *record = rest->at;
+    if (rounded(size) > rest->length)
+        return NULL;
+    rest->at += rounded(size);
+    rest->length -= rounded(size);
+    return record;
+}
+
+static int add_peers(rest_t *rest, debug_upstream_t *upstream, uint32_t count, bool fresh, gee_pool_t *pool) {
+    for (upstream->next = 0; count > 0; count--) {
+        const board_peer_record_t *record = (const board_peer_record_t *)(const void *)rest->at;
+        if (rest->length < sizeof(*record) || take(rest, sizeof(*record) + record->address) == NULL)
+            return 0;
+        if (add_peer(upstream, (const char *)(record + 1), &record->peer, fresh, pool) != 0)
             return -1;
-        if (upstream != NULL)
-            upstream->waiting += source->waiting;
-        for (uint32_t j = 0; j < source->peers; j++, peer++)
-            if (upstream != NULL)
-                add_peer(upstream, peer);
+    }
+    return 0;
+}
+
+static int add_content(rest_t rest, debug_upstreams_t *upstreams, gee_pool_t *pool) {
+    const board_head_t *head = take(&rest, sizeof(*head));
+    if (head != NULL && head->left_out > upstreams->left_out)
+        upstreams->left_out = head->left_out;
+    for (upstreams->next = 0; rest.length >= sizeof(board_upstream_t);) {
+        const board_upstream_t *record = (const board_upstream_t *)(const void *)rest.at;
+        if (take(&rest, sizeof(*record) + record->name + record->balance) == NULL)
+            return 0;
+        const char *name = (const char *)(record + 1);
+        debug_upstream_t *upstream = debug_find_upstream(upstreams, name, &upstreams->next);
+        bool fresh = upstream == NULL;
+        if (fresh)
+            upstream = append_upstream(upstreams, name, name + record->name, pool);
+        if (upstream == NULL || add_peers(&rest, upstream, record->peers, fresh, pool) != 0)
+            return -1;
+        upstream->waiting += record->waiting;
     }
     return 0;
 }
 
 /* -1: out of memory. What cannot be read, since its writer is too fast, is left out. */
-static int add_slot(board_slot_t *slot, debug_upstream_t *upstreams, size_t *count, gee_pool_t *pool) {
-    gee_double_buffer_t buffer = buffer_of(slot);
+static int add_slot(const board_t *board, board_slot_t *slot, debug_upstreams_t *upstreams, gee_pool_t *pool) {
+    gee_double_buffer_t buffer = buffer_of(board, slot);
     gee_double_copy_t copy = { 0 };
     int result = 0;
     if (gee_process_alive(atomic_load_explicit(&slot->owner, memory_order_acquire)) &&
         gee_double_buffer_read(&buffer, &copy) == 0 && copy.count > 0)
-        result = add_content(copy.bytes, upstreams, count, pool);
+        result = add_content((rest_t){ .at = copy.bytes, .length = copy.length }, upstreams, pool);
     gee_double_copy_free(&copy);
     return result;
 }
 
-int board_read(const board_t *board, gee_pool_t *pool, debug_upstream_t **upstreams, size_t *count) {
-    uint32_t slots = atomic_load(&board->slot_count);
-    *upstreams = gee_pool_array(pool, BOARD_UPSTREAMS, sizeof(**upstreams));
-    *count = 0;
-    if (*upstreams == NULL)
-        return -1;
-    for (uint32_t i = 0; i < slots; i++)
-        if (add_slot(slot_at(board, i), *upstreams, count, pool) != 0)
+int board_read(const board_t *board, gee_pool_t *pool, debug_upstreams_t *upstreams) {
+    *upstreams = (debug_upstreams_t){ 0 };
+    for (size_t i = 0; i < board->slots; i++)
+        if (add_slot(board, slot_at(board, i), upstreams, pool) != 0)
             return -1;
     return 0;
 }

@@ -30,8 +30,7 @@ typedef struct debug_view {
     gee_counters_worker_t *workers;
     size_t worker_count;
     gee_counters_worker_t total; /* of all rows; its process means nothing */
-    debug_upstream_t *upstreams;
-    size_t upstream_count;
+    debug_upstreams_t upstreams;
     const char *const *listeners; /* ends with null; null: nowhere */
 } debug_view_t;
 

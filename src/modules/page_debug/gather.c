@@ -136,13 +136,13 @@ static void gather_others(const gee_counters_sums_t *sums, const bool *used, deb
 }
 
 /* Where the lists of servers come from is known by the settings of this worker. */
-static void gather_sources(const gee_engine_t *engine, debug_upstream_t *upstreams, size_t count) {
+static void gather_sources(const gee_engine_t *engine, const debug_upstreams_t *upstreams) {
+    size_t next = 0;
     for (size_t i = 0; i < engine->upstream_count && engine->upstream_lists != NULL; i++) {
         const gee_shared_list_t *list = &engine->upstream_lists[i];
-        for (size_t j = 0; j < count && list->source != NULL; j++)
-            if (strcmp(upstreams[j].name, gee_upstream_name(engine->upstreams[i])) == 0 &&
-                gee_shared_list_reported(list, &upstreams[j].found) == 0)
-                upstreams[j].source = list->source;
+        debug_upstream_t *upstream = debug_find_upstream(upstreams, gee_upstream_name(engine->upstreams[i]), &next);
+        if (upstream != NULL && list->source != NULL && gee_shared_list_reported(list, &upstream->found) == 0)
+            upstream->source = list->source;
     }
 }
 
@@ -160,8 +160,8 @@ int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, con
         gather_services(engine->dispatch, &sums, used, view) != 0)
         return -1;
     gather_others(&sums, used, view);
-    if (board_read(board, pool, &view->upstreams, &view->upstream_count) != 0)
+    if (board_read(board, pool, &view->upstreams) != 0)
         return -1;
-    gather_sources(engine, view->upstreams, view->upstream_count);
+    gather_sources(engine, &view->upstreams);
     return 0;
 }

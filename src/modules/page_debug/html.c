@@ -142,9 +142,9 @@ static void write_upstream(const debug_upstream_t *upstream, gee_http_response_t
                    "<th scope=\"col\" class=\"n\">In flight</th><th scope=\"col\" class=\"n\">Calls</th>"
                    "<th scope=\"col\" class=\"n\">Failures</th><th scope=\"col\" class=\"n\">Latency</th></tr>\n");
     for (size_t i = 0; i < upstream->peer_count; i++) {
-        const board_peer_t *peer = &upstream->peers[i];
+        const board_peer_t *peer = &upstream->peers[i].sums;
         gee_http_print(response, "<tr><td>");
-        escape(response, peer->address);
+        escape(response, upstream->peers[i].address);
         gee_http_print(response, "</td><td>%s</td>", gee_peer_state_name((gee_peer_state_t)peer->state));
         number(response, peer->weight);
         number(response, peer->connections);
@@ -202,8 +202,11 @@ void debug_write_html(const debug_view_t *view, gee_http_response_t *response) {
     for (size_t i = 0; i < view->service_count; i++)
         write_service(&view->services[i], response);
     write_others(view, response);
-    for (size_t i = 0; i < view->upstream_count; i++)
-        write_upstream(&view->upstreams[i], response);
+    for (size_t i = 0; i < view->upstreams.count; i++)
+        write_upstream(&view->upstreams.items[i], response);
+    if (view->upstreams.left_out > 0)
+        gee_http_print(response, "<p><strong>%" PRIu64 " further servers of upstreams are not shown.</strong></p>\n",
+                       view->upstreams.left_out);
     write_workers(view, response);
     gee_http_print(response, "</body>\n</html>\n");
 }

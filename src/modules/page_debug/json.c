@@ -64,9 +64,10 @@ static bool add_other(cJSON *others, const gee_counters_sum_t *sum) {
     return object != NULL && cJSON_AddStringToObject(object, "method", name) && add_sum(object, sum);
 }
 
-static bool add_peer(cJSON *peers, const board_peer_t *peer) {
+static bool add_peer(cJSON *peers, const debug_peer_t *server) {
     cJSON *object = add_object(peers);
-    return object != NULL && cJSON_AddStringToObject(object, "address", peer->address) &&
+    const board_peer_t *peer = &server->sums;
+    return object != NULL && cJSON_AddStringToObject(object, "address", server->address) &&
            cJSON_AddStringToObject(object, "state", gee_peer_state_name((gee_peer_state_t)peer->state)) &&
            add_count(object, "weight", peer->weight) && add_count(object, "connections", peer->connections) &&
            add_count(object, "in_flight", peer->in_flight) && add_count(object, "calls", peer->calls) &&
@@ -124,8 +125,10 @@ static bool fill(cJSON *root, const debug_view_t *view) {
         added = add_service(services, &view->services[i]);
     for (size_t i = 0; i < view->other_count && added; i++)
         added = add_other(others, view->others[i]);
-    for (size_t i = 0; i < view->upstream_count && added; i++)
-        added = add_upstream(upstreams, &view->upstreams[i]);
+    for (size_t i = 0; i < view->upstreams.count && added; i++)
+        added = add_upstream(upstreams, &view->upstreams.items[i]);
+    if (view->upstreams.left_out > 0)
+        added = added && add_count(root, "left_out", view->upstreams.left_out);
     for (size_t i = 0; i < view->worker_count && added; i++)
         added = add_worker(workers, &view->workers[i]);
     return added;

@@ -11,8 +11,7 @@
 
 typedef struct conf {
     const gee_counters_t *counters;
-    board_t *board;
-    size_t board_size;
+    board_t board;
 
     /* the worker's */
     const gee_engine_t *engine;
@@ -26,16 +25,16 @@ static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error)
         prepare->shared(prepare, GEE_COUNTERS_NAME, gee_counters_size(prepare->workers), GEE_COUNTERS_VERSION, error);
     if (conf->counters == NULL)
         return -1;
-    conf->board_size = board_size(prepare->workers);
-    conf->board = prepare->shared(prepare, BOARD_NAME, conf->board_size, BOARD_VERSION, error);
-    return conf->board != NULL ? 0 : -1;
+    board_measure(&conf->board, prepare);
+    conf->board.memory = prepare->shared(prepare, BOARD_NAME, board_size(&conf->board), BOARD_VERSION, error);
+    return conf->board.memory != NULL ? 0 : -1;
 }
 
 /* ---- in a worker ---- */
 
 static void on_interval(gee_timer_t *timer) {
     conf_t *conf = GEE_CONTAINER(timer, conf_t, timer);
-    board_write(conf->slot, conf->engine);
+    board_write(&conf->board, conf->slot, conf->engine);
     (void)gee_timer_start(conf->engine->loop, timer, BOARD_INTERVAL);
 }
 
@@ -44,13 +43,13 @@ static int start(void *data, gee_engine_t *engine, gee_error_t *error) {
     if (engine->upstream_count == 0)
         return 0;
     conf->engine = engine;
-    conf->slot = board_claim(conf->board, conf->board_size, getpid());
+    conf->slot = board_claim(&conf->board, getpid());
     if (conf->slot == NULL) {
         gee_log(engine->log, GEE_LOG_WARN,
                 "/debug/geerpc will not show this worker's upstreams: so many old workers are still busy");
         return 0;
     }
-    board_write(conf->slot, engine);
+    board_write(&conf->board, conf->slot, engine);
     conf->timer.fire = on_interval;
     if (gee_timer_start(engine->loop, &conf->timer, BOARD_INTERVAL) == 0)
         return 0;
@@ -81,8 +80,9 @@ static void show(gee_exchange_t *exchange) {
     gee_pool_t *pool = gee_pool_create(16 * GEE_KIB);
     debug_view_t view;
     if (conf != NULL && conf->slot != NULL)
-        board_write(conf->slot, exchange->engine);
-    if (pool == NULL || conf == NULL || debug_gather(exchange->engine, conf->counters, conf->board, pool, &view) != 0) {
+        board_write(&conf->board, conf->slot, exchange->engine);
+    if (pool == NULL || conf == NULL ||
+        debug_gather(exchange->engine, conf->counters, &conf->board, pool, &view) != 0) {
         gee_http_fail(response, 503, "out of memory");
     } else {
         gee_http_set_header(response, "Cache-Control", GEE_STR("no-store"));
