@@ -387,9 +387,53 @@ static void a_value_over_the_limit_is_not_measured(void **state) {
         gee_measure_t progress = { 0 };
         assert_int_equal(encode(&wire, &gee_type_of_all_t, &full), 0);
         assert_true(length > 100);
-        assert_int_equal(codec->measure(wire.receive, &progress, bytes, length, &small, &error), GEE_MEASURE_ERROR);
+        assert_int_equal(codec->measure(wire.receive, &progress, bytes, length, &small, &error), GEE_MEASURE_LONG);
         assert_int_equal(error.code, GEE_RESOURCE_EXHAUSTED);
         close_wire(&wire);
+    }
+}
+
+/* Shows the skipping codec no more than it has not passed, in two pieces. Returns what was passed; 0: it is not at its end. */
+static size_t skip_in_pieces(const gee_codec_t *codec, void *receive, gee_measure_t *progress, size_t cut) {
+    const gee_codec_limits_t small = { .message = 100, .nesting = 100 };
+    size_t at = 0, ends[] = { cut, length };
+    for (size_t i = 0; i < GEE_LENGTH(ends); i++) {
+        size_t passed = 0;
+        if (at >= ends[i])
+            continue; /* it has told us not to show that */
+        gee_measured_t measured =
+            codec->skip_value(receive, progress, bytes + at, ends[i] - at, &passed, &small, &error);
+        if (measured == GEE_MEASURE_ERROR)
+            fail_msg("%s, cut at %zu: %s", codec->name, cut, error.text);
+        at += passed;
+        if (measured == GEE_MEASURE_DONE)
+            return at;
+    }
+    return 0;
+}
+
+/* The next value is read as if the one before had been, whose types it needs not define again. */
+static void a_value_over_the_limit_is_skipped(void **state) {
+    (void)state;
+    const gee_codec_limits_t small = { .message = 100, .nesting = 100 };
+    EACH_CODEC(codec) {
+        size_t whole = 1000;
+        for (size_t cut = 0; codec->self_delimiting && cut < 2 * whole; cut++) {
+            wire_t wire = open_wire(codec);
+            gee_measure_t progress = { 0 };
+            assert_int_equal(encode(&wire, &gee_type_of_all_t, &full), 0);
+            whole = length;
+            bool measured = cut >= whole; /* before; and wherever it is cut */
+            if (measured)
+                assert_int_equal(codec->measure(wire.receive, &progress, bytes, length, &small, &error),
+                                 GEE_MEASURE_LONG);
+            assert_int_equal(skip_in_pieces(codec, wire.receive, &progress, cut % whole), length);
+            assert_int_equal(encode(&wire, &gee_type_of_all_t, &full), 0);
+            progress = (gee_measure_t){ 0 };
+            if (codec->measure(wire.receive, &progress, bytes, length, &limits, &error) != GEE_MEASURE_DONE)
+                fail_msg("%s, cut at %zu: %s", codec->name, cut, error.text);
+            close_wire(&wire);
+        }
     }
 }
 
@@ -762,6 +806,7 @@ int main(void) {
         TEST(trees_and_typed_values_agree),
         TEST(a_value_is_measured_however_it_is_cut),
         TEST(a_value_over_the_limit_is_not_measured),
+        TEST(a_value_over_the_limit_is_skipped),
         TEST(unknown_fields_are_skipped_and_missing_ones_zero),
         TEST(what_does_not_fit_names_the_field),
         TEST(what_a_codec_cannot_express_it_refuses),

@@ -253,7 +253,7 @@ static void behave_endless_frame(int descriptor) {
 }
 static void behave_endless_gob(int descriptor) {
     await_request(descriptor, OPTION_PADDED);
-    (void)!send(descriptor, "\xfd\x10\0\0", 4, MSG_NOSIGNAL);
+    (void)!send(descriptor, "\xfd\x10\0\0\0", 5, MSG_NOSIGNAL);
     read_to_the_end(descriptor);
 }
 

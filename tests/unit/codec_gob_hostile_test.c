@@ -148,7 +148,7 @@ static void malformed_messages_are_refused(void **state) {
         { "80", "not gob" },
         { "f7", "not gob" },
         { "00", "an empty message" },
-        { "f8 ffffffffffffffff", "over 4194304 bytes" },
+        { "f8 ffffffffffffffff", "a message of over 4 GiB" },
         { "fc 00400000", "over 4194304 bytes" },
         { "01 80", "without a type id" },
         { "02 ff82", "type id 65 was never defined" },

@@ -153,9 +153,9 @@ static void nesting_is_limited(void **state) {
     check(text, GEE_MEASURE_DONE, 200);
     text[99] = '\0';
     strcat(text, "[[");
-    check(text, GEE_MEASURE_ERROR, 0);
+    check(text, GEE_MEASURE_REFUSED, 0);
     gee_measure_t progress = { 0 };
-    assert_int_equal(measure_exact(&progress, text, strlen(text)), GEE_MEASURE_ERROR);
+    assert_int_equal(measure_exact(&progress, text, strlen(text)), GEE_MEASURE_REFUSED);
     assert_int_equal(error.code, GEE_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(error.text, "100 levels"));
     assert_non_null(strstr(error.text, "limits.nesting"));
@@ -185,15 +185,15 @@ static gee_measured_t measure_within(size_t most, const char *text) {
 static void length_is_limited(void **state) {
     (void)state;
     assert_int_equal(measure_within(7, "{\"a\":1}{"), GEE_MEASURE_DONE);
-    assert_int_equal(measure_within(6, "{\"a\":1}{"), GEE_MEASURE_ERROR);
+    assert_int_equal(measure_within(6, "{\"a\":1}{"), GEE_MEASURE_LONG);
     assert_int_equal(error.code, GEE_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(error.text, "limits.message"));
     assert_int_equal(measure_within(3, "123\n"), GEE_MEASURE_DONE);
-    assert_int_equal(measure_within(3, "1234\n"), GEE_MEASURE_ERROR);
+    assert_int_equal(measure_within(3, "1234\n"), GEE_MEASURE_LONG);
     assert_int_equal(measure_within(3, "[[["), GEE_MEASURE_MORE);
-    assert_int_equal(measure_within(3, "[[[["), GEE_MEASURE_ERROR);
-    assert_int_equal(measure_within(3, "    "), GEE_MEASURE_ERROR);
-    assert_int_equal(measure_within(3, "\"ab\""), GEE_MEASURE_ERROR);
+    assert_int_equal(measure_within(3, "[[[["), GEE_MEASURE_LONG);
+    assert_int_equal(measure_within(3, "    "), GEE_MEASURE_LONG);
+    assert_int_equal(measure_within(3, "\"ab\""), GEE_MEASURE_LONG);
     assert_int_equal(measure_within(4, "\"ab\""), GEE_MEASURE_DONE);
 }
 

@@ -231,7 +231,7 @@ static void test_refused(void **state GEE_UNUSED) {
           "07ffa0010e011000", /* a value of a type that was never defined */
           "header" },
         { "0fff8103010107526571756573740100", "header" },
-        { "fdffffff81", "header" }, /* 16 MiB */
+        { "fdffffff00", "header: over 4194304 bytes" }, /* 16 MiB of a type that says no number */
         { "1eff83030101045061697201ff84000102010141010400010142010400000007ff84010e011000"
           "07ff84010e011000", /* a header without ServiceMethod and Seq: nothing in common with ours */
           NULL },

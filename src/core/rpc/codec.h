@@ -36,7 +36,13 @@ typedef struct gee_measure {
     uint64_t private_state[4];
 } gee_measure_t;
 
-typedef enum gee_measured { GEE_MEASURE_MORE, GEE_MEASURE_DONE, GEE_MEASURE_ERROR } gee_measured_t;
+typedef enum gee_measured {
+    GEE_MEASURE_MORE,
+    GEE_MEASURE_DONE,
+    GEE_MEASURE_ERROR,  /* nobody can tell where it ends */
+    GEE_MEASURE_LONG,   /* longer than limits->message; skip_value() finds its end */
+    GEE_MEASURE_REFUSED /* it is refused for another reason; skip_value() finds its end */
+} gee_measured_t;
 
 /* How a value goes on that is sent undecoded, to whom. */
 enum {
@@ -73,6 +79,17 @@ typedef struct gee_codec {
      * value. A scalar that only its successor ends (a JSON number) is DONE when that byte is seen. */
     gee_measured_t (*measure)(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
                               const gee_codec_limits_t *limits, gee_error_t *error);
+
+    /* With self_delimiting. To the end of a value that measure() has refused, or that nobody wants, as its bytes come.
+     * `progress` as measure() has left it, or zeroed; `bytes` begin with the value's first byte, and then behind what was *passed,
+     * which may be more than `length`: bytes to come, which nobody needs to see. What is not passed is to be shown again, and is
+     * never much. DONE: the value ends with what is passed. Else MORE or ERROR. */
+    gee_measured_t (*skip_value)(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                                 size_t *passed, const gee_codec_limits_t *limits, gee_error_t *error);
+    /* With self_delimiting. The first two fields, as in read_plain(), of a header that measure() has refused and left `progress`
+     * so; of its bytes only the first may be there. MORE: not enough of them; ERROR: it does not begin so. */
+    gee_measured_t (*read_beginning)(void *state, const gee_measure_t *progress, const gee_type_t *header,
+                                     const uint8_t *bytes, size_t length, gee_str_t *text, uint64_t *number);
 
     /* Mandatory. Exactly one value (padding around it allowed) into `value`, which the caller zeroed. Unknown fields are
      * skipped, missing ones stay zero. With `copy`, strings and bytes are copied into the pool; otherwise they may point

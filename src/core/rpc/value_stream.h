@@ -22,6 +22,7 @@ typedef struct gee_value_progress {
 typedef struct gee_value_stream {
     gee_value_progress_t *progress; /* null: none; most messages come in one piece, and idle connections are many */
     bool started;                   /* some bytes of a message were looked at; otherwise it is quiet */
+    uint8_t skips;                  /* what of a message that is not taken: value_stream.c */
 } gee_value_stream_t;
 
 /* For gee_engine_destroy(). */

@@ -4,7 +4,8 @@
  *        |                                                         |
  *   measure.c   where does the value end; definitions are    send.c    which definitions has the peer; our ids
  *        |      taken in: wire id -> definition              outline.c a gee_type_t or an inferred shape as a key
- *        |      (walk.c where interfaces hide the end)       encode.c  a typed value        infer.c   a tree's types
+ *        |      (walk.c where interfaces hide the end); skip.c: the same of a value that is not taken
+ *        |                                                      encode.c  a typed value        infer.c   a tree's types
  *        v                                                         ^   encode_tree.c  a tree by its inferred types
  *   received.c  wire id -> schema, once a type                     |
  *        v                                                         |
@@ -305,7 +306,17 @@ _Static_assert(GEE_GOB_DEFINITIONS <= UINT32_MAX && GEE_GOB_UNITS <= UINT16_MAX 
                    GEE_GOB_IDS + GEE_GOB_FIRST_ID + GEE_GOB_BUILTIN_LAST < UINT16_MAX,
                "what gee_gob_state_t counts");
 
+/* ---- measure.c ---- */
+/* The length of the message that begins here. */
+gee_measured_t gee_gob_read_length(gee_gob_input_t *input, uint64_t *length, gee_error_t *error);
+
+/* ---- skip.c ---- */
+gee_measured_t gee_gob_skip_value(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                                  size_t *passed, const gee_codec_limits_t *limits, gee_error_t *error);
+
 /* ---- plain.c ---- */
+gee_measured_t gee_gob_read_beginning(void *state, const gee_measure_t *progress, const gee_type_t *header,
+                                      const uint8_t *bytes, size_t length, gee_str_t *text, uint64_t *number);
 size_t gee_gob_read_plain(void *state, const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
                           uint64_t *number);
 int gee_gob_write_plain(void *state, const gee_type_t *header, gee_str_t text, uint64_t number, gee_chain_t *out);
@@ -373,10 +384,25 @@ struct gee_gob_walk {
     bool nil_too;           /* then: one that is, too */
     bool again;             /* definitions inside interfaces were taken in already */
     unsigned depth, capacity;
+    uint64_t behind; /* bytes of the message that have not come yet: skip.c */
+    uint64_t beyond; /* so many of these are passed already */
     gee_gob_step_t steps[];
 };
 
-typedef enum gee_gob_walked { GEE_GOB_WALK_ERROR = -1, GEE_GOB_WALK_DONE, GEE_GOB_WALK_SUSPENDED } gee_gob_walked_t;
+/* Any step but a definition takes less. */
+#define GEE_GOB_STEP 64u
+
+typedef enum gee_gob_walked {
+    GEE_GOB_WALK_ERROR = -1,
+    GEE_GOB_WALK_DONE,
+    GEE_GOB_WALK_SUSPENDED,
+    GEE_GOB_WALK_STARVED /* the next step may need bytes that have not come yet */
+} gee_gob_walked_t;
+
+/* For a value that is being measured or skipped, of any nesting: the decoders judge that. Null: no memory. */
+gee_gob_walk_t *gee_gob_walk_create(gee_gob_state_t *state, gee_error_t *error);
+/* The state's, if it has one. */
+void gee_gob_walk_end(gee_gob_state_t *state);
 
 /* Begins with a value of that type. `top`: not part of another, so that what is no struct comes after a zero. */
 gee_gob_walked_t gee_gob_walk_begin(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node, bool top,

@@ -7,8 +7,6 @@
  * value can go on in further messages, and is walked through to find out. */
 #include "gob.h"
 
-#include <stdlib.h>
-
 size_t gee_gob_padding(const uint8_t *bytes GEE_UNUSED, size_t length GEE_UNUSED) {
     return 0;
 }
@@ -19,9 +17,22 @@ typedef struct measuring {
     gee_error_t *error;
 } measuring_t;
 
-static void end_walk(gee_gob_state_t *state) {
-    free(state->walk);
-    state->walk = NULL;
+/* No message is longer: beyond it a length is no length. */
+#define LONGEST 0xffffffffu
+
+gee_measured_t gee_gob_read_length(gee_gob_input_t *input, uint64_t *length, gee_error_t *error) {
+    if (input->at == input->end)
+        return GEE_MEASURE_MORE;
+    if (gee_gob_uint_length(*input->at) == 0) {
+        gee_error_set(error, GEE_INVALID_ARGUMENT, "not gob: no message begins with byte 0x%02x", *input->at);
+        return GEE_MEASURE_ERROR;
+    }
+    if (!gee_gob_read_uint(input, length))
+        return GEE_MEASURE_MORE;
+    if (*length > 0 && *length <= LONGEST)
+        return GEE_MEASURE_DONE;
+    gee_error_set(error, GEE_INVALID_ARGUMENT, *length == 0 ? "an empty message" : "not gob: a message of over 4 GiB");
+    return GEE_MEASURE_ERROR;
 }
 
 /* DONE: *message is the one at progress->scanned. */
@@ -29,25 +40,15 @@ static gee_measured_t find_message(const measuring_t *measuring, const gee_measu
                                    size_t length, gee_gob_input_t *message) {
     gee_gob_input_t input = { .at = bytes + progress->scanned, .end = bytes + length };
     uint64_t count;
-    if (input.at == input.end)
-        return GEE_MEASURE_MORE;
-    unsigned prefix = gee_gob_uint_length(*input.at);
-    if (prefix == 0) {
-        gee_error_set(measuring->error, GEE_INVALID_ARGUMENT, "not gob: no message begins with byte 0x%02x", *input.at);
-        return GEE_MEASURE_ERROR;
-    }
-    if (!gee_gob_read_uint(&input, &count))
-        return GEE_MEASURE_MORE;
-    size_t begun = progress->scanned + prefix;
-    if (count == 0) {
-        gee_error_set(measuring->error, GEE_INVALID_ARGUMENT, "an empty message");
-        return GEE_MEASURE_ERROR;
-    }
+    gee_measured_t read = gee_gob_read_length(&input, &count, measuring->error);
+    if (read != GEE_MEASURE_DONE)
+        return read;
+    size_t begun = (size_t)(input.at - bytes);
     if (measuring->limits->message != 0 &&
         (begun > measuring->limits->message || count > measuring->limits->message - begun)) {
         gee_error_set(measuring->error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes (%s)", measuring->limits->message,
                       gee_message_limit_name(measuring->limits));
-        return GEE_MEASURE_ERROR;
+        return GEE_MEASURE_LONG;
     }
     if (count > gee_gob_left(&input))
         return GEE_MEASURE_MORE;
@@ -60,23 +61,18 @@ static gee_measured_t walk_through(const measuring_t *measuring, gee_gob_input_t
     gee_gob_walked_t result = gee_gob_walk_on(state->walk, message, measuring->error);
     if (result == GEE_GOB_WALK_SUSPENDED)
         return GEE_MEASURE_MORE;
-    end_walk(state);
+    gee_gob_walk_end(state);
     return result == GEE_GOB_WALK_DONE ? GEE_MEASURE_DONE : GEE_MEASURE_ERROR;
 }
 
 static gee_measured_t begin_walk(const measuring_t *measuring, gee_gob_input_t *message,
                                  const gee_gob_schema_t *schema) {
     gee_gob_state_t *state = measuring->state;
-    unsigned nesting = gee_gob_nesting(measuring->limits);
-    state->walk = calloc(1, sizeof *state->walk + nesting * sizeof state->walk->steps[0]);
-    if (state->walk == NULL) {
-        gee_error_set(measuring->error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    state->walk = gee_gob_walk_create(state, measuring->error);
+    if (state->walk == NULL)
         return GEE_MEASURE_ERROR;
-    }
-    state->walk->state = state;
-    state->walk->capacity = nesting;
     if (gee_gob_walk_begin(state->walk, message, schema->root, true, measuring->error) == GEE_GOB_WALK_ERROR) {
-        end_walk(state);
+        gee_gob_walk_end(state);
         return GEE_MEASURE_ERROR;
     }
     return walk_through(measuring, message);
@@ -102,8 +98,8 @@ static gee_measured_t take_message(const measuring_t *measuring, gee_gob_input_t
         return GEE_MEASURE_ERROR;
     }
     const gee_gob_schema_t *schema = gee_gob_received(state, id, measuring->error);
-    if (schema == NULL)
-        return GEE_MEASURE_ERROR;
+    if (schema == NULL) /* never defined, which costs no more than this value; or there are too many */
+        return measuring->error->code == GEE_RESOURCE_EXHAUSTED ? GEE_MEASURE_ERROR : GEE_MEASURE_REFUSED;
     return schema->has_interface ? begin_walk(measuring, &ahead, schema) : GEE_MEASURE_DONE;
 }
 
@@ -113,14 +109,14 @@ GEE_APART static gee_measured_t measure_long(gee_gob_state_t *state, gee_measure
     measuring_t measuring = { .state = state, .limits = limits, .error = error };
     gee_measured_t result = GEE_MEASURE_DONE;
     if (progress->scanned == 0)
-        end_walk(state); /* of a value that was given up */
+        gee_gob_walk_end(state); /* of a value that was given up */
     for (;;) {
         gee_gob_input_t message;
         result = find_message(&measuring, progress, bytes, length, &message);
         if (result != GEE_MEASURE_DONE)
             return result;
         result = take_message(&measuring, message);
-        if (result == GEE_MEASURE_ERROR)
+        if (result == GEE_MEASURE_ERROR || result == GEE_MEASURE_REFUSED)
             return result;
         progress->scanned = (size_t)(message.end - bytes);
         if (result == GEE_MEASURE_DONE) {

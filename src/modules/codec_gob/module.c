@@ -30,8 +30,7 @@ static void stop(void *data) {
     gee_gob_state_t *state = data;
     gee_gob_received_clear(state);
     gee_gob_sent_clear(state);
-    free(state->walk);
-    state->walk = NULL;
+    gee_gob_walk_end(state);
     if (state->own)
         gee_gob_shared_destroy(&state->shared);
 }
@@ -58,6 +57,8 @@ static const gee_codec_t codec = {
     .read_plain = gee_gob_read_plain,
     .write_plain = gee_gob_write_plain,
     .check = gee_gob_check,
+    .skip_value = gee_gob_skip_value,
+    .read_beginning = gee_gob_read_beginning,
     .carry = gee_gob_carry,
     .mark = gee_gob_mark,
     .rewind = gee_gob_rewind,

@@ -57,6 +57,51 @@ size_t gee_gob_read_plain(void *data, const gee_type_t *header, const uint8_t *b
     return (size_t)(input.end - bytes);
 }
 
+/* ---- of a header that is too long ---- */
+
+/* A method's name and a number stand within it. */
+#define BEGINNING 2048
+
+/* Fields 1 and 2 of a struct; those that are zero are not there. False: cut off, or no text. */
+static bool read_fields(gee_gob_input_t *input, gee_str_t *text, uint64_t *number) {
+    uint64_t delta, length;
+    *text = GEE_STR("");
+    *number = 0;
+    if (!gee_gob_read_uint(input, &delta))
+        return false;
+    if (delta == 1) {
+        if (!gee_gob_read_uint(input, &length) || length > gee_gob_left(input) ||
+            !gee_utf8_valid((const char *)input->at, (size_t)length))
+            return false;
+        *text = (gee_str_t){ .data = (const char *)input->at, .length = (size_t)length };
+        input->at += length;
+        return gee_gob_read_uint(input, &delta) && (delta != 1 || gee_gob_read_uint(input, number));
+    }
+    return delta != 2 || gee_gob_read_uint(input, number);
+}
+
+gee_measured_t gee_gob_read_beginning(void *data, const gee_measure_t *progress, const gee_type_t *header,
+                                      const uint8_t *bytes, size_t length, gee_str_t *text, uint64_t *number) {
+    gee_gob_state_t *state = data;
+    gee_gob_input_t input = { .at = bytes + progress->scanned, .end = bytes + length };
+    gee_error_t ignored;
+    uint64_t count;
+    int64_t id;
+    if (!gee_gob_read_uint(&input, &count))
+        return GEE_MEASURE_ERROR;
+    bool more = count > gee_gob_left(&input) && gee_gob_left(&input) < BEGINNING;
+    if (count < gee_gob_left(&input))
+        input.end = input.at + count;
+    if (!gee_gob_read_int(&input, &id))
+        return more ? GEE_MEASURE_MORE : GEE_MEASURE_ERROR;
+    const gee_gob_schema_t *schema = id > 0 ? gee_gob_received(state, id, &ignored) : NULL;
+    if (schema == NULL || !is_like(schema, header))
+        return GEE_MEASURE_ERROR;
+    if (read_fields(&input, text, number))
+        return GEE_MEASURE_DONE;
+    return more ? GEE_MEASURE_MORE : GEE_MEASURE_ERROR;
+}
+
 /* Once a connection. 0: it is not. */
 GEE_APART static int64_t comes_to_be_known(gee_gob_state_t *state, const gee_type_t *header) {
     if (!header->lasting)

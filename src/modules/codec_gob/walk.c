@@ -9,6 +9,22 @@
  *   message 3   id', count, value, the remaining fields */
 #include "gob.h"
 
+#include <stdlib.h>
+
+gee_gob_walk_t *gee_gob_walk_create(gee_gob_state_t *state, gee_error_t *error) {
+    gee_gob_walk_t *walk = malloc(sizeof *walk + GEE_GOB_NESTING * sizeof walk->steps[0]);
+    if (walk == NULL)
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    else
+        *walk = (gee_gob_walk_t){ .state = state, .capacity = GEE_GOB_NESTING };
+    return walk;
+}
+
+void gee_gob_walk_end(gee_gob_state_t *state) {
+    free(state->walk);
+    state->walk = NULL;
+}
+
 static gee_gob_walked_t truncated(gee_error_t *error) {
     gee_error_set(error, GEE_INVALID_ARGUMENT, "truncated: the message ends inside a value");
     return GEE_GOB_WALK_ERROR;
@@ -23,11 +39,13 @@ static gee_gob_walked_t push(gee_gob_walk_t *walk, const gee_gob_node_t *node, u
     return GEE_GOB_WALK_DONE;
 }
 
-static gee_gob_walked_t pass_bytes(gee_gob_input_t *input, gee_error_t *error) {
+static gee_gob_walked_t pass_bytes(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_error_t *error) {
     uint64_t length;
-    if (!gee_gob_read_uint(input, &length) || length > gee_gob_left(input))
+    if (!gee_gob_read_uint(input, &length) || length > gee_gob_left(input) + walk->behind)
         return truncated(error);
-    input->at += length;
+    size_t there = length < gee_gob_left(input) ? (size_t)length : gee_gob_left(input);
+    input->at += there;
+    walk->beyond = length - there;
     return GEE_GOB_WALK_DONE;
 }
 
@@ -47,7 +65,7 @@ static gee_gob_walked_t begin_interface(gee_gob_walk_t *walk, gee_gob_input_t *i
         input->at++;
         return GEE_GOB_WALK_DONE;
     }
-    return pass_bytes(input, error) == GEE_GOB_WALK_DONE ? push(walk, node, 0, error) : GEE_GOB_WALK_ERROR;
+    return pass_bytes(walk, input, error) == GEE_GOB_WALK_DONE ? push(walk, node, 0, error) : GEE_GOB_WALK_ERROR;
 }
 
 /* Each element takes a byte or more; of those behind an interface that is not nil some may be in later messages. */
@@ -85,7 +103,7 @@ static gee_gob_walked_t begin(gee_gob_walk_t *walk, gee_gob_input_t *input, cons
     case GEE_GOB_BYTES:
     case GEE_GOB_STRING:
     case GEE_GOB_OPAQUE:
-        return pass_bytes(input, error);
+        return pass_bytes(walk, input, error);
     case GEE_GOB_INTERFACE:
         return begin_interface(walk, input, node, error);
     case GEE_GOB_STRUCT:
@@ -135,6 +153,8 @@ static gee_gob_walked_t step_interface(gee_gob_walk_t *walk, gee_gob_input_t *in
     if (!gee_gob_read_int(&ahead, &id))
         return truncated(error);
     if (id < 0) {
+        if (walk->behind > 0 && gee_gob_left(input) < GEE_GOB_DEFINITIONS)
+            return GEE_GOB_WALK_STARVED; /* where it ends is not known before it is read */
         if (gee_gob_define(walk->state, input, walk->again, error) != 0)
             return GEE_GOB_WALK_ERROR;
         /* Of an interface within an interface the pieces lie in one message, each after its count. */
@@ -162,6 +182,8 @@ gee_gob_walked_t gee_gob_walk_begin(gee_gob_walk_t *walk, gee_gob_input_t *input
 gee_gob_walked_t gee_gob_walk_on(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_error_t *error) {
     gee_gob_walked_t result = GEE_GOB_WALK_DONE;
     while (walk->depth > 0 && result == GEE_GOB_WALK_DONE) {
+        if (walk->behind > 0 && gee_gob_left(input) < GEE_GOB_STEP)
+            return GEE_GOB_WALK_STARVED;
         gee_gob_step_t *step = &walk->steps[walk->depth - 1];
         if (step->node->kind == GEE_GOB_STRUCT)
             result = step_struct(walk, input, step, error);

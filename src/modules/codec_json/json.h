@@ -96,6 +96,8 @@ static inline bool gee_json_is_clean(gee_str_t text) {
 
 /* ---- scanner.c ---- */
 size_t gee_json_padding(const uint8_t *bytes, size_t length);
+gee_measured_t gee_json_skip_value(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                                   size_t *passed, const gee_codec_limits_t *limits, gee_error_t *error);
 gee_measured_t gee_json_measure(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
                                 const gee_codec_limits_t *limits, gee_error_t *error);
 
@@ -226,6 +228,8 @@ int gee_json_close(gee_json_writer_t *writer, char bracket);
 int gee_json_put_key(gee_json_writer_t *writer, bool first, gee_str_t key);
 
 /* ---- plain.c ---- */
+gee_measured_t gee_json_read_beginning(void *state, const gee_measure_t *progress, const gee_type_t *header,
+                                       const uint8_t *bytes, size_t length, gee_str_t *text, uint64_t *number);
 size_t gee_json_read_plain(void *state, const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
                            uint64_t *number);
 int gee_json_write_plain(void *state, const gee_type_t *header, gee_str_t text, uint64_t number, gee_chain_t *out);

@@ -40,24 +40,38 @@ static const uint8_t *read_rest(const uint8_t *at, const uint8_t *end, const gee
     return at + name.length + 7;
 }
 
-size_t gee_json_read_plain(void *state GEE_UNUSED, const gee_type_t *header, const uint8_t *bytes, size_t length,
-                           gee_str_t *text, uint64_t *number) {
+/* Up to behind the number. Null: not like this. */
+static inline const uint8_t *read_first_two(const gee_type_t *header, const uint8_t *bytes, size_t length,
+                                            gee_str_t *text, uint64_t *number) {
     gee_str_t first = gee_field_name(&header->fields[0]), second = gee_field_name(&header->fields[1]);
     const uint8_t *at = bytes, *end = bytes + length;
     bool foreign = false;
     if (length < first.length + 5 || !STANDS(at, "{\"") || !gee_equal_short(at + 2, first.data, first.length) ||
         !STANDS(at + 2 + first.length, "\":\""))
-        return 0;
+        return NULL;
     const uint8_t *start = at + first.length + 5;
     at = gee_json_plain_end(start, end, &foreign);
     *text = (gee_str_t){ .data = (const char *)start, .length = (size_t)(at - start) };
     if (foreign || (size_t)(end - at) < second.length + 5 || !STANDS(at, "\",\"") ||
         !gee_equal_short(at + 3, second.data, second.length) || !STANDS(at + 3 + second.length, "\":"))
-        return 0;
-    at = read_number(at + second.length + 5, end, number);
+        return NULL;
+    return read_number(at + second.length + 5, end, number);
+}
+
+size_t gee_json_read_plain(void *state GEE_UNUSED, const gee_type_t *header, const uint8_t *bytes, size_t length,
+                           gee_str_t *text, uint64_t *number) {
+    const uint8_t *at = read_first_two(header, bytes, length, text, number);
     if (at != NULL)
-        at = read_rest(at, end, header);
+        at = read_rest(at, bytes + length, header);
     return at != NULL ? (size_t)(at - bytes) : 0;
+}
+
+gee_measured_t gee_json_read_beginning(void *state GEE_UNUSED, const gee_measure_t *progress GEE_UNUSED,
+                                       const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
+                                       uint64_t *number) {
+    const uint8_t *at = read_first_two(header, bytes, length, text, number);
+    bool whole = at != NULL && at < bytes + length && (*at == ',' || *at == '}');
+    return whole ? GEE_MEASURE_DONE : GEE_MEASURE_ERROR;
 }
 
 static uint8_t *put(uint8_t *at, gee_str_t text) {

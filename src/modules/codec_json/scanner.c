@@ -5,10 +5,13 @@
  *     | --t f n--> LITERAL                 at its last letter: done
  *     ' --0-9 --> NUMBER                   at the first byte that is not part of it: done
  *
+ * It keeps no bytes: past a value that is not taken it goes on in the same way, and the caller drops what it has looked at.
  * It looks at each byte once, and refuses at once what no further byte can make right: a value that cannot start so, a
  * byte that JSON has only within strings, a control character in a string, the wrong closing bracket. The order of
  * commas, colons and values is the reader's to judge. */
 #include "json.h"
+
+#include <limits.h>
 
 enum mode { START, INSIDE, STRING, ESCAPE, NUMBER, LITERAL };
 
@@ -66,9 +69,9 @@ static gee_measured_t refuse(gee_error_t *error, const uint8_t *at, const uint8_
 static bool open_level(scan_t *scan, gee_measure_t *progress, uint8_t bracket, const gee_codec_limits_t *limits,
                        gee_error_t *error) {
     unsigned level = scan->depth;
-    if (level >= gee_json_nesting(limits)) {
+    if (level >= limits->nesting) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the JSON value nests deeper than %u levels (limits.nesting)",
-                      gee_json_nesting(limits));
+                      limits->nesting);
         return false;
     }
     scan->depth++;
@@ -105,7 +108,7 @@ static gee_measured_t start(scan_t *scan, gee_measure_t *progress, const uint8_t
     case OPEN:
         scan->mode = INSIDE;
         if (!open_level(scan, progress, c, limits, error))
-            return GEE_MEASURE_ERROR;
+            return GEE_MEASURE_REFUSED;
         break;
     default:
         if (c == '-' || (c >= '0' && c <= '9')) {
@@ -141,7 +144,7 @@ static gee_measured_t inside(scan_t *scan, gee_measure_t *progress, const uint8_
             return GEE_MEASURE_MORE;
         case OPEN:
             if (!open_level(scan, progress, *at, limits, error))
-                return GEE_MEASURE_ERROR;
+                return GEE_MEASURE_REFUSED;
             break;
         case CLOSE:
             if (!close_level(scan, progress, *at))
@@ -202,11 +205,12 @@ static gee_measured_t literal(scan_t *scan, const uint8_t **position, const uint
 static gee_measured_t too_long(const gee_codec_limits_t *limits, gee_error_t *error) {
     gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the JSON value is longer than %zu bytes (%s)", limits->message,
                   gee_message_limit_name(limits));
-    return GEE_MEASURE_ERROR;
+    return GEE_MEASURE_LONG;
 }
 
-GEE_APART static gee_measured_t measure_any(gee_measure_t *progress, const uint8_t *bytes, size_t length,
-                                            const gee_codec_limits_t *limits, gee_error_t *error) {
+/* With a nesting that is a number of levels. */
+static gee_measured_t measure_any(gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                                  const gee_codec_limits_t *limits, gee_error_t *error) {
     /* One byte beyond the limit is looked at: a number of that very length is only ended by it. */
     size_t visible = limits->message > 0 && limits->message < length ? limits->message + 1 : length;
     const uint8_t *at = bytes + progress->scanned, *end = bytes + visible;
@@ -235,7 +239,7 @@ GEE_APART static gee_measured_t measure_any(gee_measure_t *progress, const uint8
             break;
         }
     }
-    if (result == GEE_MEASURE_ERROR)
+    if (result == GEE_MEASURE_ERROR || result == GEE_MEASURE_REFUSED)
         return result;
     size_t scanned = (size_t)(at - bytes);
     if (limits->message > 0 && scanned > limits->message)
@@ -294,9 +298,37 @@ static bool measure_short(gee_measure_t *progress, const uint8_t *bytes, size_t 
     return true;
 }
 
+GEE_APART static gee_measured_t measure_long(gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                                             const gee_codec_limits_t *limits, gee_error_t *error) {
+    gee_codec_limits_t exact = *limits;
+    exact.nesting = gee_json_nesting(limits);
+    return measure_any(progress, bytes, length, &exact, error);
+}
+
 gee_measured_t gee_json_measure(void *state GEE_UNUSED, gee_measure_t *progress, const uint8_t *bytes, size_t length,
                                 const gee_codec_limits_t *limits, gee_error_t *error) {
     if (measure_short(progress, bytes, length, limits))
         return GEE_MEASURE_DONE;
-    return measure_any(progress, bytes, length, limits, error);
+    return measure_long(progress, bytes, length, limits, error);
+}
+
+/* So much is looked at for the end of a value that is not taken, in limits.message. */
+#define PATIENCE 16
+
+gee_measured_t gee_json_skip_value(void *state GEE_UNUSED, gee_measure_t *progress, const uint8_t *bytes, size_t length,
+                                   size_t *passed, const gee_codec_limits_t *limits, gee_error_t *error) {
+    static const gee_codec_limits_t none = { .nesting = UINT_MAX };
+    size_t most = limits->message > SIZE_MAX / PATIENCE ? SIZE_MAX : PATIENCE * limits->message;
+    size_t before = progress->length;
+    gee_measured_t result = measure_any(progress, bytes, length, &none, error);
+    if (result == GEE_MEASURE_ERROR || result == GEE_MEASURE_REFUSED)
+        return GEE_MEASURE_ERROR;
+    *passed = progress->scanned;
+    progress->length = before + progress->scanned;
+    progress->scanned = 0;
+    if (most == 0 || progress->length <= most)
+        return result;
+    gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes, %d times %s, and not at its end", most, PATIENCE,
+                  gee_message_limit_name(limits));
+    return GEE_MEASURE_ERROR;
 }

@@ -38,6 +38,8 @@ static int measure(gee_session_t *session, jsonrpc_state_t *state, const uint8_t
         state->started = false;
         return 0;
     case GEE_MEASURE_ERROR:
+    case GEE_MEASURE_LONG:
+    case GEE_MEASURE_REFUSED:
         return -1;
     case GEE_MEASURE_MORE:
         break;
