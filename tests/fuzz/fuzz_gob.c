@@ -47,6 +47,26 @@ static gee_measured_t measure(void *state, const uint8_t *bytes, size_t length, 
     return result;
 }
 
+/* In pieces, and each only from where it is wanted. Returns what was passed; 0: it does not end here. */
+static size_t skip_over(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length, unsigned seed,
+                        gee_measured_t *result) {
+    fuzz_cuts_t cuts = fuzz_cuts(seed);
+    gee_error_t error;
+    size_t at = 0;
+    *result = GEE_MEASURE_MORE;
+    for (size_t seen = 0; seen < length && *result == GEE_MEASURE_MORE;) {
+        size_t passed = 0;
+        seen += fuzz_next_cut(&cuts, length - seen);
+        if (at >= seen)
+            continue;
+        uint8_t *piece = fuzz_copy(bytes + at, seen - at);
+        *result = codec->skip_value(state, progress, piece, seen - at, &passed, &fuzz_limits, &error);
+        free(piece);
+        at += passed;
+    }
+    return *result == GEE_MEASURE_DONE && at <= length ? at : 0;
+}
+
 /* What our own side has written is read by the other: into `value` of that type, or into `tree`. */
 static void receive_own(fuzz_wire_t *wire, gee_chain_t *chain, gee_pool_t *pool, const gee_type_t *type,
                         fuzz_value_t *value, gee_value_t *tree) {
@@ -230,7 +250,7 @@ static void check_value(fuzz_wire_t *wire, void *whole, void *cut, const gee_typ
 
 /* Like a session, which gives up at the first error that leaves the place of the next value unknown. */
 static void converse(const gee_type_t *type, unsigned seed, const uint8_t *bytes, size_t length) {
-    void *whole = make_state(), *cut = make_state();
+    void *whole = make_state(), *cut = make_state(), *skipping = make_state();
     fuzz_wire_t wire = { .send = make_state(), .receive = make_state() };
     for (int i = 0; i < VALUES; i++) {
         size_t measured, cut_measured;

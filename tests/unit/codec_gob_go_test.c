@@ -231,6 +231,53 @@ static void odd_values_are_measured_however_they_are_cut(void **state) {
     free(bytes);
 }
 
+/* The value in `wire`, which is longer than `most`, in pieces that end at `cut` and at its end; the codec sees exactly these. */
+static void skip_wire(void *receiving, size_t most, size_t cut) {
+    const gee_codec_limits_t small = { .message = most, .nesting = 100 };
+    gee_measure_t progress = { 0 };
+    gee_measured_t measured = GEE_MEASURE_MORE;
+    size_t at = 0, ends[] = { cut, wire_length };
+    bool skips = false;
+    for (size_t i = 0; i < GEE_LENGTH(ends); i++)
+        while (measured != GEE_MEASURE_DONE && at <= ends[i]) {
+            size_t length = ends[i] - at, passed = 0;
+            uint8_t *exact = malloc(length ? length : 1);
+            assert_non_null(exact);
+            memcpy(exact, wire + at, length);
+            if (skips)
+                measured = codec->skip_value(receiving, &progress, exact, length, &passed, &small, &error);
+            else
+                measured = codec->measure(receiving, &progress, exact, length, &small, &error);
+            free(exact);
+            at += passed;
+            if (measured == GEE_MEASURE_MORE)
+                break;
+            assert_int_equal(measured, skips ? GEE_MEASURE_DONE : GEE_MEASURE_LONG);
+            skips = true;
+        }
+    assert_int_equal(measured, GEE_MEASURE_DONE);
+    assert_int_equal(at, wire_length);
+}
+
+/* Over a limit it is passed over, but for the definitions, also those in its interfaces: the next value is of these types. */
+static void odd_values_are_skipped_however_they_are_cut(void **state) {
+    (void)state;
+    from_hex(go_odd_0);
+    size_t total = wire_length;
+    const size_t mosts[] = { 10, 180, total - 50, total - 1 };
+    for (size_t i = 0; i < GEE_LENGTH(mosts); i++)
+        for (size_t cut = 0; cut <= total; cut++) {
+            odd_t odd;
+            close_state(&receiver);
+            receiver = open_state(shared);
+            from_hex(go_odd_0);
+            skip_wire(receiver, mosts[i], cut);
+            reads(GEE_TYPE_OF(odd_t), go_odd_1, &odd);
+            assert_int_equal(odd.before, 2);
+            assert_true(gee_str_equal(odd.after, GEE_STR("y")));
+        }
+}
+
 static void bare_values_are_read(void **state) {
     (void)state;
     bool flag;
@@ -394,6 +441,7 @@ int main(int argc, char **argv) {
         TEST(go_all_is_read),
         TEST(odd_values_are_passed),
         TEST(odd_values_are_measured_however_they_are_cut),
+        TEST(odd_values_are_skipped_however_they_are_cut),
         TEST(bare_values_are_read),
         TEST(empty_structs_are_read),
         TEST(go_trees_are_read),

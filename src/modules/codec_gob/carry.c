@@ -45,10 +45,7 @@ static int walk(const gee_gob_schema_t *schema, gee_gob_input_t value, unsigned 
         gee_gob_walk_t walk;
         uint8_t room[sizeof(gee_gob_walk_t) + GEE_GOB_NESTING * sizeof(gee_gob_step_t)];
     } own; /* as deep as the value is, it is written to; not more */
-    own.walk.state = NULL;
-    own.walk.nil_too = way & GEE_WAY_TO_SERVER;
-    own.walk.depth = 0;
-    own.walk.capacity = nesting;
+    own.walk = (gee_gob_walk_t){ .nil_too = way & GEE_WAY_TO_SERVER, .capacity = nesting };
     gee_gob_walked_t result = gee_gob_walk_begin(&own.walk, &value, schema->root, true, error);
     if (result == GEE_GOB_WALK_DONE)
         result = gee_gob_walk_on(&own.walk, &value, error);
