@@ -1,5 +1,7 @@
 """geerpc's options: what is printed where, and the exit status."""
+import os
 import re
+import socket
 
 import pytest
 
@@ -156,8 +158,6 @@ def test_commands_work_when_the_file_is_broken(server):
 
 
 def test_unknown_commands_of_the_control_socket(server):
-    import socket
-
     for line, answer in ((b"dance\n", b"this server does not know that command\nfailed\n"), (b"x" * 1000, b"")):
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(20)
@@ -171,3 +171,84 @@ def test_unknown_commands_of_the_control_socket(server):
                 pass
             assert received == answer
     assert "running" in server.status()
+
+
+def snapshot(root):
+    return sorted((str(path), path.stat().st_ino) for path in root.rglob("*"))
+
+
+def test_what_cannot_be_opened_is_found_and_named_with_its_line(stopped, server_elsewhere):
+    """Directories, ports, sockets: all at once; and nothing is left behind."""
+    (stopped.root / "run/no.sock").write_text("a file")
+    stopped.conf = f"""pid = "none/geerpc.pid/x";
+control = "none/control/x";
+error_log = {{ path = "none/where/error.log"; }};
+listen = (
+  {{ address = "{server_elsewhere}"; }},
+  {{ address = "tcp@127.0.0.1:0"; }},
+  {{ address = "unix@run/no.sock"; }},
+  {{ address = "tcp@192.0.2.1:9999"; }}
+);
+access_log = {{ path = "none/other/access.log"; }};
+"""
+    before = snapshot(stopped.root)
+    assert "is good\n" in stopped.run("-t").stdout
+    lines = stopped.run("-t", "--open", status=1).stderr.splitlines()
+    for number, said in (
+        (1, "cannot open the pid file .*none/geerpc.pid/x: No such file or directory"),
+        (2, "cannot open the control socket .*none/control/x: No such file or directory"),
+        (3, "cannot open the log file .*none/where/error.log: No such file or directory"),
+        (5, rf"cannot listen on {server_elsewhere}: Address already in use"),
+        (7, "no.sock"),
+        (8, "cannot listen on tcp@192.0.2.1:9999: Cannot assign requested address"),
+        (10, "cannot open the log file .*none/other/access.log: No such file or directory"),
+    ):
+        assert [line for line in lines if re.match(rf"\S*geerpc\.conf:{number}: .*{said}", line)], (number, said, lines)
+    assert snapshot(stopped.root) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes the user of workers, or becomes somebody else")
+def test_users_and_rights_are_tried(stopped):
+    stopped.conf = CONF + 'user = "nobody-of-that-name";'
+    assert re.match(r'\S*geerpc\.conf:7: .*nobody-of-that-name', stopped.run("-t", "--open", status=1).stderr)
+    stopped.conf = CONF + 'pid = "run/geerpc.pid";\nerror_log = { path = "logs/error.log"; };'
+    lines = stopped.run("-t", "--open", status=1, user="nobody").stderr
+    for number, what in ((7, "pid file"), (8, "log file")):
+        assert re.search(rf"geerpc\.conf:{number}: .*{what}.*: Permission denied$", lines, re.MULTILINE), lines
+
+
+@pytest.fixture
+def server_elsewhere():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield "tcp@127.0.0.1:%d" % other.getsockname()[1]
+
+
+def test_what_can_be_opened_leaves_no_trace(stopped):
+    stopped.conf += 'access_log = { path = "logs/access.log"; }; registry = { path = "/r"; file = "run/registry/servers"; };'
+    for name in ("run", "logs"):
+        (stopped.root / name).rmdir()
+    before = snapshot(stopped.root)
+    assert stopped.run("-t", "--open").stdout.endswith("is good, and what it names can be opened\n")
+    assert snapshot(stopped.root) == before
+
+
+def test_what_a_running_server_has_is_left_to_it(server):
+    """It is known by its control socket; not one connection goes elsewhere, and another server is told that it would be in the way."""
+    server.conf = server.conf.replace("tcp@127.0.0.1:0", server.tcp) + 'access_log = { path = "logs/access.log"; };'
+    before = snapshot(server.root)
+    with server.peer() as peer:
+        for _ in range(5):
+            done = server.run("-t", "--open")
+            assert done.stdout.endswith("can be opened; what the running server has was left alone\n")
+            assert peer.call("Foo.Sum", {"Num1": 1, "Num2": 2})[1] == 3
+            for address in (server.tcp, server.unix):
+                assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}, address) == ("", 3)
+    assert snapshot(server.root) == before
+    server.reload()
+    other = server.run("-t", "--open", "-g", 'control = "run/other.control";', status=1).stderr
+    assert f"already running, pid {server.pid}" in other
+    assert f"cannot listen on {server.tcp}: Address already in use" in other
+
+
+def test_open_goes_with_t(stopped):
+    assert "--open goes with -t" in stopped.run("--open", status=2).stderr

@@ -11,7 +11,7 @@
 
 static const char help[] =
     "usage: geerpc [-c FILE] [-p PREFIX] [-g 'SETTING = VALUE;']... [-F]\n"
-    "       geerpc [-c FILE] [-p PREFIX] -t | -T\n"
+    "       geerpc [-c FILE] [-p PREFIX] -t [--open] | -T\n"
     "       geerpc [-c FILE] [-p PREFIX] -s stop | quit | reload | reopen | upgrade | status\n"
     "       geerpc -v | -V | -h\n"
     "\n"
@@ -22,6 +22,8 @@ static const char help[] =
     "  -g TEXT      settings that come after those of the file\n"
     "  -F           stay in the foreground and log to standard error\n"
     "  -t           check the configuration and exit\n"
+    "  --open       with -t: open what a start would open, too: logs, addresses, files, directories; leave no trace of "
+    "it\n"
     "  -T           check the configuration, print all settings as they take effect, and exit\n"
     "  -s stop      end the server at once\n"
     "  -s quit      end it when the calls in flight are finished\n"
@@ -92,6 +94,9 @@ static bool take(gee_command_line_t *line, int option) {
         return choose(line, GEE_ACTION_HELP);
     case 'D':
         return choose(line, GEE_ACTION_DOCUMENT);
+    case 'O':
+        line->open = true;
+        return true;
     case 's':
         line->command = optarg;
         return choose(line, GEE_ACTION_SIGNAL) && (check_command(optarg) || wrong());
@@ -104,6 +109,7 @@ bool gee_command_line_parse(gee_command_line_t *line, int count, char **argument
     static const struct option long_options[] = { { "help", no_argument, NULL, 'h' },
                                                   { "version", no_argument, NULL, 'v' },
                                                   { "document-configuration", no_argument, NULL, 'D' },
+                                                  { "open", no_argument, NULL, 'O' },
                                                   { NULL, 0, NULL, 0 } };
     int option;
     *line = (gee_command_line_t){ .action = GEE_ACTION_RUN };
@@ -115,6 +121,10 @@ bool gee_command_line_parse(gee_command_line_t *line, int count, char **argument
     while ((option = getopt_long(count, arguments, "c:p:g:s:tTvVFh", long_options, NULL)) != -1)
         if (!take(line, option))
             return false;
+    if (line->open && line->action != GEE_ACTION_TEST) {
+        (void)fputs("geerpc: --open goes with -t\n", stderr);
+        return wrong();
+    }
     if (optind < count) {
         (void)fprintf(stderr, "geerpc: \"%s\" is not an option\n", arguments[optind]);
         return wrong();

@@ -24,6 +24,7 @@ typedef struct gee_command_line {
     const char **overrides; /* of -g, in their order; freed by the caller */
     size_t override_count;
     bool foreground;
+    bool open; /* with -t */
 } gee_command_line_t;
 
 #define GEE_EXIT_USAGE 2

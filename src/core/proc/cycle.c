@@ -120,15 +120,20 @@ static int open_identity(gee_cycle_t *cycle, gee_error_t *error) {
     if (user && geteuid() != 0)
         gee_log(cycle->server->log, GEE_LOG_NOTICE, "user = \"%s\" is ignored: the server was not started by root",
                 user);
-    return gee_identity_find(&cycle->identity, user, cycle->pool, error);
+    if (gee_identity_find(&cycle->identity, user, cycle->pool, error) == 0)
+        return 0;
+    return gee_error_prefix(error, "%s: ", gee_conf_place(cycle->places, &gee_cycle_settings(cycle)->user));
 }
 
 static int open_error_log(gee_cycle_t *cycle, gee_error_t *error) {
-    const char *path = gee_cycle_settings(cycle)->error_log.path;
+    const gee_error_log_settings_t *settings = &gee_cycle_settings(cycle)->error_log;
+    const char *path = settings->path;
     if (cycle->server->foreground && !gee_log_is_word(path))
         return 0;
     cycle->error_log = gee_log_files_open(&cycle->log_files, path, error);
-    return cycle->error_log < 0 ? -1 : 0;
+    if (cycle->error_log >= 0)
+        return 0;
+    return gee_error_prefix(error, "%s: error_log.path: ", gee_conf_place(cycle->places, &settings->path));
 }
 
 /* The names of listen[i].protocols as the door wants them. */
@@ -173,7 +178,27 @@ static void count_upstreams(const gee_settings_t *settings, gee_prepare_t *prepa
     }
 }
 
-static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {
+/* Of the setting that the text begins with, as "access_log.path: ..."; else of the whole file. */
+static const char *place_of_trouble(const gee_cycle_t *cycle, size_t index, const char *text) {
+    const gee_module_t *module = cycle->server->modules[index].module;
+    const gee_option_t *option = module->options;
+    for (; option && option->name; option++) {
+        const char *name = gee_pool_printf(cycle->pool, "%s.%s:", module->block ? module->block : "", option->name);
+        if (name && strncmp(text, name, strlen(name)) == 0)
+            return gee_conf_place(cycle->places, (const char *)cycle->sections.module_conf[index] + option->offset);
+    }
+    return cycle->server->conf_path;
+}
+
+static int prepare_module(gee_cycle_t *cycle, size_t index, gee_error_t *error) {
+    const gee_module_t *module = cycle->server->modules[index].module;
+    if (!module->prepare || module->prepare(cycle->sections.module_conf[index], &cycle->prepare, error) == 0)
+        return 0;
+    const char *place = place_of_trouble(cycle, index, error->text);
+    return gee_error_prefix(error, "%s: %s: ", place, module->name);
+}
+
+static void lend(gee_cycle_t *cycle) {
     cycle->prepare = (gee_prepare_t){ .log = cycle->server->log,
                                       .pool = cycle->pool,
                                       .workers = cycle->workers,
@@ -181,10 +206,13 @@ static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {
                                       .open_log = lend_log,
                                       .own_file = lend_file };
     count_upstreams(gee_cycle_settings(cycle), &cycle->prepare);
+}
+
+static int prepare_modules(gee_cycle_t *cycle, gee_error_t *error) {
+    lend(cycle);
     for (size_t i = 0; i < cycle->sections.module_count; i++) {
-        const gee_module_t *module = cycle->server->modules[i].module;
-        if (module->prepare && module->prepare(cycle->sections.module_conf[i], &cycle->prepare, error) != 0)
-            return gee_error_prefix(error, "%s: ", module->name);
+        if (prepare_module(cycle, i, error) != 0)
+            return -1;
         cycle->prepared++;
     }
     return 0;
@@ -247,6 +275,30 @@ int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
         return 0;
     close_opened(cycle);
     return -1;
+}
+
+/* One by one: what comes behind a failure is tried as well. */
+static void try_modules(gee_cycle_t *cycle) {
+    gee_error_t error;
+    lend(cycle);
+    for (size_t i = 0; i < cycle->sections.module_count; i++) {
+        const gee_module_t *module = cycle->server->modules[i].module;
+        if (prepare_module(cycle, i, &error) != 0)
+            gee_conf_errors_add(&cycle->errors, "%s", error.text);
+        else if (module->rollback)
+            module->rollback(cycle->sections.module_conf[i]);
+    }
+}
+
+void gee_cycle_try(gee_cycle_t *cycle) {
+    static int (*const steps[])(gee_cycle_t * cycle, gee_error_t * error) = { open_identity, open_error_log,
+                                                                              gee_seals_open_upstreams };
+    gee_error_t error;
+    for (size_t i = 0; i < GEE_LENGTH(steps); i++)
+        if (steps[i](cycle, &error) != 0)
+            gee_conf_errors_add(&cycle->errors, "%s", error.text);
+    try_modules(cycle);
+    close_opened(cycle);
 }
 
 void gee_cycle_commit(gee_cycle_t *cycle) {

@@ -66,6 +66,8 @@ typedef struct gee_cycle {
 gee_cycle_t *gee_cycle_load(gee_server_state_t *server, const gee_cycle_t *running);
 /* Opens what it names; leaves the running cycle alone. -1: undone, with the reason. */
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error);
+/* Opens all of it but listeners, adds each reason why something cannot be opened to cycle->errors, and undoes it. */
+void gee_cycle_try(gee_cycle_t *cycle);
 /* It runs now: modules' commit, level and descriptor of the log. */
 void gee_cycle_commit(gee_cycle_t *cycle);
 /* Closes everything, whatever state it is in. Leaves null. */

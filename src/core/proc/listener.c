@@ -173,6 +173,57 @@ gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_s
     return listener;
 }
 
+/* As for a reload of that server: of an address with a port, any host of it. */
+static bool is_served(const gee_listener_t *listener, const char *const *served, const gee_module_entry_t *modules) {
+    for (; *served; served++) {
+        gee_addr_t addr;
+        gee_sockaddr_t address;
+        gee_error_t error;
+        size_t count = 0;
+        if (strcmp(*served, listener->addr.text) == 0)
+            return true;
+        if (gee_addr_parse(*served, &addr, &error) != 0 || gee_addr_is_local(&addr) ||
+            gee_addr_is_local(&listener->addr))
+            continue;
+        const gee_transport_t *transport = gee_transport_by_scheme(modules, addr.scheme);
+        if (transport && transport->resolve(&addr, &address, 1, &count, &error) == 0 && count > 0 &&
+            gee_sockaddr_port(&address) == gee_sockaddr_port(&listener->sockaddr))
+            return true;
+    }
+    return false;
+}
+
+static int try_to_listen(gee_listener_t *listener, const gee_listen_settings_t *settings, gee_error_t *error) {
+    gee_listen_options_t options = options_of(listener, settings);
+    int descriptor = listener->transport->listen(&listener->sockaddr, &options, error);
+    if (descriptor < 0)
+        return -1;
+    if (listener->transport->unlisten)
+        listener->transport->unlisten(&listener->sockaddr);
+    (void)close(descriptor);
+    return 0;
+}
+
+int gee_listener_try(gee_server_state_t *server, const gee_listen_settings_t *settings, const char *const *served,
+                     gee_error_t *error) {
+    gee_listener_t listener = { 0 };
+    size_t count = 0;
+    if (parse(server, settings->address, &listener.addr, error) != 0)
+        return -1;
+    listener.transport = gee_transport_by_scheme(server->modules, listener.addr.scheme);
+    if (!listener.transport)
+        return gee_error_set(error, GEE_NOT_FOUND, "%s: no transport for it is compiled in", listener.addr.text);
+    if (listener.transport->resolve(&listener.addr, &listener.sockaddr, 1, &count, error) != 0)
+        return -1;
+    if (is_served(&listener, served, server->modules))
+        return 0;
+    if (gee_addr_is_local(&listener.addr))
+        gee_server_make_parent(server, listener.addr.place);
+    listener.socket_per_worker = listener.transport->socket_per_worker;
+    return listener.socket_per_worker ? check_free(server, &listener, error)
+                                      : try_to_listen(&listener, settings, error);
+}
+
 void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *listener,
                          const gee_listen_settings_t *settings) {
     int backlog = settings->backlog > 0 ? (int)settings->backlog : SOMAXCONN;

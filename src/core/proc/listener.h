@@ -35,6 +35,10 @@ typedef struct gee_listener {
 gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_settings_t *settings, unsigned workers,
                                   gee_error_t *error);
 /* Applies what may differ between configurations: mode, backlog. */
+/* Could it be opened by a start? Without listening anywhere but on a socket file of its own, for a moment. `served`: where a running
+ * server of ours listens, ends with null; those may be had. -1: no, with the reason. */
+int gee_listener_try(gee_server_state_t *server, const gee_listen_settings_t *settings, const char *const *served,
+                     gee_error_t *error);
 void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *listener,
                          const gee_listen_settings_t *settings);
 /* Removes the socket file, unless another master serves it, and closes the master's sockets: those that workers hold are

@@ -89,6 +89,7 @@ static int open_path(gee_log_files_t *files, gee_log_file_t *file, const char *p
     if (!file->path)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "log file %s: out of memory", path);
     gee_server_make_parent(files->server, file->path);
+    file->created = files->server->trying && access(file->path, F_OK) != 0;
     return open_file(file->path, error);
 }
 
@@ -138,6 +139,10 @@ int gee_log_files_reopen(gee_log_files_t *files, void (*reopened)(int descriptor
 
 void gee_log_files_close(gee_log_files_t *files) {
     gee_link_t *link;
-    while ((link = gee_list_pop(&files->files)) != NULL)
-        (void)close(GEE_CONTAINER(link, gee_log_file_t, link)->descriptor);
+    while ((link = gee_list_pop(&files->files)) != NULL) {
+        const gee_log_file_t *file = GEE_CONTAINER(link, gee_log_file_t, link);
+        (void)close(file->descriptor);
+        if (file->created)
+            (void)unlink(file->path);
+    }
 }

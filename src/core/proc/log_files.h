@@ -13,6 +13,7 @@
 typedef struct gee_log_file {
     gee_link_t link;
     int descriptor;
+    bool created;     /* by a trial: it is removed again */
     const char *path; /* absolute; null: a standard descriptor, which cannot be opened again */
 } gee_log_file_t;
 

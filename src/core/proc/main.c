@@ -17,6 +17,7 @@
 #include "core/proc/daemon.h"
 #include "core/proc/inherit.h"
 #include "core/proc/master.h"
+#include "core/proc/trial.h"
 #include "core/proc/upgrade.h"
 #include "core/rpc/engine.h"
 
@@ -91,6 +92,15 @@ static int serve(gee_server_state_t *server, gee_cycle_t **cycle) {
     return gee_master_run(server, cycle, &starter);
 }
 
+static int try_to_open(gee_cycle_t *cycle) {
+    bool running = gee_trial(cycle);
+    if (cycle->errors.count > 0)
+        return print_errors(cycle);
+    (void)printf("geerpc: the configuration %s is good, and what it names can be opened%s\n", cycle->server->conf_path,
+                 running ? "; what the running server has was left alone" : "");
+    return EXIT_SUCCESS;
+}
+
 static int run_with_cycle(gee_server_state_t *server, const gee_command_line_t *line, gee_cycle_t **cycle) {
     if (line->action == GEE_ACTION_SIGNAL)
         return ask(server, *cycle, line->command);
@@ -102,6 +112,8 @@ static int run_with_cycle(gee_server_state_t *server, const gee_command_line_t *
         return dump(*cycle);
     if (line->action == GEE_ACTION_RUN)
         return serve(server, cycle);
+    if (line->open)
+        return try_to_open(*cycle);
     (void)printf("geerpc: the configuration %s is good\n", server->conf_path);
     return EXIT_SUCCESS;
 }

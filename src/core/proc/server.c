@@ -31,6 +31,7 @@ int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *module
     server->helper_requests[0] = server->helper_requests[1] = server->helper_lock = server->parent_link = -1;
     gee_list_init(&server->zones);
     gee_list_init(&server->listeners);
+    gee_list_init(&server->made);
     if (!prefix || *prefix == '\0')
         prefix = gee_default_prefix;
     if (!getcwd(current, sizeof current))
@@ -105,7 +106,26 @@ const char *gee_server_path(const gee_server_state_t *server, const char *path, 
     return gee_pool_printf(pool, "%s%s%s", server->prefix, between, path);
 }
 
-void gee_server_make_parent(const gee_server_state_t *server, const char *path) {
+/* A directory of a trial. */
+typedef struct made {
+    gee_link_t link;
+    const char *path;
+} made_t;
+
+static void remember_made(gee_server_state_t *server, const char *path) {
+    made_t *made = gee_pool_zalloc(server->pool, sizeof *made);
+    if (!made || !(made->path = gee_pool_strdup(server->pool, path)))
+        return;
+    gee_list_prepend(&server->made, &made->link);
+}
+
+void gee_server_unmake(gee_server_state_t *server) {
+    gee_link_t *link;
+    while ((link = gee_list_pop(&server->made)) != NULL)
+        (void)rmdir(GEE_CONTAINER(link, made_t, link)->path);
+}
+
+void gee_server_make_parent(gee_server_state_t *server, const char *path) {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t length = slash ? (size_t)(slash - path) : 0, prefix_length = strlen(server->prefix);
@@ -114,8 +134,12 @@ void gee_server_make_parent(const gee_server_state_t *server, const char *path) 
         return;
     memcpy(parent, path, length);
     parent[length] = '\0';
-    if (mkdir(parent, DIRECTORY_MODE) == 0)
+    if (mkdir(parent, DIRECTORY_MODE) != 0) {
+        if (errno != EEXIST)
+            gee_log(server->log, GEE_LOG_WARN, "cannot create the directory %s: %s", parent, strerror(errno));
+    } else if (server->trying) {
+        remember_made(server, parent);
+    } else {
         gee_log(server->log, GEE_LOG_NOTICE, "created the directory %s", parent);
-    else if (errno != EEXIST)
-        gee_log(server->log, GEE_LOG_WARN, "cannot create the directory %s: %s", parent, strerror(errno));
+    }
 }

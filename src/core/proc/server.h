@@ -28,6 +28,8 @@ typedef struct gee_server_state {
     gee_log_t *log;
     int standard_error;     /* where the log goes while no file is open for it: 2, or our own way to it */
     unsigned kept_standard; /* bits 1 and 2: standard descriptors that logs are written to */
+    bool trying;            /* -t --open: what is made on the way is removed again */
+    gee_list_t made;        /* then: directories, the last one first */
     bool detached;          /* it has left its terminal; the other standard descriptors lead to /dev/null */
     gee_list_t zones;       /* gee_zone_t, shm.c */
     gee_list_t listeners;   /* gee_listener_t, listener.c */
@@ -57,8 +59,10 @@ int gee_server_called(gee_server_state_t *server, char *const *arguments, gee_er
 
 /* The absolute path: itself, or under the prefix. Null: out of memory. */
 const char *gee_server_path(const gee_server_state_t *server, const char *path, gee_pool_t *pool);
+/* Removes directories that were made for a trial. */
+void gee_server_unmake(gee_server_state_t *server);
 /* Makes the directory of an absolute path if only that one is missing and it is under the prefix (run/, logs/). What
  * cannot be made is found out by whoever opens the path. */
-void gee_server_make_parent(const gee_server_state_t *server, const char *path);
+void gee_server_make_parent(gee_server_state_t *server, const char *path);
 
 #endif
