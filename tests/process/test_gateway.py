@@ -91,6 +91,20 @@ def test_bin_in_front(make_server, back, go_server, protocol, codec):
         assert header[7] == (3 if codec != "gob" else 2)  # gob's headers have no code: unknown
 
 
+def test_what_is_not_well_formed_reaches_no_server(make_server):
+    """In bin, with types that the gateway knows, and without: as keys and lengths go."""
+    with PlayedServer() as server:
+        gateway = start_gateway(make_server(), [server.address], services=["Odd", "Arith"], codec="bin")
+        with BinPeer(gateway.tcp) as peer:
+            for method, place in (("Odd.Echo", ""), ("Arith.Multiply", "B: ")):
+                header, _ = peer.call(method, field(1, 7) + b"\x12\x05ab")
+                assert header[7] == 3
+                assert header[3].decode() == f"rpc server: {method}: {place}truncated: the message ends inside a value"
+            assert server.requests == 0
+            header, body = peer.call("Odd.Echo", field(1, 7) + field(2, b"\x12\x05ab"))
+            assert (header.get(3), body) == (None, field(1, 7) + field(2, b"\x12\x05ab"))
+
+
 def test_go_behind_it_serves_all_at_once(make_server, go_server, client):
     """net/rpc, GeeRPC in gob and in JSON, and JSON-RPC in front of one Go server: 100,000 calls and no error."""
     gateway = start_gateway(make_server(), [go_server("netrpc", "tcp")], workers=2, protocol="netrpc")

@@ -105,6 +105,115 @@ static void nesting_is_limited(void **state) {
     assert_refused(&node_type, hex, GEE_RESOURCE_EXHAUSTED, "nested deeper");
 }
 
+/* ---- what goes on undecoded ---- */
+
+static int check(const gee_type_t *type, const char *hex, gee_error_t *error) {
+    uint8_t *bytes;
+    size_t length = from_hex(hex, &bytes);
+    int result = codec->check(NULL, type, bytes, length, &limits, GEE_WAY_FRAMED, error);
+    free(bytes);
+    return result;
+}
+
+static void assert_checked(const gee_type_t *type, const char *hex, const char *reason) {
+    gee_error_t error = { .text = "" };
+    if (check(type, hex, &error) != (reason ? -1 : 0) || strcmp(error.text, reason ? reason : "") != 0)
+        fail_msg("%s: \"%s\" instead of \"%s\"", hex, error.text, reason);
+}
+
+#define TRUNCATED "truncated: the message ends inside a value"
+
+/* Whatever the type, which few gateways know. */
+static void keys_and_lengths_are_checked(void **state) {
+    (void)state;
+    static const struct {
+        const char *hex, *reason; /* null: nothing is wrong with it */
+    } rows[] = {
+        { "", NULL },
+        { "08071008", NULL },
+        { "087f78001d0000000039000000000000000042016180018080808010", NULL },
+        { "08", TRUNCATED },
+        { "0880", TRUNCATED },
+        { "4205616263", TRUNCATED },
+        { "42ffffffffffffffffff01", TRUNCATED },
+        { "3900000000", TRUNCATED },
+        { "0001", "field number 0 is out of range" },
+        { "080100", "field number 0 is out of range" },
+        { "808080801001", "field number 536870912 is out of range" },
+        { "9b069c06", "field number 99 is a group, which is not supported" },
+        { "18ffffffffffffffffff02", "a varint over 64 bits" },
+    };
+    for (size_t i = 0; i < GEE_LENGTH(rows); i++) {
+        assert_checked(NULL, rows[i].hex, rows[i].reason);
+        assert_checked(GEE_TYPE_OF(gee_empty_t), rows[i].hex, rows[i].reason);
+    }
+}
+
+/* By the type, of messages within it too. What they mean is for the reader to say. */
+static void messages_within_are_checked(void **state) {
+    (void)state;
+    static const struct {
+        const char *hex, *reason;
+    } rows[] = {
+        { "5202080a", NULL },
+        { "520108", "Inner.ID: " TRUNCATED },
+        { "6a03120161"
+          "6a0212"
+          "05",
+          "Inners.Label: " TRUNCATED },
+        { "7a070a016b120212"
+          "05",
+          "ByName.Label: " TRUNCATED },
+        { "7a030a05"
+          "6b",
+          "ByName: " TRUNCATED },
+        { "9a010208"
+          "01",
+          NULL }, /* a varint for a list of numbers */
+        { "9a01020a"
+          "05",
+          "Matrix: " TRUNCATED },
+        { "ca01020a"
+          "05",
+          "MaybeRow: " TRUNCATED },
+        { "8a01021001", NULL }, /* a number for a string */
+        { "4202"
+          "ffff",
+          NULL },
+        { "0802", NULL },
+    };
+    for (size_t i = 0; i < GEE_LENGTH(rows); i++)
+        assert_checked(GEE_TYPE_OF(all_t), rows[i].hex, rows[i].reason);
+    assert_checked(GEE_TYPE_OF(int64_t), "0807", NULL);
+    assert_checked(&gee_list_of_inner_t, "0a020807", NULL);
+    assert_checked(&gee_list_of_inner_t, "0a0108", "ID: " TRUNCATED);
+}
+
+/* What is decoded is checked, and what is nested too deep for that is refused. */
+static void checking_goes_as_deep_as_decoding(void **state) {
+    (void)state;
+    node_t nodes[102], back;
+    char *hex;
+    gee_error_t error;
+    for (size_t step = 1; step <= 2; step++) { /* by pointers, by lists */
+        memset(nodes, 0, sizeof nodes);
+        for (size_t i = 0; i < 100; i++) {
+            nodes[i].next = step == 1 ? &nodes[i + 1] : NULL;
+            nodes[i].children.items = &nodes[i + 1];
+            nodes[i].children.count = step == 2 && i < 50;
+        }
+        for (size_t first = 0; first < 2; first++) {
+            assert_int_equal(encode(&node_type, &nodes[first], &hex, NULL), 0);
+            assert_int_equal(check(&node_type, hex, &error), decode(&node_type, hex, &back, NULL));
+            assert_int_equal(check(NULL, hex, &error), 0);
+        }
+        assert_int_equal(encode(&node_type, &nodes[0], &hex, NULL), 0);
+        assert_int_equal(check(&node_type, hex, &error), -1);
+        assert_int_equal(error.code, GEE_RESOURCE_EXHAUSTED);
+        assert_non_null(strstr(error.text, "nested deeper than limits.nesting = 100"));
+    }
+}
+
 static void what_cannot_be_written_is_an_error(void **state) {
     (void)state;
     char *hex;
@@ -197,6 +306,8 @@ static void damaged_messages_do_no_harm(void **state) {
         if (decode_bytes(GEE_TYPE_OF(all_t), exact, length, &value, &error) == 0) {
             char *hex;
             accepted++;
+            assert_int_equal(codec->check(NULL, GEE_TYPE_OF(all_t), exact, length, &limits, 0, NULL), 0);
+            assert_int_equal(codec->check(NULL, NULL, exact, length, &limits, 0, NULL), 0);
             assert_int_equal(encode(GEE_TYPE_OF(all_t), &value, &hex, NULL), 0);
             assert_decodes(hex, &back);
             assert_true(gee_type_equal(GEE_TYPE_OF(all_t), &value, &back));
@@ -216,6 +327,9 @@ int main(void) {
         cmocka_unit_test(errors_name_the_place),
         cmocka_unit_test(truncated_messages_are_refused),
         cmocka_unit_test(nesting_is_limited),
+        cmocka_unit_test(keys_and_lengths_are_checked),
+        cmocka_unit_test(messages_within_are_checked),
+        cmocka_unit_test(checking_goes_as_deep_as_decoding),
         cmocka_unit_test(what_cannot_be_written_is_an_error),
         cmocka_unit_test(memory_is_bounded_by_the_pool),
         cmocka_unit_test(interleaved_lists_cost_their_length),

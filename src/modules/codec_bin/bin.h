@@ -1,7 +1,8 @@
 /* bin.h: what the parts of codec_bin share.
  *
- *   encode.c   value -> bytes          decode.c  bytes -> value          map.c  entries of a map, each key once
- *   lookup.c   tag -> field            codec_bin.c  the module */
+ *   encode.c   value -> bytes          decode.c  bytes -> value          check.c  bytes that go on undecoded
+ *   lookup.c   tag -> field            map.c     entries of a map, each key once
+ *   reader.h   keys, lengths           codec_bin.c  the module */
 #ifndef GEE_CODEC_BIN_H
 #define GEE_CODEC_BIN_H
 
@@ -32,12 +33,16 @@ static inline unsigned gee_bin_wire(gee_kind_t kind) {
 /* Sets the error; -1, also where the compiler must see that. */
 #define GEE_BIN_FAIL(...) (gee_error_set(__VA_ARGS__), -1)
 
-/* ---- encode.c, decode.c: members of gee_codec_t ---- */
+/* ---- encode.c, decode.c, check.c: members of gee_codec_t ---- */
 int gee_bin_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
 int gee_bin_decode(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
                    const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error);
+int gee_bin_check(const void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                  const gee_codec_limits_t *limits, unsigned way, gee_error_t *error);
 
 /* ---- lookup.c ---- */
+#define GEE_BIN_FEW 32 /* fields of a struct, up to which they are searched from end to end */
+
 typedef struct gee_bin_index gee_bin_index_t;
 
 /* Where a message's fields are looked for. Zeroed but for the first two members when a message begins. */

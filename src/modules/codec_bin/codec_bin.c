@@ -20,6 +20,7 @@ static const gee_codec_t codec = {
     .self_delimiting = false,
     .decode = gee_bin_decode,
     .encode = gee_bin_encode,
+    .check = gee_bin_check,
 };
 
 extern const gee_module_t gee_codec_bin_module;

@@ -6,34 +6,13 @@
  * go on. What is not as the type says is refused; only fields that the type does not know are skipped. Everything made
  * here is in the pool. Items that come in one run are counted before there is room made for them; further runs double
  * it, so that a list costs its length. */
-#include "bin.h"
+#include "reader.h"
 
 #include <endian.h>
 #include <string.h>
 
-typedef struct span {
-    const uint8_t *at, *end;
-} span_t;
-
-typedef struct reader {
-    gee_pool_t *pool;
-    gee_path_t *path;
-    gee_error_t *error;
-    unsigned depth; /* structs, lists, maps (and the messages that wrap optionals) around what is read */
-    unsigned nesting;
-    bool copy;
-    bool repair; /* limits->repair */
-    gee_bin_indices_t indices;
-} reader_t;
-
-static int read_field(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place);
-
-static const char *wire_name(unsigned wire) {
-    static const char *const names[] = {
-        "a varint", "64 bits", "counted bytes", "a group", "a group's end", "32 bits"
-    };
-    return wire < GEE_LENGTH(names) ? names[wire] : "nothing known";
-}
+static int read_field(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type,
+                      void *place);
 
 static const char *type_name(const gee_type_t *type) {
     switch (type->kind) {
@@ -48,127 +27,30 @@ static const char *type_name(const gee_type_t *type) {
     }
 }
 
-/* Errors name their place: each level that a failure unwinds through puts its step before those inside. */
-static int in_field(const reader_t *reader, const gee_field_t *field) {
-    if (field->name[0] != '\0') /* a bare value's pseudo field has no name */
-        gee_path_field(reader->path, gee_str(field->name));
-    return -1;
-}
-
-static int in_item(const reader_t *reader, size_t index) {
+static int in_item(const gee_bin_reader_t *reader, size_t index) {
     gee_path_index(reader->path, index);
     return -1;
 }
 
-static int in_entry(const reader_t *reader, gee_str_t key) {
+static int in_entry(const gee_bin_reader_t *reader, gee_str_t key) {
     gee_path_key(reader->path, key);
     return -1;
 }
 
 /* ---- the wire ---- */
 
-static int truncated(reader_t *reader) {
-    return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "truncated: the message ends inside a value");
-}
-
-static int read_long_varint(reader_t *reader, span_t *span, uint64_t *number) {
-    bool is_short = span->end - span->at < GEE_BIN_VARINT_LONGEST;
-    const uint8_t *at = span->at, *limit = is_short ? span->end : at + GEE_BIN_VARINT_LONGEST;
-    uint64_t result = 0;
-    for (unsigned shift = 0; at < limit; shift += 7) {
-        uint64_t byte = *at++;
-        result |= (byte & 0x7f) << shift;
-        if (byte >= 0x80)
-            continue;
-        if (shift == 63 && byte > 1)
-            break;
-        span->at = at;
-        *number = result;
-        return 0;
-    }
-    if (is_short)
-        return truncated(reader);
-    return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "a varint over 64 bits");
-}
-
-static inline int read_varint(reader_t *reader, span_t *span, uint64_t *number) {
-    if (span->at < span->end && *span->at < 0x80) {
-        *number = *span->at++;
-        return 0;
-    }
-    return read_long_varint(reader, span, number);
-}
-
-static inline int read_key(reader_t *reader, span_t *span, uint32_t *key) {
-    uint64_t number;
-    if (read_varint(reader, span, &number) != 0)
-        return -1;
-    if (number > UINT32_MAX || number < 8)
-        return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "field number %llu is out of range",
-                            (unsigned long long)number >> 3);
-    *key = (uint32_t)number;
-    return 0;
-}
-
-static inline int read_span(reader_t *reader, span_t *span, span_t *inner) {
-    uint64_t length;
-    if (read_varint(reader, span, &length) != 0)
-        return -1;
-    if (length > (size_t)(span->end - span->at))
-        return truncated(reader);
-    *inner = (span_t){ .at = span->at, .end = span->at + length };
-    span->at = inner->end;
-    return 0;
-}
-
-static int skip_bytes(reader_t *reader, span_t *span, size_t count) {
-    if ((size_t)(span->end - span->at) < count)
-        return truncated(reader);
-    span->at += count;
-    return 0;
-}
-
-static int skip_value(reader_t *reader, span_t *span, uint32_t key) {
-    uint64_t number;
-    span_t inner;
-    switch (key & 7) {
-    case GEE_WIRE_VARINT:
-        return read_varint(reader, span, &number);
-    case GEE_WIRE_FIXED64:
-        return skip_bytes(reader, span, 8);
-    case GEE_WIRE_FIXED32:
-        return skip_bytes(reader, span, 4);
-    case GEE_WIRE_BYTES:
-        return read_span(reader, span, &inner);
-    default:
-        return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "field number %u is %s, which is not supported",
-                            key >> 3, wire_name(key & 7));
-    }
-}
-
-static int wrong_wire(reader_t *reader, uint32_t key, const gee_type_t *type) {
+static int wrong_wire(gee_bin_reader_t *reader, uint32_t key, const gee_type_t *type) {
     return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "%s cannot be read from %s (wire type %u)",
-                        type_name(type), wire_name(key & 7), key & 7);
+                        type_name(type), gee_bin_wire_name(key & 7), key & 7);
 }
 
-static inline int expect(reader_t *reader, uint32_t key, const gee_type_t *type, unsigned wire) {
+static inline int expect(gee_bin_reader_t *reader, uint32_t key, const gee_type_t *type, unsigned wire) {
     return (key & 7) == wire ? 0 : wrong_wire(reader, key, type);
-}
-
-static int out_of_memory(reader_t *reader) {
-    return GEE_BIN_FAIL(reader->error, GEE_RESOURCE_EXHAUSTED, "the value takes more memory than a call may have");
-}
-
-static inline int enter(reader_t *reader) {
-    if (++reader->depth <= reader->nesting)
-        return 0;
-    return GEE_BIN_FAIL(reader->error, GEE_RESOURCE_EXHAUSTED, "nested deeper than limits.nesting = %u",
-                        reader->nesting);
 }
 
 /* ---- numbers ---- */
 
-static int out_of_range(reader_t *reader, gee_kind_t kind, uint64_t number) {
+static int out_of_range(gee_bin_reader_t *reader, gee_kind_t kind, uint64_t number) {
     if (kind == GEE_KIND_BOOL)
         return GEE_BIN_FAIL(reader->error, GEE_OUT_OF_RANGE, "%llu is neither false (0) nor true (1)",
                             (unsigned long long)number);
@@ -177,7 +59,7 @@ static int out_of_range(reader_t *reader, gee_kind_t kind, uint64_t number) {
     return GEE_BIN_FAIL(reader->error, GEE_OUT_OF_RANGE, "%llu overflows uint32", (unsigned long long)number);
 }
 
-static inline int store_varint(reader_t *reader, gee_kind_t kind, uint64_t number, void *place) {
+static inline int store_varint(gee_bin_reader_t *reader, gee_kind_t kind, uint64_t number, void *place) {
     switch (kind) {
     case GEE_KIND_BOOL:
         if (number > 1)
@@ -215,15 +97,16 @@ static inline void store_fixed(gee_kind_t kind, const uint8_t *bytes, void *plac
     }
 }
 
-static inline int read_number(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
+static inline int read_number(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type,
+                              void *place) {
     if (expect(reader, key, type, gee_bin_wire(type->kind)) != 0)
         return -1;
     if (type->kind <= GEE_KIND_UINT64) {
         uint64_t number;
-        return read_varint(reader, span, &number) == 0 ? store_varint(reader, type->kind, number, place) : -1;
+        return gee_bin_read_varint(reader, span, &number) == 0 ? store_varint(reader, type->kind, number, place) : -1;
     }
     const uint8_t *bytes = span->at;
-    if (skip_bytes(reader, span, type->size) != 0)
+    if (gee_bin_skip_bytes(reader, span, type->size) != 0)
         return -1;
     store_fixed(type->kind, bytes, place);
     return 0;
@@ -232,18 +115,19 @@ static inline int read_number(reader_t *reader, span_t *span, uint32_t key, cons
 /* ---- strings ---- */
 
 /* Of one that is not UTF-8. */
-GEE_APART static int repair(reader_t *reader, gee_bytes_t *bytes) {
+GEE_APART static int repair(gee_bin_reader_t *reader, gee_bytes_t *bytes) {
     if (!reader->repair)
         return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
     gee_str_t text =
         gee_pool_utf8(reader->pool, (gee_str_t){ .data = (const char *)bytes->data, .length = bytes->length });
     *bytes = (gee_bytes_t){ .data = (const uint8_t *)text.data, .length = text.length };
-    return text.data != NULL ? 0 : out_of_memory(reader);
+    return text.data != NULL ? 0 : gee_bin_no_memory(reader);
 }
 
-static int read_string(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
-    span_t inner;
-    if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || read_span(reader, span, &inner) != 0)
+static int read_string(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type,
+                       void *place) {
+    gee_bin_span_t inner;
+    if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || gee_bin_read_span(reader, span, &inner) != 0)
         return -1;
     gee_bytes_t bytes = { .data = inner.at, .length = (size_t)(inner.end - inner.at) };
     if (type->kind == GEE_KIND_STRING && !gee_utf8_valid(bytes.data, bytes.length) && repair(reader, &bytes) != 0)
@@ -252,7 +136,7 @@ static int read_string(reader_t *reader, span_t *span, uint32_t key, const gee_t
         gee_str_t text = { .data = (const char *)bytes.data, .length = bytes.length };
         text = gee_pool_str(reader->pool, text);
         if (text.data == NULL)
-            return out_of_memory(reader);
+            return gee_bin_no_memory(reader);
         bytes.data = (const uint8_t *)text.data;
     }
     *(gee_bytes_t *)place = bytes; /* gee_str_t has the same shape */
@@ -263,7 +147,7 @@ static int read_string(reader_t *reader, span_t *span, uint32_t key, const gee_t
 
 /* As many fields as come in their places and are 64-bit numbers below 128: what most of small messages is, in a fifth of the
  * instructions. *next is the field that comes next. Returns where the others begin. */
-static inline const uint8_t *read_small(const gee_field_t *fields, size_t count, size_t *next, span_t span,
+static inline const uint8_t *read_small(const gee_field_t *fields, size_t count, size_t *next, gee_bin_span_t span,
                                         void *base) {
     if (count == 0) /* and `fields` may be null */
         return span.at;
@@ -281,33 +165,29 @@ static inline const uint8_t *read_small(const gee_field_t *fields, size_t count,
 }
 
 /* The fields of one message up to its end. Zero fields are left alone, so that a second message is merged. */
-static int read_message(reader_t *reader, span_t span, gee_bin_fields_t fields, void *base) {
+static int read_message(gee_bin_reader_t *reader, gee_bin_span_t span, gee_bin_fields_t fields, void *base) {
     while ((span.at = read_small(fields.fields, fields.count, &fields.next, span, base)) < span.end) {
         uint32_t key;
         const gee_field_t *field;
-        if (read_key(reader, &span, &key) != 0)
+        if (gee_bin_read_key(reader, &span, &key) != 0)
             return -1;
         if (gee_bin_find(&fields, key >> 3, &reader->indices, reader->pool, &field) != 0)
-            return out_of_memory(reader);
+            return gee_bin_no_memory(reader);
         if (field == NULL) {
-            if (skip_value(reader, &span, key) != 0)
+            if (gee_bin_skip_value(reader, &span, key) != 0)
                 return -1;
             continue;
         }
         void *place = (char *)base + field->offset;
         if ((gee_bin_is_number(field->type->kind) ? read_number(reader, &span, key, field->type, place)
                                                   : read_field(reader, &span, key, field->type, place)) != 0)
-            return in_field(reader, field);
+            return gee_bin_in_field(reader, field);
     }
     return 0;
 }
 
-static gee_bin_fields_t fields_of(const gee_type_t *type) {
-    return (gee_bin_fields_t){ .fields = type->fields, .count = type->field_count };
-}
-
-static int read_struct(reader_t *reader, span_t inner, gee_bin_fields_t fields, void *place) {
-    if (enter(reader) != 0)
+static int read_struct(gee_bin_reader_t *reader, gee_bin_span_t inner, gee_bin_fields_t fields, void *place) {
+    if (gee_bin_enter(reader) != 0)
         return -1;
     int result = read_message(reader, inner, fields, place);
     reader->depth--;
@@ -315,47 +195,49 @@ static int read_struct(reader_t *reader, span_t inner, gee_bin_fields_t fields, 
 }
 
 /* A message of which the value is field 1. */
-static int read_wrapped(reader_t *reader, span_t inner, const gee_type_t *type, void *place) {
+static int read_wrapped(gee_bin_reader_t *reader, gee_bin_span_t inner, const gee_type_t *type, void *place) {
     const gee_field_t field = { .name = "", .tag = 1, .type = type };
     return read_message(reader, inner, (gee_bin_fields_t){ .fields = &field, .count = 1 }, place);
 }
 
 /* An item of a list, a value of a map, what an optional holds. */
-static int read_element(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
-    span_t inner;
+static int read_element(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type,
+                        void *place) {
+    gee_bin_span_t inner;
     if (!gee_bin_is_wrapped(type->kind))
         return read_field(reader, span, key, type, place);
-    if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || read_span(reader, span, &inner) != 0)
+    if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || gee_bin_read_span(reader, span, &inner) != 0)
         return -1;
     if (type->kind != GEE_KIND_OPTIONAL)
         return read_wrapped(reader, inner, type, place);
-    if (enter(reader) != 0)
+    if (gee_bin_enter(reader) != 0)
         return -1;
     int result = read_wrapped(reader, inner, type, place);
     reader->depth--;
     return result;
 }
 
-static int read_optional(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
+static int read_optional(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type,
+                         void *place) {
     void **present = place;
     if (*present == NULL && (*present = gee_pool_zalloc(reader->pool, type->element->size)) == NULL)
-        return out_of_memory(reader);
+        return gee_bin_no_memory(reader);
     return read_element(reader, span, key, type->element, *present);
 }
 
 /* ---- lists and maps ---- */
 
 /* Room for `wanted` more items, zeroed. */
-static int grow(reader_t *reader, gee_list_value_t *list, size_t item_size, size_t wanted) {
+static int grow(gee_bin_reader_t *reader, gee_list_value_t *list, size_t item_size, size_t wanted) {
     gee_bin_store_t *old = list->items ? gee_bin_store(list) : NULL, *store;
     size_t capacity, size;
     if (__builtin_add_overflow(list->count, wanted, &capacity))
-        return out_of_memory(reader);
+        return gee_bin_no_memory(reader);
     if (old != NULL && capacity < 2 * old->capacity)
         capacity = 2 * old->capacity;
     if (__builtin_mul_overflow(capacity, item_size, &size) || __builtin_add_overflow(size, GEE_BIN_STORE_SIZE, &size) ||
         (store = gee_pool_zalloc(reader->pool, size)) == NULL)
-        return out_of_memory(reader);
+        return gee_bin_no_memory(reader);
     store->capacity = capacity;
     store->keys = old ? old->keys : NULL;
     char *items = (char *)store + GEE_BIN_STORE_SIZE;
@@ -367,26 +249,26 @@ static int grow(reader_t *reader, gee_list_value_t *list, size_t item_size, size
 
 /* How many values with this key follow each other, the one at `span` being the first. What is malformed ends the count
  * and is reported when it is read. */
-static size_t run_length(const reader_t *reader, span_t span, uint32_t key) {
-    reader_t silent = { .nesting = reader->nesting };
+static size_t run_length(const gee_bin_reader_t *reader, gee_bin_span_t span, uint32_t key) {
+    gee_bin_reader_t silent = { .nesting = reader->nesting };
     uint32_t next = key;
     size_t count = 0;
-    while (next == key && skip_value(&silent, &span, key) == 0) {
+    while (next == key && gee_bin_skip_value(&silent, &span, key) == 0) {
         count++;
-        if (span.at == span.end || read_key(&silent, &span, &next) != 0)
+        if (span.at == span.end || gee_bin_read_key(&silent, &span, &next) != 0)
             break;
     }
     return count > 0 ? count : 1;
 }
 
-static inline int room_for_run(reader_t *reader, gee_list_value_t *list, size_t item_size, const span_t *span,
-                               uint32_t key) {
+static inline int room_for_run(gee_bin_reader_t *reader, gee_list_value_t *list, size_t item_size,
+                               const gee_bin_span_t *span, uint32_t key) {
     if (list->items != NULL && list->count < gee_bin_store(list)->capacity)
         return 0;
     return grow(reader, list, item_size, run_length(reader, *span, key));
 }
 
-static size_t packed_count(span_t inner, const gee_type_t *element) {
+static size_t packed_count(gee_bin_span_t inner, const gee_type_t *element) {
     size_t length = (size_t)(inner.end - inner.at), count = 0;
     if (element->kind > GEE_KIND_UINT64)
         return length / element->size;
@@ -395,13 +277,14 @@ static size_t packed_count(span_t inner, const gee_type_t *element) {
     return count;
 }
 
-static int read_packed(reader_t *reader, span_t *span, const gee_type_t *element, gee_list_value_t *list) {
-    span_t inner;
-    if (read_span(reader, span, &inner) != 0)
+static int read_packed(gee_bin_reader_t *reader, gee_bin_span_t *span, const gee_type_t *element,
+                       gee_list_value_t *list) {
+    gee_bin_span_t inner;
+    if (gee_bin_read_span(reader, span, &inner) != 0)
         return -1;
     size_t more = packed_count(inner, element);
     if (more == 0)
-        return inner.at == inner.end ? 0 : truncated(reader);
+        return inner.at == inner.end ? 0 : gee_bin_truncated(reader);
     if ((list->items == NULL || gee_bin_store(list)->capacity - list->count < more) &&
         grow(reader, list, element->size, more) != 0)
         return -1;
@@ -415,9 +298,10 @@ static int read_packed(reader_t *reader, span_t *span, const gee_type_t *element
     return 0;
 }
 
-static int read_list(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, gee_list_value_t *list) {
+static int read_list(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type,
+                     gee_list_value_t *list) {
     const gee_type_t *element = type->element;
-    if (enter(reader) != 0)
+    if (gee_bin_enter(reader) != 0)
         return -1;
     if (gee_bin_is_number(element->kind) && (key & 7) == GEE_WIRE_BYTES) {
         if (read_packed(reader, span, element, list) != 0)
@@ -434,41 +318,43 @@ static int read_list(reader_t *reader, span_t *span, uint32_t key, const gee_typ
     return 0;
 }
 
-static int read_entry_fields(reader_t *reader, span_t span, const gee_type_t *type, char *entry) {
+static int read_entry_fields(gee_bin_reader_t *reader, gee_bin_span_t span, const gee_type_t *type, char *entry) {
     while (span.at < span.end) {
         uint32_t key;
         int result;
-        if (read_key(reader, &span, &key) != 0)
+        if (gee_bin_read_key(reader, &span, &key) != 0)
             return -1;
         if (key >> 3 == 1)
             result = read_string(reader, &span, key, GEE_TYPE_OF(gee_str_t), entry);
         else if (key >> 3 == 2)
             result = read_element(reader, &span, key, type->element, entry + type->value_offset);
         else
-            result = skip_value(reader, &span, key);
+            result = gee_bin_skip_value(reader, &span, key);
         if (result != 0)
             return in_entry(reader, *(const gee_str_t *)(const void *)entry);
     }
     return 0;
 }
 
-static int read_entry(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, gee_list_value_t *map) {
-    span_t inner;
-    if (enter(reader) != 0 || expect(reader, key, type, GEE_WIRE_BYTES) != 0 ||
-        room_for_run(reader, map, type->entry_size, span, key) != 0 || read_span(reader, span, &inner) != 0)
+static int read_entry(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type,
+                      gee_list_value_t *map) {
+    gee_bin_span_t inner;
+    if (gee_bin_enter(reader) != 0 || expect(reader, key, type, GEE_WIRE_BYTES) != 0 ||
+        room_for_run(reader, map, type->entry_size, span, key) != 0 || gee_bin_read_span(reader, span, &inner) != 0)
         return -1;
     if (read_entry_fields(reader, inner, type, (char *)map->items + map->count * type->entry_size) != 0)
         return -1;
     if (gee_bin_map_add(map, type, reader->pool) != 0)
-        return out_of_memory(reader);
+        return gee_bin_no_memory(reader);
     reader->depth--;
     return 0;
 }
 
 /* ---- a field of a message ---- */
 
-static int read_field(reader_t *reader, span_t *span, uint32_t key, const gee_type_t *type, void *place) {
-    span_t inner;
+static int read_field(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type,
+                      void *place) {
+    gee_bin_span_t inner;
     if (gee_bin_is_number(type->kind))
         return read_number(reader, span, key, type, place);
     switch (type->kind) {
@@ -476,9 +362,9 @@ static int read_field(reader_t *reader, span_t *span, uint32_t key, const gee_ty
     case GEE_KIND_BYTES:
         return read_string(reader, span, key, type, place);
     case GEE_KIND_STRUCT:
-        if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || read_span(reader, span, &inner) != 0)
+        if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || gee_bin_read_span(reader, span, &inner) != 0)
             return -1;
-        return read_struct(reader, inner, fields_of(type), place);
+        return read_struct(reader, inner, gee_bin_fields_of(type), place);
     case GEE_KIND_LIST:
         return read_list(reader, span, key, type, place);
     case GEE_KIND_MAP:
@@ -488,14 +374,12 @@ static int read_field(reader_t *reader, span_t *span, uint32_t key, const gee_ty
     }
 }
 
-static int decode(const gee_type_t *type, span_t span, size_t next, const gee_codec_limits_t *limits, bool copy,
+static int decode(const gee_type_t *type, gee_bin_span_t span, size_t next, const gee_codec_limits_t *limits, bool copy,
                   gee_pool_t *pool, void *value, gee_error_t *error) {
     gee_path_t path;
     gee_path_init(&path);
-    reader_t reader = {
-        .pool = pool, .path = &path, .error = error, .nesting = limits->nesting, .copy = copy, .repair = limits->repair
-    };
-    gee_bin_fields_t fields = fields_of(type);
+    gee_bin_reader_t reader = { .pool = pool, .path = &path, .error = error, .nesting = limits->nesting, .copy = copy, .repair = limits->repair };
+    gee_bin_fields_t fields = gee_bin_fields_of(type);
     fields.next = next;
     int result = type->kind == GEE_KIND_STRUCT ? read_struct(&reader, span, fields, value)
                                                : read_wrapped(&reader, span, type, value);
@@ -510,7 +394,7 @@ int gee_bin_decode(void *state, const gee_type_t *type, const uint8_t *bytes, si
                             length, limits->message);
     if (length == 0) /* and bytes may be null */
         return 0;
-    span_t span = { .at = bytes, .end = bytes + length };
+    gee_bin_span_t span = { .at = bytes, .end = bytes + length };
     size_t next = 0;
     if (type->kind == GEE_KIND_STRUCT && limits->nesting > 0) {
         span.at = read_small(type->fields, type->field_count, &next, span, value);

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define SMALL 32
-
 typedef struct entry {
     uint32_t tag;
     uint32_t position;
@@ -67,7 +65,7 @@ int gee_bin_search(gee_bin_fields_t *fields, uint32_t tag, gee_bin_indices_t *in
     size_t position = fields->next - 1; /* a repeated field comes as one run */
     *found = NULL;
     if (fields->next == 0 || fields->fields[position].tag != tag) {
-        if (fields->count <= SMALL) {
+        if (fields->count <= GEE_BIN_FEW) {
             for (position = 0; position < fields->count && fields->fields[position].tag != tag;)
                 position++;
         } else {

@@ -1,0 +1,110 @@
+/* check.c: may a message go on undecoded? Its keys and lengths must be right, and so must those of the messages in it, down to
+ * limits.nesting, as far as the type tells which of the counted bytes are messages. Whether a field is of the right kind, and its
+ * value in range, is for the reader to say. */
+#include "reader.h"
+
+static int check_message(gee_bin_reader_t *reader, gee_bin_span_t span, gee_bin_fields_t fields);
+static int check_field(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type);
+
+/* As decode.c's read_element(). */
+static int check_element(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type) {
+    const gee_field_t field = { .name = "", .tag = 1, .type = type };
+    gee_bin_span_t inner;
+    if (!gee_bin_is_wrapped(type->kind) || (key & 7) != GEE_WIRE_BYTES)
+        return check_field(reader, span, key, type);
+    if (gee_bin_read_span(reader, span, &inner) != 0 || (type->kind == GEE_KIND_OPTIONAL && gee_bin_enter(reader) != 0))
+        return -1;
+    int result = check_message(reader, inner, (gee_bin_fields_t){ .fields = &field, .count = 1 });
+    reader->depth -= type->kind == GEE_KIND_OPTIONAL;
+    return result;
+}
+
+static int check_entry(gee_bin_reader_t *reader, gee_bin_span_t span, const gee_type_t *type) {
+    while (span.at < span.end) {
+        uint32_t key;
+        if (gee_bin_read_key(reader, &span, &key) != 0 ||
+            (key >> 3 == 2 ? check_element(reader, &span, key, type->element)
+                           : gee_bin_skip_value(reader, &span, key)) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Of counted bytes. */
+static int check_container(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type) {
+    gee_bin_span_t inner;
+    if (type->kind == GEE_KIND_LIST)
+        return gee_bin_is_number(type->element->kind) ? gee_bin_skip_value(reader, span, key)
+                                                      : check_element(reader, span, key, type->element);
+    if (gee_bin_read_span(reader, span, &inner) != 0)
+        return -1;
+    return type->kind == GEE_KIND_MAP ? check_entry(reader, inner, type)
+                                      : check_message(reader, inner, gee_bin_fields_of(type));
+}
+
+static int check_field(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type) {
+    if (type->kind < GEE_KIND_STRUCT || (key & 7) != GEE_WIRE_BYTES)
+        return gee_bin_skip_value(reader, span, key);
+    if (type->kind == GEE_KIND_OPTIONAL)
+        return check_element(reader, span, key, type->element);
+    if (gee_bin_enter(reader) != 0)
+        return -1;
+    int result = check_container(reader, span, key, type);
+    reader->depth--;
+    return result;
+}
+
+static int find(gee_bin_reader_t *reader, gee_bin_fields_t *fields, uint32_t tag, const gee_field_t **field) {
+    if (fields->count > GEE_BIN_FEW && reader->pool == NULL && (reader->pool = gee_pool_create(0)) == NULL)
+        return gee_bin_no_memory(reader);
+    return gee_bin_find(fields, tag, &reader->indices, reader->pool, field) == 0 ? 0 : gee_bin_no_memory(reader);
+}
+
+static int check_message(gee_bin_reader_t *reader, gee_bin_span_t span, gee_bin_fields_t fields) {
+    while (span.at < span.end) {
+        uint32_t key;
+        const gee_field_t *field = NULL;
+        if (gee_bin_read_key(reader, &span, &key) != 0 ||
+            (fields.count > 0 && find(reader, &fields, key >> 3, &field) != 0))
+            return -1;
+        if (field == NULL) {
+            if (gee_bin_skip_value(reader, &span, key) != 0)
+                return -1;
+        } else if (check_field(reader, &span, key, field->type) != 0) {
+            return gee_bin_in_field(reader, field);
+        }
+    }
+    return 0;
+}
+
+GEE_APART static int check(const gee_type_t *type, gee_bin_span_t span, const gee_codec_limits_t *limits,
+                           gee_error_t *error) {
+    gee_path_t path;
+    gee_path_init(&path);
+    gee_bin_reader_t reader = { .path = &path, .error = error, .nesting = limits->nesting };
+    const gee_field_t bare = { .name = "", .tag = 1, .type = type };
+    gee_bin_fields_t fields = { .fields = &bare, .count = type != NULL };
+    if (type != NULL && type->kind == GEE_KIND_STRUCT) {
+        fields = gee_bin_fields_of(type);
+        reader.depth = 1;
+    }
+    int result = check_message(&reader, span, fields);
+    gee_pool_destroy(&reader.pool);
+    return result == 0 ? 0 : gee_path_apply(&path, error);
+}
+
+/* Past numbers below 128 with tags below 16, which are all of most small messages: 6 instructions a field. */
+static inline const uint8_t *pass_small(const uint8_t *at, const uint8_t *end) {
+    while (end - at >= 2 && (at[0] & 0x87) == 0 && at[0] != 0 && at[1] < 0x80)
+        at += 2;
+    return at;
+}
+
+int gee_bin_check(const void *state GEE_UNUSED, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                  const gee_codec_limits_t *limits, unsigned way GEE_UNUSED, gee_error_t *error) {
+    if (length == 0) /* and bytes may be null */
+        return 0;
+    gee_bin_span_t span = { .at = bytes, .end = bytes + length };
+    span.at = pass_small(span.at, span.end);
+    return span.at == span.end ? 0 : check(type, span, limits, error);
+}
