@@ -131,6 +131,9 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     engine->codec_limits.message_name = engine->names.message;
     engine->header_limits = engine->codec_limits;
     engine->header_limits.repair = true;
+    engine->onward_limits = engine->codec_limits;
+    if (engine->onward_limits.nesting > 2)
+        engine->onward_limits.nesting -= 2;
     engine->threads = options->threads;
     engine->resolver = options->resolver ? options->resolver : options->threads;
     engine->worker_index = options->worker_index;

@@ -84,7 +84,9 @@ struct gee_engine {
     gee_timeouts_t timeouts;
     gee_codec_limits_t codec_limits;
     gee_codec_limits_t header_limits; /* the same, and texts are repaired */
-    gee_setting_names_t names;        /* none is null */
+    /* Of values that go on: the next protocol may put one into a list in an object, and its reader has the same limit. */
+    gee_codec_limits_t onward_limits;
+    gee_setting_names_t names; /* none is null */
     gee_thread_pool_t *threads, *resolver;
     gee_dispatch_t *dispatch; /* null in a client */
     unsigned worker_index;

@@ -92,7 +92,7 @@ static void pass_reply(gee_call_t *call, const gee_payload_t *payload) {
     answer(call, GEE_OK, GEE_STR(""), payload);
 }
 
-GEE_APART static void refuse_reply(gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error) {
+static void refuse_reply(gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error) {
     if (error->code == GEE_INVALID_ARGUMENT) /* which the caller's are not */
         error->code = GEE_INTERNAL;
     gee_error_prefix(error, "rpc gateway: upstream %s: %s: its reply: ", gee_upstream_name(forward_of(call)->upstream),
@@ -109,13 +109,19 @@ GEE_APART static void translate_reply(gee_call_t *call, const gee_upstream_resul
         refuse_reply(call, result, &error);
 }
 
-static void carry_reply(gee_call_t *call, const gee_upstream_result_t *result) {
+/* It was checked, without words for what is wrong. */
+GEE_APART static void refuse_checked_reply(gee_call_t *call, const gee_upstream_result_t *result, unsigned way) {
     gee_error_t error;
+    gee_translate_check(call->engine, result->payload, reply_of(call), way, &error);
+    refuse_reply(call, result, &error);
+}
+
+static void carry_reply(gee_call_t *call, const gee_upstream_result_t *result) {
     unsigned way = call->session != NULL ? way_of(call->session->codec) : GEE_WAY_FRAMED;
-    if (gee_translate_check(call->engine, result->payload, reply_of(call), way, &error) == 0)
+    if (gee_translate_check(call->engine, result->payload, reply_of(call), way, NULL) == 0)
         pass_reply(call, result->payload);
     else
-        refuse_reply(call, result, &error);
+        refuse_checked_reply(call, result, way);
 }
 
 GEE_APART static void fail_explained(gee_call_t *call, const gee_upstream_result_t *result) {
@@ -174,7 +180,7 @@ static void keep(gee_call_t *call, gee_payload_t *payload) {
     }
 }
 
-GEE_APART static void refuse(gee_call_t *call, gee_error_t *error) {
+static void refuse(gee_call_t *call, gee_error_t *error) {
     if (error->code == GEE_UNIMPLEMENTED)
         gee_error_prefix(error, "rpc gateway: upstream %s: ", gee_upstream_name(forward_of(call)->upstream));
     else
@@ -193,15 +199,20 @@ GEE_APART static bool translate(gee_call_t *call, const gee_payload_t *payload) 
     return false;
 }
 
-/* As it came. False: it may not go on, as the caller has been told. */
-static bool pass_on(gee_call_t *call, const gee_payload_t *payload) {
+/* It was checked, without words for what is wrong. */
+GEE_APART static bool refuse_checked(gee_call_t *call, const gee_payload_t *payload, unsigned way) {
     gee_error_t error;
-    unsigned way = way_of(forward_of(call)->codec) | GEE_WAY_TO_SERVER;
-    call->forwarded->call.payload = *payload;
-    if (gee_translate_check(call->engine, payload, argument_of(call), way, &error) == 0)
-        return true;
+    gee_translate_check(call->engine, payload, argument_of(call), way, &error);
     refuse(call, &error);
     return false;
+}
+
+/* As it came. False: it may not go on, as the caller has been told. */
+static bool pass_on(gee_call_t *call, const gee_payload_t *payload) {
+    unsigned way = way_of(forward_of(call)->codec) | GEE_WAY_TO_SERVER;
+    call->forwarded->call.payload = *payload;
+    return gee_translate_check(call->engine, payload, argument_of(call), way, NULL) == 0 ||
+           refuse_checked(call, payload, way);
 }
 
 static bool is_idempotent(const gee_call_t *call) {

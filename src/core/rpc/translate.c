@@ -37,24 +37,24 @@ static size_t least_size(const gee_value_t *value) {
 
 static int decode_typed(const gee_engine_t *engine, const gee_payload_t *from, const gee_type_t *type, gee_pool_t *pool,
                         gee_payload_t *result, gee_error_t *error) {
-    const gee_codec_limits_t limits = gee_translate_limits(engine);
+    const gee_codec_limits_t *limits = &engine->onward_limits;
     void *value = gee_pool_zalloc(pool, type->size);
     if (value == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "no memory for the value, or over limits.call_memory");
     *result = (gee_payload_t){ .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = value };
-    return from->codec->decode(from->codec_state, type, from->bytes, from->length, &limits, true, pool, value, error);
+    return from->codec->decode(from->codec_state, type, from->bytes, from->length, limits, true, pool, value, error);
 }
 
 static int decode_tree(const gee_engine_t *engine, const gee_payload_t *from, const gee_codec_t *to, gee_pool_t *pool,
                        gee_payload_t *result, gee_error_t *error) {
-    const gee_codec_limits_t limits = gee_translate_limits(engine);
+    const gee_codec_limits_t *limits = &engine->onward_limits;
     gee_value_t *value = gee_pool_zalloc(pool, sizeof(*value));
     if (value == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "no memory for the value, or over limits.call_memory");
     *result = (gee_payload_t){ .kind = GEE_PAYLOAD_VALUE, .value = value };
-    if (from->codec->decode_value(from->codec_state, from->bytes, from->length, &limits, pool, value, error) != 0)
+    if (from->codec->decode_value(from->codec_state, from->bytes, from->length, limits, pool, value, error) != 0)
         return -1;
-    size_t size = least_size(value), limit = limits.message;
+    size_t size = least_size(value), limit = limits->message;
     return limit == 0 || size <= limit
                ? 0
                : gee_error_set(error, GEE_RESOURCE_EXHAUSTED,

@@ -15,26 +15,18 @@
 const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_protocol_t *protocol,
                                         const gee_codec_t *session, const gee_codec_t *from, bool typed);
 
-/* Of a value that goes on: the next protocol may put it into a list in an object, and its reader has the same limit. */
-static inline gee_codec_limits_t gee_translate_limits(const gee_engine_t *engine) {
-    gee_codec_limits_t limits = engine->codec_limits;
-    if (limits.nesting > 2)
-        limits.nesting -= 2;
-    return limits;
-}
-
 /* Is what goes on what came? */
 static inline bool gee_translate_is_same(const gee_payload_t *from, const gee_codec_t *to) {
     return from->kind == GEE_PAYLOAD_BYTES && from->codec == to;
 }
 
-/* Then: may it? `type` may be null; `way`: GEE_WAY_ bits. -1: what check() says. */
+/* Then: may it? `type` may be null; `way`: GEE_WAY_ bits; `error` may be null. -1: what check() says. */
 static inline int gee_translate_check(const gee_engine_t *engine, const gee_payload_t *from, const gee_type_t *type,
                                       unsigned way, gee_error_t *error) {
-    if (from->codec->check == NULL)
-        return 0;
-    const gee_codec_limits_t limits = gee_translate_limits(engine);
-    return from->codec->check(from->codec_state, type, from->bytes, from->length, &limits, way, error);
+    const gee_codec_t *codec = from->codec;
+    return codec->check == NULL
+               ? 0
+               : codec->check(from->codec_state, type, from->bytes, from->length, &engine->onward_limits, way, error);
 }
 
 /* What to send as a `to` body for `from`, which is bytes of another codec. `type` may be null. *result is valid as long as `from`
