@@ -378,7 +378,9 @@ static int decode(const gee_type_t *type, gee_bin_span_t span, size_t next, cons
                   gee_pool_t *pool, void *value, gee_error_t *error) {
     gee_path_t path;
     gee_path_init(&path);
-    gee_bin_reader_t reader = { .pool = pool, .path = &path, .error = error, .nesting = limits->nesting, .copy = copy, .repair = limits->repair };
+    gee_bin_reader_t reader = {
+        .pool = pool, .path = &path, .error = error, .nesting = limits->nesting, .copy = copy, .repair = limits->repair
+    };
     gee_bin_fields_t fields = gee_bin_fields_of(type);
     fields.next = next;
     int result = type->kind == GEE_KIND_STRUCT ? read_struct(&reader, span, fields, value)
