@@ -135,7 +135,8 @@ static void test_upstreams(void **state) {
         "  retries = 1; fail_timeout = \"5s\"; check = \"connect\"; servers = (\n"
         "  { address = \"tcp@10.0.0.1:9999\"; weight = 3; }, { address = \"http@10.0.0.2:9999\"; } ); },\n"
         "  { name = \"bar\"; " SERVER " } );\n"
-        "services = ( { name = \"Any\"; upstream = \"bar\"; idempotent = ( \"Get\" ); }, { name = \"Arith\"; } );\n");
+        "services = ( { name = \"Any\"; upstream = \"bar\"; idempotent = ( \"Get\" ); }, { name = \"Arith\"; },\n"
+        "  { name = \"Foo\"; upstream = \"bar\"; undeclared = true; idempotent = ( \"Newer\" ); } );\n");
     for (size_t i = 0; i < ((fixture_t *)*state)->errors.count; i++)
         fail_msg("%s", ((fixture_t *)*state)->errors.items[i]);
     const gee_upstream_settings_t *foo = gee_settings_upstream(settings, 0), *bar = gee_settings_upstream(settings, 1);
@@ -221,6 +222,8 @@ static void test_services_that_are_forwarded_and_wrong(void **state) {
     expect_error(
         state, UPSTREAM(SERVER) "services = (\n { name = \"Foo\"; upstream = \"foo\";\n idempotent = ( \"Smu\" ); } );",
         "6", "has no method \"Smu\", did you mean \"Sum\"?");
+    expect_error(state, UPSTREAM(SERVER) "services = (\n { name = \"Foo\";\n undeclared = true; } );", "6",
+                 "services[0].undeclared: is for services with an upstream");
     expect_error(
         state, UPSTREAM(SERVER) "services = (\n { name = \"X\"; upstream = \"foo\";\n idempotent = ( \"X.Get\" ); } );",
         "6", "\"X.Get\": a method's name without its service is wanted");

@@ -78,7 +78,7 @@ static void methods_are_tried_alone_and_then_share(void **state GEE_UNUSED) {
     }
     assert_int_equal(stocks[0]->requests, 90);
     assert_int_equal(stocks[0]->broken, 0);
-    assert_true(stocks[0]->most > 1); /* they share */
+    assert_true(stocks[0]->most > 1);                /* they share */
     assert_int_equal(stocks[0]->accepted, accepted); /* none was made in the last round */
     assert_true(stocks[0]->open <= 3);
     stop_stocks(1);
@@ -384,6 +384,42 @@ static void a_suspect_comes_back_to_the_only_server(void **state GEE_UNUSED) {
     destroy_with_stocks(&world, 1);
 }
 
+/* Of which no byte was written: they are repeated, whatever they are, and share a connection as any others. */
+static void what_was_not_sent_is_no_suspect(void **state GEE_UNUSED) {
+    enum { LONG = 32 << 20 }; /* more than a socket takes */
+    world_t world;
+    answer_t first, answers[2];
+    gee_upstream_options_t options = careful();
+    char *body = malloc(LONG);
+    options.may_leave_unread = false;
+    create_with_stocks(&world, 2, &options);
+    learn(&world, "Foo.Add");
+    stock_connection_t *connection = &stocks[0]->connections[0];
+    gee_loop_unwatch(world.fixture->loop, &connection->watch); /* it does not read on */
+    assert_non_null(body);
+    memset(body, ' ', LONG);
+    body[LONG - 1] = '1';
+    begin(&world, &first, "Foo.Keep", 0);
+    first.call.codec = options.manner.setup.codec;
+    first.call.payload = (gee_payload_t){
+        .kind = GEE_PAYLOAD_BYTES, .codec = first.call.codec, .bytes = (const uint8_t *)body, .length = LONG
+    };
+    gee_upstream_call(world.upstream, &first.call);
+    call_all(&world, answers, 2, "Foo.Keep");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(gee_loop_once(world.fixture->loop, 0), 0);
+    stock_close(connection);
+    expect(&world, &first, GEE_UNAVAILABLE);
+    TURN_UNTIL(&world, stocks[1]->kept == 2);
+    assert_int_equal(stocks[1]->most, 2);
+    stock_release(stocks[1]);
+    expect_all(&world, answers, 2, GEE_OK);
+    assert_int_equal(answers[0].tries, 2);
+    free(body);
+    stop_stocks(2);
+    destroy_with_stocks(&world, 2);
+}
+
 /* A server that was merely restarted: slow calls do not wait for each other's answers. */
 static void suspects_that_are_slow_go_beside_each_other_after_a_while(void **state GEE_UNUSED) {
     enum { CALLS = 4 };
@@ -427,6 +463,7 @@ int main(void) {
         cmocka_unit_test(a_full_set_of_names_begins_anew),
         cmocka_unit_test(a_poison_ends_two_servers_and_no_call_but_its_own),
         cmocka_unit_test(a_suspect_comes_back_to_the_only_server),
+        cmocka_unit_test(what_was_not_sent_is_no_suspect),
         cmocka_unit_test(suspects_that_are_slow_go_beside_each_other_after_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,8 @@ static void check_upstream_name(const gee_check_settings_t *check, const gee_ser
                         count > 0 ? hint : "nor any other; add upstreams = ( { name = ...; servers = ...; } );");
 }
 
-/* Methods are named without their service; of a declaration that is compiled in they must be there. */
+/* Methods are named without their service; of a declaration that is compiled in they must be there, unless others are forwarded,
+ * too. */
 static void check_idempotent(const gee_check_settings_t *check, const gee_service_settings_t *service, size_t index) {
     const gee_service_t *declared = gee_service_by_name(check->modules, service->name);
     const char *place = gee_conf_place(check->places, &service->idempotent);
@@ -40,7 +41,7 @@ static void check_idempotent(const gee_check_settings_t *check, const gee_servic
     for (size_t i = 0; i < service->idempotent.count; i++) {
         const char *method = service->idempotent.items[i];
         char hint[GEE_NAMES_TEXT];
-        bool found = declared == NULL;
+        bool found = declared == NULL || service->undeclared;
         for (size_t j = 0; j < count && !found; j++)
             found = strcmp(names[j], method) == 0;
         gee_suggest_name(names, count, method, hint);
@@ -49,9 +50,11 @@ static void check_idempotent(const gee_check_settings_t *check, const gee_servic
                                 "%s: services[%zu].idempotent: \"%s\": a method's name without its service is wanted",
                                 place, index, method);
         else if (!found)
-            gee_conf_errors_add(check->errors,
-                                "%s: services[%zu].idempotent: %s, as compiled in, has no method \"%s\", %s", place,
-                                index, service->name, method, hint);
+            gee_conf_errors_add(
+                check->errors,
+                "%s: services[%zu].idempotent: %s, as compiled in, has no method \"%s\", %s; undeclared = "
+                "true forwards methods that it lacks",
+                place, index, service->name, method, hint);
     }
 }
 

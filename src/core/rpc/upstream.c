@@ -707,8 +707,7 @@ static void start(gee_upstream_t *upstream, gee_upstream_call_t *call) {
     call->ending = false;
     call->suspect = call->condemned = false;
     call->choosy = upstream->may_leave_unread;
-    if (call->choosy)
-        call->name_key = gee_upstream_name_key(call);
+    call->name_key = call->choosy ? gee_upstream_name_key(call) : 0;
     call->trying = false;
     call->outgoing.done = on_done;
     call->outgoing.session = NULL;
