@@ -32,7 +32,8 @@
  *
  * Fork: the background thread does not exist in a child. There every function on what the parent made (client, xclient,
  * pending, runtime) fails at once, with GEE_FAILED_PRECONDITION; closing and releasing it touches neither the parent's
- * connections nor the server. Dial anew in the child. */
+ * connections nor the server. The child's copies of the parent's descriptors stay open until the child ends or calls exec: they
+ * do not keep a connection that the parent closes, but that of a parent which was killed. Dial anew in the child. */
 #ifndef GEERPC_H
 #define GEERPC_H
 
