@@ -1,5 +1,6 @@
 """Messages over limits.message: the call ends with RESOURCE_EXHAUSTED, whoever else is on the connection notices nothing, and
 the worker keeps none of the bytes."""
+import json
 import re
 import struct
 
@@ -51,6 +52,19 @@ def json_conversation(server):
     return oversized[0]["Error"]
 
 
+def jsonrpc_conversation(server):
+    """The id stands behind what is skipped, as Go writes it."""
+    with connect(server.tcp, TIMEOUT) as sock:
+        sock.sendall(b'{"method":"Foo.Sum","params":[{"x":"')
+        say_much(sock)
+        sock.sendall(b'"}],"id":2}{"method":"Foo.Sum","params":[{"Num1":1,"Num2":2}],"id":3}')
+        lines = sock.makefile()
+        oversized, last = (json.loads(lines.readline()) for _ in range(2))
+    assert (oversized["id"], oversized["result"]) == (2, None)
+    assert last == {"id": 3, "result": 3, "error": None}
+    return oversized["error"]
+
+
 GOB_REQUEST = bytes.fromhex(
     "2fff81030101075265717565737401ff82000102010d536572766963654d6574686f64010c0001035365710106000000"
 )
@@ -78,7 +92,9 @@ def gob_conversation(server):
 
 
 @pytest.mark.parametrize(
-    "conversation", [bin_conversation, json_conversation, gob_conversation], ids=["bin", "json", "gob"]
+    "conversation",
+    [bin_conversation, json_conversation, gob_conversation, jsonrpc_conversation],
+    ids=["bin", "json", "gob", "jsonrpc"],
 )
 def test_skipped_without_being_kept(one_worker, conversation):
     server = one_worker.start()

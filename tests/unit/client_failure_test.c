@@ -239,8 +239,13 @@ static void say_endless(int descriptor) {
     read_to_the_end(descriptor);
 }
 static void behave_endless_line(int descriptor) {
+    static char text[4096];
     await_request(descriptor, 0);
-    say_endless(descriptor);
+    memset(text, 'x', sizeof(text) - 1);
+    memcpy(text, "{\"id\":1,\"result\":\"", 18);
+    memcpy(text + sizeof(text) - 3, "\"}", 2);
+    say(descriptor, text);
+    read_to_the_end(descriptor);
 }
 static void behave_endless(int descriptor) {
     await_request(descriptor, OPTION_PADDED);

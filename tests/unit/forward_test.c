@@ -491,10 +491,8 @@ static void a_message_that_grows_too_long_is_not_sent(void **state GEE_UNUSED) {
  * server is not down. (The wires that skip so.) */
 static void over_a_limit_costs_its_own_call(void **state GEE_UNUSED) {
     static const wire_t backs[] = {
-        { "geerpc", "bin", true, false },
-        { "geerpc", "json", true, false },
-        { "geerpc", "gob", false, false },
-        { "netrpc", "gob", false, true },
+        { "geerpc", "bin", true, false }, { "geerpc", "json", true, false },  { "geerpc", "gob", false, false },
+        { "netrpc", "gob", false, true }, { "jsonrpc", "json", false, true },
     };
     static char full[3000];
     memset(full, 'x', sizeof(full));

@@ -123,7 +123,7 @@ static void read_outcome(const gee_session_t *session, gee_str_t result, gee_str
     }
 }
 
-int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, gee_error_t *error) {
+int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, const gee_status_t *refusal, gee_error_t *error) {
     jsonrpc_slot_t slots[] = {
         { .name = "jsonrpc" }, { .name = "id" }, { .name = "result" }, { .name = "error" }, { .name = "method" }
     };
@@ -140,14 +140,20 @@ int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, gee_error_t *e
     gee_str_t method = two ? slots[4].value : slots[4].in_any_case;
     if (method.data != NULL && result.data == NULL && failure.data == NULL)
         return take_request(session, id, error);
-    read_outcome(session, result, failure, &event);
+    if (refusal == NULL)
+        read_outcome(session, result, failure, &event);
     if (!read_id(session, id, &event.token.number)) {
         /* Such as what a server says to a request that it could not read. */
+        if (refusal != NULL)
+            return gee_error_set(error, refusal->code, "reply: %.*s, and its id is none of ours",
+                                 GEE_STR_ARGUMENTS(refusal->text));
         if (!is_null(failure))
             return gee_error_set(error, event.status.code, "the peer says: %.*s", GEE_STR_ARGUMENTS(event.status.text));
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "reply: its id is none of ours");
     }
-    if (event.status.code == GEE_OK)
+    if (refusal != NULL)
+        event.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_REFUSED, .refusal = refusal };
+    else if (event.status.code == GEE_OK)
         event.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_BYTES,
                                          .codec = session->codec,
                                          .codec_state = session->receive_state,

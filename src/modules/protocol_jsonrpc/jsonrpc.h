@@ -5,6 +5,7 @@
  *        v                                       v
  *   request.c   object or batch -> events    calling.c   requests out, replies in (1.0, as Go's servers want it)
  *   reply.c     events -> replies; those of a batch are gathered until the last of its calls has ended
+ *   envelope.c  what a message over a limit, of which nothing else is kept, says of its call
  *   scan.c      checks a JSON text and finds the members of an object in its bytes, decoding nothing */
 #ifndef JSONRPC_H
 #define JSONRPC_H
@@ -40,8 +41,9 @@ typedef struct jsonrpc_state {
     gee_measure_t measure;
     bool started; /* some bytes of a message were looked at */
     uint64_t last_batch;
-    gee_number_map_t *batches; /* number -> jsonrpc_batch_t; made by the first batch */
-    size_t gathered;           /* bytes of replies in all of them */
+    gee_number_map_t *batches;         /* number -> jsonrpc_batch_t; made by the first batch */
+    size_t gathered;                   /* bytes of replies in all of them */
+    struct jsonrpc_envelope *envelope; /* of a message that is not taken; null: none is under way */
 } jsonrpc_state_t;
 
 /* ---- scan.c: what it returns are slices of the JSON text; data null: there is none ---- */
@@ -72,9 +74,22 @@ int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee
 /* Does the member "jsonrpc" say 2.0, however that is written? */
 bool jsonrpc_is_two(const jsonrpc_slot_t *version, const gee_codec_t *json, gee_pool_t *pool);
 
+/* ---- envelope.c ---- */
+typedef struct jsonrpc_envelope jsonrpc_envelope_t;
+/* Null: no memory. */
+jsonrpc_envelope_t *jsonrpc_envelope_create(const gee_error_t *reason);
+void jsonrpc_envelope_destroy(jsonrpc_envelope_t **envelope);
+/* The next bytes of the message. */
+void jsonrpc_envelope_add(jsonrpc_envelope_t *envelope, const uint8_t *bytes, size_t length);
+const gee_error_t *jsonrpc_envelope_reason(const jsonrpc_envelope_t *envelope);
+/* The message without what is long in it; empty where it is neither object nor list. */
+gee_str_t jsonrpc_envelope_text(const jsonrpc_envelope_t *envelope);
+
 /* ---- request.c ---- */
-/* One whole JSON value from the peer. -1: the conversation cannot go on. */
-int jsonrpc_serve(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, gee_error_t *error);
+/* One whole JSON value from the peer; `refusal`: it is the envelope of one that is not taken for that reason; else null. -1: the
+ * conversation cannot go on. */
+int jsonrpc_serve(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, const gee_status_t *refusal,
+                  gee_error_t *error);
 
 /* ---- reply.c ---- */
 int jsonrpc_send_reply(gee_session_t *session, jsonrpc_state_t *state, const gee_event_t *event, gee_error_t *error);
@@ -89,7 +104,7 @@ void jsonrpc_batches_destroy(jsonrpc_state_t *state);
 
 /* ---- calling.c ---- */
 int jsonrpc_send_request(gee_session_t *session, const gee_event_t *event, gee_error_t *error);
-int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, gee_error_t *error);
+int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, const gee_status_t *refusal, gee_error_t *error);
 
 /* Appends a string literal to a chain. */
 #define JSONRPC_PUT(out, literal) gee_chain_append(out, literal, sizeof(literal) - 1)

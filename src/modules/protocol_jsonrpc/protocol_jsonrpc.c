@@ -26,28 +26,18 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
     return gee_session_establish(session, &chosen, error);
 }
 
-/* -1, with the measure's reason; 0 with *message empty: there is more to come. */
-static int measure(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
-                   gee_str_t *message, gee_error_t *error) {
+/* LONG and REFUSED: with the reason. */
+static gee_measured_t measure(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
+                              gee_error_t *error) {
     const gee_codec_limits_t *limits = &session->engine->codec_limits;
-    *message = (gee_str_t){ 0 };
-    switch (session->codec->measure(session->receive_state, &state->measure, bytes, length, limits, error)) {
-    case GEE_MEASURE_DONE:
-        *message = (gee_str_t){ .data = (const char *)bytes, .length = state->measure.length };
-        state->measure = (gee_measure_t){ 0 };
-        state->started = false;
-        return 0;
-    case GEE_MEASURE_ERROR:
-    case GEE_MEASURE_LONG:
-    case GEE_MEASURE_REFUSED:
-        return -1;
-    case GEE_MEASURE_MORE:
-        break;
-    }
-    if (limits->message > 0 && length >= limits->message)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes (%s)", limits->message,
-                             gee_message_limit_name(limits));
-    return 0;
+    gee_measured_t measured =
+        session->codec->measure(session->receive_state, &state->measure, bytes, length, limits, error);
+    if (measured != GEE_MEASURE_LONG &&
+        (measured != GEE_MEASURE_MORE || limits->message == 0 || length < limits->message))
+        return measured;
+    gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "over %zu bytes (%s)", limits->message,
+                  gee_message_limit_name(limits));
+    return GEE_MEASURE_LONG;
 }
 
 /* The last word to a peer whose bytes are no messages. */
@@ -63,10 +53,52 @@ static int give_up(gee_session_t *session, const jsonrpc_state_t *state, gee_err
     return -1;
 }
 
+/* `refusal`: it is the envelope of one that is not taken; null: it is whole. */
+static int take(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, const gee_status_t *refusal,
+                gee_error_t *error) {
+    if (state->role == GEE_CALLING)
+        return jsonrpc_take_reply(session, message, refusal, error);
+    return jsonrpc_serve(session, state, message, refusal, error) == 0 ? 0 : give_up(session, state, error);
+}
+
+static int end_skipping(gee_session_t *session, jsonrpc_state_t *state, gee_error_t *error) {
+    const gee_error_t *reason = jsonrpc_envelope_reason(state->envelope);
+    const gee_status_t refusal = { .code = reason->code, .text = gee_str(reason->text) };
+    int result = take(session, state, jsonrpc_envelope_text(state->envelope), &refusal, error);
+    jsonrpc_envelope_destroy(&state->envelope);
+    state->measure = (gee_measure_t){ 0 };
+    state->started = false;
+    gee_session_set_skipping(session, false);
+    return result;
+}
+
+/* On through a message that is not taken, of which the envelope alone is kept. */
+static int skip_on(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
+                   size_t *consumed, gee_error_t *error) {
+    gee_measured_t measured = session->codec->skip_value(session->receive_state, &state->measure, bytes, length,
+                                                         consumed, &session->engine->codec_limits, error);
+    if (measured == GEE_MEASURE_ERROR)
+        return give_up(session, state, error);
+    jsonrpc_envelope_add(state->envelope, bytes, *consumed);
+    return measured == GEE_MEASURE_DONE ? end_skipping(session, state, error) : 0;
+}
+
+GEE_APART static int receive_part(gee_session_t *session, jsonrpc_state_t *state, gee_measured_t measured,
+                                  const uint8_t *bytes, size_t length, size_t *consumed, gee_error_t *error) {
+    if (measured == GEE_MEASURE_MORE)
+        return 0;
+    if (measured == GEE_MEASURE_ERROR)
+        return give_up(session, state, error);
+    state->envelope = jsonrpc_envelope_create(error);
+    if (state->envelope == NULL)
+        return jsonrpc_no_memory(error);
+    gee_session_set_skipping(session, true);
+    return skip_on(session, state, bytes, length, consumed, error);
+}
+
 static int receive(gee_session_t *session, void *data, const uint8_t *bytes, size_t length, size_t *consumed,
                    gee_error_t *error) {
     jsonrpc_state_t *state = data;
-    gee_str_t message;
     *consumed = 0;
     if (!state->started) {
         /* What stands between messages is dropped at once, so that a quiet connection holds no buffer. */
@@ -74,19 +106,17 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
         if (*consumed > 0)
             return 0;
         state->started = true;
+    } else if (state->envelope != NULL) {
+        return skip_on(session, state, bytes, length, consumed, error);
     }
-    if (measure(session, state, bytes, length, &message, error) != 0)
-        return give_up(session, state, error);
-    if (message.length == 0)
-        return 0;
-    if (state->role == GEE_CALLING) {
-        if (jsonrpc_take_reply(session, message, error) != 0)
-            return -1;
-    } else if (jsonrpc_serve(session, state, message, error) != 0) {
-        return give_up(session, state, error);
-    }
+    gee_measured_t measured = measure(session, state, bytes, length, error);
+    if (measured != GEE_MEASURE_DONE)
+        return receive_part(session, state, measured, bytes, length, consumed, error);
+    gee_str_t message = { .data = (const char *)bytes, .length = state->measure.length };
+    state->measure = (gee_measure_t){ 0 };
+    state->started = false;
     *consumed = message.length;
-    return 0;
+    return take(session, state, message, NULL, error);
 }
 
 static int send_event(gee_session_t *session, void *data, const gee_event_t *event, gee_error_t *error) {
@@ -103,7 +133,9 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
 }
 
 static void stop(gee_session_t *session GEE_UNUSED, void *data) {
-    jsonrpc_batches_destroy(data);
+    jsonrpc_state_t *state = data;
+    jsonrpc_envelope_destroy(&state->envelope);
+    jsonrpc_batches_destroy(state);
 }
 
 /* ---- handover: no batch is under way while no call is, and their numbers are ours alone ---- */

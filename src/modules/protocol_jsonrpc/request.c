@@ -21,7 +21,8 @@ typedef struct request {
 typedef struct reading {
     gee_session_t *session;
     jsonrpc_state_t *state;
-    jsonrpc_batch_t *batch; /* null: straight out */
+    jsonrpc_batch_t *batch;      /* null: straight out */
+    const gee_status_t *refusal; /* of what is not taken; null: it is */
 } reading_t;
 
 static int refuse(const reading_t *reading, unsigned flags, gee_str_t id, int code, const char *text,
@@ -82,6 +83,8 @@ static void begin_call(const reading_t *reading, const request_t *request, unsig
                                        .length = argument.length,
                                        .message_length = request->length,
                                        .buf = home_of(session, argument) } };
+    if (reading->refusal != NULL)
+        event.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_REFUSED, .refusal = reading->refusal };
     if (reading->batch != NULL && !(flags & JSONRPC_NOTIFICATION)) {
         event.token.number |= reading->batch->number << JSONRPC_BATCH_SHIFT;
         reading->batch->pending++;
@@ -100,7 +103,8 @@ static int serve_one(const reading_t *reading, const request_t *request, gee_err
         jsonrpc_text(request->method, reading->session->codec, engine->scratch, &method) != 0)
         return refuse(reading, 0, id, JSONRPC_INVALID_REQUEST, "jsonrpc: method is not a string", error);
     /* In Go, too, what is wrong with the method is said before what is wrong with its argument. */
-    if (!find_argument(request, false, &argument, &code, &reason) && gee_dispatch_knows(engine->dispatch, method))
+    if (!find_argument(request, false, &argument, &code, &reason) && reading->refusal == NULL &&
+        gee_dispatch_knows(engine->dispatch, method))
         return refuse(reading, 0, id, code, reason, error);
     begin_call(reading, request, 0, method, id, argument);
     return 0;
@@ -183,8 +187,21 @@ static int serve_batch(reading_t *reading, gee_str_t list, gee_error_t *error) {
     return 0;
 }
 
-int jsonrpc_serve(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, gee_error_t *error) {
-    reading_t reading = { .session = session, .state = state };
+/* A batch, or no request at all: none of its calls is known. */
+static int refuse_list(const reading_t *reading, gee_error_t *error) {
+    const gee_status_t *refusal = reading->refusal;
+    if (jsonrpc_send_error(reading->session, NULL, JSONRPC_TWO, GEE_STR("null"),
+                           JSONRPC_SERVER_ERROR - (int)refusal->code, refusal, error) != 0)
+        return -1;
+    gee_stream_flush(reading->session->stream);
+    return 0;
+}
+
+int jsonrpc_serve(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, const gee_status_t *refusal,
+                  gee_error_t *error) {
+    reading_t reading = { .session = session, .state = state, .refusal = refusal };
+    if (refusal != NULL && jsonrpc_first(message) != '{')
+        return refuse_list(&reading, error);
     if (!jsonrpc_check(message))
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "not JSON");
     return jsonrpc_first(message) == '[' ? serve_batch(&reading, message, error)
