@@ -37,7 +37,7 @@ UPSTREAMS = {
     "rpc": 'protocol = "jsonrpc";',
     "carelessgob": 'codec = "gob";',
     "carelessjson": 'codec = "json";',
-    "json": 'codec = "json";',
+    "json": 'codec = "json"; reads_bodies = true;',
     "bin": 'codec = "bin";',
     "gob": 'codec = "gob";',
 }
@@ -129,7 +129,11 @@ class Neighbourhood:
         def address(name):
             return self.servers[name].address if name in self.servers else self.back.tcp
 
-        services = ", ".join(f'{{ name = "{name}"; upstream = "{up}"; timeout = "{PATIENCE // 2}s"; }}' for name, up in SERVICES.items())
+        def service(name):
+            repeated = "" if name in ("Foo", "Arith") else 'idempotent = ( "Walk", "Count", "Open" );'
+            return f'{{ name = "{name}"; upstream = "{SERVICES[name]}"; timeout = "{PATIENCE // 2}s"; {repeated} }}'
+
+        services = ", ".join(map(service, SERVICES))
         upstreams = ",\n".join(
             f'{{ name = "{name}"; {how} connections = 1; servers = ( {{ address = "{address(name)}"; }} ); }}'
             for name, how in UPSTREAMS.items()

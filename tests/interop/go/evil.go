@@ -3,9 +3,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -48,6 +50,7 @@ type session struct {
 	ending      string
 	seq         uint64
 	deaf        bool
+	left        bool // without an end, when it had said all
 	gob         gobState
 }
 
@@ -393,7 +396,8 @@ func (s *session) run(network, place string) int64 {
 	}
 	read := make(chan int64, 1)
 	go func() {
-		n, _ := io.Copy(io.Discard, conn)
+		n, err := io.Copy(io.Discard, conn)
+		s.left = err != nil && errors.Is(err, os.ErrDeadlineExceeded)
 		read <- n
 	}()
 	s.send(conn)

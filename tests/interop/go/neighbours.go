@@ -66,6 +66,7 @@ type neighbourReport struct {
 	Seconds     float64          `json:"seconds"`
 	Honest      map[string]int   `json:"honest"` // calls answered as they must be, by wire and service
 	Productions map[string]int   `json:"productions"`
+	Left        []int            `json:"left"` // hostile sessions whose connection was not ended in time
 	Events      []neighbourEvent `json:"events"`
 }
 
@@ -332,6 +333,9 @@ func (s *street) hostileLane() {
 		atomic.AddInt64(&s.answered, answered)
 		s.mu.Lock()
 		delete(s.active, number)
+		if session.left {
+			s.report.Left = append(s.report.Left, number)
+		}
 		s.mu.Unlock()
 	}
 }
