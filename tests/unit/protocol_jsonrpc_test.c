@@ -281,7 +281,8 @@ static void test_envelopes_of_what_is_not_taken(void **state GEE_UNUSED) {
         { "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"Test.Echo\",LONG:1}",
           TWO("3", "rpc server: Test.Echo: " TOO_LONG) },
         { "[{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"Test.Echo\"},LONG]", TWO("null", TOO_LONG) },
-        { "LONG", TWO("null", TOO_LONG) },
+        { "{\"method\":\"Test.Multiply\",\"params\":[{\"A\":1,\"B\":1}],\"id\":9}LONG",
+          "{\"id\":9,\"result\":1,\"error\":null}\n" TWO("null", TOO_LONG) },
     };
     gee_limits_t limits = { .message = 2000, .call_memory = 1 << 20, .nesting = 5, .calls = 10, .output = 65536 };
     for (size_t i = 0; i < GEE_LENGTH(rows); i++) {
