@@ -251,10 +251,12 @@ $(THREADS_TREE)/Makefile: $(THIS_MAKEFILE)
 include auto/bench.mk
 
 MINUTES ?= 10
-chaos: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## reloads without loss in full, then MINUTES (10) of chaos, and 6 with servers behind a gateway; SEED=7 ONLY='reload,kill'
+NEIGHBOURS ?= -requests 100000 -least 60s
+chaos: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## reloads without loss in full, then MINUTES (10) of chaos, 6 with servers behind a gateway, 1 with a hostile neighbour; SEED=7 ONLY='reload,kill'
 	@GEERPC_FULL=1 $(PYTHON) tests/run-process -k 'handover or killed_workers' tests/process
 	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run $(MINUTES)
 	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run 6 backends
+	@$(if $(ONLY),,SEED='$(SEED)' $(PYTHON) tests/chaos/neighbours $(NEIGHBOURS))
 
 C_FILES = find src tests -name '*.[ch]' -print0
 require_clang_format = test -n '$(CLANG_FORMAT)' || \
