@@ -108,7 +108,7 @@ typedef struct world {
 
 /* One message takes at most so much of the memory of this process; several are under way. */
 #define WORLD_LIMITS                                                                                                   \
-    { .message = 64 * 1024, .call_memory = 1024 * 1024, .nesting = 50, .calls = 8, .output = 64 * 1024 }
+    { .message = 1024, .call_memory = 1024 * 1024, .nesting = 50, .calls = 8, .output = 64 * 1024 }
 #define WORLD_MEMORY (24u * 1024 * 1024)
 
 /* ASan's, where it is there. */

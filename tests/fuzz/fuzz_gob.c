@@ -1,5 +1,5 @@
 /* fuzz_gob.c: values of encoding/gob, one behind the other on one connection, with their type definitions: where a value
- * ends does not depend on how it is cut; a tree, a C type and a value that was carried to another connection say the same. */
+ * ends does not depend on how it is cut, nor on whether it is read or skipped; a tree, a C type and a value that was carried to another connection say the same. */
 #include "fuzz.h"
 
 extern const gee_module_t gee_codec_gob_module;
@@ -47,24 +47,24 @@ static gee_measured_t measure(void *state, const uint8_t *bytes, size_t length, 
     return result;
 }
 
-/* In pieces, and each only from where it is wanted. Returns what was passed; 0: it does not end here. */
-static size_t skip_over(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length, unsigned seed,
-                        gee_measured_t *result) {
+/* In pieces, each only from where it is wanted. What was passed; 0: the value does not end here. */
+static size_t skip_over(void *state, const uint8_t *bytes, size_t length, unsigned seed) {
     fuzz_cuts_t cuts = fuzz_cuts(seed);
+    gee_measure_t progress = { 0 };
+    gee_measured_t result = GEE_MEASURE_MORE;
     gee_error_t error;
     size_t at = 0;
-    *result = GEE_MEASURE_MORE;
-    for (size_t seen = 0; seen < length && *result == GEE_MEASURE_MORE;) {
+    for (size_t seen = 0; seen < length && result == GEE_MEASURE_MORE;) {
         size_t passed = 0;
         seen += fuzz_next_cut(&cuts, length - seen);
         if (at >= seen)
             continue;
         uint8_t *piece = fuzz_copy(bytes + at, seen - at);
-        *result = codec->skip_value(state, progress, piece, seen - at, &passed, &fuzz_limits, &error);
+        result = codec->skip_value(state, &progress, piece, seen - at, &passed, &fuzz_limits, &error);
         free(piece);
         at += passed;
     }
-    return *result == GEE_MEASURE_DONE && at <= length ? at : 0;
+    return result == GEE_MEASURE_DONE && at <= length ? at : 0;
 }
 
 /* What our own side has written is read by the other: into `value` of that type, or into `tree`. */
@@ -250,7 +250,7 @@ static void check_value(fuzz_wire_t *wire, void *whole, void *cut, const gee_typ
 
 /* Like a session, which gives up at the first error that leaves the place of the next value unknown. */
 static void converse(const gee_type_t *type, unsigned seed, const uint8_t *bytes, size_t length) {
-    void *whole = make_state(), *cut = make_state(), *skipping = make_state();
+    void *whole = make_state(), *cut = make_state(), *skips = make_state(), *skips_cut = make_state();
     fuzz_wire_t wire = { .send = make_state(), .receive = make_state() };
     for (int i = 0; i < VALUES; i++) {
         size_t measured, cut_measured;
@@ -258,8 +258,11 @@ static void converse(const gee_type_t *type, unsigned seed, const uint8_t *bytes
         gee_measured_t result = measure(whole, bytes, length, 0, &fuzz_limits, &measured, &error);
         gee_measured_t other = measure(cut, bytes, length, seed, &fuzz_limits, &cut_measured, &cut_error);
         FUZZ_CHECK(result == other, "cut: %d, whole: %d", other, result);
+        size_t skipped = skip_over(skips, bytes, length, 0), skipped_cut = skip_over(skips_cut, bytes, length, seed);
+        FUZZ_CHECK(skipped == skipped_cut, "skipped %zu, in pieces %zu", skipped, skipped_cut);
         if (result != GEE_MEASURE_DONE)
             break;
+        FUZZ_CHECK(skipped == measured, "skipped %zu, measured %zu", skipped, measured);
         FUZZ_CHECK(measured == cut_measured, "cut: %zu, whole: %zu", cut_measured, measured);
         check_value(&wire, whole, cut, type, bytes, measured);
         bytes += measured;
@@ -267,6 +270,8 @@ static void converse(const gee_type_t *type, unsigned seed, const uint8_t *bytes
     }
     drop_state(&wire.receive);
     drop_state(&wire.send);
+    drop_state(&skips_cut);
+    drop_state(&skips);
     drop_state(&cut);
     drop_state(&whole);
 }

@@ -1,4 +1,4 @@
-/* fuzz_json.c: JSON texts: where a value ends does not depend on how it is cut; what is read and written again is the
+/* fuzz_json.c: JSON texts: where a value ends does not depend on how it is cut, nor on whether it is read or skipped; what is read and written again is the
  * same; reading into a C type and reading into a tree agree. */
 #include "fuzz.h"
 
@@ -23,6 +23,35 @@ static gee_measured_t measure(const uint8_t *bytes, size_t length, unsigned seed
     return result;
 }
 
+/* In pieces, each only from where it is wanted. What was passed; 0: the value does not end here. */
+static size_t skip_over(const uint8_t *bytes, size_t length, unsigned seed, gee_measured_t *result) {
+    fuzz_cuts_t cuts = fuzz_cuts(seed);
+    gee_measure_t progress = { 0 };
+    gee_error_t error;
+    size_t at = 0;
+    *result = GEE_MEASURE_MORE;
+    for (size_t seen = 0; seen < length && *result == GEE_MEASURE_MORE;) {
+        size_t passed = 0;
+        seen += fuzz_next_cut(&cuts, length - seen);
+        uint8_t *piece = fuzz_copy(bytes + at, seen - at);
+        *result = codec->skip_value(NULL, &progress, piece, seen - at, &passed, &fuzz_limits, &error);
+        FUZZ_CHECK(passed <= seen - at, "%zu of %zu", passed, seen - at);
+        free(piece);
+        at += passed;
+    }
+    return *result == GEE_MEASURE_DONE ? at : 0;
+}
+
+/* The end is where it is measured, and found behind what is nested too deep. */
+static void check_skipped(const uint8_t *bytes, size_t length, unsigned seed, gee_measured_t measured, size_t end) {
+    gee_measured_t whole, cut;
+    size_t skipped = skip_over(bytes, length, 0, &whole), skipped_cut = skip_over(bytes, length, seed, &cut);
+    FUZZ_CHECK(whole == cut && skipped == skipped_cut, "%d %zu, in pieces %d %zu", whole, skipped, cut, skipped_cut);
+    FUZZ_CHECK(measured == GEE_MEASURE_REFUSED || measured == GEE_MEASURE_LONG || whole == measured, "%d, measured %d",
+               whole, measured);
+    FUZZ_CHECK(measured != GEE_MEASURE_DONE || skipped == end, "skipped %zu, measured %zu", skipped, end);
+}
+
 /* Measured: it is DONE; otherwise it is the padding before the end, or what is refused or incomplete. */
 static size_t measure_in_all_ways(const uint8_t *bytes, size_t length, unsigned seed) {
     gee_measure_t whole, cut;
@@ -36,6 +65,7 @@ static size_t measure_in_all_ways(const uint8_t *bytes, size_t length, unsigned 
         FUZZ_CHECK(result != GEE_MEASURE_ERROR || cut_error.code == whole_error.code, "%s, whole: %s", cut_error.text,
                    whole_error.text);
     }
+    check_skipped(bytes, length, seed, result, whole.length);
     FUZZ_CHECK(result != GEE_MEASURE_DONE || (whole.length > 0 && whole.length <= length), "%zu", whole.length);
     return result == GEE_MEASURE_DONE ? whole.length : 0;
 }
