@@ -166,6 +166,9 @@ int gee_payload_encode(const gee_payload_t *payload, const gee_codec_t *codec, v
 /* Sends the request: method, codec, timeout, metadata and payload of the event are set by the caller and need to live only
  * during the call. -1: not sent, outgoing->done() will not be called. */
 int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error);
+/* The same, for calls that are rare: with one caller, the function above becomes a part of that, which saves 26 instructions a
+ * call. */
+int gee_session_call_apart(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error);
 /* Gives up on it: done() is not called. The peer is told where the wire can; where it cannot, and the owner wants to hear of
  * freed slots, outgoing->slot_kept is set. A late reply is dropped. A call whose time is over has both, too. */
 void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing);

@@ -143,7 +143,8 @@ static int put(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout
     return 0;
 }
 
-int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error) {
+static inline __attribute__((always_inline)) int begin_call(gee_session_t *session, gee_outgoing_t *outgoing,
+                                                            gee_event_t *request, gee_error_t *error) {
     if (session->closing || session->peer_ended || session->draining)
         return gee_error_set(error, GEE_UNAVAILABLE,
                              session->draining ? "the peer takes no new calls on this connection"
@@ -160,6 +161,15 @@ int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event
     session->calls_total++;
     gee_stream_flush(session->stream);
     return 0;
+}
+
+int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error) {
+    return begin_call(session, outgoing, request, error);
+}
+
+GEE_APART int gee_session_call_apart(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request,
+                                     gee_error_t *error) {
+    return begin_call(session, outgoing, request, error);
 }
 
 void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing) {

@@ -436,7 +436,7 @@ static void check(gee_upstream_link_t *link) {
                             .payload = { .kind = GEE_PAYLOAD_EMPTY } };
     gee_error_t error;
     link->check.done = on_check_answer;
-    if (gee_session_call(link->session, &link->check, &request, &error) != 0)
+    if (gee_session_call_apart(link->session, &link->check, &request, &error) != 0)
         gee_session_close(link->session, &error);
 }
 
