@@ -126,9 +126,9 @@ static int run_with_server(gee_server_state_t *server, const gee_command_line_t 
     server->foreground = line->foreground;
     server->overrides = line->overrides;
     server->override_count = line->override_count;
-    server->standard_error = STDERR_FILENO;
-    if (line->action == GEE_ACTION_RUN && server->foreground)
-        server->standard_error = gee_log_own_standard(STDERR_FILENO);
+    bool stays = line->action == GEE_ACTION_RUN && server->foreground;
+    int own = stays ? gee_log_own_standard(STDERR_FILENO) : -1;
+    server->standard_error = own >= 0 ? own : STDERR_FILENO;
     server->log = gee_log_to_descriptor(server->standard_error, GEE_LOG_NOTICE);
     if (!server->log)
         return complain("out of memory");
