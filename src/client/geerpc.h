@@ -94,7 +94,8 @@ typedef struct gee_dial_options {
     int64_t handle_timeout_ns;  /* what the server is asked to bound the handling of each call by; none */
     int64_t write_timeout_ns;   /* without any progress in sending; then the connection is given up; 60 s */
     int64_t read_timeout_ns;    /* from the first byte of a reply to its last; 60 s */
-    uint64_t message_limit;     /* bytes of one reply, header and body together; 4 MiB */
+    uint64_t message_limit;     /* bytes of one reply, header and body together, past which its call fails with
+                                 * GEE_RESOURCE_EXHAUSTED; 4 MiB */
     gee_runtime_t *runtime;     /* outlives the client; a background thread of its own */
     /* The server's public key, "gee-pub:...": connections are sealed (docs/seal.md), and to a server that cannot prove to
      * have the secret key there is none. Null: they are in clear. */

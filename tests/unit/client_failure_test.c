@@ -199,7 +199,8 @@ static void test_peer_does_not_read(void **state GEE_UNUSED) {
 }
 
 /* The limit that a reply has passed is named as the option that sets it. */
-static void expect_limit(const char *codec, const char *protocol, void (*behave)(int), const char *name) {
+static void expect_limit(const char *codec, const char *protocol, void (*behave)(int), gee_code_t code,
+                         const char *name) {
     peer_t *peer = peer_start(behave);
     gee_dial_options_t options = { .size = sizeof(options),
                                    .codec = codec,
@@ -213,6 +214,8 @@ static void expect_limit(const char *codec, const char *protocol, void (*behave)
     assert_int_equal(gee_client_call_typed(client, "Test.Add", GEE_ARGUMENT(pair_t, &pair), NULL, NULL, NULL, &error),
                      -1);
     assert_int_equal(error.phase, GEE_PHASE_WAIT);
+    assert_int_equal(error.code, code);
+    assert_false(error.from_peer);
     if (strstr(error.text, name) == NULL)
         fail_msg("\"%s\" does not name %s", error.text, name);
     gee_client_close(&client);
@@ -269,11 +272,11 @@ static void behave_begun(int descriptor) {
 }
 
 static void test_limits_have_the_names_of_options(void **state GEE_UNUSED) {
-    expect_limit("json", NULL, behave_endless, "(message_limit)");
-    expect_limit(NULL, "jsonrpc", behave_endless_line, "(message_limit)");
-    expect_limit("bin", NULL, behave_endless_frame, "(message_limit)");
-    expect_limit("gob", NULL, behave_endless_gob, "(message_limit)");
-    expect_limit("json", NULL, behave_begun, "(read_timeout_ns)");
+    expect_limit("json", NULL, behave_endless, GEE_UNAVAILABLE, "(message_limit)");
+    expect_limit(NULL, "jsonrpc", behave_endless_line, GEE_RESOURCE_EXHAUSTED, "(message_limit)");
+    expect_limit("bin", NULL, behave_endless_frame, GEE_RESOURCE_EXHAUSTED, "(message_limit)");
+    expect_limit("gob", NULL, behave_endless_gob, GEE_UNAVAILABLE, "(message_limit)");
+    expect_limit("json", NULL, behave_begun, GEE_UNAVAILABLE, "(read_timeout_ns)");
 }
 
 static void test_replies_find_their_call(void **state GEE_UNUSED) {
