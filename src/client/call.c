@@ -226,10 +226,21 @@ static int check_request(const gee_request_t *request, const gee_call_options_t 
     return 0;
 }
 
+/* What has no place on the wire would be left out in silence. */
+static int check_wire(const gee_caller_t *caller, const gee_call_options_t *options, gee_error_t *error) {
+    const gee_protocol_t *protocol = caller->upstream_options.manner.protocol;
+    if (!options->strict || !gee_wire_is_bare(protocol, caller->codec))
+        return 0;
+    return gee_error_set(
+        error, GEE_FAILED_PRECONDITION,
+        "strict: %s with %s has no place for metadata, a timeout or a status code; geerpc with json or bin has",
+        protocol->name, caller->codec->name);
+}
+
 /* With `copy` nothing of the request is needed any more when this has returned. */
 static gee_pending_t *create(gee_caller_t *caller, const gee_request_t *request, const gee_call_options_t *options,
                              bool copy, gee_error_t *error) {
-    if (check_request(request, options, error) != 0)
+    if (check_request(request, options, error) != 0 || check_wire(caller, options, error) != 0)
         return NULL;
     size_t size = add(sizeof(gee_pending_t), extra_size(request, options, copy));
     gee_pending_t *operation = size < SIZE_MAX ? malloc(size) : NULL;

@@ -135,6 +135,10 @@ typedef struct gee_call_options {
     gee_pool_t *pool;
     bool idempotent; /* an xclient may try it on another server when its fate is unknown */
     const char *key; /* for an xclient that balances by "hash": calls with the same key go to the same server */
+    /* Refuse the call, with GEE_FAILED_PRECONDITION and before anything is sent, on a wire that has no place for metadata, a
+     * timeout or a status code (docs/protocol.md has the table). Otherwise what has no place is left out: the timeout is kept here
+     * only, and error replies have the code GEE_UNKNOWN. */
+    bool strict;
 } gee_call_options_t;
 
 /* Calls `method` ("Arith.Multiply") and waits for its reply. `arguments_json`: one JSON value; null is "{}". On success

@@ -125,6 +125,7 @@ static const gee_protocol_t protocol = {
     .name = "netrpc",
     .connect_path = "/_goRPC_",
     .codec = "gob",
+    .bare = true,
     .go_words = true,
     .state_size = sizeof(netrpc_state_t),
     .claims = claims,

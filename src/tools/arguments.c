@@ -53,6 +53,8 @@ static const option_t options[] = {
       "with --server-key: our own secret key (anonymous)" },
     { "--metadata", "KEY=VALUE", ON_CALLS, OPTION_METADATA, 0, NULL, 0, 0,
       "send this with the call; may be given several times" },
+    { "--strict", NULL, ON_CALL | ON_BROADCAST, OPTION_FLAG, MEMBER(strict), NULL, 0, 0,
+      "fail where the wire has no place for metadata, a timeout or a status code" },
     { "--message-limit", "SIZE", ON_DIALS & ~(unsigned)ON_PING, OPTION_SIZE, MEMBER(message_limit), NULL, 1, LONGEST,
       "largest reply that is taken: 64k, 16m (4m)" },
     { "--balance", "NAME", ON_CALL, OPTION_TEXT, MEMBER(balance), NULL, 0, 0,

@@ -35,7 +35,8 @@ static int call_several(const arguments_t *arguments, const char *json, xclient_
                                    .timeout_ns = arguments->timeout,
                                    .metadata = arguments->metadata,
                                    .metadata_count = arguments->metadata_count,
-                                   .key = arguments->key };
+                                   .key = arguments->key,
+                                   .strict = arguments->strict };
     gee_error_t error;
     char *reply = NULL;
     int status;

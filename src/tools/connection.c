@@ -55,7 +55,8 @@ int gee_call(connection_t *connection, const arguments_t *arguments, const char 
              gee_error_t *error) {
     gee_call_options_t options = { .size = sizeof(options),
                                    .metadata = arguments->metadata,
-                                   .metadata_count = arguments->metadata_count };
+                                   .metadata_count = arguments->metadata_count,
+                                   .strict = arguments->strict };
     if (connection->deadline > 0) {
         int64_t left = connection->deadline - gee_now();
         options.timeout_ns = left > 0 ? left : 1; /* the library says then that the time is over */

@@ -81,7 +81,7 @@ int gee_complain(const char *format, ...) {
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    (void)gee_str_vformat(text, sizeof(text), format, arguments);
     va_end(arguments);
     fputs("geectl: ", stderr);
     gee_print_text(stderr, STYLE_ERROR, text);

@@ -58,6 +58,7 @@ typedef struct arguments {
     uint64_t calls, connections, depth, threads, rate, weight; /* 0: not given, or no limit */
     gee_metadata_pair_t metadata[METADATA_MAX];
     size_t metadata_count;
+    bool strict;
     bool json;
     bool help;
 } arguments_t;

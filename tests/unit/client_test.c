@@ -139,6 +139,53 @@ static void test_metadata_and_deadline_travel(void **state GEE_UNUSED) {
     server_stop(&server);
 }
 
+/* A call that says strict is not sent where a part of it would be left out. */
+static void test_strict(void **state GEE_UNUSED) {
+    static const struct {
+        const char *protocol, *codec;
+        bool carries_all;
+    } wires[] = { { "geerpc", "json", true },
+                  { "geerpc", "bin", true },
+                  { "geerpc", "gob", false },
+                  { "netrpc", "gob", false },
+                  { "jsonrpc", "json", false } };
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(wires); i++) {
+        gee_dial_options_t dialling = { .size = sizeof(dialling),
+                                        .protocol = wires[i].protocol,
+                                        .codec = wires[i].codec };
+        gee_metadata_pair_t pair = { "user", "ann" };
+        gee_call_options_t options = {
+            .size = sizeof(options), .timeout_ns = 5 * GEE_SECOND, .metadata = &pair, .metadata_count = 1
+        };
+        gee_error_t error = { 0 };
+        char *reply = NULL;
+        gee_client_t *client = gee_dial(server->address, &dialling, &error);
+        assert_non_null(client);
+        expect_reply(client, "Test.Add", "{\"A\":1,\"B\":2}", "3");
+        assert_int_equal(gee_client_call(client, "Test.Add", "{\"A\":1,\"B\":2}", NULL, &options, &error), 0);
+        unsigned seen = atomic_load(&calls_seen);
+        options.strict = true;
+        int result = gee_client_call(client, "Test.Add", "{\"A\":1,\"B\":2}", &reply, &options, &error);
+        assert_int_equal(result, wires[i].carries_all ? 0 : -1);
+        assert_int_equal(atomic_load(&calls_seen), seen + wires[i].carries_all);
+        if (result != 0) {
+            char wanted[200];
+            snprintf(
+                wanted, sizeof(wanted),
+                "strict: %s with %s has no place for metadata, a timeout or a status code; geerpc with json or bin has",
+                wires[i].protocol, wires[i].codec);
+            assert_string_equal(error.text, wanted);
+            assert_int_equal(error.code, GEE_FAILED_PRECONDITION);
+            assert_int_equal(error.phase, GEE_PHASE_NONE);
+            assert_null(gee_client_go(client, "Test.Add", "{}", &options, NULL, NULL, &error));
+        }
+        gee_free(reply);
+        gee_client_close(&client);
+    }
+    server_stop(&server);
+}
+
 static void test_call_timeout(void **state GEE_UNUSED) {
     server_t *server = server_start("tcp@127.0.0.1:0", true);
     for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
@@ -328,6 +375,7 @@ int main(void) {
         TEST(test_bin_needs_describe),
         TEST(test_types_are_asked_for_once),
         TEST(test_metadata_and_deadline_travel),
+        TEST(test_strict),
         TEST(test_call_timeout),
         TEST(test_long_replies),
         TEST(test_sixteen_threads),

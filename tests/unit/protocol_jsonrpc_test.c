@@ -195,6 +195,43 @@ static void test_two(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
+/* As Go reads it: a first message of no request, names in any case, what is wrong with the method before the argument. */
+static void test_as_go_reads_it(void **state GEE_UNUSED) {
+    static const struct {
+        const char *text, *wanted;
+    } rows[] = {
+        { "{}", "{\"id\":null,\"result\":null,\"error\":\"rpc: service/method request ill-formed: \"}\n" },
+        { "{\"a\":[{}]}", "{\"id\":null,\"result\":null,\"error\":\"rpc: service/method request ill-formed: \"}\n" },
+        { "{\"method\":null,\"id\":1}",
+          "{\"id\":1,\"result\":null,\"error\":\"rpc: service/method request ill-formed: \"}\n" },
+        { "{\"method\":\"No.Way\",\"id\":\"123\"}",
+          "{\"id\":\"123\",\"result\":null,\"error\":\"rpc: can't find service No.Way\"}\n" },
+        { "{\"method\":\"Test.Multiply\",\"id\":\"123\"}",
+          "{\"id\":\"123\",\"result\":null,\"error\":\"jsonrpc: request body missing params\"}\n" },
+        { "{\"Method\":\"Test.Multiply\",\"PARAMS\":[{\"A\":7,\"B\":8}],\"Id\":0}", REPLY_1 },
+        { "{\"Method\":\"No.No\",\"method\":\"Test.Multiply\",\"Params\":[],\"params\":[{\"A\":7,\"B\":8}],\"ID\":0}",
+          REPLY_1 },
+        { "{\"jsonrpc\":\"\\u0032.0\",\"method\":\"Test.Multiply\",\"params\":{\"A\":7,\"B\":8},\"id\":\"x\"}",
+          REPLY_2 },
+        { "{\"jsonrpc\":\"2\\u002e0\",\"method\":\"Test.Multiply\",\"params\":{\"A\":7,\"B\":8}}" CALL_2, REPLY_2 },
+        { "{\"jsonrpc\":\"1.\\u0030\",\"method\":\"Test.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":0}", REPLY_1 },
+    };
+    for (size_t i = 0; i < GEE_LENGTH(rows); i++) {
+        fixture_t *fixture = fixture_create(NULL, NULL);
+        int peer = fixture_connect(fixture);
+        converse(fixture, peer, rows[i].text, rows[i].wanted);
+        converse(fixture, peer, rows[i].text, rows[i].wanted);
+        assert_false(fixture->got_end);
+        finish(fixture, peer);
+    }
+    /* In 2.0 a name in another case is another name. */
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    int peer = fixture_connect(fixture);
+    find(fixture, peer, "{\"jsonrpc\":\"2.0\",\"Method\":\"Test.Multiply\",\"id\":5}",
+         "\"id\":5,\"error\":{\"code\":-32600,");
+    finish(fixture, peer);
+}
+
 /* What is not JSON: one last answer, and the end. */
 static void test_parse_errors(void **state GEE_UNUSED) {
     static const struct {
@@ -449,6 +486,38 @@ static void test_calling(void **state GEE_UNUSED) {
           GEE_UNAVAILABLE },
         { "{\"id\":-1,\"result\":1}\n", "reply: its id is none of ours", GEE_UNAVAILABLE },
         { "[]\n", "reply: not a JSON object", GEE_UNAVAILABLE },
+        /* An id is a number, however that is written. */
+        { "{\"id\":1.0,\"result\":56,\"error\":null}\n", "56", GEE_OK },
+        { "{\"id\":0.1e1,\"result\":56,\"error\":null}\n", "56", GEE_OK },
+        { "{\"id\":1.5,\"result\":56,\"error\":null}\n", "reply: its id is none of ours", GEE_UNAVAILABLE },
+        { "{\"id\":\"1\",\"result\":56,\"error\":null}\n", "reply: its id is none of ours", GEE_UNAVAILABLE },
+        /* Names in any case, as in Go; in 2.0 as they are. */
+        { "{\"ID\":1,\"Result\":56,\"ERROR\":null}\n", "56", GEE_OK },
+        { "{\"jsonrpc\":\"\\u0032.0\",\"id\":1,\"Result\":57,\"result\":56,\"ID\":7}\n", "56", GEE_OK },
+        /* Neither, or both, is no answer to take for a success. Null is a result, where it is there. */
+        { "{\"id\":1,\"result\":null,\"error\":null}\n", "null", GEE_OK },
+        { "{\"id\":1}\n", "jsonrpc: the reply has neither a result nor an error", GEE_INTERNAL },
+        { "{\"id\":1,\"error\":null}\n", "jsonrpc: the reply has neither a result nor an error", GEE_INTERNAL },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"Result\":56}\n", "jsonrpc: the reply has neither a result nor an error",
+          GEE_INTERNAL },
+        { "{\"id\":1,\"result\":56,\"error\":\"no\"}\n", "jsonrpc: the reply has a result and an error: no",
+          GEE_INTERNAL },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":0,\"error\":{\"code\":-32009,\"message\":\"no\"}}\n",
+          "jsonrpc: the reply has a result and an error: no", GEE_INTERNAL },
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":null,\"error\":{\"code\":-32009,\"message\":\"no\"}}\n", "no",
+          GEE_FAILED_PRECONDITION },
+        /* A request in the place of a reply. */
+        { "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"Arith.Multiply\",\"params\":{}}\n",
+          "jsonrpc: the server sent a request in the place of the reply", GEE_INTERNAL },
+        { "{\"id\":7,\"method\":\"Arith.Multiply\",\"params\":[]}\n",
+          "the server sent a request, and here is none who serves it", GEE_UNAVAILABLE },
+        /* Texts that are not UTF-8. */
+        { "{\"id\":1,\"result\":null,\"error\":\"a\xff\"}\n", "a\xef\xbf\xbd", GEE_UNKNOWN },
+        { "{\"id\":1,\"result\":null,\"error\":\"a\\ud800\"}\n", "a\xef\xbf\xbd", GEE_UNKNOWN },
+        { "{\"id\":1,\"result\":null,\"error\":[\"\xff\"]}\n", "[\"\xef\xbf\xbd\"]", GEE_UNKNOWN },
+        /* Numbers are not looked at. */
+        { "{\"id\":1,\"result\":[123456789012345678901234567890,1e999],\"error\":null}\n",
+          "[123456789012345678901234567890,1e999]", GEE_OK },
     };
     static const char request[] = "{\"method\":\"Arith.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":1}\n";
     for (size_t i = 0; i < GEE_LENGTH(rows); i++) {
@@ -472,6 +541,28 @@ static void test_calling(void **state GEE_UNUSED) {
             finish(fixture, peer);
         }
     }
+}
+
+/* What a server says unasked is of no call's concern. */
+static void test_notifications_of_a_server(void **state GEE_UNUSED) {
+    static const char *const rows[] = {
+        "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"id\":1}}\n",
+        "{\"method\":\"changed\",\"params\":[1],\"id\":null}\n",
+        "{\"Method\":\"changed\"}\n",
+        "{\"jsonrpc\":\"2.0\",\"method\":7}\n",
+    };
+    outcome_t outcome = { 0 };
+    int peer;
+    fixture_t *fixture = fixture_create(NULL, NULL);
+    gee_session_t *session = dial(fixture, "jsonrpc", "json", &peer);
+    begin(session, "Arith.Multiply", GEE_TYPE_OF(pair_t), &(pair_t){ .a = 7, .b = 8 }, &outcome);
+    for (size_t i = 0; i < GEE_LENGTH(rows); i++)
+        peer_says(fixture, peer, rows[i]);
+    assert_int_equal(outcome.count, 0);
+    assert_false(session->closing);
+    peer_says(fixture, peer, "{\"id\":1,\"result\":56,\"error\":null}");
+    assert_string_equal(outcome.text, "56");
+    finish(fixture, peer);
 }
 
 static void test_replies_in_any_order(void **state GEE_UNUSED) {
@@ -542,6 +633,7 @@ int main(void) {
         cmocka_unit_test(test_pipelined_leave_in_one_write),
         cmocka_unit_test(test_one),
         cmocka_unit_test(test_two),
+        cmocka_unit_test(test_as_go_reads_it),
         cmocka_unit_test(test_parse_errors),
         cmocka_unit_test(test_message_limit),
         cmocka_unit_test(test_envelopes_of_what_is_not_taken),
@@ -551,6 +643,7 @@ int main(void) {
         cmocka_unit_test(test_session_ends_with_a_batch_open),
         cmocka_unit_test(test_batch_limits),
         cmocka_unit_test(test_calling),
+        cmocka_unit_test(test_notifications_of_a_server),
         cmocka_unit_test(test_replies_in_any_order),
         cmocka_unit_test(test_a_call_that_cannot_be_sent),
         cmocka_unit_test(test_random_texts),

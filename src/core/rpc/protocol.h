@@ -84,8 +84,10 @@ typedef struct gee_protocol {
     /* Optional: where the session's codec is not self-delimiting, bodies may have this one instead (event.codec). */
     const char *framed_codec;
     size_t state_size;
-    bool
-        go_words; /* what is not there is refused in the words of Go's net/rpc, as programs compare them; else GeeRPC's */
+    /* A call has a method, a number and an error's text on this wire: no metadata, no time, no code. */
+    bool bare;
+    /* What is not there is refused in the words of Go's net/rpc, as programs compare them; else in GeeRPC's. */
+    bool go_words;
     bool upgrades;     /* may call gee_session_hand_back() */
     bool serving_only; /* has no calling role */
     /* Where values are not framed, its stock servers leave the body of a call unread whose method they do not know, and take
@@ -128,5 +130,10 @@ typedef struct gee_protocol {
     void (*export_state)(const gee_session_t *session, const void *state, gee_record_t *out);
     int (*import_state)(gee_session_t *session, void *state, gee_record_reader_t *in, gee_error_t *error);
 } gee_protocol_t;
+
+/* So it is, too, where the codec sends types with its values, and a stock peer knows no others. */
+static inline bool gee_wire_is_bare(const gee_protocol_t *protocol, const gee_codec_t *codec) {
+    return protocol->bare || codec->types_on_wire;
+}
 
 #endif

@@ -133,7 +133,7 @@ int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, const gee_stat
     gee_pool_t *pool = session->engine->scratch;
     gee_pool_reset(pool);
     jsonrpc_members(message, session->codec, pool, slots, GEE_LENGTH(slots));
-    bool two = jsonrpc_is_two(&slots[0], session->codec, pool);
+    bool two = jsonrpc_version(slots[0].value, session->codec, pool) == 2;
     gee_str_t id = two ? slots[1].value : slots[1].in_any_case;
     gee_str_t result = two ? slots[2].value : slots[2].in_any_case;
     gee_str_t failure = two ? slots[3].value : slots[3].in_any_case;

@@ -71,8 +71,8 @@ static inline bool jsonrpc_is_number(gee_str_t value) {
 /* The text of a JSON string; may point into it. What is not UTF-8, and half of a surrogate pair, is U+FFFD, as in Go. -1: not a
  * string, or no memory. */
 int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text);
-/* Does the member "jsonrpc" say 2.0, however that is written? */
-bool jsonrpc_is_two(const jsonrpc_slot_t *version, const gee_codec_t *json, gee_pool_t *pool);
+/* What the member "jsonrpc" says, however that is written: 2; 1, also where there is none; 0: another version. */
+unsigned jsonrpc_version(gee_str_t member, const gee_codec_t *json, gee_pool_t *pool);
 
 /* ---- envelope.c ---- */
 typedef struct jsonrpc_envelope jsonrpc_envelope_t;

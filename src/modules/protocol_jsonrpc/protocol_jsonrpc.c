@@ -151,6 +151,7 @@ static int import_state(gee_session_t *session GEE_UNUSED, void *data GEE_UNUSED
 static const gee_protocol_t protocol = {
     .name = "jsonrpc",
     .codec = "json",
+    .bare = true,
     .go_words = true,
     .state_size = sizeof(jsonrpc_state_t),
     .claims = claims,

@@ -52,6 +52,22 @@ static int put_error_object(const gee_session_t *session, gee_chain_t *out, int 
     return 0;
 }
 
+/* What a gateway carries may have the line feed before it that ended its header. */
+GEE_APART static int put_trimmed(const gee_session_t *session, gee_chain_t *out, gee_payload_t payload,
+                                 gee_error_t *error) {
+    size_t padding = session->codec->padding(payload.bytes, payload.length);
+    payload.bytes += padding;
+    payload.length -= padding;
+    return gee_payload_encode(&payload, session->codec, session->send_state, out, error);
+}
+
+static int put_result(const gee_session_t *session, gee_chain_t *out, const gee_payload_t *payload,
+                      gee_error_t *error) {
+    if (payload->kind == GEE_PAYLOAD_BYTES && payload->length > 0 && *payload->bytes <= ' ')
+        return put_trimmed(session, out, *payload, error);
+    return gee_payload_encode(payload, session->codec, session->send_state, out, error);
+}
+
 /* `status` as an error in the version's form, or, where it is good, the value. */
 static int put_outcome(const gee_session_t *session, gee_chain_t *out, bool two, int code, const gee_status_t *status,
                        const gee_payload_t *payload, gee_error_t *error) {
@@ -62,7 +78,7 @@ static int put_outcome(const gee_session_t *session, gee_chain_t *out, bool two,
     }
     if (JSONRPC_PUT(out, "\"result\":") != 0)
         return jsonrpc_no_memory(error);
-    if (gee_payload_encode(payload, session->codec, session->send_state, out, error) != 0)
+    if (put_result(session, out, payload, error) != 0)
         return -1;
     return two || JSONRPC_PUT(out, ",\"error\":null") == 0 ? 0 : jsonrpc_no_memory(error);
 }

@@ -13,8 +13,8 @@
 #define BATCH_LIMIT 1000 /* elements, where limits.calls does not say */
 
 typedef struct request {
-    gee_str_t version, method, params, id; /* JSON; data null: it has none */
-    size_t length;                         /* of all of it */
+    gee_str_t method, params, id; /* JSON; data null: it has none */
+    size_t length;                /* of all of it */
 } request_t;
 
 /* Where the replies to what is being read go. */
@@ -143,9 +143,9 @@ static int serve_element(const reading_t *reading, gee_str_t element, gee_error_
                       error);
     gee_pool_reset(engine->scratch);
     jsonrpc_members(element, reading->session->codec, engine->scratch, slots, GEE_LENGTH(slots));
-    bool two = jsonrpc_is_two(&slots[0], reading->session->codec, engine->scratch);
-    request_t request = { .version = slots[0].value,
-                          .method = two ? slots[1].value : slots[1].in_any_case,
+    unsigned version = jsonrpc_version(slots[0].value, reading->session->codec, engine->scratch);
+    bool two = version == 2;
+    request_t request = { .method = two ? slots[1].value : slots[1].in_any_case,
                           .params = two ? slots[2].value : slots[2].in_any_case,
                           .id = gee_pool_utf8(engine->scratch, two ? slots[3].value : slots[3].in_any_case),
                           .length = element.length };
@@ -153,7 +153,7 @@ static int serve_element(const reading_t *reading, gee_str_t element, gee_error_
         return serve_two(reading, &request, error);
     /* Batches are 2.0's; what says neither its version nor a method is none of 1.0's requests there. */
     bool lost = reading->batch != NULL && request.method.data == NULL;
-    if ((request.version.data == NULL || gee_str_equal(request.version, GEE_STR("\"1.0\""))) && !lost)
+    if (version == 1 && !lost)
         return serve_one(reading, &request, error);
     return refuse(reading, JSONRPC_TWO, is_id(request.id) ? request.id : GEE_STR("null"), JSONRPC_INVALID_REQUEST,
                   lost ? "Invalid Request: no method" : "Invalid Request: jsonrpc is not \"2.0\"", error);

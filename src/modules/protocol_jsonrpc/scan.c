@@ -213,9 +213,13 @@ static void note_member(jsonrpc_slot_t *slot, gee_str_t name, gee_str_t value) {
         slot->value = value;
 }
 
-bool jsonrpc_is_two(const jsonrpc_slot_t *version, const gee_codec_t *json, gee_pool_t *pool) {
+unsigned jsonrpc_version(gee_str_t member, const gee_codec_t *json, gee_pool_t *pool) {
     gee_str_t text;
-    return jsonrpc_text(version->value, json, pool, &text) == 0 && gee_str_equal(text, GEE_STR("2.0"));
+    if (member.data == NULL)
+        return 1;
+    if (jsonrpc_text(member, json, pool, &text) != 0)
+        return 0;
+    return gee_str_equal(text, GEE_STR("2.0")) ? 2 : gee_str_equal(text, GEE_STR("1.0")) ? 1 : 0;
 }
 
 void jsonrpc_members(gee_str_t object, const gee_codec_t *json, gee_pool_t *pool, jsonrpc_slot_t *slots, size_t count) {

@@ -48,6 +48,16 @@ func document(o *options) (string, error) {
 		quotient.Rem), client.Close()
 }
 
+// Go's own words on Go's wires, GeeRPC's on GeeRPC's.
+func missing(o *options) [3]string {
+	if o.protocol == "geerpc" {
+		return [3]string{"rpc server: can't find service Nobody", "rpc server: can't find method Nothing",
+			"rpc server: service/method request ill-formed: Arith"}
+	}
+	return [3]string{"rpc: can't find service Nobody.Home", "rpc: can't find method Arith.Nothing",
+		"rpc: service/method request ill-formed: Arith"}
+}
+
 // failures come with the server's texts, and leave the connection usable.
 func failures(o *options) (string, error) {
 	client, err := dial(o)
@@ -55,6 +65,7 @@ func failures(o *options) (string, error) {
 		return "", err
 	}
 	defer client.Close()
+	words := missing(o)
 	rows := []struct {
 		method string
 		args   any
@@ -62,9 +73,9 @@ func failures(o *options) (string, error) {
 	}{
 		{"Arith.Divide", &Args{1, 0}, "divide by zero"},
 		{"Arith.Multiply", &Args{math.MaxInt64, 2}, "9223372036854775807 * 2 overflows int64"},
-		{"Nobody.Home", &Args{}, "rpc server: can't find service Nobody"},
-		{"Arith.Nothing", &Args{}, "rpc server: can't find method Nothing"},
-		{"Arith", &Args{}, "rpc server: service/method request ill-formed: Arith"},
+		{"Nobody.Home", &Args{}, words[0]},
+		{"Arith.Nothing", &Args{}, words[1]},
+		{"Arith", &Args{}, words[2]},
 		{"Arith.Multiply", &struct{ A string }{"x"}, "rpc server: Arith.Multiply: "},
 		{"Arith.Multiply", &struct{ A float64 }{0.5}, "rpc server: Arith.Multiply: "},
 	}
