@@ -1,11 +1,13 @@
 """gob that goes through a gateway undecoded, before Go's own net/rpc: what one caller sends stays with that caller."""
 import pytest
 
+from conftest import eventually
 from gateway import peers, start_gateway
 from gob import INT, INTERFACE, STRING, UINT, GobPeer, array, map_of, member, message, natural, number, slice_of, struct, text
 from neighbours import GoServer
 
 NIL = message(INTERFACE, b"\0\0")
+PAIR = {"Num1": 1, "Num2": 2}
 
 
 @pytest.fixture(params=["netrpc", "geerpc"])
@@ -110,3 +112,38 @@ def test_callers_may_get_nil_interfaces(go):
         error, value = peer.call("Kinds.Nils", slice_of(70, INT) + message(70, b"\0" + natural(3) + 3 * number(5)))
         assert error == "" and value.data[-5:] == b"\0" + natural(3) + 3 * b"\0"
     assert gateway.call("Kinds.Nils", [5, 6]) == ("", [None, None])
+
+
+@pytest.mark.parametrize("many", ["bytes", "fields", "types"])
+def test_types_of_one_caller_cost_the_others_nothing(make_server, many):
+    """What one connection may define is soon used up by types that are new again and again: the others keep theirs, with a call
+    in flight on it."""
+    server = make_server()
+    server.conf = server.conf.replace("workers = 2", "workers = 1")
+    server.start()
+    gateway = start_gateway(make_server(), [server.tcp], services=["Foo"], codec="gob", connections=1)
+
+    def body(turn):
+        if many == "bytes":
+            return struct(70, f"T{turn}" + 600_000 * "a", ("X", INT)) + message(70, b"\0")
+        if many == "fields":
+            return struct(70, f"T{turn}", *((f"F{i}", INT) for i in range(17_000))) + message(70, b"\0")
+        chain = b"".join(slice_of(70 + i, 71 + i) for i in range(600)) + struct(670, f"T{turn}", ("X", INT))
+        return chain + message(70, b"\0\0")
+
+    with gateway.peer() as sleeper, gateway.peer() as other:
+        assert other.call("Foo.Sum", PAIR)[1] == 3
+        sleeper.send("Foo.Sleep", {"Num1": 1, "Num2": 2})
+        eventually(lambda: peers(gateway)[server.tcp]["in_flight"] == 1, "the call at the server")
+        errors = []
+        for turn in range(20):
+            with GobPeer(gateway.tcp) as peer:
+                errors.append(peer.call("Foo.Nope", body(turn))[0])
+            header, total = other.call("Foo.Sum", PAIR)
+            assert (header["Error"], total) == ("", 3)
+        header, total = sleeper.reply()
+        assert (header["Error"], total) == ("", 3)
+    assert all("can't find method" in error or "on one connection" in error for error in errors), errors
+    assert "can't find method" in errors[0]
+    assert peers(gateway)[server.tcp]["failures"] == 0
+    assert peers(gateway)[server.tcp]["connections"] <= 3

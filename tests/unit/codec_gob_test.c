@@ -241,6 +241,34 @@ static void too_many_types_are_not_sent(void **state) {
     assert_true(wire_length < 10);
 }
 
+/* A receiver of ours would end the connection, which others share. */
+static void no_more_is_defined_than_a_receiver_takes(void **state) {
+    (void)state;
+    enum { LONG = 600000, WIDE = 17000 };
+    gee_value_t item = { .kind = GEE_VALUE_INT, .integer = 1 };
+    char *name = gee_pool_alloc(pool, LONG);
+    gee_pair_t *pairs = gee_pool_array(pool, WIDE, sizeof(*pairs));
+    gee_chain_t chain;
+    gee_chain_init(&chain, cache);
+    memset(name, 'a', LONG);
+    for (size_t i = 0; i < WIDE; i++)
+        pairs[i] = (gee_pair_t){ .key = gee_str(gee_pool_printf(pool, "F%zu", i)), .value = &item };
+    for (int wide = 0; wide < 2; wide++) {
+        gee_value_t tree = { .kind = GEE_VALUE_STRUCT, .pairs = { .items = pairs, .count = wide ? WIDE : 1 } };
+        void *to = open_state(shared);
+        for (int turn = 0; turn < 2; turn++) {
+            name[0] = (char)('A' + turn);
+            tree.type_name = (gee_str_t){ .data = name, .length = wide ? 1 : LONG };
+            assert_int_equal(codec->encode_value(to, &tree, &chain, &error), turn == 0 ? 0 : -1);
+            gee_chain_clear(&chain);
+        }
+        assert_int_equal(error.code, GEE_RESOURCE_EXHAUSTED);
+        assert_string_equal(error.text, wide ? "types with over 32768 fields to be defined on one connection"
+                                             : "over 1048576 bytes of type definitions to be sent on one connection");
+        close_state(&to);
+    }
+}
+
 /* ---- trees ---- */
 
 static void json_becomes_gob_with_types(void **state) {
@@ -317,7 +345,7 @@ static void what_has_no_one_type_is_refused(void **state) {
 /* A list whose every element has fields of its own: the work must go with what is there, not with its square. */
 static void wide_lists_are_linear(void **state) {
     (void)state;
-    enum { COUNT = 60000 };
+    enum { COUNT = 30000 };
     gee_value_t list = { .kind = GEE_VALUE_LIST };
     gee_value_t *values = gee_pool_array(pool, 2 * COUNT, sizeof(*values));
     gee_pair_t *pairs = gee_pool_array(pool, COUNT, sizeof(*pairs));
@@ -353,6 +381,7 @@ int main(void) {
         TEST(types_made_at_run_time_are_known_again),
         TEST(connections_share_what_they_know),
         TEST(too_many_types_are_not_sent),
+        TEST(no_more_is_defined_than_a_receiver_takes),
         TEST(json_becomes_gob_with_types),
         TEST(trees_survive),
         TEST(fields_are_gathered_over_a_list),

@@ -547,6 +547,37 @@ static void no_call_suffers_from_the_types_of_others(void **state GEE_UNUSED) {
         assert_int_equal(outcome.number, 2 * i);
     }
     assert_int_equal(server_report(&world).failures, 0);
+    assert_int_equal(world.listener.accepted, 3);
+    world_destroy(&world);
+}
+
+/* Whoever has more types than that is refused for a second; whose types are known has what it takes. */
+static void types_that_are_new_again_and_again_are_refused(void **state GEE_UNUSED) {
+    world_t world;
+    outcome_t outcome;
+    pair_t pair = { 7, 8 };
+    unsigned refused = 0;
+    world_create(&world, "netrpc", "gob", false);
+    gee_session_t *session = call_gateway(&world, "geerpc", "json"), *gob = call_gateway(&world, "geerpc", "gob");
+    for (int i = 0; i < 3500; i++) {
+        char body[100];
+        snprintf(body, sizeof(body), "{\"A\":%d,\"B\":2,\"C%d\":0}", i, i);
+        gee_payload_t payload = {
+            .kind = GEE_PAYLOAD_BYTES, .codec = session->codec, .bytes = (const uint8_t *)body, .length = strlen(body)
+        };
+        if (i % 100 == 0) {
+            outcome = (outcome_t){ .reply = GEE_TYPE_OF(int64_t) };
+            begin(gob, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &outcome);
+            await(&world, &outcome, GEE_OK, NULL);
+        }
+        outcome = (outcome_t){ .reply = GEE_TYPE_OF(int64_t) };
+        ask(session, (gee_event_t){ .method = GEE_STR("Test.Multiply"), .payload = payload }, &outcome);
+        TURN_UNTIL(&world, outcome.count > 0);
+        refused += outcome.code == GEE_RESOURCE_EXHAUSTED;
+        assert_true(outcome.code == GEE_OK || strstr(outcome.text, "types to be defined on one connection") != NULL);
+    }
+    assert_true(refused > 0 || world.listener.accepted > 3);
+    assert_true(world.listener.accepted <= 10);
     world_destroy(&world);
 }
 
@@ -638,6 +669,7 @@ int main(void) {
         cmocka_unit_test(a_message_that_grows_too_long_is_not_sent),
         cmocka_unit_test(over_a_limit_costs_its_own_call),
         cmocka_unit_test(no_call_suffers_from_the_types_of_others),
+        cmocka_unit_test(types_that_are_new_again_and_again_are_refused),
         cmocka_unit_test(methods_are_learned_when_their_server_has_answered),
         cmocka_unit_test(no_more_than_some_are_learned),
         cmocka_unit_test(types_that_are_not_known_are_not_described),

@@ -269,6 +269,8 @@ static bool waits_its_turn(const gee_upstream_call_t *call, const gee_upstream_p
 }
 
 static int connect_for(const gee_upstream_call_t *call, gee_error_t *error) {
+    if (call->spilled)
+        return gee_upstream_spill_connect(call->peer, error);
     return call->choosy ? gee_upstream_choosy_connect(call->peer, call, error)
                         : gee_upstream_peer_connect(call->peer, error);
 }
@@ -643,12 +645,14 @@ static bool used_up(const gee_upstream_link_t *link, const gee_error_t *reason) 
 
 /* The connection cannot take it, though it looked so. */
 static void not_sent(gee_upstream_call_t *call, gee_upstream_link_t *link, const gee_error_t *reason) {
-    if (reason->code == GEE_UNAVAILABLE || (!call->outgoing.refused && used_up(link, reason))) {
+    if (reason->code == GEE_UNAVAILABLE) {
         link->retiring = true;
         gee_upstream_link_relieved(link);
         gee_upstream_wait(call);
         return;
     }
+    if (!call->outgoing.refused && used_up(link, reason) && gee_upstream_spill(call, link))
+        return;
     gee_error_t error = *reason;    /* the arguments, or memory: no other server would do better */
     if (error.code == GEE_INTERNAL) /* to a codec it is a value that cannot be written; here it is the caller's */
         error.code = GEE_INVALID_ARGUMENT;
@@ -705,7 +709,7 @@ static void start(gee_upstream_t *upstream, gee_upstream_call_t *call) {
     call->tried_count = 0;
     call->starting = true;
     call->ending = false;
-    call->suspect = call->condemned = false;
+    call->suspect = call->condemned = call->spilled = false;
     call->choosy = upstream->may_leave_unread;
     call->name_key = call->choosy ? gee_upstream_name_key(call) : 0;
     call->trying = false;

@@ -104,6 +104,7 @@ struct gee_upstream_call {
     bool choosy;             /* not every connection will do: upstream_alone.c */
     bool suspect;            /* a connection has ended under it: it goes alone now */
     bool condemned;          /* a second one has */
+    bool spilled;            /* no connection that others share has room for its types */
     bool ending;             /* end_task will tell of its end */
     bool trying;             /* try_timer runs */
     gee_outgoing_t outgoing; /* once it is sent; its timer before that, too */

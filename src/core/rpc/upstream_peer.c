@@ -218,7 +218,7 @@ GEE_APART static gee_upstream_link_t *choose_link(gee_upstream_peer_t *peer) {
     size_t least = SIZE_MAX; /* of calls on one */
     for (gee_link_t *entry = peer->links.head.next; entry != &peer->links.head; entry = entry->next) {
         gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
-        count += !link->retiring;
+        count += !link->retiring && !link->spill;
         connecting |= link->session == NULL;
         if (link->calls + link->late < least && !link->alone && gee_upstream_link_usable(link)) {
             best = link;
@@ -242,10 +242,12 @@ static bool goes_on(const gee_upstream_peer_t *peer, int64_t pass_ns) {
 
 gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call) {
     int64_t pass_ns = gee_loop_now(peer->upstream->engine->loop);
-    if (goes_on(peer, pass_ns) && (!call->choosy || gee_upstream_link_suits(peer->recent, call))) {
+    if (goes_on(peer, pass_ns) && !call->spilled && (!call->choosy || gee_upstream_link_suits(peer->recent, call))) {
         peer->recent_calls++;
         return peer->recent;
     }
+    if (call->spilled)
+        return gee_upstream_spill_link(peer);
     peer->recent = call->choosy ? gee_upstream_choosy_link(peer, call) : choose_link(peer);
     peer->recent_pass_ns = pass_ns;
     peer->recent_calls = 1;
@@ -333,7 +335,8 @@ static void reroute_waiting(gee_upstream_peer_t *peer) {
 size_t gee_upstream_peer_in_service(const gee_upstream_peer_t *peer) {
     size_t count = 0;
     GEE_LIST_EACH(&peer->links, link) {
-        count += !GEE_CONTAINER(link, gee_upstream_link_t, link)->retiring;
+        const gee_upstream_link_t *each = GEE_CONTAINER(link, gee_upstream_link_t, link);
+        count += !each->retiring && !each->spill;
     }
     return count;
 }
@@ -345,7 +348,7 @@ static bool is_surplus(const gee_upstream_link_t *link) {
         const gee_upstream_link_t *other = GEE_CONTAINER(entry, gee_upstream_link_t, link);
         others += other != link && gee_upstream_link_usable(other);
     }
-    return link->calls == 0 && !link->extra && others >= peer->upstream->limits.connections;
+    return link->calls == 0 && !link->extra && !link->spill && others >= peer->upstream->limits.connections;
 }
 
 /* The peer lives; so those on which it did not answer are dead, and nobody has said so (a firewall forgot them). */
@@ -498,7 +501,7 @@ static void on_closed(gee_connection_t *connection GEE_UNUSED, void *owner, cons
     gee_upstream_t *upstream = peer->upstream;
     bool was_ready = link->session != NULL, silent = ended_by_silence(link);
     bool counts = (!was_ready || link->lost > 0 || link->late > 0 || link->probe) && !link->given_up;
-    bool for_good = upstream->once && !link->retiring;
+    bool for_good = upstream->once && !link->retiring && !link->spill;
     int64_t opened_ns = link->opened_ns;
     gee_upstream_peer_hold(peer);
     link_destroy(link);

@@ -41,6 +41,7 @@ typedef struct gee_upstream_link {
     bool alone;             /* it has one call, which is to be alone, and is not answered */
     bool suspect;           /* as that call is one */
     bool extra;             /* opened beyond limits.connections */
+    bool spill;             /* for calls that no other has room for: upstream_spill.c */
     bool silent;            /* a call on it got no answer in time, and nothing at all has come for a second */
     bool given_up;          /* closed because the peer is down: its end is no failure of its own */
     int64_t opened_ns;      /* when dialling began */
@@ -76,6 +77,7 @@ struct gee_upstream_peer {
     unsigned recent_calls;       /* how often since then */
     gee_list_t waiting;          /* calls that wait for a connection */
     gee_task_t waiting_task;     /* one of those may find a connection now */
+    int64_t renewed_ns;          /* when a connection was given up last because it was used up */
     gee_timer_t suspect_timer;   /* when a further suspect may go */
     int64_t suspect_ns;          /* when the last one went */
     gee_name_set_t verified;     /* with may_leave_unread: methods that it has answered on whatever connection */
@@ -162,7 +164,8 @@ int gee_upstream_peer_open_link(gee_upstream_peer_t *peer, bool probe, gee_error
 size_t gee_upstream_peer_in_service(const gee_upstream_peer_t *peer);
 static inline bool gee_upstream_link_usable(const gee_upstream_link_t *link) {
     const gee_session_t *session = link->session;
-    return session != NULL && !link->retiring && !link->probe && !session->closing && !session->peer_ended;
+    return session != NULL && !link->retiring && !link->probe && !link->spill && !session->closing &&
+           !session->peer_ended;
 }
 /* Sees to it that a connection is there or being made. -1: it cannot even begin. */
 int gee_upstream_peer_connect(gee_upstream_peer_t *peer, gee_error_t *error);
@@ -189,6 +192,14 @@ static inline void gee_upstream_peer_let_go(gee_upstream_peer_t *peer) {
     if (--peer->holds == 0 && peer->leaving)
         gee_upstream_peer_gone(peer);
 }
+
+/* ---- upstream_spill.c ---- */
+/* The connection cannot take the call, as others have used it up: gob defines only so many types on one. True: the call has
+ * another way, on which it waits or is sent. */
+bool gee_upstream_spill(gee_upstream_call_t *call, gee_upstream_link_t *link);
+/* For calls with `spilled`: the connection that takes them, or null. */
+gee_upstream_link_t *gee_upstream_spill_link(const gee_upstream_peer_t *peer);
+int gee_upstream_spill_connect(gee_upstream_peer_t *peer, gee_error_t *error);
 
 /* ---- upstream_alone.c: for calls that are choosy ---- */
 /* What stands for its method's name. */

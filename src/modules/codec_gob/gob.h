@@ -25,11 +25,11 @@
 
 #include "wire.h"
 
-/* ---- bounds of one connection, beside limits.message ---- */
+/* ---- bounds of one connection each way, beside limits.message ---- */
 #define GEE_GOB_FEW         8u              /* types, up to which a list is searched rather than a map */
 #define GEE_GOB_IDS         1024u           /* type ids, each way */
-#define GEE_GOB_DEFINITIONS (1024UL * 1024) /* bytes of type definitions received */
-#define GEE_GOB_UNITS       32768u          /* types and fields, summed over the schemas of the types received */
+#define GEE_GOB_DEFINITIONS (1024UL * 1024) /* bytes of type definitions */
+#define GEE_GOB_UNITS       32768u          /* types and fields, summed over the schemas of the types of values */
 #define GEE_GOB_NESTING     1000u           /* even where limits.nesting is 0 or more */
 
 /* What lives longer than its connections is bounded too. */
@@ -120,7 +120,8 @@ typedef struct gee_gob_schema {
     const gee_gob_node_t *root;  /* a builtin, or nodes[0] */
     gee_gob_node_t *nodes;
     size_t node_count, units;
-    size_t base_bytes; /* of the pool, without the plans */
+    size_t definition_bytes; /* that its definitions take on a connection, at most */
+    size_t base_bytes;       /* of the pool, without the plans */
     bool has_interface;
     bool flat; /* a number or text, or a struct of these: its value has neither depth nor counts */
     gee_gob_planned_t *plans;

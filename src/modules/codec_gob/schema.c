@@ -206,6 +206,14 @@ static bool is_flat(const gee_gob_node_t *root) {
     return root->kind == GEE_GOB_STRUCT || is_leaf(root);
 }
 
+/* With the longest ids that there are. */
+static size_t definition_bytes(const gee_gob_schema_t *schema) {
+    gee_gob_writer_t counting = { .capacity = 0 };
+    for (size_t i = 0; i < schema->node_count; i++)
+        gee_gob_put_definition(&counting, &schema->nodes[i], GEE_GOB_FIRST_ID + GEE_GOB_IDS);
+    return counting.length;
+}
+
 /* The nodes have their places before they are filled: they refer to each other. */
 static int build(gee_gob_schema_t *schema, gee_str_t text) {
     gee_str_t copy = gee_pool_str(schema->pool, text);
@@ -228,6 +236,7 @@ static int build(gee_gob_schema_t *schema, gee_str_t text) {
             return -1;
     }
     schema->flat = is_flat(schema->root);
+    schema->definition_bytes = definition_bytes(schema);
     schema->base_bytes = gee_pool_used(schema->pool);
     return 0;
 }

@@ -54,6 +54,26 @@ int64_t gee_gob_sent_id_among_many(const gee_gob_state_t *state, const gee_gob_s
     return place != 0 ? state->sent[place - 1].first : 0;
 }
 
+/* A receiver of ours has these bounds, too, and ends the connection when they are passed. */
+static int check_bounds(const gee_gob_state_t *state, const gee_gob_schema_t *schema, gee_error_t *error) {
+    size_t ids = schema->node_count, units = schema->units, bytes = schema->definition_bytes;
+    for (size_t i = 0; i < state->sent_count; i++) {
+        ids += state->sent[i].schema->node_count;
+        units += state->sent[i].schema->units;
+        bytes += state->sent[i].schema->definition_bytes;
+    }
+    if (ids > GEE_GOB_IDS)
+        return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "more than %u types to be defined on one connection",
+                            GEE_GOB_IDS);
+    if (units > GEE_GOB_UNITS)
+        return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "types with over %u fields to be defined on one connection",
+                            GEE_GOB_UNITS);
+    if (bytes > GEE_GOB_DEFINITIONS)
+        return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED,
+                            "over %lu bytes of type definitions to be sent on one connection", GEE_GOB_DEFINITIONS);
+    return 0;
+}
+
 /* Notes it as sent, under the next ids. */
 static int note(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_error_t *error) {
     if (state->sent_by_schema == NULL && state->sent_count == GEE_GOB_FEW && index_sent(state) != 0)
@@ -68,9 +88,8 @@ static int note(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_error_t *e
     }
     if (state->next_id == 0)
         state->next_id = FIRST_SENT;
-    if (state->next_id + (int64_t)schema->node_count > FIRST_SENT + (int64_t)GEE_GOB_IDS)
-        return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "more than %u types to be defined on one connection",
-                            GEE_GOB_IDS);
+    if (check_bounds(state, schema, error) != 0)
+        return -1;
     if (state->sent_by_schema != NULL &&
         gee_number_map_put(state->sent_by_schema, (uintptr_t)schema, (void *)((size_t)state->sent_count + 1)) != 0)
         return no_memory(error);
