@@ -29,6 +29,7 @@ HARM = {
     "the body of an unknown method is the next header": ("typos,headers,ids", "CarelessGob,CarelessJson"),
     "a map says that it has 2^30 pairs": ("claims", "Net,CarelessGob"),
     "a list within a list within a list": ("nested", "Net,Rpc,CarelessGob,CarelessJson"),
+    "type definitions fill a connection": ("names", "Gob"),
     "a name comes back twice": ("names", "Net,Rpc"),
     "a request or its reply is too large": ("oversized", "Net,Rpc,Json,Bin,Gob"),
     "an error text is cut inside a character": ("texts", "Json,Bin,Gob"),
