@@ -4,13 +4,15 @@ import os
 import pathlib
 import re
 import resource
+import signal
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
 
-from conftest import SANITIZED, eventually
+from conftest import SANITIZED, TIMEOUT, eventually
 from noise import Handshake, Sealed, SealedPeer, frame, public_in
 from sealing import geectl, make_sealed, seal_conf, sealed_peer
 from wire import OPTION_JSON, connect
@@ -550,6 +552,34 @@ def test_core_dumps(stopped):
     assert "0" not in [core_limit(pid) for pid in server.worker_pids()]
     server.reload('workers = 1; listen = ( { address = "unix@run/plain.sock"; } );')
     assert "0" not in [core_limit(pid) for pid in server.worker_pids()]
+
+
+def readable_for_its_user(pid):
+    """Could another process of the same user read its memory? That user is asked, where we may become it."""
+    owner = re.search(r"^Uid:\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1]
+    options = {"user": int(owner), "group": int(owner), "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run(["head", "-c", "1", f"/proc/{pid}/environ"], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, env={"LC_ALL": "C"}, check=False, timeout=TIMEOUT, **options)
+    assert done.returncode == 0 or b"Permission denied" in done.stderr
+    return done.returncode == 0
+
+
+def test_memory_with_keys_is_for_nobody(stopped):
+    server = make_sealed(stopped).start(before=allow_cores)
+    (worker,) = server.worker_pids()
+    assert not readable_for_its_user(worker)
+    with sealed_peer(server) as peer:
+        assert peer.call("Foo.Sum", SUM)[1] == 42
+    server.allow_crash("SIGSEGV")
+    os.kill(worker, signal.SIGSEGV)  # the last words come as ever
+    server.wait_for_log(r"worker 0 crashed: SIGSEGV from process \d+, in no call")
+    server.wait_for_log(r"\[alert\] \d+: #0 ")
+    eventually(lambda: server.worker_pids() not in ([], [worker]), "another worker")
+    assert not readable_for_its_user(server.worker_pids()[0])
+    server.reload(seal_conf(more='core_dumps = "on";'))
+    assert readable_for_its_user(server.worker_pids()[0])
+    server.reload('workers = 1; listen = ( { address = "unix@run/plain.sock"; } );')
+    assert readable_for_its_user(server.worker_pids()[0])
 
 
 # ---- geectl ----

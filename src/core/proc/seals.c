@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 /* A list of clients says what each may call: without who holds them to it, it would be worth nothing. */
@@ -184,7 +185,7 @@ const gee_seal_setup_t *gee_seals_of_server(void *data, const char *address) {
     return seals->all;
 }
 
-/* ---- core dumps ---- */
+/* ---- the memory of workers ---- */
 
 static bool holds_keys(const gee_cycle_t *cycle) {
     const gee_settings_t *settings = gee_cycle_settings(cycle);
@@ -202,11 +203,16 @@ static bool holds_keys(const gee_cycle_t *cycle) {
     return false;
 }
 
-void gee_seals_limit_core(const gee_cycle_t *cycle) {
+/* The kernel writes a core dump only of memory that others of the same user may read, too: who wants those has both. */
+void gee_seals_hide(const gee_cycle_t *cycle) {
     static const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
     int64_t wish = gee_cycle_settings(cycle)->core_dumps;
-    if (wish == GEE_CORE_DUMPS_ON || (wish == GEE_CORE_DUMPS_AUTO && !holds_keys(cycle)))
+    bool keys = holds_keys(cycle);
+    if (wish == GEE_CORE_DUMPS_ON || (wish == GEE_CORE_DUMPS_AUTO && !keys))
         return;
     if (setrlimit(RLIMIT_CORE, &none) != 0)
         gee_log(cycle->server->log, GEE_LOG_WARN, "core dumps cannot be switched off: %s", strerror(errno));
+    if (keys && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        gee_log(cycle->server->log, GEE_LOG_WARN, "other processes of this user can read the keys of seals: %s",
+                strerror(errno));
 }

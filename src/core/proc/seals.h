@@ -18,7 +18,8 @@ void gee_seals_close_upstreams(gee_cycle_t *cycle);
 /* The member seal_setup of a gee_manner_t: of the server with that address. `seals` is a gee_upstream_seals_t. */
 const gee_seal_setup_t *gee_seals_of_server(void *seals, const char *address);
 
-/* In a worker: no core dumps where keys are held, unless the settings want them. */
-void gee_seals_limit_core(const gee_cycle_t *cycle);
+/* In a worker, once it has its user: where keys are held, no core dumps, and no other process of that user can read its memory
+ * (ptrace, /proc/PID/mem), unless the settings want core dumps. */
+void gee_seals_hide(const gee_cycle_t *cycle);
 
 #endif

@@ -467,7 +467,9 @@ const gee_option_t gee_settings_options[] = {
       .offset = offsetof(gee_settings_t, core_dumps),
       .fallback = "auto",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "Whether a worker that crashes may leave a core dump; auto: where it holds no keys of seals",
+      .doc =
+          "Whether a worker that crashes may leave a core dump, and other processes of its user may trace it where it "
+          "holds keys of seals; auto: where it holds none",
       .choices = core_dumps_words },
     { 0 },
 };

@@ -259,7 +259,7 @@ static int start(gee_worker_process_t *process, gee_error_t *error) {
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     if (gee_identity_take(&process->cycle->identity, error) != 0)
         return -1;
-    gee_seals_limit_core(process->cycle);
+    gee_seals_hide(process->cycle);
     /* A change of user clears it. A hook that hangs would not notice that the master is gone. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (make_engine(process, error) != 0 ||
