@@ -34,5 +34,6 @@ static void divide(gee_call_t *call, const args_t *args, quotient_t *quotient) {
     gee_reply(call);
 }
 
-GEE_SERVICE(service_arith, "Arith", GEE_METHOD("Multiply", multiply, args_t, int64_t, GEE_IDEMPOTENT),
-            GEE_METHOD("Divide", divide, args_t, quotient_t, GEE_IDEMPOTENT));
+GEE_SERVICE_WITH(service_arith, "Arith", (.abi = GEE_MODULE_ABI, .example = true),
+                 GEE_METHOD("Multiply", multiply, args_t, int64_t, GEE_IDEMPOTENT),
+                 GEE_METHOD("Divide", divide, args_t, quotient_t, GEE_IDEMPOTENT));

@@ -95,5 +95,6 @@ static void sleep_then_sum(gee_call_t *call, const args_t *args, int64_t *reply)
     alarm_destroy(&alarm);
 }
 
-GEE_SERVICE(service_foo, "Foo", GEE_METHOD("Sum", sum, args_t, int64_t, GEE_IDEMPOTENT),
-            GEE_METHOD("Sleep", sleep_then_sum, args_t, int64_t, GEE_IDEMPOTENT | GEE_BLOCKING));
+GEE_SERVICE_WITH(service_foo, "Foo", (.abi = GEE_MODULE_ABI, .example = true),
+                 GEE_METHOD("Sum", sum, args_t, int64_t, GEE_IDEMPOTENT),
+                 GEE_METHOD("Sleep", sleep_then_sum, args_t, int64_t, GEE_IDEMPOTENT | GEE_BLOCKING));

@@ -73,6 +73,8 @@ def start_geerpc(house, name="geerpc", settings="", processor=SERVER_CPU, build=
     root = house.directory(name)
     for directory in ("conf", "run", "logs"):
         (root / directory).mkdir()
+    if build == BUILD and "services =" not in settings:
+        settings += 'services = ( { name = "Arith"; } );\n'
     key = make_key(root / "key") if seal else ""
     sealed = ', { address = "tcp@127.0.0.2:0"; seal = { key = "key"; anonymous = true; }; }' if key else ""
     (root / "conf/geerpc.conf").write_text(

@@ -33,6 +33,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", ROOT / "build"))
 PEERS = pathlib.Path(os.environ.get("GEERPC_PEERS", BUILD))  # programs in other languages, built once for all builds
 EXTENDED = BUILD / "tests/extended"
+SERVICES = ["Arith", "Foo"]  # examples: served only where a configuration names them, and then nothing else is
+EXTENDED_SERVICES = [*SERVICES, "Crash", "Kinds", "Process", "Json", "Bin", "Gob"]  # with those of tests/modules
 SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
 TIMEOUT = 30 if not SANITIZED else 90
 
@@ -95,6 +97,14 @@ class Server:
 
     @conf.setter
     def conf(self, text):
+        """What tests call is served, unless the text says what is."""
+        if not re.search(r"^services\s*=", text, re.MULTILINE):
+            names = EXTENDED_SERVICES if self.build == EXTENDED else SERVICES
+            text += "\nservices = ( %s );\n" % ", ".join(f'{{ name = "{name}"; }}' for name in names)
+        self.write_conf(text)
+
+    def write_conf(self, text):
+        """As it is."""
         (self.root / "conf/geerpc.conf").write_text(text)
 
     def command(self, *arguments):

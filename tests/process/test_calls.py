@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from conftest import CONF, ROOT
 from wire import OPTION_JSON, BinPeer, JsonPeer, connect, field, fields, signed
 
 CALL = b'{"ServiceMethod":"Arith.Multiply","Seq":1}{"A":7,"B":8}'
@@ -209,3 +210,31 @@ def test_many_clients_at_once(server):
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_examples_are_served_where_they_are_named(make_server, extended_build):
+    server = make_server(build=extended_build)
+    server.write_conf(CONF)
+    server.start()
+    assert server.call("Kinds.Text", "a") == ("", "a")
+    for method, arguments in (("Arith.Multiply", {"A": 7, "B": 8}), ("Foo.Sum", {"Num1": 1, "Num2": 2})):
+        assert server.call(method, arguments)[0].startswith("rpc server: can't find")
+    server.write_conf(CONF + 'services = ( { name = "Foo"; } );')
+    server.reload()
+    assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
+    for method in ("Arith.Multiply", "Kinds.Text"):
+        assert server.call(method, {})[0].startswith("rpc server: can't find")
+
+
+def test_a_server_of_examples_alone_says_that_it_serves_nothing(make_server):
+    server = make_server()
+    server.write_conf(CONF)
+    server.start()
+    server.wait_for_log("no service is served")
+    server.write_conf(CONF + 'limits = { services = ( { name = "Arith"; rate = 1; } ); };')
+    assert 'no service "Arith" is served' in server.run("-t", status=1).stderr
+    shipped = (ROOT / "conf/geerpc.conf").read_text()
+    server.write_conf(CONF + shipped[shipped.index("services = ("):])
+    server.reload()
+    assert server.call("Arith.Multiply", {"A": 7, "B": 8}) == ("", 56)
+    assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)

@@ -50,7 +50,7 @@ def test_every_mistake_is_reported_with_its_line(stopped):
     ],
 )
 def test_mistakes(stopped, text, said):
-    stopped.conf = text
+    stopped.write_conf(text)
     done = stopped.run("-t", status=1)
     assert said in done.stderr
     assert done.stdout == ""

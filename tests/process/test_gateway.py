@@ -207,7 +207,7 @@ def test_a_worker_that_leaves_keeps_its_connections(make_server):
     """Those to servers, for calls that may still come; of those of its callers, what is busy is cut in the end."""
     with PlayedServer("silent") as server:
         gateway = start_gateway(make_server(), [server.address], services=["Odd"], codec="bin")
-        gateway.conf = gateway.conf.replace("services = (", 'shutdown_timeout = "1500ms"; services = ( { name = "Foo"; },')
+        gateway.conf = gateway.conf.replace("services = (", 'services = ( { name = "Foo"; },') + 'shutdown_timeout = "1500ms";'
         gateway.reload(gateway.conf.replace("tcp@127.0.0.1:0", gateway.tcp))
         with gateway.peer() as busy, gateway.peer() as idle:
             for seq in (1, 2):

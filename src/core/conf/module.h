@@ -8,7 +8,7 @@
 #include "core/base/log.h"
 #include "core/conf/option.h"
 
-#define GEE_MODULE_ABI 3u
+#define GEE_MODULE_ABI 4u
 
 typedef enum gee_module_kind {
     GEE_MODULE_TRANSPORT = 1,
@@ -99,6 +99,9 @@ typedef struct gee_module {
 
     /* Optional, for a module of any kind: what it answers over HTTP; ends with a route without path. */
     const struct gee_route *routes;
+
+    /* A service that is there to be tried: served where geerpc.conf names it under `services`, and nowhere else. */
+    bool example;
 } gee_module_t;
 
 /* One line of the table that configure writes. */

@@ -51,8 +51,6 @@ static void find_geectl(char *text, size_t capacity) {
 
 static bool serves_arith(const gee_cycle_t *cycle) {
     const gee_settings_t *settings = gee_cycle_settings(cycle);
-    if (settings->services.count == 0)
-        return gee_service_by_name(cycle->server->modules, "Arith") != NULL;
     for (size_t i = 0; i < settings->services.count; i++)
         if (strcmp(gee_settings_service(settings, i)->name, "Arith") == 0)
             return true;

@@ -301,6 +301,13 @@ void gee_cycle_try(gee_cycle_t *cycle) {
     close_opened(cycle);
 }
 
+/* What is right for a registry, and a riddle to who has left `services` out. */
+static void tell_of_examples(const gee_cycle_t *cycle) {
+    if (gee_cycle_settings(cycle)->services.count == 0 && gee_service_usual(cycle->server->modules, 0) == NULL)
+        gee_log(cycle->server->log, GEE_LOG_NOTICE,
+                "no service is served: `services` names none, and what is compiled in is examples at most");
+}
+
 void gee_cycle_commit(gee_cycle_t *cycle) {
     gee_log_t *log = cycle->server->log;
     cycle->committed = true;
@@ -314,6 +321,7 @@ void gee_cycle_commit(gee_cycle_t *cycle) {
     }
     for (size_t i = 0; i < cycle->listener_count; i++)
         gee_listener_adjust(cycle->server, cycle->listeners[i].listener, cycle->listeners[i].settings);
+    tell_of_examples(cycle);
 }
 
 void gee_cycle_close(gee_cycle_t **cycle_pointer) {

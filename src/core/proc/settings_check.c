@@ -25,6 +25,14 @@ const gee_service_t *gee_service_by_name(const gee_module_entry_t *modules, cons
     return NULL;
 }
 
+const gee_service_t *gee_service_usual(const gee_module_entry_t *modules, size_t n) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_SERVICE, i)) != NULL; i++)
+        if (!module->example && n-- == 0)
+            return module->interface;
+    return NULL;
+}
+
 /* What a user of the configuration calls the module: the service's name, the protocol's, the scheme. */
 static const char *name_of(const gee_module_t *module) {
     switch (module->kind) {
@@ -177,8 +185,8 @@ static const char *served(const gee_check_settings_t *check, size_t n) {
         const char *name = gee_settings_service(check->settings, n)->name;
         return name ? name : ""; /* missing: said already */
     }
-    const gee_module_t *module = gee_module_next(check->modules, GEE_MODULE_SERVICE, n);
-    return module ? name_of(module) : NULL;
+    const gee_service_t *service = gee_service_usual(check->modules, n);
+    return service ? service->name : NULL;
 }
 
 static void expect_service(const gee_conf_check_t *lent, const char *name, const char *setting, const void *member) {

@@ -169,7 +169,6 @@ static int make_engine(gee_worker_process_t *process, gee_error_t *error) {
 static size_t list_services(const gee_worker_process_t *process, gee_service_entry_t *entries) {
     const gee_settings_t *settings = gee_cycle_settings(process->cycle);
     const gee_module_entry_t *modules = process->cycle->server->modules;
-    const gee_module_t *module;
     size_t count = 0;
     for (size_t i = 0; i < settings->services.count; i++) {
         const gee_service_settings_t *service = gee_settings_service(settings, i);
@@ -182,8 +181,8 @@ static size_t list_services(const gee_worker_process_t *process, gee_service_ent
     }
     if (settings->services.count > 0)
         return count;
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_SERVICE, i)) != NULL; i++)
-        entries[count++] = (gee_service_entry_t){ .service = module->interface };
+    for (const gee_service_t *service; (service = gee_service_usual(modules, count)) != NULL; count++)
+        entries[count] = (gee_service_entry_t){ .service = service };
     return count;
 }
 
