@@ -17,6 +17,7 @@
 #include "core/base/process.h"
 #include "core/base/random.h"
 #include "core/base/record.h"
+#include "core/base/shared_rates.h"
 #include "core/base/short_bytes.h"
 #include "core/base/str.h"
 #include "core/conf/module.h"

@@ -1,18 +1,22 @@
-/* filter_limits: refuses calls when too many are in flight or come too fast in this worker: in all, of one method, of one
- * service, from one client address; and when what all hold is too much (limits.memory, rpc/memory.h).
+/* filter_limits: refuses calls when too many are in flight in this worker, or come too fast to all of them: in all, of one method,
+ * of one service, from one client address; and when what all hold is too much (limits.memory, rpc/memory.h).
  *
  * A call is in flight from when this filter sees it until its handler has finished, so a handler that outlives its
- * caller's patience still counts. A rate is a bucket of tokens: a call takes one, `rate` come back a second, up to `burst`.
- * Addresses are kept count of in a table of fixed size; when it is full, a new one takes the place of that which has been
- * without a call in flight for longest. */
+ * caller's patience still counts. A rate is a bucket of tokens: a call takes one, `rate` come back a second, up to `burst`. Buckets
+ * are in memory that all workers share (base/shared_rates.h).
+ * Addresses with calls in flight are kept count of in a table of fixed size; when it is full, a new one takes the place of that
+ * which has been without a call in flight for longest. */
 #include <gee.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_OF_UNIX "unix@" /* all Unix sockets are one address, whatever the client's socket is called */
-#define ADDRESS_TEXT 72      /* of scheme and host; longer ones (there are none) would share */
+#define RATES_VERSION  1u
+#define SERVICES_RATED 1024    /* names of services with a rate, of this cycle and of those before */
+#define NAME_OF_UNIX   "unix@" /* all Unix sockets are one address, whatever the client's socket is called */
+#define ADDRESS_TEXT   72      /* of scheme and host; longer ones (there are none) would share */
 
 typedef struct service_conf {
     const char *name;
@@ -29,6 +33,9 @@ typedef struct conf {
     int64_t burst_per_address;
     int64_t addresses;
     gee_groups_t services; /* service_conf_t */
+
+    /* shared by all workers; null: no limit needs it */
+    gee_shared_rates_t *address_rates, *service_rates;
 } conf_t;
 
 #define MOST_IN_FLIGHT INT32_MAX
@@ -50,7 +57,7 @@ static const gee_option_t service_options[] = {
     LIMIT(service_conf_t, in_flight, "0", MOST_IN_FLIGHT,
           "Its calls in flight in one worker, past which further ones are refused; 0 for no limit"),
     LIMIT(service_conf_t, rate, "0", MOST_A_SECOND,
-          "Its calls a second in one worker, past which further ones are refused; 0 for no limit"),
+          "Its calls a second in all workers, past which further ones are refused; 0 for no limit"),
     LIMIT(service_conf_t, burst, "0", MOST_A_SECOND,
           "So many may come at once before its rate counts; 0 for as many as rate"),
     { .name = NULL },
@@ -75,7 +82,7 @@ static const gee_option_t options[] = {
     LIMIT(conf_t, in_flight_per_address, "0", MOST_IN_FLIGHT,
           "Calls of one client address in flight in one worker, past which further ones are refused; 0 for no limit"),
     LIMIT(conf_t, rate_per_address, "0", MOST_A_SECOND,
-          "Calls a second of one client address in one worker, past which further ones are refused; 0 for no limit"),
+          "Calls a second of one client address in all workers, past which further ones are refused; 0 for no limit"),
     LIMIT(conf_t, burst_per_address, "0", MOST_A_SECOND,
           "So many calls of an address may come at once before rate_per_address counts; 0 for as many as "
           "rate_per_address"),
@@ -85,8 +92,9 @@ static const gee_option_t options[] = {
       .fallback = "10000",
       .flags = GEE_OPTION_RELOADABLE,
       .doc =
-          "Client addresses that one worker keeps count of, all Unix sockets as one; a further one takes the place of "
-          "that which was quiet for longest, and is refused while all have calls in flight",
+          "Client addresses that are kept count of (IPv6: networks of 64 bits), all Unix sockets as one; a further one "
+          "takes "
+          "the place of that which was quiet for longest, and is refused while all have calls in flight in one worker",
       .minimum = 1,
       .maximum = 10000000 },
     { .name = "services",
@@ -105,51 +113,55 @@ static const gee_option_t options[] = {
 /* What may be; 0 for anything. */
 typedef struct allowance {
     int64_t in_flight;
-    int64_t rate;
-    int64_t interval_ns; /* in which one token comes back */
-    int64_t ahead_ns;    /* in which all but one of the burst do */
+    int64_t a_second;
+    gee_rate_t rate;
 } allowance_t;
 
-/* What is. */
-typedef struct meter {
-    int64_t in_flight;
-    int64_t full_ns; /* when the bucket will be full again */
-} meter_t;
-
-static allowance_t allow(int64_t in_flight, int64_t rate, int64_t burst) {
-    allowance_t allowance = { .in_flight = in_flight, .rate = rate };
-    if (rate > 0) {
-        allowance.interval_ns = GEE_SECOND / rate;
-        allowance.ahead_ns = ((burst > 0 ? burst : rate) - 1) * allowance.interval_ns;
-    }
-    return allowance;
+static allowance_t allow(int64_t in_flight, int64_t a_second, int64_t burst) {
+    return (allowance_t){ .in_flight = in_flight, .a_second = a_second, .rate = gee_rate(a_second, burst) };
 }
 
 /* The call itself is in the count already. */
-static bool too_many(const meter_t *meter, const allowance_t *allowance) {
-    return allowance->in_flight > 0 && meter->in_flight > allowance->in_flight;
+static bool too_many(int64_t in_flight, const allowance_t *allowance) {
+    return allowance->in_flight > 0 && in_flight > allowance->in_flight;
 }
 
-static bool too_fast(const meter_t *meter, const allowance_t *allowance, int64_t now_ns) {
-    return allowance->rate > 0 && meter->full_ns - now_ns > allowance->ahead_ns;
+static gee_shared_rates_t *share_rates(const gee_prepare_t *prepare, const char *name, size_t names,
+                                       gee_error_t *error) {
+    gee_shared_rates_t *rates = prepare->shared(prepare, name, gee_shared_rates_size(names), RATES_VERSION, error);
+    if (rates == NULL || gee_shared_rates_open(rates, names) == 0)
+        return rates;
+    gee_error_set(error, GEE_UNAVAILABLE, "limits: no random bytes: %s", strerror(errno));
+    return NULL;
 }
 
-static void take_token(meter_t *meter, const allowance_t *allowance, int64_t now_ns) {
-    meter->full_ns = (meter->full_ns > now_ns ? meter->full_ns : now_ns) + allowance->interval_ns;
+static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error) {
+    conf_t *conf = data;
+    const service_conf_t *services = conf->services.items;
+    bool rated = false;
+    for (size_t i = 0; i < conf->services.count; i++)
+        rated = rated || services[i].rate > 0;
+    if (conf->rate_per_address > 0 &&
+        (conf->address_rates = share_rates(prepare, "rates of addresses", (size_t)conf->addresses, error)) == NULL)
+        return -1;
+    return rated && (conf->service_rates = share_rates(prepare, "rates of services", SERVICES_RATED, error)) == NULL
+               ? -1
+               : 0;
 }
 
 /* ---- client addresses ---- */
 
 typedef struct client {
     gee_link_t idle; /* while it has no call in flight */
-    meter_t meter;
+    int64_t in_flight;
     size_t length;
     char address[ADDRESS_TEXT];
 } client_t;
 
 typedef struct clients {
-    bool counted; /* there are limits per address */
+    bool counted; /* there is a limit of those in flight */
     allowance_t allowance;
+    gee_shared_rates_t *rates; /* null: no limit */
     gee_string_map_t *by_address;
     client_t *all;
     size_t used, capacity; /* of all */
@@ -158,10 +170,11 @@ typedef struct clients {
 
 static int start_clients(clients_t *clients, const conf_t *conf, gee_error_t *error) {
     gee_list_init(&clients->idle);
-    clients->counted = conf->in_flight_per_address > 0 || conf->rate_per_address > 0;
+    clients->allowance = allow(conf->in_flight_per_address, conf->rate_per_address, conf->burst_per_address);
+    clients->rates = conf->address_rates;
+    clients->counted = conf->in_flight_per_address > 0;
     if (!clients->counted)
         return 0;
-    clients->allowance = allow(conf->in_flight_per_address, conf->rate_per_address, conf->burst_per_address);
     clients->capacity = (size_t)conf->addresses;
     clients->all = calloc(clients->capacity, sizeof(client_t)); /* pages that are not used are not there */
     clients->by_address = gee_string_map_create();
@@ -177,11 +190,15 @@ static void stop_clients(clients_t *clients) {
     clients->all = NULL;
 }
 
-/* "tcp@127.0.0.1" of "tcp@127.0.0.1:40312". Empty: the call comes from within. */
-static gee_str_t address_of(const gee_call_t *call) {
+/* "tcp@127.0.0.1" of "tcp@127.0.0.1:40312"; of IPv6 the bytes of its network, in `ip`. Empty: the call comes from within. */
+static gee_str_t address_of(const gee_call_t *call, gee_ip_t *ip) {
     gee_str_t address = gee_str(gee_call_peer(call).address);
     if (gee_str_starts_with(address, GEE_STR(NAME_OF_UNIX)))
         return GEE_STR(NAME_OF_UNIX);
+    if (gee_str_find(address, '[') >= 0 && gee_str_find(address, '%') < 0 && gee_ip_of_peer(address.data, ip) == 0) {
+        gee_ip_keep_source(ip);
+        return (gee_str_t){ (const char *)ip->bytes, sizeof(ip->bytes) };
+    }
     ptrdiff_t colon = gee_str_find_last(address, ':');
     if (colon >= 0)
         address.length = (size_t)colon;
@@ -201,7 +218,7 @@ static client_t *add_client(clients_t *clients, gee_str_t address) {
     } else {
         return NULL;
     }
-    client->meter = (meter_t){ 0 };
+    client->in_flight = 0;
     client->length = address.length;
     memcpy(client->address, address.data, address.length);
     if (gee_string_map_put(clients->by_address, (gee_str_t){ client->address, client->length }, client) == 0)
@@ -212,31 +229,29 @@ static client_t *add_client(clients_t *clients, gee_str_t address) {
 }
 
 static client_t *client_of(const clients_t *clients, const gee_call_t *call) {
+    gee_ip_t ip;
     if (!clients->counted)
         return NULL;
-    gee_str_t address = address_of(call);
+    gee_str_t address = address_of(call, &ip);
     return address.length > 0 ? gee_string_map_get(clients->by_address, address) : NULL;
 }
 
 /* False: there is no room to count it. *client is null when it is not to be counted. */
-static bool count_client(clients_t *clients, const gee_call_t *call, client_t **client) {
+static bool count_client(clients_t *clients, gee_str_t address, client_t **client) {
     *client = NULL;
-    if (!clients->counted)
-        return true;
-    gee_str_t address = address_of(call);
-    if (address.length == 0)
+    if (!clients->counted || address.length == 0)
         return true;
     *client = gee_string_map_get(clients->by_address, address);
     if (*client == NULL && (*client = add_client(clients, address)) == NULL)
         return false;
-    (*client)->meter.in_flight++;
+    (*client)->in_flight++;
     gee_list_remove(&(*client)->idle);
     return true;
 }
 
 static void uncount_client(clients_t *clients, const gee_call_t *call) {
     client_t *client = client_of(clients, call);
-    if (client != NULL && --client->meter.in_flight == 0)
+    if (client != NULL && --client->in_flight == 0)
         gee_list_append(&clients->idle, &client->idle);
 }
 
@@ -244,13 +259,14 @@ static void uncount_client(clients_t *clients, const gee_call_t *call) {
 
 typedef struct service {
     allowance_t allowance;
-    meter_t meter;
+    int64_t in_flight;
     size_t index; /* in limits.services */
 } service_t;
 
 typedef struct services {
     gee_string_map_t *by_name; /* null: there are no limits of services */
     service_t *all;
+    gee_shared_rates_t *rates; /* null: none of them is a rate */
 } services_t;
 
 static void check_conf(const void *data, const gee_conf_check_t *check) {
@@ -268,6 +284,7 @@ static int start_services(services_t *services, const conf_t *conf, gee_error_t 
     const service_conf_t *items = conf->services.items;
     if (conf->services.count == 0)
         return 0;
+    services->rates = conf->service_rates;
     services->by_name = gee_string_map_create();
     services->all = calloc(conf->services.count, sizeof(service_t));
     if (services->by_name == NULL || services->all == NULL)
@@ -335,7 +352,7 @@ static int start(void *data, const void *conf, gee_engine_t *engine, gee_error_t
     if (start_services(&state->services, &state->conf, error) == 0 &&
         start_clients(&state->clients, &state->conf, error) == 0) {
         state->simple = state->conf.in_flight > 0 && state->by_method == NULL && state->services.by_name == NULL &&
-                        !state->clients.counted;
+                        !state->clients.counted && state->clients.rates == NULL;
         return 0;
     }
     stop(state);
@@ -353,6 +370,7 @@ typedef struct counts {
     int64_t *of_method;
     service_t *service;
     client_t *client;
+    gee_str_t address; /* empty: none */
 } counts_t;
 
 static const char *say(gee_call_t *call, const char *what, const char *setting, int64_t limit) {
@@ -368,45 +386,42 @@ static const char *say_of_service(gee_call_t *call, const char *what, const serv
     return say(call, what, path, limit);
 }
 
-static const char *service_over(gee_call_t *call, const service_t *service, int64_t now_ns) {
-    const allowance_t *allowance = &service->allowance;
-    if (too_many(&service->meter, allowance))
-        return say_of_service(call, "of this service in flight", service, "in_flight", allowance->in_flight);
-    if (too_fast(&service->meter, allowance, now_ns))
-        return say_of_service(call, "of this service a second", service, "rate", allowance->rate);
-    return NULL;
-}
-
-static const char *client_over(gee_call_t *call, const client_t *client, const allowance_t *allowance, int64_t now_ns) {
-    if (too_many(&client->meter, allowance))
-        return say(call, "of this address in flight", "limits.in_flight_per_address", allowance->in_flight);
-    if (too_fast(&client->meter, allowance, now_ns))
-        return say(call, "of this address a second", "limits.rate_per_address", allowance->rate);
-    return NULL;
-}
-
 /* The limit that the call is past, as a text for the caller; null: none. */
-static const char *over(const state_t *state, gee_call_t *call, const counts_t *counts, int64_t now_ns) {
+static const char *over(const state_t *state, gee_call_t *call, const counts_t *counts) {
     const conf_t *conf = &state->conf;
-    const char *text = NULL;
     if (gee_memory_exhausted(state->engine))
         return "rpc server: requests, calls and replies take too much memory: limits.memory";
     if (conf->in_flight != 0 && state->in_flight > conf->in_flight)
         return say(call, "in flight", "limits.in_flight", conf->in_flight);
     if (counts->of_method != NULL && *counts->of_method > conf->in_flight_per_method)
         return say(call, "of this method in flight", "limits.in_flight_per_method", conf->in_flight_per_method);
-    if (counts->service != NULL)
-        text = service_over(call, counts->service, now_ns);
-    if (text == NULL && counts->client != NULL)
-        text = client_over(call, counts->client, &state->clients.allowance, now_ns);
-    return text;
+    if (counts->service != NULL && too_many(counts->service->in_flight, &counts->service->allowance))
+        return say_of_service(call, "of this service in flight", counts->service, "in_flight",
+                              counts->service->allowance.in_flight);
+    if (counts->client != NULL && too_many(counts->client->in_flight, &state->clients.allowance))
+        return say(call, "of this address in flight", "limits.in_flight_per_address", conf->in_flight_per_address);
+    return NULL;
 }
 
-static void take_tokens(state_t *state, const counts_t *counts, int64_t now_ns) {
-    if (counts->service != NULL)
-        take_token(&counts->service->meter, &counts->service->allowance, now_ns);
-    if (counts->client != NULL)
-        take_token(&counts->client->meter, &state->clients.allowance, now_ns);
+/* Takes a token of each bucket that the call draws from, or none. The text for the caller when one is empty, else null. */
+static const char *too_fast(const state_t *state, gee_call_t *call, const counts_t *counts, int64_t now_ns) {
+    const service_t *service = counts->service;
+    const allowance_t *of_address = &state->clients.allowance;
+    gee_bucket_t *bucket = NULL, *other;
+    if (service != NULL && service->allowance.a_second > 0) {
+        gee_str_t name = gee_str(((const service_conf_t *)state->conf.services.items)[service->index].name);
+        bucket = gee_shared_rates_find(state->services.rates, name, now_ns);
+        if (!gee_rate_take(bucket, &service->allowance.rate, now_ns))
+            return say_of_service(call, "of this service a second", service, "rate", service->allowance.a_second);
+    }
+    if (state->clients.rates == NULL || counts->address.length == 0)
+        return NULL;
+    other = gee_shared_rates_find(state->clients.rates, counts->address, now_ns);
+    if (gee_rate_take(other, &of_address->rate, now_ns))
+        return NULL;
+    if (bucket != NULL)
+        gee_rate_give(bucket, &service->allowance.rate);
+    return say(call, "of this address a second", "limits.rate_per_address", of_address->a_second);
 }
 
 /* Those that are refused are in flight too until they are released, for they are not told apart then; that is at once.
@@ -414,20 +429,24 @@ static void take_tokens(state_t *state, const counts_t *counts, int64_t now_ns) 
 GEE_APART static gee_verdict_t count(state_t *state, gee_call_t *call, gee_status_t *status) {
     int64_t now_ns = gee_loop_now(state->loop);
     counts_t counts = { .of_method = count_of(state, call), .service = service_of(&state->services, call) };
+    gee_ip_t ip;
+    if (state->clients.counted || state->clients.rates != NULL)
+        counts.address = address_of(call, &ip);
     state->in_flight++;
     if (counts.of_method != NULL)
         ++*counts.of_method;
     if (counts.service != NULL)
-        counts.service->meter.in_flight++;
-    bool room = count_client(&state->clients, call, &counts.client);
-    const char *text = over(state, call, &counts, now_ns);
+        counts.service->in_flight++;
+    bool room = count_client(&state->clients, counts.address, &counts.client);
+    const char *text = over(state, call, &counts);
     if (text == NULL && !room)
         text = say(call, "of so many addresses in flight", "limits.addresses", state->conf.addresses);
+    if (text == NULL)
+        text = too_fast(state, call, &counts, now_ns);
     if (text != NULL) {
         *status = (gee_status_t){ .code = GEE_RESOURCE_EXHAUSTED, .text = gee_str(text) };
         return GEE_FILTER_REFUSE;
     }
-    take_tokens(state, &counts, now_ns);
     return GEE_FILTER_PASS;
 }
 
@@ -446,7 +465,7 @@ GEE_APART static void uncount(state_t *state, const gee_call_t *call) {
     if (of_method != NULL)
         --*of_method;
     if (service != NULL)
-        service->meter.in_flight--;
+        service->in_flight--;
     uncount_client(&state->clients, call);
 }
 
@@ -476,4 +495,5 @@ const gee_module_t gee_filter_limits_module = {
     .options = options,
     .conf_size = sizeof(conf_t),
     .check = check_conf,
+    .prepare = prepare,
 };

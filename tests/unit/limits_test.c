@@ -22,6 +22,16 @@ int clock_gettime(clockid_t id, struct timespec *time) {
 
 /* ---- settings, and calls by address ---- */
 
+static void *lend_shared(const gee_prepare_t *prepare, const char *name GEE_UNUSED, size_t size,
+                         uint32_t version GEE_UNUSED, gee_error_t *error GEE_UNUSED) {
+    return gee_pool_zalloc(prepare->pool, size);
+}
+
+static fixture_t *filter_in(gee_pool_t *pool, conf_t *conf) {
+    const gee_prepare_t prepare = { .pool = pool, .workers = 1, .shared = lend_shared };
+    return filter_with(&gee_filter_limits_module, conf, &prepare);
+}
+
 /* Name, value, name, value ... null */
 static fixture_t *limited(gee_pool_t *pool, ...) {
     conf_t conf;
@@ -32,7 +42,7 @@ static fixture_t *limited(gee_pool_t *pool, ...) {
     while ((name = va_arg(arguments, const char *)) != NULL)
         configure_one(&gee_filter_limits_module, &conf, pool, name, va_arg(arguments, const char *));
     va_end(arguments);
-    return filter_with(&gee_filter_limits_module, &conf, NULL);
+    return filter_in(pool, &conf);
 }
 
 /* Elements of limits.services, each with its name. */
@@ -60,7 +70,7 @@ static fixture_t *limited_service(gee_pool_t *pool, const char *setting, const c
     const gee_groups_t *services = (gee_groups_t *)(void *)(conf.bytes + row->offset);
     if (gee_option_set(row->table, services->items, setting, value, pool, &error) != 0)
         fail_msg("%s", error.text);
-    return filter_with(&gee_filter_limits_module, &conf, NULL);
+    return filter_in(pool, &conf);
 }
 
 static void assert_passes(fixture_t *fixture, const char *peer) {
@@ -195,22 +205,57 @@ static void what_another_limit_refuses_takes_no_token(void **state) {
 
 /* ---- many addresses ---- */
 
-static void the_address_that_was_quiet_longest_is_forgotten(void **state) {
+static void others_do_not_make_an_address_forgotten(void **state) {
     const char *text = "rpc server: too many calls of this address a second: limits.rate_per_address = 1";
-    fixture_t *fixture = limited(*state, "rate_per_address", "1", "addresses", "3", NULL);
+    char peer[64];
+    fixture_t *fixture = limited(*state, "rate_per_address", "1", "addresses", "100", NULL);
     for (int i = 0; i < 2; i++) {
         now_ns += 3600 * GEE_SECOND;
         assert_passes(fixture, "tcp@10.0.0.1:1");
-        assert_passes(fixture, "tcp@10.0.0.2:1");
-        assert_passes(fixture, "tcp@10.0.0.3:1");
-        assert_refused(fixture, "tcp@10.0.0.1:1", text); /* so the second one is the oldest now */
-        assert_passes(fixture, "tcp@10.0.0.4:1");
+        for (int other = 0; other < 100; other++) {
+            snprintf(peer, sizeof peer, "tcp@10.1.0.%d:1", other);
+            assert_passes(fixture, peer);
+            assert_refused(fixture, peer, text);
+        }
         assert_refused(fixture, "tcp@10.0.0.1:1", text);
-        assert_refused(fixture, "tcp@10.0.0.3:1", text);
-        assert_refused(fixture, "tcp@10.0.0.4:1", text);
-        assert_passes(fixture, "tcp@10.0.0.2:1"); /* forgotten */
     }
     fixture_destroy(fixture);
+}
+
+static void a_client_of_ipv6_is_its_network(void **state) {
+    const char *text = "rpc server: too many calls of this address a second: limits.rate_per_address = 1";
+    fixture_t *fixture = limited(*state, "rate_per_address", "1", NULL);
+    assert_passes(fixture, "tcp@[2001:db8:0:1::1]:1");
+    assert_refused(fixture, "tcp@[2001:db8:0:1:ffff::2]:1", text);
+    assert_passes(fixture, "tcp@[2001:db8:0:2::1]:1");
+    assert_passes(fixture, "tcp@[fe80::1%2]:1"); /* one link: neighbours */
+    assert_passes(fixture, "tcp@[fe80::2%2]:1");
+    assert_passes(fixture, "tcp@[::ffff:10.0.0.1]:1");
+    assert_passes(fixture, "tcp@[::ffff:10.0.0.2]:1");
+    fixture_destroy(fixture);
+}
+
+/* Two filters with one memory, as two workers have it. */
+static void workers_share_a_rate(void **state) {
+    conf_t conf;
+    const char *text = "rpc server: too many calls of this address a second: limits.rate_per_address = 10";
+    configure(&gee_filter_limits_module, &conf, *state);
+    configure_one(&gee_filter_limits_module, &conf, *state, "rate_per_address", "10");
+    fixture_t *one = filter_in(*state, &conf);
+    gee_filter_entry_t entry = { .module = &gee_filter_limits_module, .conf = conf.bytes };
+    fixture_t *other = fixture_create(&service, &entry);
+    for (int i = 0; i < 10; i++) {
+        recording = i % 2 ? one : other;
+        assert_passes(recording, "tcp@10.0.0.1:1");
+    }
+    assert_refused(recording = one, "tcp@10.0.0.1:1", text);
+    assert_refused(recording = other, "tcp@10.0.0.1:1", text);
+    now_ns += 100 * GEE_MILLISECOND;
+    assert_passes(recording = one, "tcp@10.0.0.1:1");
+    assert_refused(recording = other, "tcp@10.0.0.1:1", text);
+    fixture_destroy(other);
+    recording = one;
+    fixture_destroy(one);
 }
 
 static void an_address_with_calls_in_flight_is_not_forgotten(void **state) {
@@ -238,7 +283,7 @@ static void new_addresses_for_ever_take_no_more_memory(void **state) {
     fixture_t *fixture =
         limited(*state, "rate_per_address", "1", "in_flight_per_address", "1", "addresses", "100", NULL);
     for (unsigned i = 0; i < 20000; i++) {
-        snprintf(peer, sizeof peer, i % 2 ? "tcp@10.%u.%u.1:1" : "tcp@[2001:db8::%x:%x]:1", i >> 8, i & 255);
+        snprintf(peer, sizeof peer, i % 2 ? "tcp@10.%u.%u.1:1" : "tcp@[2001:db8:%x:%x::1]:1", i >> 8, i & 255);
         assert_passes(fixture, peer);
         if (i == 500)
             in_use = mallinfo2().uordblks;
@@ -295,7 +340,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_rate_is_held_over_any_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_burst_is_as_large_as_the_rate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_another_limit_refuses_takes_no_token, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_address_that_was_quiet_longest_is_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(others_do_not_make_an_address_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_client_of_ipv6_is_its_network, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(workers_share_a_rate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_address_with_calls_in_flight_is_not_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(new_addresses_for_ever_take_no_more_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_service_past_its_limit_is_refused, set_up, tear_down),

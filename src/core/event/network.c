@@ -92,6 +92,16 @@ static bool among(const gee_network_t *networks, size_t count, const gee_ip_t *a
     return false;
 }
 
+void gee_ip_keep_source(gee_ip_t *address) {
+    static const gee_network_t whole[] = {
+        { .address.bytes = { [10] = 0xff, [11] = 0xff }, .prefix = MAPPED },
+        { .address.bytes = { 0xfe, 0x80 }, .prefix = 10 },
+        { .address.bytes = { 0 }, .prefix = 127 }, /* ::1 among them */
+    };
+    if (!among(whole, GEE_LENGTH(whole), address))
+        memset(address->bytes + 8, 0, 8);
+}
+
 /* "localhost", "db.localhost", either with the dot of the root. */
 static bool is_localhost(gee_str_t name) {
     static const gee_str_t localhost = { "localhost", 9 };

@@ -22,6 +22,9 @@ int gee_network_parse(const char *text, gee_network_t *network, gee_error_t *err
 bool gee_network_contains(const gee_network_t *network, const gee_ip_t *address);
 /* Of a peer's text, "tcp@192.0.2.7:40312" (addr.h). -1: it has none, as peers at Unix sockets. */
 int gee_ip_of_peer(const char *peer, gee_ip_t *address);
+/* What tells one client from another: of IPv6, where each has a network of 64 bits to choose addresses from, that network; on one
+ * link (fe80::/10) and of IPv4 the address itself. */
+void gee_ip_keep_source(gee_ip_t *address);
 /* Does the host of an address mean another machine to each reader: loopback, unspecified or link-local addresses in any form that
  * a resolver takes ("127.1"), localhost and names below it? */
 bool gee_host_is_relative(const char *host);
