@@ -20,7 +20,7 @@ from rows import Row
 
 OUR_WIRES = ("bin", "json", "netrpc", "gob", "jsonrpc")
 WARM = 1
-ROOM = "limits = { connections = 100000; };\n"
+ROOM = "limits = { connections = 100000; connections_per_address = 0; };\n"
 
 
 @dataclasses.dataclass

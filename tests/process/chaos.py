@@ -118,7 +118,8 @@ class Chaos:
     # ---- the server ----
 
     def conf(self):
-        more = 'access_log = { path = "logs/access.log"; };\nlimits = { connections = 20000; };\n' + self.more
+        more = ('access_log = { path = "logs/access.log"; };\nlimits = { connections = 20000; connections_per_address = 0; };\n'
+                + self.more)
         return passing_conf(self.workers, [*LISTEN, *('{ address = "unix@%s"; }' % path for path in self.extra)], more)
 
     def start(self):

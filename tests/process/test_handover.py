@@ -315,7 +315,7 @@ def test_a_new_configuration_is_in_force_for_connections_that_moved(passing):
 
 def test_idle_connections_are_moved(passing):
     """Each after one call on its wire."""
-    server = passing(more="limits = { connections = 20000; };")
+    server = passing(more="limits = { connections = 20000; connections_per_address = 0; };")
     with Idle(server, WIRES, IDLE) as idle:
         _, new = reload_and_move(server)
         spoken, served = idle.call()

@@ -369,7 +369,7 @@ def test_caps_where_the_seal_is_optional(stopped):
     eventually(lambda: "connections 7," in server.status(), "seven connections")
     sock.sendall(b"\xc1")
     closed_without_a_word(sock)
-    server.wait_for_log("refused: seal: too many connections have not shown who they are yet")
+    server.wait_for_log("refused: seal: too many have not shown who they are yet")
     assert server.call("Foo.Sum", SUM) == ("", 42)
     for sock in idle + waiting:
         sock.close()

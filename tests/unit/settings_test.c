@@ -75,7 +75,7 @@ static void test_defaults(void **state) {
     assert_int_equal(settings->shutdown_timeout, 30 * GEE_SECOND);
     assert_int_equal(settings->thread_pool.threads, 4);
     assert_int_equal(settings->thread_pool.queue, 1000);
-    assert_int_equal(settings->connections.connections_per_address, 0);
+    assert_int_equal(settings->connections.connections_per_address, 1000);
     assert_int_equal(settings->limits.message, 4 * GEE_MIB);
     assert_int_equal(settings->limits.nesting, 100);
     assert_int_equal(settings->timeouts.handle, 0);

@@ -12,6 +12,16 @@
 #define MAPPED 96 /* bits in front of an IPv4 address */
 #define SHOWN  100
 
+bool gee_sockaddr_ip(const gee_sockaddr_t *peer, gee_ip_t *address) {
+    static const gee_ip_t mapped = { { [10] = 0xff, [11] = 0xff } };
+    *address = mapped;
+    if (peer->any.sa_family == AF_INET)
+        memcpy(address->bytes + MAPPED / 8, &peer->v4.sin_addr, sizeof(peer->v4.sin_addr));
+    else if (peer->any.sa_family == AF_INET6)
+        memcpy(address->bytes, &peer->v6.sin6_addr, sizeof(address->bytes));
+    return peer->any.sa_family == AF_INET || peer->any.sa_family == AF_INET6;
+}
+
 /* How many bits the text's own family has; 0: it is no address. */
 static unsigned parse_ip(const char *text, gee_ip_t *address) {
     static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/event/addr.h"
 
 /* An IPv6 address; those of IPv4 stand in ::ffff:0:0/96. */
 typedef struct gee_ip {
@@ -20,6 +21,8 @@ typedef struct gee_network {
 /* "10.0.0.0/8", "2001:db8::/32", "192.0.2.7" (that address alone). Fails with a text that says what is wrong. */
 int gee_network_parse(const char *text, gee_network_t *network, gee_error_t *error);
 bool gee_network_contains(const gee_network_t *network, const gee_ip_t *address);
+/* False: it has none. */
+bool gee_sockaddr_ip(const gee_sockaddr_t *peer, gee_ip_t *address);
 /* Of a peer's text, "tcp@192.0.2.7:40312" (addr.h). -1: it has none, as peers at Unix sockets. */
 int gee_ip_of_peer(const char *peer, gee_ip_t *address);
 /* What tells one client from another: of IPv6, where each has a network of 64 bits to choose addresses from, that network; on one

@@ -13,14 +13,16 @@
 #include "core/proc/shm.h"
 #include "core/rpc/counters.h"
 
-#define ZONE_NAME    "connections"
-#define ZONE_VERSION 1u
-#define SETS         4096u
-#define WAYS         16u
+#define ZONE_NAME       "connections"
+#define ZONE_VERSION    2u
+#define SETS            4096u
+#define WAYS            16u
+#define RATES_NAME      "handshakes"
+#define RATES_ADDRESSES 10000
 
 struct gee_connection_slot {
     _Atomic int64_t owner; /* a process; 0: nobody */
-    _Atomic uint64_t connections;
+    _Atomic uint64_t connections, unproven;
     atomic_bool addresses; /* were counted: there is something to clear */
     gee_connection_entry_t entries[SETS][WAYS];
 };
@@ -31,9 +33,28 @@ struct gee_connection_counts {
     gee_connection_slot_t slots[];
 };
 
+static bool has_seals(const gee_cycle_t *cycle) {
+    for (size_t i = 0; i < cycle->listener_count; i++)
+        if (cycle->listeners[i].seal_setup != NULL)
+            return true;
+    return false;
+}
+
+static int open_rates(gee_cycle_t *cycle, gee_error_t *error) {
+    cycle->handshake_rates = gee_zone_share(cycle->server, &cycle->zones, RATES_NAME,
+                                            gee_shared_rates_size(RATES_ADDRESSES), ZONE_VERSION, error);
+    if (!cycle->handshake_rates)
+        return -1;
+    if (gee_shared_rates_open(cycle->handshake_rates, RATES_ADDRESSES) == 0)
+        return 0;
+    return gee_error_set(error, GEE_UNAVAILABLE, "limits: no random bytes: %s", strerror(errno));
+}
+
 int gee_connection_counts_open(gee_cycle_t *cycle, gee_error_t *error) {
     const gee_connection_settings_t *limits = &gee_cycle_settings(cycle)->connections;
-    if (limits->total_connections == 0 && limits->connections_per_address == 0)
+    if (limits->total_connections == 0 && limits->connections_per_address == 0 &&
+        (!has_seals(cycle) || (limits->unauthenticated == 0 && limits->unauthenticated_per_address == 0 &&
+                               limits->handshakes_per_address == 0)))
         return 0;
     size_t slots = gee_counters_slots(cycle->workers);
     size_t size = sizeof(gee_connection_counts_t) + slots * sizeof(gee_connection_slot_t);
@@ -47,18 +68,21 @@ int gee_connection_counts_open(gee_cycle_t *cycle, gee_error_t *error) {
         counts->slot_count = slots;
     }
     cycle->connection_counts = counts;
-    return 0;
+    return has_seals(cycle) && limits->handshakes_per_address > 0 ? open_rates(cycle, error) : 0;
 }
 
 /* ---- a worker, for itself ---- */
 
 static void clear(gee_connection_slot_t *slot) {
     atomic_store(&slot->connections, 0);
+    atomic_store(&slot->unproven, 0);
     if (!atomic_exchange(&slot->addresses, false))
         return; /* its pages need not be there */
     for (size_t i = 0; i < SETS; i++)
-        for (size_t j = 0; j < WAYS; j++)
+        for (size_t j = 0; j < WAYS; j++) {
             atomic_store_explicit(&slot->entries[i][j].count, 0, memory_order_relaxed);
+            atomic_store_explicit(&slot->entries[i][j].unproven, 0, memory_order_relaxed);
+        }
 }
 
 gee_connection_slot_t *gee_connection_counts_claim(gee_connection_counts_t *counts, pid_t process) {
@@ -73,6 +97,10 @@ gee_connection_slot_t *gee_connection_counts_claim(gee_connection_counts_t *coun
 
 void gee_connection_slot_set(gee_connection_slot_t *slot, size_t connections) {
     atomic_store(&slot->connections, connections);
+}
+
+void gee_connection_slot_set_unproven(gee_connection_slot_t *slot, size_t unproven) {
+    atomic_store(&slot->unproven, unproven);
 }
 
 uint64_t gee_connection_counts_key(const gee_connection_counts_t *counts, gee_str_t address) {
@@ -101,23 +129,27 @@ static bool is_owned(const gee_connection_slot_t *slot) {
     return atomic_load_explicit(&slot->owner, memory_order_acquire) != 0;
 }
 
-size_t gee_connection_counts_total(const gee_connection_counts_t *counts) {
-    size_t total = 0;
+gee_connection_tally_t gee_connection_counts_total(const gee_connection_counts_t *counts) {
+    gee_connection_tally_t total = { 0 };
     for (size_t i = 0; i < counts->slot_count; i++)
-        if (is_owned(&counts->slots[i]))
-            total += atomic_load(&counts->slots[i].connections);
+        if (is_owned(&counts->slots[i])) {
+            total.connections += atomic_load(&counts->slots[i].connections);
+            total.unproven += atomic_load(&counts->slots[i].unproven);
+        }
     return total;
 }
 
-size_t gee_connection_counts_of(const gee_connection_counts_t *counts, uint64_t key) {
-    size_t total = 0;
+gee_connection_tally_t gee_connection_counts_of(const gee_connection_counts_t *counts, uint64_t key) {
+    gee_connection_tally_t total = { 0 };
     for (size_t i = 0; i < counts->slot_count; i++) {
         const gee_connection_slot_t *slot = &counts->slots[i];
         if (!is_owned(slot) || !atomic_load(&slot->addresses))
             continue;
         for (size_t j = 0; j < WAYS; j++)
-            if (atomic_load(&slot->entries[key % SETS][j].key) == key)
-                total += atomic_load(&slot->entries[key % SETS][j].count);
+            if (atomic_load(&slot->entries[key % SETS][j].key) == key) {
+                total.connections += atomic_load(&slot->entries[key % SETS][j].count);
+                total.unproven += atomic_load(&slot->entries[key % SETS][j].unproven);
+            }
     }
     return total;
 }

@@ -1,4 +1,5 @@
-/* connection_counts.h: how many connections each worker has, in all and by client address, for limits that hold for all
+/* connection_counts.h: how many connections each worker has, in all and by client address, and how many of them have not shown
+ * who they are, for limits that hold for all
  * workers together; in memory that master and workers share.
  *
  *   worker 0  slot [ connections | addresses: key count, key count, ... ]  --+
@@ -18,7 +19,12 @@ typedef struct gee_connection_slot gee_connection_slot_t;
 typedef struct gee_connection_entry {
     _Atomic uint64_t key;
     _Atomic uint64_t count;
+    _Atomic uint64_t unproven; /* of those */
 } gee_connection_entry_t;
+
+typedef struct gee_connection_tally {
+    size_t connections, unproven;
+} gee_connection_tally_t;
 
 /* Sets cycle->connection_counts, where the settings have limits that need it. */
 int gee_connection_counts_open(gee_cycle_t *cycle, gee_error_t *error);
@@ -27,6 +33,7 @@ int gee_connection_counts_open(gee_cycle_t *cycle, gee_error_t *error);
 /* Null: all slots are taken. */
 gee_connection_slot_t *gee_connection_counts_claim(gee_connection_counts_t *counts, pid_t process);
 void gee_connection_slot_set(gee_connection_slot_t *slot, size_t connections);
+void gee_connection_slot_set_unproven(gee_connection_slot_t *slot, size_t unproven);
 /* What an address is called in here. */
 uint64_t gee_connection_counts_key(const gee_connection_counts_t *counts, gee_str_t address);
 /* The place of an address in the worker's own slot, until its count is set to 0. Null: there is no room for it. */
@@ -34,8 +41,8 @@ gee_connection_entry_t *gee_connection_slot_entry(gee_connection_slot_t *slot, u
 void gee_connection_entry_set(gee_connection_entry_t *entry, size_t connections);
 
 /* ---- anybody ---- */
-size_t gee_connection_counts_total(const gee_connection_counts_t *counts);
-size_t gee_connection_counts_of(const gee_connection_counts_t *counts, uint64_t key);
+gee_connection_tally_t gee_connection_counts_total(const gee_connection_counts_t *counts);
+gee_connection_tally_t gee_connection_counts_of(const gee_connection_counts_t *counts, uint64_t key);
 
 /* ---- the master ---- */
 /* That process is gone. */

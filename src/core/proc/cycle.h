@@ -7,6 +7,7 @@
 #ifndef GEE_PROC_CYCLE_H
 #define GEE_PROC_CYCLE_H
 
+#include "core/base/shared_rates.h"
 #include "core/proc/helper_line.h"
 #include "core/proc/listener.h"
 #include "core/proc/log_files.h"
@@ -54,6 +55,7 @@ typedef struct gee_cycle {
     gee_prepare_t prepare;
     size_t prepared;                                 /* modules */
     struct gee_connection_counts *connection_counts; /* null: no limit needs them */
+    gee_shared_rates_t *handshake_rates;             /* of addresses; null: no limit needs it */
     struct gee_registries *registries;
     struct gee_known_down *known_down;    /* servers of upstreams; null: there are no upstreams */
     gee_upstream_seals_t *upstream_seals; /* of each upstream of the settings; null: not opened */

@@ -319,7 +319,8 @@ const gee_option_t gee_connection_options[] = {
       .offset = offsetof(gee_connection_settings_t, connections),
       .fallback = "10000",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "Connections of one worker; further ones wait to be accepted",
+      .doc = "Connections of one worker; near it silent ones are closed for others, past it those that come wait to be "
+             "accepted",
       .minimum = 1,
       .maximum = 10000000 },
     { .name = "total_connections",
@@ -333,9 +334,11 @@ const gee_option_t gee_connection_options[] = {
     { .name = "connections_per_address",
       .type = GEE_OPTION_INT,
       .offset = offsetof(gee_connection_settings_t, connections_per_address),
-      .fallback = "0",
+      .fallback = "1000",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "Connections of all workers with one client address; further ones are closed; 0 for any number",
+      .doc = "Connections of all workers with one client address (IPv6: a network of 64 bits); further ones are "
+             "closed; 0 for "
+             "any number, as where all come through one proxy",
       .minimum = 0,
       .maximum = 10000000 },
     { .name = "unauthenticated",
@@ -343,7 +346,9 @@ const gee_option_t gee_connection_options[] = {
       .offset = offsetof(gee_connection_settings_t, unauthenticated),
       .fallback = "1000",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "Connections of one worker in the handshake of a seal; further ones are closed; 0 for any number",
+      .doc = "Connections of all workers in the handshake of a seal; near it silent ones are closed for others, past "
+             "it those that "
+             "come; 0 for any number",
       .minimum = 0,
       .maximum = 10000000 },
     { .name = "unauthenticated_per_address",
@@ -351,9 +356,19 @@ const gee_option_t gee_connection_options[] = {
       .offset = offsetof(gee_connection_settings_t, unauthenticated_per_address),
       .fallback = "100",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "The same, of one client address",
+      .doc = "The same, of one client address (IPv6: a network of 64 bits)",
       .minimum = 0,
       .maximum = 10000000 },
+    { .name = "handshakes_per_address",
+      .type = GEE_OPTION_INT,
+      .offset = offsetof(gee_connection_settings_t, handshakes_per_address),
+      .fallback = "100",
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "Handshakes of seals a second that one client address (IPv6: a network of 64 bits) may begin with all "
+             "workers; "
+             "further ones are refused; 0 for any number",
+      .minimum = 0,
+      .maximum = 1000000 },
     { 0 },
 };
 

@@ -75,6 +75,7 @@ typedef struct gee_connection_settings { /* of the group "limits", beside gee_li
     int64_t connections_per_address;
     int64_t unauthenticated;
     int64_t unauthenticated_per_address;
+    int64_t handshakes_per_address;
 } gee_connection_settings_t;
 
 typedef struct gee_thread_pool_settings {

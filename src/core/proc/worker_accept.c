@@ -49,7 +49,7 @@ static void unwatch_all(gee_worker_process_t *process) {
 }
 
 /* Once an episode: while the server is full, every connection that ends lets one in, and then it is full again. */
-static bool is_news(gee_worker_process_t *process, int64_t *last_ns) {
+bool gee_worker_is_news(gee_worker_process_t *process, int64_t *last_ns) {
     int64_t now = gee_loop_now(process->loop), before = *last_ns;
     *last_ns = now;
     return before == 0 || now - before >= EPISODE_END;
@@ -69,7 +69,7 @@ static void on_retry(gee_timer_t *timer) {
 }
 
 static void log_starved(gee_worker_process_t *process, int reason) {
-    if (is_news(process, &process->starved_ns))
+    if (gee_worker_is_news(process, &process->starved_ns))
         gee_log(process->log, GEE_LOG_ERROR, "connections wait, none can be accepted until another one ends: %s%s",
                 strerror(reason),
                 reason == EMFILE ? " (raise the limit of open files, or lower limits.connections)" : "");
@@ -100,7 +100,7 @@ static void update_full(gee_worker_process_t *process, bool total_full) {
         return;
     process->full = full;
     if (full) {
-        if (is_news(process, &process->full_ns))
+        if (gee_worker_is_news(process, &process->full_ns))
             gee_log(process->log, GEE_LOG_WARN, "%zu connections%s: further ones wait (limits.%s)",
                     total_full ? (size_t)gee_cycle_settings(process->cycle)->connections.total_connections
                                : process->descriptors,
@@ -127,6 +127,7 @@ static void release(gee_worker_connection_t *connection) {
 static void on_gone(void *data) {
     gee_worker_connection_t *connection = data;
     connection->open = false;
+    gee_worker_silent_remove(connection);
     connection->process->descriptors--;
     gee_worker_count_changed(connection->process);
     gee_worker_uncount(connection);
@@ -138,13 +139,16 @@ static void on_gone(void *data) {
 void gee_worker_conversation_ended(gee_worker_connection_t *connection) {
     gee_worker_process_t *process = connection->process;
     connection->served = false;
+    gee_worker_silent_remove(connection);
     process->connections--;
     release(connection);
     gee_worker_check_end(process);
 }
 
 static bool on_sealing(void *owner) {
-    return gee_worker_count_unproven(owner);
+    const gee_worker_connection_t *connection = owner;
+    return gee_worker_count_unproven(owner) &&
+           gee_worker_count_handshake(connection, gee_loop_now(connection->process->loop));
 }
 
 static void on_sealed(void *owner) {
@@ -164,7 +168,11 @@ static void on_closed(gee_session_t *session, void *owner, const gee_error_t *re
     gee_worker_conversation_ended(connection);
 }
 
-static const gee_session_events_t session_events = { .closed = on_closed };
+static void on_established(gee_session_t *session GEE_UNUSED, void *owner) {
+    gee_worker_silent_remove(owner);
+}
+
+static const gee_session_events_t session_events = { .established = on_established, .closed = on_closed };
 
 static bool serves_pages(const gee_cycle_listener_t *entry) {
     if (entry->settings->pages == GEE_PAGES_AUTO)
@@ -214,6 +222,7 @@ static int open_door(gee_worker_connection_t *connection, int descriptor, const 
     gee_stream_t *stream = gee_worker_open_stream(connection, descriptor, peer, &options, error);
     if (!stream)
         return -1;
+    gee_worker_silent_add(connection, descriptor);
     gee_log(process->log, GEE_LOG_INFO, "%s: connected to %s", gee_stream_peer_text(stream),
             connection->entry->listener->bound);
     return gee_door_open(process->engine, &stream, &options, error);
@@ -242,6 +251,7 @@ static void welcome(acceptor_t *acceptor, int descriptor, const gee_sockaddr_t *
     connection->process = process;
     connection->entry = acceptor->entry;
     connection->accepted_ns = gee_loop_now(process->loop);
+    gee_worker_silent_make_room(process, gee_worker_count_unproven_total(process));
     const char *limit = admit(acceptor, connection, peer);
     if (limit != NULL) {
         gee_log(process->log, GEE_LOG_WARN, "%s: closed: too many connections (%s)", gee_sockaddr_text(peer, text),
@@ -382,4 +392,5 @@ void gee_worker_accept_finish(gee_worker_process_t *process) {
     while (!gee_list_empty(&process->acceptors))
         close_acceptor(GEE_CONTAINER(gee_list_first(&process->acceptors), acceptor_t, link));
     gee_string_map_destroy(&process->addresses);
+    gee_worker_silent_finish(process);
 }

@@ -14,15 +14,21 @@ void gee_worker_count_start(gee_worker_process_t *process) {
     if (!process->slot)
         gee_log(process->log, GEE_LOG_WARN,
                 "too many workers of earlier configurations are still busy: this one counts connections by itself, for "
-                "limits.total_connections and limits.connections_per_address");
+                "limits.total_connections, limits.connections_per_address and limits.unauthenticated");
+}
+
+size_t gee_worker_count_total(const gee_worker_process_t *process) {
+    return process->slot ? gee_connection_counts_total(process->cycle->connection_counts).connections
+                         : process->descriptors;
+}
+
+size_t gee_worker_count_unproven_total(const gee_worker_process_t *process) {
+    return process->slot ? gee_connection_counts_total(process->cycle->connection_counts).unproven : process->unproven;
 }
 
 bool gee_worker_count_full(const gee_worker_process_t *process) {
     int64_t limit = gee_cycle_settings(process->cycle)->connections.total_connections;
-    if (limit == 0)
-        return false;
-    return (process->slot ? gee_connection_counts_total(process->cycle->connection_counts) : process->descriptors) >=
-           (size_t)limit;
+    return limit > 0 && gee_worker_count_total(process) >= (size_t)limit;
 }
 
 bool gee_worker_count_reserve(gee_worker_process_t *process) {
@@ -30,7 +36,7 @@ bool gee_worker_count_reserve(gee_worker_process_t *process) {
     if (limit == 0 || !process->slot)
         return true;
     gee_connection_slot_set(process->slot, process->descriptors + 1);
-    if (gee_connection_counts_total(process->cycle->connection_counts) <= (size_t)limit)
+    if (gee_worker_count_total(process) <= (size_t)limit)
         return true;
     gee_worker_count_changed(process);
     return false;
@@ -49,19 +55,31 @@ static void set_count(gee_address_count_t *address, size_t count) {
         gee_connection_entry_set(address->entry, count);
 }
 
+static void set_unproven(gee_worker_process_t *process, size_t count, gee_address_count_t *address, size_t own) {
+    process->unproven = count;
+    if (process->slot)
+        gee_connection_slot_set_unproven(process->slot, count);
+    if (!address)
+        return;
+    address->unproven = own;
+    if (address->entry)
+        atomic_store(&address->entry->unproven, own);
+}
+
 /* With this one, of all workers. */
-static size_t count_everywhere(const gee_worker_process_t *process, const gee_address_count_t *address) {
+static gee_connection_tally_t count_everywhere(const gee_worker_process_t *process,
+                                               const gee_address_count_t *address) {
     if (!address->entry)
-        return address->count;
+        return (gee_connection_tally_t){ address->count, address->unproven };
     return gee_connection_counts_of(process->cycle->connection_counts, atomic_load(&address->entry->key));
 }
 
-static gee_str_t address_bytes(const gee_sockaddr_t *peer) {
-    if (peer->any.sa_family == AF_INET)
-        return (gee_str_t){ (const char *)&peer->v4.sin_addr, sizeof peer->v4.sin_addr };
-    if (peer->any.sa_family == AF_INET6)
-        return (gee_str_t){ (const char *)&peer->v6.sin6_addr, sizeof peer->v6.sin6_addr };
-    return (gee_str_t){ NULL, 0 };
+/* What stands for the client, in `ip`; empty: it has no address. */
+static gee_str_t address_bytes(const gee_sockaddr_t *peer, gee_ip_t *ip) {
+    if (!gee_sockaddr_ip(peer, ip))
+        return (gee_str_t){ NULL, 0 };
+    gee_ip_keep_source(ip);
+    return (gee_str_t){ (const char *)ip->bytes, sizeof ip->bytes };
 }
 
 static gee_address_count_t *new_address(gee_worker_process_t *process, gee_str_t bytes) {
@@ -91,7 +109,8 @@ static void drop_empty(gee_worker_process_t *process, gee_address_count_t *addre
 /* False: out of memory. `address` null: it is not counted. */
 static bool find_address(gee_worker_process_t *process, const gee_sockaddr_t *peer, bool sealed,
                          gee_address_count_t **address) {
-    gee_str_t bytes = address_bytes(peer);
+    gee_ip_t ip;
+    gee_str_t bytes = address_bytes(peer, &ip);
     *address = NULL;
     if ((gee_cycle_settings(process->cycle)->connections.connections_per_address == 0 && !sealed) || bytes.length == 0)
         return true;
@@ -108,10 +127,9 @@ static void add(gee_worker_connection_t *connection, gee_address_count_t *addres
 }
 
 static void add_unproven(gee_worker_connection_t *connection) {
+    gee_address_count_t *address = connection->address;
     connection->unproven = true;
-    connection->process->unproven++;
-    if (connection->address)
-        connection->address->unproven++;
+    set_unproven(connection->process, connection->process->unproven + 1, address, address ? address->unproven + 1 : 0);
 }
 
 bool gee_worker_count(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed) {
@@ -120,7 +138,7 @@ bool gee_worker_count(gee_worker_connection_t *connection, const gee_sockaddr_t 
     if (!find_address(connection->process, peer, sealed, &address))
         return false;
     add(connection, address);
-    return limit == 0 || address == NULL || count_everywhere(connection->process, address) <= (size_t)limit;
+    return limit == 0 || address == NULL || count_everywhere(connection->process, address).connections <= (size_t)limit;
 }
 
 void gee_worker_count_admitted(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed,
@@ -143,25 +161,34 @@ void gee_worker_uncount(gee_worker_connection_t *connection) {
 }
 
 bool gee_worker_count_unproven(gee_worker_connection_t *connection) {
-    gee_worker_process_t *process = connection->process;
+    const gee_worker_process_t *process = connection->process;
     const gee_connection_settings_t *limits = &gee_cycle_settings(process->cycle)->connections;
-    gee_address_count_t *address = connection->address;
+    const gee_address_count_t *address = connection->address;
     if (connection->unproven)
         return true;
-    if (limits->unauthenticated > 0 && process->unproven >= (size_t)limits->unauthenticated)
-        return false;
-    if (address && limits->unauthenticated_per_address > 0 &&
-        address->unproven >= (size_t)limits->unauthenticated_per_address)
-        return false;
-    add_unproven(connection);
-    return true;
+    add_unproven(connection); /* first, so that two workers that do so at once cannot both pass */
+    if ((limits->unauthenticated == 0 || gee_worker_count_unproven_total(process) <= (size_t)limits->unauthenticated) &&
+        (!address || limits->unauthenticated_per_address == 0 ||
+         count_everywhere(process, address).unproven <= (size_t)limits->unauthenticated_per_address))
+        return true;
+    gee_worker_count_proven(connection);
+    return false;
+}
+
+bool gee_worker_count_handshake(const gee_worker_connection_t *connection, int64_t now_ns) {
+    const gee_cycle_t *cycle = connection->process->cycle;
+    const gee_rate_t rate = gee_rate(gee_cycle_settings(cycle)->connections.handshakes_per_address, 0);
+    const gee_address_count_t *address = connection->address;
+    if (!cycle->handshake_rates || !address || rate.interval_ns == 0)
+        return true;
+    gee_str_t name = { address->bytes, address->length };
+    return gee_rate_take(gee_shared_rates_find(cycle->handshake_rates, name, now_ns), &rate, now_ns);
 }
 
 void gee_worker_count_proven(gee_worker_connection_t *connection) {
     if (!connection->unproven)
         return;
+    gee_address_count_t *address = connection->address;
     connection->unproven = false;
-    connection->process->unproven--;
-    if (connection->address)
-        connection->address->unproven--;
+    set_unproven(connection->process, connection->process->unproven - 1, address, address ? address->unproven - 1 : 0);
 }

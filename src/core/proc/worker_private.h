@@ -3,7 +3,10 @@
 #ifndef GEE_PROC_WORKER_PRIVATE_H
 #define GEE_PROC_WORKER_PRIVATE_H
 
+#include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/base/random.h"
+#include "core/event/network.h"
 #include "core/proc/channel.h"
 #include "core/proc/connection_counts.h"
 #include "core/proc/cycle.h"
@@ -12,6 +15,13 @@
 #include "core/rpc/engine.h"
 #include "core/rpc/forward.h"
 #include "core/rpc/handover.h"
+
+/* worker_silent.c: connections that have not become sessions yet. */
+typedef struct gee_worker_silent {
+    struct gee_worker_connection **all;
+    size_t count, capacity;
+    uint64_t random; /* 0: not drawn yet */
+} gee_worker_silent_t;
 
 typedef struct gee_worker_process {
     gee_cycle_t *cycle;
@@ -37,13 +47,15 @@ typedef struct gee_worker_process {
     gee_list_t acceptors;
     gee_string_map_t *addresses; /* bytes of an IP address -> gee_address_count_t */
     size_t connections;
-    size_t unproven;    /* of those, who they are is not known yet */
+    size_t unproven;    /* of those, who they are is not known yet; their limit is that of all workers */
     size_t descriptors; /* of connections, and of those that are closed but whose peer has not closed its side yet */
-    uint64_t finished_calls;     /* of sessions that are gone */
-    bool full;                   /* limits.connections is reached */
-    bool waiting;                /* for descriptors or memory to become free */
-    int64_t starved_ns;          /* when there was none last; 0: never */
-    int64_t full_ns;             /* when it became full last */
+    uint64_t finished_calls; /* of sessions that are gone */
+    bool full;               /* limits.connections is reached */
+    bool waiting;            /* for descriptors or memory to become free */
+    int64_t starved_ns;      /* when there was none last; 0: never */
+    int64_t full_ns;         /* when it became full last */
+    int64_t shed_ns;         /* when a silent connection was closed for another last */
+    gee_worker_silent_t silent;
     gee_connection_slot_t *slot; /* what the other workers see; null: no limit needs that */
     gee_timer_t total_timer;     /* full because of all: others do not say when it is over */
     gee_timer_t retry;
@@ -94,19 +106,24 @@ typedef struct gee_worker_connection {
     int64_t accepted_ns;
     bool served : 1, open : 1; /* it has not come to the one end, to the other */
     bool unproven : 1;         /* and counted as such */
+    bool refused : 1;          /* while leaving: nobody takes it over */
+    uint8_t quiet_sweeps;
+    uint32_t silent_place; /* in process->silent, from 1; 0: it is not there */
+    int descriptor;        /* while it is */
 
     /* while leaving */
-    bool refused : 1; /* nobody takes it over */
-    uint8_t quiet_sweeps;
     uint32_t bytes_seen; /* received when it was last looked at; the lower half tells whether there are more */
     int64_t busy_ns;     /* since when it was never quiet, or takes no requests */
     int64_t suspend_ns;  /* for so long it takes none, the next time; 0: never so far */
 } gee_worker_connection_t;
-_Static_assert(sizeof(gee_worker_connection_t) <= 56, "each idle connection has one");
+_Static_assert(sizeof(gee_worker_connection_t) <= 64, "each idle connection has one");
 
 /* worker_count.c */
 /* After the cycle's shared memory is there; without a slot it counts for itself alone. */
 void gee_worker_count_start(gee_worker_process_t *process);
+/* Of all workers, where a limit needs that; else of this one. */
+size_t gee_worker_count_total(const gee_worker_process_t *process);
+size_t gee_worker_count_unproven_total(const gee_worker_process_t *process);
 /* As many as all workers may have. */
 bool gee_worker_count_full(const gee_worker_process_t *process);
 /* Counts one connection more, which is about to be accepted: of two workers that see one place that is free, only one gets it.
@@ -122,6 +139,8 @@ void gee_worker_count_admitted(gee_worker_connection_t *connection, const gee_so
 void gee_worker_uncount(gee_worker_connection_t *connection);
 /* It has to show who it is; false: as many as may have to do so already. And it has done so, or is gone. */
 bool gee_worker_count_unproven(gee_worker_connection_t *connection);
+/* It begins a handshake; false: its address has begun too many lately. */
+bool gee_worker_count_handshake(const gee_worker_connection_t *connection, int64_t now_ns);
 void gee_worker_count_proven(gee_worker_connection_t *connection);
 
 /* worker_accept.c */
@@ -136,6 +155,16 @@ gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int de
 /* The conversation is over, or goes on elsewhere; what is left is the descriptor, if it is open. */
 void gee_worker_conversation_ended(gee_worker_connection_t *connection);
 void gee_worker_check_full(gee_worker_process_t *process);
+/* The first of its kind for a while? Then it is worth a line. */
+bool gee_worker_is_news(gee_worker_process_t *process, int64_t *last_ns);
+
+/* worker_silent.c */
+void gee_worker_silent_add(gee_worker_connection_t *connection, int descriptor);
+/* It has spoken, or is gone; once or more. */
+void gee_worker_silent_remove(gee_worker_connection_t *connection);
+/* Another one comes; `unproven`: so many have not shown who they are. */
+void gee_worker_silent_make_room(gee_worker_process_t *process, size_t unproven);
+void gee_worker_silent_finish(gee_worker_process_t *process);
 
 /* worker_give.c: passing connections on; what goes over the socket is in handover_packet.h. Takes the descriptor; `set` as
  * in pairs.h. */

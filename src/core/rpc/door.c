@@ -136,7 +136,10 @@ static int start_seal_timer(gee_door_t *door, int64_t started_ns) {
 static int push_seal(gee_door_t *door, gee_error_t *error) {
     const gee_door_seal_t *seal = door->way.options.seal;
     if (door->way.options.sealing != NULL && !door->way.options.sealing(door->way.options.owner))
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "too many connections have not shown who they are yet");
+        return gee_error_set(
+            error, GEE_RESOURCE_EXHAUSTED,
+            "too many have not shown who they are yet, or too many handshakes of this address a second "
+            "(limits.unauthenticated, limits.handshakes_per_address)");
     if (start_seal_timer(door, gee_loop_now(door->engine->loop)) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     door->sealing = true;
