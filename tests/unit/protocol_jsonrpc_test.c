@@ -211,9 +211,18 @@ static void test_as_go_reads_it(void **state GEE_UNUSED) {
         { "{\"Method\":\"Test.Multiply\",\"PARAMS\":[{\"A\":7,\"B\":8}],\"Id\":0}", REPLY_1 },
         { "{\"Method\":\"No.No\",\"method\":\"Test.Multiply\",\"Params\":[],\"params\":[{\"A\":7,\"B\":8}],\"ID\":0}",
           REPLY_1 },
+        /* The last member counts, in whatever case, also behind one in lower case, and with escapes in its name. */
+        { "{\"method\":\"No.No\",\"params\":[],\"id\":1,\"METHOD\":\"Test.Multiply\",\"Params\":[{\"A\":7,\"B\":8}],"
+          "\"Id\":0}",
+          REPLY_1 },
+        { "{\"method\":\"No.No\",\"\\u004dethod\":\"Test.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"i\\u0064\":0}",
+          REPLY_1 },
         { "{\"jsonrpc\":\"\\u0032.0\",\"method\":\"Test.Multiply\",\"params\":{\"A\":7,\"B\":8},\"id\":\"x\"}",
           REPLY_2 },
         { "{\"jsonrpc\":\"2\\u002e0\",\"method\":\"Test.Multiply\",\"params\":{\"A\":7,\"B\":8}}" CALL_2, REPLY_2 },
+        { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"Method\":\"No.No\",\"params\":{\"A\":7,\"B\":8},"
+          "\"PARAMS\":[],\"id\":\"x\",\"ID\":1}",
+          REPLY_2 },
         { "{\"jsonrpc\":\"1.\\u0030\",\"method\":\"Test.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":0}", REPLY_1 },
     };
     for (size_t i = 0; i < GEE_LENGTH(rows); i++) {

@@ -59,7 +59,7 @@ static void read_error(const gee_session_t *session, gee_str_t value, gee_status
     gee_pool_t *pool = session->engine->scratch;
     *status = (gee_status_t){ .code = GEE_UNKNOWN, .text = value };
     if (jsonrpc_first(value) == '{') {
-        jsonrpc_slot_t slots[] = { { .name = "code" }, { .name = "message" } };
+        jsonrpc_slot_t slots[] = { { .name = GEE_STR("code") }, { .name = GEE_STR("message") } };
         int64_t number;
         jsonrpc_members(value, session->codec, pool, slots, GEE_LENGTH(slots));
         if (gee_parse_int64(slots[0].value, &number) == 0)
@@ -124,9 +124,11 @@ static void read_outcome(const gee_session_t *session, gee_str_t result, gee_str
 }
 
 int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, const gee_status_t *refusal, gee_error_t *error) {
-    jsonrpc_slot_t slots[] = {
-        { .name = "jsonrpc" }, { .name = "id" }, { .name = "result" }, { .name = "error" }, { .name = "method" }
-    };
+    jsonrpc_slot_t slots[] = { { .name = GEE_STR("jsonrpc") },
+                               { .name = GEE_STR("id") },
+                               { .name = GEE_STR("result") },
+                               { .name = GEE_STR("error") },
+                               { .name = GEE_STR("method") } };
     gee_event_t event = { .parts = GEE_EVENT_REPLY };
     if (!jsonrpc_check(message) || jsonrpc_first(message) != '{')
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "reply: not a JSON object");

@@ -48,7 +48,7 @@ typedef struct jsonrpc_state {
 
 /* ---- scan.c: what it returns are slices of the JSON text; data null: there is none ---- */
 typedef struct jsonrpc_slot {
-    const char *name;
+    gee_str_t name;
     gee_str_t value;       /* under exactly this name, as 2.0 wants it */
     gee_str_t in_any_case; /* the last under this name in any case, as Go reads 1.0 */
 } jsonrpc_slot_t;

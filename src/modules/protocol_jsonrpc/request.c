@@ -137,7 +137,10 @@ static int serve_two(const reading_t *reading, const request_t *request, gee_err
 
 static int serve_element(const reading_t *reading, gee_str_t element, gee_error_t *error) {
     gee_engine_t *engine = reading->session->engine;
-    jsonrpc_slot_t slots[] = { { .name = "jsonrpc" }, { .name = "method" }, { .name = "params" }, { .name = "id" } };
+    jsonrpc_slot_t slots[] = { { .name = GEE_STR("jsonrpc") },
+                               { .name = GEE_STR("method") },
+                               { .name = GEE_STR("params") },
+                               { .name = GEE_STR("id") } };
     if (jsonrpc_first(element) != '{')
         return refuse(reading, JSONRPC_TWO, GEE_STR("null"), JSONRPC_INVALID_REQUEST, "Invalid Request: not an object",
                       error);

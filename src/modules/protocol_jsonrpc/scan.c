@@ -166,51 +166,82 @@ static void skip_string(cursor_t *cursor) {
         cursor->at++;
 }
 
-static gee_str_t slice_value(cursor_t *cursor) {
-    const char *start = cursor->at;
+/* Behind the list or object that begins here. */
+static void skip_items(cursor_t *cursor) {
     unsigned depth = 0;
-    while (cursor->at < cursor->end) {
+    do {
         char byte = *cursor->at;
         if (byte == '"') {
             skip_string(cursor);
-        } else if (depth == 0 && (strchr(",]} \t\r\n", byte) != NULL)) {
-            break;
-        } else {
-            if (byte == '{' || byte == '[')
-                depth++;
-            else if (byte == '}' || byte == ']')
-                depth--;
-            cursor->at++;
+            continue;
         }
-        if (depth == 0 && (byte == '"' || byte == '}' || byte == ']'))
-            break;
-    }
+        if (byte == '{' || byte == '[')
+            depth++;
+        else if (byte == '}' || byte == ']')
+            depth--;
+        cursor->at++;
+    } while (depth > 0 && cursor->at < cursor->end);
+}
+
+static bool ends_word(char byte) {
+    return byte == ',' || byte == '}' || byte == ']' || byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+static gee_str_t slice_value(cursor_t *cursor) {
+    const char *start = cursor->at;
+    char first = peek(cursor);
+    if (first == '"')
+        skip_string(cursor);
+    else if (first == '{' || first == '[')
+        skip_items(cursor);
+    else
+        while (cursor->at < cursor->end && !ends_word(*cursor->at))
+            cursor->at++;
     return (gee_str_t){ .data = start, .length = (size_t)(cursor->at - start) };
 }
 
-static bool has_escapes(gee_str_t value) {
-    return memchr(value.data, '\\', value.length) != NULL;
+/* What stands between the quotes. */
+static gee_str_t inside_of(gee_str_t string) {
+    return (gee_str_t){ .data = string.data + 1, .length = string.length - 2 };
 }
 
-int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text) {
+/* A string with escapes, or with bytes that are not ASCII. */
+GEE_APART static int decode_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text) {
     gee_codec_limits_t limits = { .message = value.length, .nesting = 1, .repair = true };
-    *text = (gee_str_t){ 0 };
-    if (jsonrpc_first(value) != '"')
-        return -1;
-    if (!has_escapes(value)) {
-        *text = gee_pool_utf8(pool, (gee_str_t){ .data = value.data + 1, .length = value.length - 2 });
-        return text->data != NULL ? 0 : -1;
-    }
     return json->decode(NULL, GEE_TYPE_OF(gee_str_t), (const uint8_t *)value.data, value.length, &limits, false, pool,
                         text, NULL);
 }
 
-static void note_member(jsonrpc_slot_t *slot, gee_str_t name, gee_str_t value) {
-    if (!gee_str_equal_ignoring_case(name, gee_str(slot->name)))
+int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text) {
+    *text = (gee_str_t){ 0 };
+    if (jsonrpc_first(value) != '"')
+        return -1;
+    gee_str_t inside = inside_of(value);
+    if (!gee_is_short_ascii(inside.data, inside.length) || memchr(inside.data, '\\', inside.length) != NULL)
+        return decode_text(value, json, pool, text);
+    *text = inside;
+    return 0;
+}
+
+/* A member whose name is no slot's byte for byte, but may be that in another case or with escapes. */
+GEE_APART static void note_in_any_case(gee_str_t string, gee_str_t value, const gee_codec_t *json, gee_pool_t *pool,
+                                       jsonrpc_slot_t *slots, size_t count) {
+    gee_str_t name;
+    if (jsonrpc_text(string, json, pool, &name) != 0)
         return;
-    slot->in_any_case = value;
-    if (gee_str_equal(name, gee_str(slot->name)))
-        slot->value = value;
+    for (jsonrpc_slot_t *slot = slots; slot < slots + count; slot++) {
+        if (gee_str_equal_ignoring_case(name, slot->name))
+            slot->in_any_case = value;
+        if (gee_str_equal(name, slot->name))
+            slot->value = value;
+    }
+}
+
+static jsonrpc_slot_t *find_slot(gee_str_t name, jsonrpc_slot_t *slots, size_t count) {
+    for (jsonrpc_slot_t *slot = slots; slot < slots + count; slot++)
+        if (slot->name.length == name.length && gee_equal_short(slot->name.data, name.data, name.length))
+            return slot;
+    return NULL;
 }
 
 unsigned jsonrpc_version(gee_str_t member, const gee_codec_t *json, gee_pool_t *pool) {
@@ -226,17 +257,19 @@ void jsonrpc_members(gee_str_t object, const gee_codec_t *json, gee_pool_t *pool
     cursor_t cursor = cursor_of(object);
     cursor.at++;
     for (;;) {
-        gee_str_t name;
         skip_space(&cursor);
         if (peek(&cursor) != '"')
             return;
-        bool readable = jsonrpc_text(slice_value(&cursor), json, pool, &name) == 0;
+        gee_str_t name = slice_value(&cursor);
         skip_space(&cursor);
         skip_byte(&cursor, ':');
         skip_space(&cursor);
         gee_str_t value = slice_value(&cursor);
-        for (size_t i = 0; readable && i < count; i++)
-            note_member(&slots[i], name, value);
+        jsonrpc_slot_t *slot = find_slot(inside_of(name), slots, count);
+        if (slot != NULL)
+            slot->value = slot->in_any_case = value;
+        else
+            note_in_any_case(name, value, json, pool, slots, count);
         skip_space(&cursor);
         skip_byte(&cursor, ',');
     }
