@@ -8,6 +8,8 @@
 #define GEE_UNUSED                               __attribute__((unused))
 /* What is seldom needed, called from what often runs: so that the latter does not save registers and clear stack for it. */
 #define GEE_APART __attribute__((noinline))
+/* What often runs and has a second, seldom caller: without this, the first one would pay for a call, too. */
+#define GEE_ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* 1 in builds with AddressSanitizer, else 0: our own allocators then step back, so that it sees every block. */
 #if defined(__SANITIZE_ADDRESS__)

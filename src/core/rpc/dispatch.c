@@ -125,7 +125,7 @@ gee_service_table_t *gee_dispatch_table(const gee_dispatch_t *dispatch) {
 }
 
 bool gee_dispatch_knows(const gee_dispatch_t *dispatch, gee_str_t method) {
-    return gee_service_table_find(dispatch->table, method) != NULL;
+    return gee_service_table_knows(dispatch->table, method);
 }
 
 size_t gee_dispatch_method_count(const gee_dispatch_t *dispatch) {
@@ -429,9 +429,25 @@ static const gee_status_t *copy_status(const gee_call_t *call, const gee_status_
 }
 
 /* A name that is too long is known only so far, to filters and in the reply, too: what is echoed is no longer than what was asked. */
-GEE_APART static gee_str_t cut_name(gee_call_t *call, gee_str_t method) {
+static gee_str_t cut_name(gee_call_t *call, gee_str_t method) {
     call->name_cut = true;
     return gee_str_quoted(method);
+}
+
+/* Of a method that the table has no place for, as it may be made up: the name goes into the call's memory. -1: no room for it. */
+GEE_APART static int keep_name(gee_call_t *call, gee_str_t method) {
+    uint64_t longest = call->engine->limits.method;
+    if (longest > 0 && method.length > longest)
+        method = cut_name(call, method);
+    call->method_name = gee_pool_str(call->pool, method);
+    if (call->method_name.data != NULL)
+        return 0;
+    call->method_name = method;
+    return -1;
+}
+
+static bool has_name(const gee_method_slot_t *slot, gee_str_t method) {
+    return slot != NULL && slot->name.length == method.length && slot->name.data[method.length - 1] != '*';
 }
 
 /* Its caller's time was over before it was sent. */
@@ -487,18 +503,15 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
 }
 
 void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
-    uint64_t longest = call->engine->limits.method;
-    if (longest > 0 && method.length > longest)
-        method = cut_name(call, method);
-    const gee_method_slot_t *slot = call->name_cut ? NULL : gee_service_table_find(dispatch->table, method);
+    const gee_method_slot_t *slot = gee_service_table_find(dispatch->table, method);
     call->started_ns = gee_loop_now(call->engine->loop);
-    call->method_name = slot != NULL && slot->name.length == method.length && slot->name.data[method.length - 1] != '*'
-                            ? slot->name /* which stays */
-                            : gee_pool_str(call->pool, method);
-    if (call->method_name.data == NULL) {
-        call->method_name = method;
+    if (has_name(slot, method)) {
+        call->method_name = slot->name; /* which stays */
+    } else if (keep_name(call, method) != 0) {
         answer_and_release(call, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory");
         return;
+    } else if (call->name_cut) {
+        slot = NULL;
     }
     call->request_bytes = payload->message_length ? payload->message_length : payload->length;
     call->reply_bytes = 0; /* unless it is answered */

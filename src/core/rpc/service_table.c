@@ -7,6 +7,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/short_bytes.h"
+#include "core/rpc/type_copy.h"
 #include "core/rpc/words.h"
 
 #define LEARNED_NAME 200 /* bytes of a name that is learned */
@@ -70,6 +71,7 @@ static gee_method_slot_t *make_slot(gee_service_table_t *table, const service_t 
 static void set_method(gee_method_slot_t *slot, const gee_method_t *method) {
     const size_t alignment = _Alignof(max_align_t);
     slot->method = method;
+    slot->flat_argument = gee_type_is_flat(method->argument);
     slot->reply_offset = (method->argument->size + alignment - 1) / alignment * alignment;
     slot->memory = slot->reply_offset + method->reply->size;
 }
@@ -194,6 +196,15 @@ static size_t place_of(gee_str_t method) {
     return (size_t)((last * 0x9e3779b97f4a7c15u) >> 32) & (RECENT - 1);
 }
 
+/* `slot`: what the map has. */
+static const gee_method_slot_t *slot_or_any(const gee_service_table_t *table, gee_str_t method,
+                                            const gee_method_slot_t *slot) {
+    if (slot != NULL || table->forwarded == 0)
+        return slot;
+    const service_t *service = service_of(table, method);
+    return service ? service->any : NULL;
+}
+
 const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_str_t method) {
     if (method.length == 0)
         return NULL;
@@ -204,10 +215,11 @@ const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_
     const gee_method_slot_t *slot = gee_string_map_get(table->methods, method);
     if (slot != NULL)
         *recent = slot;
-    if (slot != NULL || table->forwarded == 0)
-        return slot;
-    const service_t *service = service_of(table, method);
-    return service ? service->any : NULL;
+    return slot_or_any(table, method, slot);
+}
+
+bool gee_service_table_knows(const gee_service_table_t *table, gee_str_t method) {
+    return method.length > 0 && slot_or_any(table, method, gee_string_map_get(table->methods, method)) != NULL;
 }
 
 void gee_service_table_learn(gee_service_table_t *table, const gee_call_t *call) {

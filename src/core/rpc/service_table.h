@@ -17,6 +17,7 @@ typedef struct gee_method_slot {
     uint64_t name_key; /* forwarded: what its upstream has made of the name; 0: nothing yet */
     int64_t timeout_ns;
     size_t reply_offset, memory; /* handled here: arguments and reply lie in one piece of memory */
+    bool flat_argument;          /* numbers, and structs of these only: gee_type_is_flat() */
     bool idempotent;             /* as the configuration says; a declaration has its own flag */
 } gee_method_slot_t;
 
@@ -29,6 +30,7 @@ gee_service_table_t *gee_service_table_create(const gee_service_entry_t *service
                                               gee_error_t *error);
 void gee_service_table_destroy(gee_service_table_t **table);
 const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_str_t method);
+bool gee_service_table_knows(const gee_service_table_t *table, gee_str_t method);
 /* Why that name was not found, in GeeRPC's words or Go's. */
 void gee_service_table_explain(const gee_service_table_t *table, gee_str_t method, bool go_words, gee_error_t *error);
 /* Its server has answered this call, which was found as "Foo.*": the next one is found by its name. */

@@ -104,8 +104,8 @@ static void on_timeout(gee_timer_t *timer) {
 }
 
 /* All of it or nothing: a peer ends the connection, which others share, at a message that is too long for it. */
-static int send_request(gee_session_t *session, gee_outgoing_t *outgoing, const gee_event_t *event,
-                        gee_error_t *error) {
+GEE_ALWAYS_INLINE int send_request(gee_session_t *session, gee_outgoing_t *outgoing, const gee_event_t *event,
+                                   gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
     const gee_codec_t *codec = session->codec;
     gee_mark_t mark = gee_chain_mark(out);
@@ -125,7 +125,7 @@ static int send_request(gee_session_t *session, gee_outgoing_t *outgoing, const 
 }
 
 /* It waits from now on. */
-static int put(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout_ns, gee_error_t *error) {
+GEE_ALWAYS_INLINE int put(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout_ns, gee_error_t *error) {
     outgoing->session = session;
     outgoing->number = session->calling.next_number;
     outgoing->timeout_ns = timeout_ns;
@@ -143,8 +143,8 @@ static int put(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout
     return 0;
 }
 
-static inline __attribute__((always_inline)) int begin_call(gee_session_t *session, gee_outgoing_t *outgoing,
-                                                            gee_event_t *request, gee_error_t *error) {
+GEE_ALWAYS_INLINE int begin_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request,
+                                 gee_error_t *error) {
     if (session->closing || session->peer_ended || session->draining)
         return gee_error_set(error, GEE_UNAVAILABLE,
                              session->draining ? "the peer takes no new calls on this connection"

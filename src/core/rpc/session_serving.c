@@ -150,7 +150,7 @@ void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payl
                           .codec = call->codec,
                           .payload = *payload,
                           .status = call->status };
-    if (gee_utf8_valid(event.status.text.data, event.status.text.length))
+    if (event.status.text.length == 0 || gee_utf8_valid(event.status.text.data, event.status.text.length))
         send_answer(session, call, &event);
     else
         send_repaired(session, call, &event);

@@ -108,18 +108,19 @@ GEE_APART static void after_release(gee_upstream_peer_t *peer, gee_upstream_link
 }
 
 /* The peer has the call no more. `kept`: it goes on working on it, though nobody waits. */
-static inline void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept) {
+static inline void release_slot_at(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept, int64_t at) {
     gee_upstream_t *upstream = call->upstream;
     gee_upstream_peer_t *peer = call->peer;
     gee_upstream_link_t *link = call->at;
-    int64_t at = now(upstream);
-    bool picked = !call->fixed && peer->trial != call;
+    bool picked = !call->fixed;
     call->peer = NULL;
     call->at = NULL;
     if (call->trying)
         stop_trying(call);
-    if (!picked && peer->trial == call)
+    if (peer->trial == call) {
         peer->trial = NULL;
+        picked = false;
+    }
     if (upstream->balancer != NULL && upstream->balancer->done != NULL && !peer->leaving && picked)
         upstream->balancer->done(upstream->balancer_state, &peer->candidate, outcome, at - call->picked_ns, at);
     if (outcome == GEE_OUTCOME_FAILED)
@@ -133,6 +134,10 @@ static inline void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome
     if (peer->leaving ||
         (link != NULL && (link->retiring || link->alone || link->extra || !gee_list_empty(&peer->waiting))))
         after_release(peer, link, kept);
+}
+
+GEE_APART static void release_slot(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept) {
+    release_slot_at(call, outcome, kept, now(call->upstream));
 }
 
 /* ---- time ---- */
@@ -303,9 +308,10 @@ void gee_upstream_wait(gee_upstream_call_t *call) {
 }
 
 /* `link` null: it waits for a connection. */
-static inline void assign_to(gee_upstream_call_t *call, gee_upstream_peer_t *peer, gee_upstream_link_t *link) {
+static inline void assign_to(gee_upstream_call_t *call, gee_upstream_peer_t *peer, gee_upstream_link_t *link,
+                             int64_t at) {
     call->peer = peer;
-    call->picked_ns = now(call->upstream);
+    call->picked_ns = at;
     if (call->tried_count < GEE_UPSTREAM_TRIES)
         call->tried[call->tried_count++] = &peer->candidate;
     peer->calls++;
@@ -342,24 +348,25 @@ static bool keeps_to(const gee_upstream_t *upstream, const gee_upstream_peer_t *
 }
 
 /* Else no call waits for a connection while another server has one: it may be long in coming. */
-GEE_APART static void assign_unconnected(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
+GEE_APART static void assign_unconnected(gee_upstream_call_t *call, gee_upstream_peer_t *peer, int64_t at) {
     gee_upstream_peer_t *connected = keeps_to(call->upstream, peer) ? NULL : pick_connected(call, peer);
     gee_error_t error;
     if (connected == NULL) {
-        assign_to(call, peer, NULL);
+        assign_to(call, peer, NULL, at);
         return;
     }
     if (gee_upstream_peer_connect(peer, &error) != 0)
         gee_upstream_peer_failed(peer, &error, false);
-    assign_to(call, connected, gee_upstream_peer_link(connected, call));
+    assign_to(call, connected, gee_upstream_peer_link(connected, call, at), at);
 }
 
 static inline void assign(gee_upstream_call_t *call, gee_upstream_peer_t *peer) {
-    gee_upstream_link_t *link = gee_upstream_peer_link(peer, call);
+    int64_t at = now(call->upstream);
+    gee_upstream_link_t *link = gee_upstream_peer_link(peer, call, at);
     if (link != NULL || call->fixed || waits_its_turn(call, peer))
-        assign_to(call, peer, link);
+        assign_to(call, peer, link, at);
     else
-        assign_unconnected(call, peer);
+        assign_unconnected(call, peer, at);
 }
 
 static bool was_tried(const gee_upstream_call_t *call, const gee_upstream_peer_t *peer) {
@@ -391,7 +398,7 @@ GEE_APART static bool assign_to_down(gee_upstream_call_t *call) {
         return false;
     found->trial = call;
     found->trial_ns = now(upstream);
-    assign_to(call, found, gee_upstream_peer_link(found, call));
+    assign_to(call, found, gee_upstream_peer_link(found, call, found->trial_ns), found->trial_ns);
     return true;
 }
 
@@ -569,7 +576,7 @@ static void try_over(gee_timer_t *timer);
 GEE_APART static void start_trying(gee_upstream_call_t *call) {
     if (call->fixed || !call->idempotent)
         return;
-    call->try_timer.fire = try_over;
+    call->try_timer = (gee_timer_t){ .fire = try_over };
     call->trying =
         gee_timer_start(call->upstream->engine->loop, &call->try_timer, call->upstream->limits.try_timeout) == 0;
 }
@@ -609,19 +616,23 @@ static void try_over(gee_timer_t *timer) {
 static void answered(gee_upstream_call_t *call, const gee_status_t *status, const gee_payload_t *payload) {
     gee_upstream_peer_t *peer = call->peer;
     gee_pool_t *pool = call->upstream->engine->answers;
+    int64_t at = now(call->upstream);
     gee_upstream_result_t result = { .status = *status,
-                                     .from_peer = !call->outgoing.refused,
-                                     .phase = call->outgoing.refused ? GEE_PHASE_WAIT : GEE_PHASE_NONE,
+                                     .from_peer = true,
                                      .payload = payload,
                                      .pool = pool,
                                      .address = peer->addr.text,
                                      .tries = call->tried_count };
+    if (call->outgoing.refused) {
+        result.from_peer = false;
+        result.phase = GEE_PHASE_WAIT;
+    }
     gee_upstream_peer_hold(peer);
     call->at->silent = false;
     if (call->at->alone)
         gee_upstream_alone_answered(call, call->at, status);
-    gee_upstream_peer_answered(peer, now(call->upstream) - call->picked_ns);
-    release_slot(call, GEE_OUTCOME_REPLIED, false);
+    gee_upstream_peer_answered(peer, at - call->picked_ns);
+    release_slot_at(call, GEE_OUTCOME_REPLIED, false, at);
     finish(call, &result);
     if (gee_pool_used(pool) > 0)
         gee_pool_reset(pool);
@@ -716,7 +727,6 @@ static void start(gee_upstream_t *upstream, gee_upstream_call_t *call) {
     call->outgoing.done = on_done;
     call->outgoing.session = NULL;
     call->outgoing.timer.position = 0;
-    call->try_timer.position = 0;
     call->link = (gee_link_t){ 0 };
     if ((upstream->retry_tokens += upstream->limits.retry_budget) > TOKENS_MOST)
         upstream->retry_tokens = TOKENS_MOST;

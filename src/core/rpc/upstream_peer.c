@@ -237,20 +237,34 @@ enum { BUSY = 4, RUN = 32 };
 static bool goes_on(const gee_upstream_peer_t *peer, int64_t pass_ns) {
     const gee_upstream_link_t *recent = peer->recent;
     return recent != NULL && peer->recent_pass_ns == pass_ns && peer->recent_calls < RUN && recent->calls >= BUSY &&
-           gee_upstream_link_usable(recent);
+           gee_upstream_link_open(recent);
 }
 
-gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call) {
-    int64_t pass_ns = gee_loop_now(peer->upstream->engine->loop);
-    if (goes_on(peer, pass_ns) && !call->spilled && (!call->choosy || gee_upstream_link_suits(peer->recent, call))) {
-        peer->recent_calls++;
-        return peer->recent;
-    }
-    if (call->spilled)
-        return gee_upstream_spill_link(peer);
-    peer->recent = call->choosy ? gee_upstream_choosy_link(peer, call) : choose_link(peer);
+static gee_upstream_link_t *note_recent(gee_upstream_peer_t *peer, gee_upstream_link_t *link, int64_t pass_ns) {
+    peer->recent = link;
     peer->recent_pass_ns = pass_ns;
     peer->recent_calls = 1;
+    return link;
+}
+
+/* For a call that not every connection suits. */
+GEE_APART static gee_upstream_link_t *suitable_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call,
+                                                    int64_t pass_ns) {
+    if (call->spilled)
+        return gee_upstream_spill_link(peer);
+    if (!goes_on(peer, pass_ns) || !gee_upstream_link_suits(peer->recent, call))
+        return note_recent(peer, gee_upstream_choosy_link(peer, call), pass_ns);
+    peer->recent_calls++;
+    return peer->recent;
+}
+
+gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call,
+                                            int64_t now_ns) {
+    if (call->choosy || call->spilled)
+        return suitable_link(peer, call, now_ns);
+    if (!goes_on(peer, now_ns))
+        return note_recent(peer, choose_link(peer), now_ns);
+    peer->recent_calls++;
     return peer->recent;
 }
 
@@ -274,13 +288,14 @@ int gee_upstream_peer_connect(gee_upstream_peer_t *peer, gee_error_t *error) {
 static void send_waiting(gee_upstream_peer_t *peer) {
     gee_list_t waiting;
     gee_link_t *entry;
+    int64_t now_ns = gee_loop_now(peer->upstream->engine->loop);
     gee_list_init(&waiting);
     while ((entry = gee_list_pop(&peer->waiting)) != NULL)
         gee_list_append(&waiting, entry);
     gee_upstream_peer_hold(peer);
     while ((entry = gee_list_pop(&waiting)) != NULL) {
         gee_upstream_call_t *call = GEE_CONTAINER(entry, gee_upstream_call_t, link);
-        gee_upstream_link_t *link = gee_upstream_peer_link(peer, call);
+        gee_upstream_link_t *link = gee_upstream_peer_link(peer, call, now_ns);
         peer->upstream->waiting--;
         if (link != NULL)
             gee_upstream_send(call, link);

@@ -156,16 +156,18 @@ void gee_upstream_connect_ended(gee_upstream_t *upstream, const gee_upstream_pee
 gee_upstream_peer_t *gee_upstream_peer_create(gee_upstream_t *upstream, const gee_addr_t *addr, gee_error_t *error);
 void gee_upstream_peer_destroy(gee_upstream_peer_t **peer);
 /* The one to send that call on, or null; opens a further one where that helps. */
-gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call);
+gee_upstream_link_t *gee_upstream_peer_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call, int64_t now_ns);
 /* Calls wait, and one of them may find a connection now: they are looked through at the end of this pass. */
 void gee_upstream_peer_try_waiting(gee_upstream_peer_t *peer);
 int gee_upstream_peer_open_link(gee_upstream_peer_t *peer, bool probe, gee_error_t *error);
 /* Of its connections, those that are to be kept, with those that are being made. */
 size_t gee_upstream_peer_in_service(const gee_upstream_peer_t *peer);
-static inline bool gee_upstream_link_usable(const gee_upstream_link_t *link) {
+static inline bool gee_upstream_link_open(const gee_upstream_link_t *link) {
     const gee_session_t *session = link->session;
-    return session != NULL && !link->retiring && !link->probe && !link->spill && !session->closing &&
-           !session->peer_ended;
+    return session != NULL && !link->retiring && !link->probe && !session->closing && !session->peer_ended;
+}
+static inline bool gee_upstream_link_usable(const gee_upstream_link_t *link) {
+    return gee_upstream_link_open(link) && !link->spill;
 }
 /* Sees to it that a connection is there or being made. -1: it cannot even begin. */
 int gee_upstream_peer_connect(gee_upstream_peer_t *peer, gee_error_t *error);
