@@ -10,6 +10,8 @@ import subprocess
 
 import pytest
 
+from conftest import CONF
+
 from sealing import make_sealed
 from wire import OPTION_BIN, connect
 
@@ -152,7 +154,9 @@ def test_a_list_of_clients_needs_the_filter_that_holds_them_to_it(tree, make_ser
 def test_a_module_from_elsewhere_in_the_tree(tree, make_server):
     tree.configure(f"--add-module={STRANGER}")
     tree.make()
-    server = make_server(build=tree.root / "build").start()
+    server = make_server(build=tree.root / "build")
+    server.conf = CONF + 'services = ( { name = "Stranger"; } );\n'
+    server.start()
     assert server.call("Stranger.Greet", {"Name": "Ada"}) == ("", "Hello, Ada")
     assert "service_stranger" in tree.modules()
     assert "a stranger's service" in tree.run("build/geerpc", "-V")

@@ -92,14 +92,13 @@ def test_bin_in_front(make_server, back, go_server, protocol, codec):
 
 
 def test_what_is_not_well_formed_reaches_no_server(make_server):
-    """In bin, with types that the gateway knows, and without: as keys and lengths go."""
+    """In bin, as keys and lengths go. What the gateway knows to be numbers is for the server to read."""
     with PlayedServer() as server:
-        gateway = start_gateway(make_server(), [server.address], services=["Odd", "Arith"], codec="bin")
+        gateway = start_gateway(make_server(), [server.address], services=["Odd"], codec="bin")
         with BinPeer(gateway.tcp) as peer:
-            for method, place in (("Odd.Echo", ""), ("Arith.Multiply", "B: ")):
-                header, _ = peer.call(method, field(1, 7) + b"\x12\x05ab")
-                assert header[7] == 3
-                assert header[3].decode() == f"rpc server: {method}: {place}truncated: the message ends inside a value"
+            header, _ = peer.call("Odd.Echo", field(1, 7) + b"\x12\x05ab")
+            assert header[7] == 3
+            assert header[3].decode() == "rpc server: Odd.Echo: truncated: the message ends inside a value"
             assert server.requests == 0
             header, body = peer.call("Odd.Echo", field(1, 7) + field(2, b"\x12\x05ab"))
             assert (header.get(3), body) == (None, field(1, 7) + field(2, b"\x12\x05ab"))
@@ -152,7 +151,7 @@ def test_an_error_that_is_no_utf8_is_one_calls_own(make_server, go_server, proto
         other.send("Foo.Sleep", {"Num1": 1, "Num2": 2})
         eventually(lambda: peers(gateway)[address]["in_flight"] == 1, "the other's call at the server")
         header, _ = peer.call("Kinds.Refuse", "x")
-        assert header["Error"] == "refused: ?? x"
+        assert header["Error"] == "refused: \ufffd\ufffd x"
         header, text = peer.call("Kinds.Text", "y")
         assert (header["Error"], text) == ("", "y")
         header, total = other.reply()

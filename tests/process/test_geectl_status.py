@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from conftest import eventually
+from conftest import CONF, eventually
 from scripted import GEECTL, closed_port, geectl
 
 
@@ -71,8 +71,10 @@ def test_a_thousand_upstreams(one_worker):
     def name(number):
         return f"up{number}" if number else long_name
 
-    one_worker.conf += "upstreams = ( %s );" % ", ".join(map(upstream, range(1000)))
-    one_worker.conf += "services = ( %s );" % ", ".join(f'{{ name = "S{n}"; upstream = "{name(n)}"; }}' for n in range(1000))
+    services = ", ".join(f'{{ name = "S{n}"; upstream = "{name(n)}"; }}' for n in range(1000))
+    one_worker.conf = CONF.replace("workers = 2", "workers = 1") + "\n".join(
+        ["", "upstreams = ( %s );" % ", ".join(map(upstream, range(1000))), f"services = ( {services} );", ""]
+    )
     one_worker.start()
     page = json.loads(geectl("status", "--json", one_worker.tcp).stdout)
     assert {each["name"] for each in page["upstreams"]} == set(map(name, range(1000)))
