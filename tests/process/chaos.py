@@ -18,7 +18,7 @@ import time
 
 from conftest import SANITIZED, Server, eventually
 from disturbances import DISTURBANCES, say_nonsense
-from handover import CLIENTS, LISTEN, LONGEST_MOVE, Crowd, descriptors, make_passing, passing_conf, sealed_of, wait_until_moved
+from handover import CLIENTS, LISTEN, LONGEST_MOVE, NO_SHARES, Crowd, descriptors, make_passing, passing_conf, sealed_of, wait_until_moved
 from wires import WIRES
 
 DISK = 16 << 20  # bytes, for logs
@@ -118,8 +118,8 @@ class Chaos:
     # ---- the server ----
 
     def conf(self):
-        more = ('access_log = { path = "logs/access.log"; };\nlimits = { connections = 20000; connections_per_address = 0; };\n'
-                + self.more)
+        more = ('access_log = { path = "logs/access.log"; };\n'
+                f"limits = {{ connections = 20000; {NO_SHARES} }};\n{self.more}")
         return passing_conf(self.workers, [*LISTEN, *('{ address = "unix@%s"; }' % path for path in self.extra)], more)
 
     def start(self):

@@ -21,6 +21,8 @@ from wires import WIRES
 
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, ALL_STATES = 4, 20, 1, 0xFFFFFFFF  # linux/sock_diag.h
 FULL = bool(os.environ.get("GEERPC_FULL"))  # all that is promised, as make chaos does it; make check has less time
+# Of the group limits: all clients of these tests share one address.
+NO_SHARES = "connections_per_address = 0; handshakes_per_address = 0;"
 LONGEST_MOVE = 5 if not SANITIZED else 30  # seconds within which no old worker remains
 LISTEN = (
     '{ address = "tcp@127.0.0.1:0"; }',

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from conftest import CONF, TIMEOUT, eventually
+from handover import reload_and_move
 from sealing import make_sealed, sealed_peer
 from test_limits import PeerFrom, error_of
 from wire import connect
@@ -112,3 +113,19 @@ def test_an_address_has_a_share_of_the_connections_by_default(one_worker):
     lines = one_worker.run("-T").stdout
     assert re.search(r"connections_per_address = 1000\b", lines)
     assert re.search(r"handshakes_per_address = 100\b", lines)
+
+
+def test_counts_of_addresses_take_memory_by_the_address(server):
+    """What a worker has counted is cleared when it is gone: that touches what was used of the shared memory, not all of it."""
+    with server.peer() as peer:
+        assert peer.call("Foo.Sum", SUM)[1] == 3
+        before = shared_kib(server.pid)
+        for _ in range(4):
+            reload_and_move(server)
+            assert peer.call("Foo.Sum", SUM)[1] == 3
+        assert shared_kib(server.pid) < before + 1024
+
+
+def shared_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"^RssShmem:\s+(\d+) kB$", status.read(), re.MULTILINE).group(1))

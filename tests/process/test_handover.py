@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from conftest import SANITIZED, eventually
-from handover import (FULL, LISTEN, Crowd, Idle, descriptors, passing_conf, reload_and_move, start_passing,
+from handover import (FULL, LISTEN, NO_SHARES, Crowd, Idle, descriptors, passing_conf, reload_and_move, start_passing,
                       wait_until_moved, wait_until_taken)
 from wires import WIRES, ErrorReply, HalfSealed
 
@@ -138,7 +138,7 @@ def wait_until_all_taken(made):
 def test_half_a_message(passing, wire):
     """What a client says, cut at every byte of it, with a reload in between; then its second request, the same way. A
     cut before the first byte is a client that has not spoken yet."""
-    server = passing()
+    server = passing(more=f"limits = {{ {NO_SHARES} }};")
     with conversations([wire], server) as (sample,):
         length = len(sample.sealed(sample.opening() + sample.request(1)))
     with conversations([wire], server, count=length) as made:
@@ -315,7 +315,7 @@ def test_a_new_configuration_is_in_force_for_connections_that_moved(passing):
 
 def test_idle_connections_are_moved(passing):
     """Each after one call on its wire."""
-    server = passing(more="limits = { connections = 20000; connections_per_address = 0; };")
+    server = passing(more=f"limits = {{ connections = 20000; {NO_SHARES} }};")
     with Idle(server, WIRES, IDLE) as idle:
         _, new = reload_and_move(server)
         spoken, served = idle.call()

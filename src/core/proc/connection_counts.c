@@ -14,8 +14,9 @@
 #include "core/rpc/counters.h"
 
 #define ZONE_NAME       "connections"
-#define ZONE_VERSION    2u
+#define ZONE_VERSION    3u
 #define SETS            4096u
+#define WORDS           (SETS / 64)
 #define WAYS            16u
 #define RATES_NAME      "handshakes"
 #define RATES_ADDRESSES 10000
@@ -23,7 +24,8 @@
 struct gee_connection_slot {
     _Atomic int64_t owner; /* a process; 0: nobody */
     _Atomic uint64_t connections, unproven;
-    atomic_bool addresses; /* were counted: there is something to clear */
+    _Atomic uint64_t
+        used[WORDS]; /* a bit for each set: addresses were counted in it. Pages of other sets are not there */
     gee_connection_entry_t entries[SETS][WAYS];
 };
 
@@ -73,16 +75,28 @@ int gee_connection_counts_open(gee_cycle_t *cycle, gee_error_t *error) {
 
 /* ---- a worker, for itself ---- */
 
+static void clear_set(gee_connection_entry_t *set) {
+    for (size_t i = 0; i < WAYS; i++) {
+        atomic_store_explicit(&set[i].count, 0, memory_order_relaxed);
+        atomic_store_explicit(&set[i].unproven, 0, memory_order_relaxed);
+    }
+}
+
+/* The sets that were used, and no other: what is written is memory of the server from then on, 1.5 MiB for a whole slot. */
 static void clear(gee_connection_slot_t *slot) {
     atomic_store(&slot->connections, 0);
     atomic_store(&slot->unproven, 0);
-    if (!atomic_exchange(&slot->addresses, false))
-        return; /* its pages need not be there */
-    for (size_t i = 0; i < SETS; i++)
-        for (size_t j = 0; j < WAYS; j++) {
-            atomic_store_explicit(&slot->entries[i][j].count, 0, memory_order_relaxed);
-            atomic_store_explicit(&slot->entries[i][j].unproven, 0, memory_order_relaxed);
-        }
+    for (size_t i = 0; i < WORDS; i++)
+        for (uint64_t bits = atomic_exchange(&slot->used[i], 0); bits != 0; bits &= bits - 1)
+            clear_set(slot->entries[i * 64 + (size_t)__builtin_ctzll(bits)]);
+}
+
+static void mark_used(gee_connection_slot_t *slot, uint64_t set) {
+    atomic_fetch_or(&slot->used[set / 64], UINT64_C(1) << set % 64);
+}
+
+static bool is_used(const gee_connection_slot_t *slot, uint64_t set) {
+    return (atomic_load(&slot->used[set / 64]) >> set % 64 & 1) != 0;
 }
 
 gee_connection_slot_t *gee_connection_counts_claim(gee_connection_counts_t *counts, pid_t process) {
@@ -112,7 +126,7 @@ gee_connection_entry_t *gee_connection_slot_entry(gee_connection_slot_t *slot, u
     for (size_t i = 0; i < WAYS; i++) {
         if (atomic_load(&set[i].count) != 0)
             continue;
-        atomic_store(&slot->addresses, true);
+        mark_used(slot, key % SETS);
         atomic_store(&set[i].key, key);
         return &set[i];
     }
@@ -143,7 +157,7 @@ gee_connection_tally_t gee_connection_counts_of(const gee_connection_counts_t *c
     gee_connection_tally_t total = { 0 };
     for (size_t i = 0; i < counts->slot_count; i++) {
         const gee_connection_slot_t *slot = &counts->slots[i];
-        if (!is_owned(slot) || !atomic_load(&slot->addresses))
+        if (!is_owned(slot) || !is_used(slot, key % SETS))
             continue;
         for (size_t j = 0; j < WAYS; j++)
             if (atomic_load(&slot->entries[key % SETS][j].key) == key) {
