@@ -18,7 +18,8 @@ import time
 
 from conftest import SANITIZED, Server, eventually
 from disturbances import DISTURBANCES, say_nonsense
-from handover import CLIENTS, LISTEN, LONGEST_MOVE, NO_SHARES, Crowd, descriptors, make_passing, passing_conf, sealed_of, wait_until_moved
+from handover import (CLIENTS, LISTEN, LONGEST_MOVE, NO_SHARES, Crowd, descriptors, make_passing, passing_conf, sealed_of,
+                      wait_until_moved)
 from wires import WIRES
 
 DISK = 16 << 20  # bytes, for logs

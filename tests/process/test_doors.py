@@ -116,7 +116,7 @@ def test_an_address_has_a_share_of_the_connections_by_default(one_worker):
 
 
 def test_counts_of_addresses_take_memory_by_the_address(server):
-    """What a worker has counted is cleared when it is gone: that touches what was used of the shared memory, not all of it."""
+    """The counts of a worker that is gone are cleared: that touches the shared memory that was used, not all of it."""
     with server.peer() as peer:
         assert peer.call("Foo.Sum", SUM)[1] == 3
         before = shared_kib(server.pid)

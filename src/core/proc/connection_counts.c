@@ -82,7 +82,7 @@ static void clear_set(gee_connection_entry_t *set) {
     }
 }
 
-/* The sets that were used, and no other: what is written is memory of the server from then on, 1.5 MiB for a whole slot. */
+/* The sets that were used, and no others: pages that are written to stay in memory, 1.5 MiB of them for a whole slot. */
 static void clear(gee_connection_slot_t *slot) {
     atomic_store(&slot->connections, 0);
     atomic_store(&slot->unproven, 0);
