@@ -38,7 +38,6 @@ OPENINGS = {
     "oversized Option": (option(Note='"' + "x" * 5000 + '"'), "Option: longer than 4096 bytes"),
     "nested Option": (option(Note="[" * 2000 + "]" * 2000 + ',"a":1'), "Option: "),
     "Option that is not JSON": (b'{"MagicNumber":3927900,"CodecType":,}', "Option: not well-formed JSON"),
-    "no known key": (b'{"hello":"world"}', 'its first bytes are no known protocol: ".*hello'),
     "endless white space": (b" " * 5000, "its first bytes are no known protocol"),
     "endless key": (b'{"' + b"k" * 5000, "its first bytes are no known protocol"),
     "zeros": (b"\0" * 100, "its first bytes are no known protocol"),
@@ -55,7 +54,6 @@ TRUNCATED = {
 MESSAGES = {
     "header over limits.message": (OPTION_JSON + b'{"x":"' + b"x" * (4 * MIB), "header: .*limits.message"),
     "nesting in the header": (OPTION_JSON + b'{"x":' + b"[" * 101, r"header: .*nests deeper than 100 levels"),
-    "UTF-8 in the header": (OPTION_JSON + b'{"ServiceMethod":"A.\xff","Seq":1}{}', "header: .*not valid UTF-8"),
     "header that is a number": (OPTION_JSON + b"7 {}", "header: "),
     "header with a wrong member": (OPTION_JSON + b'{"Seq":-1}{}', "header: Seq: -1"),
     "Seq over 64 bits": (OPTION_JSON + b'{"Seq":18446744073709551616}{}', "header: Seq: 18446744073709551616"),
@@ -77,7 +75,38 @@ FRAMES = {
     "varint without end": (frame(b"\x10" + b"\xff" * 10), "header: .*varint"),
     "field 0": (frame(b"\x00\x00"), "header: .*field number 0"),
     "group": (frame(b"\x7b"), "header: .*group"),
-    "UTF-8 in the header": (frame(field(1, b"A.\xff\xfe")), "header: service_method: .*not valid UTF-8"),
+}
+
+
+# What is odd costs one call: [(what is sent, the whole answer)] of a connection, the last of them a call like any other.
+CALL_JSON = HEADER + b'{"Num1":1,"Num2":2}', b'{"ServiceMethod":"Foo.Sum","Seq":1,"Error":""}\n3\n'
+CALL_BIN = bin_call(field(1, 1) + field(2, 2)), bin_call(field(1, 3))
+CALL_JSONRPC = b'{"method":"Foo.Sum","params":[{"Num1":1,"Num2":2}],"id":7}', b'{"id":7,"result":3,"error":null}\n'
+NO_METHOD = b'{"id":null,"result":null,"error":"rpc: service/method request ill-formed: "}\n'
+ANSWERED = {
+    "no known key": [(b'{"hello":"world"}', NO_METHOD), CALL_JSONRPC],
+    "empty object": [(b"{}", NO_METHOD), (b"{}", NO_METHOD), CALL_JSONRPC],
+    "UTF-8 in the header": [
+        (
+            OPTION_JSON + b'{"ServiceMethod":"A.\xff","Seq":1}{}',
+            '{"ServiceMethod":"A.\ufffd","Seq":1,"Error":"rpc server: can\'t find service A","Code":12}\n{}\n'.encode(),
+        ),
+        CALL_JSON,
+    ],
+    "half of a surrogate pair in the header": [
+        (
+            OPTION_JSON + b'{"ServiceMethod":"A.\\ud800","Seq":1}{}',
+            '{"ServiceMethod":"A.\ufffd","Seq":1,"Error":"rpc server: can\'t find service A","Code":12}\n{}\n'.encode(),
+        ),
+        CALL_JSON,
+    ],
+    "UTF-8 in a frame's header": [
+        (
+            OPTION_BIN + frame(field(1, b"A.\xff\xfe")),
+            frame(field(1, "A.\ufffd\ufffd") + field(3, "rpc server: can't find service A") + field(7, 12)),
+        ),
+        CALL_BIN,
+    ],
 }
 
 
@@ -99,6 +128,20 @@ def test_refused(stopped, conversations, half_close, scheme):
             assert answer == b"", name
             eventually(lambda: re.search(rf": {re.escape(peer)}.*: .*({reason})", stopped.log()), f"{name}: {reason}")
     eventually(lambda: connections(stopped) == 0, "all connections are gone")
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "unix"])
+def test_answered(server, scheme):
+    """One by one: an error reply with its text and code, and the connection goes on with further calls."""
+    with bystander(server):
+        for name, exchanges in ANSWERED.items():
+            with connect(getattr(server, scheme), TIMEOUT) as sock:
+                for sent, wanted in exchanges:
+                    sock.sendall(sent)
+                    assert sock.recv(len(wanted), socket.MSG_WAITALL) == wanted, name
+                sock.shutdown(socket.SHUT_WR)
+                assert read_to_end(sock) == b"", name
+    eventually(lambda: connections(server) == 0, "all connections are gone")
 
 
 REFUSED_CALLS = [
@@ -148,6 +191,7 @@ def hostile_rounds(server, rounds):
     """Every conversation above, several at a time."""
     conversations = [each[0] for each in (*OPENINGS.values(), *TRUNCATED.values(), *MESSAGES.values())]
     conversations += [OPTION_BIN + each[0] for each in FRAMES.values()]
+    conversations += [b"".join(sent for sent, _ in exchanges) for exchanges in ANSWERED.values()]
     # Metadata: as much as goes into a header, with a key each, or one key again and again.
     entries = b",".join(b'"%x":""' % i for i in range(100000))
     conversations.append(OPTION_JSON + b'{"ServiceMethod":"a.b","Metadata":{' + entries + b"}}{}")

@@ -105,7 +105,7 @@ def many_descriptors():
 
 
 def test_ten_thousand_entries_and_a_thousand_watchers(make_server, capsys):
-    registry = start_registry(make_server())
+    registry = start_registry(make_server(), more="limits = { connections_per_address = 0; };")
     names = addresses()
     helper = wait_for_helper(registry)
     processes = [helper, *registry.worker_pids()]

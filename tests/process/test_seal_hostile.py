@@ -71,7 +71,8 @@ def test_what_is_sealed_and_silent_is_not_hurried(stopped):
 def test_memory_of_half_handshakes(stopped):
     """No large buffers: a thousand of them, each cut at its worst place, are a few MiB."""
     server = make_sealed(stopped, 'timeout = "60s";', 'timeouts = { handshake = "60s"; };'
-                         "limits = { unauthenticated = 0; unauthenticated_per_address = 0; };").start()
+                         "limits = { unauthenticated = 0; unauthenticated_per_address = 0;"
+                         " handshakes_per_address = 0; };").start()
     check_serves(server)
     before = memory(server)
     handshake = Handshake(public_in(server.keys["server"]), server.keys.secret("billing"))
