@@ -11,7 +11,6 @@ import subprocess
 import pytest
 
 from conftest import CONF
-
 from sealing import make_sealed
 from wire import OPTION_BIN, connect
 
