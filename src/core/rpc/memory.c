@@ -46,19 +46,26 @@ GEE_APART static void say_short(gee_engine_t *engine) {
             gee_memory_held(engine) / GEE_KIB);
 }
 
-bool gee_memory_exhausted(gee_engine_t *engine) {
-    if (!is_over(engine, CALLS_QUARTERS, 0))
+static size_t inbox_capacity(const gee_session_t *session) {
+    const gee_inbox_t *inbox = gee_stream_inbox(session->stream);
+    return inbox->buf ? inbox->buf->capacity : 0;
+}
+
+/* The favoured inbox grows past the limit by design: no call is refused for that, its own least of all. */
+GEE_APART static bool is_short(gee_engine_t *engine) {
+    const gee_session_t *favoured = engine->memory.favoured;
+    size_t beyond = favoured && !favoured->closing ? inbox_capacity(favoured) : 0;
+    if (gee_memory_held(engine) <= engine->memory.limit + beyond)
         return false;
     say_short(engine);
     return true;
 }
 
-/* ---- sessions that wait ---- */
-
-static size_t inbox_capacity(const gee_session_t *session) {
-    const gee_inbox_t *inbox = gee_stream_inbox(session->stream);
-    return inbox->buf ? inbox->buf->capacity : 0;
+bool gee_memory_exhausted(gee_engine_t *engine) {
+    return is_over(engine, CALLS_QUARTERS, 0) && is_short(engine);
 }
+
+/* ---- sessions that wait ---- */
 
 /* Lets it have what it needs to read on. */
 static bool grant(gee_session_t *session) {
