@@ -570,12 +570,13 @@ def test_memory_with_keys_is_for_nobody(stopped):
     assert not readable_for_its_user(worker)
     with sealed_peer(server) as peer:
         assert peer.call("Foo.Sum", SUM)[1] == 42
-    server.allow_crash("SIGSEGV")
-    os.kill(worker, signal.SIGSEGV)  # the last words come as ever
-    server.wait_for_log(r"worker 0 crashed: SIGSEGV from process \d+, in no call")
-    server.wait_for_log(r"\[alert\] \d+: #0 ")
-    eventually(lambda: server.worker_pids() not in ([], [worker]), "another worker")
-    assert not readable_for_its_user(server.worker_pids()[0])
+    if not SANITIZED:  # there the report is the sanitizer's
+        server.allow_crash("SIGSEGV")
+        os.kill(worker, signal.SIGSEGV)  # the last words come as ever
+        server.wait_for_log(r"worker 0 crashed: SIGSEGV from process \d+, in no call")
+        server.wait_for_log(r"\[alert\] \d+: #0 ")
+        eventually(lambda: server.worker_pids() not in ([], [worker]), "another worker")
+        assert not readable_for_its_user(server.worker_pids()[0])
     server.reload(seal_conf(more='core_dumps = "on";'))
     assert readable_for_its_user(server.worker_pids()[0])
     server.reload('workers = 1; listen = ( { address = "unix@run/plain.sock"; } );')
