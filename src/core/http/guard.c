@@ -17,6 +17,8 @@ static bool is_digits(gee_str_t text) {
 
 /* "[::1]" of "[::1]:9999"; *port is what stands behind the colon, or empty. False: something else follows the host. */
 static bool split(gee_str_t authority, gee_str_t *host, gee_str_t *port) {
+    if (authority.length == 0)
+        authority = GEE_STR(""); /* to a null pointer nothing can be added, not even zero */
     const char *bracket =
         authority.length > 0 && authority.data[0] == '[' ? memchr(authority.data, ']', authority.length) : NULL;
     size_t length = bracket != NULL ? (size_t)(bracket + 1 - authority.data) : 0;
