@@ -277,7 +277,7 @@ int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
     return -1;
 }
 
-/* One by one: what comes behind a failure is tried as well. */
+/* Each is tried by itself: a failure does not hide the next. */
 static void try_modules(gee_cycle_t *cycle) {
     gee_error_t error;
     lend(cycle);

@@ -139,7 +139,7 @@ void gee_worker_count_admitted(gee_worker_connection_t *connection, const gee_so
 void gee_worker_uncount(gee_worker_connection_t *connection);
 /* It has to show who it is; false: as many as may have to do so already. And it has done so, or is gone. */
 bool gee_worker_count_unproven(gee_worker_connection_t *connection);
-/* It begins a handshake; false: its address has begun too many lately. */
+/* The connection begins a handshake; false: its address has begun too many lately. */
 bool gee_worker_count_handshake(const gee_worker_connection_t *connection, int64_t now_ns);
 void gee_worker_count_proven(gee_worker_connection_t *connection);
 
@@ -160,7 +160,7 @@ bool gee_worker_is_news(gee_worker_process_t *process, int64_t *last_ns);
 
 /* worker_silent.c */
 void gee_worker_silent_add(gee_worker_connection_t *connection, int descriptor);
-/* It has spoken, or is gone; once or more. */
+/* The connection has spoken, or is gone; once or more. */
 void gee_worker_silent_remove(gee_worker_connection_t *connection);
 /* Another one comes; `unproven`: so many have not shown who they are. */
 void gee_worker_silent_make_room(gee_worker_process_t *process, size_t unproven);

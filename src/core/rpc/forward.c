@@ -109,7 +109,7 @@ GEE_APART static void translate_reply(gee_call_t *call, const gee_upstream_resul
         refuse_reply(call, result, &error);
 }
 
-/* It was checked, without words for what is wrong. */
+/* The check found a fault, but made no text: it is made here. */
 GEE_APART static void refuse_checked_reply(gee_call_t *call, const gee_upstream_result_t *result, unsigned way) {
     gee_error_t error;
     gee_translate_check(call->engine, result->payload, reply_of(call), way, &error);
@@ -200,7 +200,7 @@ GEE_APART static bool translate(gee_call_t *call, const gee_payload_t *payload) 
     return false;
 }
 
-/* It was checked, without words for what is wrong. */
+/* The check found a fault, but made no text: it is made here. */
 GEE_APART static bool refuse_checked(gee_call_t *call, const gee_payload_t *payload, unsigned way) {
     gee_error_t error;
     gee_translate_check(call->engine, payload, argument_of(call), way, &error);

@@ -268,7 +268,7 @@ static void refuse(gee_upstream_call_t *call, const gee_error_t *error) {
     gee_upstream_peer_let_go(peer);
 }
 
-/* It is not for want of a connection that it waits. */
+/* The call waits for its turn, not for want of a connection. */
 static bool waits_its_turn(const gee_upstream_call_t *call, const gee_upstream_peer_t *peer) {
     return call->choosy && gee_upstream_peer_connected(peer);
 }
@@ -322,7 +322,7 @@ static inline void assign_to(gee_upstream_call_t *call, gee_upstream_peer_t *pee
         gee_upstream_wait(call);
 }
 
-/* One that has a connection, in the place of `unconnected`, which was picked; null: there is none. */
+/* A server with a connection, in the place of `unconnected`, which was picked; null: there is none. */
 static gee_upstream_peer_t *pick_connected(const gee_upstream_call_t *call, gee_upstream_peer_t *unconnected) {
     gee_upstream_t *upstream = call->upstream;
     const gee_balancer_t *balancer = upstream->balancer;
@@ -581,7 +581,7 @@ GEE_APART static void start_trying(gee_upstream_call_t *call) {
         gee_timer_start(call->upstream->engine->loop, &call->try_timer, call->upstream->limits.try_timeout) == 0;
 }
 
-/* It has a better place to go; its peer may go on working on it. */
+/* The call has a better place to go; its peer may go on working on the call. */
 static void leave_attempt(gee_upstream_call_t *call) {
     gee_session_forget(call->outgoing.session, &call->outgoing);
     release_slot(call, GEE_OUTCOME_FAILED, call->outgoing.slot_kept);

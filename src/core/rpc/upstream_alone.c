@@ -298,7 +298,7 @@ static void wait_for_late_reply(gee_upstream_link_t *link, bool kept) {
         link->alone = link->suspect = false; /* the peer was told */
 }
 
-/* It has nothing to do, and was opened for calls that go alone. */
+/* The connection has nothing to do, and was opened for calls that go alone. */
 static bool is_spare(const gee_upstream_link_t *link) {
     return link->extra && !link->alone && load_of(link) == 0 && gee_upstream_link_usable(link);
 }

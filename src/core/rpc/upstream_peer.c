@@ -284,7 +284,7 @@ int gee_upstream_peer_connect(gee_upstream_peer_t *peer, gee_error_t *error) {
                : gee_upstream_peer_open_link(peer, false, error);
 }
 
-/* Those for which there is a connection: of those that are choosy it need not be the first. */
+/* Sends the waiting calls that have a connection: of choosy calls that need not be the first. */
 static void send_waiting(gee_upstream_peer_t *peer) {
     gee_list_t waiting;
     gee_link_t *entry;
@@ -330,7 +330,7 @@ static void fail_waiting(gee_upstream_peer_t *peer, const gee_error_t *reason, i
     }
 }
 
-/* They are calls of other peers from here on; of one that leaves, those that are for it alone end. */
+/* Waiting calls go to other peers; calls for this peer alone stay, or end when the peer leaves. */
 static void reroute_waiting(gee_upstream_peer_t *peer) {
     gee_list_t waiting;
     gee_link_t *link;
@@ -605,7 +605,7 @@ static bool another_has_a_connection(const gee_upstream_peer_t *peer) {
     return false;
 }
 
-/* Those that may go elsewhere do. */
+/* Waiting calls that may go elsewhere do. */
 static void patience_over(gee_timer_t *timer) {
     gee_upstream_peer_t *peer = GEE_CONTAINER(timer, gee_upstream_peer_t, patience_timer);
     if (gee_list_empty(&peer->waiting))

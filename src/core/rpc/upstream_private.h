@@ -214,7 +214,7 @@ static inline bool gee_upstream_link_suits(const gee_upstream_link_t *link, cons
 }
 /* The call waits: sees to it that its time comes, be it by dialling. -1: that cannot even begin. */
 int gee_upstream_choosy_connect(gee_upstream_peer_t *peer, const gee_upstream_call_t *call, gee_error_t *error);
-/* It was sent there. */
+/* The call was sent there. */
 void gee_upstream_choosy_sent(const gee_upstream_call_t *call, gee_upstream_link_t *link);
 /* The call that has the link for itself was answered. */
 void gee_upstream_alone_answered(const gee_upstream_call_t *call, gee_upstream_link_t *link,

@@ -49,7 +49,7 @@ static gee_gob_walked_t pass_bytes(gee_gob_walk_t *walk, gee_gob_input_t *input,
     return GEE_GOB_WALK_DONE;
 }
 
-/* It is to be forwarded. What Go leaves out of a struct, as a nil member, is not there to be refused. */
+/* The value is to be forwarded. What Go leaves out of a struct, as a nil member, is not there to be refused. */
 static gee_gob_walked_t refuse_interface(const gee_gob_walk_t *walk, bool nil, gee_error_t *error) {
     gee_error_set(error, GEE_UNIMPLEMENTED, "%s interface value cannot be forwarded in gob%s", nil ? "a nil" : "an",
                   walk->nil_too ? ": a Go server that discards it would take the next message for its content" : "");

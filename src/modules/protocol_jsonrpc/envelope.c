@@ -64,7 +64,7 @@ static void begin_part(jsonrpc_envelope_t *envelope, char separator) {
     envelope->part = envelope->length;
 }
 
-/* It stays if it leaves room for another; the first does. */
+/* The member stays if it leaves room for another; the first member does. */
 static void end_member(jsonrpc_envelope_t *envelope) {
     end_part(envelope, false);
     if (envelope->length > ROOM - 3 * PART)
