@@ -167,6 +167,11 @@ class Server:
             lambda: len(found := re.findall(pattern, self.log())) >= count and found, f"{pattern!r} in the log"
         )
 
+    def wait_for_access(self, text, count=1):
+        """Waits until the access log has that text so often: lines are written by a thread of their own, after the reply."""
+        path = self.root / "logs/access.log"
+        return eventually(lambda: (log := path.read_text()).count(text) >= count and log, f"{text!r} in the access log")
+
     def allow(self, pattern):
         """Lines [alert] and [crit] that this test causes."""
         self.allowed.append(pattern)

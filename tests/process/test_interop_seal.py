@@ -53,7 +53,7 @@ def test_go_calls(stopped, go_seal, client):
     said = run(go_seal, "call", "-server", server.keys["server"], *key, server.tcp.split("@")[1], 2100)
     sent, received = map(int, re.search(r"2100 calls, (\d+) records sent, (\d+) received", said).groups())
     assert sent > 2100 and received > 2100
-    assert f" {client or '-'} Arith.Multiply gob 0 " in (server.root / "logs/access.log").read_text()
+    server.wait_for_access(f" {client or '-'} Arith.Multiply gob 0 ")
 
 
 @pytest.mark.parametrize("client", ["billing", None])
@@ -63,7 +63,7 @@ def test_javascript_calls(stopped, js_seal, client):
                *server.tcp.split("@")[1].split(":"), 2100)
     sent, received = map(int, re.search(r"2100 calls, (\d+) records sent, (\d+) received", said).groups())
     assert sent > 2100 and received > 2100
-    assert f" {client or '-'} Arith.Multiply json 0 " in (server.root / "logs/access.log").read_text()
+    server.wait_for_access(f" {client or '-'} Arith.Multiply json 0 ")
 
 
 class Echo:

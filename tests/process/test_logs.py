@@ -47,7 +47,8 @@ def test_a_log_that_cannot_be_opened_again_stays(stopped):
     (stopped.root / "logs").write_text("in the way")
     done = stopped.ask("reopen", status=1)
     assert "cannot open the log file" in done.stderr
-    assert "cannot open the log file" in (stopped.root / "moved/error.log").read_text()
+    moved = stopped.root / "moved/error.log"
+    eventually(lambda: "cannot open the log file" in moved.read_text(), "the reason in the log that stays")
     (stopped.root / "logs").unlink()
     (stopped.root / "moved").rename(logs)
 
@@ -73,7 +74,7 @@ def test_another_file_by_reload(stopped):
     eventually(lambda: "connected to" in log_of(stopped, "other.log"), "the worker's line")
     eventually(lambda: "generation 1 has left" in log_of(stopped, "other.log"), "the master's line")
     assert "reloaded, generation 2" in log_of(stopped, "other.log")
-    assert "reloading" in log_of(stopped)
+    eventually(lambda: "reloading" in log_of(stopped), "the last line in the file of before")
 
 
 def test_a_log_that_cannot_be_opened_refuses_start_and_reload(stopped):

@@ -326,7 +326,7 @@ upstreams = ( { name = "back"; seal = { server_key = "%s"; key = "%s"; }; regist
 """ % (sealed.keys["server"], sealed.keys.path("billing"), found)
     gateway.start()
     eventually(lambda: gateway.call("Arith.Multiply", {"A": 7, "B": 8}) == ("", 56), "an answer")
-    eventually(lambda: " billing Arith.Multiply " in (sealed.root / "logs/access.log").read_text(), "the name")
+    sealed.wait_for_access(" billing Arith.Multiply ")
     (gateway.root / "next").write_text(sealed.unix + "\n")
     (gateway.root / "next").rename(found)
     eventually(lambda: ": handshake: seal: " in gateway.call("Arith.Multiply", {"A": 7, "B": 8})[0], "a refusal")

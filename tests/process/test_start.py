@@ -71,7 +71,7 @@ def test_daemon(stopped):
     assert os.getsid(pid) == pid
     for number in (0, 1, 2):
         assert os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/null"
-    assert "ready: " in (stopped.root / "logs/error.log").read_text()
+    stopped.wait_for_log("ready: ")
 
 
 CLOSED = [some for count in range(4) for some in itertools.combinations((0, 1, 2), count)]
