@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "core/base/random.h"
-#include "core/rpc/type_copy.h"
+#include "core/type/type_copy.h"
 
 typedef struct metadata_block {
     gee_metadata_t metadata;

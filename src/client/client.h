@@ -16,8 +16,8 @@
 #include "client/runtime.h"
 #include "core/base/hash.h"
 #include "core/rpc/describe.h"
-#include "core/rpc/discovery.h"
-#include "core/rpc/upstream.h"
+#include "core/gateway/discovery.h"
+#include "core/gateway/upstream.h"
 
 typedef struct gee_caller gee_caller_t;
 

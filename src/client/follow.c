@@ -4,7 +4,7 @@
  *                '---> no list, and no servers to begin with: creating it fails */
 #include "client/client.h"
 
-#include "core/rpc/discovery.h"
+#include "core/gateway/discovery.h"
 
 /* The program waits no longer: the list is there, or why it is not. */
 static void settle(gee_caller_t *caller, const gee_error_t *error) {

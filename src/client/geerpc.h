@@ -11,7 +11,7 @@
  *   }
  *   gee_client_close(&client);
  *
- * Arguments and replies are JSON text, as here, or C structures that GEE_STRUCT describes (core/rpc/type.h):
+ * Arguments and replies are JSON text, as here, or C structures that GEE_STRUCT describes (core/type/type.h):
  *
  *   args_t args = { 7, 8 };
  *   int64_t product;
@@ -49,8 +49,8 @@ extern "C" {
 #include "core/base/error.h"
 #include "core/base/pool.h"
 #include "core/base/str.h"
-#include "core/rpc/server_list.h"
-#include "core/rpc/type.h"
+#include "core/gateway/server_list.h"
+#include "core/type/type.h"
 
 /* Only these, and what those headers declare, can be seen in the shared library. */
 #define GEE_EXPORT __attribute__((visibility("default")))

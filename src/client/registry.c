@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/event/work.h"
-#include "core/rpc/discovery.h"
+#include "core/gateway/discovery.h"
 
 #define REFRESH     (10 * GEE_SECOND) /* as GeeRPC's */
 #define CALL_MEMORY (64 * GEE_KIB)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rpc/type_copy.h"
+#include "core/type/type_copy.h"
 
 /* What came over a connection that speaks JSON was measured only. */
 static int check_json(const gee_caller_t *caller, const gee_payload_t *payload, gee_error_t *error) {

@@ -1,4 +1,4 @@
-/* balancer_contract.c: one suite that every balancer passes that is compiled in: src/core/rpc/balancer.h, sentence by
+/* balancer_contract.c: one suite that every balancer passes that is compiled in: src/core/gateway/balancer.h, sentence by
  * sentence. What one of them promises beyond that is in tests/unit/balancers_test.c. */
 #include "support/balancing.h"
 

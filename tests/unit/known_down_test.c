@@ -1,5 +1,5 @@
 /* known_down_test.c: which servers are down, in memory that workers share. */
-#include "core/rpc/known_down.h"
+#include "core/gateway/known_down.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #include "support/failing_memory.h"
 #include "listener_fixture.h"
 
-#include "core/rpc/upstream.h"
+#include "core/gateway/upstream.h"
 
 #define MOST_ALLOCATIONS 1000 /* of one round: more are a loop */
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "core/base/defs.h"
-#include "core/rpc/type_copy.h"
-#include "core/rpc/value.h"
+#include "core/type/type_copy.h"
+#include "core/type/value.h"
 
 typedef struct {
     int32_t x;

@@ -2,7 +2,7 @@
  * calls whose connection has ended under them. The servers are fakes (fake_stock.h), which judge what comes. */
 #include "upstream_fixture.h"
 
-#include "core/rpc/upstream_private.h"
+#include "core/gateway/upstream_private.h"
 #include "fake_stock.h"
 
 /* ---- an upstream of fakes ---- */

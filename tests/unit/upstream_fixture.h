@@ -4,7 +4,7 @@
 
 #include "listener_fixture.h"
 
-#include "core/rpc/upstream.h"
+#include "core/gateway/upstream.h"
 
 /* ---- a balancer that takes the first that is open ---- */
 

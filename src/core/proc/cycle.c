@@ -13,7 +13,7 @@
 #include "core/proc/settings_check.h"
 #include "core/proc/registries.h"
 #include "core/proc/shm.h"
-#include "core/rpc/known_down.h"
+#include "core/gateway/known_down.h"
 
 #define MOST_AUTO_WORKERS 64
 

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #include "core/proc/cycle.h"
-#include "core/rpc/shared_list.h"
+#include "core/gateway/shared_list.h"
 
 /* ---- the cycle: registries.c ---- */
 #define GEE_ANNOUNCED         256 /* at a time */

@@ -7,7 +7,7 @@
 #include "core/base/defs.h"
 #include "core/base/log.h"
 #include "core/event/addr.h"
-#include "core/rpc/upstream_settings.h"
+#include "core/gateway/upstream_settings.h"
 
 static int check_address(const void *value, gee_error_t *error) {
     const char *const *text = value;

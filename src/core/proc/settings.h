@@ -6,7 +6,7 @@
 #include "core/conf/module.h"
 #include "core/proc/settings_seal.h"
 #include "core/rpc/engine.h"
-#include "core/rpc/upstream.h"
+#include "core/gateway/upstream.h"
 
 #define GEE_DEFAULT_CONF    "conf/geerpc.conf"
 #define GEE_DEFAULT_CONTROL "run/geerpc.control"

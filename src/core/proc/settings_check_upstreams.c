@@ -6,7 +6,7 @@
 
 #include "core/proc/same_place.h"
 #include "core/proc/settings_check_private.h"
-#include "core/rpc/forward_key.h"
+#include "core/gateway/forward_key.h"
 
 #define MOST_NAMES 64 /* that did-you-mean looks at */
 

@@ -13,7 +13,7 @@
 #include "core/rpc/dispatch.h"
 #include "core/rpc/door.h"
 #include "core/rpc/engine.h"
-#include "core/rpc/forward.h"
+#include "core/gateway/forward.h"
 #include "core/rpc/handover.h"
 
 /* worker_silent.c: connections that have not become sessions yet. */

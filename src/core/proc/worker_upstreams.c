@@ -7,7 +7,7 @@
 #include "core/base/clock.h"
 #include "core/proc/seals.h"
 #include "core/proc/worker_private.h"
-#include "core/rpc/known_down.h"
+#include "core/gateway/known_down.h"
 
 /* What an upstream is told, and tells, of servers that are down. */
 typedef struct memory {

@@ -12,8 +12,8 @@
 #include "core/base/error.h"
 #include "core/base/pool.h"
 #include "core/base/record.h"
-#include "core/rpc/type.h"
-#include "core/rpc/value.h"
+#include "core/type/type.h"
+#include "core/type/value.h"
 
 typedef struct gee_codec_limits {
     size_t message; /* bytes of one value */

@@ -7,7 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/pool.h"
 #include "core/rpc/service.h"
-#include "core/rpc/type.h"
+#include "core/type/type.h"
 
 typedef struct gee_field_description {
     gee_str_t name;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/rpc/forward.h"
+#include "core/gateway/forward.h"
 #include "core/rpc/service_table.h"
 #include "core/rpc/session.h"
 

@@ -11,7 +11,7 @@
 #include "core/rpc/door.h"
 #include "core/rpc/filter.h"
 #include "core/rpc/memory.h"
-#include "core/rpc/registry.h"
+#include "core/gateway/registry.h"
 #include "core/rpc/session.h"
 #include "core/rpc/value_stream.h"
 

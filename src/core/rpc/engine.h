@@ -11,7 +11,7 @@
 #include "core/event/loop.h"
 #include "core/event/thread_pool.h"
 #include "core/event/transport.h"
-#include "core/rpc/balancer.h"
+#include "core/gateway/balancer.h"
 #include "core/rpc/codec.h"
 #include "core/rpc/protocol.h"
 
@@ -95,7 +95,7 @@ struct gee_engine {
     const atomic_bool *quitting;           /* may be null */
     struct gee_upstream *const *upstreams; /* where calls are forwarded to, for pages; who made them set this */
     size_t upstream_count;
-    const struct gee_shared_list *upstream_lists; /* one each: where its servers come from; rpc/shared_list.h */
+    const struct gee_shared_list *upstream_lists; /* one each: where its servers come from; gateway/shared_list.h */
     gee_list_t sessions;
     gee_list_t doors; /* streams that have not become sessions yet */
     size_t session_count;

@@ -9,7 +9,7 @@
 #include "core/conf/module.h"
 #include "core/event/addr.h"
 #include "core/rpc/status.h"
-#include "core/rpc/type.h"
+#include "core/type/type.h"
 
 typedef struct gee_call gee_call_t;
 

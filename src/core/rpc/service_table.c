@@ -7,7 +7,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/short_bytes.h"
-#include "core/rpc/type_copy.h"
+#include "core/type/type_copy.h"
 #include "core/rpc/words.h"
 
 #define LEARNED_NAME 200 /* bytes of a name that is learned */

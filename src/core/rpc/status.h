@@ -3,7 +3,7 @@
 #define GEE_RPC_STATUS_H
 
 #include "core/base/error.h"
-#include "core/rpc/type.h"
+#include "core/type/type.h"
 
 typedef struct gee_status {
     gee_code_t code;

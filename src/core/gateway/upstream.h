@@ -1,0 +1,188 @@
+/* upstream.h: a named set of servers with a balancer, to which calls are sent: what the gateway forwards to and what a
+ * client calls, be it one server or many.
+ *
+ *   gee_upstream_call() -> queue? -> pick a peer -> a connection of it (dialled when there is none) -> session -> reply
+ *          ^                             |  ^                    |                                        |
+ *          |                     none: fail  '--- another peer --+--- failed: retry within budget         v
+ *          '------------------------------------------------------------------------------------------- done()
+ *
+ * A peer that fails is down for a while, which grows with each failure up to fail_timeout; then it is tried by dialling (and
+ * a ping, where the wire has one), not by callers' calls. Only while all are down each is tried by calls, too, by one at a
+ * time. All on the loop's thread. */
+#ifndef GEE_GATEWAY_UPSTREAM_H
+#define GEE_GATEWAY_UPSTREAM_H
+
+#include "core/gateway/balancer.h"
+#include "core/gateway/connection.h"
+#include "core/gateway/server_list.h"
+
+typedef struct gee_upstream gee_upstream_t;
+typedef struct gee_upstream_peer gee_upstream_peer_t;
+
+/* What can be set of one upstream, with its rows in upstream_settings.c. 0 means no limit where it says so. */
+typedef struct gee_upstream_limits {
+    int64_t connections;      /* to one server, at most */
+    int64_t connect_timeout;  /* ns; resolving, connecting and the handshake together */
+    int64_t in_flight;        /* calls at one server, at most; 0: no limit */
+    int64_t queue;            /* calls that may wait for a free server or a connection, in all */
+    int64_t retries;          /* further servers that a failed call may be tried on */
+    int64_t retry_budget;     /* retries in percent of calls, beside a few that are always allowed */
+    int64_t fails;            /* failures in a row that take a server down; 0: never */
+    int64_t fail_timeout;     /* ns; the longest time until a server that is down is tried again */
+    int64_t try_timeout;      /* ns; a call that may be repeated is tried elsewhere when no reply has come; 0: not */
+    int64_t check_interval;   /* ns; a server is looked at so often, whatever calls say; 0: not */
+    int64_t check;            /* gee_check_t */
+    const char *check_method; /* of GEE_CHECK_CALL */
+} gee_upstream_limits_t;
+
+typedef enum gee_check { GEE_CHECK_PING, GEE_CHECK_CONNECT, GEE_CHECK_CALL } gee_check_t;
+
+extern const gee_option_t gee_upstream_limits_options[];
+
+typedef struct gee_upstream_options {
+    const char *name; /* for texts and pages; copied */
+    const gee_balancer_t *balancer;
+    gee_manner_t manner; /* connect_timeout_ns is taken from the limits */
+    gee_upstream_limits_t limits;
+    uint64_t seed;
+    /* No dialling anew: the first connection that is lost is the last (a client of one server). One whose server has asked for
+     * no more calls on it (a drain) is not lost: the next call dials. */
+    bool once;
+    /* Its servers may leave the body of a call unread whose method they do not know: upstream_alone.c. */
+    bool may_leave_unread;
+    /* What is known of servers elsewhere, and told elsewhere; both optional. A server that comes into the list is asked for:
+     * one that is down begins so, and is tried soon. Told is each server that goes down, once more with each further
+     * attempt that fails, and that comes up again (`reason` null). */
+    bool (*is_known_down)(void *owner, const char *address);
+    void (*tell)(void *owner, const char *address, const gee_error_t *reason);
+    void *owner;
+} gee_upstream_options_t;
+
+gee_upstream_t *gee_upstream_create(gee_engine_t *engine, const gee_upstream_options_t *options, gee_error_t *error);
+/* Every call was cancelled or has ended. Not from inside a done(). Connections close at the end of this pass. Leaves null. */
+void gee_upstream_destroy(gee_upstream_t **upstream);
+
+/* The whole list: servers that are in it already keep their connections and state; those that are not any more get no new
+ * calls, and their connections are closed when the calls on them have ended. An address twice counts once, with the sum of
+ * the weights. Not from inside a done(). -1: an address is wrong or there is no memory; the list before stays. */
+int gee_upstream_set_servers(gee_upstream_t *upstream, const gee_server_t *servers, size_t count, gee_error_t *error);
+
+/* What a call is told while the list is empty, instead of "it has no servers". Copied; null: that again. */
+void gee_upstream_explain(gee_upstream_t *upstream, const char *text);
+
+/* ---- calls ---- */
+#define GEE_UPSTREAM_TRIES 8 /* most servers that one call is tried on */
+
+typedef struct gee_upstream_call gee_upstream_call_t;
+
+typedef struct gee_upstream_result {
+    gee_status_t status;
+    bool from_peer;               /* the server's own answer, error replies included */
+    const gee_payload_t *payload; /* of an answer; valid until done() returns */
+    gee_pool_t *pool;             /* memory that lives until done() returns; null when nothing was answered */
+    gee_phase_t phase;   /* where it failed; NONE: answered, or it is no matter of a connection (a full queue) */
+    const char *address; /* of the server that answered or failed last; null when there was none */
+    unsigned tries;      /* servers that it was tried on */
+} gee_upstream_result_t;
+
+/* The caller's memory. What it sets before gee_upstream_call() stays, with what it points to, until done(): a retry needs it
+ * again. What is looked at when the reply comes stands in front, as by then, with many calls in flight, it has to be fetched
+ * from a far cache. */
+struct gee_upstream_call {
+    /* The caller's. Exactly once, unless it is cancelled; never from inside gee_upstream_call(). The memory is the caller's
+     * again when it is called. */
+    void (*done)(gee_upstream_call_t *call, const gee_upstream_result_t *result);
+    gee_upstream_t *upstream; /* null: not on its way, which the caller sets once */
+
+    /* upstream.c's own, set there */
+    gee_upstream_peer_t *peer;
+    struct gee_upstream_link *at; /* the connection on which it was sent; null: it was not */
+    int64_t picked_ns;            /* when this attempt began */
+    uint16_t tried_count;
+    bool starting;           /* inside gee_upstream_call() */
+    bool fixed;              /* to this peer or none */
+    bool choosy;             /* not every connection will do: upstream_alone.c */
+    bool suspect;            /* a connection has ended under it: it goes alone now */
+    bool condemned;          /* a second one has */
+    bool spilled;            /* no connection that others share has room for its types */
+    bool ending;             /* end_task will tell of its end */
+    bool trying;             /* try_timer runs */
+    gee_outgoing_t outgoing; /* once it is sent; its timer before that, too */
+
+    /* The caller's */
+    bool idempotent; /* may be tried again when its fate is unknown */
+    gee_str_t method;
+    const gee_metadata_t *metadata; /* null: none */
+    gee_payload_t payload;
+    const gee_codec_t *codec; /* of its bodies; null: the setup's */
+    int64_t deadline_ns;      /* INT64_MAX: none; what is left of it travels with the call */
+    int64_t timeout_ns;       /* the whole time that was given, for texts; 0: none */
+    uint64_t key;             /* for a keyed balancer */
+    uint64_t *kept_name_key;  /* where what is made of the method's name is kept, 0 before; null: nowhere */
+
+    /* upstream.c's own, set there */
+    uint64_t name_key;      /* with may_leave_unread: what stands for the method's name */
+    gee_link_t link;        /* in the queue or in a peer's waiting */
+    gee_timer_t try_timer;  /* of this attempt; limits.try_timeout */
+    uint64_t request_begin; /* where in the stream of sent bytes the request is */
+    uint64_t request_end;
+    gee_candidate_t *tried[GEE_UPSTREAM_TRIES];
+    gee_task_t end_task;                  /* what was known inside gee_upstream_call() is told after it */
+    struct gee_upstream_failure *failure; /* with it; null: there was no memory for it */
+};
+
+void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call);
+/* Gives up on it: done() is not called. On a wire that cannot say so to the server its place there stays taken until the late
+ * reply. */
+void gee_upstream_cancel(gee_upstream_call_t *call);
+/* To one server of the list, whatever the balancer thinks; no retry. For broadcasts. */
+void gee_upstream_call_peer(gee_upstream_t *upstream, gee_upstream_peer_t *peer, gee_upstream_call_t *call);
+
+/* Opens a connection to every server (with `once`: to the one) and calls done() when one of them can be used, or with the
+ * reason when all have failed. Once at a time. */
+void gee_upstream_connect(gee_upstream_t *upstream, void (*done)(void *data, const gee_error_t *error), void *data);
+
+/* One round trip to the first server of the list that has a connection which can be used. done() exactly once, unless the
+ * upstream is destroyed; `error` null: answered in time (0: as long as it takes). Once at a time. -1: not sent, done() will
+ * not be called (GEE_UNIMPLEMENTED: the wire has no pings). */
+int gee_upstream_ping(gee_upstream_t *upstream, int64_t timeout_ns, void (*done)(void *data, const gee_error_t *error),
+                      void *data, gee_error_t *error);
+/* Gives up on it, should one be on its way: done() is not called. For the end: another ping may find that connection busy. */
+void gee_upstream_cancel_ping(gee_upstream_t *upstream);
+
+/* "tcp@10.0.0.1:9999: connect: Connection refused": the text of a failure without the time, in `error`, with code and
+ * phase. */
+void gee_upstream_error(const gee_upstream_result_t *result, gee_error_t *error);
+/* Where a call that is on its way is now: address, phase and tries, the rest of `result` zeroed; for the text of giving it
+ * up. */
+void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *result);
+/* "no reply within 50ms": that the time of this call is over, with code and phase. */
+void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error);
+
+/* ---- for pages ---- */
+typedef enum gee_peer_state {
+    GEE_PEER_IDLE,       /* no connection, none was needed or the last one was closed in good order */
+    GEE_PEER_CONNECTING, /* the first one is being made */
+    GEE_PEER_UP,
+    GEE_PEER_DOWN,
+    GEE_PEER_LEAVING /* not in the list any more; calls are still in flight */
+} gee_peer_state_t;
+
+const char *gee_upstream_name(const gee_upstream_t *upstream);
+const gee_balancer_t *gee_upstream_balancer(const gee_upstream_t *upstream);
+size_t gee_upstream_peer_count(const gee_upstream_t *upstream);
+gee_upstream_peer_t *gee_upstream_peer(const gee_upstream_t *upstream, size_t n); /* in the list's order */
+size_t gee_upstream_waiting(const gee_upstream_t *upstream);                      /* calls in the queue */
+
+typedef struct gee_peer_report {
+    const char *address;
+    uint32_t weight;
+    gee_peer_state_t state;
+    size_t connections, in_flight;
+    uint64_t calls, failures; /* failures: without an answer */
+    int64_t latency_ns;       /* moving average of answers; 0: none yet */
+} gee_peer_report_t;
+void gee_upstream_peer_report(const gee_upstream_peer_t *peer, gee_peer_report_t *report);
+const char *gee_peer_state_name(gee_peer_state_t state); /* "up" */
+
+#endif

@@ -1,0 +1,340 @@
+/* upstream_alone.c: calls that go alone: nothing else is in flight on their connection, and nothing follows before the reply.
+ *
+ *   first calls   Of a method on a connection, with may_leave_unread. A stock GeeRPC server that does not know a method says so
+ *                 and leaves the body of the call unread, which it then takes for the next header. So nothing may be behind
+ *                 such a body, and after a refusal the connection is closed. What a connection knows is its own: an address may
+ *                 have several servers.
+ *   suspects      A connection has ended under them: one of them may have ended it, and shall not do so to others once more.
+ *
+ *        knows the method?           nothing in flight there?              reply
+ *   call -------yes-------> shared   -------yes-------> alone there -----> known there | refused: closed
+ *      '--no, or suspect--> a connection ---no--> dialled, or the call waits
+ *
+ * First calls must not be in the way of calls that are known:
+ * - a method that its server has never answered goes on a connection that knows nothing yet, one that is dialled for it
+ *   if need be: so callers who think up names close no connection that others use;
+ * - at most FIRST_CALLS of a peer's connections have a first call at a time. A method whose only connection has one now may go
+ *   beside them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/random.h"
+#include "core/gateway/upstream_private.h"
+
+enum {
+    FIRST_CALLS = 2,  /* at a time, of one peer */
+    KEPT_EXTRA = 2,   /* connections beyond limits.connections that are kept while nothing is in flight there */
+    MOST_EXTRA = 16,  /* that there may be */
+    SUSPECTS = 16,    /* at a time, of one peer */
+    MOST_KNOWN = 512, /* names in a set */
+    REFUSALS = 128,   /* a power of two */
+    REFUSAL_TEXT = 128
+};
+#define LATE_REPLY  GEE_SECOND /* waited for when a call that goes alone was given up */
+#define REFUSED_FOR GEE_SECOND
+#define SUSPECT_PAUSE                                                                                                  \
+    (100 * GEE_MILLISECOND) /* after which a further suspect does not wait for the answer to the one before */
+
+/* ---- names ---- */
+
+uint64_t gee_upstream_name_key(gee_upstream_call_t *call) {
+    uint64_t key = call->kept_name_key != NULL ? *call->kept_name_key : 0;
+    if (key != 0)
+        return key;
+    key = gee_siphash(call->upstream->name_secret, call->method.data, call->method.length);
+    if (key == 0)
+        key = 1;
+    if (call->kept_name_key != NULL)
+        *call->kept_name_key = key;
+    return key;
+}
+
+static void put(gee_name_set_t *set, uint64_t key) {
+    size_t at = key & set->mask;
+    while (set->keys[at] != 0)
+        at = (at + 1) & set->mask;
+    set->keys[at] = key;
+}
+
+/* Twice as large, with what is in it. -1: out of memory, nothing has changed. */
+static int grow(gee_name_set_t *set) {
+    size_t before = set->keys != NULL ? set->mask + 1 : 0, places = before > 0 ? before * 2 : 16;
+    gee_name_set_t grown = { .keys = calloc(places, sizeof(*grown.keys)), .mask = places - 1, .count = set->count };
+    if (grown.keys == NULL)
+        return -1;
+    for (size_t i = 0; i < before; i++)
+        if (set->keys[i] != 0)
+            put(&grown, set->keys[i]);
+    free(set->keys);
+    *set = grown;
+    return 0;
+}
+
+/* What is forgotten is tried anew. Servers have fewer methods than MOST_KNOWN; that is for those that answer any name. */
+void gee_name_set_add(gee_name_set_t *set, uint64_t key) {
+    if (gee_name_set_has(set, key))
+        return;
+    if (set->count == MOST_KNOWN) {
+        memset(set->keys, 0, (set->mask + 1) * sizeof(*set->keys));
+        set->count = 0;
+    }
+    if ((set->keys == NULL || set->count > set->mask / 2) && grow(set) != 0)
+        return;
+    put(set, key);
+    set->count++;
+}
+
+/* ---- what was refused ---- */
+
+typedef struct gee_upstream_refusal {
+    uint64_t key; /* of method and peer; 0: none */
+    int64_t until_ns;
+    gee_code_t code;
+    char text[REFUSAL_TEXT];
+} refusal_t;
+
+static bool is_refusal(const gee_status_t *status) {
+    return status->code != GEE_OK && (gee_str_starts_with(status->text, GEE_STR("rpc server: can't find")) ||
+                                      gee_str_starts_with(status->text, GEE_STR("rpc server: service/method")));
+}
+
+static uint64_t refusal_key(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call) {
+    return gee_random_mix(call->name_key ^ peer->candidate.identity) | 1;
+}
+
+static void remember_refusal(const gee_upstream_call_t *call, const gee_status_t *status) {
+    gee_upstream_t *upstream = call->upstream;
+    if (upstream->refusals == NULL && (upstream->refusals = calloc(REFUSALS, sizeof(refusal_t))) == NULL)
+        return;
+    uint64_t key = refusal_key(call->peer, call);
+    refusal_t *refusal = &upstream->refusals[key / 2 % REFUSALS];
+    size_t length =
+        status->text.length < REFUSAL_TEXT ? status->text.length : gee_utf8_cut(status->text.data, REFUSAL_TEXT - 1);
+    *refusal =
+        (refusal_t){ .key = key, .until_ns = gee_loop_now(upstream->engine->loop) + REFUSED_FOR, .code = status->code };
+    memcpy(refusal->text, status->text.data, length);
+}
+
+bool gee_upstream_refused(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call, gee_error_t *error) {
+    const gee_upstream_t *upstream = call->upstream;
+    if (!upstream->may_leave_unread || upstream->refusals == NULL)
+        return false;
+    uint64_t key = refusal_key(peer, call);
+    const refusal_t *refusal = &upstream->refusals[key / 2 % REFUSALS];
+    if (refusal->key != key || refusal->until_ns <= gee_loop_now(upstream->engine->loop))
+        return false;
+    gee_error_set(error, refusal->code, "%s", refusal->text);
+    error->phase = GEE_PHASE_NONE;
+    return true;
+}
+
+/* ---- which connection ---- */
+
+/* What a peer's connections have for one call. */
+typedef struct offer {
+    gee_upstream_link_t *shared;       /* knows its method; the one with the fewest calls */
+    gee_upstream_link_t *blank, *idle; /* nothing in flight, and no method known; some known, the most of them */
+    size_t firsts, suspects;           /* calls that go alone now */
+    size_t connecting;
+    size_t in_service;
+    bool known_elsewhere; /* on one that another call has for itself now */
+    bool on_trial;        /* a call of that method goes alone now */
+} offer_t;
+
+static size_t load_of(const gee_upstream_link_t *link) {
+    return link->calls + link->late;
+}
+
+static void look_at_alone(offer_t *offer, const gee_upstream_link_t *link, uint64_t key, bool knows) {
+    offer->firsts += !link->suspect;
+    offer->suspects += link->suspect;
+    offer->known_elsewhere |= knows;
+    offer->on_trial |= link->alone_key == key;
+}
+
+static void look_at(offer_t *offer, gee_upstream_link_t *link, const gee_upstream_call_t *call) {
+    bool knows = gee_name_set_has(&link->known, call->name_key);
+    offer->in_service += !link->retiring;
+    offer->connecting += link->session == NULL;
+    if (!gee_upstream_link_usable(link))
+        return;
+    if (link->alone)
+        look_at_alone(offer, link, call->name_key, knows);
+    else if (knows && (offer->shared == NULL || load_of(link) < load_of(offer->shared)))
+        offer->shared = link;
+    if (link->alone || load_of(link) > 0)
+        return;
+    if (link->known.count == 0)
+        offer->blank = offer->blank ? offer->blank : link;
+    else if (offer->idle == NULL || link->known.count > offer->idle->known.count)
+        offer->idle = link;
+}
+
+static void survey(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call, offer_t *offer) {
+    *offer = (offer_t){ 0 };
+    for (gee_link_t *entry = peer->links.head.next; entry != &peer->links.head; entry = entry->next)
+        look_at(offer, GEE_CONTAINER(entry, gee_upstream_link_t, link), call);
+}
+
+static int64_t now(const gee_upstream_peer_t *peer) {
+    return gee_loop_now(peer->upstream->engine->loop);
+}
+
+/* Among suspects, too, one may be to blame: another one of this peer waits for the answer, but not for long, as mostly none is. */
+static bool may_go(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call, const offer_t *offer) {
+    if (call->suspect)
+        return offer->suspects == 0 || (offer->suspects < SUSPECTS && now(peer) - peer->suspect_ns >= SUSPECT_PAUSE);
+    return offer->firsts < FIRST_CALLS || (offer->known_elsewhere && !offer->on_trial);
+}
+
+/* Null: there is none. */
+static gee_upstream_link_t *for_itself(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call,
+                                       const offer_t *offer) {
+    return offer->idle != NULL && gee_name_set_has(&peer->verified, call->name_key) ? offer->idle : offer->blank;
+}
+
+/* The one that it may share has calls. So that a further connection gets to know the method, too, the call goes alone where
+ * nothing is in flight, of those within limits.connections; where there are none yet, one is opened for later calls. */
+GEE_APART static gee_upstream_link_t *beside_busy(gee_upstream_peer_t *peer, const offer_t *offer) {
+    if (offer->firsts > 0)
+        return offer->shared;
+    if (offer->blank != NULL && !offer->blank->extra)
+        return offer->blank;
+    if (offer->idle != NULL && !offer->idle->extra)
+        return offer->idle;
+    if (offer->connecting == 0 && (int64_t)offer->in_service < peer->upstream->limits.connections)
+        (void)gee_upstream_peer_open_link(peer, false, NULL);
+    return offer->shared;
+}
+
+gee_upstream_link_t *gee_upstream_choosy_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call) {
+    offer_t offer;
+    gee_error_t refused;
+    survey(peer, call, &offer);
+    if (offer.shared != NULL && !call->suspect)
+        return load_of(offer.shared) == 0 ? offer.shared : beside_busy(peer, &offer);
+    if (gee_upstream_refused(peer, call, &refused) || !may_go(peer, call, &offer))
+        return NULL;
+    return for_itself(peer, call, &offer);
+}
+
+static int start_suspect_timer(gee_upstream_peer_t *peer, gee_error_t *error) {
+    if (!gee_timer_started(&peer->suspect_timer) &&
+        gee_timer_start_at(peer->upstream->engine->loop, &peer->suspect_timer, peer->suspect_ns + SUSPECT_PAUSE) != 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    return 0;
+}
+
+/* Connections that are made at a time: one for a call, of those that are in peer->waiting. */
+static size_t wanted(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call, const offer_t *offer) {
+    bool only = peer->waiting.head.next == peer->waiting.head.previous;
+    if (call->suspect || only || offer->firsts >= FIRST_CALLS)
+        return 1;
+    return FIRST_CALLS - offer->firsts;
+}
+
+int gee_upstream_choosy_connect(gee_upstream_peer_t *peer, const gee_upstream_call_t *call, gee_error_t *error) {
+    offer_t offer;
+    survey(peer, call, &offer);
+    if (!may_go(peer, call, &offer))
+        return call->suspect && offer.suspects < SUSPECTS ? start_suspect_timer(peer, error) : 0;
+    if (offer.connecting >= wanted(peer, call, &offer) ||
+        (int64_t)offer.in_service >= peer->upstream->limits.connections + MOST_EXTRA)
+        return 0;
+    return gee_upstream_peer_open_link(peer, false, error);
+}
+
+/* ---- there and back ---- */
+
+void gee_upstream_choosy_sent(const gee_upstream_call_t *call, gee_upstream_link_t *link) {
+    gee_upstream_peer_t *peer = link->peer;
+    if (gee_upstream_link_suits(link, call))
+        return;
+    link->alone = true;
+    link->suspect = call->suspect;
+    link->alone_key = call->name_key;
+    if (call->suspect)
+        peer->suspect_ns = now(peer);
+}
+
+void gee_upstream_alone_answered(const gee_upstream_call_t *call, gee_upstream_link_t *link,
+                                 const gee_status_t *status) {
+    link->alone = link->suspect = false;
+    if (!call->upstream->may_leave_unread || gee_name_set_has(&link->known, call->name_key))
+        return;
+    if (is_refusal(status)) {
+        remember_refusal(call, status);
+        link->retiring = true;
+        return;
+    }
+    gee_name_set_add(&link->known, call->name_key);
+    gee_name_set_add(&link->peer->verified, call->name_key);
+}
+
+static void retire(gee_upstream_link_t *link) {
+    link->retiring = true;
+    gee_upstream_link_relieved(link);
+}
+
+static void late_over(gee_timer_t *timer) {
+    gee_upstream_link_t *link = GEE_CONTAINER(timer, gee_upstream_link_t, late_timer);
+    gee_upstream_peer_t *peer = link->peer;
+    gee_upstream_peer_hold(peer);
+    retire(link);
+    gee_upstream_peer_try_waiting(peer);
+    gee_upstream_peer_let_go(peer);
+}
+
+/* Its call was given up. Where the peer goes on working on it the connection is not used any more, and stays for a while: so
+ * callers who are impatient do not make a connection each as fast as they can. */
+static void wait_for_late_reply(gee_upstream_link_t *link, bool kept) {
+    link->late_timer.fire = late_over;
+    if (kept && gee_timer_start(link->peer->upstream->engine->loop, &link->late_timer, LATE_REPLY) == 0)
+        return;
+    if (kept || link->peer->upstream->may_leave_unread)
+        link->retiring = true;
+    else
+        link->alone = link->suspect = false; /* the peer was told */
+}
+
+/* The connection has nothing to do, and was opened for calls that go alone. */
+static bool is_spare(const gee_upstream_link_t *link) {
+    return link->extra && !link->alone && load_of(link) == 0 && gee_upstream_link_usable(link);
+}
+
+void gee_upstream_peer_trim(gee_upstream_peer_t *peer) {
+    size_t kept = (size_t)peer->upstream->limits.connections + (peer->upstream->may_leave_unread ? KEPT_EXTRA : 0);
+    size_t count = 0;
+    gee_upstream_link_t *least = NULL; /* of the spare ones, by what it knows */
+    GEE_LIST_EACH(&peer->links, entry) {
+        gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
+        count += gee_upstream_link_usable(link) && !link->alone;
+        if (is_spare(link) && (least == NULL || link->known.count <= least->known.count))
+            least = link;
+    }
+    if (count > kept && least != NULL)
+        retire(least);
+}
+
+void gee_upstream_link_released(gee_upstream_link_t *link, bool kept) {
+    gee_upstream_peer_t *peer = link->peer;
+    bool emptied = link->calls == 0;
+    if (link->alone && !link->session->closing)
+        wait_for_late_reply(link, kept);
+    gee_upstream_link_relieved(link);
+    if (!emptied)
+        return;
+    gee_upstream_peer_trim(peer);
+    gee_upstream_peer_try_waiting(peer);
+}
+
+void gee_upstream_link_answered_late(gee_upstream_link_t *link) {
+    gee_upstream_peer_t *peer = link->peer;
+    gee_upstream_peer_hold(peer);
+    if (link->alone && link->calls == 0)
+        retire(link);
+    gee_upstream_peer_trim(peer);
+    gee_upstream_peer_try_waiting(peer);
+    gee_upstream_peer_let_go(peer);
+}

@@ -1,0 +1,178 @@
+/* type.c: the scalars' descriptions, and what can be asked of a type: a field by name, is a value zero, are two equal. */
+#include "core/type/type.h"
+
+#include <string.h>
+
+#define SCALAR(c_type, the_kind, wire_name)                                                                            \
+    const gee_type_t gee_type_of_##c_type = {                                                                          \
+        .kind = the_kind, .name = wire_name, .size = sizeof(c_type), .lasting = true                                   \
+    }
+
+const gee_type_t gee_type_of_bool = { .kind = GEE_KIND_BOOL, .name = "bool", .size = sizeof(bool), .lasting = true };
+SCALAR(int32_t, GEE_KIND_INT32, "int32");
+SCALAR(int64_t, GEE_KIND_INT64, "int64");
+SCALAR(uint32_t, GEE_KIND_UINT32, "uint32");
+SCALAR(uint64_t, GEE_KIND_UINT64, "uint64");
+SCALAR(float, GEE_KIND_FLOAT, "float");
+SCALAR(double, GEE_KIND_DOUBLE, "double");
+SCALAR(gee_str_t, GEE_KIND_STRING, "string");
+SCALAR(gee_bytes_t, GEE_KIND_BYTES, "bytes");
+const gee_type_t gee_type_of_gee_empty_t = {
+    .kind = GEE_KIND_STRUCT, .name = "Empty", .size = sizeof(gee_empty_t), .lasting = true
+};
+
+const char *gee_type_label(const gee_type_t *type) {
+    switch (type->kind) {
+    case GEE_KIND_LIST:
+        return "list";
+    case GEE_KIND_MAP:
+        return "map";
+    case GEE_KIND_OPTIONAL:
+        return gee_type_label(type->element);
+    default:
+        return type->name && *type->name ? type->name : "struct";
+    }
+}
+
+/* A name ends with its zero byte, a wanted string may hold some. */
+static bool name_is(const char *name, gee_str_t wanted) {
+    for (size_t i = 0; i < wanted.length; i++) {
+        if (name[i] != wanted.data[i] || name[i] == '\0')
+            return false;
+    }
+    return name[wanted.length] == '\0';
+}
+
+const gee_field_t *gee_type_field_by_name(const gee_type_t *type, gee_str_t name) {
+    for (size_t i = 0; i < type->field_count; i++) {
+        if (name_is(type->fields[i].name, name))
+            return &type->fields[i];
+    }
+    for (size_t i = 0; i < type->field_count; i++) {
+        if (gee_str_equal_ignoring_case(gee_str(type->fields[i].name), name))
+            return &type->fields[i];
+    }
+    return NULL;
+}
+
+static const void *member(const gee_field_t *field, const void *value) {
+    return (const char *)value + field->offset;
+}
+
+static bool all_fields_zero(const gee_type_t *type, const void *value) {
+    for (size_t i = 0; i < type->field_count; i++) {
+        if (!gee_type_is_zero(type->fields[i].type, member(&type->fields[i], value)))
+            return false;
+    }
+    return true;
+}
+
+/* A floating-point number is compared by its bits: the sign of -0.0 is not lost. */
+bool gee_type_is_zero(const gee_type_t *type, const void *value) {
+    static const uint64_t zero = 0;
+    switch (type->kind) {
+    case GEE_KIND_BOOL:
+    case GEE_KIND_INT32:
+    case GEE_KIND_UINT32:
+    case GEE_KIND_INT64:
+    case GEE_KIND_UINT64:
+    case GEE_KIND_FLOAT:
+    case GEE_KIND_DOUBLE:
+        return memcmp(value, &zero, type->size) == 0;
+    case GEE_KIND_STRING:
+        return ((const gee_str_t *)value)->length == 0;
+    case GEE_KIND_BYTES:
+        return ((const gee_bytes_t *)value)->length == 0;
+    case GEE_KIND_LIST:
+    case GEE_KIND_MAP:
+        return ((const gee_list_value_t *)value)->count == 0;
+    case GEE_KIND_OPTIONAL:
+        return *(void *const *)value == NULL;
+    case GEE_KIND_STRUCT:
+        return all_fields_zero(type, value);
+    }
+    return true;
+}
+
+static bool doubles_equal(double a, double b) {
+    return a == b || (a != a && b != b);
+}
+
+static bool lists_equal(const gee_type_t *type, const gee_list_value_t *a, const gee_list_value_t *b) {
+    size_t size = type->element->size;
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (!gee_type_equal(type->element, (const char *)a->items + i * size, (const char *)b->items + i * size))
+            return false;
+    }
+    return true;
+}
+
+/* The entry with that key; looked for from `guess` on, where it is when both maps have the same order. */
+static const char *map_entry(const gee_type_t *type, const gee_list_value_t *map, gee_str_t key, size_t guess) {
+    for (size_t i = 0; i < map->count; i++) {
+        const char *entry = (const char *)map->items + (guess + i) % map->count * type->entry_size;
+        if (gee_str_equal(*(const gee_str_t *)(const void *)entry, key))
+            return entry;
+    }
+    return NULL;
+}
+
+static bool maps_equal(const gee_type_t *type, const gee_list_value_t *a, const gee_list_value_t *b) {
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const char *entry = (const char *)a->items + i * type->entry_size;
+        const char *other = map_entry(type, b, *(const gee_str_t *)(const void *)entry, i);
+        if (!other || !gee_type_equal(type->element, entry + type->value_offset, other + type->value_offset))
+            return false;
+    }
+    return true;
+}
+
+static bool structs_equal(const gee_type_t *type, const void *a, const void *b) {
+    for (size_t i = 0; i < type->field_count; i++) {
+        const gee_field_t *field = &type->fields[i];
+        if (!gee_type_equal(field->type, member(field, a), member(field, b)))
+            return false;
+    }
+    return true;
+}
+
+static bool optionals_equal(const gee_type_t *type, const void *a, const void *b) {
+    if (!a || !b)
+        return a == b;
+    return gee_type_equal(type->element, a, b);
+}
+
+bool gee_type_equal(const gee_type_t *type, const void *a, const void *b) {
+    switch (type->kind) {
+    case GEE_KIND_BOOL:
+    case GEE_KIND_INT32:
+    case GEE_KIND_UINT32:
+    case GEE_KIND_INT64:
+    case GEE_KIND_UINT64:
+        return memcmp(a, b, type->size) == 0;
+    case GEE_KIND_FLOAT:
+        return doubles_equal((double)*(const float *)a, (double)*(const float *)b);
+    case GEE_KIND_DOUBLE:
+        return doubles_equal(*(const double *)a, *(const double *)b);
+    case GEE_KIND_STRING:
+        return gee_str_equal(*(const gee_str_t *)a, *(const gee_str_t *)b);
+    case GEE_KIND_BYTES: {
+        const gee_bytes_t *left = a, *right = b;
+        return left->length == right->length &&
+               (left->length == 0 || memcmp(left->data, right->data, left->length) == 0);
+    }
+    case GEE_KIND_LIST:
+        return lists_equal(type, a, b);
+    case GEE_KIND_MAP:
+        return maps_equal(type, a, b);
+    case GEE_KIND_OPTIONAL:
+        return optionals_equal(type, *(void *const *)a, *(void *const *)b);
+    case GEE_KIND_STRUCT:
+        return structs_equal(type, a, b);
+    }
+    return false;
+}
