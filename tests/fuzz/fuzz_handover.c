@@ -50,7 +50,7 @@ typedef struct leaver {
 static leaver_t find_leaver(const world_t *world) {
     leaver_t leaver = { 0 };
     GEE_LIST_EACH(&world->engine->doors, link)
-    leaver.door = gee_door_of_link(link);
+        leaver.door = gee_door_of_link(link);
     GEE_LIST_EACH(&world->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         if (session->role == GEE_SERVING && !session->frozen)

@@ -6,7 +6,6 @@
  * AddressSanitizer nothing is kept at all, so that every use after a release is seen. */
 #include "core/base/buf.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "core/base/defs.h"
@@ -50,7 +49,7 @@ void gee_buf_cache_destroy(gee_buf_cache_t **pointer) {
     if (cache == NULL)
         return;
     *pointer = NULL;
-    assert(cache->live == 0);
+    GEE_ASSERT(cache->live == 0);
     for (uint32_t i = 0; i < CLASSES; i++)
         while (cache->free[i])
             free_one_of(cache, i);

@@ -8,11 +8,12 @@
 #ifndef GEE_BASE_BUF_H
 #define GEE_BASE_BUF_H
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
+
+#include "core/base/assert.h"
 
 typedef struct gee_buf_cache gee_buf_cache_t;
 
@@ -108,7 +109,7 @@ static inline void gee_chain_commit(gee_chain_t *chain, size_t count) {
         gee_chain_clear(chain); /* an empty chain holds no buffer */
         return;
     }
-    assert(count == 0 || count <= gee_segment_room(chain->last));
+    GEE_ASSERT(count == 0 || count <= gee_segment_room(chain->last));
     if (count > 0) {
         chain->last->end += count;
         chain->length += count;

@@ -5,7 +5,6 @@
  * A reservation that was not (or not wholly) committed may leave an empty segment; whoever walks the chain skips it. */
 #include "core/base/buf.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "core/base/defs.h"
@@ -114,7 +113,7 @@ int gee_chain_append_buf(gee_chain_t *chain, gee_buf_t *buf, const uint8_t *byte
     if (count == 0)
         return 0;
     size_t offset = (size_t)(bytes - buf->data);
-    assert(offset <= buf->capacity && count <= buf->capacity - offset);
+    GEE_ASSERT(offset <= buf->capacity && count <= buf->capacity - offset);
     gee_segment_t *last = chain->last;
     if (last && last->buf == buf && last->end == bytes) {
         last->end += count;
@@ -125,7 +124,7 @@ int gee_chain_append_buf(gee_chain_t *chain, gee_buf_t *buf, const uint8_t *byte
 }
 
 void gee_chain_move(gee_chain_t *to, gee_chain_t *from) {
-    assert(to->cache == from->cache);
+    GEE_ASSERT(to->cache == from->cache);
     if (to == from)
         return;
     if (from->length == 0) {
@@ -143,7 +142,7 @@ void gee_chain_move(gee_chain_t *to, gee_chain_t *from) {
 }
 
 void gee_chain_consume(gee_chain_t *chain, size_t count) {
-    assert(count <= chain->length);
+    GEE_ASSERT(count <= chain->length);
     if (count >= chain->length) {
         gee_chain_clear(chain);
         return;
@@ -191,7 +190,7 @@ void gee_chain_rewind(gee_chain_t *chain, gee_mark_t mark) {
         gee_chain_clear(chain);
         return;
     }
-    assert(mark.length <= chain->length);
+    GEE_ASSERT(mark.length <= chain->length);
     gee_segment_t *behind = mark.last->next;
     mark.last->next = NULL;
     mark.last->end = mark.end;

@@ -6,7 +6,6 @@
  * byte is constant however a peer cuts its messages. */
 #include "core/base/buf.h"
 
-#include <assert.h>
 #include <string.h>
 
 void gee_inbox_init(gee_inbox_t *inbox, gee_buf_cache_t *cache) {
@@ -61,7 +60,7 @@ uint8_t *gee_inbox_space(gee_inbox_t *inbox, size_t wanted, size_t *space) {
 }
 
 void gee_inbox_filled(gee_inbox_t *inbox, size_t count) {
-    assert(count == 0 || (inbox->buf && count <= inbox->buf->capacity - inbox->end));
+    GEE_ASSERT(count == 0 || (inbox->buf && count <= inbox->buf->capacity - inbox->end));
     inbox->end += count;
     if (inbox->end == inbox->start)
         gee_inbox_clear(inbox);
@@ -80,7 +79,7 @@ int gee_inbox_append(gee_inbox_t *inbox, const void *bytes, size_t count) {
 }
 
 void gee_inbox_consume(gee_inbox_t *inbox, size_t count) {
-    assert(count <= gee_inbox_length(inbox));
+    GEE_ASSERT(count <= gee_inbox_length(inbox));
     if (count >= gee_inbox_length(inbox))
         gee_inbox_clear(inbox);
     else

@@ -178,8 +178,8 @@ static int announce_all(gee_announcer_t *announcer, const gee_cycle_t *cycle, ge
 
 static bool is_wanted(const gee_announcer_t *announcer, const gee_announced_t *record) {
     GEE_LIST_EACH(&announcer->list, link)
-    if (GEE_CONTAINER(link, announcement_t, link)->record == record)
-        return true;
+        if (GEE_CONTAINER(link, announcement_t, link)->record == record)
+            return true;
     return false;
 }
 
@@ -221,7 +221,7 @@ void gee_announcer_leave(gee_announcer_t *announcer, void (*left)(void *data), v
     announcer->left = left;
     announcer->data = data;
     GEE_LIST_EACH(&announcer->list, link)
-    withdraw(GEE_CONTAINER(link, announcement_t, link));
+        withdraw(GEE_CONTAINER(link, announcement_t, link));
     report_left(announcer);
 }
 

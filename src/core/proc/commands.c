@@ -130,7 +130,7 @@ static void print_status(FILE *out, const gee_master_t *master) {
     GEE_LIST_EACH(&master->crews, crew_link) {
         const gee_crew_t *crew = GEE_CONTAINER(crew_link, gee_crew_t, link);
         GEE_LIST_EACH(&crew->workers, link)
-        print_worker(out, GEE_CONTAINER(link, gee_worker_t, link));
+            print_worker(out, GEE_CONTAINER(link, gee_worker_t, link));
     }
 }
 
@@ -155,11 +155,11 @@ void gee_command_status_answered(gee_master_t *master) {
     if (!gee_timer_started(&master->status_timer))
         return;
     GEE_LIST_EACH(&master->crews, crew_link)
-    GEE_LIST_EACH(&GEE_CONTAINER(crew_link, gee_crew_t, link)->workers, link) {
-        const gee_worker_t *worker = GEE_CONTAINER(link, gee_worker_t, link);
-        if (!worker->answered && worker->state != GEE_WORKER_STARTING)
-            return;
-    }
+        GEE_LIST_EACH(&GEE_CONTAINER(crew_link, gee_crew_t, link)->workers, link) {
+            const gee_worker_t *worker = GEE_CONTAINER(link, gee_worker_t, link);
+            if (!worker->answered && worker->state != GEE_WORKER_STARTING)
+                return;
+        }
     answer_status(master);
 }
 
@@ -177,7 +177,7 @@ static void ask_status(gee_master_t *master, gee_control_client_t *client) {
         return;
     }
     GEE_LIST_EACH(&master->crews, link)
-    gee_crew_ask_status(GEE_CONTAINER(link, gee_crew_t, link));
+        gee_crew_ask_status(GEE_CONTAINER(link, gee_crew_t, link));
     gee_command_status_answered(master);
 }
 

@@ -247,5 +247,5 @@ void gee_control_forget(const gee_control_t *control) {
         return;
     (void)close(control->watch.descriptor);
     GEE_LIST_EACH(&control->clients, link)
-    (void)close(GEE_CONTAINER(link, gee_control_client_t, link)->watch.descriptor);
+        (void)close(GEE_CONTAINER(link, gee_control_client_t, link)->watch.descriptor);
 }

@@ -115,7 +115,7 @@ void gee_crew_destroy(gee_crew_t **crew_pointer) {
     for (unsigned i = 0; i < crew->place_count; i++)
         gee_timer_stop(crew->loop, &crew->places[i].timer);
     GEE_LIST_EACH(&crew->workers, link)
-    free_worker(GEE_CONTAINER(link, gee_worker_t, link));
+        free_worker(GEE_CONTAINER(link, gee_worker_t, link));
     gee_cycle_close(&crew->cycle);
     free(crew->places);
     free(crew);
@@ -464,7 +464,7 @@ bool gee_crew_reap(gee_crew_t *crew, pid_t pid, int status) {
 void gee_crew_reopen_log(gee_crew_t *crew, int descriptor) {
     gee_message_t message = { .type = GEE_MESSAGE_REOPEN, .number = (uint32_t)descriptor };
     GEE_LIST_EACH(&crew->workers, link)
-    (void)gee_channel_send(&GEE_CONTAINER(link, gee_worker_t, link)->channel, &message, descriptor);
+        (void)gee_channel_send(&GEE_CONTAINER(link, gee_worker_t, link)->channel, &message, descriptor);
 }
 
 void gee_crew_ask_status(gee_crew_t *crew) {
@@ -477,5 +477,5 @@ void gee_crew_ask_status(gee_crew_t *crew) {
 
 void gee_crew_forget(gee_crew_t *crew) {
     GEE_LIST_EACH(&crew->workers, link)
-    gee_channel_forget(&GEE_CONTAINER(link, gee_worker_t, link)->channel);
+        gee_channel_forget(&GEE_CONTAINER(link, gee_worker_t, link)->channel);
 }

@@ -254,8 +254,8 @@ bool gee_inherit_has_port(const gee_server_state_t *server, in_port_t port) {
     if (!server->inheritance || port == 0)
         return false;
     GEE_LIST_EACH(&server->inheritance->sockets, link)
-    if (gee_sockaddr_port(&GEE_CONTAINER(link, gee_inherited_socket_t, link)->bound) == port)
-        return true;
+        if (gee_sockaddr_port(&GEE_CONTAINER(link, gee_inherited_socket_t, link)->bound) == port)
+            return true;
     return false;
 }
 

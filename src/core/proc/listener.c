@@ -257,5 +257,6 @@ void gee_listener_release(gee_listener_t **listener_pointer) {
 }
 
 void gee_listeners_forget(const gee_server_state_t *server) {
-    GEE_LIST_EACH(&server->listeners, link) close_sockets(GEE_CONTAINER(link, gee_listener_t, link), 0);
+    GEE_LIST_EACH(&server->listeners, link)
+        close_sockets(GEE_CONTAINER(link, gee_listener_t, link), 0);
 }

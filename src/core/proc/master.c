@@ -75,8 +75,8 @@ static bool is_ending(const gee_master_t *master) {
 
 static bool all_gone(const gee_master_t *master) {
     GEE_LIST_EACH(&master->crews, link)
-    if (!gee_crew_empty(GEE_CONTAINER(link, gee_crew_t, link)))
-        return false;
+        if (!gee_crew_empty(GEE_CONTAINER(link, gee_crew_t, link)))
+            return false;
     return true;
 }
 
@@ -119,7 +119,7 @@ static void on_status(gee_crew_t *crew GEE_UNUSED, void *data) {
 static void on_forget(void *data) {
     gee_master_t *master = data;
     GEE_LIST_EACH(&master->crews, link)
-    gee_crew_forget(GEE_CONTAINER(link, gee_crew_t, link));
+        gee_crew_forget(GEE_CONTAINER(link, gee_crew_t, link));
     gee_control_forget(&master->control);
     gee_upgrade_forget(master);
     gee_zones_forget(master->server);
@@ -241,7 +241,7 @@ void gee_master_stop(gee_master_t *master) {
         gee_reload_forget(master, "the server ends");
     master->phase = GEE_MASTER_STOPPING;
     GEE_LIST_EACH(&master->crews, link)
-    gee_crew_stop(GEE_CONTAINER(link, gee_crew_t, link), SIGTERM);
+        gee_crew_stop(GEE_CONTAINER(link, gee_crew_t, link), SIGTERM);
 }
 
 /* ---- signals ---- */
@@ -252,7 +252,7 @@ static void reap(gee_master_t *master) {
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         bool found = false;
         GEE_LIST_EACH(&master->crews, link)
-        found = found || gee_crew_reap(GEE_CONTAINER(link, gee_crew_t, link), pid, status);
+            found = found || gee_crew_reap(GEE_CONTAINER(link, gee_crew_t, link), pid, status);
         if (!found && !gee_upgrade_reap(master, pid, status))
             gee_log(master->log, GEE_LOG_INFO, "process %d ended, which is no worker", (int)pid);
     }

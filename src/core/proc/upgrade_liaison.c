@@ -113,7 +113,7 @@ void gee_upgrade_hand_over(gee_master_t *master) {
         return;
     }
     GEE_LIST_EACH(&master->crews, link)
-    give_all(master, GEE_CONTAINER(link, gee_crew_t, link));
+        give_all(master, GEE_CONTAINER(link, gee_crew_t, link));
 }
 
 /* ---- what the other one says ---- */
@@ -153,7 +153,7 @@ static void hear_failed(gee_master_t *master, const char *reason) {
 void gee_upgrade_alone(gee_master_t *master) {
     master->server->elsewhere = false;
     GEE_LIST_EACH(&master->server->listeners, link)
-    GEE_CONTAINER(link, gee_listener_t, link)->lent = 0;
+        GEE_CONTAINER(link, gee_listener_t, link)->lent = 0;
 }
 
 static void hear_going(gee_master_t *master) {
@@ -278,7 +278,7 @@ void gee_upgrade_forget(const gee_master_t *master) {
     if (master->upgrade.liaison.watch.descriptor >= 0)
         (void)close(master->upgrade.liaison.watch.descriptor);
     GEE_LIST_EACH(&master->upgrade.takes, link)
-    (void)close(GEE_CONTAINER(link, take_t, link)->end);
+        (void)close(GEE_CONTAINER(link, take_t, link)->end);
 }
 
 void gee_upgrade_close(gee_master_t *master) {

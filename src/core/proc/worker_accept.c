@@ -40,12 +40,12 @@ static void watch_acceptor(acceptor_t *acceptor) {
 
 static void watch_all(gee_worker_process_t *process) {
     GEE_LIST_EACH(&process->acceptors, link)
-    watch_acceptor(GEE_CONTAINER(link, acceptor_t, link));
+        watch_acceptor(GEE_CONTAINER(link, acceptor_t, link));
 }
 
 static void unwatch_all(gee_worker_process_t *process) {
     GEE_LIST_EACH(&process->acceptors, link)
-    gee_loop_unwatch(process->loop, &GEE_CONTAINER(link, acceptor_t, link)->watch);
+        gee_loop_unwatch(process->loop, &GEE_CONTAINER(link, acceptor_t, link)->watch);
 }
 
 /* Once an episode: while the server is full, every connection that ends lets one in, and then it is full again. */

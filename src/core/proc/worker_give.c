@@ -250,7 +250,7 @@ static void on_offer(gee_task_t *task) {
     if (!process->leaving || process->cutting)
         return;
     GEE_LIST_EACH(&process->givers, link)
-    go_on_sending(GEE_CONTAINER(link, giver_t, link)); /* what had to wait */
+        go_on_sending(GEE_CONTAINER(link, giver_t, link)); /* what had to wait */
     GEE_LIST_EACH(&process->engine->doors, link) {
         gee_door_t *door = gee_door_of_link(link);
         const gee_worker_connection_t *connection = gee_door_owner(door);

@@ -362,5 +362,5 @@ void gee_door_close_revoked(gee_engine_t *engine) {
 
 void gee_door_close_all(gee_engine_t *engine) {
     GEE_LIST_EACH(&engine->doors, link)
-    leave(GEE_CONTAINER(link, gee_door_t, link), false);
+        leave(GEE_CONTAINER(link, gee_door_t, link), false);
 }

@@ -54,8 +54,8 @@ void gee_session_remove_token(gee_session_t *session, gee_call_t *call) {
 static void add_all(gee_session_t *session) {
     session->serving.by_token = gee_number_map_create();
     GEE_LIST_EACH(&session->calls, link)
-    if (session->serving.by_token != NULL)
-        gee_session_add_token(session, GEE_CONTAINER(link, gee_call_t, session_link));
+        if (session->serving.by_token != NULL)
+            gee_session_add_token(session, GEE_CONTAINER(link, gee_call_t, session_link));
 }
 
 static gee_call_t *look_at_each(const gee_session_t *session, const gee_token_t *token) {
