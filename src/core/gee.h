@@ -51,6 +51,7 @@
 #include "core/rpc/filter.h"
 #include "core/gateway/forward.h"
 #include "core/rpc/handover.h"
+#include "core/rpc/identity.h"
 #include "core/rpc/memory.h"
 #include "core/type/path.h"
 #include "core/rpc/protocol.h"

@@ -14,21 +14,11 @@
 #include "core/base/list.h"
 #include "core/event/thread_pool.h"
 #include "core/rpc/engine.h"
+#include "core/rpc/identity.h"
 #include "core/rpc/protocol.h"
 #include "core/rpc/service.h"
 
 #define GEE_CALL_FILTERS 16 /* most filters a program may have */
-
-/* Who a session talks to; outlives the session while calls refer to it. Counted on the loop's thread, read anywhere. */
-typedef struct gee_peer_record {
-    unsigned references;
-    gee_peer_t peer;          /* address points behind the structure */
-    const gee_grant_t *grant; /* what it has proven; null: nothing */
-} gee_peer_record_t;
-gee_peer_record_t *gee_peer_record_create(const char *address);
-/* `grant` may be null; it outlives the record. */
-void gee_peer_record_set_grant(gee_peer_record_t *record, const gee_grant_t *grant);
-void gee_peer_record_release(gee_peer_record_t **record);
 
 /* In the order of when it is needed, by cache lines: with a thousand calls on their way through a gateway each line is fetched
  * from afar twice. Those four take what all calls need, the rest what only those need that are handled here. */
