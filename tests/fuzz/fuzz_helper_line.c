@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "core/proc/helper_line.h"
-#include "modules/page_registry/registry.h"
+#include "modules/registry/registry.h"
 
 #define ENTRIES 5
 #define WORKERS 2

@@ -4,7 +4,7 @@
  * First byte: where. The rest: the file. */
 #include "fuzz.h"
 
-#include "modules/page_registry/registry.h"
+#include "modules/registry/registry.h"
 
 #define PATH "f"
 #define NOW  1000

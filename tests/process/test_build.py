@@ -206,6 +206,7 @@ def test_help_lists_options_and_modules(unbuilt):
                    "--with-sanitize=", "--with-cc=", "--with-cc-opt=", "--with-ld-opt=", "--install-deps", "--with-bench"):
         assert option in text
     assert re.search(r"codec_json +on +JSON", text)
+    assert re.search(r"^ +registry +on +a registry of servers", text, re.MULTILINE)
     assert re.search(r"service_stranger +on +a stranger's service", text)
 
 
@@ -217,6 +218,7 @@ def test_help_lists_options_and_modules(unbuilt):
         ("--prefx=/x", "--prefix="),
         ("--without-codec_bim", "--without-codec_bin"),
         ("--with-codecjson", "--with-codec_json"),
+        ("--without-registri", "--without-registry"),
         ("--with-sanitise=thread", "--with-sanitize="),
     ],
 )

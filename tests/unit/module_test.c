@@ -42,6 +42,18 @@ static void a_good_table_passes(void **state) {
     assert_int_equal(gee_modules_check(empty, &error), 0);
 }
 
+/* Such as "registry" and "seal_noise": nothing goes by a part of their names. */
+static void pages_and_layers_are_called_as_they_like(void **state) {
+    (void)state;
+    gee_module_t page = json, layer = json;
+    page.kind = GEE_MODULE_PAGE, page.name = "registry";
+    layer.kind = GEE_MODULE_LAYER, layer.name = "seal_noise";
+    const gee_module_entry_t table[] = { { &page, "a" }, { &layer, "b" }, { NULL, NULL } };
+    gee_error_t error = { 0 };
+    if (gee_modules_check(table, &error) < 0)
+        fail_msg("%s", error.text);
+}
+
 static void defects_name_module_and_member(void **state) {
     (void)state;
     gee_module_t bad = limits;
@@ -112,6 +124,7 @@ static void modules_of_a_kind_come_in_order(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_table_passes),
+        cmocka_unit_test(pages_and_layers_are_called_as_they_like),
         cmocka_unit_test(defects_name_module_and_member),
         cmocka_unit_test(two_of_a_name_are_refused),
         cmocka_unit_test(missing_members_are_named),

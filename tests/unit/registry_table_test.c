@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "modules/page_registry/registry.h"
+#include "modules/registry/registry.h"
 
 #define MOST 1000
 #define TTL  (30 * GEE_SECOND)

@@ -6,9 +6,10 @@
 #include "core/conf/module.h"
 #include "core/conf/option_private.h"
 
+/* Settings name a codec, a balancer and so on by what follows the prefix; nothing does so with a layer or a page. */
 typedef struct kind {
     const char *name;
-    const char *prefix; /* of the names of such modules; null: any */
+    const char *prefix; /* of the names of such modules; null: any name */
 } kind_t;
 
 static const kind_t kinds[] = {
@@ -20,7 +21,7 @@ static const kind_t kinds[] = {
     [GEE_MODULE_REGISTRY] = { "registry", "registry_" },
     [GEE_MODULE_FILTER] = { "filter", "filter_" },
     [GEE_MODULE_SERVICE] = { "service", "service_" },
-    [GEE_MODULE_PAGE] = { "page", "page_" },
+    [GEE_MODULE_PAGE] = { "page", NULL },
 };
 
 static const kind_t *find_kind(gee_module_kind_t kind) {

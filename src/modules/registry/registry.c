@@ -1,4 +1,4 @@
-/* page_registry.c: the registry: settings, routes, and which part of it runs in which process. */
+/* registry.c: the registry: settings, routes, and which part of it runs in which process. */
 #include "registry.h"
 
 static int check_path(const void *value, gee_error_t *error) {
@@ -154,8 +154,8 @@ static const gee_route_t routes[] = {
     { .path = NULL },
 };
 
-extern const gee_module_t gee_page_registry_module;
-const gee_module_t gee_page_registry_module = {
+extern const gee_module_t gee_registry_module;
+const gee_module_t gee_registry_module = {
     .abi = GEE_MODULE_ABI,
     .kind = GEE_MODULE_PAGE,
     .name = REGISTRY_MODULE,

@@ -1,19 +1,19 @@
-/* registry.h: between the files of page_registry.
+/* registry.h: between the files of the module registry.
  *
  *   worker: request.c  POST, DELETE: checked -> message ----> helper: writer.c -> table.c -> zone -----+
  *                      answered when <- results (in the zone) <-'        '-> file.c: over restarts     |
  *   worker: watch.c    GET, at once or when there is another version <- list.c: a copy, formatted <----+
  *
  * The helper is the only writer of the zone, which is memory that all share and that outlives them. */
-#ifndef PAGE_REGISTRY_H
-#define PAGE_REGISTRY_H
+#ifndef GEE_MODULES_REGISTRY_H
+#define GEE_MODULES_REGISTRY_H
 
 #include <gee.h>
 
 #include <stdatomic.h>
 #include <string.h>
 
-#define REGISTRY_MODULE  "page_registry"
+#define REGISTRY_MODULE  "registry"
 #define REGISTRY_ENTRIES GEE_SNAPSHOT_SERVERS /* what followers take */
 #define REGISTRY_TEXT    255                  /* bytes of an address, of a service's name */
 #define REGISTRY_BYTES   GEE_SNAPSHOT_BYTES   /* of the list as JSON, which is what followers read */

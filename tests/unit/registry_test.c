@@ -1,9 +1,9 @@
-/* page_registry_test.c: between a worker's requests and the helper: what is lost on the way is sent again, and what a worker
+/* registry_test.c: between a worker's requests and the helper: what is lost on the way is sent again, and what a worker
  * could be made to send does no harm. Worker and helper are one process here; the test carries the messages. */
 #include <arpa/inet.h>
 
 #include "rpc_fixture.h"
-#include "modules/page_registry/registry.h"
+#include "modules/registry/registry.h"
 
 #define MOST_SENT 64
 
@@ -21,7 +21,7 @@ static const gee_module_t *module;
 static void *zone;
 
 static int tell(gee_helper_line_t *line GEE_UNUSED, const char *name, const void *bytes, size_t length) {
-    assert_string_equal(name, "page_registry");
+    assert_string_equal(name, "registry");
     assert_true(length <= sizeof(sent[0].bytes) && sent_count < MOST_SENT);
     if (tell_error != 0) {
         errno = tell_error;
@@ -46,7 +46,7 @@ static fixture_t *new_fixture(gee_pool_t *pool) {
     gee_prepare_t prepare = { .workers = 1, .pool = pool, .shared = lend };
     gee_error_t error = { 0 };
     size_t index = 0;
-    while (strcmp(gee_modules[index].module->name, "page_registry") != 0)
+    while (strcmp(gee_modules[index].module->name, "registry") != 0)
         index++;
     module = gee_modules[index].module;
     confs[index] = conf = calloc(1, module->conf_size);
