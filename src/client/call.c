@@ -20,7 +20,7 @@ typedef struct metadata_block {
 
 /* ---- on the loop's thread ---- */
 
-static void answered(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
+static void call_answered(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
     gee_pending_t *operation = GEE_CONTAINER(call, gee_pending_t, call);
     gee_error_t error;
     if (result->status.code != GEE_OK)
@@ -46,7 +46,8 @@ static int read_arguments(gee_pending_t *operation, gee_error_t *error) {
     return value ? 0 : -1;
 }
 
-void gee_call_send(gee_pending_t *operation) {
+/* The types are known now, or need not be. */
+static void send_call(gee_pending_t *operation) {
     gee_caller_t *caller = operation->caller;
     gee_error_t error;
     gee_timer_stop(caller->runtime->loop, &operation->timer);
@@ -61,7 +62,7 @@ void gee_call_send(gee_pending_t *operation) {
 }
 
 /* While it waited for types. */
-static void expired(gee_timer_t *timer) {
+static void wait_for_types_expired(gee_timer_t *timer) {
     gee_pending_t *operation = GEE_CONTAINER(timer, gee_pending_t, timer);
     gee_upstream_result_t where;
     gee_error_t error;
@@ -75,14 +76,14 @@ static bool needs_types(const gee_pending_t *operation) {
     return payload->kind == GEE_PAYLOAD_BYTES && payload->codec != operation->caller->codec;
 }
 
-static void begin(gee_pending_t *operation) {
+static void begin_call(gee_pending_t *operation) {
     gee_caller_t *caller = operation->caller;
     gee_error_t error;
     if (!needs_types(operation)) {
-        gee_call_send(operation);
+        send_call(operation);
         return;
     }
-    operation->timer.fire = expired;
+    operation->timer.fire = wait_for_types_expired;
     if (operation->call.deadline_ns != INT64_MAX &&
         gee_timer_start_at(caller->runtime->loop, &operation->timer, operation->call.deadline_ns) != 0) {
         gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -93,9 +94,25 @@ static void begin(gee_pending_t *operation) {
     gee_types_want(operation);
 }
 
+static void cancel_call(gee_pending_t *operation, gee_upstream_result_t *where) {
+    const gee_method_types_t *types = operation->types;
+    gee_upstream_where(types != NULL && !types->known ? &types->question : &operation->call, where);
+    gee_upstream_cancel(&operation->call);
+    gee_broadcast_cancel(operation);
+}
+
+static void release_call(gee_pending_t *operation) {
+    gee_types_release(operation);
+    gee_pool_destroy(&operation->pool);
+}
+
+static const gee_operation_kind_t call_kind = {
+    .begin = begin_call, .described = send_call, .cancel = cancel_call, .release = release_call
+};
+
 /* ---- on a program's thread ---- */
 
-static size_t add(size_t total, size_t size) {
+static size_t add_size(size_t total, size_t size) {
     return __builtin_add_overflow(total, size, &total) ? SIZE_MAX : total;
 }
 
@@ -106,7 +123,7 @@ static size_t metadata_size(size_t count) {
         return 0;
     if (__builtin_mul_overflow(count, sizeof(((metadata_block_t *)0)->items[0]), &size))
         return SIZE_MAX;
-    return add(size, sizeof(metadata_block_t));
+    return add_size(size, sizeof(metadata_block_t));
 }
 
 /* What stands behind the operation; SIZE_MAX: more than memory can hold, or arguments that are too deep. */
@@ -115,17 +132,17 @@ static size_t extra_size(const gee_request_t *request, const gee_call_options_t 
     if (!copy)
         return total;
     if (request->argument_type != NULL)
-        total = add(total, gee_type_copy_size(request->argument_type, request->arguments));
-    total = add(total, strlen(request->method));
+        total = add_size(total, gee_type_copy_size(request->argument_type, request->arguments));
+    total = add_size(total, strlen(request->method));
     if (request->text != NULL)
-        total = add(total, strlen(request->text));
+        total = add_size(total, strlen(request->text));
     for (size_t i = 0; i < options->metadata_count; i++)
-        total = add(add(total, strlen(options->metadata[i].key)), strlen(options->metadata[i].value));
+        total = add_size(add_size(total, strlen(options->metadata[i].key)), strlen(options->metadata[i].value));
     return total;
 }
 
 /* The string itself, or a copy at *at. */
-static gee_str_t place(char **at, const char *text, size_t length, bool copy) {
+static gee_str_t place_string(char **at, const char *text, size_t length, bool copy) {
     gee_str_t placed = { .data = copy ? *at : text, .length = length };
     if (copy) {
         memcpy(*at, text, length);
@@ -141,7 +158,7 @@ static int set_text(gee_pending_t *operation, const char *text, bool copy, char 
     if (!caller->codec->types_on_wire) {
         if (gee_text_check(caller, &value, error) != 0)
             return -1;
-        value = place(at, value.data, value.length, copy);
+        value = place_string(at, value.data, value.length, copy);
         *payload = (gee_payload_t){ .kind = GEE_PAYLOAD_BYTES,
                                     .codec = caller->json,
                                     .bytes = (const uint8_t *)value.data,
@@ -174,8 +191,8 @@ static void set_metadata(gee_pending_t *operation, const gee_call_options_t *opt
         return;
     for (size_t i = 0; i < options->metadata_count; i++) {
         const gee_metadata_pair_t *pair = &options->metadata[i];
-        block->items[i].key = place(at, pair->key, strlen(pair->key), copy);
-        block->items[i].value = place(at, pair->value, strlen(pair->value), copy);
+        block->items[i].key = place_string(at, pair->key, strlen(pair->key), copy);
+        block->items[i].value = place_string(at, pair->value, strlen(pair->value), copy);
     }
     block->metadata.items = (void *)block->items;
     block->metadata.count = options->metadata_count;
@@ -238,21 +255,21 @@ static int check_wire(const gee_caller_t *caller, const gee_call_options_t *opti
 }
 
 /* With `copy` nothing of the request is needed any more when this has returned. */
-static gee_pending_t *create(gee_caller_t *caller, const gee_request_t *request, const gee_call_options_t *options,
-                             bool copy, gee_error_t *error) {
+static gee_pending_t *create_call(gee_caller_t *caller, const gee_request_t *request, const gee_call_options_t *options,
+                                  bool copy, gee_error_t *error) {
     if (check_request(request, options, error) != 0 || check_wire(caller, options, error) != 0)
         return NULL;
-    size_t size = add(sizeof(gee_pending_t), extra_size(request, options, copy));
+    size_t size = add_size(sizeof(gee_pending_t), extra_size(request, options, copy));
     gee_pending_t *operation = size < SIZE_MAX ? malloc(size) : NULL;
     if (operation == NULL) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "arguments: no memory for them, or they are nested too deep");
         return NULL;
     }
     memset(operation, 0, sizeof(*operation));
-    gee_operation_init(operation, caller, begin, options->timeout_ns);
+    gee_operation_init(operation, caller, &call_kind, options->timeout_ns);
     char *at = (char *)(operation + 1) + metadata_size(options->metadata_count);
     operation->to_all = request->to_all;
-    operation->call.done = answered;
+    operation->call.done = call_answered;
     operation->call.idempotent = options->idempotent;
     operation->call.key = key_of(operation, options->key);
     if (request->text == NULL) {
@@ -262,7 +279,7 @@ static gee_pending_t *create(gee_caller_t *caller, const gee_request_t *request,
         gee_operation_discard(&operation);
         return NULL;
     }
-    operation->call.method = place(&at, request->method, strlen(request->method), copy);
+    operation->call.method = place_string(&at, request->method, strlen(request->method), copy);
     set_metadata(operation, options, copy, &at);
     return operation;
 }
@@ -274,7 +291,7 @@ gee_pending_t *gee_call_go(gee_caller_t *caller, const gee_request_t *request, g
         GEE_READ_OPTIONS(gee_call_options_t, options, request->options, error) != 0 ||
         check_types(caller, request, error) != 0)
         return NULL;
-    gee_pending_t *operation = create(caller, request, &options, true, error);
+    gee_pending_t *operation = create_call(caller, request, &options, true, error);
     if (operation == NULL)
         return NULL;
     operation->done = done;
@@ -292,8 +309,8 @@ static int check_place(const gee_request_t *request, const gee_outcome_place_t *
         gee_type_label(request->reply_type));
 }
 
-static int wait_for(gee_caller_t *caller, const gee_request_t *request, gee_outcome_place_t *place, void **reply,
-                    gee_error_t *error) {
+static int call_and_wait(gee_caller_t *caller, const gee_request_t *request, gee_outcome_place_t *place, void **reply,
+                         gee_error_t *error) {
     gee_call_options_t options;
     if (gee_runtime_check(caller->runtime, true, error) != 0 ||
         GEE_READ_OPTIONS(gee_call_options_t, options, request->options, error) != 0)
@@ -301,14 +318,14 @@ static int wait_for(gee_caller_t *caller, const gee_request_t *request, gee_outc
     place->pool = options.pool;
     if (check_types(caller, request, error) != 0 || check_place(request, place, error) != 0)
         return -1;
-    gee_pending_t *operation = create(caller, request, &options, false, error);
+    gee_pending_t *operation = create_call(caller, request, &options, false, error);
     return operation ? gee_operation_wait(&operation, place, reply, error) : -1;
 }
 
 int gee_call_text(gee_caller_t *caller, const gee_request_t *request, char **reply, gee_error_t *error) {
     gee_outcome_place_t place = { 0 };
     void *text = NULL;
-    int result = wait_for(caller, request, &place, &text, error);
+    int result = call_and_wait(caller, request, &place, &text, error);
     if (reply != NULL)
         *reply = text;
     else
@@ -319,7 +336,7 @@ int gee_call_text(gee_caller_t *caller, const gee_request_t *request, char **rep
 int gee_call_typed(gee_caller_t *caller, const gee_request_t *request, void *reply, gee_error_t *error) {
     gee_outcome_place_t place = { .reply = request->reply_type ? reply : NULL };
     void *kept = NULL;
-    int result = wait_for(caller, request, &place, &kept, error);
+    int result = call_and_wait(caller, request, &place, &kept, error);
     if (result == 0 && kept != NULL)
         memcpy(reply, kept, request->reply_type->size);
     free(kept);

@@ -6,148 +6,10 @@
 #include "client/client.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "client/futex.h"
 #include "core/base/clock.h"
 #include "core/base/random.h"
-
-#define CONNECT_TIMEOUT        (10 * GEE_SECOND) /* as GeeRPC's clients */
-#define WRITE_TIMEOUT          (60 * GEE_SECOND)
-#define READ_TIMEOUT           (60 * GEE_SECOND)
-#define FAIL_TIMEOUT           (10 * GEE_SECOND)
-#define MESSAGE_LIMIT          (4 * GEE_MIB)
-#define MESSAGE_LIMIT_SMALLEST 1024
-#define CONNECTIONS_MOST       1000
-#define RETRIES                2
-#define RETRY_BUDGET           20 /* percent */
-
-#define GATE_CLOSED 0x80000000u /* of caller->gate */
-
-/* ---- options ---- */
-
-/* What this library does not know must not be set. */
-int gee_read_options(void *target, size_t target_size, const void *options, size_t size, const char *type,
-                     gee_error_t *error) {
-    memset(target, 0, target_size);
-    if (options == NULL)
-        return 0;
-    if (size < sizeof(size_t))
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: size must be sizeof(%s)", type, type);
-    for (size_t i = target_size; i < size; i++)
-        if (((const unsigned char *)options)[i] != 0)
-            return gee_error_set(error, GEE_INVALID_ARGUMENT,
-                                 "%s: an option is set that this version of the library (%s) does not have", type,
-                                 gee_version);
-    memcpy(target, options, size < target_size ? size : target_size);
-    return 0;
-}
-
-static int64_t timeout_or(int64_t given, int64_t fallback) {
-    return given > 0 ? given : given == 0 ? fallback : 0;
-}
-
-static int unknown(gee_module_kind_t kind, const char *what, const char *name, gee_error_t *error) {
-    char names[200];
-    return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s \"%.*s\" is unknown here; this library has: %s", what,
-                         GEE_QUOTED(name), gee_module_names(gee_modules, kind, names, sizeof(names)));
-}
-
-static int choose_codec(gee_caller_t *caller, const gee_dial_options_t *options, gee_error_t *error) {
-    const char *name = options->protocol ? options->protocol : "geerpc";
-    const gee_protocol_t *protocol = gee_protocol_by_name(gee_modules, name);
-    if (protocol == NULL)
-        return unknown(GEE_MODULE_PROTOCOL, "protocol", name, error);
-    const char *only = protocol->codec, *codec = options->codec ? options->codec : only ? only : "json";
-    if (only != NULL && strcmp(codec, only) != 0)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "the protocol %s carries the codec %s only, not %.*s", name,
-                             only, GEE_QUOTED(codec));
-    caller->codec = gee_codec_by_name(gee_modules, gee_str(codec));
-    if (caller->codec == NULL)
-        return unknown(GEE_MODULE_CODEC, "codec", codec, error);
-    caller->json = gee_codec_by_name(gee_modules, GEE_STR("json"));
-    if (caller->json == NULL || caller->json->state_size != 0)
-        return gee_error_set(error, GEE_UNIMPLEMENTED,
-                             "this library was built without codec_json, which JSON text needs");
-    caller->upstream_options.manner.protocol = protocol;
-    return 0;
-}
-
-static int set_limits(gee_caller_t *caller, const gee_dial_options_t *options, gee_error_t *error) {
-    gee_pool_t *pool = gee_pool_create(GEE_KIB);
-    if (pool == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    int failed = gee_options_default(gee_limits_options, &caller->limits, pool, error);
-    gee_pool_destroy(&pool); /* limits are numbers: nothing points into it */
-    if (failed)
-        return -1;
-    caller->limits.message = options->message_limit ? options->message_limit : MESSAGE_LIMIT;
-    if (caller->limits.message < MESSAGE_LIMIT_SMALLEST || caller->limits.message > (uint64_t)INT32_MAX)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "message_limit must be %d to %d bytes",
-                             MESSAGE_LIMIT_SMALLEST, INT32_MAX);
-    caller->codec_limits.message = (size_t)caller->limits.message;
-    caller->codec_limits.nesting = (unsigned)caller->limits.nesting;
-    return 0;
-}
-
-static const gee_seal_setup_t *seal_of(void *data, const char *address GEE_UNUSED) {
-    return data;
-}
-
-static int set_seal(gee_caller_t *caller, const gee_dial_options_t *options, gee_error_t *error) {
-    gee_manner_t *manner = &caller->upstream_options.manner;
-    gee_seal_dial_t keys = { .server_key = options->server_key, .key = options->key_file };
-    if (options->server_key == NULL)
-        return options->key_file == NULL ? 0
-                                         : gee_error_set(error, GEE_INVALID_ARGUMENT,
-                                                         "key_file needs server_key, or nothing would be sealed");
-    const gee_seal_t *seal = gee_seal_find(gee_modules, error);
-    caller->seal = seal ? seal->dial(&keys, error) : NULL;
-    manner->seal_setup = seal_of;
-    manner->seal_data = caller->seal;
-    return caller->seal ? 0 : -1;
-}
-
-static int set_dialling(gee_caller_t *caller, const gee_dial_options_t *given, gee_error_t *error) {
-    gee_dial_options_t options;
-    if (GEE_READ_OPTIONS(gee_dial_options_t, options, given, error) != 0 ||
-        choose_codec(caller, &options, error) != 0 || set_limits(caller, &options, error) != 0)
-        return -1;
-    int64_t connect_timeout_ns = timeout_or(options.connect_timeout_ns, CONNECT_TIMEOUT);
-    gee_manner_t *manner = &caller->upstream_options.manner;
-    manner->write_timeout_ns = timeout_or(options.write_timeout_ns, WRITE_TIMEOUT);
-    if (set_seal(caller, &options, error) != 0)
-        return -1;
-    manner->setup = (gee_session_setup_t){ .codec = caller->codec,
-                                           .connect_timeout_ns = connect_timeout_ns,
-                                           .handle_timeout_ns = timeout_or(options.handle_timeout_ns, 0) };
-    caller->upstream_options.limits.connect_timeout = connect_timeout_ns;
-    /* The handshake has a timer of its own, in the connection. */
-    caller->timeouts.read = timeout_or(options.read_timeout_ns, READ_TIMEOUT);
-    caller->timeouts.write = manner->write_timeout_ns;
-    caller->runtime = options.runtime;
-    return 0;
-}
-
-static int set_balancing(gee_caller_t *caller, const gee_xclient_options_t *options, gee_error_t *error) {
-    gee_upstream_limits_t *limits = &caller->upstream_options.limits;
-    const char *balance = options->balance ? options->balance : "random";
-    caller->upstream_options.balancer = gee_balancer_by_name(gee_modules, balance);
-    if (caller->upstream_options.balancer == NULL)
-        return unknown(GEE_MODULE_BALANCER, "balancer", balance, error);
-    if (options->connections < 0 || options->connections > CONNECTIONS_MOST)
-        return gee_error_set(error, GEE_INVALID_ARGUMENT, "connections must be 1 to %d, or 0 for the default",
-                             CONNECTIONS_MOST);
-    limits->connections = options->connections ? options->connections : 1;
-    limits->retries = options->retries == 0 ? RETRIES : options->retries > 0 ? options->retries : 0;
-    limits->retry_budget = RETRY_BUDGET;
-    limits->fails = 1;
-    limits->fail_timeout = timeout_or(options->fail_timeout_ns, FAIL_TIMEOUT);
-    if (limits->fail_timeout == 0)
-        limits->fail_timeout = INT64_MAX / 4;
-    return 0;
-}
 
 /* ---- on the loop: open and close ---- */
 
@@ -265,6 +127,11 @@ static void pong(void *data, const gee_error_t *error) {
     send_next_ping(caller);
 }
 
+static const gee_operation_kind_t open_kind = { .begin = begin_open };
+static const gee_operation_kind_t set_servers_kind = { .begin = begin_set_servers };
+static const gee_operation_kind_t connect_kind = { .begin = begin_connect };
+static const gee_operation_kind_t ping_kind = { .begin = begin_ping };
+
 static void caller_free(gee_caller_t *caller) {
     (void)gee_runtime_destroy(&caller->own_runtime, NULL); /* nobody else has it */
     if (caller->seal != NULL)
@@ -275,23 +142,13 @@ static void caller_free(gee_caller_t *caller) {
 
 /* At the end of the pass, when the sessions are gone. */
 static void run_end(gee_task_t *task) {
-    gee_caller_t *caller = GEE_CONTAINER(task, gee_caller_t, end_task);
+    gee_caller_t *caller = GEE_CONTAINER(task, gee_caller_t, gate.end_task);
     gee_engine_destroy(&caller->engine);
     gee_runtime_close_ends(caller->runtime);
     if (caller->nobody_waits)
         caller_free(caller);
     else
         (void)gee_runtime_ended(&caller->closed); /* and with it the caller may be gone */
-}
-
-static void end_when_through(gee_caller_t *caller) {
-    if (caller->closing && caller->lingering == 0)
-        gee_loop_defer(caller->runtime->loop, &caller->end_task);
-}
-
-void gee_caller_relieved(gee_caller_t *caller) {
-    caller->lingering--;
-    end_when_through(caller);
 }
 
 static void run_close(gee_task_t *task) {
@@ -306,27 +163,7 @@ static void run_close(gee_task_t *task) {
     gee_type_table_clear(caller, &error);
     gee_follow_end(caller);
     gee_upstream_destroy(&caller->upstream);
-    caller->closing = true;
-    end_when_through(caller);
-}
-
-/* ---- the gate: nobody posts any more when it is shut ---- */
-
-int gee_caller_post(gee_caller_t *caller, gee_pending_t *operation, gee_error_t *error) {
-    bool closed = (atomic_fetch_add_explicit(&caller->gate, 1, memory_order_acquire) & GATE_CLOSED) != 0;
-    if (!closed)
-        gee_runtime_post(caller->runtime, &operation->task);
-    if (atomic_fetch_sub_explicit(&caller->gate, 1, memory_order_release) == (GATE_CLOSED | 1))
-        gee_futex_wake(&caller->gate);
-    return closed ? gee_error_set(error, GEE_CANCELLED, "the client was closed") : 0;
-}
-
-static void shut_gate(gee_caller_t *caller) {
-    unsigned now = atomic_fetch_or_explicit(&caller->gate, GATE_CLOSED, memory_order_acq_rel) | GATE_CLOSED;
-    while (now != GATE_CLOSED) {
-        gee_futex_wait(&caller->gate, now, INT64_MAX);
-        now = atomic_load_explicit(&caller->gate, memory_order_acquire);
-    }
+    gee_gate_end(&caller->gate);
 }
 
 /* ---- on the program's threads ---- */
@@ -340,25 +177,11 @@ static gee_caller_t *caller_new(gee_error_t *error) {
     caller->upstream_options.seed =
         gee_random_mix((uint64_t)gee_clock_monotonic()) ^ (uintptr_t)caller ^ (uint64_t)getpid() << 32;
     caller->close_task.run = run_close;
-    caller->end_task.run = run_end;
+    caller->gate.end_task.run = run_end;
     gee_list_init(&caller->operations);
     gee_list_init(&caller->pings);
     gee_type_table_init(&caller->types);
     return caller;
-}
-
-static int set_up(gee_caller_t *caller, const char *address, const gee_xclient_options_t *options, gee_error_t *error) {
-    gee_upstream_options_t *upstream = &caller->upstream_options;
-    upstream->limits.queue = INT64_MAX; /* what waits is bounded by what the program starts */
-    upstream->name = "client";
-    if (set_dialling(caller, options->dial, error) != 0)
-        return -1;
-    if (address == NULL)
-        return set_balancing(caller, options, error);
-    upstream->once = true;
-    upstream->limits.connections = 1;
-    caller->address = strdup(address);
-    return caller->address ? 0 : gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
 }
 
 static int check_servers(const gee_server_t *servers, size_t count, gee_error_t *error) {
@@ -376,14 +199,15 @@ gee_caller_t *gee_caller_create(const gee_server_t *servers, size_t count, const
     gee_caller_t *caller = caller_new(error);
     if (caller == NULL)
         return NULL;
-    if (set_up(caller, client ? servers[0].address : NULL, options, error) != 0)
+    if (gee_caller_set_options(caller, client ? servers[0].address : NULL, options, error) != 0)
         goto fail;
     if (caller->runtime == NULL)
         caller->runtime = caller->own_runtime = gee_runtime_create(GEE_RUNTIME_BACKGROUND, error);
     if (caller->runtime == NULL || gee_runtime_check(caller->runtime, true, error) != 0)
         goto fail;
+    caller->gate.runtime = caller->runtime;
     gee_runtime_enter(caller->runtime);
-    if (gee_operation_run(caller, begin_open, &list, 0, error) == 0)
+    if (gee_operation_run(caller, &open_kind, &list, 0, error) == 0)
         return caller;
     gee_caller_close(caller);
     return NULL;
@@ -397,7 +221,7 @@ void gee_caller_close(gee_caller_t *caller) {
         return; /* in a child: the loop, and the kernel's objects in it, are the parent's */
     bool inside = gee_runtime_inside(caller->runtime);
     caller->nobody_waits = inside;
-    shut_gate(caller);
+    gee_gate_shut(&caller->gate);
     gee_runtime_post(caller->runtime, &caller->close_task);
     if (!inside)
         (void)gee_runtime_await(caller->runtime, &caller->closed, INT64_MAX);
@@ -410,16 +234,16 @@ int gee_caller_set_servers(gee_caller_t *caller, const gee_server_t *servers, si
     server_list_t list = { .servers = servers, .count = count };
     if (check_servers(servers, count, error) != 0)
         return -1;
-    return gee_operation_run(caller, begin_set_servers, &list, 0, error);
+    return gee_operation_run(caller, &set_servers_kind, &list, 0, error);
 }
 
 int gee_caller_connect(gee_caller_t *caller, gee_error_t *error) {
-    return gee_operation_run(caller, begin_connect, NULL, 0, error);
+    return gee_operation_run(caller, &connect_kind, NULL, 0, error);
 }
 
 int gee_caller_ping(gee_caller_t *caller, int64_t timeout_ns, int64_t *elapsed_ns, gee_error_t *error) {
     int64_t started_ns = gee_clock_monotonic();
-    int result = gee_operation_run(caller, begin_ping, NULL, timeout_ns, error);
+    int result = gee_operation_run(caller, &ping_kind, NULL, timeout_ns, error);
     if (elapsed_ns != NULL)
         *elapsed_ns = gee_clock_monotonic() - started_ns;
     return result;

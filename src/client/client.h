@@ -13,7 +13,7 @@
 #ifndef GEE_CLIENT_CLIENT_H
 #define GEE_CLIENT_CLIENT_H
 
-#include "client/runtime.h"
+#include "client/gate.h"
 #include "core/base/hash.h"
 #include "core/rpc/describe.h"
 #include "core/gateway/discovery.h"
@@ -47,7 +47,7 @@ void gee_type_table_clear(gee_caller_t *caller, const gee_error_t *reason);
  * operation. */
 void gee_types_want(gee_pending_t *operation);
 /* The operation has no more use for them. */
-void gee_types_let_go(gee_pending_t *operation);
+void gee_types_release(gee_pending_t *operation);
 
 /* ---- follow.c: servers that are found ---- */
 typedef struct gee_follow {
@@ -81,7 +81,7 @@ struct gee_caller {
     /* Of descriptions that were found sound, by their address: those that stay as they are. Any thread. */
     _Atomic(const gee_type_t *) sound_types[GEE_SOUND_TYPES];
 
-    atomic_uint gate; /* threads that are just posting; and GEE_GATE_CLOSED */
+    gee_gate_t gate;
 
     /* The loop's own. */
     gee_engine_t *engine;
@@ -89,10 +89,8 @@ struct gee_caller {
     gee_follow_t follow;
     gee_list_t operations; /* that were begun and have not ended, but for those that wait for types */
     gee_type_table_t types;
-    gee_list_t pings;   /* operations that wait for the one whose ping is on its way */
-    unsigned lingering; /* operations that have ended and whose task is posted still */
-    bool closing;
-    gee_task_t close_task, end_task;
+    gee_list_t pings; /* operations that wait for the one whose ping is on its way */
+    gee_task_t close_task;
     bool nobody_waits;  /* it was closed in a callback: who is the last frees it */
     atomic_uint closed; /* GEE_ENDED: the loop has let go of it */
 };
@@ -105,21 +103,23 @@ struct gee_xclient {
     gee_caller_t caller;
 };
 
+/* ---- options.c ---- */
 /* The options of an application that was built with an older or newer header. */
 int gee_read_options(void *target, size_t target_size, const void *options, size_t size, const char *type,
                      gee_error_t *error);
 #define GEE_READ_OPTIONS(type, target, given, error)                                                                   \
     gee_read_options(&(target), sizeof(target), given, (given) ? (given)->size : 0, #type, error)
 
+/* Sets what a caller is made of. `address` is that of a client's only server; null: an xclient. */
+int gee_caller_set_options(gee_caller_t *caller, const char *address, const gee_xclient_options_t *options,
+                           gee_error_t *error);
+
+/* ---- caller.c: its life ---- */
 /* Its servers are set, nothing is dialled. `options` are whole; null fields take their defaults. With `client` the one
  * server is the only one that it ever has. */
 gee_caller_t *gee_caller_create(const gee_server_t *servers, size_t count, const gee_xclient_options_t *options,
                                 bool client, gee_error_t *error);
 void gee_caller_close(gee_caller_t *caller);
-/* Hands an operation to the loop; the loop's reference goes with it. -1: it was closed. */
-int gee_caller_post(gee_caller_t *caller, gee_pending_t *operation, gee_error_t *error);
-/* Loop: an operation that was lingering does so no more. */
-void gee_caller_relieved(gee_caller_t *caller);
 int gee_caller_set_servers(gee_caller_t *caller, const gee_server_t *servers, size_t count, gee_error_t *error);
 /* Waits until one of its servers can be called. */
 int gee_caller_connect(gee_caller_t *caller, gee_error_t *error);
@@ -136,6 +136,17 @@ typedef struct gee_outcome_place {
 
 struct gee_broadcast;
 
+/* What an operation of one kind does on the loop. Only `begin` is required. */
+typedef struct gee_operation_kind {
+    void (*begin)(gee_pending_t *operation);
+    /* gee_types_want(): operation->types are known. */
+    void (*described)(gee_pending_t *operation);
+    /* Gives up what is in flight, and fills *where, which is zero, with the place that the error is to name. */
+    void (*cancel)(gee_pending_t *operation, gee_upstream_result_t *where);
+    /* Gives back what the operation holds, before its end is told. */
+    void (*release)(gee_pending_t *operation);
+} gee_operation_kind_t;
+
 struct gee_pending {
     gee_upstream_call_t call; /* its done() finds us here */
     gee_task_t task;          /* begins it, and later cancels it */
@@ -143,7 +154,7 @@ struct gee_pending {
     atomic_uint state;        /* see operation.c */
     gee_caller_t *caller;
     gee_runtime_t *runtime; /* held: a program may look at this when the caller is gone */
-    void (*begin)(gee_pending_t *operation);
+    const gee_operation_kind_t *kind;
     union {
         void *argument;                  /* no call: what begin() is to know */
         struct gee_broadcast *broadcast; /* a call to all, on its way; else null */
@@ -165,7 +176,7 @@ struct gee_pending {
 };
 
 /* The operation's memory is zeroed and allocated with malloc(); anything may stand behind it. */
-void gee_operation_init(gee_pending_t *operation, gee_caller_t *caller, void (*begin)(gee_pending_t *operation),
+void gee_operation_init(gee_pending_t *operation, gee_caller_t *caller, const gee_operation_kind_t *kind,
                         int64_t timeout_ns);
 void gee_operation_discard(gee_pending_t **operation); /* one that was not posted */
 /* Hands it to the loop. -1: the caller was closed; the operation is gone. */
@@ -173,7 +184,7 @@ int gee_operation_post(gee_pending_t *operation, gee_error_t *error);
 /* The same; lends it a place for its outcome and waits. The operation is gone then; *reply is what it had, to be freed. */
 int gee_operation_wait(gee_pending_t **operation, gee_outcome_place_t *place, void **reply, gee_error_t *error);
 /* Makes one, posts it, waits for begin(operation) and what comes of it. -1 with the reason. */
-int gee_operation_run(gee_caller_t *caller, void (*begin)(gee_pending_t *operation), void *argument, int64_t timeout_ns,
+int gee_operation_run(gee_caller_t *caller, const gee_operation_kind_t *kind, void *argument, int64_t timeout_ns,
                       gee_error_t *error);
 
 /* Loop: ends it. */
@@ -217,9 +228,6 @@ gee_pending_t *gee_call_go(gee_caller_t *caller, const gee_request_t *request, g
 /* Start a call and wait for it. *reply: text, to be freed with gee_free(), or null; a value of the type. */
 int gee_call_text(gee_caller_t *caller, const gee_request_t *request, char **reply, gee_error_t *error);
 int gee_call_typed(gee_caller_t *caller, const gee_request_t *request, void *reply, gee_error_t *error);
-
-/* Loop: the types are known now, or need not be. */
-void gee_call_send(gee_pending_t *operation);
 
 /* ---- reply.c: what was answered, as the program wants it ---- */
 /* Loop: into the operation's place, or its own. */

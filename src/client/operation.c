@@ -21,7 +21,7 @@ enum {
     CANCELLED = 16u /* the program wants it cancelled */
 };
 
-static void drop(gee_pending_t *operation) {
+static void drop_reference(gee_pending_t *operation) {
     if (atomic_fetch_sub_explicit(&operation->references, 1, memory_order_acq_rel) > 1)
         return;
     if (operation->place == NULL)
@@ -33,23 +33,23 @@ static void drop(gee_pending_t *operation) {
 
 /* ---- on the loop's thread: the end ---- */
 
-static void end(gee_pending_t *operation) {
+static void end_operation(gee_pending_t *operation) {
     gee_caller_t *caller = operation->caller;
     gee_list_remove(&operation->link);
     gee_timer_stop(caller->runtime->loop, &operation->timer);
-    gee_types_let_go(operation);
-    gee_pool_destroy(&operation->pool);
+    if (operation->kind->release != NULL)
+        operation->kind->release(operation);
     atomic_fetch_or_explicit(&operation->state, KNOWN, memory_order_release);
     if (operation->done != NULL)
         operation->done(operation, operation->data);
     if (gee_runtime_ended(&operation->state) & POSTED)
-        caller->lingering++;
+        gee_gate_linger(&caller->gate);
     else
-        drop(operation);
+        drop_reference(operation);
 }
 
 void gee_operation_succeed(gee_pending_t *operation) {
-    end(operation);
+    end_operation(operation);
 }
 
 /* "tcp@127.0.0.1:1: connect: Connection refused (0.2 ms)" */
@@ -75,7 +75,7 @@ void gee_operation_fail(gee_pending_t *operation, const gee_error_t *error, unsi
         *operation->error = *error;
         add_time(operation->error, gee_clock_monotonic() - operation->started_ns, tries);
     }
-    end(operation);
+    end_operation(operation);
 }
 
 void gee_operation_fail_result(gee_pending_t *operation, const gee_upstream_result_t *result,
@@ -91,16 +91,14 @@ void gee_operation_fail_result(gee_pending_t *operation, const gee_upstream_resu
     gee_operation_fail(operation, &error, failure.tries);
 }
 
-/* It is given up, wherever it is, and the error says where. */
+/* Gives the operation up; the error says where it was. */
 static void abort_operation(gee_pending_t *operation, const gee_error_t *reason) {
-    const gee_method_types_t *types = operation->types;
-    gee_upstream_result_t where;
+    gee_upstream_result_t where = { 0 };
     gee_error_t error;
-    gee_upstream_where(types != NULL && !types->known ? &types->question : &operation->call, &where);
+    if (operation->kind->cancel != NULL)
+        operation->kind->cancel(operation, &where);
     where.status = (gee_status_t){ .code = reason->code, .text = gee_str(reason->text) };
     gee_upstream_error(&where, &error);
-    gee_upstream_cancel(&operation->call);
-    gee_broadcast_cancel(operation);
     gee_operation_fail(operation, &error, where.tries);
 }
 
@@ -112,33 +110,33 @@ void gee_operation_fail_all(gee_list_t *operations, const gee_error_t *reason) {
 
 /* ---- on the loop's thread: on its way ---- */
 
-static void run(gee_task_t *task) {
+static void run_operation(gee_task_t *task) {
     gee_pending_t *operation = GEE_CONTAINER(task, gee_pending_t, task);
     gee_caller_t *caller = operation->caller;
     unsigned before = atomic_fetch_and_explicit(&operation->state, ~(unsigned)POSTED, memory_order_acq_rel);
     gee_error_t error;
     if (before & GEE_ENDED) {
-        drop(operation);
-        gee_caller_relieved(caller);
+        drop_reference(operation);
+        gee_gate_relieve(&caller->gate);
     } else if (before & CANCELLED) {
         gee_error_set(&error, GEE_CANCELLED, "the call was cancelled");
         abort_operation(operation, &error);
     } else {
         gee_list_append(&caller->operations, &operation->link);
-        operation->begin(operation);
+        operation->kind->begin(operation);
     }
 }
 
 /* ---- on a program's thread: starting one ---- */
 
-void gee_operation_init(gee_pending_t *operation, gee_caller_t *caller, void (*begin)(gee_pending_t *operation),
+void gee_operation_init(gee_pending_t *operation, gee_caller_t *caller, const gee_operation_kind_t *kind,
                         int64_t timeout_ns) {
     operation->references = 2;
     operation->state = POSTED;
     operation->caller = caller;
     operation->runtime = caller->runtime;
-    operation->begin = begin;
-    operation->task.run = run;
+    operation->kind = kind;
+    operation->task.run = run_operation;
     operation->started_ns = gee_clock_monotonic();
     operation->call.timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
     operation->call.deadline_ns = timeout_ns > 0 ? gee_time_add(operation->started_ns, timeout_ns) : INT64_MAX;
@@ -147,13 +145,13 @@ void gee_operation_init(gee_pending_t *operation, gee_caller_t *caller, void (*b
 
 void gee_operation_discard(gee_pending_t **operation) {
     gee_pool_destroy(&(*operation)->pool);
-    drop(*operation); /* the loop's reference */
-    drop(*operation);
+    drop_reference(*operation); /* the loop's reference */
+    drop_reference(*operation);
     *operation = NULL;
 }
 
 int gee_operation_post(gee_pending_t *operation, gee_error_t *error) {
-    if (gee_caller_post(operation->caller, operation, error) == 0)
+    if (gee_gate_post(&operation->caller->gate, &operation->task, error) == 0)
         return 0;
     gee_operation_discard(&operation);
     return -1;
@@ -173,11 +171,11 @@ int gee_operation_wait(gee_pending_t **handle, gee_outcome_place_t *place, void 
         *reply = operation->reply;
         operation->reply = NULL;
     }
-    drop(operation);
+    drop_reference(operation);
     return result;
 }
 
-int gee_operation_run(gee_caller_t *caller, void (*begin)(gee_pending_t *operation), void *argument, int64_t timeout_ns,
+int gee_operation_run(gee_caller_t *caller, const gee_operation_kind_t *kind, void *argument, int64_t timeout_ns,
                       gee_error_t *error) {
     gee_outcome_place_t place = { 0 };
     if (gee_runtime_check(caller->runtime, true, error) != 0)
@@ -185,7 +183,7 @@ int gee_operation_run(gee_caller_t *caller, void (*begin)(gee_pending_t *operati
     gee_pending_t *operation = calloc(1, sizeof(*operation));
     if (operation == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    gee_operation_init(operation, caller, begin, timeout_ns);
+    gee_operation_init(operation, caller, kind, timeout_ns);
     operation->argument = argument;
     return gee_operation_wait(&operation, &place, NULL, error);
 }
@@ -252,5 +250,5 @@ void gee_pending_release(gee_pending_t **handle) {
     gee_pending_t *pending = *handle;
     *handle = NULL;
     if (pending != NULL && !foreign(pending))
-        drop(pending);
+        drop_reference(pending);
 }

@@ -14,7 +14,12 @@
 #define POOL_SIZE    2048
 #define POOL_LIMIT   (1024 * 1024) /* of one method's description; a peer decides how long it is */
 
-static void release(gee_method_types_t **types) {
+/* The operation may end, and with it the types. */
+static void resume(gee_pending_t *operation) {
+    operation->kind->described(operation);
+}
+
+static void release_types(gee_method_types_t **types) {
     gee_method_types_t *last = *types;
     *types = NULL;
     if (last != NULL && --last->references == 0) {
@@ -29,7 +34,7 @@ static void remove_from_table(gee_method_types_t *types) {
         return;
     gee_list_remove(&types->link);
     gee_string_map_remove(table->by_method, types->method);
-    release(&types);
+    release_types(&types);
 }
 
 void gee_type_table_init(gee_type_table_t *table) {
@@ -45,7 +50,7 @@ void gee_type_table_clear(gee_caller_t *caller, const gee_error_t *reason) {
         types->references++; /* over what the operations do; the last of them cancels the question */
         gee_operation_fail_all(&types->waiting, reason);
         remove_from_table(types);
-        release(&types);
+        release_types(&types);
     }
     gee_string_map_destroy(&table->by_method);
 }
@@ -62,7 +67,7 @@ static bool make_room(gee_type_table_t *table) {
     return gee_string_map_count(table->by_method) < METHODS_KEPT;
 }
 
-static gee_method_types_t *add(gee_caller_t *caller, gee_str_t method) {
+static gee_method_types_t *add_types(gee_caller_t *caller, gee_str_t method) {
     gee_type_table_t *table = &caller->types;
     gee_pool_t *pool = NULL;
     if (table->by_method == NULL && (table->by_method = gee_string_map_create()) == NULL)
@@ -136,7 +141,7 @@ static void fail_without_describe(gee_method_types_t *types) {
     gee_operation_fail_all(&types->waiting, &error);
 }
 
-static void described(gee_upstream_call_t *question, const gee_upstream_result_t *result) {
+static void on_described(gee_upstream_call_t *question, const gee_upstream_result_t *result) {
     gee_method_types_t *types = GEE_CONTAINER(question, gee_method_types_t, question);
     gee_error_t error;
     gee_link_t *link;
@@ -150,12 +155,12 @@ static void described(gee_upstream_call_t *question, const gee_upstream_result_t
         fail_waiting(types, result, &error);
     } else {
         while ((link = gee_list_pop(&types->waiting)) != NULL)
-            gee_call_send(GEE_CONTAINER(link, gee_pending_t, link));
+            resume(GEE_CONTAINER(link, gee_pending_t, link));
     }
-    release(&types);
+    release_types(&types);
 }
 
-static void ask(gee_method_types_t *types) {
+static void ask_server(gee_method_types_t *types) {
     types->arguments.method = types->method;
     types->question = (gee_upstream_call_t){ .method = GEE_STR("Gee.Describe"),
                                              .payload = { .kind = GEE_PAYLOAD_TYPED,
@@ -163,7 +168,7 @@ static void ask(gee_method_types_t *types) {
                                                           .typed = &types->arguments },
                                              .deadline_ns = INT64_MAX,
                                              .idempotent = true,
-                                             .done = described };
+                                             .done = on_described };
     gee_upstream_call(types->caller->upstream, &types->question);
 }
 
@@ -172,8 +177,8 @@ void gee_types_want(gee_pending_t *operation) {
     gee_str_t method = operation->call.method;
     gee_error_t error;
     gee_method_types_t *types = caller->types.by_method ? gee_string_map_get(caller->types.by_method, method) : NULL;
-    if (types == NULL && (types = add(caller, method)) != NULL)
-        ask(types);
+    if (types == NULL && (types = add_types(caller, method)) != NULL)
+        ask_server(types);
     if (types == NULL) {
         gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "no memory for the types of one more method");
         gee_operation_fail(operation, &error, 1);
@@ -182,12 +187,12 @@ void gee_types_want(gee_pending_t *operation) {
     operation->types = types;
     types->references++;
     if (types->known)
-        gee_call_send(operation);
+        resume(operation);
     else
         gee_list_append(&types->waiting, &operation->link);
 }
 
-void gee_types_let_go(gee_pending_t *operation) {
+void gee_types_release(gee_pending_t *operation) {
     gee_method_types_t *types = operation->types;
     if (types == NULL)
         return;
@@ -195,5 +200,5 @@ void gee_types_let_go(gee_pending_t *operation) {
         gee_upstream_cancel(&types->question); /* nobody wants to know any more */
         remove_from_table(types);
     }
-    release(&operation->types);
+    release_types(&operation->types);
 }
