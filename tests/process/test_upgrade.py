@@ -124,14 +124,21 @@ def test_process_1_is_not_upgraded(stopped):
     assert stopped.process.wait(TIMEOUT) == 0
 
 
+def wait_until_alone(server):
+    """The answer to -s upgrade comes before the new master knows that the old one has ended."""
+    eventually(lambda: "upgrade:" not in server.status(), "one master")
+
+
 def test_descriptors_do_not_become_more(daemon):
     daemon.ask("upgrade")
+    wait_until_alone(daemon)
     master, workers = descriptors(daemon.pid), [descriptors(pid) for pid in daemon.worker_pids()]
     with Calling(daemon, stay=1) as calling:
         for _ in range(UPGRADES):
             daemon.ask("upgrade")
         calling.check()
     eventually(lambda: len(daemon.processes()) == 3, "one master and two workers")
+    wait_until_alone(daemon)
     assert descriptors(daemon.pid) == master
     assert [descriptors(pid) for pid in daemon.worker_pids()] == workers
 

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/event/rights.h"
 #include "core/proc/connection_counts.h"
@@ -67,7 +68,7 @@ static void on_gone(gee_task_t *task) {
 }
 
 static void report_gone(gee_crew_t *crew) {
-    if (crew->leaving && gee_crew_empty(crew))
+    if (crew->state == GEE_CREW_LEAVING && gee_crew_empty(crew))
         gee_loop_defer(crew->loop, &crew->gone_task);
 }
 
@@ -125,20 +126,19 @@ void gee_crew_destroy(gee_crew_t **crew_pointer) {
 
 /* The first failure of a crew that starts is the reason why all of it does not. */
 static void fail_start(gee_crew_t *crew, const char *reason) {
-    if (crew->failed || crew->leaving)
+    if (crew->state != GEE_CREW_STARTING)
         return;
-    crew->failed = true;
-    crew->leaving = true;
+    crew->state = GEE_CREW_LEAVING;
     crew->events->failed(crew, reason, crew->data);
 }
 
 static void on_worker_ready(gee_worker_t *worker) {
     gee_crew_t *crew = worker->crew;
-    if (worker->state != GEE_WORKER_STARTING || crew->leaving)
+    if (worker->state != GEE_WORKER_STARTING || crew->state == GEE_CREW_LEAVING)
         return;
     worker->state = GEE_WORKER_SERVING;
     gee_timer_stop(crew->loop, &worker->timer);
-    if (crew->serving) {
+    if (crew->state == GEE_CREW_SERVING) {
         gee_log(crew->log, GEE_LOG_NOTICE, "%s (pid %d) serves", gee_worker_name(crew, worker->index),
                 (int)worker->pid);
         if (is_helper(worker))
@@ -283,7 +283,7 @@ static void spawn(gee_place_t *place) {
     gee_error_t error;
     if (fork_worker(place, &error) == 0)
         return;
-    if (!crew->serving) {
+    if (crew->state != GEE_CREW_SERVING) {
         fail_start(crew, error.text);
         return;
     }
@@ -301,12 +301,13 @@ void gee_crew_start(gee_crew_t *crew) {
         crew->places[i].index = i;
         crew->places[i].timer.fire = on_place_timer;
     }
-    for (unsigned i = 0; i < crew->place_count && !crew->failed; i++)
+    for (unsigned i = 0; i < crew->place_count && crew->state == GEE_CREW_STARTING; i++)
         spawn(&crew->places[i]);
 }
 
 void gee_crew_serve(gee_crew_t *crew) {
-    crew->serving = true;
+    GEE_ASSERT(crew->state == GEE_CREW_STARTING && crew->ready_count == crew->place_count);
+    crew->state = GEE_CREW_SERVING;
     GEE_LIST_EACH(&crew->workers, link) {
         gee_worker_t *worker = GEE_CONTAINER(link, gee_worker_t, link);
         if (worker->state == GEE_WORKER_SERVING && !is_helper(worker))
@@ -315,14 +316,14 @@ void gee_crew_serve(gee_crew_t *crew) {
 }
 
 void gee_crew_assign(gee_crew_t *crew) {
-    if (crew->serving && !crew->leaving)
+    if (crew->state == GEE_CREW_SERVING)
         gee_slots_assign(crew);
 }
 
 /* ---- dismissing ---- */
 
 static void stop_starting(gee_crew_t *crew) {
-    crew->leaving = true;
+    crew->state = GEE_CREW_LEAVING;
     for (unsigned i = 0; i < crew->place_count; i++)
         gee_timer_stop(crew->loop, &crew->places[i].timer);
 }
@@ -353,9 +354,9 @@ void gee_crew_leave(gee_crew_t *crew) {
 }
 
 void gee_crew_return(gee_crew_t *crew) {
-    if (!crew->leaving)
+    if (crew->state != GEE_CREW_LEAVING)
         return;
-    crew->leaving = false;
+    crew->state = GEE_CREW_SERVING;
     gee_loop_undefer(&crew->gone_task);
     for (unsigned i = 0; i < crew->place_count; i++) {
         crew->places[i].worker = NULL; /* those who still leave have no place any more */
@@ -439,9 +440,9 @@ static void on_end(gee_worker_t *worker, int status) {
     log_end(worker, status);
     if (is_helper(worker))
         tell_left(crew);
-    if (!crew->leaving && !crew->serving)
+    if (crew->state == GEE_CREW_STARTING)
         report_failed_start(worker, status);
-    else if (!crew->leaving && in_place)
+    else if (crew->state == GEE_CREW_SERVING && in_place)
         replace(place, worker);
     free_worker(worker);
     crew->events->status(crew, crew->data); /* nobody waits for its answer any more */

@@ -15,6 +15,12 @@
 
 typedef struct gee_crew gee_crew_t;
 
+typedef enum gee_crew_state {
+    GEE_CREW_STARTING, /* not all have been ready, or gee_crew_serve() was not called */
+    GEE_CREW_SERVING,  /* a worker that dies is replaced */
+    GEE_CREW_LEAVING   /* no worker is started any more: the crew was dismissed, or could not start */
+} gee_crew_state_t;
+
 typedef enum gee_worker_state { GEE_WORKER_STARTING, GEE_WORKER_SERVING, GEE_WORKER_LEAVING } gee_worker_state_t;
 
 struct gee_worker {
@@ -70,9 +76,7 @@ struct gee_crew {
     void (*left)(void *data); /* who waits for gee_crew_withdraw(); null: nobody */
     void *left_data;
     gee_timer_t left_timer;
-    bool serving; /* all were ready and gee_crew_serve() was called: a worker that dies is replaced */
-    bool leaving; /* none is started any more */
-    bool failed;
+    gee_crew_state_t state;
     gee_task_t gone_task;
     const gee_crew_events_t *events;
     void *data;

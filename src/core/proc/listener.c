@@ -256,6 +256,12 @@ void gee_listener_release(gee_listener_t **listener_pointer) {
     free(listener);
 }
 
+void gee_listeners_take_back(gee_server_state_t *server) {
+    server->elsewhere = false;
+    GEE_LIST_EACH(&server->listeners, link)
+        GEE_CONTAINER(link, gee_listener_t, link)->lent = 0;
+}
+
 void gee_listeners_forget(const gee_server_state_t *server) {
     GEE_LIST_EACH(&server->listeners, link)
         close_sockets(GEE_CONTAINER(link, gee_listener_t, link), 0);

@@ -46,6 +46,8 @@ void gee_listener_adjust(const gee_server_state_t *server, gee_listener_t *liste
 void gee_listener_retire(gee_listener_t *listener);
 /* Drops a reference; the last one retires and frees. Leaves null. */
 void gee_listener_release(gee_listener_t **listener);
+/* No other master serves the server's addresses any more. */
+void gee_listeners_take_back(gee_server_state_t *server);
 /* In a new worker: closes the sockets; it is sent those that it shall serve. */
 void gee_listeners_forget(const gee_server_state_t *server);
 

@@ -10,25 +10,14 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/proc/crews.h"
+#include "core/proc/describe.h"
 #include "core/proc/inherit.h"
 #include "core/proc/notify.h"
-#include "core/proc/pairs.h"
 #include "core/proc/shm.h"
+#include "core/proc/status.h"
 
 /* ---- the first start, and what a reload has in common with it ---- */
-
-/* The master cannot go on, or not begin: the reason for whoever started it, and for the log. */
-static void fail_first_start(gee_master_t *master, const char *reason) {
-    char *text = NULL;
-    if (gee_log_descriptor(master->log) != master->server->standard_error)
-        gee_log(master->log, GEE_LOG_EMERG, "the server does not start: %s", reason);
-    if (asprintf(&text, "geerpc: %s", reason) >= 0)
-        gee_starter_tell(master->starter, false, text);
-    free(text);
-    gee_notify(master->server, "STATUS=does not start: %s", reason);
-    gee_upgrade_tell_failure(master->server, reason);
-    master->exit_status = EXIT_FAILURE;
-}
 
 static void tell_ready(gee_master_t *master) {
     const gee_cycle_t *cycle = master->running->cycle;
@@ -65,19 +54,8 @@ static void on_failed(gee_crew_t *crew, const char *reason, void *data) {
         gee_reload_failed(master, reason);
         return;
     }
-    fail_first_start(master, reason);
+    gee_master_fail_start(master, reason);
     gee_crew_stop(crew, SIGKILL);
-}
-
-static bool is_ending(const gee_master_t *master) {
-    return master->phase == GEE_MASTER_QUITTING || master->phase == GEE_MASTER_STOPPING;
-}
-
-static bool all_gone(const gee_master_t *master) {
-    GEE_LIST_EACH(&master->crews, link)
-        if (!gee_crew_empty(GEE_CONTAINER(link, gee_crew_t, link)))
-            return false;
-    return true;
 }
 
 static void on_gone(gee_crew_t *crew, void *data) {
@@ -90,13 +68,13 @@ static void on_gone(gee_crew_t *crew, void *data) {
         gee_reload_rolled_back(master);
     } else if (crew == master->running) {
         /* Its log is the server's: it stays to the end. */
-        if (!is_ending(master))
+        if (!gee_master_is_ending(master))
             gee_log(master->log, GEE_LOG_NOTICE, "all workers have left; a reload (HUP) starts new ones");
     } else {
         gee_log(master->log, GEE_LOG_NOTICE, "generation %llu has left", (unsigned long long)crew->cycle->generation);
         gee_crew_destroy(&crew);
     }
-    if (!is_ending(master) || !all_gone(master))
+    if (!gee_master_is_ending(master) || !gee_crews_gone(master))
         return;
     gee_upgrade_gone(master);
     gee_loop_stop(master->loop);
@@ -107,19 +85,18 @@ static void on_joined(gee_crew_t *crew, void *data) {
     gee_master_t *master = data;
     if (crew != master->running)
         return;
-    gee_master_hand_over(master);
+    gee_crews_hand_over(master);
     gee_upgrade_joined(master);
 }
 
 static void on_status(gee_crew_t *crew GEE_UNUSED, void *data) {
-    gee_command_status_answered(data);
+    gee_status_answered(data);
 }
 
 /* In a worker just forked: what only the master may hold. Its memory stays as it is, nothing is freed. */
 static void on_forget(void *data) {
     gee_master_t *master = data;
-    GEE_LIST_EACH(&master->crews, link)
-        gee_crew_forget(GEE_CONTAINER(link, gee_crew_t, link));
+    gee_crews_forget(master);
     gee_control_forget(&master->control);
     gee_upgrade_forget(master);
     gee_zones_forget(master->server);
@@ -136,148 +113,14 @@ static const gee_crew_events_t crew_events = { .ready = on_ready,
                                                .status = on_status,
                                                .forget = on_forget };
 
-void gee_master_hand_over(gee_master_t *master) {
-    GEE_LIST_EACH(&master->crews, link) {
-        gee_crew_t *crew = GEE_CONTAINER(link, gee_crew_t, link);
-        if (crew != master->starting)
-            gee_crew_hand_over(crew, master->running);
-    }
-}
-
-int gee_master_start_crew(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error) {
-    if (gee_cycle_open(*cycle, error) != 0) {
-        gee_cycle_close(cycle);
-        return -1;
-    }
-    if (!master->running && (*cycle)->error_log >= 0)
-        (void)gee_log_set_descriptor(master->log, (*cycle)->error_log);
-    master->starting = gee_crew_create(master->loop, cycle, &crew_events, master, error);
-    if (!master->starting)
-        return -1;
-    gee_list_append(&master->crews, &master->starting->link);
-    gee_crew_start(master->starting);
-    return 0;
-}
-
-/* ---- ending ---- */
-
-/* No other process sends us new calls any more. */
-static void quit_workers(void *data) {
-    gee_master_t *master = data;
-    if (master->phase != GEE_MASTER_QUITTING)
-        return; /* a faster end came meanwhile */
-    gee_crew_quit(master->running, NULL, NULL);
-    for (size_t i = 0; i < master->running->cycle->listener_count; i++)
-        gee_listener_retire(master->running->cycle->listeners[i].listener);
-}
-
-static void on_drained(gee_timer_t *timer) {
-    quit_workers(GEE_CONTAINER(timer, gee_master_t, drain_timer));
-}
-
-/* What is left of drain_delay. */
-static void drain(void *data) {
-    gee_master_t *master = data;
-    int64_t left_ns = master->drained_ns - gee_clock_monotonic();
-    if (left_ns <= 0 || gee_timer_start(master->loop, &master->drain_timer, left_ns) != 0)
-        quit_workers(master);
-}
-
-/* From here on the server says that it is not ready, and is served as before until drain_delay is over. A server that goes on
- * in another master stays ready. */
-static void start_drain(gee_master_t *master) {
-    char text[GEE_DURATION_TEXT];
-    int64_t delay_ns = gee_cycle_settings(master->running->cycle)->drain_delay;
-    master->drain_timer.fire = on_drained;
-    master->drained_ns = 0;
-    if (master->server->elsewhere)
-        return;
-    atomic_store(master->server->quitting, true);
-    if (delay_ns == 0)
-        return;
-    gee_log(master->log, GEE_LOG_NOTICE, "not ready any more; what comes is served for %s (drain_delay)",
-            gee_format_duration(text, delay_ns));
-    master->drained_ns = gee_time_add(gee_clock_monotonic(), delay_ns);
-}
-
-/* Not of a server that goes on in another master. */
-static void say_stopping(const gee_master_t *master) {
-    if (!master->server->elsewhere)
-        gee_notify(master->server, "STOPPING=1\nSTATUS=stopping");
-}
-
-void gee_master_quit(gee_master_t *master) {
-    if (master->phase == GEE_MASTER_QUITTING && gee_timer_started(&master->drain_timer)) {
-        gee_timer_stop(master->loop, &master->drain_timer);
-        quit_workers(master); /* asked for twice: at once */
-    }
-    if (is_ending(master))
-        return;
-    if (master->phase == GEE_MASTER_STARTING) {
-        gee_master_stop(master);
-        return;
-    }
-    gee_log(master->log, GEE_LOG_NOTICE, "quitting: calls in flight are finished first");
-    master->phase = GEE_MASTER_QUITTING;
-    say_stopping(master);
-    gee_reload_forget(master, "the server ends");
-    if (master->starting)
-        gee_crew_stop(master->starting, SIGKILL);
-    start_drain(master);
-    gee_upgrade_go(master, true);
-    gee_crew_withdraw(master->running, drain, master);
-}
-
-void gee_master_stop(gee_master_t *master) {
-    if (master->phase == GEE_MASTER_STOPPING)
-        return;
-    gee_log(master->log, GEE_LOG_NOTICE, "stopping");
-    gee_timer_stop(master->loop, &master->drain_timer);
-    say_stopping(master);
-    gee_upgrade_go(master, false);
-    if (master->phase == GEE_MASTER_STARTING)
-        fail_first_start(master, "stopped before it was ready");
-    else
-        gee_reload_forget(master, "the server ends");
-    master->phase = GEE_MASTER_STOPPING;
-    GEE_LIST_EACH(&master->crews, link)
-        gee_crew_stop(GEE_CONTAINER(link, gee_crew_t, link), SIGTERM);
-}
-
 /* ---- signals ---- */
 
 static void reap(gee_master_t *master) {
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        bool found = false;
-        GEE_LIST_EACH(&master->crews, link)
-            found = found || gee_crew_reap(GEE_CONTAINER(link, gee_crew_t, link), pid, status);
-        if (!found && !gee_upgrade_reap(master, pid, status))
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (!gee_crews_reap(master, pid, status) && !gee_upgrade_reap(master, pid, status))
             gee_log(master->log, GEE_LOG_INFO, "process %d ended, which is no worker", (int)pid);
-    }
-}
-
-typedef struct reopening {
-    gee_crew_t *crew;
-} reopening_t;
-
-static void on_reopened(int descriptor, void *data) {
-    gee_crew_reopen_log(((const reopening_t *)data)->crew, descriptor);
-}
-
-void gee_master_reopen_logs(gee_master_t *master, gee_control_client_t *asker) {
-    gee_error_t error = { .code = GEE_OK }, first = { .code = GEE_OK };
-    GEE_LIST_EACH(&master->crews, link) {
-        reopening_t reopening = { .crew = GEE_CONTAINER(link, gee_crew_t, link) };
-        if (gee_log_files_reopen(&reopening.crew->cycle->log_files, on_reopened, &reopening, &error) != 0 &&
-            first.code == GEE_OK)
-            first = error;
-    }
-    bool ok = first.code == GEE_OK;
-    gee_log(master->log, ok ? GEE_LOG_NOTICE : GEE_LOG_ERROR, "%s", ok ? "log files reopened" : first.text);
-    if (asker)
-        gee_control_answer(asker, ok, ok ? "log files reopened" : first.text);
 }
 
 static void leave_workers(void *data) {
@@ -329,7 +172,7 @@ static void on_signal(int number, void *data) {
         gee_reload_ask(master, NULL);
         return;
     case SIGUSR1:
-        gee_master_reopen_logs(master, NULL);
+        gee_crews_reopen_logs(master, NULL);
         return;
     case SIGUSR2:
         gee_upgrade_ask(master, NULL);
@@ -375,17 +218,14 @@ static int start(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error) 
         return -1;
     master->loop = gee_loop_create(master->log, error);
     if (!master->loop || take_signals(master, error) != 0 || gee_upgrade_open(master, error) != 0 ||
-        open_control(master, *cycle, error) != 0 || gee_master_start_crew(master, cycle, error) != 0)
+        open_control(master, *cycle, error) != 0 || gee_crews_start(master, cycle, error) != 0)
         return -1;
     gee_inherit_finish(master->server);
     return 0;
 }
 
 static void finish(gee_master_t *master) {
-    GEE_LIST_EACH(&master->crews, link) {
-        gee_crew_t *crew = GEE_CONTAINER(link, gee_crew_t, link);
-        gee_crew_destroy(&crew);
-    }
+    gee_crews_destroy(master);
     gee_control_close(&master->control);
     if (master->loop) {
         gee_timer_stop(master->loop, &master->status_timer);
@@ -405,12 +245,13 @@ int gee_master_run(gee_server_state_t *server, gee_cycle_t **cycle, gee_starter_
                              .starter = starter,
                              .pidfile.descriptor = -1,
                              .control.watch.descriptor = -1,
+                             .crew_events = &crew_events,
                              .upgrade.liaison.watch.descriptor = -1,
                              .started_ns = gee_clock_monotonic() };
     gee_list_init(&master.crews);
     gee_list_init(&master.upgrade.takes);
     if (gee_server_share(server, &error) != 0 || start(&master, cycle, &error) != 0)
-        fail_first_start(&master, error.text);
+        gee_master_fail_start(&master, error.text);
     else if (gee_loop_run(master.loop) != 0)
         master.exit_status = EXIT_FAILURE;
     gee_cycle_close(cycle);

@@ -21,16 +21,6 @@ typedef enum gee_master_phase {
     GEE_MASTER_STOPPING
 } gee_master_phase_t;
 
-/* What clients of the control socket wait for. */
-enum {
-    GEE_WAITS_RELOAD = 1,
-    GEE_WAITS_NEXT_RELOAD,
-    GEE_WAITS_END,
-    GEE_WAITS_STATUS,
-    GEE_WAITS_UPGRADE,
-    GEE_WAITS_NEXT_UPGRADE
-};
-
 struct gee_master {
     gee_server_state_t *server;
     gee_log_t *log;
@@ -41,7 +31,8 @@ struct gee_master {
     gee_master_phase_t phase;
     int exit_status;
     int64_t started_ns;
-    gee_list_t crews;     /* all that have workers: running, starting, leaving */
+    gee_list_t crews; /* all that have workers: running, starting, leaving */
+    const gee_crew_events_t *crew_events;
     gee_crew_t *running;  /* null until the first is ready */
     gee_crew_t *starting; /* the first one, or that of a reload; null when there is none */
     bool drained;         /* by WINCH: the running crew's workers have left; a reload starts new ones */
@@ -50,10 +41,10 @@ struct gee_master {
     bool reload_again;   /* asked for while one was under way */
     char *reload_reason; /* why the one under way fails; null: it does not */
 
-    /* commands.c */
+    /* status.c */
     gee_timer_t status_timer;
 
-    /* the end: drain_delay */
+    /* master_end.c: drain_delay */
     gee_timer_t drain_timer;
     int64_t drained_ns; /* when it is over */
 
@@ -63,32 +54,22 @@ struct gee_master {
 /* Takes the cycle, which was loaded without errors and is not opened. Returns the exit status when the server ends. */
 int gee_master_run(gee_server_state_t *server, gee_cycle_t **cycle, gee_starter_t *starter);
 
-/* master.c, for the other two files. */
-/* Opens the cycle, which it takes, and starts its crew as master->starting. */
-int gee_master_start_crew(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error);
-/* The workers of all other crews, and those of the running one that leave, pass their connections on to it. */
-void gee_master_hand_over(gee_master_t *master);
-void gee_master_quit(gee_master_t *master);
-void gee_master_stop(gee_master_t *master);
-void gee_master_reopen_logs(gee_master_t *master, gee_control_client_t *asker);
+/* ---- master_end.c ---- */
+/* The master cannot go on, or not begin: tells the reason to the starter, to systemd, to the master before and to the log. */
+void gee_master_fail_start(gee_master_t *master, const char *reason);
+void gee_master_quit(
+    gee_master_t *master); /* calls in flight are finished first; a second time: no drain_delay any more */
+void gee_master_stop(gee_master_t *master); /* at once */
+bool gee_master_is_ending(const gee_master_t *master);
 
-/* reload.c */
+/* ---- reload.c ---- */
 void gee_reload_ask(gee_master_t *master, gee_control_client_t *asker); /* null: a signal */
 void gee_reload_begin_again(gee_master_t *master);                      /* if one was asked for meanwhile */
 void gee_reload_ready(gee_master_t *master);                            /* master->starting is ready */
 void gee_reload_failed(gee_master_t *master, const char *reason);       /* ... cannot start */
 void gee_reload_rolled_back(gee_master_t *master);                      /* ... and its workers are gone */
-void gee_reload_forget(gee_master_t *master, const char *reason);       /* the server ends */
 
-/* commands.c */
+/* ---- commands.c ---- */
 void gee_command(gee_control_client_t *client, const char *command, void *master);
-void gee_command_status_answered(gee_master_t *master);
-void gee_answer_waiting(gee_master_t *master, unsigned waiting, bool ok, const char *text);
-/* "tcp@127.0.0.1:9999 unix@/run/geerpc.sock, 2 workers", in the cycle's pool. */
-const char *gee_describe_cycle(const gee_cycle_t *cycle);
-/* The same with "ready". */
-const char *gee_describe_ready(const gee_cycle_t *cycle);
-/* "try: geectl call ...", for a person at a terminal; null: nothing is served that everybody knows how to call. */
-const char *gee_describe_try(const gee_cycle_t *cycle);
 
 #endif

@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/proc/crews.h"
+#include "core/proc/describe.h"
 #include "core/proc/master.h"
 #include "core/proc/notify.h"
 #include "core/proc/seals.h"
+#include "core/proc/waiters.h"
 
 static void begin(gee_master_t *master);
 
@@ -21,7 +24,7 @@ static void say_ready(const gee_master_t *master) {
 
 static void finish(gee_master_t *master, bool ok, const char *text) {
     gee_log(master->log, ok ? GEE_LOG_NOTICE : GEE_LOG_ERROR, ok ? "%s" : "reload refused: %s", text);
-    gee_answer_waiting(master, GEE_WAITS_RELOAD, ok, text);
+    gee_waiters_answer(&master->control, GEE_WAITS_RELOAD, ok, text);
     say_ready(master);
     gee_reload_begin_again(master);
 }
@@ -30,7 +33,7 @@ static void finish(gee_master_t *master, bool ok, const char *text) {
 static void refuse_cycle(gee_master_t *master, gee_cycle_t **cycle) {
     for (size_t i = 0; i < (*cycle)->errors.count; i++)
         gee_log(master->log, GEE_LOG_ERROR, "reload refused: %s", (*cycle)->errors.items[i]);
-    gee_answer_waiting(master, GEE_WAITS_RELOAD, false, gee_cycle_errors_text(*cycle));
+    gee_waiters_answer(&master->control, GEE_WAITS_RELOAD, false, gee_cycle_errors_text(*cycle));
     say_ready(master);
     gee_cycle_close(cycle);
 }
@@ -38,7 +41,7 @@ static void refuse_cycle(gee_master_t *master, gee_cycle_t **cycle) {
 /* Started or not, the slots of listeners that stay may have become more: they are served from now on. */
 static void start_crew(gee_master_t *master, gee_cycle_t **cycle) {
     gee_error_t error;
-    int result = gee_master_start_crew(master, cycle, &error);
+    int result = gee_crews_start(master, cycle, &error);
     gee_crew_assign(master->running);
     if (result != 0)
         finish(master, false, error.text);
@@ -60,11 +63,7 @@ void gee_reload_begin_again(gee_master_t *master) {
     if (!master->reload_again || master->phase != GEE_MASTER_RUNNING)
         return;
     master->reload_again = false;
-    GEE_LIST_EACH(&master->control.clients, link) {
-        gee_control_client_t *client = GEE_CONTAINER(link, gee_control_client_t, link);
-        if (client->waiting == GEE_WAITS_NEXT_RELOAD)
-            client->waiting = GEE_WAITS_RELOAD;
-    }
+    gee_waiters_move(&master->control, GEE_WAITS_NEXT_RELOAD, GEE_WAITS_RELOAD);
     begin(master);
 }
 
@@ -120,7 +119,7 @@ void gee_reload_ready(gee_master_t *master) {
         if (crew != master->running)
             gee_seals_replace(crew->cycle, next);
     }
-    gee_master_hand_over(master);
+    gee_crews_hand_over(master);
     gee_crew_quit(old, is_removed, next);
     retire_removed(old->cycle, next);
     const char *text = gee_describe_cycle(next);
@@ -145,10 +144,4 @@ void gee_reload_rolled_back(gee_master_t *master) {
     if (master->phase == GEE_MASTER_RUNNING)
         finish(master, false, reason ? reason : "out of memory");
     free(reason);
-}
-
-void gee_reload_forget(gee_master_t *master, const char *reason) {
-    gee_answer_waiting(master, GEE_WAITS_RELOAD, false, reason);
-    gee_answer_waiting(master, GEE_WAITS_NEXT_RELOAD, false, reason);
-    master->reload_again = false;
 }

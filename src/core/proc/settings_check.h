@@ -10,6 +10,7 @@
 void gee_settings_check(const gee_sections_t *sections, const gee_module_entry_t *modules, const char *conf_path,
                         const gee_conf_places_t *places, gee_conf_errors_t *errors);
 
+/* ---- settings_check_names.c ---- */
 /* The service of that name that is compiled in, or null. */
 const gee_service_t *gee_service_by_name(const gee_module_entry_t *modules, const char *name);
 /* The nth of those that are served where the settings name none: all but the examples. Null after the last. */

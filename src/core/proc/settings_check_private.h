@@ -1,4 +1,5 @@
-/* settings_check_private.h: between settings_check.c, settings_check_upstreams.c and settings_check_registries.c. */
+/* settings_check_private.h: between the files settings_check*.c. Calls go from settings_check.c down: to
+ * settings_check_upstreams.c, settings_check_registries.c, settings_check_names.c. */
 #ifndef GEE_PROC_SETTINGS_CHECK_PRIVATE_H
 #define GEE_PROC_SETTINGS_CHECK_PRIVATE_H
 
@@ -6,6 +7,7 @@
 #include "core/proc/settings_check.h"
 
 #define GEE_NAMES_TEXT 512
+#define GEE_MOST_NAMES 64 /* that did-you-mean looks at */
 
 typedef struct gee_check_settings {
     const gee_settings_t *settings;
@@ -15,6 +17,7 @@ typedef struct gee_check_settings {
     bool readable; /* the file had no errors: what is not there was not given */
 } gee_check_settings_t;
 
+/* settings_check_names.c */
 /* `did you mean "Arith"?`, or else "there is Arith, Foo". */
 void gee_suggest_name(const char *const *names, size_t count, const char *word, char text[GEE_NAMES_TEXT]);
 void gee_suggest_module(const gee_check_settings_t *check, gee_module_kind_t kind, const char *word,

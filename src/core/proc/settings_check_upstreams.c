@@ -8,19 +8,17 @@
 #include "core/proc/settings_check_private.h"
 #include "core/gateway/forward_key.h"
 
-#define MOST_NAMES 64 /* that did-you-mean looks at */
-
 /* ---- services ---- */
 
 static void check_upstream_name(const gee_check_settings_t *check, const gee_service_settings_t *service,
                                 size_t index) {
     const gee_settings_t *settings = check->settings;
-    const char *names[MOST_NAMES];
+    const char *names[GEE_MOST_NAMES];
     char hint[GEE_NAMES_TEXT];
     size_t count = 0;
     if (gee_settings_find_upstream(settings, service->upstream) != SIZE_MAX)
         return;
-    for (size_t i = 0; i < settings->upstreams.count && count < MOST_NAMES; i++)
+    for (size_t i = 0; i < settings->upstreams.count && count < GEE_MOST_NAMES; i++)
         if (gee_settings_upstream(settings, i)->name)
             names[count++] = gee_settings_upstream(settings, i)->name;
     gee_suggest_name(names, count, service->upstream, hint);
@@ -34,9 +32,9 @@ static void check_upstream_name(const gee_check_settings_t *check, const gee_ser
 static void check_idempotent(const gee_check_settings_t *check, const gee_service_settings_t *service, size_t index) {
     const gee_service_t *declared = gee_service_by_name(check->modules, service->name);
     const char *place = gee_conf_place(check->places, &service->idempotent);
-    const char *names[MOST_NAMES];
+    const char *names[GEE_MOST_NAMES];
     size_t count = 0;
-    for (size_t i = 0; declared && i < declared->method_count && count < MOST_NAMES; i++)
+    for (size_t i = 0; declared && i < declared->method_count && count < GEE_MOST_NAMES; i++)
         names[count++] = declared->methods[i].name;
     for (size_t i = 0; i < service->idempotent.count; i++) {
         const char *method = service->idempotent.items[i];

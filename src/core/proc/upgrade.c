@@ -1,5 +1,5 @@
-/* upgrade.c: the old master: starts the new one, ends when it is told to, or has everything back. What both do, and the new
- * one, is in upgrade_liaison.c. */
+/* upgrade.c: the old master: starts the new one, ends when it is told to, or has everything back. upgrade_private.h names
+ * the other files. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include "core/proc/master.h"
 #include "core/proc/notify.h"
 #include "core/proc/upgrade_private.h"
+#include "core/proc/waiters.h"
 
 #define EXIT_NOT_RUN        127              /* the new binary was not even started */
 #define KILL_PATIENCE       (5 * GEE_SECOND) /* between TERM and KILL */
@@ -56,7 +57,7 @@ static void conclude(gee_master_t *master, bool ok, const char *text) {
     gee_upgrade_t *upgrade = &master->upgrade;
     gee_timer_stop(master->loop, &upgrade->stragglers);
     upgrade->finish = false;
-    gee_answer_waiting(master, GEE_WAITS_UPGRADE, ok, text);
+    gee_waiters_answer(&master->control, GEE_WAITS_UPGRADE, ok, text);
 }
 
 /* Each error of a configuration is a line of the log. */
@@ -246,7 +247,7 @@ bool gee_upgrade_reap(gee_master_t *master, pid_t pid, int status) {
     gee_timer_stop(master->loop, &upgrade->patience);
     if (take_names(master, false, &error) != 0)
         gee_log(master->log, GEE_LOG_ERROR, "%s", error.text);
-    gee_upgrade_alone(master);
+    gee_listeners_take_back(master->server);
     if (state == GEE_UPGRADE_STARTING)
         report_failed_start(master, status);
     else
@@ -282,23 +283,6 @@ bool gee_upgrade_instead_of_reload(gee_master_t *master, gee_control_client_t *a
         gee_control_answer(asker, false, text);
     gee_log(master->log, GEE_LOG_ERROR, "reload refused: %s", text);
     return true;
-}
-
-void gee_upgrade_ready(gee_master_t *master, const char *summary) {
-    gee_upgrade_t *upgrade = &master->upgrade;
-    if (upgrade->state != GEE_UPGRADE_STARTING || upgrade->reason)
-        return;
-    gee_timer_stop(master->loop, &upgrade->patience);
-    upgrade->state = GEE_UPGRADE_READY;
-    upgrade->summary = strdup(summary);
-    master->server->elsewhere = true;
-    gee_log(master->log, GEE_LOG_NOTICE, "the new master serves beside this one: %s", summary);
-    if (upgrade->finish)
-        gee_master_quit(master);
-    else
-        gee_log(master->log, GEE_LOG_NOTICE,
-                "QUIT to this master (pid %ld) completes the upgrade, QUIT to the new one (pid %ld) takes it back",
-                (long)getpid(), (long)upgrade->pid);
 }
 
 /* ---- this one ends ---- */
@@ -338,9 +322,20 @@ void gee_upgrade_gone(gee_master_t *master) {
     (void)gee_str_format(text, sizeof text, "upgraded: %s; the old one, pid %ld, has ended",
                          upgrade->summary ? upgrade->summary : "", (long)getpid());
     gee_timer_stop(master->loop, &upgrade->stragglers);
-    GEE_LIST_EACH(&master->control.clients, link) {
-        gee_control_client_t *client = GEE_CONTAINER(link, gee_control_client_t, link);
-        if (client->waiting == GEE_WAITS_UPGRADE)
-            gee_control_answer_last(client, true, text);
-    }
+    gee_waiters_answer_last(&master->control, GEE_WAITS_UPGRADE, true, text);
+}
+
+/* ---- for people ---- */
+
+const char *gee_upgrade_describe(const gee_master_t *master) {
+    static char text[120];
+    const gee_upgrade_t *upgrade = &master->upgrade;
+    if (upgrade->state != GEE_UPGRADE_NONE)
+        (void)gee_str_format(text, sizeof text, "pid %ld, which %s to replace this one", (long)upgrade->pid,
+                             upgrade->state == GEE_UPGRADE_STARTING ? "starts" : "serves");
+    else if (master->server->parent_link >= 0)
+        (void)gee_str_format(text, sizeof text, "pid %ld, which this one is to replace", (long)master->server->parent);
+    else
+        return NULL;
+    return text;
 }

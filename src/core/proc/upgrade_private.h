@@ -1,16 +1,22 @@
-/* upgrade_private.h: between upgrade.c and upgrade_liaison.c. */
+/* upgrade_private.h: between the files of the upgrade. Calls go down only:
+ *
+ *   upgrade_liaison.c  what the other master says, and the part of the new one
+ *   upgrade_move.c     connections that move to the other master's workers, and come from them
+ *   upgrade.c          the part of the old one */
 #ifndef GEE_PROC_UPGRADE_PRIVATE_H
 #define GEE_PROC_UPGRADE_PRIVATE_H
 
 #include "core/proc/upgrade.h"
 
 /* upgrade.c: the old master */
-void gee_upgrade_ready(gee_master_t *master, const char *summary); /* so the new one says */
-void gee_upgrade_come_back(gee_master_t *master);                  /* drained workers serve again */
-void gee_upgrade_ask_again(gee_master_t *master);                  /* for those who wait for the master before to end */
-void gee_upgrade_leave_to_new(gee_master_t *master);               /* it begins to end */
+void gee_upgrade_come_back(gee_master_t *master);    /* drained workers serve again */
+void gee_upgrade_ask_again(gee_master_t *master);    /* for those who wait for the master before to end */
+void gee_upgrade_leave_to_new(gee_master_t *master); /* it begins to end */
 
-/* upgrade_liaison.c */
-void gee_upgrade_alone(gee_master_t *master); /* nobody else serves its sockets any more */
+/* upgrade_move.c */
+/* A worker of the other master passes its connections on over `end`, which the function takes. */
+void gee_upgrade_take(gee_master_t *master, int end);
+/* Is there another master that speaks this one's version of the liaison? */
+bool gee_upgrade_same_version(const gee_master_t *master);
 
 #endif

@@ -14,7 +14,6 @@
 #define ACCEPTS_AT_ONCE 100000 /* of what waits in a queue that is given up */
 #define RETRY_DELAY     (500 * GEE_MILLISECOND)
 #define TOTAL_DELAY     (20 * GEE_MILLISECOND) /* between two looks whether other workers have made room */
-#define EPISODE_END     (10 * GEE_SECOND)      /* without a failed accept: the next one is news again */
 #define INBOX_EXTRA     (64 * GEE_KIB)         /* beyond one message */
 
 typedef struct acceptor {
@@ -46,13 +45,6 @@ static void watch_all(gee_worker_process_t *process) {
 static void unwatch_all(gee_worker_process_t *process) {
     GEE_LIST_EACH(&process->acceptors, link)
         gee_loop_unwatch(process->loop, &GEE_CONTAINER(link, acceptor_t, link)->watch);
-}
-
-/* Once an episode: while the server is full, every connection that ends lets one in, and then it is full again. */
-bool gee_worker_is_news(gee_worker_process_t *process, int64_t *last_ns) {
-    int64_t now = gee_loop_now(process->loop), before = *last_ns;
-    *last_ns = now;
-    return before == 0 || now - before >= EPISODE_END;
 }
 
 static void stop_waiting(gee_worker_process_t *process) {

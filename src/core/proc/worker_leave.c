@@ -17,7 +17,6 @@
 #define QUIET_SWEEPS   2                       /* without a byte and without a call in flight */
 #define BUSY_PATIENCE  GEE_SECOND              /* then a session that is never quiet is drained too */
 #define CUT_PATIENCE   (250 * GEE_MILLISECOND) /* for last bytes, and for handlers to notice */
-#define LAST_PATIENCE  (500 * GEE_MILLISECOND) /* with peers that do not close their side */
 #define ALONE_PATIENCE (5 * GEE_SECOND)        /* for the master to name somebody else who takes connections */
 
 /* How long a busy session takes no requests, so that those in flight end: longer each time, and never so long that a call
@@ -27,25 +26,6 @@
 
 #define METHODS_NAMED 8  /* of one connection that is cut, in the log */
 #define METHOD_SHOWN  64 /* bytes of each */
-
-static void end(gee_worker_process_t *process) {
-    process->stopped = true;
-    gee_loop_stop(process->loop);
-}
-
-void gee_worker_check_end(gee_worker_process_t *process) {
-    int64_t now = gee_loop_now(process->loop);
-    if (!process->leaving || process->stopped)
-        return;
-    if (process->connections > 0 || process->engine->live_calls > 0) {
-        process->idle_ns = 0;
-        return;
-    }
-    if (process->idle_ns == 0)
-        process->idle_ns = now;
-    if (!gee_loop_lingering(process->loop) || now - process->idle_ns >= LAST_PATIENCE)
-        end(process);
-}
 
 /* ---- in good order ---- */
 
@@ -193,7 +173,7 @@ static void on_deadline(gee_timer_t *timer) {
         gee_log(process->log, GEE_LOG_NOTICE, "calls that are still being handled are abandoned: %zu",
                 process->engine->live_calls);
     process->abandon = process->engine->live_calls > 0;
-    end(process);
+    gee_worker_end(process);
 }
 
 static void stop_accepting(gee_worker_process_t *process) {
@@ -205,7 +185,7 @@ static void stop_accepting(gee_worker_process_t *process) {
     gee_worker_release_all(process);
     process->leaving = true;
     if (gee_timer_start(process->loop, &process->sweep, SWEEP_INTERVAL) != 0)
-        end(process); /* no memory: leave at once rather than never */
+        gee_worker_end(process); /* no memory: leave at once rather than never */
 }
 
 void gee_worker_leave(gee_worker_process_t *process) {
@@ -213,7 +193,7 @@ void gee_worker_leave(gee_worker_process_t *process) {
         return;
     stop_accepting(process);
     if (gee_timer_start(process->loop, &process->deadline, gee_cycle_settings(process->cycle)->shutdown_timeout) != 0)
-        end(process);
+        gee_worker_end(process);
     gee_worker_offer_later(process);
     gee_worker_check_end(process);
 }
@@ -234,7 +214,7 @@ void gee_worker_cut(gee_worker_process_t *process) {
             gee_session_close(session, NULL);
     }
     if (gee_timer_start(process->loop, &process->deadline, CUT_PATIENCE) != 0)
-        end(process);
+        gee_worker_end(process);
     gee_worker_check_end(process);
 }
 

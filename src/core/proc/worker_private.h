@@ -1,5 +1,5 @@
 /* worker_private.h: what the files of the worker process share: worker.c, worker_accept.c, worker_count.c, worker_leave.c,
- * worker_upstreams.c, worker_give.c, worker_take.c. */
+ * worker_upstreams.c, worker_give.c, worker_take.c, worker_end.c and others, named below. */
 #ifndef GEE_PROC_WORKER_PRIVATE_H
 #define GEE_PROC_WORKER_PRIVATE_H
 
@@ -143,6 +143,16 @@ bool gee_worker_count_unproven(gee_worker_connection_t *connection);
 bool gee_worker_count_handshake(const gee_worker_connection_t *connection, int64_t now_ns);
 void gee_worker_count_proven(gee_worker_connection_t *connection);
 
+#define GEE_WORKER_EPISODE (10 * GEE_SECOND) /* without an event: the next one is news again */
+
+/* Is this the first event of its kind in an episode, worth a line of the log? *last_ns: when the last one was; 0: never. A full
+ * server lets a connection in for each that ends, and is full again: without episodes each would be a line. */
+static inline bool gee_worker_is_news(const gee_worker_process_t *process, int64_t *last_ns) {
+    int64_t now = gee_loop_now(process->loop), before = *last_ns;
+    *last_ns = now;
+    return before == 0 || now - before >= GEE_WORKER_EPISODE;
+}
+
 /* worker_accept.c */
 void gee_worker_adopt(gee_worker_process_t *process, const gee_message_t *message, int descriptor);
 void gee_worker_release(gee_worker_process_t *process, const gee_message_t *message);
@@ -155,8 +165,6 @@ gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int de
 /* The conversation is over, or goes on elsewhere; what is left is the descriptor, if it is open. */
 void gee_worker_conversation_ended(gee_worker_connection_t *connection);
 void gee_worker_check_full(gee_worker_process_t *process);
-/* The first of its kind for a while? Then it is worth a line. */
-bool gee_worker_is_news(gee_worker_process_t *process, int64_t *last_ns);
 
 /* worker_silent.c */
 void gee_worker_silent_add(gee_worker_connection_t *connection, int descriptor);
@@ -201,7 +209,10 @@ void gee_helper_finish(gee_worker_process_t *process);
 /* worker_leave.c */
 void gee_worker_leave(gee_worker_process_t *process); /* in good order */
 void gee_worker_cut(gee_worker_process_t *process);   /* at once */
-void gee_worker_check_end(gee_worker_process_t *process);
 void gee_worker_leave_finish(gee_worker_process_t *process);
+
+/* worker_end.c */
+void gee_worker_end(gee_worker_process_t *process);       /* the loop stops with this pass */
+void gee_worker_check_end(gee_worker_process_t *process); /* a connection or a call has ended */
 
 #endif
