@@ -185,8 +185,9 @@ check: all tests ## every test: as built, and once more under ASan and UBSan
 	+@RUN_MAKE='$(MAKE) --no-print-directory -f $(THIS_MAKEFILE)' tests/run-check '$(RESULTS)' $(CHECKS)
 
 .PHONY: $(addprefix check-,layers format docs tools unit process sanitize threads)
-check-layers: ## that includes only point down
-	@auto/check-layers
+CALLING := $(filter $(OBJECTS_OF)/obj/src/%,$(CORE) $(PROC_MAIN) $(SERVER) $(LIBRARY) $(TOOLS))
+check-layers: $(sort $(CALLING)) ## that includes and calls only point down, and calls go in no circle
+	@status=0; auto/check-layers || status=1; $(PYTHON) auto/check-calls $^ || status=1; exit $$status
 check-format: ## that clang-format would change nothing
 	@$(require_clang_format)
 	@badly=$$($(C_FILES) | xargs -0 $(CLANG_FORMAT) --dry-run --Werror 2>&1 | sed -n 's/ error: .*//p' | sort -V); \
