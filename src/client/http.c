@@ -85,7 +85,7 @@ int gee_http_get(const char *where, const char *path, const char *accept, int64_
     *page = (gee_http_page_t){ .status = 0 };
     if (find_place(where, &path, &addr, error) != 0)
         return -1;
-    const gee_transport_t *transport = gee_transport_by_scheme(gee_modules, addr.scheme);
+    const gee_transport_t *transport = gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, gee_str(addr.scheme));
     if (transport == NULL)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: pages are fetched over tcp@ and unix@, or from http://",
                              addr.text);

@@ -42,17 +42,17 @@ static int unknown(gee_module_kind_t kind, const char *what, const char *name, g
 
 static int choose_codec(gee_caller_t *caller, const gee_dial_options_t *options, gee_error_t *error) {
     const char *name = options->protocol ? options->protocol : "geerpc";
-    const gee_protocol_t *protocol = gee_protocol_by_name(gee_modules, name);
+    const gee_protocol_t *protocol = gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(name));
     if (protocol == NULL)
         return unknown(GEE_MODULE_PROTOCOL, "protocol", name, error);
     const char *only = protocol->codec, *codec = options->codec ? options->codec : only ? only : "json";
     if (only != NULL && strcmp(codec, only) != 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "the protocol %s carries the codec %s only, not %.*s", name,
                              only, GEE_QUOTED(codec));
-    caller->codec = gee_codec_by_name(gee_modules, gee_str(codec));
+    caller->codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec));
     if (caller->codec == NULL)
         return unknown(GEE_MODULE_CODEC, "codec", codec, error);
-    caller->json = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    caller->json = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     if (caller->json == NULL || caller->json->state_size != 0)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "this library was built without codec_json, which JSON text needs");
@@ -119,7 +119,7 @@ static int set_dialling(gee_caller_t *caller, const gee_dial_options_t *given, g
 static int set_balancing(gee_caller_t *caller, const gee_xclient_options_t *options, gee_error_t *error) {
     gee_upstream_limits_t *limits = &caller->upstream_options.limits;
     const char *balance = options->balance ? options->balance : "random";
-    caller->upstream_options.balancer = gee_balancer_by_name(gee_modules, balance);
+    caller->upstream_options.balancer = gee_module_find(gee_modules, GEE_MODULE_BALANCER, gee_str(balance));
     if (caller->upstream_options.balancer == NULL)
         return unknown(GEE_MODULE_BALANCER, "balancer", balance, error);
     if (options->connections < 0 || options->connections > CONNECTIONS_MOST)

@@ -1,6 +1,7 @@
 /* balancer_contract.c: one suite that every balancer passes that is compiled in: src/core/gateway/balancer.h, sentence by
  * sentence. What one of them promises beyond that is in tests/unit/balancers_test.c. */
 #include "support/balancing.h"
+#include "core/gateway/modules.h"
 
 /* ---- counting what is taken from the system ---- */
 
@@ -42,15 +43,16 @@ static void name_and_members(const gee_balancer_t *balancer) {
     size_t length = strlen(balancer->name);
     assert_in_range(length, 1, 31);
     assert_int_equal(strspn(balancer->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), length);
-    assert_ptr_equal(gee_balancer_by_name(gee_modules, balancer->name), balancer); /* the only one of its name */
+    assert_ptr_equal(gee_module_find(gee_modules, GEE_MODULE_BALANCER, gee_str(balancer->name)),
+                     balancer); /* the only one of its name */
     assert_true(balancer->changed && balancer->pick);
 }
 static void each_has_its_members_and_a_name_of_its_own(void **state) {
     (void)state;
     for_each(name_and_members);
-    assert_null(gee_balancer_by_name(gee_modules, "no such"));
+    assert_null(gee_module_find(gee_modules, GEE_MODULE_BALANCER, GEE_STR("no such")));
     gee_error_t error;
-    if (gee_engine_check_modules(gee_modules, &error) != 0)
+    if (gee_gateway_check_modules(gee_modules, &error) != 0)
         fail_msg("%s", error.text);
 }
 
@@ -62,7 +64,7 @@ static void a_missing_member_is_named(void **state) {
     };
     const gee_module_entry_t table[] = { { &module, "lame" }, { NULL, NULL } };
     gee_error_t error;
-    assert_int_equal(gee_engine_check_modules(table, &error), -1);
+    assert_int_equal(gee_gateway_check_modules(table, &error), -1);
     assert_string_equal(error.text, "module lb_lame: member \"pick\" is missing, which every balancer must have");
 }
 

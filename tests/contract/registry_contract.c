@@ -3,6 +3,7 @@
  *
  * A registry that a new scheme brings needs a stage below: a directory that it can follow. */
 #include "support/web.h"
+#include "core/gateway/modules.h"
 
 /* ---- stages: where a list can be put, taken away, and spoilt ---- */
 
@@ -103,7 +104,7 @@ static void for_each(void (*test)(stage_t *stage)) {
 /* ---- the suite ---- */
 
 static void scheme_and_members(stage_t *stage) {
-    const gee_registry_t *registry = gee_registry_by_scheme(gee_modules, gee_str(stage->scheme));
+    const gee_registry_t *registry = gee_module_find(gee_modules, GEE_MODULE_REGISTRY, gee_str(stage->scheme));
     assert_int_equal(strspn(stage->scheme, "abcdefghijklmnopqrstuvwxyz0123456789+-"), strlen(stage->scheme));
     assert_true(strlen(stage->scheme) > 0);
     assert_ptr_equal(gee_registry_for(gee_modules, stage->source, NULL), registry); /* the only one of its scheme */
@@ -112,12 +113,12 @@ static void scheme_and_members(stage_t *stage) {
 static void each_has_its_members_and_a_scheme_of_its_own(void **state GEE_UNUSED) {
     gee_error_t error;
     for_each(scheme_and_members);
-    if (gee_engine_check_modules(gee_modules, &error) != 0)
+    if (gee_gateway_check_modules(gee_modules, &error) != 0)
         fail_msg("%s", error.text);
 }
 
 static void texts(stage_t *stage) {
-    const gee_registry_t *registry = gee_registry_by_scheme(gee_modules, gee_str(stage->scheme));
+    const gee_registry_t *registry = gee_module_find(gee_modules, GEE_MODULE_REGISTRY, gee_str(stage->scheme));
     static const char *const rest[] = { "", "@", "://" };
     gee_error_t error;
     char text[100];

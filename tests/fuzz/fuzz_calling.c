@@ -108,8 +108,9 @@ static const gee_session_events_t session_events = { .closed = on_closed };
 
 static void make_session(const world_t *world) {
     gee_error_t error;
-    gee_session_setup_t setup = { .codec = gee_codec_by_name(gee_modules, gee_str(ways[way].codec)) };
-    session = gee_session_create(world->engine, &dialled, gee_protocol_by_name(gee_modules, ways[way].protocol),
+    gee_session_setup_t setup = { .codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(ways[way].codec)) };
+    session = gee_session_create(world->engine, &dialled,
+                                 gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(ways[way].protocol)),
                                  GEE_CALLING, &setup, gee_loop_now(world->loop), &session_events, NULL, &error);
     FUZZ_CHECK(session != NULL, "%s", error.text);
     begin_all();
@@ -144,9 +145,8 @@ static void dial(world_t *world, bool connect) {
     }
     FUZZ_CHECK(gee_addr_parse("http@127.0.0.1:1", &addr, &error) == 0, "%s", error.text);
     gee_stream_set_owner(dialled, &stream_events, world);
-    FUZZ_CHECK(gee_stream_push(dialled, gee_transport_by_scheme(gee_modules, "http")->dial_layer, GEE_CALLING, &addr,
-                               &error) == 0,
-               "%s", error.text);
+    const gee_transport_t *http = gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, GEE_STR("http"));
+    FUZZ_CHECK(gee_stream_push(dialled, http->dial_layer, GEE_CALLING, &addr, &error) == 0, "%s", error.text);
     gee_stream_flush(dialled);
 }
 

@@ -189,7 +189,7 @@ static void dial(const world_t *world, client_t *client, unsigned wire, bool sea
     const char *const *name = names[wire % GEE_LENGTH(names)];
     gee_error_t error;
     gee_stream_options_t options = { .high_water = 65536, .read_while_congested = true };
-    gee_session_setup_t setup = { .codec = gee_codec_by_name(gee_modules, gee_str(name[1])) };
+    gee_session_setup_t setup = { .codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(name[1])) };
     gee_stream_t *stream = gee_stream_create(world->loop, &fuzz_transport, descriptor, NULL, &options, &error);
     FUZZ_CHECK(stream != NULL, "%s", error.text);
     chance = 0;
@@ -197,8 +197,8 @@ static void dial(const world_t *world, client_t *client, unsigned wire, bool sea
         FUZZ_CHECK(gee_stream_push(stream, seal_world()->seal->layer, GEE_CALLING, seal_world()->calling, &error) == 0,
                    "%s", error.text);
     client->session =
-        gee_session_create(world->engine, &stream, gee_protocol_by_name(gee_modules, name[0]), GEE_CALLING, &setup,
-                           gee_loop_now(world->loop), &client_events, client, &error);
+        gee_session_create(world->engine, &stream, gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(name[0])),
+                           GEE_CALLING, &setup, gee_loop_now(world->loop), &client_events, client, &error);
     FUZZ_CHECK(client->session != NULL, "%s", error.text);
 }
 

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #define NEED(balancer, wanted)                                                                                         \
-    const gee_balancer_t *balancer = gee_balancer_by_name(gee_modules, wanted);                                        \
+    const gee_balancer_t *balancer = gee_module_find(gee_modules, GEE_MODULE_BALANCER, gee_str(wanted));               \
     if (balancer == NULL)                                                                                              \
     skip()
 

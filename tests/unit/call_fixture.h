@@ -89,7 +89,7 @@ static inline fixture_t *fixture_create(const gee_service_t *service, const gee_
     };
     fixture->engine = gee_engine_create(&options, &error);
     assert_non_null(fixture->engine);
-    fixture->json = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    fixture->json = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     assert_non_null(fixture->json);
     gee_service_entry_t entry = { .service = service };
     gee_filter_entry_t filters[2] = { { .module = &recording_module } };

@@ -64,10 +64,11 @@ static inline void done(gee_outgoing_t *outgoing, const gee_status_t *status, co
 static inline gee_session_t *make_caller(fixture_t *fixture, const char *protocol, const char *codec, int descriptor) {
     gee_error_t error = { 0 };
     gee_stream_options_t options = { .high_water = 65536 };
-    gee_session_setup_t setup = { .codec = gee_codec_by_name(gee_modules, gee_str(codec)) };
+    gee_session_setup_t setup = { .codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec)) };
     gee_stream_t *stream = gee_stream_create(fixture->loop, &pair_transport, descriptor, NULL, &options, &error);
     assert_non_null(stream);
-    gee_session_t *session = gee_session_create(fixture->engine, &stream, gee_protocol_by_name(gee_modules, protocol),
+    gee_session_t *session = gee_session_create(fixture->engine, &stream,
+                                                gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(protocol)),
                                                 GEE_CALLING, &setup, gee_loop_now(fixture->loop), NULL, NULL, &error);
     assert_non_null(session);
     assert_true(session->established);

@@ -155,7 +155,7 @@ static inline void listen_at(server_t *server, const char *address) {
     gee_error_t error = { 0 };
     gee_listen_options_t options = { 0 };
     assert_int_equal(gee_addr_parse(address, &addr, &error), 0);
-    server->transport = gee_transport_by_scheme(gee_modules, addr.scheme);
+    server->transport = gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, gee_str(addr.scheme));
     assert_non_null(server->transport);
     assert_int_equal(server->transport->resolve(&addr, &candidate, 1, &count, &error), 0);
     server->watch.descriptor = server->transport->listen(&candidate, &options, &error);

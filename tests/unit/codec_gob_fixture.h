@@ -194,7 +194,7 @@ GEE_UNUSED static inline void passes(const gee_type_t *type, const void *value, 
 /* A tree as JSON, for comparing with a text. */
 GEE_UNUSED static inline void expect_tree(const gee_value_t *tree, const char *json) {
     static char text[1 << 16];
-    const gee_codec_t *writer = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    const gee_codec_t *writer = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     gee_chain_t chain;
     gee_chain_init(&chain, cache);
     assert_int_equal(writer->encode_value(NULL, tree, &chain, &error), 0);
@@ -204,7 +204,7 @@ GEE_UNUSED static inline void expect_tree(const gee_value_t *tree, const char *j
 }
 
 GEE_UNUSED static inline gee_value_t tree_of(const char *json) {
-    const gee_codec_t *reader = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    const gee_codec_t *reader = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     gee_value_t tree;
     assert_int_equal(reader->decode_value(NULL, (const uint8_t *)json, strlen(json), &limits, pool, &tree, &error), 0);
     return tree;

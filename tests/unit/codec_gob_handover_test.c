@@ -75,7 +75,7 @@ static void trees(void **state) {
     static const char *const texts[] = { "{\"A\":1,\"B\":[1,2]}", "[{\"x\":{\"y\":[[true]]}},{\"z\":\"s\"}]",
                                          "[[1.5],[]]", "{}", "7" };
     void *staying = open_state(shared), *moving = sender;
-    const gee_codec_t *json = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    const gee_codec_t *json = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     for (size_t i = 0; i < 2 * GEE_LENGTH(texts); i++) {
         const char *text = texts[i % GEE_LENGTH(texts)];
         static uint8_t wanted[sizeof(wire)];

@@ -1,6 +1,7 @@
 /* discovery_test.c: which lists are taken and which are not, what is said about it, and how it stands then. The registry is
  * a fake, which reports what a test wants. */
 #include "support/watching.h"
+#include "core/gateway/modules.h"
 
 /* ---- the fake ---- */
 
@@ -374,14 +375,14 @@ static void test_members_that_are_missing(void **state GEE_UNUSED) {
     gee_module_t module = fake_module;
     const gee_module_entry_t table[] = { { &module, "" }, { NULL, NULL } };
     module.interface = &lame;
-    assert_int_equal(gee_engine_check_modules(table, &error), 0);
+    assert_int_equal(gee_gateway_check_modules(table, &error), 0);
     lame.unwatch = NULL;
-    assert_int_equal(gee_engine_check_modules(table, &error), -1);
+    assert_int_equal(gee_gateway_check_modules(table, &error), -1);
     assert_string_equal(error.text,
                         "module registry_fake: member \"unwatch\" is missing, which every registry must have");
     lame = fake_registry;
     lame.abandon = fake_unwatch;
-    assert_int_equal(gee_engine_check_modules(table, &error), -1);
+    assert_int_equal(gee_gateway_check_modules(table, &error), -1);
     assert_string_equal(error.text, "module registry_fake: has some of publish, withdraw and abandon, not all");
 }
 

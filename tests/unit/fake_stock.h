@@ -225,7 +225,7 @@ static inline stock_t *stock_start(gee_loop_t *loop) {
     gee_error_t error = { 0 };
     size_t count;
     stock_t *stock = calloc(1, sizeof(*stock));
-    const gee_transport_t *tcp = gee_transport_by_scheme(gee_modules, "tcp");
+    const gee_transport_t *tcp = gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, GEE_STR("tcp"));
     assert_non_null(stock);
     assert_int_equal(gee_addr_parse("tcp@127.0.0.1:0", &addr, &error), 0);
     assert_int_equal(tcp->resolve(&addr, &bound, 1, &count, &error), 0);

@@ -48,7 +48,7 @@ static void keys_are_named_in_four_ways(void **state GEE_UNUSED) {
 static uint64_t number_of(fixture_t *fixture, const char *text, const char *codec_name, const char *address,
                           const gee_type_t *type) {
     gee_error_t error = { 0 };
-    const gee_codec_t *codec = gee_codec_by_name(gee_modules, gee_str(codec_name));
+    const gee_codec_t *codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec_name));
     __typeof__(*((gee_metadata_t *)0)->items) pairs[] = { { GEE_STR("user"), GEE_STR("Ann") },
                                                           { GEE_STR("empty"), GEE_STR("") } };
     gee_forward_key_t key = parse(text);

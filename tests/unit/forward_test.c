@@ -24,8 +24,9 @@ static void make_upstream(world_t *world, const char *protocol, const char *code
                     .fail_timeout = GEE_SECOND },
     };
     gee_server_t server = { .address = world->listener.address };
-    world->forward.protocol = options.manner.protocol = gee_protocol_by_name(gee_modules, protocol);
-    world->forward.codec = options.manner.setup.codec = gee_codec_by_name(gee_modules, gee_str(codec));
+    world->forward.protocol = options.manner.protocol =
+        gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(protocol));
+    world->forward.codec = options.manner.setup.codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec));
     options.manner.setup.message_limit = (size_t)world->engine->limits.message;
     world->forward.upstream = gee_upstream_create(world->engine, &options, &error);
     assert_non_null(world->forward.upstream);
@@ -297,7 +298,7 @@ static void a_silent_server_is_named(void **state GEE_UNUSED) {
     world.listener.silent = true;
     world.engine->timeouts.handle = 30 * GEE_MILLISECOND;
     gee_session_t *session = call_gateway(&world, "geerpc", "bin");
-    const gee_codec_t *json = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    const gee_codec_t *json = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     gee_event_t request = { .method = GEE_STR("Test.Keep"),
                             .codec = json, /* in a frame: it goes on as it is */
                             .payload = { .kind = GEE_PAYLOAD_TYPED, .type = GEE_TYPE_OF(pair_t), .typed = &pair } };
@@ -401,7 +402,7 @@ static void nobody_can_speak_for_another(void **state GEE_UNUSED) {
         deep,
     };
     static const wire_t shared[] = { { "geerpc", "json", true, false }, { "jsonrpc", "json", false, true } };
-    const gee_codec_t *json = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    const gee_codec_t *json = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     for (size_t i = 0; i < GEE_LENGTH(shared) * GEE_LENGTH(bodies); i++) {
         const char *body = bodies[i / GEE_LENGTH(shared)];
         const wire_t *back = &shared[i % GEE_LENGTH(shared)];

@@ -1,6 +1,7 @@
 /* handover_test.c: conversations that go on in another engine, wherever they are cut: on every wire, doors included; what
  * travels with them, and what a record has to be to be taken. */
 #include "handover_fixture.h"
+#include "core/rpc/modules.h"
 
 /* ---- nothing of it is to be seen on the wire ---- */
 
@@ -543,17 +544,18 @@ static void expect_half(gee_module_kind_t kind, const char *name, const void *in
     gee_error_t error = { .text = "" };
     const gee_module_t module = { .abi = GEE_MODULE_ABI, .kind = kind, .name = name, .interface = interface };
     const gee_module_entry_t table[] = { { &module, "half" }, { NULL, NULL } };
-    assert_int_equal(gee_engine_check_modules(table, &error), -1);
+    assert_int_equal(gee_rpc_check_modules(table, &error), -1);
     if (strstr(error.text, "has one of export_state and import_state, not both") == NULL)
         fail_msg("%s", error.text);
     assert_non_null(strstr(error.text, name));
 }
 
 static void test_one_hook_without_the_other(void **state GEE_UNUSED) {
-    gee_codec_t codec = *gee_codec_by_name(gee_modules, GEE_STR("json"));
+    gee_codec_t codec = *(const gee_codec_t *)gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     codec.export_state = export_nothing;
     expect_half(GEE_MODULE_CODEC, "codec_half", &codec);
-    gee_protocol_t protocol = *gee_protocol_by_name(gee_modules, "netrpc");
+    gee_protocol_t protocol =
+        *(const gee_protocol_t *)gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, GEE_STR("netrpc"));
     protocol.export_state = NULL;
     protocol.import_state = import_nothing;
     expect_half(GEE_MODULE_PROTOCOL, "protocol_half", &protocol);

@@ -106,9 +106,9 @@ static void on_answer(void *data, const gee_http_message_t *response, const gee_
 static gee_http_call_t *start(server_t *server, const gee_http_ask_t *ask, result_t *result) {
     gee_error_t error = { 0 };
     memset(result, 0, sizeof(*result));
-    gee_http_call_t *call =
-        gee_http_start(server->fixture->loop, NULL, gee_transport_by_scheme(gee_modules, server->addr.scheme),
-                       &server->addr, ask, on_answer, result, &error);
+    gee_http_call_t *call = gee_http_start(
+        server->fixture->loop, NULL, gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, gee_str(server->addr.scheme)),
+        &server->addr, ask, on_answer, result, &error);
     if (call == NULL)
         fail_msg("%s", error.text);
     return call;
@@ -257,8 +257,9 @@ static void test_requests_that_cannot_be_written(void **state GEE_UNUSED) {
                                     { .method = "GET", .target = "/", .host = "a\nb" },
                                     { .method = "GET", .target = "/", .headers = &split, .header_count = 1 } };
     for (size_t i = 0; i < GEE_LENGTH(asks); i++) {
-        assert_null(gee_http_start(server->fixture->loop, NULL, gee_transport_by_scheme(gee_modules, "tcp"),
-                                   &server->addr, &asks[i], on_answer, &result, &error));
+        assert_null(gee_http_start(server->fixture->loop, NULL,
+                                   gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, GEE_STR("tcp")), &server->addr,
+                                   &asks[i], on_answer, &result, &error));
         assert_int_equal(error.code, GEE_INVALID_ARGUMENT);
     }
     free_server(server);
@@ -327,9 +328,9 @@ static void on_dialled(void *data, gee_stream_t *stream, const gee_error_t *erro
 static gee_dial_t *dial(server_t *server, int64_t timeout_ns, dialled_t *dialled) {
     gee_error_t error = { 0 };
     memset(dialled, 0, sizeof(*dialled));
-    gee_dial_t *started =
-        gee_dial_start(server->fixture->loop, NULL, gee_transport_by_scheme(gee_modules, server->addr.scheme),
-                       &server->addr, NULL, timeout_ns, on_dialled, dialled, &error);
+    gee_dial_t *started = gee_dial_start(
+        server->fixture->loop, NULL, gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, gee_str(server->addr.scheme)),
+        &server->addr, NULL, timeout_ns, on_dialled, dialled, &error);
     if (started == NULL)
         fail_msg("%s", error.text);
     return started;
@@ -429,7 +430,7 @@ static void test_a_dial_that_is_cancelled_in_its_handshake(void **state GEE_UNUS
 static void test_addresses_with_paths(void **state GEE_UNUSED) {
     static const char *const bad[] = { "http@127.0.0.1", "http@127.0.0.1:99999/a", "http@127.0.0.1:80/a b",
                                        "http@127.0.0.1:80/\x7f", "http@/a" };
-    const gee_transport_t *http = gee_transport_by_scheme(gee_modules, "http");
+    const gee_transport_t *http = gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, GEE_STR("http"));
     gee_addr_t addr;
     gee_error_t error;
     assert_int_equal(gee_addr_parse("http@[::1]:80/a/b", &addr, &error), 0);

@@ -1,5 +1,6 @@
 /* http_server_test.c: HTTP on a listener: routes, keeping alive, later answers, refusals, time, and CONNECT. */
 #include "rpc_fixture.h"
+#include "core/rpc/modules.h"
 
 /* ---- a module with pages ---- */
 
@@ -482,13 +483,11 @@ static void test_routes_are_checked_at_start(void **state GEE_UNUSED) {
         { { .path = "/a", .methods = "GET", .handle = say_hello, .upgrade = "x" }, { .path = NULL } },
     };
     gee_error_t error;
-    assert_int_equal(gee_engine_check_modules((gee_module_entry_t[]){ { &test_pages, "" }, { NULL, NULL } }, &error),
-                     0);
+    assert_int_equal(gee_rpc_check_modules((gee_module_entry_t[]){ { &test_pages, "" }, { NULL, NULL } }, &error), 0);
     for (size_t i = 0; i < GEE_LENGTH(defects); i++) {
         gee_module_t module = test_pages;
         module.interface = defects[i];
-        assert_int_equal(gee_engine_check_modules((gee_module_entry_t[]){ { &module, "" }, { NULL, NULL } }, &error),
-                         -1);
+        assert_int_equal(gee_rpc_check_modules((gee_module_entry_t[]){ { &module, "" }, { NULL, NULL } }, &error), -1);
         assert_non_null(strstr(error.text, "module page_test: route"));
     }
 }

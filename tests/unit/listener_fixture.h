@@ -15,7 +15,7 @@ typedef struct listener {
 } listener_t;
 
 static inline const gee_transport_t *tcp(void) {
-    return gee_transport_by_scheme(gee_modules, "tcp");
+    return gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, GEE_STR("tcp"));
 }
 
 static inline void on_connection(gee_watch_t *watch, uint32_t events GEE_UNUSED) {

@@ -107,6 +107,20 @@ static void missing_members_are_named(void **state) {
     assert_string_equal(error.text, "module codec_json: member \"run\" is missing, which every codec must have");
 }
 
+static void a_module_is_found_by_its_text_among_those_of_its_kind(void **state) {
+    (void)state;
+    static const struct { const char *name, *content_type; } one = { "one", "text/one" }, two = { "two", "text/two" };
+    gee_module_t first = json, second = json, other = limits;
+    first.interface = &one;
+    second.interface = &two;
+    const gee_module_entry_t table[] = { { &other, "a" }, { &first, "b" }, { &second, "c" }, { NULL, NULL } };
+    assert_ptr_equal(gee_module_find(table, GEE_MODULE_CODEC, GEE_STR("two")), &two);
+    assert_null(gee_module_find(table, GEE_MODULE_CODEC, GEE_STR("tw")));
+    assert_null(gee_module_find(table, GEE_MODULE_PROTOCOL, GEE_STR("two")));
+    assert_ptr_equal(gee_module_find_by(table, GEE_MODULE_CODEC, sizeof(char *), GEE_STR("text/one")), &one);
+    assert_null(gee_module_find_by(table, GEE_MODULE_CODEC, sizeof(char *), GEE_STR("one")));
+}
+
 static void modules_of_a_kind_come_in_order(void **state) {
     (void)state;
     gee_module_t bin = json;
@@ -128,6 +142,7 @@ int main(void) {
         cmocka_unit_test(defects_name_module_and_member),
         cmocka_unit_test(two_of_a_name_are_refused),
         cmocka_unit_test(missing_members_are_named),
+        cmocka_unit_test(a_module_is_found_by_its_text_among_those_of_its_kind),
         cmocka_unit_test(modules_of_a_kind_come_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

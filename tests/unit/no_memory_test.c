@@ -245,11 +245,12 @@ static gee_upstream_t *connect_upstream(fixture_t *fixture, listener_t *listener
     gee_error_t error = { 0 };
     bool connected = false;
     listen_on(listener, fixture);
-    gee_upstream_options_t options = { .name = "test",
-                                       .manner = { .protocol = gee_protocol_by_name(gee_modules, protocol),
-                                                   .setup = { .codec =
-                                                                  gee_codec_by_name(gee_modules, gee_str(codec)) } },
-                                       .limits = { .connections = 1, .queue = 100, .retries = 2, .fails = 1 } };
+    gee_upstream_options_t options = {
+        .name = "test",
+        .manner = { .protocol = gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(protocol)),
+                    .setup = { .codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec)) } },
+        .limits = { .connections = 1, .queue = 100, .retries = 2, .fails = 1 }
+    };
     gee_server_t server = { .address = listener->address };
     gee_upstream_t *upstream = gee_upstream_create(fixture->engine, &options, &error);
     assert_non_null(upstream);

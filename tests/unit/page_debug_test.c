@@ -185,9 +185,11 @@ static void test_types_are_told(void **state GEE_UNUSED) {
 static gee_upstream_t *new_upstream(fixture_t *fixture) {
     static const gee_server_t servers[] = { { "tcp@10.0.0.1:9999", 5 }, { "tcp@10.0.0.2:9999", 1 } };
     gee_error_t error = { 0 };
-    gee_upstream_options_t options = { .name = "<foo>",
-                                       .balancer = gee_balancer_by_name(gee_modules, "roundrobin"),
-                                       .manner = { .protocol = gee_protocol_by_name(gee_modules, "jsonrpc") } };
+    gee_upstream_options_t options = {
+        .name = "<foo>",
+        .balancer = gee_module_find(gee_modules, GEE_MODULE_BALANCER, GEE_STR("roundrobin")),
+        .manner = { .protocol = gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, GEE_STR("jsonrpc")) }
+    };
     gee_upstream_t *upstream = gee_upstream_create(fixture->engine, &options, &error);
     assert_non_null(upstream);
     assert_int_equal(gee_upstream_set_servers(upstream, servers, GEE_LENGTH(servers), &error), 0);
@@ -241,8 +243,8 @@ static void test_upstreams_are_summed_over_workers(void **state GEE_UNUSED) {
     const gee_module_t *module = gee_modules[page_index].module;
     gee_upstream_t *upstream = new_upstream(fixture);
     gee_error_t error = { 0 };
-    fixture->engine->upstreams = &upstream;
-    fixture->engine->upstream_count = 1;
+    gee_gateway_t gateway = { .upstreams = &upstream, .count = 1 };
+    fixture->engine->gateway = &gateway;
     assert_int_equal(module->worker_start(confs[page_index], fixture->engine, &error), 0);
     board_slot_t *other = board_claim(&board, getppid());
     board_slot_t *dead = board_claim(&board, 0x7ffffff0);

@@ -361,7 +361,7 @@ static void test_unwatch_at_any_time(void **state GEE_UNUSED) {
 static void test_urls(void **state GEE_UNUSED) {
     static const char *const bad[] = { "http://",      "http://a:b/", "http:///x",  "http://a/x y",
                                        "http://a/x#y", "http://a?b",  "http://a/\n" };
-    const gee_registry_t *registry = gee_registry_by_scheme(gee_modules, GEE_STR("http"));
+    const gee_registry_t *registry = gee_module_find(gee_modules, GEE_MODULE_REGISTRY, GEE_STR("http"));
     gee_error_t error;
     for (size_t i = 0; i < GEE_LENGTH(bad); i++)
         if (registry->check(bad[i], &error) == 0)

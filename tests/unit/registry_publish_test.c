@@ -46,7 +46,7 @@ static test_t *new_test(void) {
     assert_non_null(test);
     watching_open(&test->base, gee_modules);
     test->web = web_create(test->base.loop);
-    test->registry = gee_registry_by_scheme(gee_modules, GEE_STR("http"));
+    test->registry = gee_module_find(gee_modules, GEE_MODULE_REGISTRY, GEE_STR("http"));
     assert_non_null(test->registry);
     return test;
 }

@@ -208,7 +208,7 @@ static int converse(char **words) {
     gee_addr_t addr;
     gee_stream_options_t options = { .read_while_congested = true };
     gee_seal_dial_t dial = { .server_key = words[1], .key = words[2][0] == '-' ? NULL : words[2] };
-    const gee_transport_t *tcp = gee_transport_by_scheme(gee_modules, "tcp");
+    const gee_transport_t *tcp = gee_module_find(gee_modules, GEE_MODULE_TRANSPORT, GEE_STR("tcp"));
     seal = gee_seal_find(gee_modules, &error);
     assert_true(seal != NULL && tcp != NULL);
     client_setup = seal->dial(&dial, &error);

@@ -147,8 +147,12 @@ static void test_upstreams(void **state) {
     assert_int_equal(foo->limits.check, GEE_CHECK_CONNECT);
     assert_int_equal(bar->limits.connect_timeout, 3 * GEE_SECOND);
     assert_string_equal(bar->balance, "roundrobin");
-    assert_string_equal(gee_upstream_settings_codec(foo, gee_protocol_by_name(gee_modules, foo->protocol)), "gob");
-    assert_string_equal(gee_upstream_settings_codec(bar, gee_protocol_by_name(gee_modules, bar->protocol)), "json");
+    assert_string_equal(
+        gee_upstream_settings_codec(foo, gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(foo->protocol))),
+        "gob");
+    assert_string_equal(
+        gee_upstream_settings_codec(bar, gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(bar->protocol))),
+        "json");
     assert_int_equal(gee_settings_find_upstream(settings, "bar"), 1);
     assert_int_equal(gee_settings_find_upstream(settings, "baz"), SIZE_MAX);
 }

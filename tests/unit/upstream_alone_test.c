@@ -104,7 +104,7 @@ static void servers_that_read_bodies_get_calls_at_once(void **state GEE_UNUSED) 
 static void smuggle(world_t *world, answer_t *answer, const char *method) {
     static const char body[] = "{\"ServiceMethod\":\"Admin.Reset\"}";
     begin(world, answer, method, 0);
-    answer->call.codec = gee_codec_by_name(gee_modules, GEE_STR("json"));
+    answer->call.codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     answer->call.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_BYTES,
                                             .codec = answer->call.codec,
                                             .bytes = (const uint8_t *)body,

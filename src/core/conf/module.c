@@ -1,7 +1,9 @@
 /* module.c: the table of modules: names of kinds, looking up, and the checks at start that find a defective module
  * before it can do harm. */
+#include <stdio.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/base/defs.h"
 #include "core/conf/module.h"
 #include "core/conf/option_private.h"
@@ -38,6 +40,45 @@ const gee_module_t *gee_module_next(const gee_module_entry_t *table, gee_module_
         if (entry->module->kind == kind && n-- == 0)
             return entry->module;
     return NULL;
+}
+
+const void *gee_module_find_by(const gee_module_entry_t *table, gee_module_kind_t kind, size_t offset, gee_str_t text) {
+    const gee_module_t *module;
+    for (size_t i = 0; (module = gee_module_next(table, kind, i)) != NULL; i++) {
+        const char *own;
+        memcpy(&own, (const char *)module->interface + offset, sizeof(own));
+        if (gee_str_equal(gee_str(own), text))
+            return module->interface;
+    }
+    return NULL;
+}
+
+const void *gee_module_find(const gee_module_entry_t *table, gee_module_kind_t kind, gee_str_t text) {
+    GEE_ASSERT(kind != GEE_MODULE_FILTER && kind != GEE_MODULE_PAGE);
+    return gee_module_find_by(table, kind, 0, text);
+}
+
+/* A module's name without the kind in front: "json" of codec_json. */
+static const char *short_name(const gee_module_t *module) {
+    const char *underscore = strchr(module->name, '_');
+    return underscore ? underscore + 1 : module->name;
+}
+
+char *gee_module_names(const gee_module_entry_t *table, gee_module_kind_t kind, char *target, size_t capacity) {
+    const gee_module_t *module;
+    size_t used = 0;
+    if (capacity == 0)
+        return target;
+    target[0] = '\0';
+    for (size_t i = 0; (module = gee_module_next(table, kind, i)) != NULL && used < capacity; i++) {
+        int n = snprintf(target + used, capacity - used, "%s%s", i ? ", " : "", short_name(module));
+        if (n < 0)
+            break;
+        used += (size_t)n;
+    }
+    if (target[0] == '\0')
+        snprintf(target, capacity, "none");
+    return target;
 }
 
 static int check_identity(const gee_module_t *module, size_t index, gee_error_t *error) {

@@ -125,9 +125,15 @@ const char *gee_module_kind_name(gee_module_kind_t kind);
 int gee_modules_check(const gee_module_entry_t *table, gee_error_t *error);
 /* The nth (from 0) module of a kind; null after the last. */
 const gee_module_t *gee_module_next(const gee_module_entry_t *table, gee_module_kind_t kind, size_t n);
+/* The interface of the module of that kind whose member at `offset`, a text, is `text`; null: none is compiled in. */
+const void *gee_module_find_by(const gee_module_entry_t *table, gee_module_kind_t kind, size_t offset, gee_str_t text);
+/* The same by the text that such interfaces begin with: a name ("json") or a scheme ("tcp"). Precondition: the kind is neither
+ * filter nor page, which have none. */
+const void *gee_module_find(const gee_module_entry_t *table, gee_module_kind_t kind, gee_str_t text);
+/* "json, bin": what is compiled in of a kind, for messages. */
+char *gee_module_names(const gee_module_entry_t *table, gee_module_kind_t kind, char *target, size_t capacity);
 
-/* A mandatory member of an interface, for gee_modules_check's per-kind checks, which the layers above register by
- * handing a table of them (rpc/engine.c has the ones of all kinds). */
+/* A mandatory member of an interface: rpc/modules.c and gateway/modules.c have the tables of the kinds that each knows. */
 typedef struct gee_member {
     gee_module_kind_t kind;
     const char *name;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/rpc/modules.h"
 
 #define REFRESH      (10 * GEE_SECOND) /* as GeeRPC's */
 #define CHUNK        4096
@@ -58,7 +59,7 @@ static gee_str_t scheme_of(const char *source) {
 const gee_registry_t *gee_registry_for(const gee_module_entry_t *modules, const char *source, gee_error_t *error) {
     char names[200], shown[SOURCE_SHOWN];
     gee_str_t scheme = scheme_of(source);
-    const gee_registry_t *registry = gee_registry_by_scheme(modules, scheme);
+    const gee_registry_t *registry = gee_module_find(modules, GEE_MODULE_REGISTRY, scheme);
     if (registry != NULL)
         return registry;
     gee_str_escape(shown, sizeof(shown), source, strlen(source));

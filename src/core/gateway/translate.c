@@ -7,7 +7,7 @@ const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_pr
         return session;
     const gee_codec_t *framed = NULL;
     if (!session->self_delimiting && protocol->framed_codec != NULL)
-        framed = gee_codec_by_name(engine->modules, gee_str(protocol->framed_codec));
+        framed = gee_module_find(engine->modules, GEE_MODULE_CODEC, gee_str(protocol->framed_codec));
     if (framed == NULL || (from != framed && (typed || session->encode_value != NULL)))
         return session;
     return framed;

@@ -12,6 +12,7 @@
 
 #include "core/base/clock.h"
 #include "core/gateway/upstream_private.h"
+#include "core/rpc/modules.h"
 
 #define FIRST_BACK_OFF (100 * GEE_MILLISECOND)
 #define PING_TIMEOUT   (5 * GEE_SECOND)        /* where connecting has no limit */

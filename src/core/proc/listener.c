@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/proc/inherit.h"
-#include "core/rpc/engine.h"
+#include "core/rpc/modules.h"
 
 static gee_listener_t *find(const gee_server_state_t *server, const char *text) {
     GEE_LIST_EACH(&server->listeners, link) {
@@ -185,7 +185,7 @@ static bool is_served(const gee_listener_t *listener, const char *const *served,
         if (gee_addr_parse(*served, &addr, &error) != 0 || gee_addr_is_local(&addr) ||
             gee_addr_is_local(&listener->addr))
             continue;
-        const gee_transport_t *transport = gee_transport_by_scheme(modules, addr.scheme);
+        const gee_transport_t *transport = gee_module_find(modules, GEE_MODULE_TRANSPORT, gee_str(addr.scheme));
         if (transport && transport->resolve(&addr, &address, 1, &count, &error) == 0 && count > 0 &&
             gee_sockaddr_port(&address) == gee_sockaddr_port(&listener->sockaddr))
             return true;
@@ -210,7 +210,7 @@ int gee_listener_try(gee_server_state_t *server, const gee_listen_settings_t *se
     size_t count = 0;
     if (parse(server, settings->address, &listener.addr, error) != 0)
         return -1;
-    listener.transport = gee_transport_by_scheme(server->modules, listener.addr.scheme);
+    listener.transport = gee_module_find(server->modules, GEE_MODULE_TRANSPORT, gee_str(listener.addr.scheme));
     if (!listener.transport)
         return gee_error_set(error, GEE_NOT_FOUND, "%s: no transport for it is compiled in", listener.addr.text);
     if (listener.transport->resolve(&listener.addr, &listener.sockaddr, 1, &count, error) != 0)

@@ -19,7 +19,7 @@
 #include "core/proc/master.h"
 #include "core/proc/trial.h"
 #include "core/proc/upgrade.h"
-#include "core/rpc/engine.h"
+#include "core/gateway/modules.h"
 
 static int complain(const char *text) {
     (void)fprintf(stderr, "geerpc: %s\n", text);
@@ -154,7 +154,7 @@ static int run(const gee_command_line_t *line, char *const *arguments) {
     }
     if (line->action == GEE_ACTION_VERSION || line->action == GEE_ACTION_ALL_VERSIONS)
         return print_version(line->action == GEE_ACTION_ALL_VERSIONS);
-    if (gee_engine_check_modules(gee_modules, &error) != 0)
+    if (gee_gateway_check_modules(gee_modules, &error) != 0)
         return complain(error.text);
     if (line->action == GEE_ACTION_DOCUMENT)
         return print_documentation();

@@ -56,7 +56,7 @@ static void check_services(const gee_check_settings_t *check) {
 static void check_protocols(const gee_check_settings_t *check, const gee_listen_settings_t *listen, size_t index) {
     for (size_t i = 0; i < listen->protocols.count; i++) {
         const char *name = listen->protocols.items[i];
-        if (gee_protocol_by_name(check->modules, name))
+        if (gee_module_find(check->modules, GEE_MODULE_PROTOCOL, gee_str(name)))
             continue;
         char hint[GEE_NAMES_TEXT];
         gee_suggest_module(check, GEE_MODULE_PROTOCOL, name, hint);

@@ -72,7 +72,7 @@ void gee_check_address(const gee_check_settings_t *check, const char *place, con
                        const gee_addr_t *addr) {
     gee_error_t error;
     char names[GEE_NAMES_TEXT];
-    const gee_transport_t *transport = gee_transport_by_scheme(check->modules, addr->scheme);
+    const gee_transport_t *transport = gee_module_find(check->modules, GEE_MODULE_TRANSPORT, gee_str(addr->scheme));
     if (!transport) {
         gee_suggest_module(check, GEE_MODULE_TRANSPORT, addr->scheme, names);
         gee_conf_errors_add(check->errors,

@@ -70,7 +70,7 @@ void gee_check_forwarded_service(const gee_check_settings_t *check, const gee_se
 /* ---- upstreams ---- */
 
 static void check_balancer(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream, size_t index) {
-    const gee_balancer_t *balancer = gee_balancer_by_name(check->modules, upstream->balance);
+    const gee_balancer_t *balancer = gee_module_find(check->modules, GEE_MODULE_BALANCER, gee_str(upstream->balance));
     const char *place = gee_conf_place(check->places, &upstream->balance);
     gee_forward_key_t key;
     gee_error_t error;
@@ -95,7 +95,7 @@ static void check_codec(const gee_check_settings_t *check, const gee_upstream_se
                         const gee_protocol_t *protocol, size_t index) {
     const char *name = gee_upstream_settings_codec(upstream, protocol);
     const char *place = gee_conf_place(check->places, upstream->codec ? (const void *)&upstream->codec : upstream);
-    if (!gee_codec_by_name(check->modules, gee_str(name))) {
+    if (!gee_module_find(check->modules, GEE_MODULE_CODEC, gee_str(name))) {
         char hint[GEE_NAMES_TEXT];
         gee_suggest_module(check, GEE_MODULE_CODEC, name, hint);
         gee_conf_errors_add(check->errors, "%s: upstreams[%zu].codec: no codec \"%s\" is compiled in, %s", place, index,
@@ -109,7 +109,7 @@ static void check_codec(const gee_check_settings_t *check, const gee_upstream_se
 }
 
 static void check_protocol(const gee_check_settings_t *check, const gee_upstream_settings_t *upstream, size_t index) {
-    const gee_protocol_t *protocol = gee_protocol_by_name(check->modules, upstream->protocol);
+    const gee_protocol_t *protocol = gee_module_find(check->modules, GEE_MODULE_PROTOCOL, gee_str(upstream->protocol));
     const char *place = gee_conf_place(check->places, &upstream->protocol);
     if (!protocol) {
         char hint[GEE_NAMES_TEXT];

@@ -48,7 +48,7 @@ static void look(gee_worker_process_t *process, size_t index) {
 }
 
 void gee_worker_look_at_lists(gee_worker_process_t *process) {
-    for (size_t i = 0; i < process->engine->upstream_count; i++)
+    for (size_t i = 0; i < process->gateway.count; i++)
         look(process, i);
 }
 
@@ -59,12 +59,12 @@ static void on_interval(gee_timer_t *timer) {
 }
 
 int gee_worker_open_lists(gee_worker_process_t *process, gee_error_t *error) {
-    size_t count = process->engine->upstream_count;
+    size_t count = process->gateway.count;
     bool any = false;
     process->list_versions = gee_pool_array(process->cycle->pool, count, sizeof *process->list_versions);
     if (!process->list_versions)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    process->engine->upstream_lists = process->cycle->registries->lists;
+    process->gateway.lists = process->cycle->registries->lists;
     for (size_t i = 0; i < count; i++)
         any |= process->cycle->registries->lists[i].source != NULL;
     gee_worker_look_at_lists(process);

@@ -14,6 +14,7 @@
 #include "core/rpc/door.h"
 #include "core/rpc/engine.h"
 #include "core/gateway/forward.h"
+#include "core/gateway/gateway.h"
 #include "core/rpc/handover.h"
 
 /* worker_silent.c: connections that have not become sessions yet. */
@@ -38,6 +39,7 @@ typedef struct gee_worker_process {
     /* worker_upstreams.c: in the order of the configuration */
     gee_forward_t *forwards;
     gee_upstream_t **upstreams;
+    gee_gateway_t gateway; /* of these, for pages */
 
     /* worker_lists.c */
     uint64_t *list_versions; /* of the lists that the upstreams have, where they follow registries */

@@ -58,26 +58,27 @@ static int open_upstream(gee_worker_process_t *process, size_t index, memory_t *
     const gee_module_entry_t *modules = process->cycle->server->modules;
     gee_forward_t *forward = &process->forwards[index];
     const char *codec;
-    forward->protocol = gee_protocol_by_name(modules, upstream->protocol);
+    forward->protocol = gee_module_find(modules, GEE_MODULE_PROTOCOL, gee_str(upstream->protocol));
     codec = gee_upstream_settings_codec(upstream, forward->protocol);
-    forward->codec = gee_codec_by_name(modules, gee_str(codec));
+    forward->codec = gee_module_find(modules, GEE_MODULE_CODEC, gee_str(codec));
     if (gee_forward_key_parse(upstream->key, &forward->key, error) != 0)
         return -1;
-    gee_upstream_options_t options = { .name = upstream->name,
-                                       .balancer = gee_balancer_by_name(modules, upstream->balance),
-                                       .manner = { .protocol = forward->protocol,
-                                                   .setup = { .codec = forward->codec,
-                                                              .message_limit = (size_t)settings->limits.message },
-                                                   .write_timeout_ns = settings->timeouts.write,
-                                                   .seal_setup = gee_seals_of_server,
-                                                   .seal_data = &process->cycle->upstream_seals[index] },
-                                       .limits = upstream->limits,
-                                       .may_leave_unread = forward->protocol->may_leave_unread &&
-                                                           forward->codec->self_delimiting && !upstream->reads_bodies,
-                                       .seed = make_seed(),
-                                       .is_known_down = is_known_down,
-                                       .tell = tell,
-                                       .owner = memory };
+    gee_upstream_options_t options = {
+        .name = upstream->name,
+        .balancer = gee_module_find(modules, GEE_MODULE_BALANCER, gee_str(upstream->balance)),
+        .manner = { .protocol = forward->protocol,
+                    .setup = { .codec = forward->codec, .message_limit = (size_t)settings->limits.message },
+                    .write_timeout_ns = settings->timeouts.write,
+                    .seal_setup = gee_seals_of_server,
+                    .seal_data = &process->cycle->upstream_seals[index] },
+        .limits = upstream->limits,
+        .may_leave_unread =
+            forward->protocol->may_leave_unread && forward->codec->self_delimiting && !upstream->reads_bodies,
+        .seed = make_seed(),
+        .is_known_down = is_known_down,
+        .tell = tell,
+        .owner = memory
+    };
     *memory = (memory_t){ .known = process->cycle->known_down, .settings = upstream };
     forward->upstream = process->upstreams[index] = gee_upstream_create(process->engine, &options, error);
     if (!forward->upstream || set_servers(forward->upstream, upstream, process->cycle->pool, error) != 0)
@@ -96,8 +97,8 @@ int gee_worker_open_upstreams(gee_worker_process_t *process, gee_error_t *error)
     for (size_t i = 0; i < count; i++)
         if (open_upstream(process, i, &memories[i], error) != 0)
             return -1;
-    process->engine->upstreams = process->upstreams;
-    process->engine->upstream_count = count;
+    process->gateway = (gee_gateway_t){ .upstreams = process->upstreams, .count = count };
+    process->engine->gateway = &process->gateway;
     return 0;
 }
 
@@ -109,8 +110,7 @@ const gee_forward_t *gee_worker_forward(const gee_worker_process_t *process, con
 void gee_worker_close_upstreams(gee_worker_process_t *process) {
     if (!process->upstreams || !process->engine)
         return;
-    process->engine->upstreams = NULL;
-    process->engine->upstream_count = 0;
+    process->engine->gateway = NULL;
     for (size_t i = 0; i < gee_cycle_settings(process->cycle)->upstreams.count; i++)
         gee_upstream_destroy(&process->upstreams[i]);
     (void)gee_loop_once(process->loop, 0); /* their connections close at the end of a pass */

@@ -31,6 +31,22 @@ static int init_recursive(pthread_mutex_t *mutex) {
     return failed ? -1 : 0;
 }
 
+static void call_delete(gee_call_t *call) {
+    pthread_mutex_destroy(&call->cancel_lock);
+    gee_pool_destroy(&call->pool);
+    free(call);
+}
+
+static void destroy_free_calls(gee_engine_t *engine) {
+    gee_link_t *link;
+    if (engine->spare_call != NULL)
+        call_delete(engine->spare_call);
+    engine->spare_call = NULL;
+    while ((link = gee_list_pop(&engine->free_calls)) != NULL)
+        call_delete(GEE_CONTAINER(link, gee_call_t, session_link));
+    engine->free_call_count = 0;
+}
+
 static gee_call_t *call_new(gee_engine_t *engine) {
     gee_call_t *call = gee_alloc_lines(sizeof(*call));
     if (call == NULL)
@@ -42,6 +58,7 @@ static gee_call_t *call_new(gee_engine_t *engine) {
         free(call);
         return NULL;
     }
+    gee_engine_at_close(engine, GEE_CLOSE_STORES, &engine->calls_closer, destroy_free_calls);
     call->engine = engine;
     gee_pool_limit(call->pool, (size_t)engine->limits.call_memory);
     gee_pool_set_meter(call->pool, &engine->arenas);
@@ -80,12 +97,6 @@ gee_call_t *gee_call_create(gee_engine_t *engine) {
     return call != NULL || (call = call_new(engine)) != NULL ? begin(engine, call) : NULL;
 }
 
-static void call_delete(gee_call_t *call) {
-    pthread_mutex_destroy(&call->cancel_lock);
-    gee_pool_destroy(&call->pool);
-    free(call);
-}
-
 /* The finish word stays as it is, so that a second finish of a call that lies here is seen for what it is. Calls that
  * others than their own handler finished go to the far end, to lie here as long as possible. */
 GEE_APART static void put_free(gee_engine_t *engine, gee_call_t *call) {
@@ -118,16 +129,6 @@ void gee_call_release(gee_call_t *call) {
         return;
     }
     put_free(engine, call);
-}
-
-void gee_calls_destroy(gee_engine_t *engine) {
-    gee_link_t *link;
-    if (engine->spare_call != NULL)
-        call_delete(engine->spare_call);
-    engine->spare_call = NULL;
-    while ((link = gee_list_pop(&engine->free_calls)) != NULL)
-        call_delete(GEE_CONTAINER(link, gee_call_t, session_link));
-    engine->free_call_count = 0;
 }
 
 /* ---- finishing ---- */

@@ -88,9 +88,6 @@ void gee_call_cancel(gee_call_t *call);
  * see to it (dispatch.c). */
 bool gee_call_returned(gee_call_t *call);
 
-/* Frees the free list; for gee_engine_destroy. */
-void gee_calls_destroy(gee_engine_t *engine);
-
 /* For filters that made a call wait. */
 void gee_call_proceed(gee_call_t *call);
 void gee_call_refuse(gee_call_t *call, const gee_status_t *status);

@@ -55,7 +55,7 @@ static void log_refusal(const gee_door_t *door, const uint8_t *bytes, size_t len
         if (homes[i].opening == opening) {
             gee_log(door->engine->log, GEE_LOG_WARN, "%s: refused: it speaks %s, which %s (\"%s\")",
                     gee_stream_peer_text(door->stream), gee_opening_name(opening),
-                    gee_protocol_by_name(door->engine->modules, homes[i].protocol)
+                    gee_module_find(door->engine->modules, GEE_MODULE_PROTOCOL, gee_str(homes[i].protocol))
                         ? "this listener does not take"
                         : "is not compiled in (modules.list, configure --with-NAME)",
                     shown);
@@ -246,6 +246,7 @@ static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
         goto no_timer;
     door->stream = *stream;
     *stream = NULL;
+    gee_engine_at_close(engine, GEE_CLOSE_CONNECTIONS, &engine->doors_closer, gee_door_close_all);
     gee_list_append(&engine->doors, &door->link);
     gee_stream_set_owner(door->stream, &stream_events, door);
     gee_stream_reread(door->stream);

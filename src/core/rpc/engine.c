@@ -1,19 +1,9 @@
-/* engine.c: what the sessions of one loop share, and the look-up of modules by name. */
+/* engine.c: what the sessions of one loop share. */
 #include "core/rpc/engine.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "core/http/route.h"
-#include "core/rpc/call.h"
-#include "core/rpc/door.h"
-#include "core/rpc/filter.h"
-#include "core/rpc/memory.h"
-#include "core/gateway/registry.h"
-#include "core/rpc/session.h"
-#include "core/rpc/value_stream.h"
 
 #define SCRATCH_SIZE 4096
 #define ANSWERS_SIZE 1024
@@ -107,6 +97,14 @@ const gee_option_t gee_timeouts_options[] = {
     { .name = NULL }
 };
 
+static void limit_memory(gee_engine_t *engine) {
+    /* Less would leave no message of the chosen size the room that its inbox grows into. */
+    uint64_t least = 4 * engine->limits.message, limit = engine->limits.memory;
+    engine->memory.limit = limit == 0 ? 0 : (size_t)(limit > least ? limit : least);
+    engine->arenas.limit = engine->memory.limit;
+    gee_list_init(&engine->memory.starved);
+}
+
 gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error) {
     gee_engine_t *engine = calloc(1, sizeof(*engine));
     gee_pool_t *scratch = gee_pool_create(SCRATCH_SIZE), *answers = gee_pool_create(ANSWERS_SIZE);
@@ -147,7 +145,9 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     gee_list_init(&engine->sessions);
     gee_list_init(&engine->doors);
     gee_list_init(&engine->free_calls);
-    gee_memory_start(engine);
+    for (size_t phase = 0; phase < GEE_CLOSE_PHASES; phase++)
+        gee_list_init(&engine->closers[phase]);
+    limit_memory(engine);
     return engine;
 }
 
@@ -185,6 +185,7 @@ static void *shared_of(gee_engine_t *engine, const gee_codec_t *codec, gee_error
     }
     share->next = engine->codec_shares;
     engine->codec_shares = share;
+    gee_engine_at_close(engine, GEE_CLOSE_STORES, &engine->shares_closer, destroy_codec_shares);
     return share->shared;
 }
 
@@ -222,12 +223,9 @@ void gee_engine_destroy(gee_engine_t **handle) {
     if (engine == NULL)
         return;
     *handle = NULL;
-    gee_door_close_all(engine);
-    gee_sessions_destroy(engine);
-    gee_memory_stop(engine);
-    gee_calls_destroy(engine);
-    destroy_codec_shares(engine);
-    gee_value_progress_free_spare(engine);
+    for (size_t phase = 0; phase < GEE_CLOSE_PHASES; phase++)
+        GEE_LIST_EACH(&engine->closers[phase], link)
+            GEE_CONTAINER(link, gee_engine_closer_t, link)->close(engine);
     gee_pool_destroy(&engine->scratch);
     gee_pool_destroy(&engine->answers);
     free(engine);
@@ -247,241 +245,4 @@ int gee_engine_tell_helper(gee_engine_t *engine, const char *module, const void 
 void gee_engine_wake_workers(gee_engine_t *engine) {
     if (engine->helper != NULL)
         engine->helper->wake(engine->helper);
-}
-
-const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_CODEC, i)) != NULL; i++) {
-        const gee_codec_t *codec = module->interface;
-        if (gee_str_equal(gee_str(codec->name), name))
-            return codec;
-    }
-    return NULL;
-}
-
-const gee_codec_t *gee_codec_by_content_type(const gee_module_entry_t *modules, gee_str_t content_type) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_CODEC, i)) != NULL; i++) {
-        const gee_codec_t *codec = module->interface;
-        if (gee_str_equal(gee_str(codec->content_type), content_type))
-            return codec;
-    }
-    return NULL;
-}
-
-const gee_transport_t *gee_transport_by_scheme(const gee_module_entry_t *modules, const char *scheme) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_TRANSPORT, i)) != NULL; i++) {
-        const gee_transport_t *transport = module->interface;
-        if (strcmp(transport->scheme, scheme) == 0)
-            return transport;
-    }
-    return NULL;
-}
-
-/* "tcp@, unix@" */
-static const char *transport_schemes(const gee_module_entry_t *modules, char *target, size_t capacity) {
-    const gee_module_t *module;
-    size_t used = 0;
-    snprintf(target, capacity, "none");
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_TRANSPORT, i)) != NULL && used < capacity; i++) {
-        const gee_transport_t *transport = module->interface;
-        int length = snprintf(target + used, capacity - used, "%s%s@", i > 0 ? ", " : "", transport->scheme);
-        used += length > 0 ? (size_t)length : 0;
-    }
-    return target;
-}
-
-const gee_transport_t *gee_transport_for(const gee_module_entry_t *modules, const gee_addr_t *addr,
-                                         gee_error_t *error) {
-    char schemes[200];
-    const gee_transport_t *transport = gee_transport_by_scheme(modules, addr->scheme);
-    if (transport == NULL)
-        gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: no transport for \"%s@\" is compiled in; there are: %s%s",
-                      addr->text, addr->scheme, transport_schemes(modules, schemes, sizeof(schemes)),
-                      gee_registry_by_scheme(modules, gee_str(addr->scheme)) != NULL
-                          ? "; a registry stands in the place of a list of servers"
-                          : "");
-    return transport;
-}
-
-const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, const char *name) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_PROTOCOL, i)) != NULL; i++) {
-        const gee_protocol_t *protocol = module->interface;
-        if (strcmp(protocol->name, name) == 0)
-            return protocol;
-    }
-    return NULL;
-}
-
-const gee_balancer_t *gee_balancer_by_name(const gee_module_entry_t *modules, const char *name) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_BALANCER, i)) != NULL; i++) {
-        const gee_balancer_t *balancer = module->interface;
-        if (strcmp(balancer->name, name) == 0)
-            return balancer;
-    }
-    return NULL;
-}
-
-const gee_registry_t *gee_registry_by_scheme(const gee_module_entry_t *modules, gee_str_t scheme) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_REGISTRY, i)) != NULL; i++) {
-        const gee_registry_t *registry = module->interface;
-        if (gee_str_equal(gee_str(registry->scheme), scheme))
-            return registry;
-    }
-    return NULL;
-}
-
-const gee_route_t *gee_module_routes(const gee_module_t *module) {
-    if (module->routes != NULL)
-        return module->routes;
-    return module->kind == GEE_MODULE_PAGE ? module->interface : NULL;
-}
-
-void gee_protocol_complete_address(const gee_protocol_t *protocol, gee_addr_t *addr) {
-    size_t length = strlen(addr->place);
-    if (protocol->connect_path == NULL || strcmp(addr->scheme, "http") != 0 || strchr(addr->place, '/') != NULL ||
-        strlen(protocol->connect_path) >= sizeof(addr->place) - length)
-        return;
-    memcpy(addr->place + length, protocol->connect_path, strlen(protocol->connect_path) + 1);
-}
-
-/* A module's name without the kind in front: "json" of codec_json. */
-static const char *short_name(const gee_module_t *module) {
-    const char *underscore = strchr(module->name, '_');
-    return underscore ? underscore + 1 : module->name;
-}
-
-char *gee_module_names(const gee_module_entry_t *modules, gee_module_kind_t kind, char *target, size_t capacity) {
-    const gee_module_t *module;
-    size_t used = 0;
-    if (capacity == 0)
-        return target;
-    target[0] = '\0';
-    for (size_t i = 0; (module = gee_module_next(modules, kind, i)) != NULL && used < capacity; i++) {
-        int n = snprintf(target + used, capacity - used, "%s%s", i ? ", " : "", short_name(module));
-        if (n < 0)
-            break;
-        used += (size_t)n;
-    }
-    if (target[0] == '\0')
-        snprintf(target, capacity, "none");
-    return target;
-}
-
-static int check_routes(const gee_module_t *module, gee_error_t *error) {
-    const gee_route_t *route = gee_module_routes(module);
-    for (; route != NULL && route->path != NULL; route++) {
-        const char *flaw = route->path[0] != '/' && route->place == NULL ? "its path does not begin with /"
-                           : route->methods == NULL                      ? "member \"methods\" is missing"
-                           : (route->handle == NULL) == (route->upgrade == NULL)
-                               ? "it must have one of handle and upgrade"
-                               : NULL;
-        if (flaw != NULL)
-            return gee_error_set(error, GEE_INTERNAL, "module %s: route %s: %s", module->name, route->path, flaw);
-    }
-    return 0;
-}
-
-static int check_registries(const gee_module_entry_t *modules, gee_error_t *error) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_REGISTRY, i)) != NULL; i++) {
-        const gee_registry_t *registry = module->interface;
-        if (!registry->publish != !registry->withdraw || !registry->publish != !registry->abandon)
-            return gee_error_set(error, GEE_INTERNAL, "module %s: has some of publish, withdraw and abandon, not all",
-                                 module->name);
-    }
-    return 0;
-}
-
-static int check_hooks(const gee_module_t *module, bool exports, bool imports, gee_error_t *error) {
-    return exports == imports
-               ? 0
-               : gee_error_set(error, GEE_INTERNAL, "module %s: has one of export_state and import_state, not both",
-                               module->name);
-}
-
-/* What cannot be passed on stays; what could only go, or only come, would be lost. */
-static int check_handover(const gee_module_t *module, gee_error_t *error) {
-    const gee_codec_t *codec = module->interface;
-    const gee_protocol_t *protocol = module->interface;
-    const gee_layer_t *layer = module->interface;
-    switch (module->kind) {
-    case GEE_MODULE_CODEC:
-        return check_hooks(module, codec->export_state != NULL, codec->import_state != NULL, error);
-    case GEE_MODULE_PROTOCOL:
-        return check_hooks(module, protocol->export_state != NULL, protocol->import_state != NULL, error);
-    case GEE_MODULE_LAYER:
-        return check_hooks(module, layer->export_state != NULL, layer->import_state != NULL, error);
-    default:
-        return 0;
-    }
-}
-
-int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *error) {
-#define MEMBER(kind, type, member)                                                                                     \
-    { kind, #member, offsetof(type, member) }
-    static const gee_member_t members[] = {
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, scheme),
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, check),
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, resolve),
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, numeric),
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, listen),
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, accept),
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, connect),
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, connected),
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, receive),
-        MEMBER(GEE_MODULE_TRANSPORT, gee_transport_t, send),
-        MEMBER(GEE_MODULE_LAYER, gee_layer_t, name),
-        MEMBER(GEE_MODULE_LAYER, gee_layer_t, start),
-        MEMBER(GEE_MODULE_LAYER, gee_layer_t, receive),
-        MEMBER(GEE_MODULE_LAYER, gee_layer_t, send),
-        MEMBER(GEE_MODULE_LAYER, gee_layer_t, established),
-        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, name),
-        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, claims),
-        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, start),
-        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, receive),
-        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, send),
-        MEMBER(GEE_MODULE_PROTOCOL, gee_protocol_t, quiet),
-        MEMBER(GEE_MODULE_CODEC, gee_codec_t, name),
-        MEMBER(GEE_MODULE_CODEC, gee_codec_t, content_type),
-        MEMBER(GEE_MODULE_CODEC, gee_codec_t, separator),
-        MEMBER(GEE_MODULE_CODEC, gee_codec_t, decode),
-        MEMBER(GEE_MODULE_CODEC, gee_codec_t, encode),
-        MEMBER(GEE_MODULE_BALANCER, gee_balancer_t, name),
-        MEMBER(GEE_MODULE_BALANCER, gee_balancer_t, changed),
-        MEMBER(GEE_MODULE_BALANCER, gee_balancer_t, pick),
-        MEMBER(GEE_MODULE_REGISTRY, gee_registry_t, scheme),
-        MEMBER(GEE_MODULE_REGISTRY, gee_registry_t, check),
-        MEMBER(GEE_MODULE_REGISTRY, gee_registry_t, watch),
-        MEMBER(GEE_MODULE_REGISTRY, gee_registry_t, unwatch),
-        MEMBER(GEE_MODULE_SERVICE, gee_service_t, name),
-        MEMBER(GEE_MODULE_SERVICE, gee_service_t, methods),
-    };
-#undef MEMBER
-    if (gee_modules_check(modules, error) != 0 ||
-        gee_modules_check_members(modules, members, GEE_LENGTH(members), error) != 0)
-        return -1;
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(modules, GEE_MODULE_CODEC, i)) != NULL; i++) {
-        const gee_codec_t *codec = module->interface;
-        if (codec->self_delimiting && (codec->measure == NULL || codec->padding == NULL))
-            return gee_error_set(error, GEE_INTERNAL, "module %s: self-delimiting, but without measure or padding",
-                                 module->name);
-        if (!codec->shared_create != !codec->shared_destroy || !codec->shared_create != !codec->attach)
-            return gee_error_set(error, GEE_INTERNAL,
-                                 "module %s: has some of shared_create, shared_destroy and attach, not all",
-                                 module->name);
-        if (!codec->mark != !codec->rewind)
-            return gee_error_set(error, GEE_INTERNAL, "module %s: has one of mark and rewind, not both", module->name);
-    }
-    if (check_registries(modules, error) != 0)
-        return -1;
-    for (size_t i = 0; modules[i].module != NULL; i++)
-        if (check_routes(modules[i].module, error) != 0 || check_handover(modules[i].module, error) != 0)
-            return -1;
-    return 0;
 }

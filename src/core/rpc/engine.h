@@ -11,7 +11,6 @@
 #include "core/event/loop.h"
 #include "core/event/thread_pool.h"
 #include "core/event/transport.h"
-#include "core/gateway/balancer.h"
 #include "core/rpc/codec.h"
 #include "core/rpc/protocol.h"
 
@@ -56,6 +55,18 @@ typedef struct gee_dispatch gee_dispatch_t;
 typedef struct gee_codec_share gee_codec_share_t;
 typedef struct gee_engine gee_engine_t;
 
+/* What some file keeps in an engine and ends with the engine. The files register themselves, since they stand above engine.c. */
+typedef struct gee_engine_closer {
+    gee_link_t link;
+    void (*close)(gee_engine_t *engine); /* null: not registered yet */
+} gee_engine_closer_t;
+
+typedef enum gee_close_phase {
+    GEE_CLOSE_CONNECTIONS, /* what is alive; the order among these does not matter */
+    GEE_CLOSE_STORES,      /* afterwards: what is kept for the next connection or call */
+    GEE_CLOSE_PHASES
+} gee_close_phase_t;
+
 typedef struct gee_engine_options {
     gee_loop_t *loop;
     gee_log_t *log;
@@ -91,11 +102,9 @@ struct gee_engine {
     gee_dispatch_t *dispatch; /* null in a client */
     unsigned worker_index;
     gee_helper_line_t *helper;
-    const char *const *listeners;          /* null: nowhere */
-    const atomic_bool *quitting;           /* may be null */
-    struct gee_upstream *const *upstreams; /* where calls are forwarded to, for pages; who made them set this */
-    size_t upstream_count;
-    const struct gee_shared_list *upstream_lists; /* one each: where its servers come from; gateway/shared_list.h */
+    const char *const *listeners;      /* null: nowhere */
+    const atomic_bool *quitting;       /* may be null */
+    const struct gee_gateway *gateway; /* where calls are forwarded to, for pages: gateway/gateway.h; null: nowhere */
     gee_list_t sessions;
     gee_list_t doors; /* streams that have not become sessions yet */
     size_t session_count;
@@ -107,7 +116,8 @@ struct gee_engine {
         struct gee_session *favoured; /* null: none */
         int64_t favoured_ns;
         uint64_t favoured_bytes;
-        int64_t short_ns;        /* when memory was short last */
+        int64_t short_ns; /* when memory was short last */
+        gee_engine_closer_t closer;
     } memory;                    /* memory.c */
     struct gee_call *spare_call; /* the one that was free last; null: none. Most calls end before the next begins */
     gee_list_t free_calls;       /* the others */
@@ -117,9 +127,20 @@ struct gee_engine {
     gee_codec_share_t *codec_shares; /* what codecs keep for all their states */
     struct gee_value_progress *spare_progress; /* value_stream.c; null: none */
     size_t spare_progress_count;
+    gee_list_t closers[GEE_CLOSE_PHASES];
+    gee_engine_closer_t doors_closer, sessions_closer, calls_closer, shares_closer, progress_closer;
     gee_pool_t *scratch; /* for one message at a time: decoded headers; reset by whoever starts a message */
     gee_pool_t *answers; /* for one answer at a time: what it is decoded into; reset by whoever handed it on */
 };
+
+/* `close` runs in gee_engine_destroy(), once however often it is registered here. */
+static inline void gee_engine_at_close(gee_engine_t *engine, gee_close_phase_t phase, gee_engine_closer_t *closer,
+                                       void (*close)(gee_engine_t *engine)) {
+    if (closer->close != NULL)
+        return;
+    closer->close = close;
+    gee_list_append(&engine->closers[phase], &closer->link);
+}
 
 gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error);
 /* Closes every session at once; live calls must have been finished (their handlers hold the memory). */
@@ -137,25 +158,5 @@ void gee_codec_state_destroy(const gee_codec_t *codec, void **state);
 int gee_engine_tell_helper(gee_engine_t *engine, const char *module, const void *bytes, size_t length);
 /* The workers' worker_wake(); for the helper. */
 void gee_engine_wake_workers(gee_engine_t *engine);
-
-/* The compiled-in module, or null. */
-const gee_codec_t *gee_codec_by_name(const gee_module_entry_t *modules, gee_str_t name);
-const gee_codec_t *gee_codec_by_content_type(const gee_module_entry_t *modules, gee_str_t content_type);
-const gee_transport_t *gee_transport_by_scheme(const gee_module_entry_t *modules, const char *scheme);
-/* The same, of an address that a person wrote: null with a text that says what there is. */
-const gee_transport_t *gee_transport_for(const gee_module_entry_t *modules, const gee_addr_t *addr, gee_error_t *error);
-const gee_protocol_t *gee_protocol_by_name(const gee_module_entry_t *modules, const char *name);
-const gee_balancer_t *gee_balancer_by_name(const gee_module_entry_t *modules, const char *name);
-const struct gee_registry *gee_registry_by_scheme(const gee_module_entry_t *modules, gee_str_t scheme);
-/* Before an address is dialled for this protocol: http@host:port gets the protocol's connect_path. The text stays as it was
- * written. */
-void gee_protocol_complete_address(const gee_protocol_t *protocol, gee_addr_t *addr);
-/* The table of what a module answers over HTTP, or null. */
-const struct gee_route *gee_module_routes(const gee_module_t *module);
-/* "json, bin": what is compiled in of a kind, for messages. */
-char *gee_module_names(const gee_module_entry_t *modules, gee_module_kind_t kind, char *target, size_t capacity);
-
-/* The mandatory members of every interface, checked over the table: a program calls it once at start. */
-int gee_engine_check_modules(const gee_module_entry_t *modules, gee_error_t *error);
 
 #endif

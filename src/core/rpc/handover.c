@@ -157,11 +157,12 @@ static int take_choice(gee_engine_t *engine, const gee_door_options_t *options, 
     char protocol_name[NAME_MOST], codec_name[NAME_MOST];
     take_name(in, protocol_name);
     take_name(in, codec_name);
-    *protocol = gee_protocol_by_name(engine->modules, protocol_name);
+    *protocol = gee_module_find(engine->modules, GEE_MODULE_PROTOCOL, gee_str(protocol_name));
     if (*protocol == NULL || (*protocol)->import_state == NULL || !gee_door_allows(options, *protocol))
         return gee_error_set(error, GEE_UNIMPLEMENTED, "the protocol \"%s\" is not taken here", protocol_name);
-    if (codec_name[0] != '\0' && ((setup->codec = gee_codec_by_name(engine->modules, gee_str(codec_name))) == NULL ||
-                                  (setup->codec->state_size > 0 && setup->codec->import_state == NULL)))
+    if (codec_name[0] != '\0' &&
+        ((setup->codec = gee_module_find(engine->modules, GEE_MODULE_CODEC, gee_str(codec_name))) == NULL ||
+         (setup->codec->state_size > 0 && setup->codec->import_state == NULL)))
         return gee_error_set(error, GEE_UNIMPLEMENTED, "the codec \"%s\" is not taken here", codec_name);
     setup->connect_timeout_ns = (int64_t)gee_record_take_u64(in);
     setup->handle_timeout_ns = (int64_t)gee_record_take_u64(in);

@@ -141,6 +141,18 @@ static void on_tick(gee_timer_t *timer) {
     (void)gee_timer_start(engine->loop, timer, TICK); /* its place in the heap has just become free */
 }
 
+static void stop_ticks(gee_engine_t *engine) {
+    gee_timer_stop(engine->loop, &engine->memory.timer);
+}
+
+/* False: out of memory. */
+static bool start_ticks(gee_engine_t *engine) {
+    gee_timer_t *timer = &engine->memory.timer;
+    timer->fire = on_tick;
+    gee_engine_at_close(engine, GEE_CLOSE_STORES, &engine->memory.closer, stop_ticks);
+    return gee_timer_started(timer) || gee_timer_start(engine->loop, timer, TICK) == 0;
+}
+
 void gee_memory_ration(gee_session_t *session) {
     gee_engine_t *engine = session->engine;
     if (engine->memory.limit == 0 || session->role != GEE_SERVING || session == engine->memory.favoured)
@@ -151,8 +163,8 @@ void gee_memory_ration(gee_session_t *session) {
     }
     if (grant(session))
         return;
-    if (!gee_timer_started(&engine->memory.timer) && gee_timer_start(engine->loop, &engine->memory.timer, TICK) != 0)
-        return; /* nobody would wake it */
+    if (!start_ticks(engine))
+        return; /* nobody would wake the session */
     say_short(engine);
     gee_list_append(&engine->memory.starved, &session->starved_link);
     gee_stream_pause(session->stream);
@@ -162,17 +174,4 @@ void gee_memory_forget(gee_session_t *session) {
     gee_list_remove(&session->starved_link);
     if (session->engine->memory.favoured == session)
         session->engine->memory.favoured = NULL;
-}
-
-void gee_memory_start(gee_engine_t *engine) {
-    gee_list_init(&engine->memory.starved);
-    engine->memory.timer.fire = on_tick;
-    /* Less would leave no message of the chosen size the room that its inbox grows into. */
-    uint64_t least = 4 * engine->limits.message, limit = engine->limits.memory;
-    engine->memory.limit = limit == 0 ? 0 : (size_t)(limit > least ? limit : least);
-    engine->arenas.limit = engine->memory.limit;
-}
-
-void gee_memory_stop(gee_engine_t *engine) {
-    gee_timer_stop(engine->loop, &engine->memory.timer);
 }

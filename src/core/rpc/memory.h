@@ -12,9 +12,6 @@
 
 #include "core/rpc/session.h"
 
-void gee_memory_start(gee_engine_t *engine);
-void gee_memory_stop(gee_engine_t *engine);
-
 size_t gee_memory_held(const gee_engine_t *engine);
 /* Too much for a new call, without the one large message that is read on. It is said in the log, once an episode. */
 bool gee_memory_exhausted(gee_engine_t *engine);

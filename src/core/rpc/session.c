@@ -459,6 +459,7 @@ gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, c
     session->close_task.run = run_close;
     session->peer_timer.fire = on_peer_timeout;
     gee_list_init(&session->calls);
+    gee_engine_at_close(engine, GEE_CLOSE_CONNECTIONS, &engine->sessions_closer, gee_sessions_destroy);
     gee_list_append(&engine->sessions, &session->link);
     engine->session_count++;
     if (start(session, role, setup, handshake_started_ns, error) != 0) {

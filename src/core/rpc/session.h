@@ -119,7 +119,7 @@ void gee_session_thaw(gee_session_t *session);
 /* It goes on elsewhere: frees it and closes the descriptor, without a word to peer or owner. Leaves null. */
 void gee_session_leave(gee_session_t **session);
 
-/* Ends every session without ceremony; for gee_engine_destroy. */
+/* Ends every session without ceremony. */
 void gee_sessions_destroy(gee_engine_t *engine);
 
 /* ---- for protocols ---- */

@@ -26,18 +26,23 @@ static void forget_progress(gee_engine_t *engine, gee_value_stream_t *stream) {
     engine->spare_progress_count++;
 }
 
-static gee_value_progress_t *take_progress(gee_engine_t *engine) {
+static gee_value_progress_t *take_spare(gee_engine_t *engine) {
     gee_value_progress_t *progress = engine->spare_progress;
-    if (progress == NULL)
-        return malloc(sizeof(*progress));
     engine->spare_progress = progress->next;
     engine->spare_progress_count--;
     return progress;
 }
 
-void gee_value_progress_free_spare(gee_engine_t *engine) {
+static void free_spare(gee_engine_t *engine) {
     while (engine->spare_progress != NULL)
-        free(take_progress(engine));
+        free(take_spare(engine));
+}
+
+static gee_value_progress_t *take_progress(gee_engine_t *engine) {
+    if (engine->spare_progress != NULL)
+        return take_spare(engine);
+    gee_engine_at_close(engine, GEE_CLOSE_STORES, &engine->progress_closer, free_spare);
+    return malloc(sizeof(gee_value_progress_t));
 }
 
 void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream) {

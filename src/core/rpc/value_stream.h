@@ -25,8 +25,6 @@ typedef struct gee_value_stream {
     uint8_t skips;                  /* what of a message that is not taken: value_stream.c */
 } gee_value_stream_t;
 
-/* For gee_engine_destroy(). */
-void gee_value_progress_free_spare(gee_engine_t *engine);
 /* For the protocol's stop. */
 void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream);
 

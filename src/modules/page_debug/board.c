@@ -137,8 +137,9 @@ static void write_peer(board_writer_t *writer, const gee_upstream_peer_t *peer) 
 void board_write(const board_t *board, board_slot_t *slot, const gee_engine_t *engine) {
     board_writer_t writer;
     board_begin(&writer, board, slot);
-    for (size_t i = 0; i < engine->upstream_count; i++) {
-        const gee_upstream_t *upstream = engine->upstreams[i];
+    const gee_gateway_t *gateway = gee_engine_gateway(engine);
+    for (size_t i = 0; i < gateway->count; i++) {
+        const gee_upstream_t *upstream = gateway->upstreams[i];
         const gee_balancer_t *balancer = gee_upstream_balancer(upstream);
         board_put_upstream(&writer, gee_upstream_name(upstream), balancer ? balancer->name : "",
                            gee_upstream_waiting(upstream));

@@ -138,9 +138,10 @@ static void gather_others(const gee_counters_sums_t *sums, const bool *used, deb
 /* Where the lists of servers come from is known by the settings of this worker. */
 static void gather_sources(const gee_engine_t *engine, const debug_upstreams_t *upstreams) {
     size_t next = 0;
-    for (size_t i = 0; i < engine->upstream_count && engine->upstream_lists != NULL; i++) {
-        const gee_shared_list_t *list = &engine->upstream_lists[i];
-        debug_upstream_t *upstream = debug_find_upstream(upstreams, gee_upstream_name(engine->upstreams[i]), &next);
+    const gee_gateway_t *gateway = gee_engine_gateway(engine);
+    for (size_t i = 0; i < gateway->count && gateway->lists != NULL; i++) {
+        const gee_shared_list_t *list = &gateway->lists[i];
+        debug_upstream_t *upstream = debug_find_upstream(upstreams, gee_upstream_name(gateway->upstreams[i]), &next);
         if (upstream != NULL && list->source != NULL && gee_shared_list_reported(list, &upstream->found) == 0)
             upstream->source = list->source;
     }

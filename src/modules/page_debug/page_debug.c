@@ -40,7 +40,7 @@ static void on_interval(gee_timer_t *timer) {
 
 static int start(void *data, gee_engine_t *engine, gee_error_t *error) {
     conf_t *conf = data;
-    if (engine->upstream_count == 0)
+    if (gee_engine_gateway(engine)->count == 0)
         return 0;
     conf->engine = engine;
     conf->slot = board_claim(&conf->board, getpid());

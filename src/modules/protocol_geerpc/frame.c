@@ -88,7 +88,7 @@ static const gee_codec_t *body_codec(const gee_session_t *session, uint8_t numbe
         gee_error_set(error, GEE_INVALID_ARGUMENT, "frame: unknown body codec %u", number);
         return NULL;
     }
-    const gee_codec_t *json = gee_codec_by_name(session->engine->modules, GEE_STR("json"));
+    const gee_codec_t *json = gee_module_find(session->engine->modules, GEE_MODULE_CODEC, GEE_STR("json"));
     if (json == NULL)
         gee_error_set(error, GEE_UNIMPLEMENTED, "frame: body codec json is not compiled in");
     return json;

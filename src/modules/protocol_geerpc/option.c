@@ -85,7 +85,7 @@ static int read_option(const gee_session_t *session, const gee_value_t *option, 
 static int parse(const gee_session_t *session, const uint8_t *bytes, size_t length, gee_value_t *option,
                  gee_error_t *error) {
     gee_engine_t *engine = session->engine;
-    const gee_codec_t *json = gee_codec_by_name(engine->modules, GEE_STR("json"));
+    const gee_codec_t *json = gee_module_find(engine->modules, GEE_MODULE_CODEC, GEE_STR("json"));
     if (json == NULL)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "Option: needs the codec json, which is not compiled in (configure --with-codec_json)");

@@ -15,7 +15,7 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
     state->role = role;
     if (setup != NULL)
         chosen = *setup;
-    const gee_codec_t *json = gee_codec_by_name(session->engine->modules, GEE_STR("json"));
+    const gee_codec_t *json = gee_module_find(session->engine->modules, GEE_MODULE_CODEC, GEE_STR("json"));
     if (json == NULL)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "jsonrpc needs the codec json, which is not compiled in (configure --with-codec_json)");

@@ -218,7 +218,8 @@ static int check_address(const gee_exchange_t *exchange, gee_str_t text, gee_err
     gee_addr_t addr;
     if (registry_address_parse(text, &addr, error) != 0)
         return 400;
-    const gee_transport_t *transport = gee_transport_by_scheme(exchange->engine->modules, addr.scheme);
+    const gee_transport_t *transport =
+        gee_module_find(exchange->engine->modules, GEE_MODULE_TRANSPORT, gee_str(addr.scheme));
     if (transport != NULL && transport->check(&addr, error) != 0)
         return 400;
     const char *flaw = gee_peer_is_local(exchange->peer) ? NULL : flaw_from_afar(&addr);

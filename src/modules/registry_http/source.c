@@ -28,7 +28,7 @@ int gee_http_source_open(gee_http_source_t *source, gee_engine_t *engine, const 
     *source = (gee_http_source_t){ .engine = engine };
     if (gee_http_source_check(url, error) != 0)
         return -1;
-    source->transport = gee_transport_by_scheme(engine->modules, "tcp");
+    source->transport = gee_module_find(engine->modules, GEE_MODULE_TRANSPORT, GEE_STR("tcp"));
     if (source->transport == NULL)
         return gee_error_set(error, GEE_UNIMPLEMENTED, "%.*s: this needs transport_tcp, which is not compiled in",
                              GEE_QUOTED(url));
