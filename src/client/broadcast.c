@@ -1,7 +1,8 @@
-/* broadcast.c: one operation, a call to every server of the list: the first reply is kept, the first failure ends all.
+/* broadcast.c: one operation, a call to every server of the list: the first reply is kept, the first failure ends all
+ * calls.
  *
- *   operation -- one to each server --> answered: kept when it is the first; the last one ends the operation
- *                                   '-> failed:   the others are given up, the operation fails */
+ *   operation -- a call to each server --> replied: the first reply is kept; the last one ends the operation
+ *                                      '-> failed:  the other calls are given up, the operation fails */
 #include "client/client.h"
 
 #include <stdlib.h>
@@ -12,9 +13,9 @@ typedef struct branch {
 } branch_t;
 
 struct gee_broadcast {
-    size_t left; /* without an answer */
+    size_t left; /* calls without an answer */
     size_t count;
-    bool kept; /* a reply */
+    bool kept; /* a reply is kept */
     branch_t branches[];
 };
 
@@ -28,7 +29,7 @@ void gee_broadcast_cancel(gee_pending_t *operation) {
     free(broadcast);
 }
 
-/* An error reply does not say whose it is; here that matters. */
+/* The text of an error reply does not name its server; here the program needs the name. */
 static void name_server(const gee_upstream_result_t *result, gee_error_t *error) {
     gee_upstream_error(result, error);
     if (result->from_peer && result->address != NULL)
@@ -51,7 +52,7 @@ static void branch_ended(gee_upstream_call_t *call, const gee_upstream_result_t 
         broadcast->kept = true;
         if (--broadcast->left > 0)
             return;
-        gee_broadcast_cancel(operation); /* there is nothing left to cancel */
+        gee_broadcast_cancel(operation); /* frees the broadcast; no call is left to cancel */
         gee_operation_succeed(operation);
     }
 }

@@ -1,10 +1,10 @@
-/* call.c: operations that are calls: what is sent, and the way through types and upstream.
+/* call.c: operations that are calls: what is sent, and the way through types.c and the upstream.
  *
  * In one piece of memory:  operation | metadata | typed arguments, copied deep | method | text | metadata's strings
  *
- * A program that waits lends its strings and arguments. Arguments are encoded on the loop's thread, straight into what is
- * written to the connection: gob's states are there, and a try on another server needs them again. JSON text is checked, and
- * for gob read, on the program's thread. */
+ * A program that waits lends its strings and arguments; for others they are copied. The loop's thread encodes arguments
+ * straight into the output of the connection: the state of a codec (gob) belongs to the connection, and a try on
+ * another server encodes anew. The program's thread checks JSON text, and for gob reads the text into a tree. */
 #include "client/client.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static void call_answered(gee_upstream_call_t *call, const gee_upstream_result_t
         gee_operation_succeed(operation);
 }
 
-/* Text to a value of the type that the method takes. */
+/* From JSON text to a value of the method's argument type. */
 static int read_arguments(gee_pending_t *operation, gee_error_t *error) {
     gee_caller_t *caller = operation->caller;
     gee_payload_t *payload = &operation->call.payload;
@@ -46,7 +46,7 @@ static int read_arguments(gee_pending_t *operation, gee_error_t *error) {
     return value ? 0 : -1;
 }
 
-/* The types are known now, or need not be. */
+/* The types are known, or not needed. */
 static void send_call(gee_pending_t *operation) {
     gee_caller_t *caller = operation->caller;
     gee_error_t error;
@@ -61,7 +61,7 @@ static void send_call(gee_pending_t *operation) {
         gee_upstream_call(caller->upstream, &operation->call);
 }
 
-/* While it waited for types. */
+/* The time is over before the types were known. */
 static void wait_for_types_expired(gee_timer_t *timer) {
     gee_pending_t *operation = GEE_CONTAINER(timer, gee_pending_t, timer);
     gee_upstream_result_t where;
@@ -126,7 +126,7 @@ static size_t metadata_size(size_t count) {
     return add_size(size, sizeof(metadata_block_t));
 }
 
-/* What stands behind the operation; SIZE_MAX: more than memory can hold, or arguments that are too deep. */
+/* Bytes behind the operation; SIZE_MAX: more than memory can hold, or arguments that are nested too deep. */
 static size_t extra_size(const gee_request_t *request, const gee_call_options_t *options, bool copy) {
     size_t total = metadata_size(options->metadata_count);
     if (!copy)
@@ -199,7 +199,7 @@ static void set_metadata(gee_pending_t *operation, const gee_call_options_t *opt
     operation->call.metadata = &block->metadata;
 }
 
-/* Calls without a key are spread. */
+/* A call without a key gets a random key, so that such calls are spread. */
 static uint64_t key_of(const gee_pending_t *operation, const char *key) {
     static const uint64_t no_secret[2] = { 0, 0 };
     const gee_balancer_t *balancer = operation->caller->upstream_options.balancer;
@@ -209,7 +209,7 @@ static uint64_t key_of(const gee_pending_t *operation, const char *key) {
                : gee_random_mix((uint64_t)operation->started_ns ^ (uintptr_t)operation);
 }
 
-/* Each description once, when it is first used. `type` may be null. */
+/* Checks each description once, when it is first used. `type` may be null. */
 static int check_type(gee_caller_t *caller, const gee_type_t *type, const char *what, gee_error_t *error) {
     _Atomic(const gee_type_t *) *place = &caller->sound_types[((uintptr_t)type >> 5) % GEE_SOUND_TYPES];
     if (type == NULL || atomic_load_explicit(place, memory_order_relaxed) == type)
@@ -243,7 +243,7 @@ static int check_request(const gee_request_t *request, const gee_call_options_t 
     return 0;
 }
 
-/* What has no place on the wire would be left out in silence. */
+/* Without `strict`, what has no place on the wire is left out in silence. */
 static int check_wire(const gee_caller_t *caller, const gee_call_options_t *options, gee_error_t *error) {
     const gee_protocol_t *protocol = caller->upstream_options.manner.protocol;
     if (!options->strict || !gee_wire_is_bare(protocol, caller->codec))
@@ -254,7 +254,7 @@ static int check_wire(const gee_caller_t *caller, const gee_call_options_t *opti
         protocol->name, caller->codec->name);
 }
 
-/* With `copy` nothing of the request is needed any more when this has returned. */
+/* With `copy` the request may be freed after the return. */
 static gee_pending_t *create_call(gee_caller_t *caller, const gee_request_t *request, const gee_call_options_t *options,
                                   bool copy, gee_error_t *error) {
     if (check_request(request, options, error) != 0 || check_wire(caller, options, error) != 0)
@@ -299,7 +299,7 @@ gee_pending_t *gee_call_go(gee_caller_t *caller, const gee_request_t *request, g
     return gee_operation_post(operation, error) == 0 ? operation : NULL;
 }
 
-/* A reply that points to something needs a place for that, too. */
+/* A reply with pointers needs a pool for what they point to. */
 static int check_place(const gee_request_t *request, const gee_outcome_place_t *place, gee_error_t *error) {
     if (place->reply == NULL || place->pool != NULL || gee_type_is_flat(request->reply_type))
         return 0;

@@ -1,8 +1,9 @@
-/* caller.c: what a client and an xclient are inside: options, the upstream on the loop, close.
+/* caller.c: the life of a caller: its upstream on the loop, connect and ping, close.
  *
- *   create -> open (loop: engine, upstream, servers) -> operations come and go -> close -> (loop: all end) -> end -> freed
+ *   create -> open (loop: engine, upstream, servers) -> operations -> close -> (loop: all operations end) -> freed
  *
- * The engine is the caller's own, since limits and timeouts are; several callers can be on one loop. */
+ * Each caller has an engine of its own, because limits and timeouts belong to an engine; several callers can share a
+ * loop. */
 #include "client/client.h"
 
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 typedef struct server_list {
     const gee_server_t *servers;
     size_t count;
-    const gee_xclient_options_t *options; /* of the caller that is opened */
+    const gee_xclient_options_t *options; /* when a caller is opened */
 } server_list_t;
 
 static int open_caller(gee_caller_t *caller, const server_list_t *list, gee_error_t *error) {
@@ -77,7 +78,7 @@ static void begin_connect(gee_pending_t *operation) {
 
 static void pong(void *data, const gee_error_t *error);
 
-/* While it waited for its turn. */
+/* The time is over before the turn has come. */
 static void ping_expired(gee_timer_t *timer) {
     gee_pending_t *operation = GEE_CONTAINER(timer, gee_pending_t, timer);
     gee_upstream_result_t failure = { .phase = GEE_PHASE_SEND, .address = operation->caller->address };
@@ -87,7 +88,7 @@ static void ping_expired(gee_timer_t *timer) {
     gee_operation_fail_result(operation, &failure, NULL);
 }
 
-/* One at a time, as the connection has it. */
+/* One ping at a time, as a connection allows no more. */
 static void send_next_ping(gee_caller_t *caller) {
     gee_link_t *first;
     while ((first = gee_list_first(&caller->pings)) != NULL) {
@@ -133,14 +134,14 @@ static const gee_operation_kind_t connect_kind = { .begin = begin_connect };
 static const gee_operation_kind_t ping_kind = { .begin = begin_ping };
 
 static void caller_free(gee_caller_t *caller) {
-    (void)gee_runtime_destroy(&caller->own_runtime, NULL); /* nobody else has it */
+    (void)gee_runtime_destroy(&caller->own_runtime, NULL); /* null, or owned */
     if (caller->seal != NULL)
         gee_seal_find(gee_modules, NULL)->close(&caller->seal);
     free(caller->address);
     free(caller);
 }
 
-/* At the end of the pass, when the sessions are gone. */
+/* Deferred to the end of the pass, when the sessions are destroyed. */
 static void run_end(gee_task_t *task) {
     gee_caller_t *caller = GEE_CONTAINER(task, gee_caller_t, gate.end_task);
     gee_engine_destroy(&caller->engine);
@@ -148,7 +149,7 @@ static void run_end(gee_task_t *task) {
     if (caller->nobody_waits)
         caller_free(caller);
     else
-        (void)gee_runtime_ended(&caller->closed); /* and with it the caller may be gone */
+        (void)gee_runtime_ended(&caller->closed); /* another thread may free the caller now */
 }
 
 static void run_close(gee_task_t *task) {

@@ -1,5 +1,5 @@
-/* client.c: the public functions of a client: a caller with one server, which is connected from the beginning; and those
- * that are nobody's. */
+/* client.c: the public functions of a client, which is a caller with one server, connected from the beginning; and the
+ * public functions that need no client. */
 #include "client/client.h"
 
 #include <stdlib.h>

@@ -13,7 +13,7 @@
 void gee_futex_wait(atomic_uint *word, unsigned seen, int64_t deadline_ns) {
     struct timespec until = { .tv_sec = (time_t)(deadline_ns / GEE_SECOND),
                               .tv_nsec = (long)(deadline_ns % GEE_SECOND) };
-    /* With a bit set the time is that of CLOCK_MONOTONIC itself, not so much from now on. */
+    /* FUTEX_WAIT_BITSET takes a point in time of CLOCK_MONOTONIC; FUTEX_WAIT would take a length of time. */
     (void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, seen, deadline_ns == INT64_MAX ? NULL : &until, NULL,
                   FUTEX_BITSET_MATCH_ANY);
 }

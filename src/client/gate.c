@@ -1,4 +1,4 @@
-/* gate.c: who is inside gee_gate_post() is counted in one word, so that shutting the gate can wait for those threads. */
+/* gate.c: one word counts the threads inside gee_gate_post(), so that shutting the gate can wait for them. */
 #include "client/gate.h"
 
 #include "client/futex.h"
@@ -30,17 +30,18 @@ static void end_when_through(gee_gate_t *gate) {
 }
 
 void gee_gate_linger(gee_gate_t *gate) {
+    GEE_ASSERT(gee_runtime_inside(gate->runtime));
     gate->lingering++;
 }
 
 void gee_gate_relieve(gee_gate_t *gate) {
-    GEE_ASSERT(gate->lingering > 0);
+    GEE_ASSERT(gee_runtime_inside(gate->runtime) && gate->lingering > 0);
     gate->lingering--;
     end_when_through(gate);
 }
 
 void gee_gate_end(gee_gate_t *gate) {
-    GEE_ASSERT(!gate->ending);
+    GEE_ASSERT(gee_runtime_inside(gate->runtime) && !gate->ending);
     gate->ending = true;
     end_when_through(gate);
 }

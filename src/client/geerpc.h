@@ -15,25 +15,36 @@
  *
  *   args_t args = { 7, 8 };
  *   int64_t product;
- *   gee_client_call_typed(client, "Arith.Multiply", GEE_ARGUMENT(args_t, &args), GEE_REPLY(int64_t, &product), NULL, &error);
+ *   gee_client_call_typed(client, "Arith.Multiply", GEE_ARGUMENT(args_t, &args), GEE_REPLY(int64_t, &product), NULL,
+ *                         &error);
  *
- * A call is waited for (gee_client_call), or goes its way and is waited for later or ends in a callback (gee_client_go). A
- * client talks to one server; a gee_xclient_t has a list of them and spreads its calls.
+ * gee_client_call() waits for the reply. gee_client_go() returns at once: the program waits for the call later, or the
+ * call ends in a callback. A gee_client_t talks to one server; a gee_xclient_t spreads its calls over a list of
+ * servers.
  *
- * Threads: a client may be used by any number of threads at once. Its work is done on a runtime: a background thread, of
- * which each client has its own unless it is given one, which has all signals blocked; or whatever thread calls
- * gee_runtime_process(), in an application with a loop of its own. The library never exits, prints, or raises a signal.
+ * Threads: any number of threads may use a client at once. A client works on a runtime. A background runtime is a
+ * thread, with all signals blocked; a client that is given no runtime has a background runtime of its own. A manual
+ * runtime works in the threads that call gee_runtime_process(), for an application with a loop of its own. The library
+ * never exits, prints, or raises a signal.
  *
- * Errors: a function that fails returns -1 or null and fills *error (which may be null) with a code, a text for a person,
- * the phase in which it happened and the time spent. Trouble with the connection reads
- * "tcp@127.0.0.1:1: connect: Connection refused (0.2 ms)". The server's own error replies have from_peer set, and their
- * text is the server's, unchanged. What is wrong before anything was sent (an option, text that is not JSON) has the
- * phase GEE_PHASE_NONE.
+ * Blocking: a function marked "May block" waits for a server or a name server. Called from a callback, such a function
+ * fails at once with GEE_FAILED_PRECONDITION, where nothing else is said. Every other function returns without waiting
+ * for a server.
  *
- * Fork: the background thread does not exist in a child. There every function on what the parent made (client, xclient,
- * pending, runtime) fails at once, with GEE_FAILED_PRECONDITION; closing and releasing it touches neither the parent's
- * connections nor the server. The child's copies of the parent's descriptors stay open until the child ends or calls exec: they
- * do not keep a connection that the parent closes, but that of a parent which was killed. Dial anew in the child. */
+ * Errors: a function that fails returns -1 or null, and fills *error (which may be null) with a code, a text for a
+ * person, the phase in which the call or dial failed, and the time spent. The text of a failed connection reads
+ * "tcp@127.0.0.1:1: connect: Connection refused (0.2 ms)". An error reply of the server has from_peer set, and the
+ * server's text, unchanged. An error before anything was sent (a wrong option, text that is not JSON) has the phase
+ * GEE_PHASE_NONE.
+ *
+ * Memory: strings and structures that are passed in are copied or used up before the function returns, where nothing
+ * else is said. Text that is handed out in a char ** belongs to the program, which frees the text with gee_free().
+ *
+ * Fork: the background thread does not exist in a child process. There every function on an object that the parent made
+ * (client, xclient, pending, runtime) fails at once with GEE_FAILED_PRECONDITION; closing and releasing such an object
+ * touches neither the parent's connections nor the server. A child dials anew. The child's copies of the parent's
+ * descriptors stay open until the child ends or calls exec: a connection that the parent closes is closed all the same,
+ * but a connection of a parent that was killed stays open. */
 #ifndef GEERPC_H
 #define GEERPC_H
 
@@ -52,7 +63,7 @@ extern "C" {
 #include "core/gateway/server_list.h"
 #include "core/type/type.h"
 
-/* Only these, and what those headers declare, can be seen in the shared library. */
+/* The shared library exports functions with this mark, here and in the headers above, and nothing else. */
 #define GEE_EXPORT __attribute__((visibility("default")))
 
 typedef struct gee_client gee_client_t;
@@ -60,62 +71,69 @@ typedef struct gee_xclient gee_xclient_t;
 typedef struct gee_runtime gee_runtime_t;
 typedef struct gee_pending gee_pending_t;
 
-/* The version of the library that runs, "0.1.0". */
+/* "0.1.0": the version of the library that is loaded, which may be another one than the header's. Static. */
 GEE_EXPORT const char *gee_version_text(void);
 
 /* ---- runtimes ---- */
 
 typedef enum gee_runtime_mode {
-    GEE_RUNTIME_BACKGROUND, /* a thread of its own, for several clients to share */
-    GEE_RUNTIME_MANUAL      /* nothing happens but in gee_runtime_process() and in functions that wait */
+    GEE_RUNTIME_BACKGROUND, /* a thread, which several clients may share */
+    GEE_RUNTIME_MANUAL      /* works only inside gee_runtime_process() and inside functions that block */
 } gee_runtime_mode_t;
 
+/* The program's, until gee_runtime_destroy(). Null: failed. */
 GEE_EXPORT gee_runtime_t *gee_runtime_create(gee_runtime_mode_t mode, gee_error_t *error);
-/* Leaves null; a null *runtime is allowed. -1, with *runtime unchanged: clients on the runtime are not closed. In a child of
- * the process that made the runtime only *runtime is changed. Not from a callback. */
+/* Sets *runtime to null; a null *runtime is allowed. Waits for the end of the thread. Precondition: not called from a
+ * callback. -1, with *runtime unchanged: a client on the runtime is not closed (GEE_FAILED_PRECONDITION). In a child of
+ * the process that made the runtime only *runtime changes. */
 GEE_EXPORT int gee_runtime_destroy(gee_runtime_t **runtime, gee_error_t *error);
 
-/* Manual: readable (poll, select, epoll with or without EPOLLET) when gee_runtime_process() has something to do, timers
- * included. The descriptor is the runtime's: not to be read or closed. */
+/* Manual: a descriptor that is readable (poll, select, epoll with or without EPOLLET) when gee_runtime_process() has
+ * work, timers included. -1: a background runtime. The runtime owns the descriptor: the program must not read or close
+ * it. */
 GEE_EXPORT int gee_runtime_descriptor(const gee_runtime_t *runtime);
-/* Manual: does what there is to do, callbacks included, after waiting for it at most `max_wait_ns` (0: not at all, negative:
- * as long as it takes). One thread at a time. -1: a background runtime, from inside a callback, or the kernel refused. */
+/* Manual: waits for work at most `max_wait_ns` nanoseconds (0: not at all, negative: without limit), then works and
+ * runs callbacks. Threads that call at the same time take turns. May block. -1: the runtime is a background runtime,
+ * the calling thread is inside a callback (both GEE_FAILED_PRECONDITION), or epoll_wait failed (GEE_INTERNAL). */
 GEE_EXPORT int gee_runtime_process(gee_runtime_t *runtime, int64_t max_wait_ns, gee_error_t *error);
 
 /* ---- dialling ---- */
 
-/* Begin with { .size = sizeof(gee_dial_options_t) }: what is zero takes its default, also in later versions of the
- * library, which may have more members. Times are in nanoseconds; a negative one means no limit. Strings are copied. */
+/* Every gee_..._options_t begins as { .size = sizeof(that type) }. A member that is zero takes its default; later
+ * versions of the library may have more members. Times are in nanoseconds; a negative time means no limit. */
 typedef struct gee_dial_options {
     size_t size;
-    const char *codec;          /* "json" (the default), "bin", "gob" (with "netrpc" the only one, and the default) */
-    const char *protocol;       /* "geerpc" (the default), "netrpc" and "jsonrpc" as Go's net/rpc speaks them */
-    int64_t connect_timeout_ns; /* resolving, connecting and the handshake together; 10 s */
-    int64_t handle_timeout_ns;  /* what the server is asked to bound the handling of each call by; none */
-    int64_t write_timeout_ns;   /* without any progress in sending; then the connection is given up; 60 s */
-    int64_t read_timeout_ns;    /* from the first byte of a reply to its last; 60 s */
-    uint64_t message_limit;     /* bytes of one reply, header and body together, past which its call fails with
-                                 * GEE_RESOURCE_EXHAUSTED; 4 MiB */
-    gee_runtime_t *runtime;     /* outlives the client; a background thread of its own */
-    /* The server's public key, "gee-pub:...": connections are sealed (docs/seal.md), and to a server that cannot prove to
-     * have the secret key there is none. Null: they are in clear. */
+    const char *codec;          /* "json" (default), "bin", "gob" (default, and only choice, with "netrpc") */
+    const char *protocol;       /* "geerpc" (default), "netrpc" or "jsonrpc" as Go's net/rpc speaks them */
+    int64_t connect_timeout_ns; /* for resolving, connecting and handshake together; default 10 s */
+    int64_t handle_timeout_ns;  /* the server is asked to end the handling of each call by then; default none */
+    int64_t write_timeout_ns;   /* without any byte sent, after which the connection is closed; default 60 s */
+    int64_t read_timeout_ns;    /* from the first byte of a reply to the last; default 60 s */
+    uint64_t message_limit;     /* bytes of one reply, header and body; default 4 MiB, 1 KiB to 2 GiB - 1. A call with a
+                                 * longer reply fails with GEE_RESOURCE_EXHAUSTED */
+    gee_runtime_t *runtime;     /* must outlive the client; null: a background runtime of the client's own */
+    /* The server's public key, "gee-pub:...": connections are sealed (docs/seal.md), and dialling a server that cannot
+     * prove to have the secret key fails. Null: connections are in clear. */
     const char *server_key;
-    const char *key_file; /* our own secret key, with server_key; null: we stay anonymous */
+    const char *key_file; /* file with the client's own secret key; needs server_key. Null: the client is anonymous */
 } gee_dial_options_t;
 
-/* Connects, and waits until the connection can be used. `options` may be null. Null: failed. Not from a callback.
+/* Dials "tcp@HOST:PORT", "unix@PATH" or "http@HOST:PORT[/PATH]" (HTTP CONNECT), and waits until the connection can be
+ * used. May block. `options` may be null. The client is the program's, until gee_client_close(). Null: failed;
+ * GEE_INVALID_ARGUMENT for a wrong address or option, GEE_UNAVAILABLE for a failed connection.
  *
- * A connection that is lost is not dialled anew: what is called afterwards fails with GEE_UNAVAILABLE. But a server that is
- * about to stop asks for no more calls on it, where the wire can say that (geerpc with the codec bin). It is closed then when
- * its calls have ended, and the next call dials; a ping does not. */
+ * A lost connection is not dialled anew: later calls fail with GEE_UNAVAILABLE. A server that is about to stop asks the
+ * client to begin no more calls, on a wire that can say so ("geerpc" with "bin"): that connection is closed when its
+ * calls have ended, and the next call (not a ping) dials anew. */
 GEE_EXPORT gee_client_t *gee_dial(const char *address, const gee_dial_options_t *options, gee_error_t *error);
 
-/* Calls that are in flight fail with GEE_CANCELLED; their callbacks, and the functions that wait on other threads, are through
- * when this returns. No call may be started any more; pendings stay valid until they are released. From a callback it returns
- * at once, and what is in flight ends after the callback has returned. Leaves null; a null *client is allowed. */
+/* Ends the calls in flight with GEE_CANCELLED. When this function returns, their callbacks have returned, and so have
+ * the functions that other threads waited in. Called from a callback, this function returns at once, and the calls in
+ * flight end after that callback. No thread may use the client from then on. Pendings stay valid until they are
+ * released. Sets *client to null; a null *client is allowed. */
 GEE_EXPORT void gee_client_close(gee_client_t **client);
 
-/* The address as it was dialled. Lives as long as the client. */
+/* The address as the program dialled it. Lives as long as the client. */
 GEE_EXPORT const char *gee_client_address(const gee_client_t *client);
 
 /* ---- calling ---- */
@@ -124,116 +142,123 @@ typedef struct gee_metadata_pair {
     const char *key, *value;
 } gee_metadata_pair_t;
 
-/* Begin with { .size = sizeof(gee_call_options_t) }, as above. */
 typedef struct gee_call_options {
     size_t size;
-    int64_t timeout_ns; /* of the whole call; it travels with the call and bounds the handling too; none */
+    int64_t timeout_ns; /* of the whole call; travels with the call, and bounds the handling too; default none */
     const gee_metadata_pair_t *metadata;
     size_t metadata_count;
-    /* Typed calls that are waited for: where strings, bytes, lists, maps and optionals of the reply are put, so that they live
-     * as long as the pool. Needed only when the reply's type has such. */
+    /* For typed calls that wait: strings, bytes, lists, maps and optionals of the reply are allocated here, and live as
+     * long as the pool. Required when the reply's type has any of them. */
     gee_pool_t *pool;
-    bool idempotent; /* an xclient may try it on another server when its fate is unknown */
-    const char *key; /* for an xclient that balances by "hash": calls with the same key go to the same server */
-    /* Refuse the call, with GEE_FAILED_PRECONDITION and before anything is sent, on a wire that has no place for metadata, a
-     * timeout or a status code (docs/protocol.md has the table). Otherwise what has no place is left out: the timeout is kept here
-     * only, and error replies have the code GEE_UNKNOWN. */
+    bool idempotent; /* an xclient may try another server when nobody knows whether the first one executed the call */
+    const char *key; /* for an xclient with the balancer "hash": calls with the same key go to the same server */
+    /* Fail with GEE_FAILED_PRECONDITION, before anything is sent, on a wire that has no place for metadata, a timeout
+     * or a status code (docs/protocol.md has the table). Without `strict` such a wire carries no metadata, the timeout
+     * is kept by the client alone, and error replies have the code GEE_UNKNOWN. */
     bool strict;
 } gee_call_options_t;
 
-/* Calls `method` ("Arith.Multiply") and waits for its reply. `arguments_json`: one JSON value; null is "{}". On success
- * *reply_json is the reply, one JSON value, terminated, to be given to gee_free(); `reply_json` may be null. With the codec
- * bin, the client asks the server once for the types of the method (Gee.Describe) and keeps them. With gob, which has
- * types of its own, an object is sent as a struct, a number without a point or exponent as an integer, any other as
- * floating point; what the server's own types refuse comes back as its error reply.
- * 0, or -1 with the reason. Not from a callback. */
+/* Calls `method` ("Arith.Multiply") and waits for the reply. May block. `arguments_json`: one JSON value; null means
+ * "{}". 0: *reply_json is the reply, one JSON value with a zero at the end, for the program to free with gee_free().
+ * -1: failed, *reply_json is null. `reply_json` may be null.
+ *
+ * With the codec bin, the client asks the server for the types of each method once (Gee.Describe) and keeps them. With
+ * the codec gob, which carries types of its own, an object is sent as a struct, a number without a point or exponent as
+ * an integer, any other number as floating point; a value that does not fit the server's types comes back as an error
+ * reply. */
 GEE_EXPORT int gee_client_call(gee_client_t *client, const char *method, const char *arguments_json, char **reply_json,
                                const gee_call_options_t *options, gee_error_t *error);
 
-/* GEE_ARGUMENT(args_t, &args), GEE_REPLY(int64_t, &product): a type's description and a pointer to a value of it; the
- * compiler warns when they do not belong together. */
+/* GEE_ARGUMENT(args_t, &args), GEE_REPLY(int64_t, &product): the description of a type, and a pointer to a value of
+ * that type, as two arguments. The compiler warns when type and pointer do not fit. */
 #define GEE_ARGUMENT(T, pointer) GEE_TYPE_OF(T), (1 ? (pointer) : (const T *)NULL)
 #define GEE_REPLY(T, pointer)    GEE_TYPE_OF(T), (1 ? (pointer) : (T *)NULL)
 
-/* The same with values in memory. *reply is written on success only. `reply_type` and `reply` may be null: the reply is not
- * looked at. */
+/* As gee_client_call(), with C values. May block. *reply is written on success only. `reply_type` and `reply` may both
+ * be null: the reply is not decoded. */
 GEE_EXPORT int gee_client_call_typed(gee_client_t *client, const char *method, const gee_type_t *argument_type,
                                      const void *arguments, const gee_type_t *reply_type, void *reply,
                                      const gee_call_options_t *options, gee_error_t *error);
 
-/* One round trip to the server, on a wire that has pings (geerpc with the codec bin); on others it fails with
- * GEE_UNIMPLEMENTED. `timeout_ns` 0: none. *elapsed_ns, which may be null, is the time that it took. Not from a callback. */
+/* One round trip to the server, by a ping of the wire. May block. `timeout_ns` 0: no limit. `elapsed_ns` may be null;
+ * *elapsed_ns is the duration, of a failed ping too. -1: GEE_UNIMPLEMENTED on a wire without pings ("geerpc" with "bin"
+ * has them), GEE_DEADLINE_EXCEEDED, GEE_UNAVAILABLE. */
 GEE_EXPORT int gee_client_ping(gee_client_t *client, int64_t timeout_ns, int64_t *elapsed_ns, gee_error_t *error);
 
 /* ---- calling without waiting ---- */
 
-/* Called once, on the runtime's thread: it must not wait for anything. Everything that does not wait may be called from it,
- * gee_client_go() and gee_pending_release() included. */
+/* Called once when the call has ended, on the runtime's thread, which must not be held up: a `done` calls no function
+ * that may block. The pending is valid until `done` returns, also when the program has released the pending. */
 typedef void (*gee_done_t)(gee_pending_t *pending, void *data);
 
-/* As gee_client_call(), but returns at once. The arguments are copied or encoded before it returns. `done` may be null: then
- * somebody waits, or nobody wants to know. The pending is the caller's, to be released, also when `done` was called before
- * this returns. Null: not sent, `done` will not be called. */
+/* Begins a call as gee_client_call() does, and returns at once. The arguments are copied or encoded before the return.
+ * `done` may be null. The pending is the program's to release, also when `done` was called before this function
+ * returns. Null: the call was not begun, `done` is never called. */
 GEE_EXPORT gee_pending_t *gee_client_go(gee_client_t *client, const char *method, const char *arguments_json,
                                         const gee_call_options_t *options, gee_done_t done, void *data,
                                         gee_error_t *error);
-/* `reply_type` null: the reply is not looked at. */
+/* `reply_type` null: the reply is not decoded. */
 GEE_EXPORT gee_pending_t *gee_client_go_typed(gee_client_t *client, const char *method, const gee_type_t *argument_type,
                                               const void *arguments, const gee_type_t *reply_type,
                                               const gee_call_options_t *options, gee_done_t done, void *data,
                                               gee_error_t *error);
 
-/* Waits at most `timeout_ns` (0: not at all, negative: as long as it takes) until it has ended and its `done` has returned.
- * True: it has ended. Several threads may wait. On a manual runtime it processes meanwhile. Not from a callback. */
+/* Waits at most `timeout_ns` nanoseconds (0: not at all, negative: without limit) until the call has ended and `done`
+ * has returned. True: so. May block; inside a callback as with `timeout_ns` 0. Several threads may wait for one
+ * pending. A manual runtime works meanwhile. */
 GEE_EXPORT bool gee_pending_wait(gee_pending_t *pending, int64_t timeout_ns);
-/* Null when it succeeded; else why not. These three: once it has ended, and valid until it is released. */
+/* Why the call failed; null: the call succeeded. Before the call has ended: an error with GEE_FAILED_PRECONDITION. What
+ * this function and the next two return is valid until the pending is released. */
 GEE_EXPORT const gee_error_t *gee_pending_error(const gee_pending_t *pending);
-/* The reply as JSON, terminated; null when it failed or is typed. */
+/* The reply as JSON text with a zero at the end; null: not ended, failed, or a typed call. */
 GEE_EXPORT const char *gee_pending_json(const gee_pending_t *pending);
-/* The reply as a value of its type, with all that it points to; null when it failed, is JSON or was not looked at. */
+/* The reply as a value of the call's reply type, with everything that the value points to; null: not ended, failed, a
+ * call in JSON, or a call without a reply type. */
 GEE_EXPORT const void *gee_pending_reply(const gee_pending_t *pending);
-/* It ends with GEE_CANCELLED, unless it has ended before; the server is told where the wire can. Any thread. */
+/* Ends the call with GEE_CANCELLED, unless the call has ended before. The server is told on a wire that can say so. Any
+ * thread; the call has not necessarily ended when this function returns. */
 GEE_EXPORT void gee_pending_cancel(gee_pending_t *pending);
-/* The call goes on if it has not ended, and calls `done`, whose argument is valid until that returns. Any thread. Leaves null;
- * a null *pending is allowed. */
+/* A call that has not ended goes on, and calls `done`. Any thread. Sets *pending to null; a null *pending is
+ * allowed. */
 GEE_EXPORT void gee_pending_release(gee_pending_t **pending);
 
 /* ---- many servers ---- */
 
-/* Begin with { .size = sizeof(gee_xclient_options_t) }, as above. */
 typedef struct gee_xclient_options {
     size_t size;
-    const char *balance;            /* "random" (the default), "roundrobin", "least", "hash" */
-    const gee_dial_options_t *dial; /* how each server is dialled; connect_timeout_ns bounds each attempt */
-    int connections;                /* to one server, at most; 1 */
-    int retries;             /* further servers that a failed call is tried on, when nothing of it was sent or it is
-                                     * idempotent; 2, negative: none */
-    int64_t fail_timeout_ns; /* a server that failed is tried again after a while, which doubles from 100 ms up to
-                                     * this; 10 s; while all have failed, by the next call */
-    /* Where the list comes from, and is kept up to date: "http://10.0.0.9:9999/_geerpc_/registry", "dns@name:9999",
-     * "file@/etc/servers" (docs/registry.md). Whatever happens there, the last good list stays in force. Null: it is set by
-     * the program. */
+    const char *balance;            /* "random" (default), "roundrobin", "least", "hash" */
+    const gee_dial_options_t *dial; /* for each server; connect_timeout_ns bounds each attempt. May be null */
+    int connections;                /* at most, to one server; 1 to 1000, default 1 */
+    int retries;             /* how many more servers a failed call is tried on, when no byte of the call was sent
+                                     * or the call is idempotent; default 2, negative: none */
+    int64_t fail_timeout_ns; /* the longest pause before a server that failed is tried again; pauses begin with
+                                     * 100 ms and double; default 10 s. While all servers have failed, calls try them */
+    /* The source of the list, which is kept up to date: "http://10.0.0.9:9999/_geerpc_/registry", "dns@name:9999",
+     * "file@/etc/servers" (docs/registry.md). While the source fails, the last good list stays in force. Null: the
+     * program sets the list. */
     const char *registry;
-    const char *service; /* only servers that the registry has for this service; null: all */
-    int64_t refresh_ns;  /* between two looks, where the registry cannot tell of changes; 10 s */
-    size_t min_servers;  /* a shorter list is not taken; 0: an empty one is not, once there was another */
+    const char *service; /* only the servers that the registry has for this service; null: all */
+    int64_t refresh_ns;  /* between two looks, where the registry does not tell of changes; default 10 s */
+    size_t min_servers;  /* a shorter list is not taken; 0: an empty list is not taken after a longer one */
 } gee_xclient_options_t;
 
-/* Dials nothing yet; connections are made when calls need them, kept, and made anew when they are lost. The list may be
- * empty. Null: failed; an address that can never be dialled is a failure too. With a registry the given servers are those to
- * begin with; without any it waits for the first list, at most connect_timeout_ns, and fails when the registry does. Not from a
- * callback. */
+/* Makes a client of several servers. Nothing is dialled yet: connections are made when calls need them, kept, and
+ * dialled anew when they are lost. `servers` may be null with `count` 0. `options` may be null. With a registry,
+ * `servers` are those to begin with; without any, this function waits for the first list, at most connect_timeout_ns,
+ * and fails when the registry does. May block. The xclient is the program's, until gee_xclient_close(). Null: failed;
+ * GEE_INVALID_ARGUMENT for an address that can never be dialled. */
 GEE_EXPORT gee_xclient_t *gee_xclient_create(const gee_server_t *servers, size_t count,
                                              const gee_xclient_options_t *options, gee_error_t *error);
 /* As gee_client_close(). */
 GEE_EXPORT void gee_xclient_close(gee_xclient_t **xclient);
-/* The whole new list. Servers that are in both keep their connections; those that are not in it any more get no new calls, and
- * their connections are closed when the calls on them have ended. -1: the list stays as it was. Not of a client that follows a
- * registry. Not from a callback. */
+/* Replaces the list. A server in both lists keeps its connections. A server that is not in the new list gets no new
+ * calls; its connections are closed when their calls have ended. May block, for the runtime's thread only. -1, and the
+ * list stays as it was: an address is wrong, or the xclient follows a registry (GEE_FAILED_PRECONDITION). */
 GEE_EXPORT int gee_xclient_set_servers(gee_xclient_t *xclient, const gee_server_t *servers, size_t count,
                                        gee_error_t *error);
 
-/* As those of a client, to the server that the balancer picks. While the list is empty they fail with GEE_UNAVAILABLE. */
+/* As the functions of a client, for the server that the balancer picks. With an empty list: GEE_UNAVAILABLE. The first
+ * two may block. */
 GEE_EXPORT int gee_xclient_call(gee_xclient_t *xclient, const char *method, const char *arguments_json,
                                 char **reply_json, const gee_call_options_t *options, gee_error_t *error);
 GEE_EXPORT int gee_xclient_call_typed(gee_xclient_t *xclient, const char *method, const gee_type_t *argument_type,
@@ -246,15 +271,17 @@ GEE_EXPORT gee_pending_t *gee_xclient_go_typed(gee_xclient_t *xclient, const cha
                                                const gee_type_t *argument_type, const void *arguments,
                                                const gee_type_t *reply_type, const gee_call_options_t *options,
                                                gee_done_t done, void *data, gee_error_t *error);
-/* To every server of the list at once. Succeeds when all have, with the reply that came first; the first failure fails it,
- * with that reason, and cancels the others; so does a server that leaves the list before it could be connected. The text of an
- * error reply has its server's address in front here. Without servers it fails with GEE_UNAVAILABLE. Not from a callback. */
+/* Calls every server of the list at once, and waits for all replies. May block. 0: every server has replied; the reply
+ * is the one that came first. -1: the first failure, which cancels the other calls; a server that leaves the list
+ * before the connection to it is made counts as a failure. The text of an error reply begins with the server's address.
+ * With an empty list: GEE_UNAVAILABLE. */
 GEE_EXPORT int gee_xclient_broadcast(gee_xclient_t *xclient, const char *method, const char *arguments_json,
                                      char **reply_json, const gee_call_options_t *options, gee_error_t *error);
 GEE_EXPORT int gee_xclient_broadcast_typed(gee_xclient_t *xclient, const char *method, const gee_type_t *argument_type,
                                            const void *arguments, const gee_type_t *reply_type, void *reply,
                                            const gee_call_options_t *options, gee_error_t *error);
 
+/* Frees what the library has handed out in a char **, and the body of a page (geerpc_http.h). Null is allowed. */
 GEE_EXPORT void gee_free(void *memory);
 
 #ifdef __cplusplus

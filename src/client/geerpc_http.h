@@ -1,4 +1,5 @@
-/* geerpc_http.h: one HTTP GET over the library's transports: for the pages of a server (/debug/geerpc), not for the web. */
+/* geerpc_http.h: one HTTP GET over the transports of the library, for the pages of a server (/debug/geerpc). Not a
+ * client for the web: no TLS, no redirects. */
 #ifndef GEERPC_HTTP_H
 #define GEERPC_HTTP_H
 
@@ -9,17 +10,20 @@ extern "C" {
 #endif
 
 typedef struct gee_http_page {
-    int status;      /* 200; every status is an answer */
-    char reason[64]; /* "Not Found", as the server wrote it, cut when it is longer; may be empty */
-    char *body;      /* terminated; to be given to gee_free() */
-    size_t length;   /* of the body, which may hold zero bytes */
+    int status;      /* 200, or any other: every status counts as an answer */
+    char reason[64]; /* "Not Found", as the server wrote it, cut to fit; may be empty */
+    char *body;      /* with a zero at the end; the program frees it with gee_free() */
+    size_t length;   /* of the body in bytes, without that zero; the body may hold zeros of its own */
 } gee_http_page_t;
 
-/* `where`: an address, tcp@HOST:PORT or unix@PATH, whose page at `path` ("/debug/geerpc?format=json") is asked for (http@ is
- * taken as tcp@); or a URL, http://HOST[:PORT][/PATH], whose own path is taken when it has one. `accept`: the media type that
- * is wanted, null: any. `timeout_ns` bounds everything from resolving the name to the last byte, 0: none; but a name server
- * that does not answer is waited for as long as the system's resolver does. Waits, on a connection of its own. 0 with *page
- * filled, or -1 with the reason, whose text names the address. */
+/* Fetches a page over a connection of its own. May block. `where` is an address or a URL:
+ *
+ *   tcp@HOST:PORT, unix@PATH      the page at `path` ("/debug/geerpc?format=json"); http@HOST:PORT means tcp@HOST:PORT
+ *   http://HOST[:PORT][/PATH]     the page at the URL's own path, or at `path` when the URL has none
+ *
+ * `accept`: the media type wanted, null: any. `timeout_ns`: from resolving the name to the last byte, 0: no limit; a
+ * name server that does not answer is waited for as long as the system's resolver does. 0: *page is filled. -1: failed;
+ * the text of the error names the address, and page->body is null. */
 GEE_EXPORT int gee_http_get(const char *where, const char *path, const char *accept, int64_t timeout_ns,
                             gee_http_page_t *page, gee_error_t *error);
 

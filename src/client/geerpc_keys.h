@@ -1,7 +1,7 @@
-/* geerpc_keys.h: the keys of sealed channels: making them, and the public key that belongs to a secret one.
+/* geerpc_keys.h: the keys of sealed channels: making a secret key, and the public key that belongs to a secret key.
  *
- * A secret key stands in a file of its own, one line "gee-sec:BASE64" that only its owner can read; nothing here shows a
- * byte of it. The public one is a text, "gee-pub:BASE64", for whoever is to know it. */
+ * A secret key is a file with one line, "gee-sec:BASE64", that only its owner can read; no function here hands out the
+ * secret. A public key is a text, "gee-pub:BASE64". Functions here read or write the disk and wait for nothing else. */
 #ifndef GEERPC_KEYS_H
 #define GEERPC_KEYS_H
 
@@ -11,13 +11,13 @@
 extern "C" {
 #endif
 
-#define GEE_PUBLIC_KEY_TEXT 56 /* room for a public key, terminated */
+#define GEE_PUBLIC_KEY_TEXT 56 /* bytes of a public key's text, with the zero at the end */
 
-/* Makes a key and writes it to a new file with mode 0600. 0 with the public one in `public_key`; -1, with the reason: there
- * is a file of that name, or it cannot be written. Waits for the disk. */
+/* Makes a key pair and writes the secret key to the new file `path`, with mode 0600. 0: `public_key` is the public key.
+ * -1: the file exists already, or cannot be written. */
 GEE_EXPORT int gee_key_make(const char *path, char public_key[GEE_PUBLIC_KEY_TEXT], gee_error_t *error);
-/* 0 with the public key that belongs to the secret one in a file; -1, with the reason: it cannot be read, it is no key, or
- * others than its owner could use it. */
+/* 0: `public_key` is the public key that belongs to the secret key in the file `path`. -1: the file cannot be read,
+ * holds no key, or can be read by others than its owner. */
 GEE_EXPORT int gee_key_public(const char *path, char public_key[GEE_PUBLIC_KEY_TEXT], gee_error_t *error);
 
 #ifdef __cplusplus

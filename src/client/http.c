@@ -1,9 +1,9 @@
-/* http.c: a page of a server, fetched on a loop that lives for that long. */
+/* http.c: fetches a page of a server, on a loop made for that. */
 #include "client/geerpc_http.h"
 
 #include <gee_features.h>
 
-/* The library is linked with llhttp when this module of it is on. */
+/* llhttp is linked into the library when this module is on. */
 #ifdef GEE_HAVE_transport_http_connect
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ typedef struct fetch {
     bool ended;
 } fetch_t;
 
-static void answered(void *data, const gee_http_message_t *response, const gee_error_t *error) {
+static void page_answered(void *data, const gee_http_message_t *response, const gee_error_t *error) {
     fetch_t *fetch = data;
     fetch->ended = true;
     if (response == NULL) {
@@ -64,9 +64,9 @@ static int find_place(const char *where, const char **path, gee_addr_t *addr, ge
     return gee_addr_parse(text, addr, error);
 }
 
-static int run(gee_loop_t *loop, gee_thread_pool_t *threads, const gee_transport_t *transport, const gee_addr_t *addr,
-               const gee_http_ask_t *ask, fetch_t *fetch) {
-    gee_http_call_t *call = gee_http_start(loop, threads, transport, addr, ask, answered, fetch, fetch->error);
+static int run_fetch(gee_loop_t *loop, gee_thread_pool_t *threads, const gee_transport_t *transport,
+                     const gee_addr_t *addr, const gee_http_ask_t *ask, fetch_t *fetch) {
+    gee_http_call_t *call = gee_http_start(loop, threads, transport, addr, ask, page_answered, fetch, fetch->error);
     if (call == NULL)
         return -1;
     while (!fetch->ended)
@@ -103,7 +103,7 @@ int gee_http_get(const char *where, const char *path, const char *accept, int64_
     gee_loop_t *loop = gee_loop_create(NULL, error);
     gee_thread_pool_t *threads = loop ? gee_work_threads(error) : NULL;
     if (threads != NULL)
-        result = run(loop, threads, transport, &addr, &ask, &fetch);
+        result = run_fetch(loop, threads, transport, &addr, &ask, &fetch);
     gee_thread_pool_abandon(&threads);
     gee_loop_destroy(&loop);
     return result;

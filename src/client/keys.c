@@ -1,4 +1,4 @@
-/* keys.c: the keys of sealed channels, as the seal that is compiled in makes and reads them. */
+/* keys.c: making and reading the keys of sealed channels, by the seal module that is compiled in. */
 #include "client/geerpc_keys.h"
 
 #include "core/rpc/seal.h"

@@ -1,28 +1,31 @@
-/* operation.c: a call, or another thing that is asked of the loop, from its start on a program's thread to its end.
+/* operation.c: a call, or another thing that the loop is asked to do, from its start on a program's thread to its end.
  *
  *   create -> post -> (loop) run -> begin -> types? -> send -> answer, failure, cancel, close -> end: done() -> waiters
  *
- * It has two references: the program's, given back when it is released, and the loop's, given back when it has ended. So
- * nothing that the loop holds is on a program's stack, but for what a waiting program lends (gee_outcome_place_t and the
- * arguments): it waits until the operation has ended.
+ * An operation has two references: the program's, which gee_pending_release() drops, and the loop's, which the end
+ * drops. So nothing that the loop holds is on a program's stack, except for what a waiting program lends
+ * (gee_outcome_place_t and the arguments): that program waits until the operation has ended.
  *
- * The task begins the operation, and is posted once more to cancel it. POSTED says that it is on its way; an operation that
- * ends meanwhile lingers, and keeps its caller from closing, until the task has come. */
+ * The task begins the operation, and is posted once more to cancel the operation. POSTED: the task is on its way. An
+ * operation that ends meanwhile lingers, and keeps its caller from ending, until the task has come. */
 #include "client/client.h"
 
 #include <stdlib.h>
 
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 
-/* Bits of `state`, beside GEE_ENDED and GEE_AWAITED. */
+/* Bits of `state`, beside GEE_ENDED and GEE_AWAITED. Bits are only set, but for POSTED. */
 enum {
-    KNOWN = 4u,     /* the outcome may be looked at; GEE_ENDED comes when done() has returned */
+    KNOWN = 4u,     /* the outcome may be read; GEE_ENDED follows when done() has returned */
     POSTED = 8u,    /* the task is on its way to the loop */
-    CANCELLED = 16u /* the program wants it cancelled */
+    CANCELLED = 16u /* the program has cancelled the operation */
 };
 
 static void drop_reference(gee_pending_t *operation) {
-    if (atomic_fetch_sub_explicit(&operation->references, 1, memory_order_acq_rel) > 1)
+    unsigned references = atomic_fetch_sub_explicit(&operation->references, 1, memory_order_acq_rel);
+    GEE_ASSERT(references > 0);
+    if (references > 1)
         return;
     if (operation->place == NULL)
         free(operation->error);
@@ -31,10 +34,15 @@ static void drop_reference(gee_pending_t *operation) {
     free(operation);
 }
 
+static bool is_known(const gee_pending_t *operation) {
+    return (atomic_load_explicit(&operation->state, memory_order_acquire) & KNOWN) != 0;
+}
+
 /* ---- on the loop's thread: the end ---- */
 
 static void end_operation(gee_pending_t *operation) {
     gee_caller_t *caller = operation->caller;
+    GEE_ASSERT(gee_runtime_inside(caller->runtime) && !is_known(operation));
     gee_list_remove(&operation->link);
     gee_timer_stop(caller->runtime->loop, &operation->timer);
     if (operation->kind->release != NULL)
@@ -68,7 +76,7 @@ static void add_time(gee_error_t *error, int64_t elapsed_ns, unsigned tries) {
 
 void gee_operation_fail(gee_pending_t *operation, const gee_error_t *error, unsigned tries) {
     operation->failed = true;
-    free(operation->reply); /* of a broadcast that another server failed */
+    free(operation->reply); /* of a broadcast: one server had replied, another failed */
     operation->reply = NULL;
     operation->error = operation->place ? &operation->place->error : malloc(sizeof(*operation->error));
     if (operation->error != NULL) {
@@ -190,10 +198,6 @@ int gee_operation_run(gee_caller_t *caller, const gee_operation_kind_t *kind, vo
 
 /* ---- on a program's thread: pendings ---- */
 
-static bool known(const gee_pending_t *pending) {
-    return (atomic_load_explicit(&pending->state, memory_order_acquire) & KNOWN) != 0;
-}
-
 static bool foreign(const gee_pending_t *pending) {
     return gee_runtime_check(pending->runtime, false, NULL) != 0;
 }
@@ -214,7 +218,7 @@ const gee_error_t *gee_pending_error(const gee_pending_t *pending) {
     static const gee_error_t no_memory = { .code = GEE_RESOURCE_EXHAUSTED, .text = "out of memory" };
     if (foreign(pending))
         return &of_another;
-    if (!known(pending))
+    if (!is_known(pending))
         return &not_ended;
     if (!pending->failed)
         return NULL;
@@ -222,7 +226,7 @@ const gee_error_t *gee_pending_error(const gee_pending_t *pending) {
 }
 
 static const void *reply_of(const gee_pending_t *pending, bool typed) {
-    return !foreign(pending) && known(pending) && pending->typed == typed ? pending->reply : NULL;
+    return !foreign(pending) && is_known(pending) && pending->typed == typed ? pending->reply : NULL;
 }
 
 const char *gee_pending_json(const gee_pending_t *pending) {
@@ -242,7 +246,7 @@ void gee_pending_cancel(gee_pending_t *pending) {
             return;
     } while (!atomic_compare_exchange_weak_explicit(&pending->state, &now, now | CANCELLED | POSTED,
                                                     memory_order_acq_rel, memory_order_relaxed));
-    if (!(now & POSTED)) /* from here on it lingers until the task has come, and so does its caller, with the loop */
+    if (!(now & POSTED)) /* keeps the operation, its caller and the loop until the task has come */
         gee_runtime_post(pending->runtime, &pending->task);
 }
 

@@ -1,9 +1,9 @@
-/* options.c: from the options that a program gives to what a caller is made of; nothing here is dialled or allocated on the loop. */
+/* options.c: from the options of a program to the members of a caller. On the program's thread; nothing is dialled. */
 #include "client/client.h"
 
 #include <string.h>
 
-#define CONNECT_TIMEOUT        (10 * GEE_SECOND) /* as GeeRPC's clients */
+#define CONNECT_TIMEOUT        (10 * GEE_SECOND) /* as in GeeRPC's clients */
 #define WRITE_TIMEOUT          (60 * GEE_SECOND)
 #define READ_TIMEOUT           (60 * GEE_SECOND)
 #define FAIL_TIMEOUT           (10 * GEE_SECOND)
@@ -13,7 +13,7 @@
 #define RETRIES                2
 #define RETRY_BUDGET           20 /* percent */
 
-/* What this library does not know must not be set. */
+/* Members that this library does not have must be zero. */
 int gee_read_options(void *target, size_t target_size, const void *options, size_t size, const char *type,
                      gee_error_t *error) {
     memset(target, 0, target_size);
@@ -65,7 +65,7 @@ static int set_limits(gee_caller_t *caller, const gee_dial_options_t *options, g
     if (pool == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     int failed = gee_options_default(gee_limits_options, &caller->limits, pool, error);
-    gee_pool_destroy(&pool); /* limits are numbers: nothing points into it */
+    gee_pool_destroy(&pool); /* limits are numbers: none points into the pool */
     if (failed)
         return -1;
     caller->limits.message = options->message_limit ? options->message_limit : MESSAGE_LIMIT;
@@ -109,7 +109,7 @@ static int set_dialling(gee_caller_t *caller, const gee_dial_options_t *given, g
                                            .connect_timeout_ns = connect_timeout_ns,
                                            .handle_timeout_ns = timeout_or(options.handle_timeout_ns, 0) };
     caller->upstream_options.limits.connect_timeout = connect_timeout_ns;
-    /* The handshake has a timer of its own, in the connection. */
+    /* The connection has a timer for the handshake. */
     caller->timeouts.read = timeout_or(options.read_timeout_ns, READ_TIMEOUT);
     caller->timeouts.write = manner->write_timeout_ns;
     caller->runtime = options.runtime;
@@ -138,7 +138,7 @@ static int set_balancing(gee_caller_t *caller, const gee_xclient_options_t *opti
 int gee_caller_set_options(gee_caller_t *caller, const char *address, const gee_xclient_options_t *options,
                            gee_error_t *error) {
     gee_upstream_options_t *upstream = &caller->upstream_options;
-    upstream->limits.queue = INT64_MAX; /* what waits is bounded by what the program starts */
+    upstream->limits.queue = INT64_MAX; /* the program bounds how many calls wait */
     upstream->name = "client";
     if (set_dialling(caller, options->dial, error) != 0)
         return -1;

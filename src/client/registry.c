@@ -1,4 +1,4 @@
-/* registry.c: looking into a registry and putting servers there, on a loop that lives for that long. */
+/* registry.c: looking into a registry and changing its entries, on a loop made for that. */
 #include "client/geerpc_registry.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include "core/event/work.h"
 #include "core/gateway/discovery.h"
 
-#define REFRESH     (10 * GEE_SECOND) /* as GeeRPC's */
+#define REFRESH     (10 * GEE_SECOND) /* as in GeeRPC's clients */
 #define CALL_MEMORY (64 * GEE_KIB)
 
 typedef struct work_place {
@@ -15,7 +15,7 @@ typedef struct work_place {
     gee_engine_t *engine;
     const gee_registry_t *registry;
     const char *source;
-    void *state; /* of the module */
+    void *state; /* the registry module's */
     gee_timer_t timer;
     gee_watch_t stop;
     const gee_registry_look_t *look;
@@ -26,7 +26,7 @@ typedef struct work_place {
 
 /* ---- making and running the loop ---- */
 
-static void end(work_place_t *place, int result) {
+static void end_place(work_place_t *place, int result) {
     place->ended = true;
     place->result = result;
 }
@@ -34,23 +34,23 @@ static void end(work_place_t *place, int result) {
 static void end_with(work_place_t *place, const gee_error_t *error) {
     if (error != NULL && place->error != NULL)
         *place->error = *error;
-    end(place, error ? -1 : 0);
+    end_place(place, error ? -1 : 0);
 }
 
-static void on_timeout(gee_timer_t *timer) {
+static void place_on_timeout(gee_timer_t *timer) {
     work_place_t *place = GEE_CONTAINER(timer, work_place_t, timer);
     gee_error_set(place->error, GEE_DEADLINE_EXCEEDED, "%.*s: no answer in time", GEE_QUOTED(place->source));
-    end(place, -1);
+    end_place(place, -1);
 }
 
 static void on_stop(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
-    end(GEE_CONTAINER(watch, work_place_t, stop), 0);
+    end_place(GEE_CONTAINER(watch, work_place_t, stop), 0);
 }
 
 static int open_place(work_place_t *place, const char *source, gee_error_t *error) {
     gee_engine_options_t options = { .modules = gee_modules, .limits = { .call_memory = CALL_MEMORY } };
     *place = (work_place_t){ .source = source, .error = error, .stop = { .descriptor = -1, .ready = on_stop } };
-    place->timer.fire = on_timeout;
+    place->timer.fire = place_on_timeout;
     place->registry = gee_registry_for(gee_modules, source, error);
     if (place->registry == NULL || place->registry->check(source, error) != 0)
         return -1;
@@ -75,7 +75,7 @@ static int set_timeout(work_place_t *place, int64_t timeout_ns) {
     return gee_error_set(place->error, GEE_RESOURCE_EXHAUSTED, "out of memory");
 }
 
-static int run(work_place_t *place) {
+static int run_place(work_place_t *place) {
     while (!place->ended)
         if (gee_loop_once(place->loop, -1) != 0)
             return gee_error_set(place->error, GEE_INTERNAL, "the kernel refuses to wait for events");
@@ -99,13 +99,13 @@ static void on_snapshot(void *data, const gee_snapshot_t *snapshot) {
     work_place_t *place = data;
     gee_timer_stop(place->loop, &place->timer);
     if (!place->ended && !place->look->listed(place->look->data, snapshot->servers, snapshot->count, snapshot->version))
-        end(place, 0);
+        end_place(place, 0);
 }
 
 static void on_failure(void *data, const gee_error_t *error) {
     work_place_t *place = data;
     if (!place->ended && !place->look->failed(place->look->data, error))
-        end(place, 0);
+        end_place(place, 0);
 }
 
 static int begin_look(work_place_t *place, const char *source) {
@@ -125,7 +125,7 @@ int gee_registry_look(const char *source, const gee_registry_look_t *look, gee_e
     int result = open_place(&place, source, error);
     place.look = look;
     if (result == 0 && (result = begin_look(&place, source)) == 0) {
-        result = run(&place);
+        result = run_place(&place);
         place.registry->unwatch(place.state);
     }
     close_place(&place);
@@ -138,7 +138,8 @@ static void on_told(void *data, const gee_error_t *error) {
     end_with(data, error);
 }
 
-static int publish(work_place_t *place, const char *source, const gee_registry_server_t *server, int64_t timeout_ns) {
+static int publish_entry(work_place_t *place, const char *source, const gee_registry_server_t *server,
+                         int64_t timeout_ns) {
     gee_entry_t entry = {
         .address = server->address, .service = server->service, .weight = server->weight, .ttl_ns = server->ttl_ns
     };
@@ -153,8 +154,8 @@ static int publish(work_place_t *place, const char *source, const gee_registry_s
 int gee_registry_put(const char *source, const gee_registry_server_t *server, int64_t timeout_ns, gee_error_t *error) {
     work_place_t place;
     int result = open_place(&place, source, error);
-    if (result == 0 && (result = publish(&place, source, server, timeout_ns)) == 0) {
-        result = run(&place);
+    if (result == 0 && (result = publish_entry(&place, source, server, timeout_ns)) == 0) {
+        result = run_place(&place);
         place.registry->abandon(place.state);
     }
     close_place(&place);
@@ -165,9 +166,9 @@ int gee_registry_remove(const char *source, const gee_registry_server_t *server,
                         gee_error_t *error) {
     work_place_t place;
     int result = open_place(&place, source, error);
-    if (result == 0 && (result = publish(&place, source, server, 0)) == 0) {
+    if (result == 0 && (result = publish_entry(&place, source, server, 0)) == 0) {
         place.registry->withdraw(place.state, timeout_ns > 0 ? timeout_ns : INT64_MAX, on_told, &place);
-        result = run(&place);
+        result = run_place(&place);
     }
     close_place(&place);
     return result;

@@ -1,10 +1,10 @@
-/* reply.c: what was answered, as the program wants it: text, or a value of its type.
+/* reply.c: a reply in the form that the program wants: text, or a value of its type.
  *
  *   text:   payload -> text.c -> operation->reply
- *   typed:  payload -> decode -> the waiting program's memory, what it points to in its pool
+ *   typed:  payload -> decode -> the waiting program's memory, with pointers into the program's pool
  *                             '-> or, copied deep, one piece of memory: operation->reply
  *
- * The reply of a broadcast is kept in operation->reply until the others have succeeded, too. */
+ * The first reply of a broadcast stays in operation->reply until all other servers have replied. */
 #include "client/client.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #include "core/type/type_copy.h"
 
-/* What came over a connection that speaks JSON was measured only. */
+/* Framing has found the end of a JSON reply, and checked nothing else. */
 static int check_json(const gee_caller_t *caller, const gee_payload_t *payload, gee_error_t *error) {
     gee_str_t text = { .data = (const char *)payload->bytes, .length = payload->length };
     if (payload->kind != GEE_PAYLOAD_BYTES || payload->codec != caller->json ||
@@ -31,7 +31,7 @@ static int take_text(gee_pending_t *operation, const gee_upstream_result_t *resu
     return gee_error_prefix(error, type ? "the reply is not what was described: " : "the reply has no form in JSON: ");
 }
 
-/* Where nothing that it points to is copied it lives as long as the payload. */
+/* Without `copy` the pointers of the value may point into the payload. */
 static int decode(const gee_caller_t *caller, const gee_payload_t *payload, const gee_type_t *type, bool copy,
                   gee_pool_t *pool, void *value, gee_error_t *error) {
     switch (payload->kind) {
@@ -45,10 +45,10 @@ static int decode(const gee_caller_t *caller, const gee_payload_t *payload, cons
     case GEE_PAYLOAD_REFUSED:
         break;
     }
-    return 0; /* zero in all its fields */
+    return 0; /* an empty payload is a value with all fields zero */
 }
 
-/* In memory of the operation's own; `flat`: what it points to is somewhere else already. */
+/* Copies the value into operation->reply; `flat`: without what the value points to, which is in the program's pool. */
 static int keep(gee_pending_t *operation, const void *value, bool flat, gee_error_t *error) {
     const gee_type_t *type = operation->reply_type;
     size_t size = flat ? type->size : gee_type_copy_size(type, value);

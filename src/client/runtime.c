@@ -1,4 +1,5 @@
-/* runtime.c: a loop on a thread of its own, or on those of the program; whose turn it is; waiting. */
+/* runtime.c: a loop on a thread of its own, or on the threads of the program in turns; waiting for the end of
+ * something. */
 #include "client/runtime.h"
 
 #include <errno.h>
@@ -11,19 +12,22 @@
 #include <unistd.h>
 
 #include "client/futex.h"
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/event/work.h"
 
-#define BIRTHMARK_SIZE 1 /* the kernel makes a page of it */
-/* The kernel refuses to wait when the program has closed descriptors that are not its own. */
-#define AFTER_FAILURE (100 * GEE_MILLISECOND)
+#define BIRTHMARK_SIZE 1 /* mmap() rounds up to a page */
+#define AFTER_FAILURE                                                                                                  \
+    (100 * GEE_MILLISECOND) /* epoll_wait fails when the program has closed the library's descriptor */
 
 void gee_runtime_hold(gee_runtime_t *runtime) {
     atomic_fetch_add_explicit(&runtime->references, 1, memory_order_relaxed);
 }
 
 void gee_runtime_release(gee_runtime_t *runtime) {
-    if (atomic_fetch_sub_explicit(&runtime->references, 1, memory_order_acq_rel) > 1)
+    unsigned references = atomic_fetch_sub_explicit(&runtime->references, 1, memory_order_acq_rel);
+    GEE_ASSERT(references > 0);
+    if (references > 1)
         return;
     pthread_cond_destroy(&runtime->stepped_down);
     pthread_mutex_destroy(&runtime->turn);
@@ -34,7 +38,8 @@ void gee_runtime_release(gee_runtime_t *runtime) {
 
 /* ---- who may do what ---- */
 
-/* Asked for each call: so without a system call, where the kernel (4.14) can wipe memory in a child. */
+/* Every call asks whether the process is a child. Linux 4.14 and later answers without a system call: the kernel sets
+ * the page to zero in a child. */
 static void set_birthmark(gee_runtime_t *runtime) {
     runtime->process = getpid();
     void *page = mmap(NULL, BIRTHMARK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -79,7 +84,7 @@ static void set_working(gee_runtime_t *runtime, bool working) {
 static void tear_down(gee_runtime_t *runtime) {
     gee_thread_pool_abandon(&runtime->resolver);
     if (runtime->loop != NULL) {
-        /* What the resolver's threads posted at the last moment lets go of its memory. */
+        /* Tasks that the resolver's threads have posted at the last moment free their memory. */
         (void)gee_loop_once(runtime->loop, 0);
         gee_loop_unwatch(runtime->loop, &runtime->alarm);
     }
@@ -91,7 +96,7 @@ static void tear_down(gee_runtime_t *runtime) {
 
 /* ---- threads ---- */
 
-static void *run(void *argument) {
+static void *run_background(void *argument) {
     gee_runtime_t *runtime = argument;
     pthread_setname_np(pthread_self(), "geerpc-client");
     set_working(runtime, true);
@@ -102,7 +107,7 @@ static void *run(void *argument) {
     return NULL;
 }
 
-/* Signals are for the program's threads; but a fault belongs to the thread that makes it. */
+/* Signals go to the program's threads; but the kernel delivers a fault to the thread that has made the fault. */
 static void signals_to_block(sigset_t *signals) {
     static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
     sigfillset(signals);
@@ -127,15 +132,17 @@ static void stop_when_through(gee_runtime_t *runtime) {
 }
 
 void gee_runtime_close_begins(gee_runtime_t *runtime) {
+    GEE_ASSERT(gee_runtime_inside(runtime));
     runtime->closing++;
 }
 
 void gee_runtime_close_ends(gee_runtime_t *runtime) {
+    GEE_ASSERT(gee_runtime_inside(runtime) && runtime->closing > 0);
     runtime->closing--;
     stop_when_through(runtime);
 }
 
-/* On the loop's thread, so that nobody is inside gee_loop_stop() when the loop ends. */
+/* On the loop's thread: no other thread is then inside gee_loop_stop() when the loop ends. */
 static void run_stop(gee_task_t *task) {
     gee_runtime_t *runtime = GEE_CONTAINER(task, gee_runtime_t, stop_task);
     runtime->stopping = true;
@@ -181,7 +188,7 @@ gee_runtime_t *gee_runtime_create(gee_runtime_mode_t mode, gee_error_t *error) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    runtime->references = 1; /* goes with the loop */
+    runtime->references = 1; /* the loop's */
     set_birthmark(runtime);
     runtime->mode = mode;
     runtime->alarm.descriptor = -1;
@@ -193,7 +200,7 @@ gee_runtime_t *gee_runtime_create(gee_runtime_mode_t mode, gee_error_t *error) {
     if (runtime->resolver == NULL)
         goto fail;
     if ((mode == GEE_RUNTIME_MANUAL ? make_alarm(runtime, error)
-                                    : start_thread(&runtime->thread, run, runtime, error)) != 0)
+                                    : start_thread(&runtime->thread, run_background, runtime, error)) != 0)
         goto fail;
     return runtime;
 fail:
@@ -215,7 +222,7 @@ static void set_alarm(gee_runtime_t *runtime) {
         return;
     if (next >= 0) {
         when.it_value.tv_sec = (time_t)(next / GEE_SECOND);
-        when.it_value.tv_nsec = (long)(next % GEE_SECOND) + (next == 0); /* nothing at all would stop it */
+        when.it_value.tv_nsec = (long)(next % GEE_SECOND) + (next == 0); /* zero would disarm the alarm */
     }
     runtime->alarm_set = next >= 0;
     (void)timerfd_settime(runtime->alarm.descriptor, 0, &when, NULL);
@@ -228,14 +235,15 @@ static int64_t time_left(int64_t deadline_ns) {
     return left > 0 ? left : 0;
 }
 
-/* The descriptor becomes readable at once, also for an application that hears of each change only once (EPOLLET). */
+/* Makes the descriptor readable at once, also for an application that hears of each change only once (EPOLLET). */
 static void ring_alarm(gee_runtime_t *runtime) {
     struct itimerspec now = { .it_value.tv_nsec = 1 };
     runtime->alarm_set = true;
     (void)timerfd_settime(runtime->alarm.descriptor, 0, &now, NULL);
 }
 
-/* With `turn` locked, as at the return. The time may be over, and it is somebody else's turn still. */
+/* Precondition: `turn` is locked, as also at the return. When the time is over, another thread may still have the
+ * turn. */
 static void wait_for_turn(gee_runtime_t *runtime, int64_t deadline_ns) {
     struct timespec until = { .tv_sec = (time_t)(deadline_ns / GEE_SECOND),
                               .tv_nsec = (long)(deadline_ns % GEE_SECOND) };
@@ -245,7 +253,7 @@ static void wait_for_turn(gee_runtime_t *runtime, int64_t deadline_ns) {
         (void)pthread_cond_timedwait(&runtime->stepped_down, &runtime->turn, &until);
 }
 
-/* The same; one pass, unlocked meanwhile. */
+/* One pass. Precondition: `turn` is locked, as also at the return; unlocked meanwhile. */
 static int take_turn(gee_runtime_t *runtime, int64_t max_wait_ns) {
     set_working(runtime, true);
     pthread_mutex_unlock(&runtime->turn);
@@ -257,8 +265,8 @@ static int take_turn(gee_runtime_t *runtime, int64_t max_wait_ns) {
     return result;
 }
 
-/* Passes, until one finds nothing to do: an application that hears only of changes (EPOLLET) would not hear of what is left.
- * What is left after PASSES, as peers go on sending, makes a change of its own. */
+/* Runs passes until a pass finds no events: an application that hears only of changes (EPOLLET) would not hear of
+ * events that are left. When peers send on and events are left after PASSES, the alarm makes the change. */
 static int work_off(gee_runtime_t *runtime, int64_t max_wait_ns) {
     enum { PASSES = 16 };
     int result = take_turn(runtime, max_wait_ns);
@@ -281,7 +289,7 @@ int gee_runtime_process(gee_runtime_t *runtime, int64_t max_wait_ns, gee_error_t
         return gee_error_set(error, GEE_FAILED_PRECONDITION,
                              "gee_runtime_process: a background runtime has a thread of its own for that");
     int64_t deadline_ns = deadline_in(max_wait_ns);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* a thread must not vanish while it is its turn */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* a thread must not end during its turn */
     pthread_mutex_lock(&runtime->turn);
     while (atomic_load(&runtime->working) && time_left(deadline_ns) != 0)
         wait_for_turn(runtime, deadline_ns);
@@ -296,7 +304,7 @@ int gee_runtime_process(gee_runtime_t *runtime, int64_t max_wait_ns, gee_error_t
 
 void gee_runtime_post(gee_runtime_t *runtime, gee_task_t *task) {
     int cancellable;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* nor between posting and waking */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* not to end between posting and waking */
     gee_loop_post(runtime->loop, task);
     pthread_setcancelstate(cancellable, NULL);
 }
@@ -321,6 +329,7 @@ static bool await_processing(gee_runtime_t *runtime, atomic_uint *word, int64_t 
 }
 
 bool gee_runtime_await(gee_runtime_t *runtime, atomic_uint *word, int64_t deadline_ns) {
+    GEE_ASSERT(!gee_runtime_inside(runtime));
     if (runtime->mode == GEE_RUNTIME_MANUAL)
         return await_processing(runtime, word, deadline_ns);
     unsigned now = atomic_load_explicit(word, memory_order_acquire);
@@ -336,6 +345,7 @@ bool gee_runtime_await(gee_runtime_t *runtime, atomic_uint *word, int64_t deadli
 
 unsigned gee_runtime_ended(atomic_uint *word) {
     unsigned before = atomic_fetch_or_explicit(word, GEE_ENDED, memory_order_acq_rel);
+    GEE_ASSERT((before & GEE_ENDED) == 0);
     if (before & GEE_AWAITED)
         gee_futex_wake(word);
     return before;
@@ -344,8 +354,9 @@ unsigned gee_runtime_ended(atomic_uint *word) {
 /* ---- destroying one ---- */
 
 static void destroy_manual(gee_runtime_t *runtime) {
+    GEE_ASSERT(!gee_runtime_inside(runtime));
     pthread_mutex_lock(&runtime->turn);
-    do { /* closes that were begun in a callback come to their end */
+    do { /* until closes that a callback has begun have ended */
         (void)take_turn(runtime, runtime->closing > 0 ? -1 : 0);
     } while (runtime->closing > 0);
     pthread_mutex_unlock(&runtime->turn);
@@ -384,7 +395,7 @@ int gee_runtime_destroy(gee_runtime_t **handle, gee_error_t *error) {
     *handle = NULL;
     if (runtime == NULL || !is_ours(runtime))
         return 0; /* in a child: the loop, and the kernel's objects in it, are the parent's */
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* half of it would be worse than either */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* not to end between the two halves */
     (runtime->mode == GEE_RUNTIME_MANUAL ? destroy_manual : destroy_background)(runtime);
     pthread_setcancelstate(cancellable, NULL);
     return 0;

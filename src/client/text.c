@@ -1,16 +1,16 @@
-/* text.c: JSON text as arguments and replies, for whatever codec the connection speaks.
+/* text.c: JSON text as arguments and replies, whichever codec the connection speaks.
  *
- *   json:    text -> checked -> sent as it is            received -> text
+ *   json:    text -> checked -> sent unchanged           received -> text
  *   bin:     text -> codec_json, by type -> value ->     received -> value, by type -> codec_json -> text
  *   gob:     text -> codec_json -> tree ->               received -> tree -> codec_json -> text
  *
- * codec_json keeps no state between values, so it is used without one, from any thread. */
+ * codec_json keeps no state between values: any thread uses the codec, with a null state. */
 #include "client/client.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Without the white space around. */
+/* The text without white space around the value. */
 static gee_str_t trimmed(const gee_caller_t *caller, gee_str_t text) {
     const uint8_t *bytes = (const uint8_t *)text.data;
     size_t padding = caller->json->padding(bytes, text.length);
@@ -31,7 +31,7 @@ static int trim(const gee_caller_t *caller, gee_str_t *text, gee_error_t *error)
 int gee_text_check(const gee_caller_t *caller, gee_str_t *text, gee_error_t *error) {
     if (trim(caller, text, error) != 0)
         return -1;
-    /* Nothing is converted: numbers past 64 bits, and past what a double holds, stay the text that they are. */
+    /* Numbers are not converted: a number that no 64-bit integer or double can hold is sent as written. */
     return caller->json->check(NULL, NULL, (const uint8_t *)text->data, text->length, &caller->codec_limits, 0, error);
 }
 
@@ -74,7 +74,7 @@ static char *copy_text(gee_str_t text, gee_error_t *error) {
     return copy;
 }
 
-/* `type` null: `value` is a tree. */
+/* `type` null: `value` is a tree (gee_value_t). */
 static char *text_of(const gee_caller_t *caller, const gee_type_t *type, const void *value, gee_error_t *error) {
     gee_chain_t chain;
     char *text = NULL;

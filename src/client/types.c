@@ -1,18 +1,20 @@
-/* types.c: the types of methods, asked of the server by Gee.Describe once a method, for codecs whose bytes do not say
- * their types.
+/* types.c: the types of methods, which the server tells by Gee.Describe, once a method, for codecs whose bytes do not
+ * carry types.
  *
- *   want -> known:     send at once
+ *   want -> known:     described() at once
  *        -> in flight: wait with the others
- *        -> else:      Gee.Describe -> all that wait are sent
+ *        -> else:      Gee.Describe -> described() for all operations that wait
  *
- * Everything here is on the loop's thread. */
+ * All on the loop's thread. */
 #include "client/client.h"
 
 #include <string.h>
 
+#include "core/base/assert.h"
+
 #define METHODS_KEPT 1000
 #define POOL_SIZE    2048
-#define POOL_LIMIT   (1024 * 1024) /* of one method's description; a peer decides how long it is */
+#define POOL_LIMIT   (1024 * 1024) /* of one method's description, whose length a peer decides */
 
 /* The operation may end, and with it the types. */
 static void resume(gee_pending_t *operation) {
@@ -47,7 +49,7 @@ void gee_type_table_clear(gee_caller_t *caller, const gee_error_t *reason) {
     gee_link_t *link;
     while ((link = gee_list_first(&table->all)) != NULL) {
         gee_method_types_t *types = GEE_CONTAINER(link, gee_method_types_t, link);
-        types->references++; /* over what the operations do; the last of them cancels the question */
+        types->references++; /* the last operation that fails cancels the question and drops a reference */
         gee_operation_fail_all(&types->waiting, reason);
         remove_from_table(types);
         release_types(&types);
@@ -55,7 +57,7 @@ void gee_type_table_clear(gee_caller_t *caller, const gee_error_t *reason) {
     gee_string_map_destroy(&table->by_method);
 }
 
-/* Room for one more: those that are known are asked for again when they are wanted again. */
+/* Makes room for one more method: forgets the known types, which are asked for again when a call needs them. */
 static bool make_room(gee_type_table_t *table) {
     if (gee_string_map_count(table->by_method) < METHODS_KEPT)
         return true;
@@ -113,7 +115,7 @@ static int learn(gee_method_types_t *types, const gee_payload_t *payload, gee_po
     return gee_error_set(error, GEE_NOT_FOUND, "the reply does not have it");
 }
 
-/* A server without the service Gee; in GeeRPC's and net/rpc's words. */
+/* The server has no service Gee: the words of GeeRPC and net/rpc for that. */
 static bool says_no_describe(gee_str_t text) {
     static const char *const refusals[] = { "rpc server: can't find service Gee",
                                             "rpc server: can't find service Gee.Describe",
@@ -145,7 +147,7 @@ static void on_described(gee_upstream_call_t *question, const gee_upstream_resul
     gee_method_types_t *types = GEE_CONTAINER(question, gee_method_types_t, question);
     gee_error_t error;
     gee_link_t *link;
-    types->references++; /* over what the operations do */
+    types->references++; /* until the operations below have begun or ended */
     if (result->from_peer && result->status.code != GEE_OK && says_no_describe(result->status.text)) {
         fail_without_describe(types);
     } else if (result->status.code != GEE_OK) {
@@ -176,6 +178,7 @@ void gee_types_want(gee_pending_t *operation) {
     gee_caller_t *caller = operation->caller;
     gee_str_t method = operation->call.method;
     gee_error_t error;
+    GEE_ASSERT(!gee_link_in_list(&operation->link) && operation->types == NULL);
     gee_method_types_t *types = caller->types.by_method ? gee_string_map_get(caller->types.by_method, method) : NULL;
     if (types == NULL && (types = add_types(caller, method)) != NULL)
         ask_server(types);
@@ -197,7 +200,7 @@ void gee_types_release(gee_pending_t *operation) {
     if (types == NULL)
         return;
     if (!types->known && types->question.upstream != NULL && gee_list_empty(&types->waiting)) {
-        gee_upstream_cancel(&types->question); /* nobody wants to know any more */
+        gee_upstream_cancel(&types->question); /* no operation waits for the answer */
         remove_from_table(types);
     }
     release_types(&operation->types);
