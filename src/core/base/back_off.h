@@ -4,7 +4,7 @@
 
 #include "core/base/random.h"
 
-/* Begins with zero, and is set to that again by success. */
+/* Begins zeroed; success sets the state to zero again. */
 typedef struct gee_back_off {
     int64_t last_ns;
 } gee_back_off_t;
@@ -14,8 +14,8 @@ static inline int64_t gee_jitter(int64_t delay_ns, uint64_t *random) {
     return delay_ns - (int64_t)gee_random_below(random, (uint64_t)delay_ns / 10 + 1);
 }
 
-/* The time until the next attempt: `first_ns`, then double the last one, up to `longest_ns`; up to half of it less by
- * chance. */
+/* The time until the next attempt: `first_ns`, then double the last time, up to `longest_ns`; a random part, at most
+ * half, is taken off. */
 static inline int64_t gee_back_off_next(gee_back_off_t *back_off, int64_t first_ns, int64_t longest_ns,
                                         uint64_t *random) {
     int64_t next = back_off->last_ns == 0               ? first_ns

@@ -26,7 +26,7 @@ size_t gee_base64_encode(char *target, const uint8_t *bytes, size_t length) {
     return (size_t)(at - target);
 }
 
-/* The value of a digit; -1 for what is none. */
+/* The value of a digit; -1 for any other byte. */
 static int digit(uint8_t c) {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';

@@ -13,8 +13,8 @@
 
 /* Writes GEE_BASE64_ENCODED(length) bytes, not terminated; returns how many. */
 size_t gee_base64_encode(char *target, const uint8_t *bytes, size_t length);
-/* Line ends in the text are skipped, as Go's decoder does; padding is needed. Returns the number of bytes written, or -1
- * for any other text. */
+/* Skips line ends in the text, as Go's decoder does; padding is needed. Returns the number of bytes written, or -1 for
+ * any other text. */
 ptrdiff_t gee_base64_decode(uint8_t *target, gee_str_t text);
 
 #endif

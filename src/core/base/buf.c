@@ -20,10 +20,10 @@ enum {
 struct gee_buf_cache {
     gee_buf_t *free[CLASSES];
     gee_segment_t *free_segments;
-    size_t kept, keep; /* bytes in the free lists; what they may come to */
+    size_t kept, keep; /* bytes in the free lists; the most that may be there */
     size_t segments_kept;
     size_t live, live_bytes;
-    bool closed; /* destroyed while buffers were out: the last one to come back takes the cache with it */
+    bool closed; /* destroyed while buffers were out: the last buffer to come back frees the cache */
 };
 
 gee_buf_cache_t *gee_buf_cache_create(size_t keep) {
@@ -121,11 +121,12 @@ gee_buf_t *gee_buf_take(gee_buf_cache_t *cache, size_t capacity) {
 }
 
 gee_buf_t *gee_buf_hold(gee_buf_t *buf) {
+    GEE_ASSERT(buf->references > 0);
     buf->references++;
     return buf;
 }
 
-/* Small buffers are what connections need all the time: bigger free ones make way for them. */
+/* Connections need small buffers all the time: bigger free buffers make way for small ones. */
 static bool make_way(gee_buf_cache_t *cache, uint32_t size_class) {
     size_t bytes = class_bytes(size_class);
     for (uint32_t i = CLASSES - 1; i > size_class && cache->kept + bytes > cache->keep; i--)
@@ -139,6 +140,7 @@ void gee_buf_release(gee_buf_t **pointer) {
     if (buf == NULL)
         return;
     *pointer = NULL;
+    GEE_ASSERT(buf->references > 0);
     if (--buf->references > 0)
         return;
     gee_buf_cache_t *cache = buf->cache;
@@ -173,5 +175,5 @@ void gee_segment_release(gee_buf_cache_t *cache, gee_segment_t *segment) {
         cache->free_segments = segment;
         cache->segments_kept++;
     }
-    gee_buf_release(&buf); /* last, for it may free the cache */
+    gee_buf_release(&buf); /* last, as this may free the cache */
 }

@@ -1,8 +1,9 @@
-/* chain.c: the bytes that are to be written, in segments.
+/* chain.c: the bytes to be written, in segments.
  *
- *   first -> [start..end) of a buffer -> [start..end) of another -> ... -> last [start..end)| room, if it is only ours
+ *   first -> [start..end) of a buffer -> [start..end) of another -> ... -> last [start..end)| room (none when the buffer is held)
  *
- * A reservation that was not (or not wholly) committed may leave an empty segment; whoever walks the chain skips it. */
+ * A reservation that was not (or not wholly) committed may leave an empty segment; walks of the chain skip such
+ * segments. */
 #include "core/base/buf.h"
 
 #include <string.h>
@@ -38,7 +39,7 @@ static size_t room(const gee_chain_t *chain) {
     return chain->last ? gee_segment_room(chain->last) : 0;
 }
 
-/* A new last segment; takes over the caller's reference to `buf`, in case of failure too. */
+/* A new last segment; takes the caller's reference to `buf`, also when this fails. */
 static int add_segment(gee_chain_t *chain, gee_buf_t *buf, uint8_t *start, size_t count) {
     gee_segment_t *segment = gee_segment_take(chain->cache);
     if (segment == NULL) {
@@ -55,7 +56,7 @@ static int add_segment(gee_chain_t *chain, gee_buf_t *buf, uint8_t *start, size_
     return 0;
 }
 
-/* A chain that is long already gets bigger buffers, so that few segments are written at once. */
+/* A long chain gets bigger buffers, so that the number of segments of one write stays small. */
 static size_t usual_capacity(const gee_chain_t *chain) {
     size_t bytes = GEE_BUF_SMALL;
     if (chain->length >= 64 * GEE_KIB)

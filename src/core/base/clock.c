@@ -1,4 +1,4 @@
-/* clock.c: reading the clocks, and the one timestamp form that people see. */
+/* clock.c: reading the clocks, and the form of timestamps. */
 #include "core/base/clock.h"
 
 #include <time.h>
@@ -52,7 +52,7 @@ static char *put_digits(char *at, unsigned number, unsigned width, char after) {
     return at + width + 1;
 }
 
-/* Not gmtime_r(): that takes the lock of the time zone, which a fork may leave taken. */
+/* Not gmtime_r(), which takes the lock of the time zone: a fork may leave that lock taken. */
 char *gee_format_timestamp(char *target, int64_t wall_ns) {
     int64_t seconds = wall_ns / GEE_SECOND, rest = wall_ns % GEE_SECOND;
     if (rest < 0) {

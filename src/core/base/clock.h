@@ -1,4 +1,4 @@
-/* clock.h: time. Monotonic for everything that is measured or waited for, wall clock for what people read. */
+/* clock.h: time. The monotonic clock for measuring and waiting, the wall clock for texts. */
 #ifndef GEE_BASE_CLOCK_H
 #define GEE_BASE_CLOCK_H
 

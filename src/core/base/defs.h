@@ -6,12 +6,15 @@
 
 #define GEE_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
 #define GEE_UNUSED                               __attribute__((unused))
-/* What is seldom needed, called from what often runs: so that the latter does not save registers and clear stack for it. */
+/* For a function that is seldom called from one that often runs: inlined, the rare part would make the caller save
+ * registers and clear stack on every run. */
 #define GEE_APART __attribute__((noinline))
-/* What often runs and has a second, seldom caller: without this, the first one would pay for a call, too. */
+/* For a function that often runs and has a second, rare caller: without this attribute the frequent caller would pay
+ * for a function call, too. */
 #define GEE_ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* 1 in builds with AddressSanitizer, else 0: our own allocators then step back, so that it sees every block. */
+/* 1 in builds with AddressSanitizer, else 0: our own allocators then step back, so that AddressSanitizer sees every
+ * block. */
 #if defined(__SANITIZE_ADDRESS__)
 #define GEE_ASAN 1
 #elif defined(__has_feature)

@@ -1,4 +1,4 @@
-/* double_buffer.c: two halves, and two counters that say which of them may be read. */
+/* double_buffer.c: two halves, and two counters that say which half may be read. */
 #include "core/base/double_buffer.h"
 
 #include <stdalign.h>
@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES 100 /* of a reader whom the writer overtakes */
+#include "core/base/assert.h"
+
+#define TRIES 100 /* of a reader that the writer overtakes */
 
 /* Publication n stands in half n % 2. A reader of n is disturbed when n + 2 is begun, not before. */
 struct gee_double_buffer_memory {
@@ -34,11 +36,12 @@ static uint8_t *half(const gee_double_buffer_t *buffer, uint64_t publication) {
 void *gee_double_buffer_begin(const gee_double_buffer_t *buffer) {
     uint64_t next = atomic_load_explicit(&buffer->memory->published, memory_order_relaxed) + 1;
     atomic_store_explicit(&buffer->memory->begun, next, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release); /* readers see that it is begun no later than what is written */
+    atomic_thread_fence(memory_order_release); /* readers see `begun` no later than the bytes */
     return half(buffer, next);
 }
 
 void gee_double_buffer_publish(const gee_double_buffer_t *buffer, size_t length) {
+    GEE_ASSERT(length <= buffer->capacity);
     uint64_t next = atomic_load_explicit(&buffer->memory->begun, memory_order_relaxed);
     atomic_store_explicit(&buffer->memory->lengths[next % 2], length, memory_order_relaxed);
     atomic_store_explicit(&buffer->memory->published, next, memory_order_release);
@@ -53,7 +56,7 @@ uint64_t gee_double_buffer_count(const gee_double_buffer_t *buffer) {
 static int make_room(gee_double_copy_t *copy, size_t length) {
     if (length <= copy->room)
         return 0;
-    size_t room = length + length / 4; /* it will grow a little and then again */
+    size_t room = length + length / 4; /* what grew once grows again */
     void *bytes = malloc(room);
     if (bytes == NULL)
         return -1;

@@ -9,7 +9,7 @@
 int gee_error_vset(gee_error_t *error, gee_code_t code, const char *format, va_list arguments) {
     if (error == NULL)
         return -1;
-    char text[GEE_ERROR_TEXT]; /* apart, for an argument may be the error's own old text */
+    char text[GEE_ERROR_TEXT]; /* apart, as an argument may be the error's own old text */
     size_t length = gee_str_vformat(text, sizeof text, format, arguments);
     error->code = code;
     error->phase = GEE_PHASE_NONE;

@@ -1,8 +1,8 @@
 /* error.h: how a call or an operation ends: a code (gRPC's numbers) and a text for a person.
  *
  * Public: geerpc.h includes this file. A gee_error_t is plain memory that the caller owns, usually on its stack; a
- * function that can fail takes a pointer to one as its last argument, fills it when it fails, and leaves it alone when
- * it succeeds. A null pointer is allowed everywhere: the text is then not wanted. */
+ * function that can fail takes a pointer to one as its last argument, fills it when it fails, and leaves the
+ * structure alone when it succeeds. A null pointer is allowed everywhere: the caller does not want the text. */
 #ifndef GEE_BASE_ERROR_H
 #define GEE_BASE_ERROR_H
 
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The numbers are those of gRPC's status codes (grpc/grpc doc/statuscodes.md), on every wire that carries one. */
+/* The numbers of gRPC's status codes (grpc/grpc doc/statuscodes.md), on every wire that carries a code. */
 typedef enum gee_code {
     GEE_OK = 0,
     GEE_CANCELLED = 1,
@@ -33,7 +33,7 @@ typedef enum gee_code {
 
 /* Where in a client's work a failure happened. */
 typedef enum gee_phase {
-    GEE_PHASE_NONE = 0,  /* not a matter of a connection */
+    GEE_PHASE_NONE = 0,  /* not the failure of a connection */
     GEE_PHASE_RESOLVE,   /* turning a name into addresses */
     GEE_PHASE_CONNECT,   /* the kernel's connect */
     GEE_PHASE_HANDSHAKE, /* CONNECT, seal, Option */

@@ -1,8 +1,8 @@
 /* hash.c: the two hash tables, and SipHash-1-3 (Aumasson and Bernstein, 2012).
  *
- * Open addressing with linear probing, at most three quarters full. An entry that is removed leaves no tombstone: those
- * behind it that would not be found any more move up. So a table through which keys pass for ever neither grows nor
- * slows down. Each table has secrets of its own, drawn when its first entry comes. */
+ * Open addressing with linear probing, at most three quarters full. A removed entry leaves no tombstone: entries behind
+ * the hole that would not be found any more move up. So a table through which keys pass for ever neither grows nor
+ * slows down. Each table has its own secrets, drawn when its first entry comes. */
 #include "core/base/hash.h"
 
 #include <endian.h>
@@ -79,7 +79,7 @@ uint64_t gee_siphash(const uint64_t key[2], const void *bytes, size_t length) {
 typedef struct slot {
     uint64_t number;
     void *value;      /* null: free */
-    gee_str_t text[]; /* one in a table of texts, else none */
+    gee_str_t text[]; /* one element in a table of texts, else none */
 } slot_t;
 
 typedef struct table {
@@ -173,7 +173,7 @@ static inline int put(table_t *table, uint64_t number, const gee_str_t *text, vo
     slot->number = number;
     slot->value = value;
     if (text != NULL)
-        *slot->text = *text; /* in one that was there too: its bytes may go away with the old value */
+        *slot->text = *text; /* also in an old entry: the bytes of its key may go away with the old value */
     return 0;
 }
 

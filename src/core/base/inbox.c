@@ -2,8 +2,8 @@
  *
  *   data |--consumed--|start ... not yet consumed ... end|--room--| capacity
  *
- * Bytes are moved only when at least as many were consumed or will be filled in before the next move: so the cost per
- * byte is constant however a peer cuts its messages. */
+ * Bytes are moved only when at least as many bytes were consumed or will be filled in before the next move: so the cost
+ * per byte is constant however a peer cuts its messages. */
 #include "core/base/buf.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ void gee_inbox_clear(gee_inbox_t *inbox) {
     inbox->start = inbox->end = 0;
 }
 
-/* Into a fresh buffer. The old one may have another holder, who goes on seeing the same bytes. */
+/* Into a fresh buffer. The old buffer may have another holder, who goes on seeing the same bytes. */
 static int copy_out(gee_inbox_t *inbox, size_t capacity) {
     gee_buf_t *fresh = gee_buf_take(inbox->cache, capacity);
     if (fresh == NULL)
@@ -32,7 +32,7 @@ static int copy_out(gee_inbox_t *inbox, size_t capacity) {
     return 0;
 }
 
-/* Room for `wanted`, which there is not behind the end. */
+/* Precondition: there is no room for `wanted` bytes behind the end. */
 static int make_room(gee_inbox_t *inbox, size_t wanted) {
     size_t length = gee_inbox_length(inbox), needed;
     if (__builtin_add_overflow(length, length, &needed) || __builtin_add_overflow(needed, wanted, &needed))
@@ -41,7 +41,7 @@ static int make_room(gee_inbox_t *inbox, size_t wanted) {
         inbox->buf && inbox->buf->references == 1 && inbox->start >= length && inbox->buf->capacity - length >= wanted;
     if (!movable)
         return copy_out(inbox, needed);
-    /* One huge message should not leave its huge buffer behind, on a connection that is never quite empty. */
+    /* A huge message must not leave its huge buffer behind on a connection whose inbox never becomes empty. */
     if (inbox->buf->capacity / 8 > needed && copy_out(inbox, needed) == 0)
         return 0;
     memmove(inbox->buf->data, inbox->buf->data + inbox->start, length);

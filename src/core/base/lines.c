@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A blocking pipe of another program's: to ask poll() first is not enough, as another process may take the room meanwhile.
- * splice() takes its order not to wait for the call alone; so the bytes go through a pipe of ours, which is empty. */
+/* A blocking pipe that belongs to another program: poll() first is not enough, as another process may take the room
+ * meanwhile. SPLICE_F_NONBLOCK holds for one call of splice() only and leaves the open file as it is; so the bytes go
+ * through an empty pipe of our own. */
 static ssize_t write_to_pipe(int descriptor, const char *bytes, size_t length) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
@@ -43,7 +44,7 @@ static ssize_t write_some(int descriptor, mode_t kind, const char *bytes, size_t
     return S_ISFIFO(kind) ? write_to_pipe(descriptor, bytes, length) : write_to_terminal(descriptor, bytes, length);
 }
 
-/* A pipe takes that much as a whole or not at all, and lets nobody write between. */
+/* A pipe takes up to PIPE_BUF bytes as a whole or not at all, with no other writer's bytes between. */
 static size_t measure_piece(const char *bytes, size_t length) {
     if (length <= PIPE_BUF)
         return length;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/base/assert.h"
 #include "core/base/defs.h"
 
 typedef struct gee_link {
@@ -24,19 +25,22 @@ static inline bool gee_list_empty(const gee_list_t *list) {
 static inline bool gee_link_in_list(const gee_link_t *link) {
     return link->next != NULL;
 }
+/* Precondition of append and prepend: the link is in no list. */
 static inline void gee_list_append(gee_list_t *list, gee_link_t *link) {
+    GEE_ASSERT(!gee_link_in_list(link));
     link->next = &list->head;
     link->previous = list->head.previous;
     list->head.previous->next = link;
     list->head.previous = link;
 }
 static inline void gee_list_prepend(gee_list_t *list, gee_link_t *link) {
+    GEE_ASSERT(!gee_link_in_list(link));
     link->previous = &list->head;
     link->next = list->head.next;
     list->head.next->previous = link;
     list->head.next = link;
 }
-/* Taking out what is in no list is allowed and does nothing. */
+/* Allowed for a link that is in no list; does nothing then. */
 static inline void gee_list_remove(gee_link_t *link) {
     if (link->next == NULL)
         return;
@@ -54,7 +58,7 @@ static inline gee_link_t *gee_list_pop(gee_list_t *list) {
     return link;
 }
 
-/* The current link may be removed (and freed) in the loop's body; others may not. */
+/* The loop's body may remove (and free) the current link, and no other. */
 #define GEE_LIST_EACH(list, link)                                                                                      \
     for (gee_link_t *link = (list)->head.next, *gee_next_##link = link->next; link != &(list)->head;                   \
          link = gee_next_##link, gee_next_##link = link->next)

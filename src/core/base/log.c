@@ -1,11 +1,11 @@
 /* log.c: one text in, one line out.
  *
  *   format + arguments --> raw text --> printable text --> too many of this format? --> line --> lines.h, or the sink
- *                                                                 \--> counted; a note about them later
+ *                                                                 \--> counted; a note about these later
  *                                                                                 dropped there: likewise --/
  *
- * Everything is made on the caller's stack; the lock covers the table of formats and the write, so that a descriptor
- * that was replaced is written to by nobody any more. */
+ * Everything is made on the caller's stack; the lock covers the table of formats and the write, so that nobody writes
+ * to a descriptor that was replaced. */
 #include "core/base/log.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@
 enum {
     TEXT = 2048,    /* the longest text */
     PREFIX = 96,    /* timestamp, colour, level, process */
-    EXCERPT = 128,  /* how much of a text that was held back its note shows */
+    EXCERPT = 128,  /* how much of a held-back text its note shows */
     NOTE = 256,     /* the longest note */
     FORMATS = 64,   /* formats whose rate is known at a time; a power of two */
     NEIGHBOURS = 4, /* places where a format may stand */
@@ -54,7 +54,7 @@ struct gee_log {
     rate_t rates[FORMATS];
 };
 
-/* What is to be said about lines that were held back. */
+/* A note about lines that were held back. */
 typedef struct note {
     gee_log_level_t level;
     char text[NOTE]; /* empty: nothing */
@@ -189,7 +189,7 @@ static void emit(gee_log_t *log, gee_log_level_t level, const char *text) {
 
 /* ---- rates ---- */
 
-/* Puts what is to be said about `rate` into `note` and starts a new second. The caller holds the lock. */
+/* Puts the note about `rate` into `note` and starts a new second. The caller holds the lock. */
 static void settle(gee_log_t *log, rate_t *rate, int64_t now, note_t *note) {
     note->text[0] = '\0';
     if (rate->held > 0) {
@@ -202,7 +202,7 @@ static void settle(gee_log_t *log, rate_t *rate, int64_t now, note_t *note) {
     rate->seen = rate->held = 0;
 }
 
-/* The rate of this format; when it has none and its places are taken, the oldest of those makes way. */
+/* The rate of this format; when it has none and its places are taken, the oldest rate there makes way. */
 static rate_t *find_rate(gee_log_t *log, const void *format, int64_t now, note_t *note) {
     size_t home = (size_t)((uint64_t)(uintptr_t)format * 0x9e3779b97f4a7c15U >> 58);
     rate_t *oldest = NULL;
@@ -222,7 +222,7 @@ static void keep_excerpt(rate_t *rate, const char *text) {
     (void)gee_str_format(rate->excerpt, sizeof rate->excerpt, "%s", text);
 }
 
-/* May this line be written? `note` is what must be said before it. */
+/* May this line be written? `note` must be written before the line. */
 static bool admit(gee_log_t *log, gee_log_level_t level, const void *format, const char *text, note_t *note) {
     int64_t now = gee_clock_monotonic();
     pthread_mutex_lock(&log->lock);
@@ -244,7 +244,7 @@ static bool admit(gee_log_t *log, gee_log_level_t level, const void *format, con
     return admitted;
 }
 
-/* Says what was held back: everything, or only where the second is over. */
+/* Writes the notes about lines held back: all notes, or those whose second is over. */
 static void say_held(gee_log_t *log, bool everything) {
     int64_t now = gee_clock_monotonic();
     for (size_t i = 0; i < FORMATS && atomic_load_explicit(&log->formats_held, memory_order_relaxed) > 0; i++) {

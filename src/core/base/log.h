@@ -1,10 +1,10 @@
 /* log.h: leveled log lines: to a descriptor (the server), or to a function (the library). Thread-safe.
  *
  * A line is "2026-11-22T08:38:33.123Z [notice] 4711: text\n", written with one write(). A text is cut at 2 KiB;
- * control bytes in it are escaped (\n, \x1b), so that a peer's bytes cannot forge a line. The
- * same format that comes more than GEE_LOG_BURST times within a second, at level warn or below in weight, is held back;
- * when the second is over a line says how many were. What cannot be written at once (lines.h) is dropped, and a later line
- * says how many were. A level that is off costs one comparison. */
+ * control bytes in the text are escaped (\n, \x1b), so that a peer's bytes cannot forge a line. The same format that
+ * comes more than GEE_LOG_BURST times within a second, at level warn or below in weight, is held back; when the
+ * second is over a line says how many were held back. Lines that cannot be written at once (lines.h) are dropped, and
+ * a later line says how many. A level that is off costs one comparison. */
 #ifndef GEE_BASE_LOG_H
 #define GEE_BASE_LOG_H
 
@@ -22,7 +22,7 @@ typedef enum gee_log_level {
 } gee_log_level_t;
 
 #define GEE_LOG_BURST 20
-#define GEE_LOG_OFF   "off" /* as the path of a log: there is none */
+#define GEE_LOG_OFF   "off" /* as the path of a log: no log */
 
 typedef struct gee_log gee_log_t;
 typedef void (*gee_log_sink_t)(void *data, gee_log_level_t level, const char *text);
@@ -34,16 +34,17 @@ gee_log_t *gee_log_to_sink(gee_log_sink_t sink, void *data, gee_log_level_t leve
 void gee_log_destroy(gee_log_t **log); /* writes what was held back first */
 
 void gee_log_set_level(gee_log_t *log, gee_log_level_t level);
-/* The descriptor to write to from now on; returns the one before, which the caller may close. */
+/* The descriptor to write to from now on; returns the old descriptor, which the caller may close. */
 int gee_log_set_descriptor(gee_log_t *log, int descriptor);
 int gee_log_descriptor(const gee_log_t *log);
 /* ANSI colour for the level; for a terminal. Off at first. */
 void gee_log_set_colour(gee_log_t *log, bool colour);
-/* Writes the counts of lines held back whose second is over, and of those dropped. The loop calls it when it is about to sleep; true: there are
- * more, so it should not sleep for longer than a second. */
+/* Writes the counts of lines held back whose second is over, and of lines dropped. The loop calls this before it
+ * sleeps. True: more counts wait, so the loop should sleep for no longer than a second. */
 bool gee_log_tick(gee_log_t *log);
 
-/* Forgets lines that were held back or dropped without saying so: for a process that was forked and inherited its parent's. */
+/* Forgets the counts of lines held back or dropped, without writing them: for a forked process, which has its
+ * parent's. */
 void gee_log_forget_held(gee_log_t *log);
 
 bool gee_log_enabled(const gee_log_t *log, gee_log_level_t level); /* a null log is never enabled */

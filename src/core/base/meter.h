@@ -1,4 +1,4 @@
-/* meter.h: bytes that many hold together, and how many they may. Any thread. */
+/* meter.h: a count of the bytes that several objects hold together, with a limit. Any thread. */
 #ifndef GEE_BASE_METER_H
 #define GEE_BASE_METER_H
 
@@ -11,7 +11,7 @@ typedef struct gee_meter {
     size_t limit; /* 0: none */
 } gee_meter_t;
 
-/* False: it would be too much, nothing is taken. */
+/* False: the limit would be passed, nothing is taken. */
 static inline bool gee_meter_take(gee_meter_t *meter, size_t bytes) {
     size_t before = atomic_fetch_add_explicit(&meter->bytes, bytes, memory_order_relaxed);
     if (meter->limit == 0 || (before <= meter->limit && bytes <= meter->limit - before))

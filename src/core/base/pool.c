@@ -2,8 +2,8 @@
  *
  *   pool | first chunk ......|  --chunks-->  chunk  -->  chunk of its own for a big piece  -->  ...
  *
- * Pieces are cut off the current chunk. A piece of more than a quarter of what the next chunk would be gets a chunk of
- * its own, and the current one goes on being filled: so the ends that are left unused stay small beside what is used. */
+ * Pieces are cut off the current chunk. A piece of more than a quarter of the next chunk's size gets a chunk of its
+ * own, and the current chunk goes on being filled: so the unused ends stay small beside the used bytes. */
 #include "core/base/pool.h"
 
 #include <stdarg.h>
@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/base/cache_line.h"
 #include "core/base/defs.h"
 #include "core/base/meter.h"
 
-/* Memory that was not handed out is poisoned for AddressSanitizer. (Functions of their own: gcc takes the call for a read
- * of bytes that were never written.) */
+/* Memory that was not handed out is poisoned for AddressSanitizer. (Functions of their own, as gcc takes the call for a
+ * read of bytes that were never written.) */
 #if GEE_ASAN
 #include <sanitizer/asan_interface.h>
 __attribute__((noinline)) static void hide(void *bytes, size_t length) {
@@ -39,21 +40,21 @@ typedef struct chunk {
     _Alignas(ALIGNMENT) uint8_t data[];
 } chunk_t;
 
-/* What each piece and each reset need is in its first cache line. */
+/* The members that each allocation and each reset need are in the first cache line. */
 struct gee_pool {
-    uint8_t *at, *end; /* what is left of the current chunk, or of the limit if that is less: most pieces fit there */
+    uint8_t *at, *end; /* the rest of the current chunk, or of the limit if that is less: most pieces fit there */
     chunk_t *chunks;   /* beyond the first */
     uint8_t *start, *chunk_end; /* of the current chunk */
     size_t elsewhere;           /* handed out of other chunks */
     size_t limit;               /* SIZE_MAX: none */
-    gee_meter_t *meter;         /* that counts chunks; null: none does */
+    gee_meter_t *meter;         /* counts chunks; null: no meter */
     size_t first, next;         /* bytes in the first chunk and in the next one to be made */
     _Alignas(ALIGNMENT) uint8_t data[];
 };
 
 static bool round_up(size_t size, size_t *rounded) {
     if (size == 0)
-        size = 1; /* every piece costs something, or the limit could be got round */
+        size = 1; /* every piece counts, or pieces of no size would get past the limit */
     if (size > PTRDIFF_MAX - sizeof(gee_pool_t) - ALIGNMENT)
         return false;
     *rounded = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
@@ -83,7 +84,7 @@ static void begin_chunk(gee_pool_t *pool, uint8_t *start, size_t taken, size_t b
     set_end(pool);
 }
 
-/* With its first chunk alone. */
+/* The pool has its first chunk and no other. */
 static void begin(gee_pool_t *pool) {
     free_chunks(pool);
     pool->elsewhere = 0;
@@ -121,13 +122,14 @@ void gee_pool_limit(gee_pool_t *pool, size_t bytes) {
 }
 
 void gee_pool_set_meter(gee_pool_t *pool, gee_meter_t *meter) {
+    GEE_ASSERT(pool->chunks == NULL);
     pool->meter = meter;
 }
 
 void gee_pool_reset(gee_pool_t *pool) {
     if (pool->chunks != NULL)
         begin(pool);
-    pool->at = pool->data; /* the rest is as it was */
+    pool->at = pool->data; /* the other members are as they were */
     hide(pool->data, pool->first);
 }
 
@@ -170,7 +172,7 @@ static uint8_t *take_elsewhere(gee_pool_t *pool, size_t rounded) {
     return chunk->data;
 }
 
-/* What does not fit, and what is of no size. */
+/* Pieces that do not fit, and pieces of no size. */
 static void *alloc_slowly(gee_pool_t *pool, size_t size) {
     size_t rounded, used = gee_pool_used(pool);
     if (!round_up(size, &rounded) || used > pool->limit || rounded > pool->limit - used)
@@ -189,7 +191,7 @@ void *gee_pool_alloc(gee_pool_t *pool, size_t size) {
     if (size == 0 || pool->at > pool->end || size > (size_t)(pool->end - pool->at))
         return alloc_slowly(pool, size);
     uint8_t *piece = pool->at;
-    /* Which is no further than the end, as that is aligned. */
+    /* The rounded size stays within the end, as the end is aligned. */
     pool->at += (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     reveal(piece, size);
     return piece;

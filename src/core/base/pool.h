@@ -1,4 +1,4 @@
-/* pool.h: the arena. Memory is taken in pieces and given back all at once; a call has one, a cycle has one.
+/* pool.h: the arena. Memory is taken in pieces and given back all at once; each call and each cycle has a pool.
  *
  * Not thread-safe: one thread at a time. A pool that is reset keeps its first chunk, so that in steady state a call
  * allocates nothing from the system. Public: geerpc.h includes it. */
@@ -17,7 +17,8 @@ typedef struct gee_pool gee_pool_t;
 gee_pool_t *gee_pool_create(size_t first_chunk);
 void gee_pool_destroy(gee_pool_t **pool); /* a null *pool is allowed; leaves null */
 
-/* Refuses (null) what would take the pool past `bytes` in all; 0 = no limit. What a peer's message may make us hold. */
+/* Refuses (null) pieces that would take the pool past `bytes` in all; 0: no limit. Bounds what a peer's message makes
+ * us hold. */
 void gee_pool_limit(gee_pool_t *pool, size_t bytes);
 /* Forgets everything that was handed out; chunks beyond the first go back to the system. The limit stays. */
 void gee_pool_reset(gee_pool_t *pool);
@@ -34,16 +35,17 @@ char *gee_pool_strdup(gee_pool_t *pool, const char *string);
 char *gee_pool_strndup(gee_pool_t *pool, const char *bytes, size_t length);
 /* A copy as a view; its data is null only when out of memory (an empty string gets a valid pointer). Terminated too. */
 gee_str_t gee_pool_str(gee_pool_t *pool, gee_str_t string);
-/* The string itself where it is well-formed UTF-8, else a copy that gee_utf8_repair() has made: every wire wants UTF-8, and a
- * text that is none must not cost anybody a connection. Data null, of a string that is not empty: out of memory. */
+/* The string itself where it is well-formed UTF-8, else a copy that gee_utf8_repair() has made: every wire wants
+ * UTF-8, and an ill-formed text must not cost a connection. Data null, of a string that is not empty: out of
+ * memory. */
 gee_str_t gee_pool_utf8(gee_pool_t *pool, gee_str_t string);
 char *gee_pool_printf(gee_pool_t *pool, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #pragma GCC visibility pop
 
 struct gee_meter; /* base/meter.h */
-/* Chunks beyond the first count there, and are refused when there are too many. Before anything is taken; the meter outlives
- * the pool. */
+/* The meter counts chunks beyond the first, and refuses those past its limit. Precondition: the pool has no such
+ * chunk. The meter outlives the pool. */
 void gee_pool_set_meter(gee_pool_t *pool, struct gee_meter *meter);
 
 #endif

@@ -18,7 +18,7 @@ static inline uint64_t gee_random_next(uint64_t *state) {
     return gee_random_mix(*state);
 }
 
-/* 0 to bound - 1; 0 when the bound is 0. What is uneven about it is below bound / 2^64. */
+/* 0 to bound - 1; 0 when the bound is 0. The bias is below bound / 2^64. */
 static inline uint64_t gee_random_below(uint64_t *state, uint64_t bound) {
     return (uint64_t)((unsigned __int128)gee_random_next(state) * bound >> 64);
 }

@@ -11,7 +11,7 @@ void gee_record_clear(gee_record_t *record) {
     *record = (gee_record_t){ 0 };
 }
 
-/* realloc would leave a copy of secrets behind. */
+/* Not realloc(), which would leave a copy of secrets behind. */
 static bool grow(gee_record_t *record, size_t wanted) {
     size_t capacity = record->capacity ? record->capacity : 512;
     while (capacity < wanted)

@@ -10,12 +10,12 @@
 enum { WAYS = 8 };
 
 typedef struct entry {
-    _Atomic uint64_t key; /* 0: nobody's */
+    _Atomic uint64_t key; /* 0: free */
     gee_bucket_t full_ns;
 } entry_t;
 
 struct gee_shared_rates {
-    uint64_t secret[2]; /* peers choose names: they must not choose their sets */
+    uint64_t secret[2]; /* peers choose names, but must not choose the sets */
     uint64_t mask;      /* sets - 1 */
     uint64_t opened;
     entry_t sets[][WAYS];
@@ -55,7 +55,7 @@ int gee_shared_rates_open(gee_shared_rates_t *rates, size_t names) {
     return 0;
 }
 
-/* Two processes that meet a name at once may give it a bucket each; from then on both find the first. */
+/* Two processes that meet a name at the same moment may each take a bucket; from then on both find the first. */
 gee_bucket_t *gee_shared_rates_find(gee_shared_rates_t *rates, gee_str_t name, int64_t now_ns) {
     uint64_t key = gee_siphash(rates->secret, name.data, name.length) | 1;
     entry_t *set = rates->sets[key >> 32 & rates->mask], *spare = NULL;
@@ -69,7 +69,7 @@ gee_bucket_t *gee_shared_rates_find(gee_shared_rates_t *rates, gee_str_t name, i
             spare_ns = full_ns;
         }
     }
-    if (spare_ns > now_ns) /* somebody's that is in use: what the bucket held was his */
+    if (spare_ns > now_ns) /* taken from another name: the tokens in the bucket were not this name's */
         atomic_store_explicit(&spare->full_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&spare->key, key, memory_order_relaxed);
     return &spare->full_ns;

@@ -1,5 +1,5 @@
-/* short_bytes.h: copying, comparing and looking at a few bytes, names mostly, without calling a function: what memcpy and memcmp
- * take to be called and to choose their way is three times as much. */
+/* short_bytes.h: copying, comparing and looking at a few bytes, names mostly, without calling a function: calls of
+ * memcpy and memcmp, which first choose their way, take three times as many instructions. */
 #ifndef GEE_BASE_SHORT_BYTES_H
 #define GEE_BASE_SHORT_BYTES_H
 
@@ -10,9 +10,9 @@
 
 #include "core/base/str.h"
 
-#define GEE_SHORT_BYTES 32 /* longer ones go to the C library */
+#define GEE_SHORT_BYTES 32 /* more bytes go to the C library */
 
-/* The last step overlaps the one before, so that no byte is taken alone. The areas must not overlap. */
+/* The last step overlaps the step before, so that no byte is taken alone. Precondition: the areas do not overlap. */
 static inline void gee_copy_short(void *target, const void *source, size_t length) {
     char *to = target;
     const char *from = source;
@@ -60,7 +60,7 @@ static inline uint16_t gee_load_2(const void *bytes) {
     return word;
 }
 
-/* 8, 4 or 2 at a time, the last ones overlap those before. */
+/* 8, 4 or 2 bytes at a time; the last step overlaps the step before. */
 static inline bool gee_equal_short(const void *a, const void *b, size_t length) {
     const char *left = a, *right = b;
     if (length > GEE_SHORT_BYTES)

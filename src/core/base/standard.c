@@ -4,7 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Opened the wrong way round, so that each use of a descriptor that was closed fails as before. */
+/* Standard input is opened for writing and the others for reading, so that each use fails as it did while they were
+ * closed. */
 int gee_fill_standard_descriptors(void) {
     int opened;
     do {

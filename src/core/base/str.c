@@ -9,7 +9,7 @@ gee_str_t gee_str(const char *terminated) {
     return (gee_str_t){ .data = terminated, .length = terminated ? strlen(terminated) : 0 };
 }
 
-/* Not tolower(): that depends on the locale. */
+/* Not tolower(), which depends on the locale. */
 static unsigned char lower(char c) {
     unsigned char byte = (unsigned char)c;
     return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte + ('a' - 'A')) : byte;
@@ -120,7 +120,7 @@ char *gee_str_escape(char *target, size_t capacity, const void *bytes, size_t le
     if (capacity == 0)
         return target;
     const uint8_t *from = bytes;
-    size_t used = 0, last_fit = 0; /* last_fit: where "..." would still fit behind */
+    size_t used = 0, last_fit = 0; /* last_fit: up to here "..." has room */
     for (size_t i = 0; i < length; i++) {
         char token[4];
         size_t size = escape_byte(token, from[i]);
@@ -147,7 +147,7 @@ static unsigned smaller(unsigned a, unsigned b) {
     return a < b ? a : b;
 }
 
-/* Optimal string alignment: three rows of the usual table are enough, for a swap looks two rows back. */
+/* Optimal string alignment: three rows of the usual table are enough, as a swap looks two rows back. */
 unsigned gee_str_distance(gee_str_t a, gee_str_t b) {
     if (a.length > DISTANCE_LONGEST || b.length > DISTANCE_LONGEST)
         return UINT_MAX;
@@ -177,7 +177,7 @@ static gee_str_t lowered(char target[DISTANCE_LONGEST], gee_str_t string) {
     return (gee_str_t){ .data = target, .length = string.length };
 }
 
-/* Near enough: a third of the longer one's letters wrong at most (one in a short word), and something in common. */
+/* Near enough: at most a third of the longer word's letters wrong (one in a short word), and some letter in common. */
 const char *gee_str_nearest(gee_str_t word, const char *const *candidates, size_t count) {
     char low_word[DISTANCE_LONGEST], low_candidate[DISTANCE_LONGEST];
     if (word.length == 0 || word.length > DISTANCE_LONGEST)

@@ -10,7 +10,7 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* Takes the digits at the front. Their count; 0 when there are none, or when the number is too big. */
+/* Takes the digits at the front. Returns their count; 0 without a digit, or when the number is too big. */
 static size_t take_digits(gee_str_t *text, uint64_t *number) {
     uint64_t value = 0;
     size_t count = 0;
@@ -116,7 +116,8 @@ static uint64_t take_unit(gee_str_t *text) {
     return found->ns;
 }
 
-/* One "1.5h". A fraction that is no whole number of nanoseconds is refused: cut to 0 it could mean "no limit". */
+/* A component such as "1.5h". A value that is no whole number of nanoseconds is refused: cut to 0 it could mean "no
+ * limit". */
 static int take_component(gee_str_t *text, uint64_t *nanoseconds) {
     uint64_t whole, fraction = 0, scale = 1;
     if (take_digits(text, &whole) == 0)
@@ -207,7 +208,7 @@ char *gee_format_duration_go(char *target, int64_t nanoseconds) {
     return target;
 }
 
-/* The value in one unit, when it is a finite decimal of at most 9 places there; else an empty text. */
+/* The value in one unit, when that is a finite decimal of at most 9 places; else an empty text. */
 static char *put_in_unit(char *at, uint64_t value, const struct duration_unit *unit) {
     wide_t scaled = value;
     uint64_t places = 0;
@@ -222,7 +223,7 @@ static char *put_in_unit(char *at, uint64_t value, const struct duration_unit *u
     return put_text(put_decimal(at, (uint64_t)(scaled / unit->ns), (unsigned)places), unit->name);
 }
 
-/* The shortest among all units; of equals the one without a point, then the biggest unit. */
+/* The shortest text among all units; among equally short texts one without a point, then the biggest unit. */
 static char *put_shortest(char *at, uint64_t value) {
     char best[GEE_DURATION_TEXT] = "", candidate[GEE_DURATION_TEXT];
     for (int fractions = 0; fractions <= 1; fractions++)

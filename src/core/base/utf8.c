@@ -1,4 +1,5 @@
-/* utf8.c: is it well-formed UTF-8 (RFC 3629, table 3-7 of the Unicode standard), where may it be cut, and making it so. */
+/* utf8.c: whether text is well-formed UTF-8 (RFC 3629, table 3-7 of the Unicode standard), where it may be cut, and
+ * how it is repaired. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@ static bool is_continuation(uint8_t byte) {
     return (byte & 0xc0) == 0x80;
 }
 
-/* The second byte carries what tells overlong forms, surrogates and numbers past U+10FFFF apart. */
+/* The second byte tells overlong forms, surrogates and numbers past U+10FFFF from well-formed sequences. */
 static bool second_byte_fits(uint8_t first, uint8_t second) {
     switch (first) {
     case 0xe0:
@@ -24,7 +25,7 @@ static bool second_byte_fits(uint8_t first, uint8_t second) {
     }
 }
 
-/* What the first byte promises: 1 to 4 bytes, 0 when no sequence starts with it. */
+/* The length that the first byte promises: 1 to 4 bytes; 0 when no sequence starts with that byte. */
 static size_t promised_length(uint8_t first) {
     if (first < 0x80)
         return 1;
@@ -137,7 +138,7 @@ bool gee_is_ascii(const void *text, size_t length) {
         memcpy(&word, bytes + at, sizeof(word));
         high |= word;
     }
-    if (at < length && length >= sizeof(word)) { /* the rest, and once more what stands before it */
+    if (at < length && length >= sizeof(word)) { /* the rest, and once more the bytes before */
         memcpy(&word, bytes + length - sizeof(word), sizeof(word));
         high |= word;
         at = length;

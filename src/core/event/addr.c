@@ -1,4 +1,4 @@
-/* addr.c: reads addresses as people write them, and writes those that the kernel has. */
+/* addr.c: reads addresses as people write them, and writes the addresses that the kernel has. */
 #include "core/event/addr.h"
 
 #include <arpa/inet.h>

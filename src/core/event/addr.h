@@ -1,7 +1,7 @@
-/* addr.h: addresses as people write them: `scheme@place`, and as the kernel has them.
+/* addr.h: addresses as people write them, `scheme@place`, and as the kernel has them.
  *
- * tcp@host:port, tcp@[::1]:9999, unix@/run/geerpc.sock, http@host:port. What a place must look like is the business of
- * the transport with that scheme (transport.h); the two forms in use, host:port and path, are parsed here. */
+ * tcp@host:port, tcp@[::1]:9999, unix@/run/geerpc.sock, http@host:port. The transport of a scheme (transport.h)
+ * says what a place must look like; the two forms in use, host:port and path, are parsed here. */
 #ifndef GEE_EVENT_ADDR_H
 #define GEE_EVENT_ADDR_H
 
@@ -17,7 +17,7 @@
 typedef struct gee_addr {
     char text[GEE_ADDR_TEXT]; /* the whole, as written */
     char scheme[16];
-    char place[GEE_ADDR_TEXT]; /* what follows the @ */
+    char place[GEE_ADDR_TEXT]; /* the text behind the @ */
 } gee_addr_t;
 
 /* Splits at the first @. Fails with a text that says what an address looks like. */
@@ -35,7 +35,7 @@ typedef union gee_sockaddr {
 } gee_sockaddr_t;
 
 bool gee_addr_is_local(const gee_addr_t *addr); /* unix@ */
-/* Refuses port 0, on which one can listen and which nobody can dial. Places that have no port pass. */
+/* Refuses port 0, which is an address to listen on and none to dial. Places that have no port pass. */
 int gee_addr_check_dialled(const gee_addr_t *addr, gee_error_t *error);
 
 socklen_t gee_sockaddr_length(const gee_sockaddr_t *address);

@@ -18,7 +18,7 @@ typedef struct candidates {
     size_t count;
 } candidates_t;
 
-/* What the thread that resolves sees. */
+/* The memory that the resolving thread sees. */
 typedef struct resolving {
     const gee_transport_t *transport;
     gee_addr_t addr;
@@ -46,10 +46,10 @@ struct gee_dial {
     gee_work_t *work; /* while a thread resolves */
     candidates_t candidates;
     size_t next;                /* the candidate after the one that is being tried */
-    gee_dial_layer_t layers[2]; /* the transport's, and one that the caller has added; each may be none */
-    size_t pushed;              /* of these */
+    gee_dial_layer_t layers[2]; /* the transport's layer and the caller's; each may be absent */
+    size_t pushed;              /* how many of these layers were pushed */
     gee_watch_t watch;          /* the socket that is connecting; -1: none */
-    gee_timer_t timer;          /* the end of the attempt, or of it all */
+    gee_timer_t timer;          /* the end of the attempt, or of the dial */
     gee_stream_t *stream;       /* while its layer shakes hands */
     gee_phase_t phase;
     gee_error_t error; /* the last reason */
@@ -78,7 +78,7 @@ void gee_dial_cancel(gee_dial_t **slot) {
     free(dial);
 }
 
-static void finish(gee_dial_t *dial, gee_stream_t *stream) {
+static void finish_dial(gee_dial_t *dial, gee_stream_t *stream) {
     gee_dialled_t dialled = dial->dialled;
     void *data = dial->data;
     gee_error_t error = dial->error;
@@ -92,7 +92,7 @@ static void finish_too_late(gee_dial_t *dial) {
     char duration[GEE_DURATION_TEXT];
     gee_error_set(&dial->error, GEE_UNAVAILABLE, "%s: %s: no answer within %s", dial->addr.text,
                   gee_phase_name(dial->phase), gee_format_duration(duration, dial->timeout));
-    finish(dial, NULL);
+    finish_dial(dial, NULL);
 }
 
 /* ---- connecting ---- */
@@ -101,7 +101,7 @@ static int64_t time_left(const gee_dial_t *dial) {
     return gee_time_add(dial->started, dial->timeout) - gee_loop_now(dial->loop);
 }
 
-/* The name is what the user wrote; which of its addresses refused helps as well. */
+/* Names the address as the user wrote it; where that is a name, also the numeric address that refused. */
 static void explain(gee_dial_t *dial, const gee_sockaddr_t *candidate) {
     char text[GEE_ADDR_TEXT];
     gee_sockaddr_text(candidate, text);
@@ -138,7 +138,7 @@ static void try_next(gee_dial_t *dial) {
             return;
         explain(dial, candidate);
     }
-    finish(dial, NULL);
+    finish_dial(dial, NULL);
 }
 
 /* ---- the transport's layer ---- */
@@ -156,7 +156,7 @@ static void handshake_failed(gee_stream_t *stream GEE_UNUSED, void *owner, const
     gee_dial_t *dial = owner;
     dial->error = *reason;
     gee_error_prefix(&dial->error, "%s: handshake: ", dial->addr.text);
-    finish(dial, NULL);
+    finish_dial(dial, NULL);
 }
 
 static void handshake_ended(gee_stream_t *stream, void *owner) {
@@ -174,13 +174,13 @@ static void shake_hands(gee_dial_t *dial, gee_stream_t *stream) {
     if (dial->timeout > 0 &&
         gee_timer_start_at(dial->loop, &dial->timer, gee_time_add(dial->started, dial->timeout)) != 0) {
         gee_error_set(&dial->error, GEE_RESOURCE_EXHAUSTED, "%s: handshake: out of memory", dial->addr.text);
-        finish(dial, NULL);
+        finish_dial(dial, NULL);
         return;
     }
     gee_stream_set_owner(stream, &events, dial);
 }
 
-/* Layer by layer, each once the one below stands. */
+/* Layer by layer, each when the layer below is established. */
 static void add_layers(gee_dial_t *dial, gee_stream_t *stream) {
     while (gee_stream_established(stream) && dial->pushed < GEE_LENGTH(dial->layers)) {
         const gee_dial_layer_t *next = &dial->layers[dial->pushed++];
@@ -189,16 +189,16 @@ static void add_layers(gee_dial_t *dial, gee_stream_t *stream) {
         gee_stream_destroy(&stream);
         dial->phase = GEE_PHASE_HANDSHAKE;
         gee_error_prefix(&dial->error, "%s: handshake: ", dial->addr.text);
-        finish(dial, NULL);
+        finish_dial(dial, NULL);
         return;
     }
     if (gee_stream_established(stream))
-        finish(dial, stream);
+        finish_dial(dial, stream);
     else
         shake_hands(dial, stream);
 }
 
-static void connected(gee_dial_t *dial) {
+static void dial_connected(gee_dial_t *dial) {
     const gee_sockaddr_t *peer = &dial->candidates.list[dial->next - 1];
     int descriptor = dial->watch.descriptor;
     gee_loop_unwatch(dial->loop, &dial->watch);
@@ -212,14 +212,14 @@ static void connected(gee_dial_t *dial) {
         return;
     }
     explain(dial, peer);
-    finish(dial, NULL);
+    finish_dial(dial, NULL);
 }
 
 static void attempt_ready(gee_watch_t *watch, uint32_t events) {
     (void)events;
     gee_dial_t *dial = GEE_CONTAINER(watch, gee_dial_t, watch);
     if (dial->transport->connected(watch->descriptor, &dial->error) == 0) {
-        connected(dial);
+        dial_connected(dial);
         return;
     }
     explain(dial, &dial->candidates.list[dial->next - 1]);
@@ -227,7 +227,7 @@ static void attempt_ready(gee_watch_t *watch, uint32_t events) {
     try_next(dial);
 }
 
-static void time_is_up(gee_timer_t *timer) {
+static void on_dial_timeout(gee_timer_t *timer) {
     gee_dial_t *dial = GEE_CONTAINER(timer, gee_dial_t, timer);
     close_attempt(dial);
     if (dial->phase == GEE_PHASE_CONNECT && dial->next < dial->candidates.count && time_left(dial) > 0)
@@ -240,7 +240,7 @@ static void time_is_up(gee_timer_t *timer) {
 
 static void resolved(gee_dial_t *dial, int outcome) {
     if (outcome != 0 || dial->candidates.count == 0) {
-        finish(dial, NULL);
+        finish_dial(dial, NULL);
         return;
     }
     dial->phase = GEE_PHASE_CONNECT;
@@ -313,7 +313,7 @@ gee_dial_t *gee_dial_start(gee_loop_t *loop, gee_thread_pool_t *threads, const g
     dial->phase = GEE_PHASE_RESOLVE;
     dial->watch.descriptor = -1;
     dial->watch.ready = attempt_ready;
-    dial->timer.fire = time_is_up;
+    dial->timer.fire = on_dial_timeout;
     dial->first_step.run = resolve_here;
     if (timeout_ns > 0 && gee_timer_start(loop, &dial->timer, timeout_ns) != 0) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", addr->text);
@@ -330,5 +330,6 @@ fail:
 }
 
 void gee_dial_add_layer(gee_dial_t *dial, const gee_layer_t *layer, const void *setup) {
+    GEE_ASSERT(dial->pushed == 0 && dial->layers[1].layer == NULL);
     dial->layers[1] = (gee_dial_layer_t){ layer, setup };
 }

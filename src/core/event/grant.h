@@ -1,4 +1,4 @@
-/* grant.h: what a peer may do that has proven who it is, through a layer that authenticates. */
+/* grant.h: what a peer may do whose identity a layer has authenticated. */
 #ifndef GEE_EVENT_GRANT_H
 #define GEE_EVENT_GRANT_H
 
@@ -7,9 +7,9 @@
 
 #include "core/base/str.h"
 
-/* Lives as long as the setup of the layer that knows it. */
+/* Lives as long as the setup of the layer that knows the peer. */
 typedef struct gee_grant {
-    const char *name; /* null: it is nobody in particular */
+    const char *name; /* null: the peer has no name */
     /* What the peer may call or read: "Arith", "Foo.Sum", "/debug/geerpc"; ends with null. Null: everything. */
     const char *const *services;
     const atomic_bool *revoked; /* in memory that processes share: the peer may do nothing any more. Null: never */
@@ -20,7 +20,7 @@ static inline bool gee_grant_revoked(const gee_grant_t *grant) {
     return grant != NULL && grant->revoked != NULL && atomic_load(grant->revoked);
 }
 
-/* Is exactly that name among what the peer may do? A null grant: yes. */
+/* Does the grant list exactly that name? A null grant: yes. */
 bool gee_grant_lists(const gee_grant_t *grant, gee_str_t name);
 
 #endif

@@ -48,6 +48,7 @@ void gee_loop_destroy(gee_loop_t **slot) {
     *slot = NULL;
     if (!loop)
         return;
+    GEE_ASSERT(!loop->in_pass);
     gee_loop_tasks_close(loop);
     GEE_LIST_EACH(&loop->leftovers, link) {
         gee_leftover_t *leftover = GEE_CONTAINER(link, gee_leftover_t, link);
@@ -58,6 +59,7 @@ void gee_loop_destroy(gee_loop_t **slot) {
         close(loop->epoll);
     if (loop->buffers)
         gee_buf_cache_destroy(&loop->buffers);
+    GEE_ASSERT(loop->timers.count == 0);
     gee_timers_free(&loop->timers);
     free(loop);
 }
@@ -102,7 +104,7 @@ static void handle_batch(gee_loop_t *loop) {
         const struct epoll_event *event = &loop->batch[loop->batch_next++];
         gee_watch_t *watch = event->data.ptr;
         if (!watch)
-            continue; /* unwatched by an earlier callback of this pass; its memory may be gone */
+            continue; /* unwatched by an earlier callback of this pass; the memory of the watch may be gone */
         uint32_t events = event->events & (watch->events | EPOLLERR | EPOLLHUP);
         if (events)
             watch->ready(watch, events);
@@ -148,7 +150,7 @@ bool gee_loop_had_events(const gee_loop_t *loop) {
 int gee_loop_descriptor(const gee_loop_t *loop) {
     return loop->epoll;
 }
-/* Between passes the time of the last one is of no use to anybody: whoever starts a timer then means the real time. */
+/* Between passes the time of the last pass is of no use: a timer that is started then means the real time. */
 int64_t gee_loop_now(const gee_loop_t *loop) {
     return loop->in_pass ? loop->now : gee_clock_monotonic();
 }
@@ -167,6 +169,7 @@ static int control(gee_loop_t *loop, int operation, gee_watch_t *watch, uint32_t
 }
 
 int gee_loop_watch(gee_loop_t *loop, gee_watch_t *watch, uint32_t events, gee_error_t *error) {
+    GEE_ASSERT(watch->events == 0);
     if (control(loop, EPOLL_CTL_ADD, watch, events) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "epoll: cannot watch descriptor %d: %s", watch->descriptor,
                              strerror(errno));

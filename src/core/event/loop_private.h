@@ -1,5 +1,5 @@
-/* loop_private.h: what the files of the loop share: loop.c, timer.c, loop_tasks.c, loop_signals.c. Not for others, but for
- * gee_leftover_t, which stream.c and dial.c use. */
+/* loop_private.h: shared by the files of the loop: loop.c, timer.c, loop_tasks.c, loop_signals.c. Not for other
+ * files, except gee_leftover_t, which stream.c and work.c use. */
 #ifndef GEE_EVENT_LOOP_PRIVATE_H
 #define GEE_EVENT_LOOP_PRIVATE_H
 
@@ -12,12 +12,12 @@
 #define GEE_LOOP_DEFER_ROUNDS 64                /* of deferred tasks that defer tasks, in one pass */
 #define GEE_LOOP_BUFFERS_KEPT (8 * 1024 * 1024) /* bytes of free buffers */
 
-/* Something whose owner has let go of it and that ends by itself (a stream that is still writing its last bytes). What
- * is left when the loop is destroyed is ended then. */
+/* An object without an owner that ends by itself (a stream that is still writing its last bytes). Destroying the loop
+ * ends the leftovers that are still there. */
 typedef struct gee_leftover gee_leftover_t;
 struct gee_leftover {
     gee_link_t link;
-    void (*end)(gee_leftover_t *leftover); /* takes itself out, frees itself */
+    void (*end)(gee_leftover_t *leftover); /* takes the object out of the list and frees it */
 };
 
 typedef struct gee_timers {
@@ -31,23 +31,23 @@ struct gee_loop {
     gee_buf_cache_t *buffers;
     int64_t now;
     bool in_pass, without_pwait2;
-    bool had_events; /* the last pass */
+    bool had_events; /* in the last pass */
     _Atomic(pthread_t) thread;
 
-    /* The events of this pass; those from batch_next on were not handled yet. */
+    /* The events of this pass; events from batch_next on were not handled yet. */
     struct epoll_event batch[GEE_LOOP_BATCH];
     int batch_next, batch_count;
 
     gee_timers_t timers;
 
     gee_list_t deferred;
-    gee_task_t wake; /* an empty task that the loop posts to itself */
+    gee_task_t wake; /* an empty task that the loop posts for itself */
     bool wake_posted;
 
-    /* Tasks of other threads, the newest first; the one that finds the stack empty writes to the eventfd. */
+    /* Tasks of other threads, the newest first; the thread that finds the stack empty writes to the eventfd. */
     _Atomic(gee_link_t *) posted;
     gee_watch_t posted_watch; /* the eventfd */
-    bool posted_due;          /* it was read in this pass */
+    bool posted_due;          /* the eventfd was read in this pass */
     atomic_bool stopping, stop_posted;
     gee_task_t stop;
 

@@ -1,10 +1,11 @@
 /* loop_tasks.c: work at the end of a pass (deferred), and work that other threads hand to the loop (posted).
  *
  *   thread A --push--> [ stack of posted tasks ] --taken whole, turned round--> run on the loop's thread
- *   thread B --push-->        first one in: writes the eventfd
+ *   thread B --push-->        the first task in: writes the eventfd
  *
- * Only the thread that finds the stack empty writes, and the loop takes the stack only after that write. So the eventfd
- * is written once a batch, and no thread touches a loop whose owner has seen its task run and destroyed it. */
+ * Only the thread that finds the stack empty writes, and the loop takes the stack only after that write. So the
+ * eventfd is written once a batch, and no thread touches a loop whose owner has seen the task run and has destroyed
+ * the loop. */
 #include "core/event/loop_private.h"
 
 #include <errno.h>
@@ -14,8 +15,8 @@
 
 /* ---- deferred ---- */
 
-/* A task that is deferred between two passes makes the loop's descriptor readable, for those who wait on it. */
-static void wake(gee_loop_t *loop) {
+/* A task that is deferred between two passes makes the loop's descriptor readable, for a caller that waits on it. */
+static void wake_loop(gee_loop_t *loop) {
     if (loop->wake_posted)
         return;
     loop->wake_posted = true;
@@ -31,7 +32,7 @@ void gee_loop_defer(gee_loop_t *loop, gee_task_t *task) {
         return;
     gee_list_append(&loop->deferred, &task->link);
     if (!loop->in_pass)
-        wake(loop);
+        wake_loop(loop);
 }
 
 void gee_loop_undefer(gee_task_t *task) {
@@ -59,12 +60,13 @@ void gee_loop_run_deferred(gee_loop_t *loop) {
         }
     }
     if (!gee_list_empty(&loop->deferred))
-        wake(loop);
+        wake_loop(loop);
 }
 
 /* ---- posted ---- */
 
 void gee_loop_post(gee_loop_t *loop, gee_task_t *task) {
+    GEE_ASSERT(!gee_link_in_list(&task->link));
     int descriptor = loop->posted_watch.descriptor;
     gee_link_t *newest = atomic_load_explicit(&loop->posted, memory_order_relaxed);
     do {
@@ -72,7 +74,7 @@ void gee_loop_post(gee_loop_t *loop, gee_task_t *task) {
     } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &newest, &task->link, memory_order_release,
                                                     memory_order_relaxed));
     if (newest)
-        return; /* whoever put in the first one wakes the loop; from here on the task may be gone */
+        return; /* the thread of the first task wakes the loop; from here on the task may be gone */
     uint64_t one = 1;
     while (write(descriptor, &one, sizeof(one)) < 0 && errno == EINTR)
         continue;

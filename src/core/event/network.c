@@ -22,7 +22,7 @@ bool gee_sockaddr_ip(const gee_sockaddr_t *peer, gee_ip_t *address) {
     return peer->any.sa_family == AF_INET || peer->any.sa_family == AF_INET6;
 }
 
-/* How many bits the text's own family has; 0: it is no address. */
+/* How many bits the text's own family has; 0: not an address. */
 static unsigned parse_ip(const char *text, gee_ip_t *address) {
     static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
     if (inet_pton(AF_INET6, text, address->bytes) == 1)
@@ -79,7 +79,7 @@ int gee_ip_of_peer(const char *peer, gee_ip_t *address) {
     gee_addr_t addr;
     if (gee_addr_parse(peer, &addr, NULL) != 0 || gee_addr_host_port(&addr, host, &port, NULL) != 0)
         return -1;
-    host[strcspn(host, "%")] = '\0'; /* the zone: which link it came from */
+    host[strcspn(host, "%")] = '\0'; /* the zone: the network interface */
     return parse_ip(host, address) != 0 ? 0 : -1;
 }
 
@@ -112,7 +112,7 @@ void gee_ip_keep_source(gee_ip_t *address) {
         memset(address->bytes + 8, 0, 8);
 }
 
-/* "localhost", "db.localhost", either with the dot of the root. */
+/* "localhost", "db.localhost", also with the dot of the root. */
 static bool is_localhost(gee_str_t name) {
     static const gee_str_t localhost = { "localhost", 9 };
     if (name.length > 0 && name.data[name.length - 1] == '.')

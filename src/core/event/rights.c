@@ -38,7 +38,8 @@ int gee_rights_send(int socket, const struct iovec *parts, int count, int descri
     return sent < 0 ? -1 : 0;
 }
 
-/* What came along, in *descriptor: -1 when nothing did. False: more than the one that there may be, closed but for the last. */
+/* The descriptor that came with a message, in *descriptor; -1: none. False: more than one came; all but the last are
+ * closed. */
 static bool take_descriptor(struct msghdr *header, int *descriptor) {
     size_t count = 0;
     *descriptor = -1;
@@ -56,7 +57,8 @@ static bool take_descriptor(struct msghdr *header, int *descriptor) {
     return count <= 1;
 }
 
-/* A side that dies with messages unread leaves an error in front of those that it has sent: it is passed over, once. */
+/* A side that dies with messages unread leaves an error in front of the messages that it has sent: the error is
+ * passed over, once. */
 static ssize_t receive(int socket, struct msghdr *header) {
     bool reset = false;
     for (;;) {

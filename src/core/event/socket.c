@@ -16,7 +16,7 @@ ssize_t gee_socket_send(int descriptor, const struct iovec *vector, int count) {
     if (count == 1)
         return send(descriptor, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL);
     struct iovec *writable =
-        (struct iovec *)(uintptr_t)vector; /* sendmsg does not write to it, its type only says so */
+        (struct iovec *)(uintptr_t)vector; /* sendmsg does not write to the vector, though its type is not const */
     struct msghdr message = { .msg_iov = writable, .msg_iovlen = (size_t)count };
     return sendmsg(descriptor, &message, MSG_NOSIGNAL);
 }
@@ -34,7 +34,7 @@ int gee_socket_connected(int descriptor, gee_error_t *error) {
     return reason == 0 ? 0 : gee_error_set(error, gee_socket_code(reason), "%s", strerror(reason));
 }
 
-/* What accept(2) reports of a connection that is gone already, or of the network below it. */
+/* Does accept(2) report a connection that is gone already, or the network below? */
 static bool connection_died(int reason) {
     switch (reason) {
     case EINTR:

@@ -13,7 +13,7 @@
 static void describe_peer(int descriptor, const gee_sockaddr_t *peer, char text[GEE_ADDR_TEXT]) {
     gee_sockaddr_t asked;
     socklen_t length = sizeof(asked);
-    memset(&asked, 0, sizeof(asked)); /* what it is when nobody knows */
+    memset(&asked, 0, sizeof(asked)); /* the address where the kernel has none */
     if (!peer)
         getpeername(descriptor, &asked.any, &length);
     gee_sockaddr_text(peer ? peer : &asked, text);
@@ -22,7 +22,8 @@ static void describe_peer(int descriptor, const gee_sockaddr_t *peer, char text[
 static void patience_is_over(gee_timer_t *timer) {
     gee_stream_t *stream = GEE_CONTAINER(timer, gee_stream_ending_t, patience)->stream, *own = stream;
     gee_stream_enter(stream);
-    if (gee_link_in_list(&stream->work.link)) { /* closed in this very pass: what waits is written once all the same */
+    /* Closed in this very pass: the waiting output is written once all the same. */
+    if (gee_link_in_list(&stream->work.link)) {
         gee_loop_undefer(&stream->work);
         gee_stream_work(&stream->work);
     }
@@ -40,7 +41,7 @@ void gee_stream_level_init(gee_stream_level_t *level, gee_loop_t *loop) {
     gee_chain_init(&level->out, gee_loop_buffers(loop));
 }
 
-static void release(gee_stream_t *stream) {
+static void free_stream(gee_stream_t *stream) {
     gee_stream_options_release(&stream->shared_options);
     for (size_t i = 0; i < GEE_STREAM_LAYERS; i++)
         free(stream->layers[i]);
@@ -79,7 +80,7 @@ gee_stream_t *gee_stream_create(gee_loop_t *loop, const gee_transport_t *transpo
     stream->work.run = gee_stream_work;
     stream->write_timer.fire = gee_stream_write_timeout;
     gee_stream_level_init(&stream->wire, loop);
-    /* EPOLLIN already, as the owner comes within this pass as a rule: that spares a system call a connection. */
+    /* EPOLLIN already, as the owner usually comes within this pass: that spares a system call a connection. */
     if (gee_loop_watch(loop, &stream->watch, EPOLLIN, error) != 0)
         gee_stream_destroy(&stream);
     return stream;
@@ -119,12 +120,12 @@ void gee_stream_destroy(gee_stream_t **slot) {
     if (stream->gone)
         stream->gone(stream->gone_data);
     if (stream->frames_deep == 0)
-        release(stream);
+        free_stream(stream);
 }
 
 void gee_stream_leave(gee_stream_t *stream) {
     if (--stream->frames_deep == 0 && stream->destroyed)
-        release(stream);
+        free_stream(stream);
 }
 
 bool gee_stream_fail(gee_stream_t *stream, const gee_error_t *reason) {
@@ -141,7 +142,7 @@ bool gee_stream_fail(gee_stream_t *stream, const gee_error_t *reason) {
     return false;
 }
 
-/* Null: no memory, or none for its timer. */
+/* Null: no memory. */
 static gee_stream_ending_t *begin_ending(gee_stream_t *stream, int64_t patience_ns) {
     gee_stream_ending_t *ending = calloc(1, sizeof(*ending));
     if (!ending)
@@ -162,6 +163,7 @@ void gee_stream_close(gee_stream_t **slot, int64_t patience_ns) {
     *slot = NULL;
     if (!stream)
         return;
+    GEE_ASSERT(!gee_stream_closing(stream));
     stream->events = NULL;
     stream->owner = NULL;
     if (!stream->broken)
@@ -175,13 +177,13 @@ void gee_stream_close(gee_stream_t **slot, int64_t patience_ns) {
     gee_loop_defer(stream->loop, &stream->work);
 }
 
-/* ---- reading: wanted or not ---- */
+/* ---- reading ---- */
 
 bool gee_stream_wants_bytes(const gee_stream_t *stream) {
     if (stream->ended)
         return false;
     if (gee_stream_closing(stream))
-        return true; /* to discard them */
+        return true; /* to discard the bytes */
     if (!stream->events || stream->paused)
         return false;
     if (stream->congested && !gee_stream_options(stream)->read_while_congested && gee_stream_established(stream))
@@ -190,8 +192,8 @@ bool gee_stream_wants_bytes(const gee_stream_t *stream) {
     return limit == 0 || gee_stream_unconsumed(stream) < limit;
 }
 
-/* A stream that waits for nothing must still hear of a reset, but only once: the kernel reports hang-ups and errors as
- * long as they last, whether they are asked for or not, unless the watch is edge-triggered. */
+/* A stream that waits for nothing must still hear of a reset, but only once: without EPOLLET the kernel reports
+ * hang-ups and errors as long as they last, asked for or not. */
 void gee_stream_set_interest(gee_stream_t *stream) {
     uint32_t events = 0;
     if (stream->frozen)
@@ -215,7 +217,7 @@ void gee_stream_set_owner(gee_stream_t *stream, const gee_stream_events_t *event
         gee_stream_set_interest(stream);
 }
 
-/* What is waited for changes at the end of the pass: to pause and resume within one costs no system call. */
+/* The watched events change at the end of the pass: pausing and resuming within a pass costs no system call. */
 static void work_later(gee_stream_t *stream) {
     if (gee_stream_usable(stream) && !stream->frozen)
         gee_loop_defer(stream->loop, &stream->work);
@@ -237,7 +239,7 @@ void gee_stream_flush(gee_stream_t *stream) {
     work_later(stream);
 }
 
-/* ---- what a stream knows of itself ---- */
+/* ---- questions ---- */
 
 gee_inbox_t *gee_stream_inbox(gee_stream_t *stream) {
     return gee_stream_top_inbox(stream);

@@ -1,9 +1,9 @@
 /* stream_handover.c: a stream on its way to another process.
  *
  *   freeze -> export -> (the descriptor goes along) -> destroy           create -> import -> owner
- *                                                  '-> thaw: it was not taken
+ *                                                  '-> thaw: the other process has refused
  *
- * Nothing waits to be written, so what goes along is what was received: the inboxes, and the layers' states. */
+ * No output waits, so the record has the inboxes and the layers' states. */
 #include <stdlib.h>
 
 #include "core/event/stream_private.h"
@@ -22,12 +22,14 @@ bool gee_stream_can_leave(const gee_stream_t *stream) {
 }
 
 void gee_stream_freeze(gee_stream_t *stream) {
+    GEE_ASSERT(gee_stream_can_leave(stream));
     stream->frozen = true;
     gee_loop_undefer(&stream->work);
     gee_loop_unwatch(stream->loop, &stream->watch);
 }
 
 void gee_stream_thaw(gee_stream_t *stream) {
+    GEE_ASSERT(stream->frozen);
     stream->frozen = false;
     gee_stream_set_interest(stream);
     gee_stream_reread(stream);
@@ -38,6 +40,7 @@ int gee_stream_descriptor(const gee_stream_t *stream) {
 }
 
 void gee_stream_export(const gee_stream_t *stream, gee_record_t *out) {
+    GEE_ASSERT(stream->frozen);
     gee_record_put_u64(out, stream->bytes_received);
     gee_record_put_u64(out, stream->bytes_sent);
     gee_record_put_u8(out, (uint8_t)stream->layer_count);
@@ -74,13 +77,14 @@ static int import_layer(gee_stream_t *stream, gee_record_reader_t *in,
         return -1;
     }
     stream->layers[stream->layer_count++] = imported;
-    stream->fresh_layer = stream->layer_count; /* what is below it, it has seen */
+    stream->fresh_layer = stream->layer_count; /* the imported layer has seen all bytes below */
     return 0;
 }
 
 int gee_stream_import(gee_stream_t *stream, gee_record_reader_t *in,
                       const gee_layer_t *(*layer)(gee_str_t name, const void **setup, void *data), void *data,
                       gee_error_t *error) {
+    GEE_ASSERT(stream->events == NULL && stream->layer_count == 0);
     stream->bytes_received = gee_record_take_u64(in);
     stream->bytes_sent = gee_record_take_u64(in);
     size_t layers = gee_record_take_u8(in);

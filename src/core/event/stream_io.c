@@ -1,4 +1,4 @@
-/* stream_io.c: the bytes of a stream: one read a pass, one writev at its end.
+/* stream_io.c: the bytes of a stream: one read a pass, one writev at the end of the pass.
  *
  *   event -> read -> layers up -> received()
  *   end of pass -> layers down -> writev -> blocked? -> EPOLLOUT and the write timer
@@ -23,7 +23,7 @@ static bool fail_with(gee_stream_t *stream, gee_code_t code, const char *what, c
 
 /* ---- closing ---- */
 
-/* The next step of a closing stream; false when it is gone. */
+/* The next step of a closing stream; false when the stream is gone. */
 static bool step_of_closing(gee_stream_t *stream) {
     bool waits = gee_stream_queued(stream) > 0;
     if (waits && (stream->blocked || !stream->ended))
@@ -64,11 +64,11 @@ static bool tell_partial(gee_stream_t *stream) {
     return gee_stream_usable(stream);
 }
 
-/* New bytes are in inbox[from]: brings what comes of them to the owner. */
+/* New bytes are in inbox[from]: brings them through the layers to the owner. */
 static bool deliver(gee_stream_t *stream, size_t from) {
     gee_error_t error;
     bool was_established = gee_stream_established(stream);
-    if (stream->shut_down) { /* nobody cares for them any more */
+    if (stream->shut_down) { /* the bytes are discarded */
         gee_inbox_clear(gee_stream_inbox_of(stream, from));
         return true;
     }
@@ -102,7 +102,7 @@ static size_t most_to_read(const gee_stream_t *stream, size_t space) {
     return space < most ? space : most;
 }
 
-/* *heard: bytes or the end came. */
+/* *heard: bytes, or the peer's end, came. */
 static bool read_once(gee_stream_t *stream, bool *heard) {
     gee_inbox_t *wire = &stream->wire.inbox;
     size_t space = 0;
@@ -126,7 +126,7 @@ static bool read_once(gee_stream_t *stream, bool *heard) {
     return fail_with(stream, GEE_UNAVAILABLE, "read", strerror(reason));
 }
 
-/* What the owner wants to see again, and what layers that were pushed onto bytes have not seen yet. */
+/* Bytes that the owner wants to see again, and bytes that freshly pushed layers have not seen yet. */
 static bool reread(gee_stream_t *stream) {
     size_t fresh = stream->fresh_layer;
     if (fresh < stream->layer_count) {
@@ -201,7 +201,7 @@ static bool write_wire(gee_stream_t *stream) {
     return true;
 }
 
-/* What the owner hears after a flush: drained() at the low mark, flushed() when the kernel has everything. */
+/* After a flush: drained() at the low-water mark, flushed() when the kernel has all output. */
 static bool tell_written(gee_stream_t *stream, bool wrote) {
     const gee_stream_events_t *events = stream->events;
     if (stream->congested && gee_stream_queued(stream) < gee_stream_options(stream)->low_water) {
@@ -217,7 +217,7 @@ static bool tell_written(gee_stream_t *stream, bool wrote) {
     return gee_stream_usable(stream);
 }
 
-/* `writable`: the kernel said so. A stream that waits for that only looks at its marks. */
+/* `writable`: the kernel takes bytes again. While a stream waits for that only the water marks are looked at. */
 static bool flush(gee_stream_t *stream, bool writable) {
     gee_error_t error;
     uint64_t sent = stream->bytes_sent;
@@ -244,11 +244,11 @@ void gee_stream_ready(gee_watch_t *watch, uint32_t events) {
     if (going && events & (EPOLLOUT | trouble) && stream->blocked)
         going = flush(stream, true);
     if (going && events & EPOLLERR && !heard) {
-        int reason = gee_socket_error(watch->descriptor); /* nobody reads it, nobody writes into it */
+        int reason = gee_socket_error(watch->descriptor); /* neither a read nor a write would tell the error */
         if (reason != 0)
             going = fail_with(stream, GEE_UNAVAILABLE, "connection", strerror(reason));
     }
-    /* Behind the peer's end: it has closed its other direction, too. (Over TCP only a reset says so.) */
+    /* After the peer's end: the peer has closed its reading side, too. (Over TCP only a reset says so.) */
     if (going && events & EPOLLHUP && had_ended && !gee_stream_closing(stream))
         going = fail_with(stream, GEE_UNAVAILABLE, "connection", "closed by the peer");
     if (going)
@@ -264,7 +264,7 @@ void gee_stream_work(gee_task_t *task) {
         going = reread(stream);
     if (going) {
         if (!stream->wants_reread && stream->fresh_layer == stream->layer_count)
-            gee_loop_undefer(task); /* what received() has just asked for is done now */
+            gee_loop_undefer(task); /* the work that received() has just asked for is done now */
         going = flush(stream, false);
     }
     if (going)

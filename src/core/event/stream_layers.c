@@ -3,7 +3,7 @@
  *   inbox[0] -> layer 0 -> inbox[1] -> layer 1 -> inbox[2] = the owner's
  *   out[0]   <- layer 0 <- out[1]   <- layer 1 <- out[2]   = the owner's
  *
- * A push changes no bytes: what the owner had is then below the new layer, and the owner gets the next pair. */
+ * A push changes no bytes: the owner's old pair is then below the new layer, and the owner gets the next pair. */
 #include "core/event/stream_private.h"
 
 #include <stdlib.h>
@@ -66,8 +66,8 @@ const gee_grant_t *gee_stream_grant(const gee_stream_t *stream) {
     return NULL;
 }
 
-/* Hands what is new in inbox[from] upwards as far as it goes. Handshakes may answer, and bytes that waited for the end of
- * one may go out now. */
+/* Hands the new bytes in inbox[from] upwards as far as the layers let them. Handshakes may answer, and output that
+ * waited for the end of a handshake may go out now. */
 int gee_stream_layers_up(gee_stream_t *stream, size_t from, gee_error_t *error) {
     for (size_t i = from; i < stream->layer_count; i++) {
         gee_stream_layer_t *layer = stream->layers[i];
@@ -85,8 +85,8 @@ int gee_stream_layers_up(gee_stream_t *stream, size_t from, gee_error_t *error) 
     return 0;
 }
 
-/* A layer in the middle of its handshake holds up what comes from above. When the stream is closing each layer ends what
- * it sends, once all from above has gone through. */
+/* A layer in the middle of its handshake holds up the output from above. When the stream is closing each layer
+ * finishes its own output once all output from above has gone through. */
 int gee_stream_layers_down(gee_stream_t *stream, gee_error_t *error) {
     for (size_t i = stream->layer_count; i-- > 0;) {
         gee_stream_layer_t *layer = stream->layers[i];

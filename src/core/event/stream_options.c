@@ -1,5 +1,5 @@
-/* stream_options.c: the options of streams, kept once for all on a loop that have the same: there are very few different
- * ones, and many streams. */
+/* stream_options.c: the options of streams, shared by all streams of a loop with equal options: there are many
+ * streams and very few different options. */
 #include <stdlib.h>
 
 #include "core/event/stream_private.h"
@@ -17,7 +17,7 @@ static void choose_options(gee_stream_options_t *options, const gee_stream_optio
     if (options->low_water > options->high_water)
         options->low_water = options->high_water;
     if (options->low_water == 0)
-        options->low_water = 1; /* reached when nothing waits */
+        options->low_water = 1; /* reached when no output waits */
     if (options->read_size == 0)
         options->read_size = DEFAULT_READ_SIZE;
 }

@@ -1,10 +1,11 @@
-/* stream_private.h: what the files of the stream share: stream.c (its life), stream_io.c (reading, writing),
- * stream_layers.c (the stack of layers), stream_handover.c (to another process), stream_options.c. Not for others.
+/* stream_private.h: shared by the files of the stream: stream.c (its life), stream_io.c (reading, writing),
+ * stream_layers.c (the stack of layers), stream_handover.c (to another process), stream_options.c. Not for other
+ * files.
  *
- * Level 0 holds the bytes of the wire; layer i reads the inbox of level i and fills that of level i+1, empties the chain of
- * level i+1 and fills that of level i; the owner has the topmost level.
+ * Level 0 holds the bytes of the wire. Layer i reads the inbox of level i and fills the inbox of level i+1, empties
+ * the chain of level i+1 and fills the chain of level i. The owner has the topmost level.
  *
- * A server has one of these for each idle connection: what few streams need is allocated when they need it. */
+ * A server has a stream for each idle connection: members that few streams need are allocated when needed. */
 #ifndef GEE_EVENT_STREAM_PRIVATE_H
 #define GEE_EVENT_STREAM_PRIVATE_H
 
@@ -13,13 +14,13 @@
 
 #define GEE_STREAM_LAYERS 4
 
-/* What is read and what is to be written between two layers. */
+/* The input and the output between two layers. */
 typedef struct gee_stream_level {
     gee_inbox_t inbox;
     gee_chain_t out;
 } gee_stream_level_t;
 
-/* Stays where it is while others are pushed. */
+/* Does not move while further layers are pushed. */
 typedef struct gee_stream_layer {
     const gee_layer_t *layer;
     gee_stream_level_t above;
@@ -27,14 +28,14 @@ typedef struct gee_stream_layer {
     _Alignas(max_align_t) uint8_t state[];
 } gee_stream_layer_t;
 
-/* Of all streams on the loop that have the same. */
+/* Shared by all streams on the loop with equal options. */
 typedef struct gee_shared_stream_options {
     gee_link_t link; /* in the loop */
     size_t references;
     gee_stream_options_t values;
 } gee_shared_stream_options_t;
 
-/* What a closing stream has. */
+/* Members of a closing stream. */
 typedef struct gee_stream_ending {
     gee_stream_t *stream;
     gee_timer_t patience;
@@ -44,20 +45,20 @@ typedef struct gee_stream_ending {
 struct gee_stream {
     gee_loop_t *loop;
     const gee_transport_t *transport;
-    const gee_stream_events_t *events; /* null: no owner yet, or not any more */
+    const gee_stream_events_t *events; /* null: no owner yet, or no longer */
     void *owner;
     void (*gone)(void *data);
     void *gone_data;
     gee_shared_stream_options_t *shared_options;
     gee_watch_t watch;
-    gee_task_t work; /* the end of the pass: reread, write, change what is waited for */
+    gee_task_t work; /* the end of the pass: reread, write, change the watched events */
     gee_timer_t write_timer;
     gee_stream_ending_t *ending; /* null: gee_stream_close() was not called */
 
     gee_stream_level_t wire;
     gee_stream_layer_t *layers[GEE_STREAM_LAYERS];
-    uint8_t layer_count; /* of those; the others are null, or stopped */
-    uint8_t fresh_layer; /* the lowest one that was pushed onto bytes and has not seen them; layer_count: none */
+    uint8_t layer_count; /* of `layers`; the others are null, or stopped */
+    uint8_t fresh_layer; /* the lowest layer that has not seen the bytes below; layer_count: none */
 
     bool wants_reread, paused, congested;
     bool blocked;         /* the kernel takes no more: waiting for EPOLLOUT */
@@ -66,17 +67,17 @@ struct gee_stream {
     bool timed_out;       /* because nothing could be written for too long */
     bool shut_down;       /* closing: our end is written */
     bool frozen;          /* on its way to another process */
-    bool destroyed;       /* by a callback: the memory goes when the outermost frame leaves */
+    bool destroyed;       /* by a callback: the outermost frame frees the memory */
     unsigned frames_deep; /* entry points of the stream that are on the stack */
 
-    int64_t progress_at; /* when something was written last, or writing became blocked */
+    int64_t progress_at; /* when bytes were written last, or writing became blocked */
     uint64_t bytes_received, bytes_sent;
     char peer_text[];
 };
 _Static_assert(sizeof(struct gee_stream) <= 264, "each idle connection has one");
 
-/* An entry point (an event, a task, a timer) encloses its work in enter and leave. Steps in between return false when the
- * stream is of no use any more (destroyed or broken): the caller then only leaves. */
+/* An entry point (an event, a task, a timer) encloses its work in enter and leave. Steps in between return false when
+ * the stream is destroyed or broken: the caller then only leaves. */
 static inline void gee_stream_enter(gee_stream_t *stream) {
     stream->frames_deep++;
 }
@@ -84,7 +85,7 @@ void gee_stream_leave(gee_stream_t *stream);
 static inline bool gee_stream_usable(const gee_stream_t *stream) {
     return !stream->destroyed && !stream->broken;
 }
-/* Closed by its owner: it lives on its own. */
+/* The owner has closed the stream, which now ends by itself. */
 static inline bool gee_stream_closing(const gee_stream_t *stream) {
     return stream->ending != NULL;
 }
@@ -122,15 +123,16 @@ void gee_stream_work(gee_task_t *task);
 void gee_stream_write_timeout(gee_timer_t *timer);
 
 /* stream_layers.c; -1 with the reason */
-/* A layer with a zeroed state, not in the stack yet; null: out of memory. Freed with free(). */
+/* A layer with a zeroed state, not in the stack yet, to be freed with free(). Null: out of memory. */
 gee_stream_layer_t *gee_stream_layer_create(gee_stream_t *stream, const gee_layer_t *layer, gee_error_t *error);
 int gee_stream_layers_up(gee_stream_t *stream, size_t from, gee_error_t *error);
 int gee_stream_layers_down(gee_stream_t *stream, gee_error_t *error);
 int gee_stream_layers_ended(gee_stream_t *stream, size_t from, gee_error_t *error);
-/* All at once; their memory stays until the stream's goes: an inbox may be in use further up the stack. */
+/* Stops all layers. Their memory is freed with the stream: a function further up the call stack may use an inbox. */
 void gee_stream_layers_stop(gee_stream_t *stream);
 
-/* stream_options.c: with one more reference, the defaults filled in; null: out of memory */
+/* stream_options.c */
+/* One more reference, with the defaults filled in. Null: out of memory. */
 gee_shared_stream_options_t *gee_stream_options_share(gee_loop_t *loop, const gee_stream_options_t *wanted);
 void gee_stream_options_release(gee_shared_stream_options_t **options);
 

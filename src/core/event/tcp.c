@@ -1,4 +1,4 @@
-/* tcp.c: sockets of TCP: what every transport over TCP (tcp@, http@) makes of addresses and descriptors.
+/* tcp.c: sockets of TCP: how every transport over TCP (tcp@, http@) treats addresses and descriptors.
  *
  * A listener on an IPv6 address takes IPv6 connections only, [::] too: tcp@:port stands for 0.0.0.0 and [::], each a
  * candidate of its own. TCP_NODELAY is on (replies leave in one write anyway), keepalive finds peers that vanished. */
@@ -15,7 +15,7 @@
 
 #include "core/base/defs.h"
 
-/* A peer that vanished is noticed after about two minutes without traffic. */
+/* A vanished peer is noticed after about two minutes without traffic. */
 #define KEEPALIVE_IDLE     60 /* seconds */
 #define KEEPALIVE_INTERVAL 15
 #define KEEPALIVE_PROBES   4
@@ -100,7 +100,7 @@ static int set(int descriptor, int level, int option, int value) {
     return setsockopt(descriptor, level, option, &value, sizeof(value));
 }
 
-/* What is refused here costs comfort, not correctness. */
+/* Errors are ignored: these options make no difference to correctness. */
 static void tune(int descriptor) {
     set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
     set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -134,7 +134,8 @@ int gee_tcp_listen(const gee_sockaddr_t *address, const gee_listen_options_t *op
         return listen_failed(address, descriptor, "IPV6_V6ONLY", error);
     if (bind(descriptor, &address->any, gee_sockaddr_length(address)) != 0)
         return listen_failed(address, descriptor, "bind", error);
-    int backlog = options && options->backlog > 0 ? options->backlog : INT_MAX; /* the kernel cuts it to its maximum */
+    /* The kernel lowers this to its maximum. */
+    int backlog = options && options->backlog > 0 ? options->backlog : INT_MAX;
     if (listen(descriptor, backlog) != 0)
         return listen_failed(address, descriptor, "listen", error);
     return descriptor;
@@ -159,8 +160,8 @@ int gee_tcp_connect(const gee_sockaddr_t *address, gee_error_t *error) {
     return gee_error_set(error, gee_socket_code(reason), "%s", strerror(reason));
 }
 
-/* Dialling a port of this machine on which nobody listens can hit upon itself: the kernel takes that very port as our
- * own, and the two ends of the connection are one. */
+/* Dialling a port of this machine on which nobody listens can connect a socket to itself: the kernel chooses that
+ * very port as our own, and the two ends of the connection are one socket. */
 static bool is_self(int descriptor) {
     gee_sockaddr_t here, there;
     socklen_t here_length = sizeof(here), there_length = sizeof(there);

@@ -2,8 +2,8 @@
  *
  *   submit -> [ waiting, at most `queue` more than there are free threads ] -> a thread -> run()
  *
- * One mutex guards everything; a job's memory is not touched once its run() was called, as run() may free it: the key of a job
- * that runs is kept with the thread. */
+ * One mutex guards everything. A job's memory is not touched once its run() was called, as run() may free the job:
+ * the key of a running job is kept with the thread. */
 #include "core/event/thread_pool.h"
 
 #include <pthread.h>
@@ -25,7 +25,7 @@ struct gee_thread_pool {
     pthread_cond_t work; /* a job waits, or the pool stops */
     gee_list_t jobs;
     size_t waiting, running, idle, queue;
-    unsigned limit, started, alive; /* threads: at most, so far, that have not ended */
+    unsigned limit, started, alive; /* threads: the most there may be, started so far, not ended yet */
     bool stopping;
     bool abandoned;      /* the last thread frees the pool */
     void (*enter)(void); /* by each thread, first and last; null: nothing */
@@ -74,7 +74,7 @@ static bool may_run(const gee_thread_pool_t *pool, uint64_t key) {
     return running < SAME_KEY_AT_ONCE;
 }
 
-/* The oldest job that may run now; null: there is none. With the mutex held. */
+/* The oldest job that may run now; null: none. With the mutex held. */
 static gee_job_t *take_job(gee_thread_pool_t *pool) {
     GEE_LIST_EACH(&pool->jobs, link) {
         gee_job_t *job = GEE_CONTAINER(link, gee_job_t, link);
@@ -125,12 +125,13 @@ static void *work(void *argument) {
 }
 
 void gee_thread_pool_set_hooks(gee_thread_pool_t *pool, void (*enter)(void), void (*leave)(void)) {
+    GEE_ASSERT(pool->started == 0);
     pool->enter = enter;
     pool->leave = leave;
 }
 
-/* Signals are for the loops' threads. Faults are not blocked: they belong to the thread that makes them, and blocked
- * they would end the process without the report of a sanitizer or a crash handler. */
+/* Signals are for the loops' threads. Faults are not blocked: a blocked fault would end the process without the
+ * report of a sanitizer or a crash handler. */
 static void block_signals(sigset_t *before) {
     sigset_t all;
     sigfillset(&all);
@@ -140,8 +141,8 @@ static void block_signals(sigset_t *before) {
     pthread_sigmask(SIG_SETMASK, &all, before);
 }
 
-/* With the mutex held. When no thread can be started the pool goes on with those that it has, and tries again with the
- * next job. */
+/* With the mutex held. When no thread can be started the pool goes on with the threads that it has, and tries again
+ * with the next job. */
 static void start_thread(gee_thread_pool_t *pool) {
     sigset_t before;
     block_signals(&before); /* a new thread has its creator's mask */
@@ -206,7 +207,7 @@ size_t gee_thread_pool_running(gee_thread_pool_t *pool) {
 /* ---- the end ---- */
 
 /* With the mutex held. */
-static void stop(gee_thread_pool_t *pool) {
+static void stop_pool(gee_thread_pool_t *pool) {
     pool->stopping = true;
     while (gee_list_pop(&pool->jobs))
         pool->waiting--;
@@ -215,7 +216,7 @@ static void stop(gee_thread_pool_t *pool) {
 
 static void end_pool(gee_thread_pool_t *pool, bool wait) {
     pthread_mutex_lock(&pool->mutex);
-    stop(pool);
+    stop_pool(pool);
     unsigned started = pool->started;
     bool abandoned = pool->abandoned = !wait && pool->running > 0;
     for (unsigned i = 0; abandoned && i < started; i++)

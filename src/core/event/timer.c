@@ -1,4 +1,5 @@
-/* timer.c: timers in a heap with four children a node: start, stop and fire cost a few comparisons, whatever their number.
+/* timer.c: timers in a heap with four children a node: start, stop and fire cost a few comparisons, however many
+ * there are.
  *
  *   heap[1] is due first; the children of heap[i] are heap[4i-2] to heap[4i+1]; each timer knows its position */
 #include "core/event/loop_private.h"
@@ -96,7 +97,8 @@ int64_t gee_loop_next_timer(const gee_loop_t *loop) {
     return wait > 0 ? wait : 0;
 }
 
-/* No more than there were at the start: a timer that starts itself anew without delay waits for the next pass. */
+/* Fires no more timers than there are at the start: a timer that starts itself anew without delay waits for the next
+ * pass. */
 void gee_timers_fire(gee_loop_t *loop) {
     gee_timers_t *timers = &loop->timers;
     for (size_t left = timers->count; left > 0 && timers->count > 0; left--) {

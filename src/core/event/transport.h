@@ -1,7 +1,8 @@
-/* transport.h: the interface of transport modules: how streams of one scheme are listened for, dialled, read, written.
+/* transport.h: the interface of transport modules: how streams of one scheme are listened for, dialled, read,
+ * written.
  *
- * A transport is stateless: everything that it knows of a connection is in the descriptor. All descriptors are
- * non-blocking and close-on-exec. The texts of check, resolve and listen name the address; those of connect and connected
+ * A transport is stateless: the descriptor is all that it knows of a connection. All descriptors are non-blocking and
+ * close-on-exec. The error texts of check, resolve and listen name the address; the texts of connect and connected
  * are the bare reason ("Connection refused"), which the caller puts behind address and phase. One suite,
  * tests/contract/transport_contract.c, holds every transport to this contract. */
 #ifndef GEE_EVENT_TRANSPORT_H
@@ -17,7 +18,7 @@
 typedef struct gee_listen_options {
     int backlog;     /* <= 0: the system's maximum */
     unsigned mode;   /* permission bits of a socket file; 0: as the umask leaves them */
-    bool reuse_port; /* several sockets on one address, the kernel spreads connections (TCP) */
+    bool reuse_port; /* several sockets on one address: the kernel spreads connections (TCP) */
 } gee_listen_options_t;
 
 typedef struct gee_transport {
@@ -29,24 +30,24 @@ typedef struct gee_transport {
     /* Mandatory. Is the place well-formed for this scheme? Never blocks, resolves nothing. */
     int (*check)(const gee_addr_t *addr, gee_error_t *error);
 
-    /* Mandatory. Candidates for `addr`, in the order to try; *count says how many fit (at most `capacity`, at least
-     * one on success). May block on DNS when the host is a name: the core calls it on a pool thread unless
-     * gee_transport_numeric() says that it need not. */
+    /* Mandatory. Candidates for `addr`, in the order to try; *count says how many there are (at most `capacity`, at
+     * least one on success). May block on DNS when the host is a name: the core calls resolve() on a pool thread
+     * unless numeric() is true. */
     int (*resolve)(const gee_addr_t *addr, gee_sockaddr_t *candidates, size_t capacity, size_t *count,
                    gee_error_t *error);
     /* Mandatory. True when resolve() of this address does not block. */
     bool (*numeric)(const gee_addr_t *addr);
 
-    /* Mandatory. A bound, listening socket for one address that resolve() gave, or -1. The first socket on port 0 gets
-     * a free port; the caller reads it back. A stale socket file (nobody accepts there) is replaced; a live one is an
-     * error. */
+    /* Mandatory. A bound, listening socket for an address that resolve() gave, or -1. The first socket on port 0 gets
+     * a free port; the caller reads it back. A stale socket file (nobody accepts there) is replaced; a live socket is
+     * an error. */
     int (*listen)(const gee_sockaddr_t *address, const gee_listen_options_t *options, gee_error_t *error);
     /* Optional. Removes what listen() left outside the descriptor (the socket file). Does not close the descriptor. */
     void (*unlisten)(const gee_sockaddr_t *address);
     /* Mandatory. The next connection, or -1 with errno (EAGAIN when there is none). Sets the socket's options. */
     int (*accept)(int listener, gee_sockaddr_t *peer);
 
-    /* Mandatory. A socket whose connect has been started, or -1. It is writable when the outcome is known. */
+    /* Mandatory. A socket whose connect has been started, or -1. The socket is writable when the outcome is known. */
     int (*connect)(const gee_sockaddr_t *address, gee_error_t *error);
     /* Mandatory. The outcome, once writable: 0, or -1 with the reason. */
     int (*connected)(int descriptor, gee_error_t *error);
@@ -56,18 +57,18 @@ typedef struct gee_transport {
     ssize_t (*receive)(int descriptor, void *bytes, size_t capacity);
     ssize_t (*send)(int descriptor, const struct iovec *vector, int count);
 
-    /* Optional. Of a socket that was dialled: bytes that the peer's host does not acknowledge for so long end the
-     * connection, or a host that vanishes without a word would keep it for a quarter of an hour. */
+    /* Optional. For a dialled socket: bytes that the peer's host does not acknowledge for so long end the connection.
+     * Otherwise a host that vanishes without a word would keep the connection for a quarter of an hour. */
     void (*limit_unacknowledged)(int descriptor, int64_t timeout_ns);
 
     /* Optional. A layer that is pushed onto every stream that this transport dials (http@: the CONNECT handshake). */
-    const gee_layer_t *dial_layer; /* its start() gets the const gee_addr_t that is dialled as `setup` */
+    const gee_layer_t *dial_layer; /* `setup` of its start(): the const gee_addr_t that is dialled */
 } gee_transport_t;
 
-/* ---- what transports over sockets have in common: socket.c ---- */
+/* ---- socket.c: for transports over sockets ---- */
 ssize_t gee_socket_receive(int descriptor, void *bytes, size_t capacity);
 ssize_t gee_socket_send(int descriptor, const struct iovec *vector, int count);
-/* The pending error of a socket, taken from it: an errno, or 0. */
+/* Takes the pending error of a socket: an errno, or 0. */
 int gee_socket_error(int descriptor);
 /* The outcome of a connect, as gee_transport_t's connected(). */
 int gee_socket_connected(int descriptor, gee_error_t *error);
@@ -76,7 +77,7 @@ int gee_socket_accept(int listener, gee_sockaddr_t *peer);
 /* The code that goes with an errno of a socket call. */
 gee_code_t gee_socket_code(int reason);
 
-/* ---- what transports over TCP have in common: tcp.c; members of gee_transport_t for a place of the form host:port ---- */
+/* ---- tcp.c: for transports over TCP: members of gee_transport_t for a place of the form host:port ---- */
 int gee_tcp_check(const gee_addr_t *addr, gee_error_t *error);
 bool gee_tcp_numeric(const gee_addr_t *addr);
 int gee_tcp_resolve(const gee_addr_t *addr, gee_sockaddr_t *candidates, size_t capacity, size_t *count,

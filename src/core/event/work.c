@@ -1,4 +1,4 @@
-/* work.c: a job for the thread pool whose outcome comes back to the loop, unless nobody wants it any more. */
+/* work.c: a job for the thread pool whose outcome comes back to the loop, unless the job was cancelled. */
 #include "core/event/work.h"
 
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include "core/base/hash.h"
 #include "core/event/loop_private.h"
 
-/* Most programs never have more than one of these threads: each is started when all others are busy. */
+/* Most programs never have more than one of these threads: a thread is started only when all others are busy. */
 #define THREADS 16
 #define WAITING 1000
 
@@ -24,11 +24,11 @@ struct gee_work {
     void *data;
     bool started;
 
-    pthread_mutex_t mutex; /* guards what the other thread looks at */
+    pthread_mutex_t mutex; /* guards the members that the other thread looks at */
     bool cancelled;        /* written on the loop's thread */
     bool posted;
     atomic_int holders;
-    gee_leftover_t leftover; /* cancelled between posted and run */
+    gee_leftover_t leftover; /* of a work that was cancelled after its task was posted, before the task has run */
     alignas(max_align_t) unsigned char memory[];
 };
 
@@ -36,7 +36,7 @@ gee_thread_pool_t *gee_work_threads(gee_error_t *error) {
     return gee_thread_pool_create(THREADS, WAITING, error);
 }
 
-static void release(gee_work_t *work) {
+static void release_work(gee_work_t *work) {
     if (atomic_fetch_sub(&work->holders, 1) != 1)
         return;
     if (work->calls.clear)
@@ -54,7 +54,7 @@ static void run_on_thread(gee_job_t *job) {
         gee_loop_post(work->loop, &work->posted_task);
     }
     pthread_mutex_unlock(&work->mutex);
-    release(work);
+    release_work(work);
 }
 
 static void run_posted(gee_task_t *task) {
@@ -62,15 +62,15 @@ static void run_posted(gee_task_t *task) {
     gee_list_remove(&work->leftover.link);
     if (!work->cancelled)
         work->calls.done(work->memory, work->data);
-    release(work);
+    release_work(work);
 }
 
 static void left_over(gee_leftover_t *leftover) {
     gee_list_remove(&leftover->link);
-    release(GEE_CONTAINER(leftover, gee_work_t, leftover));
+    release_work(GEE_CONTAINER(leftover, gee_work_t, leftover));
 }
 
-/* Not 0. Two names with the same key only wait for each other. */
+/* Never 0. Two names with the same key only wait for each other. */
 static uint64_t key_of(const gee_addr_t *addr) {
     static const uint64_t any[2] = { 0 };
     char host[256];
@@ -104,6 +104,7 @@ void *gee_work_memory(gee_work_t *work) {
 }
 
 int gee_work_start(gee_work_t *work, void *data, gee_error_t *error) {
+    GEE_ASSERT(!work->started && !work->cancelled);
     work->data = data;
     work->started = true;
     atomic_store(&work->holders, 2);
@@ -126,9 +127,9 @@ void gee_work_cancel(gee_work_t **slot) {
     bool posted = work->posted;
     pthread_mutex_unlock(&work->mutex);
     if (waited)
-        release(work); /* for the thread that never comes */
+        release_work(work); /* the reference of the thread, which will not run */
     if (posted)
-        gee_loop_adopt(work->loop, &work->leftover); /* its task still comes, or the loop ends first */
+        gee_loop_adopt(work->loop, &work->leftover); /* until the posted task has run, or the loop has ended */
     else
-        release(work);
+        release_work(work);
 }

@@ -13,7 +13,7 @@ struct gee_http_call {
     gee_http_answered_t answered;
     void *data;
     int64_t started, timeout;
-    gee_chain_t request; /* until it is given to the stream */
+    gee_chain_t request; /* until the stream takes the bytes */
     gee_http_reader_t *reader;
     bool is_head;
     gee_dial_t *dial;
@@ -40,7 +40,7 @@ static gee_phase_t phase_of(const gee_http_call_t *call) {
     return gee_stream_queued(call->stream) > 0 ? GEE_PHASE_SEND : GEE_PHASE_WAIT;
 }
 
-static void fail(gee_http_call_t *call, gee_error_t *error) {
+static void fail_call(gee_http_call_t *call, gee_error_t *error) {
     gee_http_answered_t answered = call->answered;
     void *data = call->data;
     error->elapsed_ns = gee_loop_now(call->loop) - call->started;
@@ -57,10 +57,10 @@ static void GEE_PRINTF(3, 4) fail_with(gee_http_call_t *call, gee_code_t code, c
     va_end(arguments);
     gee_error_prefix(&error, "%s: ", call->addr.text);
     error.phase = phase;
-    fail(call, &error);
+    fail_call(call, &error);
 }
 
-/* The call stays until the response was looked at: it holds its memory. */
+/* The call, which holds the response's memory, stays until answered() has returned. */
 static void succeed(gee_http_call_t *call) {
     gee_stream_destroy(&call->stream);
     call->answered(call->data, gee_http_reader_message(call->reader), NULL);
@@ -69,7 +69,7 @@ static void succeed(gee_http_call_t *call) {
 
 /* ---- the stream ---- */
 
-/* 1xx are said before the response itself. */
+/* 1xx responses come before the response itself. */
 static bool is_interim(const gee_http_call_t *call) {
     int status = gee_http_reader_message(call->reader)->status;
     return status >= 100 && status < 200;
@@ -120,7 +120,7 @@ static void on_failed(gee_stream_t *stream GEE_UNUSED, void *owner, const gee_er
     fail_with(owner, reason->code, "%s", reason->text);
 }
 
-static void on_timeout(gee_timer_t *timer) {
+static void on_call_timeout(gee_timer_t *timer) {
     gee_http_call_t *call = GEE_CONTAINER(timer, gee_http_call_t, timer);
     char text[GEE_DURATION_TEXT];
     fail_with(call, GEE_DEADLINE_EXCEEDED, "no response within %s", gee_format_duration(text, call->timeout));
@@ -132,7 +132,7 @@ static void dialled(void *data, gee_stream_t *stream, const gee_error_t *reason)
     call->dial = NULL;
     if (stream == NULL) {
         gee_error_t error = *reason;
-        fail(call, &error);
+        fail_call(call, &error);
         return;
     }
     call->stream = stream;
@@ -213,7 +213,7 @@ gee_http_call_t *gee_http_start(gee_loop_t *loop, gee_thread_pool_t *threads, co
     call->data = data;
     call->started = gee_loop_now(loop);
     call->timeout = ask->timeout_ns;
-    call->timer.fire = on_timeout;
+    call->timer.fire = on_call_timeout;
     call->is_head = strcmp(ask->method, "HEAD") == 0;
     gee_chain_init(&call->request, gee_loop_buffers(loop));
     call->reader = gee_http_reader_create(GEE_HTTP_RESPONSE, &limits, gee_loop_buffers(loop));

@@ -1,4 +1,4 @@
-/* connection.c: request after request: reads, chooses the route, lets it answer, writes, goes on or ends. */
+/* connection.c: request after request: reads, chooses the route, calls its handler, writes, goes on or ends. */
 #include "core/http/connection.h"
 
 #include <stdlib.h>
@@ -12,31 +12,31 @@ struct gee_http_connection {
     const gee_http_host_t *host;
     void *owner;
     gee_http_reader_t *reader;
-    gee_timer_t timer; /* of the request that is being read, or of the time between two */
+    gee_timer_t timer; /* of the request that is being read, or of the time between two requests */
     int64_t began_ns;
     uint64_t requests;
     bool head_seen; /* of the request that is being read */
     bool busy;      /* handle() has not answered yet */
     bool handling;  /* handle() is on the stack */
     bool draining;
-    bool ended;     /* end() or upgraded() was called */
+    bool ended;     /* end_connection() or upgraded() was called */
     char allow[64]; /* of a 405 */
     gee_exchange_t exchange;
 };
 
-static void end(gee_http_connection_t *connection, const char *reason) {
+static void end_connection(gee_http_connection_t *connection, const char *reason) {
     gee_timer_stop(connection->loop, &connection->timer);
     connection->ended = true;
     connection->host->end(connection->owner, reason);
 }
 
-/* False: there is no memory; the connection has ended. */
+/* False: out of memory; the connection has ended. */
 static bool write_response(gee_http_connection_t *connection) {
     gee_exchange_t *exchange = &connection->exchange;
     bool head = gee_str_equal(exchange->request->method, GEE_STR("HEAD"));
     if (gee_http_response_send(&exchange->response, exchange->request->minor, head,
                                connection->host->out(connection->owner)) != 0) {
-        end(connection, "out of memory");
+        end_connection(connection, "out of memory");
         return false;
     }
     connection->host->written(connection->owner);
@@ -49,19 +49,19 @@ static void start_timer(gee_http_connection_t *connection, int64_t duration) {
     if (duration <= 0)
         gee_timer_stop(connection->loop, &connection->timer);
     else if (gee_timer_start(connection->loop, &connection->timer, duration) != 0)
-        end(connection, "out of memory");
+        end_connection(connection, "out of memory");
 }
 
-static void on_timer(gee_timer_t *timer) {
+static void on_connection_timer(gee_timer_t *timer) {
     gee_http_connection_t *connection = GEE_CONTAINER(timer, gee_http_connection_t, timer);
     if (!gee_http_reader_begun(connection->reader)) {
-        end(connection, NULL);
+        end_connection(connection, NULL);
         return;
     }
     gee_http_fail(&connection->exchange.response, 408, "the request did not become whole in time");
     connection->exchange.response.close = true;
     if (write_response(connection))
-        end(connection, "a request was begun and not completed in time (timeouts.read)");
+        end_connection(connection, "a request was begun and not completed in time (timeouts.read)");
 }
 
 /* ---- answering ---- */
@@ -75,7 +75,7 @@ static void forget_exchange(gee_http_connection_t *connection) {
     connection->head_seen = false;
 }
 
-/* The response is complete. Closes, or makes ready for the next request. */
+/* The response is complete. Closes, or gets ready for the next request. */
 static void conclude(gee_http_connection_t *connection) {
     gee_http_response_t *response = &connection->exchange.response;
     response->close = response->close || !connection->exchange.request->keep_alive || connection->draining;
@@ -84,12 +84,12 @@ static void conclude(gee_http_connection_t *connection) {
     bool close = response->close;
     forget_exchange(connection);
     if (close)
-        end(connection, NULL);
+        end_connection(connection, NULL);
     else
         start_timer(connection, connection->options.idle_timeout_ns);
 }
 
-static void finish(gee_exchange_t *exchange) {
+static void finish_exchange(gee_exchange_t *exchange) {
     gee_http_connection_t *connection = GEE_CONTAINER(exchange, gee_http_connection_t, exchange);
     if (!connection->busy)
         return; /* a second answer: a defect of the handler, harmless */
@@ -104,7 +104,7 @@ static void finish(gee_exchange_t *exchange) {
 static void upgrade(gee_http_connection_t *connection) {
     const gee_route_t *route = connection->exchange.route;
     if (gee_chain_append(connection->host->out(connection->owner), route->upgrade, strlen(route->upgrade)) != 0) {
-        end(connection, "out of memory");
+        end_connection(connection, "out of memory");
         return;
     }
     gee_timer_stop(connection->loop, &connection->timer);
@@ -113,7 +113,7 @@ static void upgrade(gee_http_connection_t *connection) {
     connection->host->upgraded(connection->owner, route);
 }
 
-/* The request is whole. */
+/* Precondition: the request is whole. */
 static void dispatch(gee_http_connection_t *connection) {
     gee_exchange_t *exchange = &connection->exchange;
     gee_timer_stop(connection->loop, &connection->timer);
@@ -145,14 +145,14 @@ static void refuse_method(gee_exchange_t *exchange, const char *allow) {
     gee_http_set_header(response, "Allow", gee_str(allow));
 }
 
-/* What a sealed client may call in a tunnel is for filters. */
+/* Does the peer's grant allow the route? Filters decide on the calls inside a tunnel. */
 static bool may_have(const gee_exchange_t *exchange) {
     return exchange->route->upgrade != NULL ||
            (!gee_grant_revoked(exchange->grant) &&
             gee_grant_lists(exchange->grant, gee_str(gee_route_path(exchange->route, exchange->conf))));
 }
 
-/* What can be said before the body is there. The response's status is then no longer 200. */
+/* Chooses the route, before the body is there. A refusal sets the response's status, which then is no longer 200. */
 static void choose(gee_http_connection_t *connection) {
     gee_exchange_t *exchange = &connection->exchange;
     gee_http_fault_t fault;
@@ -187,8 +187,8 @@ static void on_head(gee_http_connection_t *connection) {
     choose(connection);
     if (exchange->response.status != 200) {
         gee_http_reader_discard_body(connection->reader);
-        /* Who asks first does not send the body of what is refused; the next bytes are then a new request, or not: only
-         * closing is unambiguous. A tunnel that is refused ends too: what follows may be bytes for it. */
+        /* A client that waits for 100 Continue need not send a refused body: the next bytes may be that body or a new
+         * request, so only closing is unambiguous. A refused tunnel ends, too: bytes for the tunnel may follow. */
         if (exchange->request->wants_continue || gee_str_equal(exchange->request->method, GEE_STR("CONNECT"))) {
             exchange->response.close = true;
             conclude(connection);
@@ -196,21 +196,21 @@ static void on_head(gee_http_connection_t *connection) {
     } else if (exchange->request->wants_continue) {
         static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
         if (gee_chain_append(connection->host->out(connection->owner), go_on, sizeof(go_on) - 1) != 0)
-            end(connection, "out of memory");
+            end_connection(connection, "out of memory");
         else
             connection->host->written(connection->owner);
     }
 }
 
-static void refuse(gee_http_connection_t *connection, const gee_http_fault_t *fault) {
+static void refuse_request(gee_http_connection_t *connection, const gee_http_fault_t *fault) {
     connection->exchange.request = gee_http_reader_message(connection->reader);
     gee_http_fail(&connection->exchange.response, fault->status, fault->text);
     connection->exchange.response.close = true;
     if (write_response(connection))
-        end(connection, fault->text);
+        end_connection(connection, fault->text);
 }
 
-/* The first byte of a request that is not the first. */
+/* The first byte of a later request than the first. */
 static void note_beginning(gee_http_connection_t *connection) {
     connection->began_ns = connection->requests > 0 ? gee_loop_now(connection->loop) : 0;
     if (connection->requests > 0)
@@ -236,7 +236,7 @@ void gee_http_connection_take(gee_http_connection_t *connection, const uint8_t *
     if (connection->ended)
         return;
     if (progress == GEE_HTTP_REFUSED)
-        refuse(connection, &fault);
+        refuse_request(connection, &fault);
     else if (progress == GEE_HTTP_DONE)
         dispatch(connection);
 }
@@ -257,8 +257,8 @@ gee_http_connection_t *gee_http_connection_create(gee_loop_t *loop, const gee_ht
     connection->options = *options;
     connection->host = host;
     connection->owner = owner;
-    connection->timer.fire = on_timer;
-    connection->exchange.finish = finish;
+    connection->timer.fire = on_connection_timer;
+    connection->exchange.finish = finish_exchange;
     connection->exchange.request = gee_http_reader_message(connection->reader);
     gee_http_response_init(&connection->exchange.response, gee_loop_buffers(loop));
     return connection;

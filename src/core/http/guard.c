@@ -18,7 +18,7 @@ static bool is_digits(gee_str_t text) {
 /* "[::1]" of "[::1]:9999"; *port is what stands behind the colon, or empty. False: something else follows the host. */
 static bool split(gee_str_t authority, gee_str_t *host, gee_str_t *port) {
     if (authority.length == 0)
-        authority = GEE_STR(""); /* to a null pointer nothing can be added, not even zero */
+        authority = GEE_STR(""); /* nothing can be added to a null pointer, not even zero */
     const char *bracket =
         authority.length > 0 && authority.data[0] == '[' ? memchr(authority.data, ']', authority.length) : NULL;
     size_t length = bracket != NULL ? (size_t)(bracket + 1 - authority.data) : 0;
@@ -68,7 +68,7 @@ bool gee_http_authority_valid(gee_str_t authority) {
     return is_name(host) || is_address(host);
 }
 
-/* ---- whose name is it? ---- */
+/* ---- our names ---- */
 
 /* A name may end with the dot of the root. */
 static gee_str_t without_dot(gee_str_t host) {
@@ -97,7 +97,8 @@ static gee_str_t explicit_port(gee_str_t port, gee_str_t usual) {
     return port.length > 0 ? port : usual;
 }
 
-/* Does "http://127.0.0.1:9999" name what the request was sent to? https: a proxy in front took the encryption off. */
+/* Does an origin such as "http://127.0.0.1:9999" name the host that the request was sent to? https: a proxy in front
+ * took the encryption off. */
 static bool same_origin(gee_str_t origin, gee_str_t authority) {
     static const struct {
         gee_str_t scheme, port;
@@ -126,7 +127,7 @@ static bool refuse(gee_http_fault_t *fault, int status, const char *text) {
     return false;
 }
 
-/* From a page of another site? Repeated headers are nobody's: browsers send each once. */
+/* Does the request come from a page of another site? Repeated headers count as foreign: browsers send each once. */
 static bool is_foreign(const gee_http_message_t *request, gee_str_t authority) {
     gee_str_t site = gee_http_header(request, "Sec-Fetch-Site");
     size_t origins = gee_http_header_count(request, "Origin");
@@ -136,8 +137,8 @@ static bool is_foreign(const gee_http_message_t *request, gee_str_t authority) {
     return origins == 1 && !same_origin(gee_http_header(request, "Origin"), authority);
 }
 
-/* An absolute target ("GET http://host/path") is what the sender means, whatever its Host says; both must be ours. Neither
- * (HTTP/1.0): no browser, which cannot leave the Host out. */
+/* The host of an absolute target ("GET http://host/path") counts before the Host header; both must be ours. A request
+ * without either (HTTP/1.0) comes from no browser, as browsers cannot leave the Host out. */
 bool gee_http_guard(const gee_http_message_t *request, gee_http_hosts_t hosts, gee_http_fault_t *fault) {
     gee_str_t host = gee_http_header(request, "Host"), authority = request->authority;
     if (gee_str_equal(request->method, GEE_STR("CONNECT")))

@@ -1,5 +1,5 @@
-/* head.c: collects the lines before a body and looks at each as a sequence of bytes, before anybody reads meaning into
- * it. Linear, however the bytes are cut. */
+/* head.c: collects the lines before a body and checks each line as a sequence of bytes, before its meaning is read.
+ * Linear, however the bytes are cut. */
 #include "core/http/head.h"
 
 #include <string.h>
@@ -32,7 +32,8 @@ static bool is_token_byte(uint8_t byte) {
            (byte != 0 && strchr("!#$%&'*+-.^_`|~", byte) != NULL);
 }
 
-/* METHOD SP TARGET SP HTTP/d.d (RFC 9112, 3), with one space each. Whether method and version are known is for later. */
+/* METHOD SP TARGET SP HTTP/d.d (RFC 9112, 3), with one space each. reader.c checks whether method and version are
+ * known. */
 static const char *flaw_of_request_line(const uint8_t *line, size_t length) {
     size_t method = 0, target;
     while (method < length && is_token_byte(line[method]))
@@ -86,17 +87,17 @@ static gee_http_progress_t end_line(gee_http_head_t *head, gee_http_kind_t kind,
         return GEE_HTTP_MORE;
     }
     if (kind == GEE_HTTP_REQUEST && head->line_count == 0 && whole > 8 && memcmp(line, "CONNECT ", 8) == 0)
-        head->bare_lf = true; /* net/rpc's clients write it so */
+        head->bare_lf = true; /* as net/rpc's clients write */
     if (!head->bare_lf)
         return refuse(fault, 400, "a line ends with a bare line feed");
-    head->text.end--; /* the line feed makes place */
+    head->text.end--; /* the line feed makes room */
     if (gee_inbox_append(&head->text, "\r\n", 2) != 0)
         return refuse(fault, 503, "out of memory");
     return GEE_HTTP_MORE;
 }
 
-/* White space at the end of a header's line is no part of the value, whatever llhttp makes of a tab behind a number. `line` without
- * its CR LF. */
+/* Removes white space at the end of a header's line, which is no part of the value: llhttp may take a tab behind a
+ * number otherwise. `line` without its CR LF. */
 static void trim_line(gee_http_head_t *head, const uint8_t *line, size_t length) {
     size_t blank = 0;
     while (line[length - 1 - blank] == ' ' || line[length - 1 - blank] == '\t')
@@ -104,7 +105,7 @@ static void trim_line(gee_http_head_t *head, const uint8_t *line, size_t length)
     if (blank == 0)
         return;
     head->text.end -= blank + 2;
-    (void)gee_inbox_append(&head->text, "\r\n", 2); /* there is room: it was longer */
+    (void)gee_inbox_append(&head->text, "\r\n", 2); /* there is room: the line was longer */
 }
 
 /* The line that begins at line_start is whole. */

@@ -88,7 +88,7 @@ static int quality(gee_str_t parameters) {
     return 1000;
 }
 
-/* How gladly the header takes exactly this type (ranges do not count: they do not ask for it); and where it says so. */
+/* The quality that the header gives to exactly this type (ranges of types do not count), and where in the list. */
 static int gladness(gee_str_t accept, const char *type, size_t *place) {
     size_t at = 0;
     while (accept.length > 0) {

@@ -1,4 +1,4 @@
-/* message.h: one HTTP message as it was read: a request, or a response. Views into the memory of its reader. */
+/* message.h: one HTTP message as the reader has it: a request, or a response. Views into the memory of the reader. */
 #ifndef GEE_HTTP_MESSAGE_H
 #define GEE_HTTP_MESSAGE_H
 
@@ -9,7 +9,7 @@
 #include "core/base/str.h"
 
 typedef struct gee_http_header {
-    gee_str_t name, value; /* the value without white space around it */
+    gee_str_t name, value; /* the value without surrounding white space */
 } gee_http_header_t;
 
 typedef struct gee_http_message {
@@ -21,7 +21,7 @@ typedef struct gee_http_message {
 
     /* request */
     gee_str_t method;         /* "GET" */
-    gee_str_t target;         /* as it came: "/debug/geerpc?format=json" */
+    gee_str_t target;         /* as received: "/debug/geerpc?format=json" */
     gee_str_t authority;      /* of a target like "http://host:port/path"; else empty */
     gee_str_t path, query;    /* of the target, still percent-encoded; query without the "?" */
     bool wants_continue;      /* Expect: 100-continue, and there is a body to come */
@@ -35,14 +35,14 @@ typedef struct gee_http_message {
 /* The value of the first header of that name (case ignored); data is null when there is none. */
 gee_str_t gee_http_header(const gee_http_message_t *message, const char *name);
 size_t gee_http_header_count(const gee_http_message_t *message, const char *name);
-/* The value of a parameter of the query ("format" in "a=1&format=json"), percent-decoded into `pool`. Data is null when
- * it is absent, ill-formed, or there is no memory. */
+/* The value of a parameter of the query ("format" in "a=1&format=json"), percent-decoded into `pool`. Data is null
+ * when the parameter is absent or ill-formed, or there is no memory. */
 gee_str_t gee_http_query(const gee_http_message_t *message, const char *name, gee_pool_t *pool);
-/* False: there is a % in it that two hexadecimal digits do not follow. A parameter that would then be taken as absent is to be
- * refused where its absence means more. */
+/* False: two hexadecimal digits are missing behind a %. gee_http_query() takes such a parameter as absent: a handler
+ * for which absence means more than a value must refuse an invalid query. */
 bool gee_http_query_valid(const gee_http_message_t *message);
-/* Does an Accept header take this media type, and at least as gladly as `instead` (a tie goes to the one that is named
- * first)? Without an Accept header: no. For pages that have two forms. */
+/* Does an Accept header take this media type, with at least the quality of `instead` (of equal qualities the type
+ * that is named first wins)? Without an Accept header: no. For pages that have two forms. */
 bool gee_http_prefers(const gee_http_message_t *message, const char *type, const char *instead);
 
 /* "Not Found"; "Unknown" for a number without a name. Static memory. */

@@ -6,11 +6,12 @@
 
 #include <llhttp.h>
 
+#include "core/base/assert.h"
 #include "core/base/defs.h"
 #include "core/http/guard.h"
 #include "core/http/head.h"
 
-/* Chunks of one byte cost six; what a body's framing takes beyond that, trailers among it, is rubbish. */
+/* Chunks of one byte take six bytes each; a body whose framing takes more than that, trailers included, is refused. */
 #define FRAMING_FACTOR 8
 #define FRAMING_SPARE  (16 * GEE_KIB)
 
@@ -19,8 +20,8 @@ struct gee_http_reader {
     gee_http_limits_t limits;
     gee_http_head_t head, trailer;
     gee_inbox_t body;
-    size_t body_length; /* kept or not */
-    size_t raw_length;  /* of the body as it came */
+    size_t body_length; /* decoded bytes, kept or not */
+    size_t raw_length;  /* bytes of the body on the wire */
     gee_http_message_t message;
     size_t header_capacity;
     bool begun, head_done, body_done;
@@ -30,7 +31,7 @@ struct gee_http_reader {
     llhttp_t parser;
 };
 
-/* ---- what llhttp calls ---- */
+/* ---- callbacks of llhttp ---- */
 
 static gee_str_t view(const char *at, size_t length) {
     return (gee_str_t){ .data = at, .length = length };
@@ -103,7 +104,7 @@ static int check_request(gee_http_reader_t *reader, bool has_body) {
     return 0;
 }
 
-/* What llhttp allows and we do not: codings that we cannot undo, and ways to say one thing twice. */
+/* Refuses framing that llhttp allows: codings that we cannot undo, and lengths that are said twice. */
 static int check_framing(gee_http_reader_t *reader) {
     const gee_http_message_t *message = &reader->message;
     size_t codings = gee_http_header_count(message, "Transfer-Encoding");
@@ -131,7 +132,7 @@ static void read_expectation(gee_http_message_t *message, bool has_body) {
         message->unknown_expectation = true;
 }
 
-/* "/a?b" to "/a" and "b"; "http://host/a?b" likewise, whatever the scheme is. */
+/* "/a?b" to "/a" and "b"; "http://host/a?b" likewise, with any scheme. */
 static void split_target(gee_http_message_t *message) {
     gee_str_t rest = message->target;
     size_t scheme = 0;
@@ -175,7 +176,7 @@ static int on_headers_complete(llhttp_t *parser) {
         return -1;
     }
     if (!is_connect(reader))
-        parser->upgrade = 0; /* nobody has to accept an Upgrade header, and nobody here does */
+        parser->upgrade = 0; /* a server may ignore an Upgrade header, as this server does */
     return 0;
 }
 
@@ -187,7 +188,7 @@ static int on_chunk_header(llhttp_t *parser) {
         return 0;
     reader->in_trailer = true;
     gee_http_head_expect_trailer(&reader->trailer);
-    return HPE_PAUSED; /* head.c reads on: llhttp takes lines that other readers split elsewhere */
+    return HPE_PAUSED; /* head.c reads the trailer: llhttp takes lines that other readers split elsewhere */
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t length) {
@@ -203,7 +204,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t length) {
 static int on_message_complete(llhttp_t *parser) {
     gee_http_reader_t *reader = parser->data;
     reader->body_done = true;
-    return HPE_PAUSED; /* what follows belongs to the next message */
+    return HPE_PAUSED; /* the bytes behind belong to the next message */
 }
 
 static const llhttp_settings_t settings = { .on_url = on_url,
@@ -217,7 +218,7 @@ static const llhttp_settings_t settings = { .on_url = on_url,
 
 /* ---- the life of a reader ---- */
 
-static void begin(gee_http_reader_t *reader) {
+static void begin_message(gee_http_reader_t *reader) {
     llhttp_init(&reader->parser, reader->kind == GEE_HTTP_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
     reader->parser.data = reader;
 }
@@ -232,7 +233,7 @@ gee_http_reader_t *gee_http_reader_create(gee_http_kind_t kind, const gee_http_l
     gee_http_head_init(&reader->head, cache);
     gee_http_head_init(&reader->trailer, cache);
     gee_inbox_init(&reader->body, cache);
-    begin(reader);
+    begin_message(reader);
     return reader;
 }
 
@@ -246,7 +247,7 @@ void gee_http_reader_reset(gee_http_reader_t *reader) {
     reader->begun = reader->head_done = reader->body_done = reader->in_trailer = false;
     reader->answers_head = reader->answers_connect = reader->discard = false;
     reader->fault = (gee_http_fault_t){ 0 };
-    begin(reader);
+    begin_message(reader);
 }
 
 void gee_http_reader_destroy(gee_http_reader_t **slot) {
@@ -259,6 +260,7 @@ void gee_http_reader_destroy(gee_http_reader_t **slot) {
 }
 
 void gee_http_reader_answers_head(gee_http_reader_t *reader) {
+    GEE_ASSERT(!reader->begun);
     reader->answers_head = true;
 }
 
@@ -280,7 +282,7 @@ const gee_http_message_t *gee_http_reader_message(const gee_http_reader_t *reade
 
 /* ---- reading ---- */
 
-/* llhttp's reasons, as a server's answers. */
+/* The status and text for an error of llhttp's. */
 static gee_http_progress_t refused_by_parser(const gee_http_reader_t *reader, gee_http_fault_t *fault) {
     if (reader->fault.text != NULL) {
         *fault = reader->fault;
@@ -314,7 +316,7 @@ static gee_http_progress_t refused_by_parser(const gee_http_reader_t *reader, ge
     return GEE_HTTP_REFUSED;
 }
 
-/* head.c has seen to it that there are two spaces, and HTTP/d.d behind the second. */
+/* Precondition, checked by head.c: the line has two spaces, and HTTP/d.d behind the second. */
 static void note_method(gee_http_reader_t *reader) {
     const char *text = (const char *)gee_inbox_bytes(&reader->head.text);
     const char *space = memchr(text, ' ', gee_inbox_length(&reader->head.text));
@@ -346,13 +348,13 @@ static gee_http_progress_t read_head(gee_http_reader_t *reader, gee_http_fault_t
     return GEE_HTTP_HEAD;
 }
 
-static gee_http_progress_t finish(gee_http_reader_t *reader) {
+static gee_http_progress_t finish_message(gee_http_reader_t *reader) {
     reader->message.body =
         (gee_bytes_t){ .data = gee_inbox_bytes(&reader->body), .length = gee_inbox_length(&reader->body) };
     return GEE_HTTP_DONE;
 }
 
-/* Checked and thrown away: nobody asks for trailers. */
+/* Trailers are checked and not kept: nothing here reads them. */
 static gee_http_progress_t read_trailer(gee_http_reader_t *reader, const uint8_t *bytes, size_t length,
                                         size_t *consumed, gee_http_fault_t *fault) {
     gee_http_progress_t progress =
@@ -360,17 +362,17 @@ static gee_http_progress_t read_trailer(gee_http_reader_t *reader, const uint8_t
     if (progress != GEE_HTTP_DONE)
         return progress;
     reader->body_done = true;
-    return finish(reader);
+    return finish_message(reader);
 }
 
 static gee_http_progress_t read_body(gee_http_reader_t *reader, const uint8_t *bytes, size_t length, size_t *consumed,
                                      gee_http_fault_t *fault) {
     if (reader->body_done)
-        return finish(reader);
+        return finish_message(reader);
     if (reader->in_trailer)
         return read_trailer(reader, bytes, length, consumed, fault);
     if (length == 0)
-        return GEE_HTTP_MORE; /* to llhttp that would be the end of the stream */
+        return GEE_HTTP_MORE; /* a length of 0 would tell llhttp that the stream has ended */
     const char *text = (const char *)bytes;
     llhttp_errno_t outcome = llhttp_execute(&reader->parser, text, length);
     bool paused = outcome == HPE_PAUSED && (reader->body_done || reader->in_trailer);
@@ -388,7 +390,7 @@ static gee_http_progress_t read_body(gee_http_reader_t *reader, const uint8_t *b
         *consumed += taken;
         return progress;
     }
-    return reader->body_done ? finish(reader) : GEE_HTTP_MORE;
+    return reader->body_done ? finish_message(reader) : GEE_HTTP_MORE;
 }
 
 gee_http_progress_t gee_http_reader_take(gee_http_reader_t *reader, const uint8_t *bytes, size_t length,
@@ -406,7 +408,7 @@ gee_http_progress_t gee_http_reader_end(gee_http_reader_t *reader, gee_http_faul
     if (reader->head_done && !reader->body_done && llhttp_finish(&reader->parser) == HPE_OK)
         reader->body_done = true;
     if (reader->head_done && reader->body_done)
-        return finish(reader);
+        return finish_message(reader);
     *fault = (gee_http_fault_t){ 400, "the stream ended in the middle of the message" };
     return GEE_HTTP_REFUSED;
 }

@@ -15,7 +15,7 @@
 typedef struct gee_http_limits {
     size_t line;      /* bytes of the first line, and of any other */
     size_t head;      /* bytes of all lines before the body */
-    unsigned headers; /* lines of them */
+    unsigned headers; /* lines of headers */
     size_t body;      /* bytes, decoded */
 } gee_http_limits_t;
 
@@ -44,22 +44,22 @@ void gee_http_reader_destroy(gee_http_reader_t **reader);
 /* Forgets the message; the next bytes begin another. An idle reader holds no buffers. */
 void gee_http_reader_reset(gee_http_reader_t *reader);
 
-/* Before the first byte of a response: it answers a HEAD request (no body follows, whatever the head says), or a CONNECT
- * request (the same, and lines may end with a bare line feed). */
+/* The response answers a HEAD request (no body follows, whatever the head says), or a CONNECT request (the same, and
+ * lines may end with a bare line feed). Precondition: no byte of the response was taken yet. */
 void gee_http_reader_answers_head(gee_http_reader_t *reader);
 void gee_http_reader_answers_connect(gee_http_reader_t *reader);
 /* The body is counted and checked, not kept. */
 void gee_http_reader_discard_body(gee_http_reader_t *reader);
 
-/* Takes some bytes; *consumed of them. HEAD and DONE leave the rest for the next call, which is allowed with length 0
- * (after HEAD it must come: a message without body is DONE then). The bytes need not stay. */
+/* Takes *consumed of the bytes. HEAD and DONE leave the rest for the next call, which is allowed with length 0, and
+ * must come after HEAD: a message without body is DONE then. The bytes need not stay. */
 gee_http_progress_t gee_http_reader_take(gee_http_reader_t *reader, const uint8_t *bytes, size_t length,
                                          size_t *consumed, gee_http_fault_t *fault);
 /* The peer ended its stream: DONE when that ends a response's body, else REFUSED. */
 gee_http_progress_t gee_http_reader_end(gee_http_reader_t *reader, gee_http_fault_t *fault);
-/* Has a message begun, so that bytes were consumed since the last reset? */
+/* Has a message begun: were bytes consumed since the last reset? */
 bool gee_http_reader_begun(const gee_http_reader_t *reader);
-/* After HEAD; until the reset. */
+/* Valid from HEAD until the reset. */
 const gee_http_message_t *gee_http_reader_message(const gee_http_reader_t *reader);
 
 #endif

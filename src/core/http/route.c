@@ -1,4 +1,4 @@
-/* route.c: does a route answer this path, this method? */
+/* route.c: whether a route answers a path and a method. */
 #include "core/http/route.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
-/* route.h: pages: which function answers which path, and what it may ask of the exchange.
+/* route.h: pages: which function answers which path, and the exchange that the function works with.
  *
  *   module's table of routes -> request -> handle(exchange): now, or later -> gee_exchange_answer()
  *                                      `-> upgrade: the connection is no longer HTTP, the door reads its next bytes
  *
- * A module of any kind lists its routes in gee_module_t's `routes`; one that has nothing else is of the kind
+ * A module of any kind lists its routes in gee_module_t's `routes`; a module that has only routes is of the kind
  * GEE_MODULE_PAGE. Everything here runs on the loop's thread. */
 #ifndef GEE_HTTP_ROUTE_H
 #define GEE_HTTP_ROUTE_H
@@ -18,11 +18,11 @@ struct gee_layer;  /* event/layer.h */
 typedef struct gee_exchange gee_exchange_t;
 typedef struct gee_route gee_route_t;
 
-#define GEE_ROUTE_PREFIX 1u /* paths below it too: "/a" is also "/a/b" */
-/* For people who run the server: answered on listeners whose setting `pages` allows it, by default those that only this
- * machine can reach. */
+#define GEE_ROUTE_PREFIX 1u /* and all paths below: "/a" is also "/a/b" */
+/* For people who run the server: answered on listeners whose setting `pages` allows that, by default on those that only
+ * this machine can reach. */
 #define GEE_ROUTE_GUARDED 2u
-/* For programs that watch over the server: answered there, and where `pages` allows only these. */
+/* For programs that watch over the server: answered there, and where `pages` allows only health routes. */
 #define GEE_ROUTE_HEALTH 4u
 
 struct gee_route {
@@ -33,15 +33,15 @@ struct gee_route {
     const char *(*place)(const void *conf);
     /* One of handle and upgrade. handle() answers, or returns and answers later. */
     void (*handle)(gee_exchange_t *exchange);
-    /* What is written before the connection is handed back to the door, "HTTP/1.0 200 …\r\n\r\n". Needs protocol's
-     * leave: inside a connection that was upgraded already it is refused. */
+    /* The response before the connection is handed back to the door, "HTTP/1.0 200 …\r\n\r\n". Refused inside a
+     * connection that was upgraded already. */
     const char *upgrade;
-    const struct gee_layer *layer; /* optional: pushed onto the stream then */
+    const struct gee_layer *layer; /* optional: pushed onto the stream after `upgrade` */
     const char *wrong_method;      /* optional: the body of a 405, whole */
 };
 
 struct gee_exchange {
-    const gee_http_message_t *request; /* until it is answered */
+    const gee_http_message_t *request; /* valid until the answer */
     gee_http_response_t response;      /* to be filled, 200 and empty at first */
     const gee_route_t *route;
     struct gee_engine *engine; /* of this worker */
@@ -49,7 +49,7 @@ struct gee_exchange {
     const char *peer;          /* "tcp@127.0.0.1:40312" */
     const gee_grant_t *grant;  /* what the peer has proven; null: nothing */
 
-    /* A handler that answers later sets what it needs of these; they are null again for the next request. */
+    /* For a handler that answers later; null again for the next request. */
     void *data;
     /* Instead of an answer: the client is gone. The exchange is invalid once this returns. Not called from inside
      * handle() or gee_exchange_answer(). */
@@ -62,7 +62,7 @@ struct gee_exchange {
 /* The response is complete. Exactly once; the exchange is invalid afterwards. */
 void gee_exchange_answer(gee_exchange_t *exchange);
 
-/* The path at which it stands; null or empty: there is no such route. */
+/* The path of the route; null or empty: the route does not exist. */
 const char *gee_route_path(const gee_route_t *route, const void *conf);
 bool gee_route_has_path(const gee_route_t *route, const void *conf, gee_str_t path);
 bool gee_route_has_method(const gee_route_t *route, gee_str_t method);

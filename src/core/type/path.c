@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STEP_TEXT 48 /* what is shown of one name or key, escapes included */
+#define STEP_TEXT 48 /* bytes shown of one name or key, escapes included */
 #define CUT       "..."
 
 void gee_path_init(gee_path_t *path) {
@@ -28,7 +28,7 @@ static void put_before(gee_path_t *path, const char *step) {
     memcpy(path->text + path->start, step, length);
 }
 
-/* A dot goes between a step and the name behind it. */
+/* A dot goes between a step and the name behind. */
 static void separate(gee_path_t *path) {
     char inner = path->text[path->start];
     if (inner != '\0' && inner != '[')

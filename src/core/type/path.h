@@ -19,7 +19,7 @@ typedef struct gee_path {
 } gee_path_t;
 
 void gee_path_init(gee_path_t *path);
-/* Each puts one step before what is there. What does not fit any more is left out, with "..." in its place. */
+/* Each puts one step in front of the path. Steps that do not fit any more are left out, with "..." in their place. */
 void gee_path_field(gee_path_t *path, gee_str_t name);
 void gee_path_index(gee_path_t *path, size_t index);
 void gee_path_key(gee_path_t *path, gee_str_t key); /* of a map: Prices["apple"] */

@@ -1,4 +1,5 @@
-/* type.c: the scalars' descriptions, and what can be asked of a type: a field by name, is a value zero, are two equal. */
+/* type.c: the descriptions of scalars, and questions to a type: a field by name, whether a value is zero, whether two
+ * values are equal. */
 #include "core/type/type.h"
 
 #include <string.h>
@@ -34,7 +35,7 @@ const char *gee_type_label(const gee_type_t *type) {
     }
 }
 
-/* A name ends with its zero byte, a wanted string may hold some. */
+/* A name ends with a zero byte; a wanted string may contain zero bytes. */
 static bool name_is(const char *name, gee_str_t wanted) {
     for (size_t i = 0; i < wanted.length; i++) {
         if (name[i] != wanted.data[i] || name[i] == '\0')
@@ -67,7 +68,7 @@ static bool all_fields_zero(const gee_type_t *type, const void *value) {
     return true;
 }
 
-/* A floating-point number is compared by its bits: the sign of -0.0 is not lost. */
+/* Floating-point numbers are compared by their bits: -0.0 is not zero, so that its sign is not lost. */
 bool gee_type_is_zero(const gee_type_t *type, const void *value) {
     static const uint64_t zero = 0;
     switch (type->kind) {
@@ -109,7 +110,7 @@ static bool lists_equal(const gee_type_t *type, const gee_list_value_t *a, const
     return true;
 }
 
-/* The entry with that key; looked for from `guess` on, where it is when both maps have the same order. */
+/* The entry with that key; the search begins at `guess`, where the entry is when both maps have the same order. */
 static const char *map_entry(const gee_type_t *type, const gee_list_value_t *map, gee_str_t key, size_t guess) {
     for (size_t i = 0; i < map->count; i++) {
         const char *entry = (const char *)map->items + (guess + i) % map->count * type->entry_size;

@@ -1,4 +1,4 @@
-/* type.h: the description of a C type, which every codec reads: what reflection is in Go.
+/* type.h: the description of a C type, which every codec reads, as codecs in Go use reflection.
  *
  *   typedef struct { int64_t a, b; } args_t;
  *   GEE_STRUCT(args_t, "Args", GEE_INT64(args_t, a, "A", 1), GEE_INT64(args_t, b, "B", 2));
@@ -7,7 +7,7 @@
  * number, 1 to 536870911, not 19000 to 19999). The C type of each member is checked at compile time.
  *
  * In memory: strings and bytes are views (gee_str_t, gee_bytes_t), lists { items, count }, maps the same with entries
- * { gee_str_t key; value }, optionals a pointer, null when absent. What a decoder makes points into the call's pool.
+ * { gee_str_t key; value }, optionals a pointer, null when absent. Decoded values point into the call's pool.
  * Public: geerpc.h includes it. */
 #ifndef GEE_TYPE_TYPE_H
 #define GEE_TYPE_TYPE_H
@@ -42,7 +42,7 @@ typedef struct gee_field {
     const char *name;
     uint32_t tag;
     uint16_t flags;
-    uint16_t name_length; /* of the name; 0: not known. Read by gee_field_name() */
+    uint16_t name_length; /* of the name; 0: not known. Read through gee_field_name() */
     size_t offset;
     const gee_type_t *type;
 } gee_field_t;
@@ -56,8 +56,8 @@ struct gee_type {
     const gee_type_t *element; /* list, map, optional */
     size_t value_offset;       /* map: of the value inside an entry */
     size_t entry_size;         /* map: of one entry */
-    /* This description and those it refers to stay as they are as long as the program runs, so it may be remembered by its
-     * address (gob keeps decoding plans). The macros below say so; what is made at run time does not. */
+    /* This description, and all that it refers to, stay as long as the program runs: codecs may remember things by
+     * its address (gob keeps decoding plans). Set by the macros below; not set in descriptions made at run time. */
     bool lasting;
 };
 
@@ -91,7 +91,7 @@ typedef struct gee_list_value {
     }
 #define GEE_OPTIONAL_OF(T) T *
 
-/* ---- the scalar types, by the name of their C type, so that GEE_METHOD("…", f, args_t, int64_t, …) finds them ---- */
+/* ---- the scalar types, by the name of their C type, for GEE_METHOD("…", f, args_t, int64_t, …) ---- */
 #pragma GCC visibility push(default) /* libgeerpc exports what follows */
 extern const gee_type_t gee_type_of_bool;
 extern const gee_type_t gee_type_of_int32_t;
@@ -104,17 +104,17 @@ extern const gee_type_t gee_type_of_gee_str_t;
 extern const gee_type_t gee_type_of_gee_bytes_t;
 extern const gee_type_t gee_type_of_gee_empty_t; /* a struct without fields */
 #pragma GCC visibility pop
-#define gee_type_of__Bool gee_type_of_bool /* what bool becomes when a macro has expanded it */
+#define gee_type_of__Bool gee_type_of_bool /* `bool` after macro expansion */
 
-/* C has no empty structure; this is what a method without arguments or reply uses. */
+/* For a method without arguments or without a reply, as C has no empty structure. */
 typedef struct gee_empty {
     char unused;
 } gee_empty_t;
 
 #define GEE_TYPE_OF(T) (&gee_type_of_##T)
 
-/* ---- declaring a struct: in C, and in C++ of structs that C could have ---- */
-/* Initialisers here name no members: C++ has that since 2020 only. */
+/* ---- declaring a struct: in C, and in C++ for structs that C could have ---- */
+/* Initialisers here name no members: C++ has designated initialisers since 2020 only. */
 #define GEE_MAYBE_UNUSED_TYPE __attribute__((unused)) static const gee_type_t
 #define GEE_STRUCT(T, type_name, ...)                                                                                  \
     static const gee_field_t gee_fields_of_##T[] = { __VA_ARGS__ };                                                    \
@@ -173,7 +173,8 @@ template <class C> struct gee_map_entry {
 /* A nested struct whose own GEE_STRUCT stands above. */
 #define GEE_NESTED(T, member, name, tag, C) GEE_SCALAR(T, member, name, tag, C)
 
-/* Lists, maps and optionals: `type` names a gee_type_t made by GEE_LIST_TYPE and its like; C is the element's C type. */
+/* Lists, maps and optionals: `type` names a gee_type_t made by GEE_LIST_TYPE, GEE_MAP_TYPE or GEE_OPTIONAL_TYPE; C is
+ * the element's C type. */
 #define GEE_LIST(T, member, name, tag, C, type)                                                                        \
     GEE_FIELD_ROW(T, member, name, tag, &(type),                                                                       \
                   GEE_CHECKED(T, member.items[0], C) + GEE_CHECKED(T, member.count, size_t), 0)
@@ -187,7 +188,8 @@ template <class C> struct gee_map_entry {
 
 #define GEE_ELEMENT_TYPE(kind, size, C, value_offset, entry_size)                                                      \
     { kind, "", size, NULL, 0, &gee_type_of_##C, value_offset, entry_size, true }
-/* static const gee_type_t gee_list_of_int64_t, from GEE_LIST_TYPE(int64_t); the element needs its gee_type_of_. */
+/* GEE_LIST_TYPE(int64_t) makes static const gee_type_t gee_list_of_int64_t; gee_type_of_int64_t must be declared
+ * above. */
 #define GEE_LIST_TYPE(C)                                                                                               \
     GEE_MAYBE_UNUSED_TYPE gee_list_of_##C = GEE_ELEMENT_TYPE(GEE_KIND_LIST, sizeof(gee_list_value_t), C, 0, 0)
 #define GEE_MAP_TYPE(C)                                                                                                \
@@ -195,23 +197,23 @@ template <class C> struct gee_map_entry {
         GEE_KIND_MAP, sizeof(gee_list_value_t), C, offsetof(GEE_MAP_ENTRY(C), value), sizeof(GEE_MAP_ENTRY(C)))
 #define GEE_OPTIONAL_TYPE(C)                                                                                           \
     GEE_MAYBE_UNUSED_TYPE gee_optional_of_##C = GEE_ELEMENT_TYPE(GEE_KIND_OPTIONAL, sizeof(void *), C, 0, 0)
-/* A list type under a name of its own, so that it can be an element again:
+/* A list type under a name of its own, so that the list can be an element again:
  *   typedef GEE_LIST_OF(double) row_t;  GEE_LIST_TYPE_AS(row_t, double);  GEE_LIST_TYPE(row_t);  makes a matrix. */
 #define GEE_LIST_TYPE_AS(T, C)                                                                                         \
     GEE_MAYBE_UNUSED_TYPE gee_type_of_##T = GEE_ELEMENT_TYPE(GEE_KIND_LIST, sizeof(gee_list_value_t), C, 0, 0)
 
 #pragma GCC visibility push(default) /* libgeerpc exports what follows */
 
-/* Checks a description that was not made by the macros (one received from a peer): kinds, tags unique and in range,
- * names unique, offsets inside the size, depth. For services the table check at start calls it too. Returns null, or a
- * static text that says what is wrong. */
+/* Checks a description that was not made by the macros (received from a peer): kinds, tags unique and in range, names
+ * unique, offsets inside the size, depth. Also called for every service at start. Returns null, or a static text that
+ * says what is wrong. */
 const char *gee_type_check(const gee_type_t *type);
 const gee_field_t *gee_type_field_by_name(const gee_type_t *type,
                                           gee_str_t name);        /* exact, then ignoring case (as Go) */
 bool gee_type_is_zero(const gee_type_t *type, const void *value); /* false, 0, "", empty, absent; struct: all fields */
-/* Equal in value: what tests compare round trips with. NaN equals NaN, the order of a map's entries does not count. */
+/* Equal in value, for tests of round trips. NaN equals NaN, the order of a map's entries does not count. */
 bool gee_type_equal(const gee_type_t *type, const void *a, const void *b);
-/* What a text calls the type: "int64", "Args", "list". */
+/* The name of the type in texts: "int64", "Args", "list". */
 const char *gee_type_label(const gee_type_t *type);
 
 #pragma GCC visibility pop

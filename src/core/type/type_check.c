@@ -1,6 +1,6 @@
-/* type_check.c: is a type's description sound? It may have come from a peer: it may be recursive, and hostile.
+/* type_check.c: whether the description of a type is sound. A description from a peer may be recursive, and hostile.
  *
- *   gee_type_check:  found = { the type }     each of `found` is looked at by itself, what it refers to is added
+ *   gee_type_check:  found = { the type }     each of `found` is checked by itself, types that it refers to are added
  *                    then: no struct contains itself but through a list, a map or an optional
  *
  * Linear in the number of types and fields, with bounded stack. */
@@ -13,7 +13,7 @@
 #define SLOTS      2048 /* a power of two, above TYPES_MAX */
 #define NESTING    64   /* of structs by value */
 #define TAG_MAX    536870911u
-#define FEW_FIELDS 64 /* up to here no memory is taken to find names that are there twice */
+#define FEW_FIELDS 64 /* up to here no memory is taken to find duplicate names */
 
 typedef struct type_set {
     const gee_type_t *types[TYPES_MAX];
@@ -24,7 +24,7 @@ typedef struct type_set {
     uint16_t slots[SLOTS]; /* index + 1 */
 } type_set_t;
 
-/* The type's index, added when it is new; -1 when there are too many. */
+/* The type's index; a new type is added. -1: there are too many types. */
 static int find_or_add(type_set_t *set, const gee_type_t *type) {
     size_t slot = ((uintptr_t)type >> 3) * (uintptr_t)0x9E3779B97F4A7C15u >> (sizeof(uintptr_t) * 8 - 11);
     for (;; slot++) {
@@ -62,7 +62,7 @@ static size_t scalar_size(gee_kind_t kind) {
     }
 }
 
-/* What stands in JSON between quotes as it is. */
+/* Can the name stand between quotes in JSON without escapes? */
 static bool plain_name(const char *name) {
     for (const char *at = name; *at; at++) {
         if ((unsigned char)*at < 0x20 || *at == '"' || *at == '\\')
@@ -182,7 +182,8 @@ static size_t scalar_alignment(const gee_type_t *type) {
 
 static const char too_deep[] = "structs within structs are nested deeper than 64 levels";
 
-/* Walks structs by value: finds each one's alignment and how deep others lie in it. Each struct is walked once. */
+/* Walks structs by value: finds the alignment of each struct, and how deep structs are nested inside. Each struct is
+ * walked once. */
 static const char *check_layout(type_set_t *set, const gee_type_t *type, unsigned level, size_t *alignment,
                                 unsigned *height) {
     *height = 0;

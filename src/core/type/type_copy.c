@@ -1,8 +1,10 @@
 /* type_copy.c: deep copies of typed values: measure, then copy. */
 #include "core/type/type_copy.h"
 
+#include <stdint.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/type/value.h"
 
 bool gee_type_is_flat(const gee_type_t *type) {
@@ -34,7 +36,7 @@ static size_t add(size_t total, size_t size) {
 
 static size_t behind(const gee_type_t *type, const void *value, unsigned levels);
 
-/* `count` values, one every `stride` bytes, that are themselves copied with the array. */
+/* The bytes behind `count` values, one every `stride` bytes; the values themselves are copied with the array. */
 static size_t behind_array(const gee_type_t *type, const char *items, size_t count, size_t stride, unsigned levels) {
     size_t total = 0;
     for (size_t i = 0; i < count && total < SIZE_MAX; i++)
@@ -63,7 +65,7 @@ static size_t behind_struct(const gee_type_t *type, const void *value, unsigned 
     return total;
 }
 
-/* What the value points to. */
+/* The bytes of all that the value points to. */
 static size_t behind(const gee_type_t *type, const void *value, unsigned levels) {
     if (levels == 0)
         return SIZE_MAX;
@@ -100,7 +102,7 @@ static void *place(char **at, const void *bytes, size_t length) {
     return placed;
 }
 
-/* `value` is a copy already; what it points to is not. */
+/* `value` is a copy already; the values that it points to are not. */
 static void follow(const gee_type_t *type, void *value, char **at);
 
 static void follow_list(const gee_type_t *type, gee_list_value_t *list, char **at) {
@@ -149,6 +151,7 @@ static void follow(const gee_type_t *type, void *value, char **at) {
 }
 
 void *gee_type_copy(const gee_type_t *type, const void *value, void *target) {
+    GEE_ASSERT((uintptr_t)target % GEE_TYPE_COPY_ALIGNMENT == 0);
     char *at = target;
     void *copy = place(&at, value, type->size);
     follow(type, copy, &at);

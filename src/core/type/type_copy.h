@@ -1,6 +1,6 @@
 /* type_copy.h: deep copies of typed values, in one piece of memory that the caller allocates.
  *
- *   value | what it points to | what that points to ...        each aligned to GEE_TYPE_COPY_ALIGNMENT */
+ *   value | values that it points to | values that these point to ...    each aligned to GEE_TYPE_COPY_ALIGNMENT */
 #ifndef GEE_TYPE_TYPE_COPY_H
 #define GEE_TYPE_TYPE_COPY_H
 
@@ -8,12 +8,13 @@
 
 #define GEE_TYPE_COPY_ALIGNMENT 8
 
-/* Does a value of the type point to nothing: no string, bytes, list, map or optional in it? */
+/* Does a value of the type contain no string, bytes, list, map or optional, and so point to nothing? */
 bool gee_type_is_flat(const gee_type_t *type);
-/* Bytes that a copy takes. SIZE_MAX: more than there can be, or the value nests deeper than GEE_VALUE_NESTING (it may be a
- * cycle). */
+/* Bytes that a copy takes. SIZE_MAX: more than memory can have, or the value nests deeper than GEE_VALUE_NESTING
+ * (perhaps in a cycle). */
 size_t gee_type_copy_size(const gee_type_t *type, const void *value);
-/* `target` has room for so many bytes and is aligned. Returns it: the copy is at its beginning. */
+/* Precondition: `target` has room for gee_type_copy_size() bytes and is aligned. Returns `target`, where the copy
+ * begins. */
 void *gee_type_copy(const gee_type_t *type, const void *value, void *target);
 
 #endif

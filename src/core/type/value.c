@@ -1,4 +1,4 @@
-/* value.c: the dynamic tree: from a typed value, back to one, and comparing.
+/* value.c: the dynamic tree: from a typed value, and back to a typed value.
  *
  *   C memory + gee_type_t  --gee_value_from_type-->  tree  --gee_value_to_type-->  C memory + gee_type_t */
 #include "core/type/value.h"
@@ -39,7 +39,7 @@ static int too_deep(walk_t *walk) {
 static int from_any(walk_t *walk, const gee_type_t *type, const void *value, gee_value_t *tree);
 
 static void set_unsigned(gee_value_t *tree, uint64_t number) {
-    tree->kind = GEE_VALUE_UINT; /* however small: gob tells them apart */
+    tree->kind = GEE_VALUE_UINT; /* however small: gob tells signed and unsigned apart */
     tree->unsigned_integer = number;
 }
 
@@ -61,7 +61,7 @@ static int from_list(walk_t *walk, const gee_type_t *type, const gee_list_value_
     return 0;
 }
 
-/* Room for `count` pairs and their values. */
+/* Memory for `count` pairs and their values. */
 static int make_pairs(walk_t *walk, gee_value_t *tree, size_t count) {
     if (count == 0)
         return 0;
@@ -210,7 +210,7 @@ static int to_signed(walk_t *walk, const gee_value_t *tree, const gee_type_t *ty
                              gee_type_label(type));
     if (tree->kind != GEE_VALUE_INT && tree->kind != GEE_VALUE_UINT)
         return mismatch(walk, tree, type);
-    *number = tree->integer; /* the same bits, when an unsigned one is not above INT64_MAX */
+    *number = tree->integer; /* the same bits, when an unsigned number is not above INT64_MAX */
     if (*number < low || *number > high)
         return gee_error_set(walk->error, GEE_OUT_OF_RANGE, "%" PRId64 " does not fit %s", *number,
                              gee_type_label(type));
@@ -381,7 +381,7 @@ static int to_container(walk_t *walk, const gee_value_t *tree, const gee_type_t 
     return result;
 }
 
-/* Overwrites the whole of `value`: it may hold what an earlier entry of the same name has left. */
+/* Overwrites the whole of `value`, which may hold an earlier entry of the same name. */
 static int to_any(walk_t *walk, const gee_value_t *tree, const gee_type_t *type, void *value) {
     memset(value, 0, type->size);
     if (tree->kind == GEE_VALUE_NULL)

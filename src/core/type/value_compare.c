@@ -27,7 +27,7 @@ static bool is_negative(const gee_value_t *value) {
     return value->kind == GEE_VALUE_INT && value->integer < 0;
 }
 
-/* Of an integer and a double: the limits are powers of two, which a double has exactly. */
+/* Compares an integer and a double: the limits are powers of two, which a double has exactly. */
 static bool integer_is(const gee_value_t *integer, double number) {
     if (is_negative(integer))
         return number >= -0x1p63 && number < 0 && (int64_t)number == integer->integer &&
@@ -110,7 +110,7 @@ static gee_str_t key_at(const gee_type_t *type, const gee_list_value_t *map, siz
     return *(const gee_str_t *)(void *)entry_at(type, map, index);
 }
 
-/* Go writes maps in order; then nothing is there twice. */
+/* Go writes maps in order; such a map has no key twice. */
 static bool strictly_ascending(const gee_type_t *type, const gee_list_value_t *map) {
     for (size_t i = 1; i < map->count; i++) {
         if (gee_str_compare(key_at(type, map, i - 1), key_at(type, map, i)) >= 0)
@@ -127,7 +127,8 @@ static bool comes_again(const gee_type_t *type, const gee_list_value_t *map, siz
     return false;
 }
 
-/* Moves together the entries that stay; `drop` has a flag for each, or is null: compare with all behind. */
+/* Moves the entries that stay together; `drop` has a flag for each entry; null: each entry is compared with all
+ * behind. */
 static void compact(const gee_type_t *type, gee_list_value_t *map, const bool *drop) {
     size_t kept = 0;
     for (size_t i = 0; i < map->count; i++) {
