@@ -23,7 +23,6 @@
 #include "core/conf/module.h"
 #include "core/conf/option.h"
 #include "core/event/addr.h"
-#include "core/event/grant.h"
 #include "core/event/layer.h"
 #include "core/event/loop.h"
 #include "core/event/network.h"

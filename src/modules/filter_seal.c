@@ -3,10 +3,10 @@
 #include <gee.h>
 
 /* By its service, or by itself. */
-static bool allowed(const gee_grant_t *grant, gee_str_t method) {
+static bool allowed(const gee_identity_t *identity, gee_str_t method) {
     ptrdiff_t dot = gee_str_find_last(method, '.');
     gee_str_t service = { method.data, dot > 0 ? (size_t)dot : 0 };
-    return gee_grant_lists(grant, service) || gee_grant_lists(grant, method);
+    return gee_identity_lists(identity, service) || gee_identity_lists(identity, method);
 }
 
 /* `text` null: there was no memory for it. */
@@ -17,17 +17,17 @@ static gee_verdict_t refuse(gee_status_t *status, const char *text) {
 }
 
 static gee_verdict_t on_call(void *data GEE_UNUSED, gee_call_t *call, gee_status_t *status) {
-    const gee_grant_t *grant = call->peer->grant;
-    const char *name = grant->name ? grant->name : "without a name";
-    if (gee_grant_revoked(grant))
+    const gee_identity_t *identity = call->peer->identity;
+    const char *name = gee_identity_name(identity);
+    if (gee_identity_revoked(identity))
         return refuse(status, gee_pool_printf(call->pool, "rpc server: client %s may not call here any more", name));
-    if (!allowed(grant, call->method_name))
+    if (!allowed(identity, call->method_name))
         return refuse(status, gee_pool_printf(call->pool, "rpc server: client %s may not call %.*s", name,
                                               GEE_STR_ARGUMENTS(call->method_name)));
     return GEE_FILTER_PASS;
 }
 
-static const gee_filter_t filter = { .on_call = on_call, .for_grants = true };
+static const gee_filter_t filter = { .on_call = on_call, .for_identified = true };
 
 extern const gee_module_t gee_filter_seal_module;
 const gee_module_t gee_filter_seal_module = {

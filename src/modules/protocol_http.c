@@ -79,6 +79,13 @@ static unsigned closed_routes(const gee_session_t *session) {
            (door != NULL && door->options.health ? 0 : GEE_ROUTE_HEALTH);
 }
 
+/* What a peer may call in a tunnel is for filters. */
+static bool is_forbidden(const gee_exchange_t *exchange, const gee_identity_t *identity) {
+    return exchange->route->upgrade == NULL &&
+           (gee_identity_revoked(identity) ||
+            !gee_identity_lists(identity, gee_str(gee_route_path(exchange->route, exchange->conf))));
+}
+
 static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
     const state_t *state = owner;
     const gee_session_t *session = state->session;
@@ -86,12 +93,14 @@ static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
     unsigned closed = closed_routes(session);
     exchange->engine = engine;
     exchange->peer = gee_session_peer_text(session);
-    exchange->grant = session->peer->grant;
     if (session->draining)
         gee_http_connection_drain(state->connection);
     for (size_t i = 0; engine->modules[i].module != NULL; i++)
-        if (find_in(gee_module_routes(engine->modules[i].module), gee_engine_conf(engine, i), closed, exchange, allow))
+        if (find_in(gee_module_routes(engine->modules[i].module), gee_engine_conf(engine, i), closed, exchange,
+                    allow)) {
+            exchange->forbidden = is_forbidden(exchange, session->peer->identity);
             return true;
+        }
     return false;
 }
 

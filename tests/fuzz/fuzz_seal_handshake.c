@@ -7,7 +7,7 @@
 
 typedef struct outcome {
     int result;
-    bool established, grants, ended;
+    bool established, identities, ended;
     uint8_t *down, *up;
     size_t down_length, up_length;
     gee_code_t code;
@@ -22,11 +22,11 @@ static void converse(const seal_world_t *world, unsigned whom, unsigned seed, co
     size_t said = end.down.length;
     outcome->result = seal_end_hear(&end, &cuts, bytes, length);
     outcome->established = end.layer->established(end.state);
-    outcome->grants = end.layer->grant(end.state) != NULL;
+    outcome->identities = end.layer->identity(end.state) != NULL;
     outcome->code = outcome->result != 0 ? end.error.code : GEE_OK;
     outcome->ended = end.layer->ended(end.state, NULL) == 0;
     FUZZ_CHECK(outcome->result == 0 || !outcome->established, "it refused, and goes on");
-    FUZZ_CHECK(!outcome->established || role == GEE_CALLING || outcome->grants, "it admits, but nobody");
+    FUZZ_CHECK(!outcome->established || role == GEE_CALLING || outcome->identities, "it admits, but nobody");
     FUZZ_CHECK(end.down.length <= said + 66, "it says %zu bytes", end.down.length);
     outcome->up_length = gee_inbox_length(&end.up);
     outcome->up = fuzz_copy(gee_inbox_bytes(&end.up), outcome->up_length);
@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     converse(world, data[0] >> 6, data[0] & 0x3f, bytes, size - 1, &cut);
     converse(world, data[0] >> 6, 0, bytes, size - 1, &whole);
     FUZZ_CHECK(cut.result == whole.result && cut.code == whole.code && cut.established == whole.established &&
-                   cut.grants == whole.grants && cut.ended == whole.ended,
+                   cut.identities == whole.identities && cut.ended == whole.ended,
                "results %d and %d", cut.result, whole.result);
     FUZZ_CHECK(cut.down_length == whole.down_length && memcmp(cut.down, whole.down, cut.down_length) == 0,
                "it answers %zu and %zu bytes", cut.down_length, whole.down_length);

@@ -162,11 +162,11 @@ static void test_who_it_is_travels(void **state GEE_UNUSED) {
     raw_t raw;
     int peer = connect_sealed(old, &raw, "client.key");
     say_sealed(old, peer, &raw, OPTION_JSON "\n");
-    assert_string_equal(leaver_of(old).session->peer->grant->name, "billing");
+    assert_string_equal(leaver_of(old).session->peer->identity->name, "billing");
     move_to(old, new, &door_there);
-    const gee_grant_t *grant = leaver_of(new).session->peer->grant;
-    assert_string_equal(grant->name, "shipping"); /* as the other's list has it */
-    assert_null(grant->services);
+    const gee_identity_t *identity = leaver_of(new).session->peer->identity;
+    assert_string_equal(identity->name, "shipping"); /* as the other's list has it */
+    assert_null(identity->services);
     say_sealed(new, peer, &raw, "{\"ServiceMethod\":\"Test.Multiply\",\"Seq\":1}{\"A\":7,\"B\":8}");
     assert_non_null(strstr(new->got, "\n56\n"));
     finish(new, peer);

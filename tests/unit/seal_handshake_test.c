@@ -56,19 +56,21 @@ static void check_works(gee_seal_setup_t *setup, const char *name) {
     assert_false(end_is_open(&client));
     assert_int_equal(shake_hands(&client, &server), 0);
     assert_true(end_is_open(&client) && end_is_open(&server));
-    const gee_grant_t *grant = seal->layer->grant(server.state);
-    assert_non_null(grant);
-    assert_false(atomic_load(grant->revoked));
+    const gee_identity_t *identity = seal->layer->identity(server.state);
+    assert_non_null(identity);
+    assert_false(atomic_load(identity->revoked));
     if (name == NULL) {
-        assert_null(grant->name);
-        assert_null(grant->services);
+        assert_int_equal(identity->kind, GEE_IDENTITY_ANONYMOUS);
+        assert_null(identity->name);
+        assert_null(identity->services);
     } else {
-        assert_string_equal(grant->name, name);
-        assert_string_equal(grant->services[0], "Arith");
-        assert_string_equal(grant->services[1], "Foo.Sum");
-        assert_null(grant->services[2]);
+        assert_int_equal(identity->kind, GEE_IDENTITY_KEY);
+        assert_string_equal(identity->name, name);
+        assert_string_equal(identity->services[0], "Arith");
+        assert_string_equal(identity->services[1], "Foo.Sum");
+        assert_null(identity->services[2]);
     }
-    assert_null(seal->layer->grant(client.state));
+    assert_null(seal->layer->identity(client.state));
     expect_text(&client, &server, "question");
     expect_text(&server, &client, "answer");
     end_close(&client);

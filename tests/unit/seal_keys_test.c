@@ -238,28 +238,28 @@ static gee_seal_setup_t *listed(const char *format, ...) {
     return setup;
 }
 
-/* The grant of a client, as a handshake gives it. */
-static const gee_grant_t *grant_of(gee_seal_setup_t *setup, const char *key) {
+/* The identity of a client, as a handshake gives it. */
+static const gee_identity_t *identity_of(gee_seal_setup_t *setup, const char *key) {
     end_t server;
     raw_t raw;
     end_open(&server, GEE_SERVING, setup);
     raw_client(&raw, keys.server, key);
     raw_shake_hands(&raw, &server);
-    const gee_grant_t *grant = seal->layer->grant(server.state);
+    const gee_identity_t *identity = seal->layer->identity(server.state);
     end_close(&server);
-    assert_non_null(grant);
-    return grant;
+    assert_non_null(identity);
+    return identity;
 }
 
 static bool revoked_by(const char *before, const char *after) {
     gee_seal_setup_t *old = listed("%s %s\n", keys.client, before);
     gee_seal_setup_t *next = after ? listed("%s other\n%s\t%s\n", keys.stranger, keys.client, after) : NULL;
-    const gee_grant_t *grant = grant_of(old, "client.key");
-    assert_false(atomic_load(grant->revoked));
+    const gee_identity_t *identity = identity_of(old, "client.key");
+    assert_false(atomic_load(identity->revoked));
     seal->replace(old, next);
-    bool revoked = atomic_load(grant->revoked);
+    bool revoked = atomic_load(identity->revoked);
     if (next != NULL)
-        assert_false(atomic_load(grant_of(next, "client.key")->revoked));
+        assert_false(atomic_load(identity_of(next, "client.key")->revoked));
     seal->close(&old);
     seal->close(&next);
     return revoked;
@@ -278,8 +278,8 @@ static void test_what_a_new_list_revokes(void **state) {
     gee_seal_setup_t *old = listed("%s a\n%s b\n", keys.client, keys.stranger);
     gee_seal_setup_t *next = listed("%s b\n", keys.stranger);
     seal->replace(old, next);
-    assert_true(atomic_load(grant_of(old, "client.key")->revoked));
-    assert_false(atomic_load(grant_of(old, "stranger.key")->revoked));
+    assert_true(atomic_load(identity_of(old, "client.key")->revoked));
+    assert_false(atomic_load(identity_of(old, "stranger.key")->revoked));
     seal->close(&old);
     seal->close(&next);
     close_buffers(state);
@@ -290,11 +290,11 @@ static void test_anonymous_clients_are_revoked_too(void **state) {
     gee_error_t error;
     gee_seal_listen_t options = { .key = key_path("server.key"), .anonymous = true };
     gee_seal_setup_t *open = seal->listen(&options, &error), *closed = listed("%s a\n", keys.client);
-    const gee_grant_t *grant = grant_of(open, NULL);
+    const gee_identity_t *identity = identity_of(open, NULL);
     seal->replace(open, open);
-    assert_false(atomic_load(grant->revoked));
+    assert_false(atomic_load(identity->revoked));
     seal->replace(open, closed);
-    assert_true(atomic_load(grant->revoked));
+    assert_true(atomic_load(identity->revoked));
     seal->close(&open);
     seal->close(&closed);
     close_buffers(state);
@@ -305,14 +305,14 @@ static void test_a_forked_process_sees_it(void **state) {
     open_buffers(state);
     int pipes[2], status;
     gee_seal_setup_t *setup = listed("%s a\n", keys.client);
-    const gee_grant_t *grant = grant_of(setup, "client.key");
+    const gee_identity_t *identity = identity_of(setup, "client.key");
     assert_int_equal(pipe(pipes), 0);
-    assert_false(atomic_load(grant->revoked));
+    assert_false(atomic_load(identity->revoked));
     pid_t child = fork();
     if (child == 0) {
         char byte;
         ssize_t count = read(pipes[0], &byte, 1);
-        _exit(count == 1 && atomic_load(grant->revoked) ? 0 : 1);
+        _exit(count == 1 && atomic_load(identity->revoked) ? 0 : 1);
     }
     seal->replace(setup, NULL);
     assert_int_equal(write(pipes[1], "x", 1), 1);

@@ -117,13 +117,13 @@ static void test_replies_of_one_pass_are_one_record(void **state) {
     close_channel();
 }
 
-static void test_the_grant_shows_when_it_is_proven(void **state) {
+static void test_the_identity_shows_when_it_is_proven(void **state) {
     (void)state;
     open_channel(NULL);
-    assert_null(gee_stream_grant(server.stream));
+    assert_null(gee_stream_identity(server.stream));
     shake_hands();
-    assert_string_equal(gee_stream_grant(server.stream)->name, "billing");
-    assert_null(gee_stream_grant(client.stream));
+    assert_string_equal(gee_stream_identity(server.stream)->name, "billing");
+    assert_null(gee_stream_identity(client.stream));
     close_channel();
 }
 
@@ -244,7 +244,7 @@ int main(int count, char **words) {
         cmocka_unit_test(test_the_same_bytes_however_they_are_cut),
         cmocka_unit_test(test_one_write),
         cmocka_unit_test(test_replies_of_one_pass_are_one_record),
-        cmocka_unit_test(test_the_grant_shows_when_it_is_proven),
+        cmocka_unit_test(test_the_identity_shows_when_it_is_proven),
         cmocka_unit_test(test_a_cut_connection_is_a_truncation),
         cmocka_unit_test(test_setups_that_are_closed_before_their_streams),
         cmocka_unit_test(test_a_plain_peer_is_refused),

@@ -13,7 +13,8 @@
 #include "core/base/buf.h"
 #include "core/base/error.h"
 #include "core/base/record.h"
-#include "core/event/grant.h"
+
+struct gee_identity; /* rpc/identity.h */
 
 typedef enum gee_claim { GEE_CLAIM_NO, GEE_CLAIM_YES, GEE_CLAIM_MORE } gee_claim_t;
 typedef enum gee_role { GEE_SERVING, GEE_CALLING } gee_role_t;
@@ -42,8 +43,8 @@ typedef struct gee_layer {
     int (*finish)(void *state, gee_chain_t *down, gee_error_t *error);
     /* Optional. The peer ended the stream: was that an orderly end? -1 with the reason when it was a truncation. */
     int (*ended)(void *state, gee_error_t *error);
-    /* Optional. Once established: what the peer has proven; null: nothing. */
-    const gee_grant_t *(*grant)(const void *state);
+    /* Optional. Once established: who the peer has proven to be; null: the peer was not asked. */
+    const struct gee_identity *(*identity)(const void *state);
     /* Optional. Frees what the state refers to; the core frees the state. */
     void (*stop)(void *state);
     /* Optional, both or none (rpc/handover.h): export_state writes an established, serving state for another process;

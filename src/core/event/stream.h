@@ -84,8 +84,8 @@ bool gee_stream_timed_out(const gee_stream_t *stream); /* the stream failed beca
 int gee_stream_push(gee_stream_t *stream, const gee_layer_t *layer, gee_role_t role, const void *setup,
                     gee_error_t *error);
 bool gee_stream_established(const gee_stream_t *stream); /* every layer's handshake is over */
-/* The grant of the topmost layer that gives one; null: the peer has proven nothing. */
-const gee_grant_t *gee_stream_grant(const gee_stream_t *stream);
+/* The identity that the topmost layer which asks has proven; null: no layer asks. */
+const struct gee_identity *gee_stream_identity(const gee_stream_t *stream);
 
 /* ---- handover (rpc/handover.h): a stream without waiting output goes to another process ---- */
 /* Does no output wait, and can all layers be exported? */

@@ -56,12 +56,13 @@ bool gee_stream_established(const gee_stream_t *stream) {
     return true;
 }
 
-const gee_grant_t *gee_stream_grant(const gee_stream_t *stream) {
+const struct gee_identity *gee_stream_identity(const gee_stream_t *stream) {
     for (size_t i = stream->layer_count; i-- > 0;) {
         const gee_stream_layer_t *layer = stream->layers[i];
-        const gee_grant_t *grant = layer->layer->grant && established(layer) ? layer->layer->grant(layer->state) : NULL;
-        if (grant)
-            return grant;
+        const struct gee_identity *identity =
+            layer->layer->identity && established(layer) ? layer->layer->identity(layer->state) : NULL;
+        if (identity)
+            return identity;
     }
     return NULL;
 }

@@ -145,13 +145,6 @@ static void refuse_method(gee_exchange_t *exchange, const char *allow) {
     gee_http_set_header(response, "Allow", gee_str(allow));
 }
 
-/* Does the peer's grant allow the route? Filters decide on the calls inside a tunnel. */
-static bool may_have(const gee_exchange_t *exchange) {
-    return exchange->route->upgrade != NULL ||
-           (!gee_grant_revoked(exchange->grant) &&
-            gee_grant_lists(exchange->grant, gee_str(gee_route_path(exchange->route, exchange->conf))));
-}
-
 /* Chooses the route, before the body is there. A refusal sets the response's status, which then is no longer 200. */
 static void choose(gee_http_connection_t *connection) {
     gee_exchange_t *exchange = &connection->exchange;
@@ -167,7 +160,7 @@ static void choose(gee_http_connection_t *connection) {
         refuse_method(exchange, connection->allow);
     else if (!found)
         gee_http_fail(&exchange->response, 404, "there is nothing here");
-    else if (!may_have(exchange))
+    else if (exchange->forbidden)
         gee_http_fail(&exchange->response, 403, "this client's line in seal.clients does not list the path");
     else if (exchange->request->unknown_expectation)
         gee_http_fail(&exchange->response, 417, "only 100-continue is known");

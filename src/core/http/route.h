@@ -8,7 +8,6 @@
 #ifndef GEE_HTTP_ROUTE_H
 #define GEE_HTTP_ROUTE_H
 
-#include "core/event/grant.h"
 #include "core/http/message.h"
 #include "core/http/response.h"
 
@@ -47,7 +46,7 @@ struct gee_exchange {
     struct gee_engine *engine; /* of this worker */
     void *conf;                /* the module's settings, null when it has none */
     const char *peer;          /* "tcp@127.0.0.1:40312" */
-    const gee_grant_t *grant;  /* what the peer has proven; null: nothing */
+    bool forbidden;            /* the peer's identity does not list the route */
 
     /* For a handler that answers later; null again for the next request. */
     void *data;

@@ -88,7 +88,7 @@ static int lend_log(const gee_prepare_t *prepare, const char *path, gee_error_t 
 /* run/registry/servers: run/ may be root's, run/registry/ belongs to who writes there. */
 static const char *lend_file(const gee_prepare_t *prepare, const char *path, gee_error_t *error) {
     gee_cycle_t *cycle = cycle_of(prepare);
-    const gee_identity_t *identity = &cycle->identity;
+    const gee_user_t *user = &cycle->user;
     const char *full = gee_server_path(cycle->server, path, cycle->pool);
     const char *slash = full ? strrchr(full, '/') : NULL;
     const char *parent = slash ? gee_pool_strndup(cycle->pool, full, (size_t)(slash - full)) : NULL;
@@ -102,11 +102,11 @@ static const char *lend_file(const gee_prepare_t *prepare, const char *path, gee
     gee_server_make_parent(cycle->server, full);
     if (access(parent, F_OK) != 0) {
         (void)gee_error_set(error, GEE_UNAVAILABLE, "%s: its directory is missing; make it, for %s to write to", full,
-                            identity->change ? identity->name : "the user that starts the server");
+                            user->change ? user->name : "the user that starts the server");
         return NULL;
     }
-    if (identity->change && chown(parent, identity->uid, identity->gid) != 0) {
-        (void)gee_error_set(error, GEE_UNAVAILABLE, "%s: it cannot be given to the user %s: %s", parent, identity->name,
+    if (user->change && chown(parent, user->uid, user->gid) != 0) {
+        (void)gee_error_set(error, GEE_UNAVAILABLE, "%s: it cannot be given to the user %s: %s", parent, user->name,
                             strerror(errno));
         return NULL;
     }
@@ -115,12 +115,12 @@ static const char *lend_file(const gee_prepare_t *prepare, const char *path, gee
 
 /* ---- opening ---- */
 
-static int open_identity(gee_cycle_t *cycle, gee_error_t *error) {
+static int find_user(gee_cycle_t *cycle, gee_error_t *error) {
     const char *user = gee_cycle_settings(cycle)->user;
     if (user && geteuid() != 0)
         gee_log(cycle->server->log, GEE_LOG_NOTICE, "user = \"%s\" is ignored: the server was not started by root",
                 user);
-    if (gee_identity_find(&cycle->identity, user, cycle->pool, error) == 0)
+    if (gee_user_find(&cycle->user, user, cycle->pool, error) == 0)
         return 0;
     return gee_error_prefix(error, "%s: ", gee_conf_place(cycle->places, &gee_cycle_settings(cycle)->user));
 }
@@ -268,7 +268,7 @@ static int open_known_down(gee_cycle_t *cycle, gee_error_t *error) {
 
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
     cycle->generation = ++cycle->server->last_generation;
-    if (open_identity(cycle, error) == 0 && open_error_log(cycle, error) == 0 && open_listeners(cycle, error) == 0 &&
+    if (find_user(cycle, error) == 0 && open_error_log(cycle, error) == 0 && open_listeners(cycle, error) == 0 &&
         gee_connection_counts_open(cycle, error) == 0 && open_known_down(cycle, error) == 0 &&
         gee_seals_open_upstreams(cycle, error) == 0 && prepare_modules(cycle, error) == 0 &&
         gee_registries_open(cycle, error) == 0 && open_helper_line(cycle, error) == 0)
@@ -291,7 +291,7 @@ static void try_modules(gee_cycle_t *cycle) {
 }
 
 void gee_cycle_try(gee_cycle_t *cycle) {
-    static int (*const steps[])(gee_cycle_t * cycle, gee_error_t * error) = { open_identity, open_error_log,
+    static int (*const steps[])(gee_cycle_t * cycle, gee_error_t * error) = { find_user, open_error_log,
                                                                               gee_seals_open_upstreams };
     gee_error_t error;
     for (size_t i = 0; i < GEE_LENGTH(steps); i++)

@@ -46,7 +46,7 @@ typedef struct gee_cycle {
     unsigned workers;
 
     /* from here on: opened */
-    gee_identity_t identity;
+    gee_user_t user;
     gee_log_files_t log_files;
     int error_log; /* -1: not opened */
     gee_cycle_listener_t *listeners;

@@ -10,8 +10,8 @@
 
 #define MOST_GROUPS 1024
 
-int gee_identity_find(gee_identity_t *identity, const char *name, gee_pool_t *pool, gee_error_t *error) {
-    *identity = (gee_identity_t){ .change = false };
+int gee_user_find(gee_user_t *user, const char *name, gee_pool_t *pool, gee_error_t *error) {
+    *user = (gee_user_t){ .change = false };
     if (geteuid() != 0)
         return 0;
     if (!name)
@@ -19,29 +19,28 @@ int gee_identity_find(gee_identity_t *identity, const char *name, gee_pool_t *po
     struct passwd *entry = getpwnam(name);
     if (!entry)
         return gee_error_set(error, GEE_NOT_FOUND, "user: there is no user \"%s\" on this system", name);
-    identity->uid = entry->pw_uid;
-    identity->gid = entry->pw_gid;
-    identity->name = gee_pool_strdup(pool, name);
+    user->uid = entry->pw_uid;
+    user->gid = entry->pw_gid;
+    user->name = gee_pool_strdup(pool, name);
     int count = MOST_GROUPS;
-    identity->groups = gee_pool_array(pool, MOST_GROUPS, sizeof(gid_t));
-    if (!identity->name || !identity->groups)
+    user->groups = gee_pool_array(pool, MOST_GROUPS, sizeof(gid_t));
+    if (!user->name || !user->groups)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "user: out of memory");
-    if (getgrouplist(name, identity->gid, identity->groups, &count) < 0)
+    if (getgrouplist(name, user->gid, user->groups, &count) < 0)
         return gee_error_set(error, GEE_OUT_OF_RANGE, "user: \"%s\" is in more than %d groups", name, MOST_GROUPS);
-    identity->group_count = (size_t)count;
-    identity->change = identity->uid != 0;
+    user->group_count = (size_t)count;
+    user->change = user->uid != 0;
     return 0;
 }
 
-int gee_identity_take(const gee_identity_t *identity, gee_error_t *error) {
-    if (!identity->change)
+int gee_user_take(const gee_user_t *user, gee_error_t *error) {
+    if (!user->change)
         return 0;
-    if (setgroups(identity->group_count, identity->groups) != 0 || setgid(identity->gid) != 0 ||
-        setuid(identity->uid) != 0)
-        return gee_error_set(error, GEE_PERMISSION_DENIED, "cannot become the user %s: %s", identity->name,
+    if (setgroups(user->group_count, user->groups) != 0 || setgid(user->gid) != 0 || setuid(user->uid) != 0)
+        return gee_error_set(error, GEE_PERMISSION_DENIED, "cannot become the user %s: %s", user->name,
                              strerror(errno));
     if (setuid(0) == 0)
-        return gee_error_set(error, GEE_PERMISSION_DENIED, "the user %s can become root again", identity->name);
+        return gee_error_set(error, GEE_PERMISSION_DENIED, "the user %s can become root again", user->name);
     /* A process that changed its user leaves no core dump and cannot be debugged, unless it says so. */
     (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     return 0;

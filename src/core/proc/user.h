@@ -8,20 +8,20 @@
 #include "core/base/error.h"
 #include "core/base/pool.h"
 
-typedef struct gee_identity {
+typedef struct gee_user {
     bool change; /* false: workers stay who the master is */
     const char *name;
     uid_t uid;
     gid_t gid;
     gid_t *groups;
     size_t group_count;
-} gee_identity_t;
+} gee_user_t;
 
 #define GEE_DEFAULT_USER "nobody"
 
 /* In the master, before forking. `name` null: GEE_DEFAULT_USER. Changes nothing when the caller is not root. */
-int gee_identity_find(gee_identity_t *identity, const char *name, gee_pool_t *pool, gee_error_t *error);
+int gee_user_find(gee_user_t *user, const char *name, gee_pool_t *pool, gee_error_t *error);
 /* In the worker: for good. */
-int gee_identity_take(const gee_identity_t *identity, gee_error_t *error);
+int gee_user_take(const gee_user_t *user, gee_error_t *error);
 
 #endif

@@ -256,7 +256,7 @@ static int start(gee_worker_process_t *process, gee_error_t *error) {
     process->addresses = gee_string_map_create();
     if (!process->addresses)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    if (gee_identity_take(&process->cycle->identity, error) != 0)
+    if (gee_user_take(&process->cycle->user, error) != 0)
         return -1;
     gee_seals_hide(process->cycle);
     /* A change of user clears it. A hook that hangs would not notice that the master is gone. */

@@ -108,12 +108,12 @@ static void drain(gee_worker_process_t *process) {
 static void close_revoked(gee_worker_process_t *process) {
     GEE_LIST_EACH(&process->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
-        const gee_grant_t *grant = session->peer->grant;
+        const gee_identity_t *identity = session->peer->identity;
         gee_error_t error;
-        if (session->closing || session->frozen || !gee_grant_revoked(grant))
+        if (session->closing || session->frozen || !gee_identity_revoked(identity))
             continue;
         gee_error_set(&error, GEE_PERMISSION_DENIED, "client %s may not call any more (seal.clients)",
-                      grant->name ? grant->name : "without a name");
+                      gee_identity_name(identity));
         gee_log(process->log, GEE_LOG_NOTICE, "%s: closed: %s", gee_session_peer_text(session), error.text);
         gee_session_close(session, &error);
     }

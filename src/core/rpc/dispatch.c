@@ -466,15 +466,15 @@ GEE_APART static void keep_payload(gee_call_t *call, const gee_payload_t *payloa
     keep(call);
 }
 
-static bool has_grant(const gee_call_t *call) {
-    return call->peer != NULL && call->peer->grant != NULL;
+static bool is_identified(const gee_call_t *call) {
+    return call->peer != NULL && call->peer->identity != NULL;
 }
 
 static void go_on(gee_call_t *call, const gee_payload_t *payload) {
     gee_dispatch_t *dispatch = call->engine->dispatch;
     while (call->filters_passed < dispatch->active_count) {
         const filter_slot_t *slot = &dispatch->active[call->filters_passed++];
-        if (slot->filter->on_call == NULL || (slot->filter->for_grants && !has_grant(call)))
+        if (slot->filter->on_call == NULL || (slot->filter->for_identified && !is_identified(call)))
             continue;
         gee_status_t status = { .code = GEE_PERMISSION_DENIED, .text = GEE_STR("rpc server: refused") };
         gee_verdict_t verdict = slot->filter->on_call(slot->state, call, &status);

@@ -169,12 +169,12 @@ static bool take_seal(gee_door_t *door, const uint8_t *bytes, size_t length) {
 
 static void on_established(gee_stream_t *stream, void *owner) {
     gee_door_t *door = owner;
-    const gee_grant_t *grant = gee_stream_grant(stream);
+    const gee_identity_t *identity = gee_stream_identity(stream);
     gee_timer_stop(door->engine->loop, &door->seal_timer);
     door->sealing = false;
     door->way.sealed_ns = gee_loop_now(door->engine->loop);
     gee_log(door->engine->log, GEE_LOG_INFO, "%s: sealed, client %s", gee_stream_peer_text(stream),
-            grant != NULL && grant->name != NULL ? grant->name : "without a name");
+            gee_identity_name(identity));
     if (door->way.options.sealed != NULL)
         door->way.options.sealed(door->way.options.owner);
 }
@@ -320,7 +320,7 @@ int gee_door_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_
     int64_t started_ns = gee_record_take_time(in, gee_loop_now(engine->loop));
     way.sealed_ns = gee_record_take_time(in, gee_loop_now(engine->loop));
     way.upgrades = gee_record_take_u8(in);
-    bool sealed = gee_stream_grant(*stream) != NULL;
+    bool sealed = gee_stream_identity(*stream) != NULL;
     if (in->failed || gee_record_left(in) > 0 ||
         sealed != (way.sealed_ns != 0)) { /* it must not pass for sealed because somebody says so */
         gee_stream_destroy(stream);
@@ -351,11 +351,11 @@ gee_door_t *gee_door_of_link(gee_link_t *link) {
 void gee_door_close_revoked(gee_engine_t *engine) {
     GEE_LIST_EACH(&engine->doors, link) {
         gee_door_t *door = GEE_CONTAINER(link, gee_door_t, link);
-        const gee_grant_t *grant = gee_stream_grant(door->stream);
-        if (door->frozen || !gee_grant_revoked(grant))
+        const gee_identity_t *identity = gee_stream_identity(door->stream);
+        if (door->frozen || !gee_identity_revoked(identity))
             continue;
         gee_log(engine->log, GEE_LOG_NOTICE, "%s: closed: client %s may not call any more (seal.clients)",
-                gee_stream_peer_text(door->stream), grant->name ? grant->name : "without a name");
+                gee_stream_peer_text(door->stream), gee_identity_name(identity));
         gee_stream_close(&door->stream, LINGER);
         leave(door, false);
     }

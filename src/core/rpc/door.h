@@ -69,7 +69,7 @@ void *gee_door_owner(const gee_door_t *door);
 /* The door of that link of engine->doors. */
 gee_door_t *gee_door_of_link(gee_link_t *link);
 
-/* Closes, in good order, those streams in the doorway whose peer's grant is revoked. */
+/* Closes, in good order, those streams in the doorway whose peer's identity is revoked. */
 void gee_door_close_revoked(gee_engine_t *engine);
 /* Closes all streams that are still in the doorway (the worker stops). They are linked in the engine. */
 void gee_door_close_all(gee_engine_t *engine);

@@ -22,8 +22,8 @@ typedef struct gee_filter {
     void (*stop)(void *state);
     /* Optional, asked once, after start: with these settings it has nothing to do, and is not called. */
     bool (*idle)(const void *state);
-    /* on_call is for those only whose peer has proven something (event/layer.h); the others pass it by. */
-    bool for_grants;
+    /* on_call is for calls only whose peer has an identity (rpc/identity.h). */
+    bool for_identified;
     /* Optional. The method is known (call->method may be null: unknown method, or one that is forwarded and not
      * declared here), the arguments are not decoded yet. */
     gee_verdict_t (*on_call)(void *state, gee_call_t *call, gee_status_t *status);

@@ -87,7 +87,7 @@ static void export_as_door(const gee_session_t *session, gee_record_t *out) {
         started = session->peer_timer.deadline - session->engine->timeouts.handshake;
     begin(out, KIND_DOOR, session->stream);
     gee_record_put_u64(out, (uint64_t)started);
-    gee_record_put_u64(out, (uint64_t)(gee_stream_grant(session->stream) != NULL ? now : 0)); /* sealed since */
+    gee_record_put_u64(out, (uint64_t)(gee_stream_identity(session->stream) != NULL ? now : 0)); /* sealed since */
     gee_record_put_u8(out, 1); /* it has chosen its protocol, and will choose no other */
 }
 
@@ -231,14 +231,14 @@ static int import_states(gee_session_t *session, const gee_session_setup_t *setu
 
 /* Not sealed, where the configuration has come to want it. */
 static int check_seal(const gee_stream_t *stream, const gee_door_options_t *options, gee_error_t *error) {
-    if (options->seal == NULL || !options->seal->required || gee_stream_grant(stream) != NULL)
+    if (options->seal == NULL || !options->seal->required || gee_stream_identity(stream) != NULL)
         return 0;
     return gee_error_set(error, GEE_UNAUTHENTICATED, "this listener takes sealed channels only (seal.mode)");
 }
 
 /* The configuration may have come to want sealed sessions to end earlier. */
 static void limit_age(gee_session_t *session, const gee_door_options_t *options) {
-    if (options->seal == NULL || options->seal->max_age_ns <= 0 || gee_stream_grant(session->stream) == NULL)
+    if (options->seal == NULL || options->seal->max_age_ns <= 0 || gee_stream_identity(session->stream) == NULL)
         return;
     int64_t latest = gee_time_add(gee_loop_now(session->engine->loop), options->seal->max_age_ns);
     if (!gee_timer_started(&session->serving.age_timer) || session->serving.age_timer.deadline > latest)

@@ -2,7 +2,7 @@
  *
  *   key file, clients file --listen()--> setup --+
  *   server's key, key file --dial()----> setup --+--> gee_stream_push(stream, seal->layer, role, setup)
- *                                                          '-> gee_stream_grant(): who the peer has proven to be
+ *                                                          '-> gee_stream_identity(): who the peer has proven to be
  *
  * Keys as text: "gee-pub:" or "gee-sec:" and the base64 of 32 bytes. A secret one stands in a file of its own, which only
  * its owner can read; no other text, log line or error contains a byte of it. Paths are absolute, or as open(2) takes
@@ -38,7 +38,7 @@ typedef struct gee_seal {
     gee_seal_setup_t *(*listen)(const gee_seal_listen_t *options, gee_error_t *error);
     gee_seal_setup_t *(*dial)(const gee_seal_dial_t *options, gee_error_t *error);
     void (*close)(gee_seal_setup_t **setup); /* leaves null; a null *setup is allowed */
-    /* `next` takes the place of the listener's `setup` (null: nothing does): the grants of clients that are not in it
+    /* `next` takes the place of the listener's `setup` (null: nothing does): the identities of clients that are not in it
      * as they were, are revoked: in this process, and in those forked since `setup` was made. */
     void (*replace)(gee_seal_setup_t *setup, const gee_seal_setup_t *next);
 

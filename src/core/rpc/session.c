@@ -424,7 +424,7 @@ static int start(gee_session_t *session, gee_role_t role, const gee_session_setu
     session->peer = gee_peer_record_create(gee_stream_peer_text(session->stream));
     if (session->peer == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");
-    gee_peer_record_set_grant(session->peer, gee_stream_grant(session->stream));
+    gee_peer_record_set_identity(session->peer, gee_stream_identity(session->stream));
     if (engine->timeouts.handshake > 0 && gee_timer_start_at(engine->loop, &session->peer_timer,
                                                              gee_time_add(started_ns, engine->timeouts.handshake)) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "session: out of memory");

@@ -71,10 +71,10 @@ typedef struct gee_noise_clients gee_noise_clients_t;
 gee_noise_clients_t *gee_noise_clients_load(const char *path, bool anonymous, gee_error_t *error);
 void gee_noise_clients_free(gee_noise_clients_t **clients);
 /* Null: not admitted. `key` null: anonymous. */
-const gee_grant_t *gee_noise_clients_find(const gee_noise_clients_t *clients, const uint8_t *key);
-/* The key by which that grant is found; null: it is the one of those who show none. */
-const uint8_t *gee_noise_clients_key(const gee_grant_t *grant);
-/* Revokes those grants that `next` (null: an empty list) does not give in the same way. */
+const gee_identity_t *gee_noise_clients_find(const gee_noise_clients_t *clients, const uint8_t *key);
+/* The key by which that identity is found; null: the identity is that of clients who show no key. */
+const uint8_t *gee_noise_clients_key(const gee_identity_t *identity);
+/* Revokes the identities that `next` (null: an empty list) does not give in the same way. */
 void gee_noise_clients_replace(gee_noise_clients_t *clients, const gee_noise_clients_t *next);
 
 /* ---- setup.c ---- */

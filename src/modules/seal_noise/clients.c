@@ -5,7 +5,7 @@
  *   gee-pub:BASE64 NAME services=Arith,Foo.Sum
  *
  * A client may have several keys (lines), a key stands for one client. The list decides who may call, so nobody but its
- * owner may be able to write it. Whether a grant is revoked stands in memory that is shared with processes forked later. */
+ * owner may be able to write it. Whether an identity is revoked stands in memory that is shared with processes forked later. */
 #include "channel.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 typedef struct client {
     uint8_t key[GEE_NOISE_KEY];
-    gee_grant_t grant;
+    gee_identity_t identity;
     unsigned line;
 } client_t;
 
@@ -110,7 +110,7 @@ static bool is_name(const char *word, size_t most) {
 }
 
 /* "Arith,Foo.Sum" as a list that ends with null. */
-static int split_services(const reading_t *reading, gee_pool_t *pool, char *text, gee_grant_t *grant) {
+static int split_services(const reading_t *reading, gee_pool_t *pool, char *text, gee_identity_t *identity) {
     size_t count = 1;
     for (const char *at = text; *at != '\0'; at++)
         count += *at == ',';
@@ -126,7 +126,7 @@ static int split_services(const reading_t *reading, gee_pool_t *pool, char *text
         services[i] = text;
         text = comma + !last;
     }
-    grant->services = services;
+    identity->services = services;
     return 0;
 }
 
@@ -158,12 +158,13 @@ static int take_line(const reading_t *reading, gee_noise_clients_t *clients, cha
     if (name == NULL || !is_name(name, NAME_MOST) || strchr(name, '=') != NULL)
         return refuse(reading,
                       "behind the key stands the client's name: at most 64 visible ASCII characters, without =");
-    client->grant.name = name;
+    client->identity.kind = GEE_IDENTITY_KEY;
+    client->identity.name = name;
     while ((word = next_word(&at)) != NULL) {
-        if (strncmp(word, option, sizeof(option) - 1) != 0 || client->grant.services != NULL)
+        if (strncmp(word, option, sizeof(option) - 1) != 0 || client->identity.services != NULL)
             return refuse(reading,
                           "behind the client's name may stand services=SERVICE,SERVICE.METHOD once, else nothing");
-        if (split_services(reading, clients->pool, word + sizeof(option) - 1, &client->grant) != 0)
+        if (split_services(reading, clients->pool, word + sizeof(option) - 1, &client->identity) != 0)
             return -1;
     }
     return 0;
@@ -199,7 +200,7 @@ static int index_items(reading_t *reading, gee_noise_clients_t *clients) {
         return no_memory(reading);
     for (size_t i = 0; i < clients->count; i++) {
         client_t *client = &clients->items[i];
-        client->grant.revoked = &clients->revoked[i];
+        client->identity.revoked = &clients->revoked[i];
         if (i == 0)
             continue;
         const client_t *earlier = gee_string_map_get(clients->by_key, key_text(client->key));
@@ -256,14 +257,14 @@ static const client_t *find(const gee_noise_clients_t *clients, const uint8_t *k
     return gee_string_map_get(clients->by_key, key_text(key));
 }
 
-const gee_grant_t *gee_noise_clients_find(const gee_noise_clients_t *clients, const uint8_t *key) {
+const gee_identity_t *gee_noise_clients_find(const gee_noise_clients_t *clients, const uint8_t *key) {
     const client_t *client = find(clients, key);
-    return client ? &client->grant : NULL;
+    return client ? &client->identity : NULL;
 }
 
-const uint8_t *gee_noise_clients_key(const gee_grant_t *grant) {
-    const client_t *client = (const client_t *)((const char *)grant - offsetof(client_t, grant));
-    return client->line != 0 ? client->key : NULL;
+const uint8_t *gee_noise_clients_key(const gee_identity_t *identity) {
+    const client_t *client = (const client_t *)((const char *)identity - offsetof(client_t, identity));
+    return identity->kind == GEE_IDENTITY_KEY ? client->key : NULL;
 }
 
 /* ---- replacing ---- */
@@ -277,7 +278,7 @@ static bool same_services(const char *const *a, const char *const *b) {
     return *a == *b;
 }
 
-static bool same_grant(const gee_grant_t *a, const gee_grant_t *b) {
+static bool same_identity(const gee_identity_t *a, const gee_identity_t *b) {
     bool same_name = a->name == NULL || b->name == NULL ? a->name == b->name : strcmp(a->name, b->name) == 0;
     return same_name && same_services(a->services, b->services);
 }
@@ -286,7 +287,7 @@ void gee_noise_clients_replace(gee_noise_clients_t *clients, const gee_noise_cli
     for (size_t i = 0; i < clients->count; i++) {
         const client_t *client = &clients->items[i];
         const client_t *again = next ? find(next, i == 0 ? NULL : client->key) : NULL;
-        if (again == NULL || !same_grant(&client->grant, &again->grant))
+        if (again == NULL || !same_identity(&client->identity, &again->identity))
             atomic_store(&clients->revoked[i], true);
     }
 }

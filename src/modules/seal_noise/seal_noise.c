@@ -39,7 +39,7 @@ typedef struct state {
         gee_noise_handshake_t *handshake;
         gee_noise_records_t *records;
     };
-    const gee_grant_t *grant;
+    const gee_identity_t *identity;
 } state_t;
 
 static void forget(state_t *state) {
@@ -149,9 +149,9 @@ static int open_channel(state_t *state, gee_error_t *error) {
 static int complete(state_t *state, gee_error_t *error) {
     const gee_noise_handshake_t *handshake = state->handshake;
     if (state->role == GEE_SERVING) {
-        state->grant = gee_noise_clients_find(state->setup->clients,
-                                              handshake->pattern == &gee_noise_xk ? handshake->peer_static : NULL);
-        if (state->grant == NULL)
+        state->identity = gee_noise_clients_find(state->setup->clients,
+                                                 handshake->pattern == &gee_noise_xk ? handshake->peer_static : NULL);
+        if (state->identity == NULL)
             return gee_error_set(error, GEE_UNAUTHENTICATED,
                                  "seal: the client's key is not in the list (seal.clients)");
     }
@@ -278,9 +278,9 @@ static bool established(const void *data) {
     return state->phase == PHASE_OPEN;
 }
 
-static const gee_grant_t *grant(const void *data) {
+static const gee_identity_t *identity(const void *data) {
     const state_t *state = data;
-    return state->grant;
+    return state->identity;
 }
 
 static int finish(void *data, gee_chain_t *down, gee_error_t *error) {
@@ -317,7 +317,7 @@ static void stop(void *data) {
 
 static void export_state(const void *data, gee_record_t *out) {
     const state_t *state = data;
-    const uint8_t *key = gee_noise_clients_key(state->grant);
+    const uint8_t *key = gee_noise_clients_key(state->identity);
     const gee_noise_cipher_t *ciphers[] = { &state->records->sending, &state->records->receiving };
     gee_record_put(out, state->preamble, PREAMBLE);
     gee_record_put_u8(out, state->peer_ended);
@@ -342,10 +342,10 @@ static int take_client(state_t *state, gee_record_reader_t *in, gee_error_t *err
     if (gee_record_left(&key) != 0 && gee_record_left(&key) != GEE_NOISE_KEY)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "seal: a record with a client's key of %zu bytes",
                              gee_record_left(&key));
-    state->grant = gee_noise_clients_find(state->setup->clients, gee_record_left(&key) > 0 ? key.at : NULL);
-    return state->grant != NULL ? 0
-                                : gee_error_set(error, GEE_UNAUTHENTICATED,
-                                                "seal: the client's key is not in the list any more (seal.clients)");
+    state->identity = gee_noise_clients_find(state->setup->clients, gee_record_left(&key) > 0 ? key.at : NULL);
+    return state->identity != NULL ? 0
+                                   : gee_error_set(error, GEE_UNAUTHENTICATED,
+                                                   "seal: the client's key is not in the list any more (seal.clients)");
 }
 
 static int import_state(void *data, const void *setup, gee_record_reader_t *in, gee_error_t *error) {
@@ -379,7 +379,7 @@ static const gee_layer_t layer = { .name = "seal",
                                    .established = established,
                                    .finish = finish,
                                    .ended = ended,
-                                   .grant = grant,
+                                   .identity = identity,
                                    .stop = stop,
                                    .export_state = export_state,
                                    .import_state = import_state };
