@@ -34,7 +34,8 @@ static void make_upstream(world_t *world, const char *protocol, const char *code
 }
 
 /* A gateway for the service Test to a server on that wire. */
-static void world_create_with(world_t *world, const char *protocol, const char *codec, bool declared, bool undeclared) {
+static void world_create_with(world_t *world, const char *protocol, const char *codec, bool declared, bool undeclared,
+                              int64_t handle_ns) {
     gee_error_t error = { 0 };
     memset(world, 0, sizeof(*world));
     world->fixture = fixture_create(NULL, NULL);
@@ -42,7 +43,8 @@ static void world_create_with(world_t *world, const char *protocol, const char *
     gee_engine_options_t options = { .loop = world->fixture->loop,
                                      .log = world->fixture->log,
                                      .modules = gee_modules,
-                                     .limits = world->fixture->engine->limits };
+                                     .limits = world->fixture->engine->limits,
+                                     .timeouts = { .handle = handle_ns } };
     world->engine = gee_engine_create(&options, &error);
     assert_non_null(world->engine);
     make_upstream(world, protocol, codec);
@@ -58,7 +60,7 @@ static void world_create_with(world_t *world, const char *protocol, const char *
 }
 
 static void world_create(world_t *world, const char *protocol, const char *codec, bool declared) {
-    world_create_with(world, protocol, codec, declared, false);
+    world_create_with(world, protocol, codec, declared, false, 0);
 }
 
 /* Our end of a new connection to the gateway. */
@@ -160,7 +162,7 @@ static void methods_that_a_declaration_lacks_are_forwarded_when_asked_for(void *
     world_t world;
     pair_t pair = { 7, 8 };
     outcome_t missing = { 0 };
-    world_create_with(&world, "netrpc", "gob", true, true);
+    world_create_with(&world, "netrpc", "gob", true, true, 0);
     gee_session_t *session = call_gateway(&world, "geerpc", "json");
     begin(session, "Test.Nothing", GEE_TYPE_OF(pair_t), &pair, &missing);
     await(&world, &missing, GEE_UNIMPLEMENTED, "rpc server: can't find method Nothing");
@@ -276,8 +278,7 @@ static void a_deadline_names_who_did_not_answer(void **state GEE_UNUSED) {
     world_t world;
     char wanted[400];
     outcome_t outcome = { 0 };
-    world_create(&world, "netrpc", "gob", false);
-    world.engine->timeouts.handle = 30 * GEE_MILLISECOND;
+    world_create_with(&world, "netrpc", "gob", false, false, 30 * GEE_MILLISECOND);
     gee_session_t *session = call_gateway(&world, "geerpc", "json");
     begin(session, "Test.Keep", GEE_TYPE_OF(pair_t), &pair, &outcome);
     snprintf(wanted, sizeof(wanted), "rpc server: request handle timeout: expect within 30ms (upstream test: %s)",
@@ -294,9 +295,8 @@ static void a_silent_server_is_named(void **state GEE_UNUSED) {
     world_t world;
     char wanted[400];
     outcome_t outcome = { 0 };
-    world_create(&world, "geerpc", "json", false);
+    world_create_with(&world, "geerpc", "json", false, false, 30 * GEE_MILLISECOND);
     world.listener.silent = true;
-    world.engine->timeouts.handle = 30 * GEE_MILLISECOND;
     gee_session_t *session = call_gateway(&world, "geerpc", "bin");
     const gee_codec_t *json = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     gee_event_t request = { .method = GEE_STR("Test.Keep"),
@@ -463,8 +463,7 @@ static void a_message_that_grows_too_long_is_not_sent(void **state GEE_UNUSED) {
     world_t world;
     pair_t pair = { 7, 8 };
     outcome_t kept = { .reply = GEE_TYPE_OF(int64_t) }, outcome;
-    world_create(&world, "geerpc", "json", false);
-    world.engine->timeouts.handle = 60 * GEE_SECOND; /* which the header says */
+    world_create_with(&world, "geerpc", "json", false, false, 60 * GEE_SECOND); /* which the header says */
     begin(call_gateway(&world, "geerpc", "json"), "Test.Keep", GEE_TYPE_OF(pair_t), &pair, &kept);
     TURN_UNTIL(&world, kept_call != NULL);
     for (size_t i = 0; i < GEE_LENGTH(long_ones); i++) {

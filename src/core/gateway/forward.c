@@ -219,10 +219,6 @@ static bool pass_on(gee_call_t *call, const gee_payload_t *payload) {
            refuse_checked(call, payload, way);
 }
 
-static bool is_idempotent(const gee_call_t *call) {
-    return slot_of(call)->idempotent || (call->method != NULL && call->method->flags & GEE_IDEMPOTENT);
-}
-
 GEE_APART static uint64_t key_of(const gee_call_t *call, const gee_payload_t *payload) {
     return gee_forward_key_of(&forward_of(call)->key, call, payload, argument_of(call), call->pool);
 }
@@ -243,7 +239,7 @@ static void prepare(gee_call_t *call, const gee_payload_t *payload) {
     request->metadata = call->metadata.count > 0 ? &call->metadata : NULL;
     request->deadline_ns = call->deadline_ns;
     request->timeout_ns = call->timeout_ns;
-    request->idempotent = is_idempotent(call);
+    request->idempotent = slot_of(call)->policy->idempotent;
     request->done = done;
     request->key = balancer != NULL && balancer->keyed ? key_of(call, payload) : 0;
 }

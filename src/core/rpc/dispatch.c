@@ -98,7 +98,7 @@ gee_dispatch_t *gee_dispatch_create(gee_engine_t *engine, const gee_service_entr
     }
     dispatch->engine = engine;
     engine->dispatch = dispatch;
-    dispatch->table = gee_service_table_create(services, service_count, describe, error);
+    dispatch->table = gee_service_table_create(services, service_count, engine->timeouts.handle, describe, error);
     if (dispatch->table == NULL || start_filters(dispatch, filters, filter_count, error) != 0)
         gee_dispatch_destroy(&dispatch);
     return dispatch;
@@ -336,7 +336,7 @@ static void run_on_loop(gee_call_t *call) {
 
 static void set_deadline(gee_call_t *call) {
     const gee_method_slot_t *slot = call->method_slot;
-    int64_t timeout = slot->timeout_ns ? slot->timeout_ns : call->engine->timeouts.handle;
+    int64_t timeout = slot->policy->timeout_ns;
     if (call->session != NULL && call->session->handle_timeout_ns > 0 &&
         (timeout == 0 || call->session->handle_timeout_ns < timeout))
         timeout = call->session->handle_timeout_ns;

@@ -27,6 +27,7 @@ struct gee_service_table {
     size_t service_count;
     size_t forwarded; /* of these */
     size_t method_count;
+    int64_t timeout_ns; /* of methods whose service has none */
     /* By what place_of() makes of their names: hashing one costs ten times as much as looking here. */
     const gee_method_slot_t *recent[RECENT];
 };
@@ -54,17 +55,21 @@ static int check_method(const gee_service_t *service, const gee_method_t *method
 }
 
 /* A slot of that name with what its service has, in `pool`; null: out of memory. */
-static gee_method_slot_t *make_slot(gee_service_table_t *table, const service_t *service, const char *method) {
+static gee_method_slot_t *make_slot(gee_service_table_t *table, const service_t *service, const char *method,
+                                    bool idempotent) {
     const gee_service_entry_t *entry = &service->entry;
     gee_method_slot_t *slot = gee_pool_zalloc(table->pool, sizeof(*slot));
+    gee_method_policy_t *policy = gee_pool_zalloc(table->pool, sizeof(*policy));
     const char *name = gee_pool_printf(table->pool, "%s.%s", entry->name, method);
-    if (slot == NULL || name == NULL)
+    if (slot == NULL || policy == NULL || name == NULL)
         return NULL;
+    policy->timeout_ns = entry->timeout_ns != 0 ? entry->timeout_ns : table->timeout_ns;
+    policy->idempotent = idempotent;
     *slot = (gee_method_slot_t){ .service = entry->service,
                                  .forward = entry->forward,
                                  .name = gee_str(name),
                                  .number = table->method_count++,
-                                 .timeout_ns = entry->timeout_ns };
+                                 .policy = policy };
     return slot;
 }
 
@@ -80,7 +85,7 @@ static int add_method(gee_service_table_t *table, const service_t *service, cons
                       gee_error_t *error) {
     if (check_method(service->entry.service, method, error) != 0)
         return -1;
-    gee_method_slot_t *slot = make_slot(table, service, method->name);
+    gee_method_slot_t *slot = make_slot(table, service, method->name, (method->flags & GEE_IDEMPOTENT) != 0);
     if (slot == NULL)
         return no_memory(error);
     set_method(slot, method);
@@ -92,15 +97,14 @@ static int add_method(gee_service_table_t *table, const service_t *service, cons
 /* What the configuration says of methods that are forwarded, declared or not. */
 static int add_idempotent(gee_service_table_t *table, const service_t *service, const char *method,
                           gee_error_t *error) {
-    gee_method_slot_t *made = make_slot(table, service, method);
+    gee_method_slot_t *made = make_slot(table, service, method, true);
     if (made == NULL)
         return no_memory(error);
     gee_method_slot_t *slot = gee_string_map_get(table->methods, made->name);
     if (slot == NULL && gee_string_map_put(table->methods, made->name, made) != 0)
         return no_memory(error);
-    if (slot == NULL)
-        slot = made;
-    slot->idempotent = true;
+    if (slot != NULL)
+        slot->policy = made->policy;
     return 0;
 }
 
@@ -110,7 +114,7 @@ static int add_forwarded(gee_service_table_t *table, service_t *service, gee_err
             return -1;
     if (service->entry.service != NULL && !service->entry.undeclared)
         return 0;
-    service->any = make_slot(table, service, "*");
+    service->any = make_slot(table, service, "*", false);
     if (service->any == NULL)
         return no_memory(error);
     table->forwarded++;
@@ -155,13 +159,14 @@ static int fill(gee_service_table_t *table, const gee_service_entry_t *services,
     return describe ? add_service(table, &built_in, error) : 0;
 }
 
-gee_service_table_t *gee_service_table_create(const gee_service_entry_t *services, size_t count, bool describe,
-                                              gee_error_t *error) {
+gee_service_table_t *gee_service_table_create(const gee_service_entry_t *services, size_t count, int64_t timeout_ns,
+                                              bool describe, gee_error_t *error) {
     gee_service_table_t *table = calloc(1, sizeof(*table));
     if (table == NULL) {
         no_memory(error);
         return NULL;
     }
+    table->timeout_ns = timeout_ns;
     if (fill(table, services, count, describe, error) != 0)
         gee_service_table_destroy(&table);
     return table;

@@ -7,6 +7,7 @@
 #define GEE_RPC_SERVICE_TABLE_H
 
 #include "core/rpc/dispatch.h"
+#include "core/rpc/policy.h"
 
 typedef struct gee_method_slot {
     const gee_service_t *service; /* null: forwarded, and not declared */
@@ -15,19 +16,19 @@ typedef struct gee_method_slot {
     gee_str_t name;               /* whole; or "Foo.*" */
     size_t number;
     uint64_t name_key; /* forwarded: what its upstream has made of the name; 0: nothing yet */
-    int64_t timeout_ns;
+    const gee_method_policy_t *policy;
     size_t reply_offset, memory; /* handled here: arguments and reply lie in one piece of memory */
     bool flat_argument;          /* numbers, and structs of these only: gee_type_is_flat() */
-    bool idempotent;             /* as the configuration says; a declaration has its own flag */
 } gee_method_slot_t;
 
 #define GEE_METHODS_LEARNED 64
 
 typedef struct gee_service_table gee_service_table_t;
 
-/* Checks names and types; copies the entries. With `describe`, Gee.Describe is added. */
-gee_service_table_t *gee_service_table_create(const gee_service_entry_t *services, size_t count, bool describe,
-                                              gee_error_t *error);
+/* Checks names and types; copies the entries. `timeout_ns`: of methods whose service has none. With `describe`, Gee.Describe is
+ * added. */
+gee_service_table_t *gee_service_table_create(const gee_service_entry_t *services, size_t count, int64_t timeout_ns,
+                                              bool describe, gee_error_t *error);
 void gee_service_table_destroy(gee_service_table_t **table);
 const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_str_t method);
 bool gee_service_table_knows(const gee_service_table_t *table, gee_str_t method);
