@@ -1,4 +1,4 @@
-/* arguments.c: a subcommand's words: options anywhere, as --name VALUE or --name=VALUE, until a bare "--". */
+/* arguments.c: reads a subcommand's words: options anywhere, as --name VALUE or --name=VALUE, until a bare "--". */
 #include <string.h>
 
 #include "tools/tools.h"
@@ -13,15 +13,15 @@ typedef enum option_kind {
     OPTION_FLAG
 } option_kind_t;
 
-/* One row for each option, or several when it means something else to another subcommand. */
+/* One row for each option, or several rows when the option has another meaning for another subcommand. */
 typedef struct option {
     const char *name;
-    const char *value; /* null: it takes none */
+    const char *value; /* null: the option takes no value */
     unsigned commands; /* ON_... */
     option_kind_t kind;
-    size_t offset;        /* of its member in arguments_t */
+    size_t offset;        /* of the option's member in arguments_t */
     const char *fallback; /* null: zero */
-    uint64_t least, most; /* of times (in nanoseconds), sizes, numbers */
+    uint64_t least, most; /* bounds of times (in nanoseconds), sizes, numbers */
     const char *text;
 } option_t;
 
@@ -147,7 +147,7 @@ static int set_metadata(arguments_t *arguments, char *value) {
     return 0;
 }
 
-/* Is `word` one of those in "poisson|fixed"? */
+/* True: `word` is one of the words in "poisson|fixed". */
 static bool is_choice(const char *choices, const char *word) {
     size_t length = strlen(word);
     for (const char *at = choices; *at != '\0'; at += *at == '|') {
@@ -159,7 +159,7 @@ static bool is_choice(const char *choices, const char *word) {
     return false;
 }
 
-/* A time, a size or a number. -1: it is none. */
+/* Reads a time, a size or a number. -1: the text is none. */
 static int parse(const option_t *option, const char *text, uint64_t *number) {
     int64_t time;
     if (option->kind == OPTION_SIZE)
@@ -215,7 +215,7 @@ static int set(arguments_t *arguments, const option_t *option, char *value) {
     return set_number(option, value, member);
 }
 
-/* Reads the option at words[*at], and its value when that is the next word. */
+/* Reads the option at words[*at], and its value, which may be the next word. */
 static int read_option(const command_t *command, int count, char **words, int *at, arguments_t *arguments) {
     char *word = words[*at];
     if (strcmp(word, "-h") == 0) {

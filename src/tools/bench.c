@@ -1,4 +1,4 @@
-/* bench.c: geectl bench: puts a load on a server and prints how it did. */
+/* bench.c: geectl bench: puts a load on a server and prints the measurement. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,7 +13,7 @@ static const struct {
     { 0.5, "p50", "p50" }, { 0.9, "p90", "p90" }, { 0.99, "p99", "p99" }, { 0.999, "p99.9", "p99_9" }
 };
 
-/* ---- while it runs ---- */
+/* ---- progress ---- */
 
 static void show_progress(load_t *load, int64_t started, uint64_t *before) {
     uint64_t answered, failed;
@@ -26,7 +26,7 @@ static void show_progress(load_t *load, int64_t started, uint64_t *before) {
     *before = answered;
 }
 
-/* Until the load has ended by itself, or was interrupted. */
+/* Waits until the load has ended by itself or was interrupted. */
 static void watch(load_t *load, int interrupt) {
     bool terminal = isatty(STDERR_FILENO) == 1;
     int64_t started = gee_now(), next = started;
@@ -187,7 +187,7 @@ static int run_with(const arguments_t *arguments, const char *json) {
     return status;
 }
 
-static int run(const arguments_t *arguments) {
+static int run_bench(const arguments_t *arguments) {
     char *input;
     const char *json = gee_json_argument(arguments, 2, &input);
     int status = json ? run_with(arguments, json) : EXIT_USAGE;
@@ -213,5 +213,5 @@ const command_t gee_bench_command = {
             "  geectl bench --rate 20000 --duration 30s --json tcp@127.0.0.1:9999 Arith.Multiply '{\"A\":7,\"B\":8}'",
     .least = 2,
     .most = 3,
-    .run = run,
+    .run = run_bench,
 };

@@ -3,7 +3,7 @@
 
 #include "tools/tools.h"
 
-/* Prints what came of a call; returns the exit status. */
+/* Prints the outcome of a call; returns the exit status. */
 static int finish(int result, char *reply, const gee_error_t *error) {
     if (result != 0)
         return gee_report_error(error);

@@ -1,4 +1,4 @@
-/* connection.c: from the arguments to a client, or to one of several servers. */
+/* connection.c: from the arguments to a client, or to an xclient of several servers. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,14 +59,14 @@ int gee_call(connection_t *connection, const arguments_t *arguments, const char 
                                    .strict = arguments->strict };
     if (connection->deadline > 0) {
         int64_t left = connection->deadline - gee_now();
-        options.timeout_ns = left > 0 ? left : 1; /* the library says then that the time is over */
+        options.timeout_ns = left > 0 ? left : 1; /* the library then reports that the time is over */
     }
     return gee_client_call(connection->client, method, json, reply, &options, error);
 }
 
 /* ---- several servers ---- */
 
-/* The comma that ends the first address, or null. A path may have commas; another address begins with its scheme. */
+/* The comma that ends the first address, or null. A path may have commas; after an address's comma comes a scheme. */
 static const char *end_of_address(const char *text) {
     for (const char *comma = strchr(text, ','); comma != NULL; comma = strchr(comma + 1, ',')) {
         size_t scheme = strspn(comma + 1, "abcdefghijklmnopqrstuvwxyz");
@@ -133,9 +133,9 @@ gee_xclient_t *gee_connect_all(const arguments_t *arguments, int *status) {
     return xclient;
 }
 
-/* ---- what is sent ---- */
+/* ---- the JSON argument ---- */
 
-/* All of standard input, terminated; null: failed, and said so. */
+/* All of standard input, with a zero at the end; null: failed, after a complaint. */
 static char *read_input(void) {
     size_t length = 0, capacity = 4096;
     char *text = malloc(capacity + 1);

@@ -53,7 +53,7 @@ static bool same_text(const description_t *description, size_t a, size_t b) {
     return strcmp(one->kind, other->kind) == 0 && strcmp(one->name, other->name) == 0 && one->element == other->element;
 }
 
-/* The types of each method stand in the table anew: what two of them share would be printed twice. */
+/* The table repeats the types of each method: a struct of two methods would be printed twice. */
 static bool printed_before(const description_t *description, size_t index) {
     const description_type_t *type = &description->types[index];
     for (size_t i = 0; i < index; i++) {
@@ -71,17 +71,17 @@ static bool printed_before(const description_t *description, size_t index) {
     return false;
 }
 
-static void print(const description_t *description) {
+static void print_description(const description_t *description) {
     for (size_t i = 0; i < description->method_count; i++)
         print_method(description, &description->methods[i]);
-    /* The table holds the types of these methods and no others. */
+    /* The table holds only the types of these methods. */
     for (size_t i = 0; i < description->type_count; i++)
         if (strcmp(description->types[i].kind, "struct") == 0 && !printed_before(description, i))
             print_struct(description, &description->types[i]);
 }
 
-static int run(const arguments_t *arguments) {
-    return gee_description_show(arguments, arguments->items[1], print);
+static int run_describe(const arguments_t *arguments) {
+    return gee_description_show(arguments, arguments->items[1], print_description);
 }
 
 const command_t gee_describe_command = {
@@ -95,5 +95,5 @@ const command_t gee_describe_command = {
             "  geectl describe tcp@127.0.0.1:9999 Arith.Divide",
     .least = 2,
     .most = 2,
-    .run = run,
+    .run = run_describe,
 };

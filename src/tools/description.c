@@ -7,7 +7,8 @@
 
 #define TYPE_DEPTH 20 /* of lists, maps and optionals inside each other, when a type is printed */
 
-/* An array of that many structures, or null; *count is 0 when `list` is no list. */
+/* A zeroed array with a structure for each member of `list`; *count is 0 when `list` is no list. Null: out of
+ * memory. */
 static void *table_for(const cJSON *list, size_t size, size_t *count) {
     *count = cJSON_IsArray(list) ? (size_t)cJSON_GetArraySize(list) : 0;
     return calloc(*count ? *count : 1, size);
@@ -79,7 +80,7 @@ static int read_description(const char *json, description_t *description) {
     return -1;
 }
 
-/* The request's text; null: out of memory. */
+/* The arguments of Gee.Describe as text for cJSON_free(); null: out of memory. */
 static char *request(const char *name) {
     cJSON *tree = cJSON_CreateObject();
     char *text = tree && cJSON_AddStringToObject(tree, "Method", name) ? cJSON_PrintUnformatted(tree) : NULL;
@@ -87,7 +88,7 @@ static char *request(const char *name) {
     return text;
 }
 
-/* Asks for a description. -1: failed, with the exit status in *status, and said so. */
+/* Asks for a description. -1: failed, after a complaint, with the exit status in *status. */
 static int fetch(connection_t *connection, const arguments_t *arguments, const char *name, description_t *description,
                  int *status) {
     gee_error_t error;

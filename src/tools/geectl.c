@@ -1,4 +1,4 @@
-/* geectl.c: the tool for a person at a terminal: finds the subcommand and runs it. */
+/* geectl.c: the command-line tool: finds the subcommand and runs it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

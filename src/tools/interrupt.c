@@ -1,4 +1,4 @@
-/* interrupt.c: Ctrl-C and SIGTERM, read from a descriptor, so that what was measured until then can be printed. */
+/* interrupt.c: Ctrl-C and SIGTERM as a descriptor, so that a measurement can be printed before the end. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

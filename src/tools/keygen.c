@@ -1,4 +1,4 @@
-/* keygen.c: geectl keygen, geectl pubkey: the keys of sealed channels. Nothing is sent anywhere. */
+/* keygen.c: geectl keygen, geectl pubkey: the keys of sealed channels. Nothing is sent. */
 #include "client/geerpc_keys.h"
 #include "tools/tools.h"
 

@@ -1,15 +1,15 @@
 /* list.c: geectl list: the methods of a server, one a line. */
 #include "tools/tools.h"
 
-static void print(const description_t *description) {
+static void print_names(const description_t *description) {
     for (size_t i = 0; i < description->method_count; i++) {
         gee_print_text(stdout, STYLE_PLAIN, description->methods[i].name);
         putchar('\n');
     }
 }
 
-static int run(const arguments_t *arguments) {
-    return gee_description_show(arguments, arguments->count > 1 ? arguments->items[1] : "", print);
+static int run_list(const arguments_t *arguments) {
+    return gee_description_show(arguments, arguments->count > 1 ? arguments->items[1] : "", print_names);
 }
 
 const command_t gee_list_command = {
@@ -22,5 +22,5 @@ const command_t gee_list_command = {
             "  geectl list tcp@127.0.0.1:9999",
     .least = 1,
     .most = 2,
-    .run = run,
+    .run = run_list,
 };

@@ -9,12 +9,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define OPEN_DEPTH 1000               /* calls in flight on a connection of an open loop */
-#define DURATION   (10 * NANOSECONDS) /* when nothing is said */
-#define PATIENCE   (2 * NANOSECONDS)  /* for what is in flight at the end */
-#define GLANCE     (NANOSECONDS / 20) /* how often a thread sees that it is to stop */
-#define REDIAL     (NANOSECONDS / 10) /* after a dial that failed */
-#define NO_SERVER  (3 * NANOSECONDS)  /* without any connection for so long, a thread ends */
+#define OPEN_DEPTH 1000               /* calls in flight on a connection of an open loop, when --depth is not given */
+#define DURATION   (10 * NANOSECONDS) /* when neither --duration nor --count is given */
+#define PATIENCE   (2 * NANOSECONDS)  /* for calls in flight at the end */
+#define GLANCE     (NANOSECONDS / 20) /* how often a thread looks whether to stop */
+#define REDIAL     (NANOSECONDS / 10) /* pause after a dial that failed */
+#define NO_SERVER  (3 * NANOSECONDS)  /* a thread without any connection for so long ends */
 
 typedef struct lane lane_t;
 typedef struct worker worker_t;
@@ -22,7 +22,7 @@ typedef struct worker worker_t;
 /* A call in flight. */
 typedef struct slot {
     lane_t *lane;
-    int64_t due; /* measured from here; 0: free */
+    int64_t due; /* the call is measured from here; 0: the slot is free */
     struct slot *next;
 } slot_t;
 
@@ -33,7 +33,7 @@ struct lane {
     slot_t *slots, *free;
     size_t slots_used, in_flight;
     bool lost;
-    int64_t redial; /* lost: not before then */
+    int64_t redial; /* of a lost connection: the next dial is not before then */
 };
 
 struct worker {
@@ -43,25 +43,25 @@ struct worker {
     gee_runtime_t *runtime;
     lane_t *lanes;
     size_t lane_count, next_lane, lanes_lost;
-    int64_t all_lost; /* since when; means something while every connection is lost */
+    int64_t all_lost; /* since when every connection is lost; valid while so */
     uint64_t redialled;
     uint64_t in_flight;
-    uint64_t left;  /* calls that may be begun yet and count */
+    uint64_t left;  /* measured calls that may still begin */
     bool beginning; /* inside gee_client_go() */
-    bool closing;   /* what ends now does not count any more */
-    bool refused;   /* a call could not be begun: `error` */
+    bool closing;   /* calls that end now are not counted */
+    bool refused;   /* a call could not begin, because of `error` */
     gee_error_t error;
 
     /* An open loop's next call. */
     double offset; /* from load->start */
     int64_t due;
-    int64_t end; /* none that is due later: load->end, or when it was stopped */
+    int64_t end; /* calls due from then on do not begin: load->end, or when the load was stopped */
     uint64_t random;
 
     histogram_t times;
     int64_t last_answer;
     load_error_t errors[LOAD_TEXTS + 1];
-    _Atomic uint64_t replies, error_replies, unanswered, warmups; /* one writer: this thread */
+    _Atomic uint64_t replies, error_replies, unanswered, warmups; /* written by this thread only */
 };
 
 struct load {
@@ -69,10 +69,10 @@ struct load {
     const char *json;
     gee_call_options_t options;
     size_t depth;
-    int64_t start, begin, end; /* calls that are due from begin on count; none from end on */
+    int64_t start, begin, end; /* calls due from `begin` on are measured; no call is due from `end` on */
     worker_t *workers;
     size_t worker_count;
-    int finished; /* eventfd of a semaphore's kind */
+    int finished; /* eventfd, readable when every thread has finished */
     atomic_size_t running;
     atomic_bool stop;
 };
@@ -81,9 +81,9 @@ static void count_one(_Atomic uint64_t *counter) {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/* ---- how calls end ---- */
+/* ---- the end of a call ---- */
 
-/* Without the time spent, which is different each time: "tcp@a:1: connect: Connection refused (0.2 ms)". */
+/* Counts the text without the time spent, which differs each time: "tcp@a:1: connect: Connection refused (0.2 ms)". */
 static void note_error(worker_t *worker, const gee_error_t *error) {
     size_t length = strlen(error->text), i = 0;
     const char *bracket = strrchr(error->text, '(');
@@ -93,7 +93,7 @@ static void note_error(worker_t *worker, const gee_error_t *error) {
         if (strlen(worker->errors[i].text) == length && memcmp(worker->errors[i].text, error->text, length) == 0)
             break;
     if (i < LOAD_TEXTS && worker->errors[i].text == NULL)
-        worker->errors[i].text = strndup(error->text, length); /* null: it counts among the rest */
+        worker->errors[i].text = strndup(error->text, length); /* null: counted with all other texts */
     worker->errors[i].count++;
 }
 
@@ -105,7 +105,7 @@ static void lose(lane_t *lane) {
         worker->all_lost = gee_now();
 }
 
-/* A lost connection is dialled anew; what can never be sent ends everything. */
+/* Marks a lost connection, to be dialled anew; a call that can never be sent ends the bench. */
 static void judge_failure(lane_t *lane, const gee_error_t *error) {
     worker_t *worker = lane->worker;
     if (error->from_peer || error->code == GEE_DEADLINE_EXCEEDED || lane->lost)
@@ -141,15 +141,15 @@ static void give_back(slot_t *slot) {
     lane->worker->in_flight--;
 }
 
-static void begin(lane_t *lane, int64_t due);
+static void begin_call(lane_t *lane, int64_t due);
 
-/* May a closed loop begin another call now? */
+/* True: a closed loop may begin another call now. */
 static bool may_begin(const worker_t *worker, int64_t now) {
     const load_t *load = worker->load;
     return now < load->end && worker->left > 0 && !atomic_load_explicit(&load->stop, memory_order_relaxed);
 }
 
-static void done(gee_pending_t *pending, void *data) {
+static void call_done(gee_pending_t *pending, void *data) {
     slot_t *slot = data;
     lane_t *lane = slot->lane;
     worker_t *worker = lane->worker;
@@ -161,14 +161,14 @@ static void done(gee_pending_t *pending, void *data) {
     count_end(worker, due, error, now);
     if (error != NULL)
         judge_failure(lane, error);
-    /* From inside gee_client_go() it would go deeper and deeper: the thread's loop goes on then. */
+    /* Inside gee_client_go() a call that begins here would recurse without bound; the thread's loop begins the call. */
     if (worker->load->arguments->rate == 0 && !worker->beginning && !lane->lost && may_begin(worker, now))
-        begin(lane, now);
+        begin_call(lane, now);
 }
 
-/* ---- how they begin ---- */
+/* ---- the beginning of a call ---- */
 
-static void begin(lane_t *lane, int64_t due) {
+static void begin_call(lane_t *lane, int64_t due) {
     worker_t *worker = lane->worker;
     const load_t *load = worker->load;
     gee_error_t error;
@@ -181,7 +181,7 @@ static void begin(lane_t *lane, int64_t due) {
         worker->left--;
     worker->beginning = true;
     gee_pending_t *pending =
-        gee_client_go(lane->client, load->arguments->items[1], load->json, &load->options, done, slot, &error);
+        gee_client_go(lane->client, load->arguments->items[1], load->json, &load->options, call_done, slot, &error);
     worker->beginning = false;
     if (pending != NULL) {
         gee_pending_release(&pending);
@@ -192,7 +192,7 @@ static void begin(lane_t *lane, int64_t due) {
     judge_failure(lane, &error);
 }
 
-/* The next connection that takes a call; null: every one is lost or full. */
+/* The next connection that takes a call; null: all are lost or full. */
 static lane_t *next_lane(worker_t *worker) {
     for (size_t i = 0; i < worker->lane_count; i++) {
         lane_t *lane = &worker->lanes[worker->next_lane];
@@ -208,7 +208,7 @@ static void begin_closed(worker_t *worker) {
         lane_t *lane = &worker->lanes[i];
         int64_t now = gee_now();
         while (!lane->lost && lane->in_flight < worker->load->depth && may_begin(worker, now))
-            begin(lane, now);
+            begin_call(lane, now);
     }
 }
 
@@ -220,7 +220,7 @@ static double draw(worker_t *worker) {
     return (double)(((x ^ x >> 31) >> 11) + 1) / 9007199254740992.0;
 }
 
-/* All threads together have the rate; random times of several are random times again. */
+/* All threads together make the rate: several Poisson processes together are a Poisson process. */
 static void schedule_next(worker_t *worker) {
     const load_t *load = worker->load;
     double gap = (double)NANOSECONDS * (double)load->worker_count / (double)load->arguments->rate;
@@ -228,20 +228,20 @@ static void schedule_next(worker_t *worker) {
     worker->due = load->start + (int64_t)worker->offset;
 }
 
-/* Begins what is due. Returns how long nothing else will be. */
+/* Begins the calls that are due. Returns the time until the next call is due, at most GLANCE. */
 static int64_t begin_open(worker_t *worker, int64_t now) {
     while (worker->due <= now && worker->due < worker->end && worker->left > 0) {
         lane_t *lane = next_lane(worker);
         if (lane == NULL)
-            return GLANCE; /* the end of a call makes room, and ends the wait */
-        begin(lane, worker->due);
+            return GLANCE; /* a call that ends makes room, and ends the wait */
+        begin_call(lane, worker->due);
         schedule_next(worker);
     }
     int64_t wait = worker->due - now;
     return wait < 0 ? 0 : wait < GLANCE ? wait : GLANCE;
 }
 
-/* ---- connections that were lost ---- */
+/* ---- lost connections ---- */
 
 static gee_client_t *dial(const worker_t *worker, gee_error_t *error) {
     gee_dial_options_t options = gee_dial_options(worker->load->arguments);
@@ -288,7 +288,7 @@ static void process(worker_t *worker, int64_t wait) {
     atomic_store(&worker->load->stop, true);
 }
 
-/* What had no answer counts with the time that it was waited for; and so do calls that were due and not even sent. */
+/* Counts calls without an answer with the time waited, and calls that were due and not sent, too. */
 static void count_unanswered(worker_t *worker) {
     static const gee_error_t error = { .code = GEE_DEADLINE_EXCEEDED, .text = "no answer until the end" };
     const load_t *load = worker->load;
@@ -305,7 +305,7 @@ static void count_unanswered(worker_t *worker) {
     }
 }
 
-/* Is there a call in flight, or one that was due in time and found no room yet? */
+/* True: a call is in flight, or was due in time and has found no room yet. */
 static bool has_more(const worker_t *worker) {
     const load_t *load = worker->load;
     if (worker->in_flight > 0)
@@ -323,11 +323,11 @@ static void finish_begun(worker_t *worker) {
     }
 }
 
-static void *work(void *argument) {
+static void *run_worker(void *argument) {
     worker_t *worker = argument;
     load_t *load = worker->load;
     int64_t now;
-    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* an open loop waits for short times */
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* so that an open loop can wait for short times */
     for (now = gee_now(); !is_over(worker, now); now = gee_now()) {
         int64_t wait = GLANCE;
         redial_lost(worker, now);
@@ -359,7 +359,7 @@ static int open_lane(worker_t *worker, lane_t *lane, gee_error_t *error) {
     return lane->client ? 0 : -1;
 }
 
-/* Each gets its share of `total` things. */
+/* The share of number `index` of `count` in `total`. */
 static uint64_t share(uint64_t total, size_t index, size_t count) {
     return total / count + (index < total % count ? 1 : 0);
 }
@@ -433,11 +433,11 @@ int gee_load_start(load_t *load) {
     atomic_store(&load->running, load->worker_count);
     for (size_t i = 0; i < load->worker_count; i++) {
         worker_t *worker = &load->workers[i];
-        /* Evenly spaced ones do not all begin at the same time. */
+        /* With evenly spaced calls, so that threads do not begin theirs at the same time. */
         worker->offset = arguments->rate ? (double)NANOSECONDS * (double)i / (double)arguments->rate : 0;
         worker->due = load->start + (int64_t)worker->offset;
         worker->end = load->end;
-        int failure = pthread_create(&worker->thread, NULL, work, worker);
+        int failure = pthread_create(&worker->thread, NULL, run_worker, worker);
         if (failure != 0) {
             gee_complain("cannot start thread %zu: %s", i + 1, strerror(failure));
             atomic_store(&load->stop, true);
@@ -513,7 +513,7 @@ void gee_load_close(load_t **slot) {
 
 /* ---- the result ---- */
 
-/* Moves the text over. */
+/* Moves the text into the result. */
 static void add_error(load_result_t *result, load_error_t *error) {
     for (size_t i = 0; i < result->error_count; i++)
         if (error->text == NULL ? result->errors[i].text == NULL
@@ -521,7 +521,7 @@ static void add_error(load_result_t *result, load_error_t *error) {
             result->errors[i].count += error->count;
             return;
         }
-    if (error->text != NULL && result->error_count >= LOAD_TEXTS) { /* the last place is for the rest */
+    if (error->text != NULL && result->error_count >= LOAD_TEXTS) { /* the last entry counts all other texts */
         add_error(result, &(load_error_t){ .count = error->count });
         return;
     }

@@ -1,12 +1,12 @@
-/* load.h: the load that geectl bench makes: threads, each with a runtime of its own and a share of the connections.
+/* load.h: the load of geectl bench: threads, each with a runtime of its own and a share of the connections.
  *
- *   open -> dials everything, on the caller's thread
+ *   open -> dials all connections, on the caller's thread
  *   start -> thread: begin calls that are due -> gee_runtime_process() -> their ends are counted -> ...
  *   stop, or the end of the time, or of the count -> what is in flight is waited for -> finished
  *
- * A closed loop begins a call where one has ended. An open loop begins calls at times that were fixed before, and measures
- * each from that time, however late it was sent: a server that stalls is charged with the calls that had to wait. A connection
- * that is lost is dialled anew. */
+ * A closed loop begins a call when a call has ended. An open loop begins calls at times that were fixed before, and
+ * measures each call from that time, however late the call was sent: so the wait for a server that stalls is measured.
+ * A connection that is lost is dialled anew. */
 #ifndef GEE_TOOLS_LOAD_H
 #define GEE_TOOLS_LOAD_H
 
@@ -16,18 +16,18 @@
 #include "tools/histogram.h"
 #include "tools/tools.h"
 
-#define LOAD_TEXTS 16 /* different errors that are told apart */
+#define LOAD_TEXTS 16 /* distinct texts of errors that are counted each */
 
-/* Some error, and how often. */
+/* An error, and how often. */
 typedef struct load_error {
-    char *text; /* null: the rest, of all other texts */
+    char *text; /* null: all other texts */
     uint64_t count;
 } load_error_t;
 
-/* What was measured: calls that were due after the warm-up. */
+/* The measurement: calls that were due after the warm-up. */
 typedef struct load_result {
-    histogram_t times; /* of all of them; the time that it was waited for where no answer came */
-    uint64_t replies, error_replies, unanswered; /* all of them */
+    histogram_t times;                           /* of all calls; without an answer: how long the bench has waited */
+    uint64_t replies, error_replies, unanswered; /* together: all calls */
     uint64_t redialled;                          /* connections that were lost and made anew */
     double seconds;                              /* from the end of the warm-up to the last answer */
     load_error_t errors[LOAD_TEXTS + 1];
@@ -36,17 +36,17 @@ typedef struct load_result {
 
 typedef struct load load_t;
 
-/* Null: failed, with the exit status in *status, and said so. `json` outlives it. */
+/* Null: failed, after a complaint, with the exit status in *status. `json` must outlive the load. */
 load_t *gee_load_open(const arguments_t *arguments, const char *json, int *status);
-/* -1: failed, and said so. */
+/* -1: failed, after a complaint. */
 int gee_load_start(load_t *load);
 /* Readable when every thread has finished. */
 int gee_load_descriptor(const load_t *load);
 void gee_load_stop(load_t *load);
-/* Any time: how many calls were answered and how many failed so far, warm-up included. */
+/* At any time: how many calls were answered and how many failed so far, with the warm-up. */
 void gee_load_progress(load_t *load, uint64_t *answered, uint64_t *failed);
-/* Waits for the threads. Null: a call could not even be begun, with the exit status in *status, and said so. To be given to
- * gee_load_result_free(). */
+/* Waits for the threads. The result is for gee_load_result_free(). Null: a call could not be begun; after a complaint,
+ * with the exit status in *status. */
 load_result_t *gee_load_finish(load_t *load, int *status);
 void gee_load_result_free(load_result_t **result);
 size_t gee_load_threads(const load_t *load);

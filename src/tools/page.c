@@ -1,4 +1,4 @@
-/* page.c: fetches the server's page and prints its tables. */
+/* page.c: fetches a server's page and prints the tables. */
 #include "tools/page.h"
 
 #include <stdlib.h>
@@ -58,13 +58,13 @@ void gee_page_clear(page_t *page) {
 
 /* ---- now and before ---- */
 
-/* The page that is printed; `before` is null when it is the first. */
+/* The page that is printed; `before` is null for the first page. */
 typedef struct view {
     const page_t *now, *before;
     double seconds; /* between the two */
 } view_t;
 
-/* How much more than before, a second; or as it is. */
+/* The difference to the page before, a second; without a page before the number itself. */
 static void add_count(table_t *table, const view_t *view, const cJSON *now, const cJSON *before, const char *name) {
     double number = gee_json_number(now, name);
     if (view->before == NULL) {
@@ -91,8 +91,8 @@ static bool is_same(const cJSON *a, const cJSON *b, const char *key) {
     return one != NULL && other != NULL && cJSON_Compare(one, other, true);
 }
 
-/* The object of `list` that has the same value under `key`; null when there is none. `next` begins as null, and is the one behind
- * what was found last: two pages mostly have the same order, and thousands of servers are then not searched for one by one. */
+/* The object of `list` with the same value under `key`; null: none. *next is null at first, then the object after the
+ * last one found: two pages mostly have the same order, so that thousands of servers do not need a search each. */
 static const cJSON *counterpart(const cJSON *list, const cJSON *object, const char *key, const cJSON **next) {
     const cJSON *item;
     if (*next != NULL && is_same(*next, object, key)) {
@@ -107,7 +107,7 @@ static const cJSON *counterpart(const cJSON *list, const cJSON *object, const ch
     return NULL;
 }
 
-/* The list of that name on the earlier page. */
+/* The list of that name on the page before; null: none. */
 static const cJSON *earlier(const view_t *view, const char *name) {
     return view->before ? gee_json_list(view->before->tree, name) : NULL;
 }
@@ -130,7 +130,7 @@ static void fill_workers(const view_t *view, table_t *table) {
 typedef struct method {
     const char *service, *name;
     const cJSON *now, *before;
-    double recent; /* calls since before */
+    double recent; /* calls since the page before */
 } method_t;
 
 static size_t count_methods(const cJSON *tree) {
@@ -149,7 +149,7 @@ static method_t join_method(const char *service, const cJSON *now, const char *k
     return method;
 }
 
-/* Those that are served, and those that were called but are not served. */
+/* The methods that are served, and those that were called but are not served. */
 static void list_methods(const view_t *view, method_t *methods) {
     const cJSON *service, *item, *services = earlier(view, "services"), *next_service = NULL, *next_other = NULL;
     cJSON_ArrayForEach(service, gee_json_list(view->now->tree, "services")) {
@@ -209,7 +209,7 @@ static void fill_peers(const cJSON *upstream, const cJSON *earlier_upstream, con
 
 /* ---- all of it ---- */
 
-/* Prints the table and lets go of it; returns how many lines are left. */
+/* Prints the table and frees the cells; returns how many lines are left. */
 static size_t print_table(table_t *table, size_t lines) {
     if (table->failed)
         gee_complain("out of memory");

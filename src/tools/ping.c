@@ -1,14 +1,14 @@
-/* ping.c: geectl ping: how long a server takes to answer, once an interval, and how many answers are lost. */
+/* ping.c: geectl ping: measures how long a server takes to answer, once an interval, and counts lost answers. */
 #include <string.h>
 #include <unistd.h>
 
 #include "tools/tools.h"
 
-#define PING_METHOD "Gee.Ping" /* which no server has: the answer is that there is none */
+#define PING_METHOD "Gee.Ping" /* no server has this method: every answer is an error reply */
 
 typedef struct pinger {
     const arguments_t *arguments;
-    connection_t connection; /* client null: lost, to be dialled anew */
+    connection_t connection; /* client null: the connection is lost, to be dialled anew */
     bool by_call;            /* the wire has no pings */
     bool introduced;
     uint64_t sent, received;
@@ -78,7 +78,7 @@ static void round_trip(pinger_t *pinger) {
         printf("no answer: seq=%llu ", number);
         gee_print_text(stdout, STYLE_ERROR, error.text);
         putchar('\n');
-        if (error.code != GEE_DEADLINE_EXCEEDED) /* the connection is of no more use */
+        if (error.code != GEE_DEADLINE_EXCEEDED) /* the connection is lost */
             gee_client_close(&pinger->connection.client);
     }
     fflush(stdout);
@@ -93,7 +93,7 @@ static void summarize(const pinger_t *pinger) {
                (double)pinger->sum / (double)pinger->received / 1e6, (double)pinger->most / 1e6);
 }
 
-static int run(const arguments_t *arguments) {
+static int run_ping(const arguments_t *arguments) {
     pinger_t pinger = { .arguments = arguments };
     int status;
     if (gee_connect(arguments, &pinger.connection, &status) != 0)
@@ -107,7 +107,7 @@ static int run(const arguments_t *arguments) {
     do {
         round_trip(&pinger);
         next = gee_later(next, arguments->interval);
-        if (next < gee_now()) /* a lost answer took longer: no burst afterwards */
+        if (next < gee_now()) /* after the long wait for a lost answer: no burst */
             next = gee_now();
     } while (pinger.sent != arguments->calls && gee_interrupt_wait(interrupt, next, -1) == WAITED_TIME);
     summarize(&pinger);
@@ -131,5 +131,5 @@ const command_t gee_ping_command = {
             "  geectl ping --count 10 --interval 200ms tcp@127.0.0.1:9999",
     .least = 1,
     .most = 1,
-    .run = run,
+    .run = run_ping,
 };

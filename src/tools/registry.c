@@ -1,7 +1,7 @@
-/* registry.c: geectl registry: who is in a registry, who comes and goes, and putting servers in and out by hand.
+/* registry.c: geectl registry: lists the servers of a registry, watches changes, puts servers in and takes servers out.
  *
- * Lists come through the library, whatever the source is. A registry of ours says more in JSON than a list of servers holds
- * (services, when an entry expires): `ls` asks for that first. */
+ * Lists come through the library, from any source. A geerpc registry also has a page in JSON with more than the list
+ * (services, when an entry expires): `ls` asks for that page first. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,7 +37,7 @@ static void print_details(const cJSON *server) {
     putchar('\n');
 }
 
-/* Everything that a registry of ours says, or false: it is none, or it does not answer. */
+/* Prints the JSON page of a geerpc registry. False: the source is no such registry, or does not answer. */
 static bool list_details(const arguments_t *arguments) {
     gee_http_page_t page;
     const char *source = arguments->items[1];
@@ -108,7 +108,7 @@ typedef struct known {
 typedef struct watch {
     known_t *known; /* sorted */
     size_t count;
-    bool listed; /* there was a list */
+    bool listed; /* a list has come before */
     char failure[GEE_ERROR_TEXT];
 } watch_t;
 
@@ -147,7 +147,7 @@ static void print_change(char sign, const known_t *server) {
     putchar('\n');
 }
 
-/* Both lists are sorted: one walk over the two. */
+/* Walks over both lists at once, since both are sorted. */
 static void print_changes(const known_t *old, size_t old_count, const known_t *new, size_t new_count) {
     size_t i = 0, j = 0;
     while (i < old_count || j < new_count) {
@@ -233,10 +233,10 @@ static int take_out(const arguments_t *arguments) {
 
 /* ---- the command ---- */
 
-static int run(const arguments_t *arguments) {
+static int run_registry(const arguments_t *arguments) {
     static const struct {
         const char *name;
-        size_t count; /* of arguments, itself included */
+        size_t count; /* of arguments, with the action */
         int (*run)(const arguments_t *arguments);
     } actions[] = { { "ls", 2, list }, { "watch", 2, watch_list }, { "put", 3, put }, { "rm", 3, take_out } };
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
@@ -264,5 +264,5 @@ const command_t gee_registry_command = {
             "  geectl registry put --ttl 1h http://10.0.0.9:9999/_geerpc_/registry tcp@10.0.0.1:9999",
     .least = 2,
     .most = 3,
-    .run = run,
+    .run = run_registry,
 };

@@ -1,4 +1,4 @@
-/* report.c: what geectl prints: replies on stdout, errors on stderr, colour on a terminal only. */
+/* report.c: output of geectl: replies on stdout, errors on stderr, colours on a terminal only. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +12,14 @@ static bool coloured(FILE *out) {
            strcmp(term, "dumb") != 0;
 }
 
-/* One character of a text that others have written, as it is printed. */
+/* One character of a text from outside, as printed. */
 typedef struct glyph {
     char text[8];
-    size_t length; /* bytes of the text that were read; 0: its end */
+    size_t length; /* bytes of the text that were read; 0: the end of the text */
     size_t width;  /* columns */
 } glyph_t;
 
-/* The character at `at` and its length in UTF-8; 0: none begins there. */
+/* The character at `at` and its length in UTF-8; 0: no character begins there. */
 static size_t decode(const unsigned char *at, unsigned *code) {
     static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     size_t length = at[0] < 0x80 ? 1 : at[0] >= 0xf0 && at[0] < 0xf8 ? 4 : at[0] >= 0xe0 ? 3 : at[0] >= 0xc0 ? 2 : 0;
@@ -34,14 +34,15 @@ static size_t decode(const unsigned char *at, unsigned *code) {
     return *code < least[length] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000) ? 0 : length;
 }
 
-/* What a terminal, or a reader's eye, would take for orders: C0, DEL, C1, ends of lines and paragraphs, and the marks that turn
- * the direction of writing. */
+/* Characters that control a terminal, or mislead a reader: C0, DEL, C1, ends of lines and paragraphs, and the marks
+ * that change the direction of writing. */
 static bool is_order(unsigned code) {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x206f);
 }
 
-/* Orders are shown as JSON has them, so that a reply stays the same JSON; bytes that are no UTF-8 as \x9b. */
+/* Control characters are shown as JSON escapes, so that a reply stays the same JSON; bytes that are no UTF-8 as
+ * \x9b. */
 static glyph_t read_glyph(const char *text) {
     const unsigned char *at = (const unsigned char *)text;
     glyph_t glyph = { .width = 1 };
@@ -90,15 +91,15 @@ int gee_complain(const char *format, ...) {
 }
 
 int gee_report_error(const gee_error_t *error) {
-    if (error->from_peer) { /* the server's words, and nothing else */
+    if (error->from_peer) { /* the server's text, and nothing else */
         gee_print_text(stderr, STYLE_ERROR, error->text);
         fputc('\n', stderr);
         return EXIT_ERROR_REPLY;
     }
-    bool late =
-        error->code == GEE_UNAVAILABLE || error->code == GEE_DEADLINE_EXCEEDED; /* there are no servers, or so */
+    /* Trouble with servers, too, although nothing was sent. */
+    bool no_server = error->code == GEE_UNAVAILABLE || error->code == GEE_DEADLINE_EXCEEDED;
     gee_complain("%s", error->text);
-    return error->phase == GEE_PHASE_NONE && !late ? EXIT_USAGE : EXIT_CONNECTION;
+    return error->phase == GEE_PHASE_NONE && !no_server ? EXIT_USAGE : EXIT_CONNECTION;
 }
 
 void gee_compact_json(char *text) {

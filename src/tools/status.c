@@ -1,7 +1,7 @@
-/* status.c: geectl status: what a server serves and how it does. */
+/* status.c: geectl status: workers, methods and upstreams of a server, from the server's page. */
 #include "tools/page.h"
 
-static int run(const arguments_t *arguments) {
+static int run_status(const arguments_t *arguments) {
     page_t page;
     gee_error_t error;
     int status;
@@ -34,5 +34,5 @@ const command_t gee_status_command = {
             "  geectl status http://127.0.0.1:9999/debug/geerpc",
     .least = 1,
     .most = 1,
-    .run = run,
+    .run = run_status,
 };

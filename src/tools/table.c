@@ -1,4 +1,4 @@
-/* table.c: a table of texts, its columns as wide as what is in them. */
+/* table.c: a table of texts, with columns as wide as their contents. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ void gee_table_clear(table_t *table) {
     table->count = table->capacity = 0;
 }
 
-/* Every column but the first is set to the right, the gap before it. */
+/* The first column is aligned to the left, the others to the right. */
 static void print_cell(FILE *out, style_t style, const char *text, size_t column, size_t width) {
     int gap = (int)(width - gee_text_width(text));
     if (column > 0)

@@ -1,4 +1,4 @@
-/* top.c: geectl top: the same again and again, as numbers a second. */
+/* top.c: geectl top: the status page again and again, as numbers a second. */
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -6,20 +6,20 @@
 
 #include "tools/page.h"
 
-#define LINES_UNKNOWN 24 /* of a terminal that does not say */
+#define LINES_UNKNOWN 24 /* of a terminal whose size is unknown */
 #define SCREEN_BUFFER 65536
 
 /* ---- the terminal ---- */
 
 typedef struct screen {
     struct termios before;
-    bool keys; /* standard input is a terminal too: keys are read */
+    bool keys; /* standard input is a terminal, too: keys are read */
 } screen_t;
 
-/* The alternate screen, no cursor, no wrapping of long lines. Keys come at once and unseen, Ctrl-C and Ctrl-Z among them, so
- * that the screen is given back whatever is pressed. */
+/* Switches to the alternate screen, without cursor and without wrapping of long lines. Keys are read at once and not
+ * echoed, Ctrl-C and Ctrl-Z too, so that close_screen() restores the terminal whichever key ends the program. */
 static void open_screen(screen_t *screen) {
-    (void)setvbuf(stdout, NULL, _IOFBF, SCREEN_BUFFER); /* a picture is one write: it does not flicker */
+    (void)setvbuf(stdout, NULL, _IOFBF, SCREEN_BUFFER); /* one write for each picture, against flicker */
     screen->keys = tcgetattr(STDIN_FILENO, &screen->before) == 0;
     if (screen->keys) {
         struct termios raw = screen->before;
@@ -43,7 +43,7 @@ static size_t screen_lines(void) {
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : LINES_UNKNOWN;
 }
 
-/* True: q, Ctrl-C, Ctrl-D, or the end of the input. */
+/* True: q, Ctrl-C, Ctrl-D, or the end of input. */
 static bool wants_to_quit(void) {
     char keys[64];
     ssize_t count = read(STDIN_FILENO, keys, sizeof(keys));
@@ -55,7 +55,7 @@ static bool wants_to_quit(void) {
 
 /* ---- the command ---- */
 
-/* `page` null: there is none, and that is why. Leaves the last line free. */
+/* Shows the page, and leaves the last line free; `page` null: shows the error. */
 static void show(const arguments_t *arguments, const page_t *page, const page_t *before, const gee_error_t *error) {
     fputs("\033[H\033[2J", stdout);
     if (page != NULL) {
@@ -67,7 +67,7 @@ static void show(const arguments_t *arguments, const page_t *page, const page_t 
     fflush(stdout);
 }
 
-/* Waits for the time of the next picture. False: enough of them. */
+/* Waits until the next picture is due. False: the person quits. */
 static bool wait_for_next(const screen_t *screen, int64_t next, int interrupt) {
     for (;;) {
         waited_t waited = gee_interrupt_wait(interrupt, next, screen->keys ? STDIN_FILENO : -1);
@@ -78,7 +78,7 @@ static bool wait_for_next(const screen_t *screen, int64_t next, int interrupt) {
     }
 }
 
-/* *before: what was seen last. */
+/* *before: the page shown last. */
 static void refresh(const arguments_t *arguments, page_t *before, int interrupt) {
     screen_t screen;
     page_t page;
@@ -98,7 +98,7 @@ static void refresh(const arguments_t *arguments, page_t *before, int interrupt)
     close_screen(&screen);
 }
 
-/* Two looks, one picture. */
+/* Fetches a second page and prints the difference once. */
 static int print_once(const arguments_t *arguments, page_t *before, int interrupt) {
     page_t page;
     gee_error_t error;
@@ -114,7 +114,7 @@ static int print_once(const arguments_t *arguments, page_t *before, int interrup
     return EXIT_REPLY;
 }
 
-static int run(const arguments_t *arguments) {
+static int run_top(const arguments_t *arguments) {
     page_t before;
     gee_error_t error;
     int status;
@@ -149,5 +149,5 @@ const command_t gee_top_command = {
             "  geectl top --interval 5s tcp@127.0.0.1:9999",
     .least = 1,
     .most = 1,
-    .run = run,
+    .run = run_top,
 };
