@@ -19,7 +19,7 @@
 #include "core/base/hash.h"
 #include "core/gateway/discovery.h"
 #include "core/gateway/upstream.h"
-#include "core/rpc/describe.h"
+#include "core/type/describe.h"
 
 typedef struct gee_caller gee_caller_t;
 

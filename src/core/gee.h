@@ -42,7 +42,7 @@
 #include "core/gateway/candidates.h"
 #include "core/rpc/codec.h"
 #include "core/rpc/counters.h"
-#include "core/rpc/describe.h"
+#include "core/type/describe.h"
 #include "core/gateway/discovery.h"
 #include "core/rpc/dispatch.h"
 #include "core/rpc/door.h"

@@ -41,9 +41,11 @@ static void *decode(const gee_type_t *type, const uint8_t *bytes, size_t length)
 }
 
 static void describe(const char *service, const gee_method_t *method, gee_description_t *description) {
-    gee_error_t error;
-    if (gee_describe_method(service, method, description, pool, &error) != 0)
-        fail_msg("%s", error.text);
+    gee_method_description_t *described =
+        gee_describe_method(description, service, method->name, method->argument, method->reply, pool);
+    assert_non_null(described);
+    described->idempotent = (method->flags & GEE_IDEMPOTENT) != 0;
+    described->blocking = (method->flags & GEE_BLOCKING) != 0;
 }
 
 /* ---- out ---- */

@@ -1,7 +1,7 @@
 /* describe_service.c: the built-in service Gee: Gee.Describe tells which methods there are and their types. */
 #include <string.h>
 
-#include "core/rpc/describe.h"
+#include "core/type/describe.h"
 #include "core/rpc/service_table.h"
 
 /* "" wants everything, "Arith" a service, "Arith.Multiply" a method. */
@@ -21,6 +21,18 @@ static bool wants_undeclared(gee_str_t pattern, const gee_service_entry_t *entry
            (pattern.length == name.length || pattern.data[name.length] == '.');
 }
 
+static int describe_method(const gee_service_t *service, const gee_method_t *method, gee_description_t *description,
+                           gee_pool_t *pool, gee_error_t *error) {
+    gee_method_description_t *described =
+        gee_describe_method(description, service->name, method->name, method->argument, method->reply, pool);
+    if (described == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory for the description of %s.%s", service->name,
+                             method->name);
+    described->idempotent = (method->flags & GEE_IDEMPOTENT) != 0;
+    described->blocking = (method->flags & GEE_BLOCKING) != 0;
+    return 0;
+}
+
 static int describe_entry(const gee_service_entry_t *entry, gee_str_t pattern, gee_description_t *description,
                           gee_pool_t *pool, gee_error_t *error) {
     const gee_service_t *service = entry->service;
@@ -31,7 +43,7 @@ static int describe_entry(const gee_service_entry_t *entry, gee_str_t pattern, g
                              entry->name);
     for (size_t i = 0; service != NULL && i < service->method_count; i++)
         if (wanted(pattern, service, &service->methods[i]) &&
-            gee_describe_method(service->name, &service->methods[i], description, pool, error) != 0)
+            describe_method(service, &service->methods[i], description, pool, error) != 0)
             return -1;
     return 0;
 }

@@ -3,7 +3,7 @@
  *   gee_type_t --refers to--> gee_type_t        =>        types[0], types[1], ... by index
  *
  * The way back is in describe_type.c. */
-#include "core/rpc/describe.h"
+#include "core/type/describe.h"
 
 #include <string.h>
 
@@ -158,17 +158,16 @@ static gee_method_description_t *new_method(gee_description_t *description, gee_
     return &description->methods.items[count];
 }
 
-int gee_describe_method(const char *service, const gee_method_t *method, gee_description_t *description,
-                        gee_pool_t *pool, gee_error_t *error) {
+gee_method_description_t *gee_describe_method(gee_description_t *description, const char *service, const char *name,
+                                              const gee_type_t *argument, const gee_type_t *reply, gee_pool_t *pool) {
     gee_method_description_t *described = new_method(description, pool);
-    const char *name = gee_pool_printf(pool, "%s.%s", service, method->name);
-    if (described == NULL || name == NULL || add_type(description, method->argument, pool, &described->argument) != 0 ||
-        add_type(description, method->reply, pool, &described->reply) != 0)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory for the description of %s.%s", service,
-                             method->name);
-    described->name = gee_str(name);
-    described->idempotent = (method->flags & GEE_IDEMPOTENT) != 0;
-    described->blocking = (method->flags & GEE_BLOCKING) != 0;
+    const char *whole_name = gee_pool_printf(pool, "%s.%s", service, name);
+    if (described == NULL || whole_name == NULL)
+        return NULL;
+    *described = (gee_method_description_t){ .name = gee_str(whole_name) };
+    if (add_type(description, argument, pool, &described->argument) != 0 ||
+        add_type(description, reply, pool, &described->reply) != 0)
+        return NULL;
     description->methods.count++;
-    return 0;
+    return described;
 }

@@ -3,7 +3,7 @@
  *   check indices and words -> sizes and offsets of structs, innermost first -> entries of maps -> gee_type_check
  *
  * Nothing in a description is believed: it may refer to itself in any way, and be as large as its limits allow. */
-#include "core/rpc/describe.h"
+#include "core/type/describe.h"
 
 #include <string.h>
 

@@ -1,12 +1,11 @@
 /* describe.h: types as values: Gee.Describe tells a caller the types of a method, so that it can speak bin from JSON.
  *
  * A description is a flat table of types that refer to each other by index, so it can be recursive and stays bounded. */
-#ifndef GEE_RPC_DESCRIBE_H
-#define GEE_RPC_DESCRIBE_H
+#ifndef GEE_TYPE_DESCRIBE_H
+#define GEE_TYPE_DESCRIBE_H
 
 #include "core/base/error.h"
 #include "core/base/pool.h"
-#include "core/rpc/service.h"
 #include "core/type/type.h"
 
 typedef struct gee_field_description {
@@ -40,9 +39,10 @@ typedef struct gee_description {
 extern const gee_type_t gee_type_of_gee_describe_arguments_t;
 extern const gee_type_t gee_type_of_gee_description_t;
 
-/* Adds a method, and its types where they are not there yet. Everything in `pool`. */
-int gee_describe_method(const char *service, const gee_method_t *method, gee_description_t *description,
-                        gee_pool_t *pool, gee_error_t *error);
+/* Adds the method "service.name", and its types where the description lacks them. All memory is taken from `pool`. Null: out of
+ * memory. What else is known of the method, the caller sets in the result, which is valid until the next call. */
+gee_method_description_t *gee_describe_method(gee_description_t *description, const char *service, const char *name,
+                                              const gee_type_t *argument, const gee_type_t *reply, gee_pool_t *pool);
 /* The type at `index` of a description that came from a peer: checked, laid out in memory, in `pool`. Null: refused,
  * with the reason. At most 1,000 types and 10,000 fields; a struct that contains itself without list, map or optional
  * between is refused. */
