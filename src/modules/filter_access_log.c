@@ -8,7 +8,7 @@
  * line is always eleven fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the loop's
  * pass or when BUFFER bytes are full. What the file does not take at once is dropped and counted; the error log says so when
  * that begins and when it ends. */
-#include <gee.h>
+#include <gee/filter.h>
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* filter_counters: counts calls, errors, what is in flight and how long calls take, by method, for whoever reads
  * core/rpc/counters.h. */
-#include <gee.h>
+#include <gee/filter.h>
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
  * are in memory that all workers share (base/shared_rates.h).
  * Addresses with calls in flight are kept count of in a table of fixed size; when it is full, a new one takes the place of that
  * which has been without a call in flight for longest. */
-#include <gee.h>
+#include <gee/filter.h>
 
 #include <errno.h>
 #include <stdio.h>

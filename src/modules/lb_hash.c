@@ -6,7 +6,7 @@
  *
  * Bounded load: a server with more than LOAD times its share of the calls in flight is passed over, and the key's next one
  * takes the call; each of its keys has another next one, so they spread. */
-#include <gee.h>
+#include <gee/balancer.h>
 
 #include <math.h>
 

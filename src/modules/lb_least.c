@@ -8,7 +8,7 @@
  * taken for less and less: so a slow one is looked at again, by one call at a time, for the pick itself ends that. Of a
  * server that has not answered yet nothing is known: it is compared by calls in flight alone, and so gets its share, but
  * no more. A failure counts as an answer that took FAILURE longer. */
-#include <gee.h>
+#include <gee/balancer.h>
 
 #include <math.h>
 

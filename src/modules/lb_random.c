@@ -1,5 +1,5 @@
 /* lb_random: a server at random, as often as its weight says. */
-#include <gee.h>
+#include <gee/balancer.h>
 
 typedef struct state {
     gee_candidates_t list; /* first: gee_candidates_changed() */

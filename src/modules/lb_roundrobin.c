@@ -3,7 +3,7 @@
  * Smooth weighted round robin, as nginx has it: with each call every server that may be picked earns credit by its weight,
  * the one with the most credit gets the call and pays what all have earned together. So the sum of all credits stays 0,
  * and credits stay small beside the sum of the weights. */
-#include <gee.h>
+#include <gee/balancer.h>
 
 typedef struct credit {
     int64_t amount;

@@ -3,7 +3,7 @@
  *   /healthz   200 while a worker answers at all: a server that does not is to be started anew
  *   /readyz    200; 503 from the moment that the server is told to quit: a load balancer then sends no further callers, and
  *              drain_delay gives it the time to notice. A reload and an upgrade leave the server ready */
-#include <gee.h>
+#include <gee/page.h>
 
 static void answer(gee_exchange_t *exchange, int status, const char *text) {
     exchange->response.status = status;

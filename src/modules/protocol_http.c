@@ -4,7 +4,8 @@
  *                                                                  `-> upgrade -> session given back to the door
  *
  * An HTTP session has no calls; what it waits for is a handler's answer. */
-#include <gee.h>
+#include <gee/http.h>
+#include <gee/protocol.h>
 
 #include <stdio.h>
 #include <string.h>

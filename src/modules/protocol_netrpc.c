@@ -5,7 +5,7 @@
  *
  * An error reply has a text and, for a body, an empty structure. The wire has no codes, no metadata, no timeouts and no
  * cancelling; an error's text is all there is of its status. */
-#include <gee.h>
+#include <gee/protocol.h>
 
 typedef struct request {
     gee_str_t service_method;

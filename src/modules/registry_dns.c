@@ -2,7 +2,7 @@
  *
  *   getaddrinfo() on a thread -> tcp@ADDRESS:PORT, each -> a pause of `refresh` -> again
  *                     '-failed-> a pause that grows up to `refresh` -> again */
-#include <gee.h>
+#include <gee/registry.h>
 
 #include <stdio.h>
 #include <stdlib.h>

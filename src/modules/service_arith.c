@@ -1,5 +1,5 @@
 /* service_arith: the example of Go's net/rpc documentation: Arith.Multiply and Arith.Divide. */
-#include <gee.h>
+#include <gee/service.h>
 
 #include <inttypes.h>
 

@@ -1,5 +1,5 @@
 /* service_foo: the example of GeeRPC's own main: Foo.Sum adds, Foo.Sleep waits Num1 seconds and then adds. */
-#include <gee.h>
+#include <gee/service.h>
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,7 +6,8 @@
  *
  * A stock server drops what comes behind the request before it has answered, and a stock client what comes with the 200:
  * so nothing is sent before the 200, and what the server sends with it is kept. */
-#include <gee.h>
+#include <gee/http.h>
+#include <gee/transport.h>
 
 #include <stdio.h>
 #include <stdlib.h>

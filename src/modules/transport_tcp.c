@@ -1,5 +1,5 @@
 /* transport_tcp.c: tcp@host:port, tcp@[IPv6]:port, tcp@:port. All that it does is in core/event/tcp.c. */
-#include <gee.h>
+#include <gee/transport.h>
 
 static const gee_transport_t tcp = { .scheme = "tcp",
                                      .socket_per_worker = true,

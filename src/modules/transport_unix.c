@@ -3,7 +3,7 @@
  * The socket file never has wider rights than asked for, not even for a moment: the mode is set on the socket before it
  * is bound, and the kernel makes the file with it. A file that a dead server left is replaced; one that is no socket,
  * or behind which somebody listens, is left alone. */
-#include <gee.h>
+#include <gee/transport.h>
 
 #include <errno.h>
 #include <limits.h>

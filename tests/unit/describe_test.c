@@ -11,6 +11,8 @@
 
 #include <gee.h>
 
+#include "core/type/describe.h"
+
 extern const gee_module_t gee_codec_bin_module;
 extern const gee_module_t gee_service_arith_module;
 static const gee_codec_t *codec;

@@ -3,6 +3,7 @@
 #include "calling_fixture.h"
 #include "listener_fixture.h"
 
+#include "core/type/describe.h"
 #include "core/rpc/service_table.h"
 
 typedef struct world {

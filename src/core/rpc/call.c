@@ -266,6 +266,10 @@ gee_pool_t *gee_call_pool(gee_call_t *call) {
     return call->pool;
 }
 
+gee_loop_t *gee_call_loop(const gee_call_t *call) {
+    return call->engine->loop;
+}
+
 int64_t gee_call_deadline(const gee_call_t *call) {
     return call->deadline_ns;
 }

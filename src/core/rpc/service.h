@@ -8,6 +8,7 @@
 
 #include "core/conf/module.h"
 #include "core/event/addr.h"
+#include "core/event/loop.h"
 #include "core/rpc/status.h"
 #include "core/type/type.h"
 
@@ -22,6 +23,8 @@ void gee_failf(gee_call_t *call, gee_code_t code, const char *format, ...) __att
 /* Memory of the call, freed with it. Null when out of memory or past limits.call_memory. One thread at a time. */
 void *gee_call_alloc(gee_call_t *call, size_t size);
 gee_pool_t *gee_call_pool(gee_call_t *call);
+/* Of this worker: for timers, watches and tasks of a handler. To be used on the loop's thread only, but for gee_loop_post(). */
+gee_loop_t *gee_call_loop(const gee_call_t *call);
 /* On gee_clock_monotonic()'s clock; INT64_MAX when there is none. */
 int64_t gee_call_deadline(const gee_call_t *call);
 gee_str_t gee_call_metadata(const gee_call_t *call, gee_str_t key); /* data null when absent */

@@ -6,7 +6,7 @@
 #ifndef GEE_CODEC_BIN_H
 #define GEE_CODEC_BIN_H
 
-#include <gee.h>
+#include <gee/codec.h>
 
 /* Protobuf's wire types. 3 and 4 began and ended groups; they are refused. */
 enum { GEE_WIRE_VARINT = 0, GEE_WIRE_FIXED64 = 1, GEE_WIRE_BYTES = 2, GEE_WIRE_FIXED32 = 5 };

@@ -21,7 +21,7 @@
 #ifndef GEE_CODEC_GOB_H
 #define GEE_CODEC_GOB_H
 
-#include <gee.h>
+#include <gee/codec.h>
 
 #include "wire.h"
 

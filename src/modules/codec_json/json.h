@@ -13,7 +13,7 @@
 #ifndef GEE_CODEC_JSON_H
 #define GEE_CODEC_JSON_H
 
-#include <gee.h>
+#include <gee/codec.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>

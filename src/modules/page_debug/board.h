@@ -8,7 +8,7 @@
 #ifndef PAGE_DEBUG_BOARD_H
 #define PAGE_DEBUG_BOARD_H
 
-#include <gee.h>
+#include <gee/page.h>
 
 #define BOARD_NAME    "upstreams" /* what gee_prepare_t.shared() is asked for */
 #define BOARD_VERSION 3u

@@ -2,7 +2,7 @@
 #ifndef PAGE_DEBUG_H
 #define PAGE_DEBUG_H
 
-#include <gee.h>
+#include <gee/page.h>
 
 #include "board.h"
 

@@ -7,7 +7,7 @@
 #ifndef GEERPC_H
 #define GEERPC_H
 
-#include <gee.h>
+#include <gee/protocol.h>
 
 typedef struct geerpc_header {
     gee_str_t service_method;

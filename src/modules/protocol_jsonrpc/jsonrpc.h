@@ -10,7 +10,7 @@
 #ifndef JSONRPC_H
 #define JSONRPC_H
 
-#include <gee.h>
+#include <gee/protocol.h>
 
 /* What a served call's token says; its reply is written by it. The upper bits are the number of its batch, 0: none. */
 enum {

@@ -8,7 +8,8 @@
 #ifndef GEE_MODULES_REGISTRY_H
 #define GEE_MODULES_REGISTRY_H
 
-#include <gee.h>
+#include <gee/page.h>
+#include <gee/registry.h>
 
 #include <stdatomic.h>
 #include <string.h>

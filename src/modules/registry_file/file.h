@@ -5,7 +5,7 @@
 #ifndef GEE_REGISTRY_FILE_H
 #define GEE_REGISTRY_FILE_H
 
-#include <gee.h>
+#include <gee/registry.h>
 
 /* One address a line, a weight behind it where there is one, # and what follows is not looked at. Everything in *snapshot (but
  * the version, which is left alone) is in the pool. -1: a line is something else; the text says which, as SOURCE:LINE. */

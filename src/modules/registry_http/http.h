@@ -8,7 +8,8 @@
 #ifndef GEE_REGISTRY_HTTP_H
 #define GEE_REGISTRY_HTTP_H
 
-#include <gee.h>
+#include <gee/http.h>
+#include <gee/registry.h>
 
 #define GEE_HTTP_REGISTRY_PATIENCE (10 * GEE_SECOND)       /* for an answer */
 #define GEE_HTTP_REGISTRY_RETRY    (250 * GEE_MILLISECOND) /* the first one */

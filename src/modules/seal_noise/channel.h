@@ -16,7 +16,7 @@
 #ifndef GEE_SEAL_NOISE_CHANNEL_H
 #define GEE_SEAL_NOISE_CHANNEL_H
 
-#include <gee.h>
+#include <gee/layer.h>
 
 #include "noise.h"
 

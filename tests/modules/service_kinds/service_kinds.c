@@ -1,5 +1,5 @@
 /* service_kinds.c: echoes values of every kind, the same that tests/interop/go/services.go has in Go. */
-#include <gee.h>
+#include <gee/service.h>
 
 typedef struct item {
     gee_str_t name;

@@ -5,7 +5,7 @@
  *   Process.Block    after Milliseconds, on the thread pool
  *
  * Token comes back as it was sent, so that an answer cannot be taken for another's. */
-#include <gee.h>
+#include <gee/service.h>
 
 #include <errno.h>
 #include <time.h>
@@ -52,7 +52,7 @@ static void on_time(gee_timer_t *timer) {
 
 static void on_cancel(void *data) {
     alarm_t *alarm = data;
-    gee_timer_stop(alarm->call->engine->loop, &alarm->timer);
+    gee_timer_stop(gee_call_loop(alarm->call), &alarm->timer);
     gee_fail(alarm->call, GEE_CANCELLED, "the sleep was cancelled");
 }
 
@@ -63,7 +63,7 @@ static void sleep_on_loop(gee_call_t *call, const wait_t *wait, served_t *reply)
     if (alarm != NULL)
         *alarm = (alarm_t){ .timer.fire = on_time, .call = call, .wait = wait, .reply = reply };
     if (alarm == NULL ||
-        gee_timer_start(call->engine->loop, &alarm->timer, wait->milliseconds * GEE_MILLISECOND) != 0) {
+        gee_timer_start(gee_call_loop(call), &alarm->timer, wait->milliseconds * GEE_MILLISECOND) != 0) {
         gee_fail(call, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }

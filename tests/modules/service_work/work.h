@@ -8,7 +8,7 @@
 #ifndef GEE_TEST_WORK_H
 #define GEE_TEST_WORK_H
 
-#include <gee.h>
+#include <gee/service.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static inline void on_time(gee_timer_t *timer) {
 
 static inline void on_cancel(void *data) {
     waiting_t *waiting = data;
-    gee_timer_stop(waiting->call->engine->loop, &waiting->timer);
+    gee_timer_stop(gee_call_loop(waiting->call), &waiting->timer);
     gee_fail(waiting->call, GEE_CANCELLED, "the work was cancelled");
 }
 
@@ -76,7 +76,7 @@ static inline void wait_on_loop(gee_call_t *call, const task_t *task, task_t *re
     waiting_t *waiting = gee_call_alloc(call, sizeof *waiting);
     if (waiting != NULL)
         *waiting = (waiting_t){ .timer.fire = on_time, .call = call, .task = task, .reply = reply };
-    if (waiting == NULL || gee_timer_start(call->engine->loop, &waiting->timer, milliseconds * GEE_MILLISECOND) != 0) {
+    if (waiting == NULL || gee_timer_start(gee_call_loop(call), &waiting->timer, milliseconds * GEE_MILLISECOND) != 0) {
         gee_fail(call, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
