@@ -127,7 +127,7 @@ static inline outcome_t *start_call_from(fixture_t *fixture, const char *peer, c
                               .codec = fixture->json,
                               .bytes = (const uint8_t *)arguments,
                               .length = strlen(arguments) };
-    gee_dispatch_request(fixture->dispatch, call, call->method_name, &payload);
+    gee_dispatch_request(call, call->method_name, &payload);
     return outcome;
 }
 static inline outcome_t *start_call(fixture_t *fixture, const char *method, const char *arguments) {

@@ -193,7 +193,7 @@ static void nobody_is_told_after_the_reply(void **state GEE_UNUSED) {
     outcome_t *outcome = start_call(fixture, "T.BusyOnPool", "{}");
     while (!atomic_load(&has_replied))
         continue;
-    gee_dispatch_cancel(outcome->call, false); /* its caller goes */
+    outcome->call->engine->server->cancel(outcome->call, false); /* its caller goes */
     bool was_told = told;
     atomic_store(&may_return, true);
     wait_released(fixture, outcome);
@@ -242,7 +242,7 @@ static void endings_come_once(void **state GEE_UNUSED) {
     assert_int_equal(fixture->engine->live_calls, 0);
     assert_true(ends == 0 && releases == 0 && endings == 1);
     gee_call_t *call = start_call(fixture, "T.OnceOnPool", "{}")->call;
-    gee_dispatch_cancel(call, false); /* while it waits for a thread, runs, or is on its way back */
+    call->engine->server->cancel(call, false); /* while it waits for a thread, runs, or is on its way back */
     int64_t give_up = gee_clock_monotonic() + 10 * GEE_SECOND;
     while (fixture->engine->live_calls > 0 && gee_clock_monotonic() < give_up)
         assert_int_equal(gee_loop_once(fixture->loop, 10 * GEE_MILLISECOND), 0);

@@ -25,6 +25,7 @@ static void make_upstream(world_t *world, const char *protocol, const char *code
                     .fail_timeout = GEE_SECOND },
     };
     gee_server_t server = { .address = world->listener.address };
+    world->forward.target = gee_forward_target;
     world->forward.protocol = options.manner.protocol =
         gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(protocol));
     world->forward.codec = options.manner.setup.codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec));
@@ -52,7 +53,7 @@ static void world_create_with(world_t *world, const char *protocol, const char *
     const char *idempotent[] = { "Multiply" };
     gee_service_entry_t entry = { .service = declared ? &test_service : NULL,
                                   .name = "Test",
-                                  .forward = &world->forward,
+                                  .target = &world->forward.target,
                                   .undeclared = undeclared,
                                   .idempotent = { .items = idempotent, .count = 1 } };
     gee_filter_entry_t filter = { .module = &counting_module };

@@ -110,7 +110,7 @@ static void calls_past_the_limit_are_refused(void **state) {
     finish(fixture, first);
     assert_reply(fixture, "Test.Echo", "{\"Number\":3}", "3");
     /* Answered, but its handler is not through: it still takes its place. */
-    gee_dispatch_cancel(second->call, false);
+    second->call->engine->server->cancel(second->call, false);
     first = start_call(fixture, "Test.Hold", "{}");
     assert_false(first->ended);
     assert_failure(fixture, "Test.Echo", "{}", GEE_RESOURCE_EXHAUSTED, text);
@@ -152,8 +152,8 @@ static void an_address_past_its_limit_holds_up_no_other(void **state) {
             if (j != i)
                 assert_passes(fixture, clients[j].third);
         for (int j = 0; j < 5; j++)
-            assert_passes(fixture, NULL);         /* from within */
-        gee_dispatch_cancel(second->call, false); /* its handler goes on, and counts */
+            assert_passes(fixture, NULL);                          /* from within */
+        second->call->engine->server->cancel(second->call, false); /* its handler goes on, and counts */
         assert_refused(fixture, clients[i].third, text);
         finish(fixture, first);
         assert_passes(fixture, clients[i].third);

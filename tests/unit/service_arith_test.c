@@ -71,7 +71,7 @@ static void foo_wakes_when_cancelled(void **state) {
     while (gee_thread_pool_running(fixture->threads) < 2 && gee_clock_monotonic() < give_up)
         pump(fixture);
     for (size_t i = 0; i < 3; i++)
-        gee_dispatch_cancel(sleepers[i]->call, i == 0);
+        sleepers[i]->call->engine->server->cancel(sleepers[i]->call, i == 0);
     for (size_t i = 0; i < 3; i++) {
         wait_released(fixture, sleepers[i]);
         assert_int_equal(sleepers[i]->code, GEE_CANCELLED);

@@ -19,7 +19,7 @@ static const gee_method_slot_t *slot_of(const gee_call_t *call) {
 }
 
 static const gee_forward_t *forward_of(const gee_call_t *call) {
-    return slot_of(call)->forward;
+    return gee_forward_of(slot_of(call)->target);
 }
 
 /* Null: it is not known. */
@@ -251,7 +251,7 @@ static const gee_codec_t *choose(const gee_call_t *call, const gee_codec_t *from
                : gee_translate_choose(call->engine, forward->protocol, forward->codec, from, argument_of(call) != NULL);
 }
 
-void gee_forward_call(gee_call_t *call, const gee_payload_t *payload) {
+static void start(gee_call_t *call, const gee_payload_t *payload) {
     const gee_forward_t *forward = forward_of(call);
     const gee_codec_t *codec = choose(call, payload->codec);
     bool same = gee_translate_is_same(payload, codec);
@@ -278,7 +278,11 @@ void gee_forward_call(gee_call_t *call, const gee_payload_t *payload) {
     gee_upstream_call(forward->upstream, &forwarded->call);
 }
 
-void gee_forward_cancel(gee_call_t *call) {
+static void cancel(gee_call_t *call) {
+    if (!call->forwarded->under_way)
+        return;
     call->forwarded->under_way = false;
     gee_upstream_cancel(&call->forwarded->call);
 }
+
+const gee_target_t gee_forward_target = { .start = start, .cancel = cancel };

@@ -14,14 +14,17 @@
 
 #include "core/gateway/forward_key.h"
 #include "core/gateway/upstream.h"
+#include "core/rpc/dispatch.h"
 
 /* Where the calls of a service go. Outlives the dispatch. */
 typedef struct gee_forward {
+    gee_target_t target; /* gee_forward_target: what dispatch knows of it */
     gee_upstream_t *upstream;
     const gee_protocol_t *protocol;
     const gee_codec_t *codec; /* of its connections */
     gee_forward_key_t key;    /* for a balancer with `keyed` */
 } gee_forward_t;
+_Static_assert(offsetof(gee_forward_t, target) == 0, "gee_forward_of()");
 
 /* One call on its way, in the arena of the call. */
 typedef struct gee_forwarded {
@@ -34,9 +37,11 @@ typedef struct gee_forwarded {
     uint8_t body[]; /* a copy of a short one */
 } gee_forwarded_t;
 
-/* Takes the call, whose method_slot has a forward and whose deadline is set; answers it in the end. */
-void gee_forward_call(gee_call_t *call, const gee_payload_t *payload);
-/* Nobody wants its answer any more: gee_dispatch_answer() will not be called. */
-void gee_forward_cancel(gee_call_t *call);
+extern const gee_target_t gee_forward_target;
+
+/* What `target`, of a service or a method, is a part of. Precondition: `target` is not null. */
+static inline const gee_forward_t *gee_forward_of(const gee_target_t *target) {
+    return (const gee_forward_t *)target; /* its first member */
+}
 
 #endif

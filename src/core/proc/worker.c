@@ -174,7 +174,7 @@ static size_t list_services(const gee_worker_process_t *process, gee_service_ent
         const gee_service_settings_t *service = gee_settings_service(settings, i);
         entries[count++] = (gee_service_entry_t){ .service = gee_service_by_name(modules, service->name),
                                                   .name = service->name,
-                                                  .forward = gee_worker_forward(process, service->upstream),
+                                                  .target = gee_worker_target(process, service->upstream),
                                                   .idempotent = service->idempotent,
                                                   .undeclared = service->undeclared,
                                                   .timeout_ns = service->timeout };

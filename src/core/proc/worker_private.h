@@ -191,7 +191,7 @@ void gee_worker_take_finish(gee_worker_process_t *process);
 
 /* worker_upstreams.c */
 int gee_worker_open_upstreams(gee_worker_process_t *process, gee_error_t *error);
-const gee_forward_t *gee_worker_forward(const gee_worker_process_t *process, const char *upstream); /* null: none */
+const gee_target_t *gee_worker_target(const gee_worker_process_t *process, const char *upstream); /* null: none */
 void gee_worker_close_upstreams(gee_worker_process_t *process);
 
 /* worker_lists.c: after the upstreams */

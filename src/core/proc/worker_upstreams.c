@@ -58,6 +58,7 @@ static int open_upstream(gee_worker_process_t *process, size_t index, memory_t *
     const gee_module_entry_t *modules = process->cycle->server->modules;
     gee_forward_t *forward = &process->forwards[index];
     const char *codec;
+    forward->target = gee_forward_target;
     forward->protocol = gee_module_find(modules, GEE_MODULE_PROTOCOL, gee_str(upstream->protocol));
     codec = gee_upstream_settings_codec(upstream, forward->protocol);
     forward->codec = gee_module_find(modules, GEE_MODULE_CODEC, gee_str(codec));
@@ -102,9 +103,10 @@ int gee_worker_open_upstreams(gee_worker_process_t *process, gee_error_t *error)
     return 0;
 }
 
-const gee_forward_t *gee_worker_forward(const gee_worker_process_t *process, const char *upstream) {
-    return upstream ? &process->forwards[gee_settings_find_upstream(gee_cycle_settings(process->cycle), upstream)]
-                    : NULL;
+const gee_target_t *gee_worker_target(const gee_worker_process_t *process, const char *upstream) {
+    return upstream
+               ? &process->forwards[gee_settings_find_upstream(gee_cycle_settings(process->cycle), upstream)].target
+               : NULL;
 }
 
 void gee_worker_close_upstreams(gee_worker_process_t *process) {

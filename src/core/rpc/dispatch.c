@@ -4,7 +4,7 @@
  *                    |            v            |                          v
  *   request -> find, filters -> decode -> handler runs -> finished -> answer -> on_end -> on_release -> free
  *                 |  wait ^  \              loop | pool                  ^
- *                 +-------+   '---- forward.c: an upstream answers -----'
+ *                 +-------+   '---- gee_target_t: answered elsewhere ---'
  *
  * A call is answered once (on_end) and released once (on_release); when it is answered early, its handler goes on
  * running and the release waits for it. The table of methods is in service_table.c. */
@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/gateway/forward.h"
 #include "core/rpc/service_table.h"
 #include "core/rpc/session.h"
+#include "core/rpc/session_private.h"
 
 typedef struct filter_slot {
     const gee_filter_t *filter;
@@ -49,6 +49,7 @@ typedef void (*handler_t)(gee_call_t *call, const void *arguments, void *reply);
 static void on_timeout(gee_timer_t *timer);
 static void on_finished(gee_task_t *task);
 static void run_job(gee_job_t *job);
+static const gee_session_server_t dispatch_server;
 
 /* ---- making and ending ---- */
 
@@ -98,6 +99,7 @@ gee_dispatch_t *gee_dispatch_create(gee_engine_t *engine, const gee_service_entr
     }
     dispatch->engine = engine;
     engine->dispatch = dispatch;
+    engine->server = &dispatch_server;
     dispatch->table = gee_service_table_create(services, service_count, engine->timeouts.handle, describe, error);
     if (dispatch->table == NULL || start_filters(dispatch, filters, filter_count, error) != 0)
         gee_dispatch_destroy(&dispatch);
@@ -117,6 +119,7 @@ void gee_dispatch_destroy(gee_dispatch_t **handle) {
     }
     gee_service_table_destroy(&dispatch->table);
     dispatch->engine->dispatch = NULL;
+    dispatch->engine->server = NULL;
     free(dispatch);
 }
 
@@ -143,6 +146,10 @@ gee_str_t gee_dispatch_method_name(const gee_dispatch_t *dispatch GEE_UNUSED, co
 
 const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, size_t n) {
     return gee_service_table_entry(dispatch->table, n);
+}
+
+static const gee_method_slot_t *slot_of(const gee_call_t *call) {
+    return call->method_slot;
 }
 
 /* ---- the end of a call ---- */
@@ -237,8 +244,8 @@ static void on_finished(gee_task_t *task) {
 static void answer_early(gee_call_t *call, gee_code_t code, const char *text) {
     if (call->queued && gee_thread_pool_cancel(call->engine->threads, &call->job))
         call->handler_running = false;
-    if (call->forwarded != NULL && call->forwarded->under_way)
-        gee_forward_cancel(call);
+    if (call->forwarded != NULL)
+        slot_of(call)->target->cancel(call);
     if (!call->handler_running) {
         answer_and_release(call, code, text);
         return;
@@ -270,7 +277,7 @@ static void on_timeout(gee_timer_t *timer) {
     answer_early(call, GEE_DEADLINE_EXCEEDED, explain_timeout(call->timeout_ns, &place));
 }
 
-void gee_dispatch_cancel(gee_call_t *call, bool wanted) {
+static void cancel(gee_call_t *call, bool wanted) {
     if (!wanted) {
         gee_list_remove(&call->session_link);
         call->session = NULL;
@@ -494,16 +501,16 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
         refuse_unknown(call);
     } else if (call->timeout_ns < 0) {
         refuse_late(call);
-    } else if (method->forward != NULL) {
+    } else if (method->target != NULL) {
         set_deadline(call);
-        gee_forward_call(call, payload);
+        method->target->start(call, payload);
     } else {
         invoke(call, payload);
     }
 }
 
-void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
-    const gee_method_slot_t *slot = gee_service_table_find(dispatch->table, method);
+GEE_ALWAYS_INLINE void begin_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
+    const gee_method_slot_t *slot = gee_service_table_find(call->engine->dispatch->table, method);
     call->started_ns = gee_loop_now(call->engine->loop);
     if (has_name(slot, method)) {
         call->method_name = slot->name; /* which stays */
@@ -520,6 +527,64 @@ void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t 
     call->method = slot != NULL ? slot->method : NULL;
     go_on(call, payload);
 }
+
+void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
+    begin_request(call, method, payload);
+}
+
+/* ---- from a session ---- */
+
+GEE_APART static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
+    call->metadata.items = gee_pool_array(call->pool, metadata->count, sizeof(*metadata->items));
+    if (call->metadata.items == NULL)
+        return -1;
+    for (size_t i = 0; i < metadata->count; i++) {
+        call->metadata.items[i].key = gee_pool_str(call->pool, metadata->items[i].key);
+        call->metadata.items[i].value = gee_pool_str(call->pool, metadata->items[i].value);
+        if (call->metadata.items[i].key.data == NULL || call->metadata.items[i].value.data == NULL)
+            return -1;
+    }
+    call->metadata.count = metadata->count;
+    return 0;
+}
+
+static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t *event) {
+    call->session = session;
+    call->peer = session->peer;
+    call->token.number = event->token.number;
+    call->codec = event->codec ? event->codec : session->codec;
+    call->timeout_ns = event->timeout_ns;
+    if (event->token.raw.data != NULL) {
+        call->token.raw = gee_pool_str(call->pool, event->token.raw);
+        if (call->token.raw.data == NULL)
+            return -1;
+    }
+    return event->metadata.count == 0 ? 0 : copy_metadata(call, &event->metadata);
+}
+
+/* There is not even memory for a call: its caller is told by hand. */
+GEE_APART static void refuse_for_memory(gee_session_t *session, const gee_event_t *event) {
+    gee_event_t reply = { .parts = GEE_EVENT_REPLY,
+                          .token = event->token,
+                          .method = gee_str_quoted(event->method),
+                          .codec = event->codec,
+                          .status = { .code = GEE_RESOURCE_EXHAUSTED, .text = GEE_STR("rpc server: out of memory") } };
+    gee_session_send_event(session, &reply);
+}
+
+static void begin(gee_session_t *session, const gee_event_t *event) {
+    gee_call_t *call = gee_call_create(session->engine);
+    if (call == NULL || fill_call(session, call, event) != 0) {
+        if (call != NULL)
+            gee_call_release(call);
+        refuse_for_memory(session, event);
+        return;
+    }
+    session->calls_total++;
+    begin_request(call, event->method, &event->payload);
+}
+
+static const gee_session_server_t dispatch_server = { .begin = begin, .cancel = cancel };
 
 void gee_call_proceed(gee_call_t *call) {
     gee_payload_t payload = call->payload;

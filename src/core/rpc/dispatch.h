@@ -1,7 +1,7 @@
 /* dispatch.h: from a request to its handler: the service table, filters, decoding, threads, deadlines, the answer.
  *
  *   session -> find method -> filters -> decode arguments -> handler on the loop, or on the pool -> answer -> filters
- *                                   '--> forward.h: to an upstream and back -----------------------^ */
+ *                                   '--> gee_target_t: answered elsewhere --------------------------^ */
 #ifndef GEE_RPC_DISPATCH_H
 #define GEE_RPC_DISPATCH_H
 
@@ -9,13 +9,21 @@
 #include "core/rpc/engine.h"
 #include "core/rpc/filter.h"
 
-typedef struct gee_forward gee_forward_t; /* forward.h */
+/* Who answers the calls of a method that no handler of this process does: part of what the gateway knows of a service. All
+ * functions run on the loop's thread. */
+typedef struct gee_target {
+    /* Takes the call, whose method_slot and deadline are set; answers the call in the end by gee_dispatch_answer(). */
+    void (*start)(gee_call_t *call, const gee_payload_t *payload);
+    /* The answer is not wanted any more: gee_dispatch_answer() will not be called. Of a call that start() had, and that may
+     * have been answered. */
+    void (*cancel)(gee_call_t *call);
+} gee_target_t;
 
 /* What the configuration says of one service. */
 typedef struct gee_service_entry {
     const gee_service_t *service; /* null: it is forwarded, and no declaration of it is compiled in */
     const char *name;             /* null: the service's own */
-    const gee_forward_t *forward; /* where its calls go; null: to the service's handlers */
+    const gee_target_t *target;   /* where its calls go; null: to the service's handlers. Outlives the dispatch */
     gee_strings_t idempotent;     /* forwarded: its methods that may be tried again, beside those declared so */
     bool undeclared;              /* forwarded: methods that its declaration lacks are not refused */
     int64_t timeout_ns;           /* 0: timeouts.handle */
@@ -50,11 +58,9 @@ const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, 
  * a function, in a shared library either.) */
 extern _Thread_local const gee_call_t *gee_dispatch_running __attribute__((tls_model("initial-exec")));
 
-/* A request is there, for a method of that name, which need not stay. Takes the call, whose session, token, codec, metadata,
- * timeout are set. */
-void gee_dispatch_request(gee_dispatch_t *dispatch, gee_call_t *call, gee_str_t method, const gee_payload_t *payload);
-/* The peer is gone, or cancelled it: nothing is answered any more (`answer` false), or GEE_CANCELLED is. */
-void gee_dispatch_cancel(gee_call_t *call, bool answer);
+/* A call that no session has: its session is null, so nobody is told of the answer. Takes the call, whose token, codec,
+ * metadata and timeout are set. `method` need not stay. */
+void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload);
 /* The answer of a call that was forwarded: it is written, the filters see it, the call is released. */
 void gee_dispatch_answer(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
 

@@ -99,7 +99,8 @@ struct gee_engine {
     gee_codec_limits_t onward_limits;
     gee_setting_names_t names; /* none is null */
     gee_thread_pool_t *threads, *resolver;
-    gee_dispatch_t *dispatch; /* null in a client */
+    gee_dispatch_t *dispatch;                /* null in a client */
+    const struct gee_session_server *server; /* session.h; null in a client */
     unsigned worker_index;
     gee_helper_line_t *helper;
     const char *const *listeners;      /* null: nowhere */

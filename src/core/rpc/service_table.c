@@ -66,7 +66,7 @@ static gee_method_slot_t *make_slot(gee_service_table_t *table, const service_t 
     policy->timeout_ns = entry->timeout_ns != 0 ? entry->timeout_ns : table->timeout_ns;
     policy->idempotent = idempotent;
     *slot = (gee_method_slot_t){ .service = entry->service,
-                                 .forward = entry->forward,
+                                 .target = entry->target,
                                  .name = gee_str(name),
                                  .number = table->method_count++,
                                  .policy = policy };
@@ -138,7 +138,7 @@ static int add_service(gee_service_table_t *table, const gee_service_entry_t *en
     for (size_t i = 0; declared != NULL && i < declared->method_count; i++)
         if (add_method(table, service, &declared->methods[i], error) != 0)
             return -1;
-    if (entry->forward != NULL)
+    if (entry->target != NULL)
         return add_forwarded(table, service, error);
     return declared != NULL ? 0 : gee_error_set(error, GEE_INTERNAL, "service %s has no methods", name.data);
 }

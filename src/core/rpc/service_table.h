@@ -12,7 +12,7 @@
 typedef struct gee_method_slot {
     const gee_service_t *service; /* null: forwarded, and not declared */
     const gee_method_t *method;   /* null: the same */
-    const gee_forward_t *forward; /* null: handled here */
+    const gee_target_t *target;   /* null: handled here */
     gee_str_t name;               /* whole; or "Foo.*" */
     size_t number;
     uint64_t name_key; /* forwarded: what its upstream has made of the name; 0: nothing yet */

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/rpc/dispatch.h"
 #include "core/rpc/door.h"
 #include "core/rpc/memory.h"
 #include "core/rpc/session_private.h"
@@ -66,7 +65,7 @@ static void end_calls(gee_session_t *session, const gee_error_t *reason) {
     else
         gee_session_drop_tokens(session);
     while ((link = gee_list_first(&session->calls)) != NULL)
-        gee_dispatch_cancel(GEE_CONTAINER(link, gee_call_t, session_link), false);
+        session->engine->server->cancel(GEE_CONTAINER(link, gee_call_t, session_link), false);
 }
 
 static void free_part_of_role(gee_session_t *session) {
@@ -557,7 +556,7 @@ void gee_session_event(gee_session_t *session, const gee_event_t *event) {
     if (session->closing)
         return;
     if (event->parts & GEE_EVENT_BEGIN && session->role == GEE_SERVING)
-        gee_session_on_request(session, event);
+        session->engine->server->begin(session, event);
     else if (event->parts & GEE_EVENT_END && session->role == GEE_CALLING)
         gee_session_on_reply(session, event);
     else

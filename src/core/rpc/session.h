@@ -13,6 +13,15 @@
 #include "core/rpc/outgoing.h"
 #include "core/rpc/protocol.h"
 
+/* Who answers the calls of an engine's serving sessions: dispatch. All functions run on the loop's thread. */
+typedef struct gee_session_server {
+    /* A peer's call begins, by an event with GEE_EVENT_BEGIN. */
+    void (*begin)(gee_session_t *session, const gee_event_t *event);
+    /* Precondition: the call is kept, and was not answered. The call ends now: with GEE_CANCELLED where `answer`, else
+     * without a word, as the peer is gone. */
+    void (*cancel)(gee_call_t *call, bool answer);
+} gee_session_server_t;
+
 typedef struct gee_session_events {
     /* The handshake is over (the Option was read; calling: the session may be used). Optional. */
     void (*established)(gee_session_t *session, void *owner);

@@ -10,7 +10,6 @@ void gee_session_refuse(gee_session_t *session, const gee_error_t *error);
 void gee_session_send_event(gee_session_t *session, const gee_event_t *event);
 
 /* ---- serving ---- */
-void gee_session_on_request(gee_session_t *session, const gee_event_t *event);
 void gee_session_on_cancel(gee_session_t *session, const gee_event_t *event);
 
 /* session_tokens.c: the oldest call in flight of that token; null: none. */

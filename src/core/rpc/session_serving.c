@@ -4,65 +4,14 @@
  *                         '-> kept: on the session's list -> answered some time -> written, flushed */
 #include <stdlib.h>
 
-#include "core/rpc/dispatch.h"
 #include "core/rpc/session.h"
 #include "core/rpc/session_private.h"
-
-GEE_APART static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
-    call->metadata.items = gee_pool_array(call->pool, metadata->count, sizeof(*metadata->items));
-    if (call->metadata.items == NULL)
-        return -1;
-    for (size_t i = 0; i < metadata->count; i++) {
-        call->metadata.items[i].key = gee_pool_str(call->pool, metadata->items[i].key);
-        call->metadata.items[i].value = gee_pool_str(call->pool, metadata->items[i].value);
-        if (call->metadata.items[i].key.data == NULL || call->metadata.items[i].value.data == NULL)
-            return -1;
-    }
-    call->metadata.count = metadata->count;
-    return 0;
-}
-
-static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t *event) {
-    call->session = session;
-    call->peer = session->peer;
-    call->token.number = event->token.number;
-    call->codec = event->codec ? event->codec : session->codec;
-    call->timeout_ns = event->timeout_ns;
-    if (event->token.raw.data != NULL) {
-        call->token.raw = gee_pool_str(call->pool, event->token.raw);
-        if (call->token.raw.data == NULL)
-            return -1;
-    }
-    return event->metadata.count == 0 ? 0 : copy_metadata(call, &event->metadata);
-}
-
-/* There is not even memory for a call: its caller is told by hand. */
-GEE_APART static void refuse_for_memory(gee_session_t *session, const gee_event_t *event) {
-    gee_event_t reply = { .parts = GEE_EVENT_REPLY,
-                          .token = event->token,
-                          .method = gee_str_quoted(event->method),
-                          .codec = event->codec,
-                          .status = { .code = GEE_RESOURCE_EXHAUSTED, .text = GEE_STR("rpc server: out of memory") } };
-    gee_session_send_event(session, &reply);
-}
-
-void gee_session_on_request(gee_session_t *session, const gee_event_t *event) {
-    gee_call_t *call = gee_call_create(session->engine);
-    if (call == NULL || fill_call(session, call, event) != 0) {
-        if (call != NULL)
-            gee_call_release(call);
-        refuse_for_memory(session, event);
-        return;
-    }
-    session->calls_total++;
-    gee_dispatch_request(session->engine->dispatch, call, event->method, &event->payload);
-}
 
 /* Tokens may repeat: the oldest call is meant. */
 void gee_session_on_cancel(gee_session_t *session, const gee_event_t *event) {
     gee_call_t *call = gee_session_find_token(session, &event->token);
     if (call != NULL)
-        gee_dispatch_cancel(call, true);
+        session->engine->server->cancel(call, true);
 }
 
 /* A reply that its codec refuses becomes an error reply that says so. */

@@ -93,15 +93,15 @@ static int gather_service(const gee_service_entry_t *entry, const gee_counters_s
     const gee_service_t *declared = entry->service;
     size_t count = declared ? declared->method_count : 0;
     target->name = entry->name;
-    target->upstream = entry->forward ? gee_upstream_name(entry->forward->upstream) : NULL;
-    target->methods = gee_pool_array(view->pool, count + (entry->forward ? sums->count : 0), sizeof(*target->methods));
+    target->upstream = entry->target ? gee_upstream_name(gee_forward_of(entry->target)->upstream) : NULL;
+    target->methods = gee_pool_array(view->pool, count + (entry->target ? sums->count : 0), sizeof(*target->methods));
     if (target->methods == NULL)
         return -1;
     for (; target->method_count < count; target->method_count++)
         if (gather_method(declared, &declared->methods[target->method_count], sums, used, view->pool,
                           &target->methods[target->method_count]) != 0)
             return -1;
-    if (entry->forward != NULL)
+    if (entry->target != NULL)
         gather_undeclared(entry->name, sums, used, target);
     return 0;
 }
