@@ -59,7 +59,7 @@ static void branch_ended(gee_upstream_call_t *call, const gee_upstream_result_t 
 
 void gee_broadcast_send(gee_pending_t *operation) {
     gee_upstream_t *upstream = operation->caller->upstream;
-    size_t count = gee_upstream_peer_count(upstream);
+    size_t count = gee_upstream_backend_count(upstream);
     gee_error_t error;
     struct gee_broadcast *broadcast = calloc(1, sizeof(*broadcast) + count * sizeof(broadcast->branches[0]));
     if (broadcast == NULL || count == 0) {
@@ -76,6 +76,6 @@ void gee_broadcast_send(gee_pending_t *operation) {
         branch->operation = operation;
         branch->call = operation->call;
         branch->call.done = branch_ended;
-        gee_upstream_call_peer(upstream, gee_upstream_peer(upstream, i), &branch->call);
+        gee_upstream_call_backend(upstream, gee_upstream_backend(upstream, i), &branch->call);
     }
 }

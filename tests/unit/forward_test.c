@@ -88,9 +88,9 @@ static gee_session_t *call_gateway(world_t *world, const char *protocol, const c
         assert_true(condition);                                                                                        \
     } while (0)
 
-static gee_peer_report_t server_report(const world_t *world) {
-    gee_peer_report_t report;
-    gee_upstream_peer_report(gee_upstream_peer(world->forward.upstream, 0), &report);
+static gee_backend_report_t server_report(const world_t *world) {
+    gee_backend_report_t report;
+    gee_backend_report(gee_upstream_backend(world->forward.upstream, 0), &report);
     return report;
 }
 
@@ -521,9 +521,9 @@ static void over_a_limit_costs_its_own_call(void **state GEE_UNUSED) {
         assert_int_equal(strstr(large.text, "rpc gateway: upstream test: ") != NULL, !request);
         gee_reply(kept_call);
         await(&world, &kept, GEE_OK, NULL);
-        gee_peer_report_t report = server_report(&world);
+        gee_backend_report_t report = server_report(&world);
         assert_int_equal(report.failures, 0);
-        assert_int_equal(report.state, GEE_PEER_UP);
+        assert_int_equal(report.state, GEE_BACKEND_UP);
         assert_int_equal(report.calls, 2);
         assert_int_equal(world.listener.accepted, 1);
         world_destroy(&world);

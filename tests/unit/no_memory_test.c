@@ -274,11 +274,11 @@ static void start_calling(gee_upstream_t *upstream, gee_upstream_call_t *call) {
 }
 
 static void expect_nothing_in_flight(fixture_t *fixture, gee_upstream_t *upstream) {
-    gee_peer_report_t report;
+    gee_backend_report_t report;
     GEE_LIST_EACH(&fixture->engine->sessions, link) {
         assert_int_equal(GEE_CONTAINER(link, gee_session_t, link)->call_count, 0);
     }
-    gee_upstream_peer_report(gee_upstream_peer(upstream, 0), &report);
+    gee_backend_report(gee_upstream_backend(upstream, 0), &report);
     assert_int_equal(report.in_flight, 0);
 }
 

@@ -203,13 +203,13 @@ static void write_other(board_slot_t *slot) {
     board_put_upstream(&writer, "<foo>", "roundrobin", 3);
     board_put_peer(&writer, "tcp@10.0.0.1:9999",
                    &(board_peer_t){ .weight = 5,
-                                    .state = GEE_PEER_DOWN,
+                                    .state = GEE_BACKEND_DOWN,
                                     .connections = 1,
                                     .in_flight = 4,
                                     .calls = 100,
                                     .failures = 7,
                                     .latency_us = 250 });
-    board_put_peer(&writer, "tcp@10.0.0.3:9999", &(board_peer_t){ .weight = 1, .state = GEE_PEER_UP });
+    board_put_peer(&writer, "tcp@10.0.0.3:9999", &(board_peer_t){ .weight = 1, .state = GEE_BACKEND_UP });
     board_publish(&writer);
 }
 

@@ -110,9 +110,9 @@ static inline void world_create(world_t *world, size_t servers, const gee_upstre
 
 static inline void world_destroy(world_t *world) {
     assert_int_equal(gee_upstream_waiting(world->upstream), 0);
-    for (size_t i = 0; i < gee_upstream_peer_count(world->upstream); i++) {
-        gee_peer_report_t report;
-        gee_upstream_peer_report(gee_upstream_peer(world->upstream, i), &report);
+    for (size_t i = 0; i < gee_upstream_backend_count(world->upstream); i++) {
+        gee_backend_report_t report;
+        gee_backend_report(gee_upstream_backend(world->upstream, i), &report);
         assert_int_equal(report.in_flight, 0);
     }
     assert_int_equal(picks, dones);
@@ -151,9 +151,9 @@ static inline void expect(world_t *world, answer_t *answer, gee_code_t code) {
         fail_msg("%d instead of %d: %s", answer->code, code, answer->error.text);
 }
 
-static inline gee_peer_report_t report_of(const world_t *world, size_t n) {
-    gee_peer_report_t report;
-    gee_upstream_peer_report(gee_upstream_peer(world->upstream, n), &report);
+static inline gee_backend_report_t report_of(const world_t *world, size_t n) {
+    gee_backend_report_t report;
+    gee_backend_report(gee_upstream_backend(world->upstream, n), &report);
     return report;
 }
 

@@ -32,8 +32,8 @@ static void a_call_that_may_be_repeated_leaves_a_silent_server(void **state GEE_
     expect(&world, &answer, GEE_OK);
     assert_int_equal(answer.tries, 2);
     assert_int_equal(report_of(&world, 0).failures, 1);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_UP); /* silent for too short a time */
-    assert_int_equal(report_of(&world, 0).in_flight, 1);       /* json cannot cancel: it may be at work on it */
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_UP); /* silent for too short a time */
+    assert_int_equal(report_of(&world, 0).in_flight, 1);          /* json cannot cancel: it may be at work on it */
     assert_non_null(strstr(world.fixture->log_text, "Test.Multiply: no reply within 30ms (try_timeout)"));
     close_silent_ends(&world.listeners[0]);
     TURN_UNTIL(&world, report_of(&world, 0).in_flight == 0);
@@ -134,12 +134,12 @@ static void no_call_waits_for_a_server_that_cannot_be_reached(void **state GEE_U
     fill(&hole, &world.listeners[0]);
     answer_t first;
     begin(&world, &first, "Test.Multiply", 0);
-    gee_upstream_call_peer(world.upstream, gee_upstream_peer(world.upstream, 1), &first.call);
+    gee_upstream_call_backend(world.upstream, gee_upstream_backend(world.upstream, 1), &first.call);
     expect(&world, &first, GEE_OK);
     for (size_t i = 0; i < GEE_LENGTH(answers); i++) {
         go(&world, &answers[i], "Test.Multiply", 2 * GEE_SECOND); /* less than connect_timeout */
         if (i == 0)
-            TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_CONNECTING);
+            TURN_UNTIL(&world, report_of(&world, 0).state == GEE_BACKEND_CONNECTING);
         expect(&world, &answers[i], GEE_OK);
         assert_int_equal(answers[i].tries, 1);
     }
@@ -201,10 +201,10 @@ static void a_check_that_calls_finds_a_server_that_stands_still(void **state GEE
     options.limits.fail_timeout = 20 * GEE_MILLISECOND;
     world_create(&world, 1, &options);
     world.listeners[0].silent = true;
-    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_DOWN);
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_BACKEND_DOWN);
     assert_non_null(strstr(world.fixture->log_text, "Test.Multiply: no reply within 50ms (check)"));
     world.listeners[0].silent = false;
-    TURN_UNTIL(&world, report_of(&world, 0).state != GEE_PEER_DOWN);
+    TURN_UNTIL(&world, report_of(&world, 0).state != GEE_BACKEND_DOWN);
     assert_non_null(strstr(world.fixture->log_text, "is up again"));
     close_silent_ends(&world.listeners[0]);
     world_destroy(&world);
@@ -219,7 +219,7 @@ static void a_check_may_be_answered_with_an_error(void **state GEE_UNUSED) {
     options.limits.check_interval = 5 * GEE_MILLISECOND;
     world_create(&world, 1, &options);
     TURN_UNTIL(&world, world.listeners[0].accepted >= 3);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_IDLE); /* its connections are not kept */
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_IDLE); /* its connections are not kept */
     world_destroy(&world);
 }
 
@@ -250,10 +250,10 @@ static void a_server_that_is_known_to_be_down_begins_so(void **state GEE_UNUSED)
     options.limits.fails = 3;
     world_create(&world, 1, &options);
     stop_listening(&world.listeners[0]);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_DOWN);
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_DOWN);
     TURN_UNTIL(&world, known.told_down == 1); /* the first attempt was in vain, and is not the last */
     listen_again(&world.listeners[0]);
-    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_UP); /* it is tried, and others hear of it */
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_BACKEND_UP); /* it is tried, and others hear of it */
     assert_int_equal(known.told_up, 1);
     stop_listening(&world.listeners[0]);
     kill_sessions(world.fixture);

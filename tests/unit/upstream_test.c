@@ -17,7 +17,7 @@ static void calls_share_a_connection(void **state GEE_UNUSED) {
     assert_true(answers[0].from_peer);
     assert_string_equal(answers[0].error.text, "rpc server: can't find method Nothing");
     assert_int_equal(world.listeners[0].accepted, 1);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_UP);
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_UP);
     assert_int_equal(report_of(&world, 0).calls, 11);
     world_destroy(&world);
 }
@@ -50,7 +50,7 @@ static void an_unsent_call_goes_to_the_next_server(void **state GEE_UNUSED) {
     go(&world, &answer, "Test.Multiply", 0);
     expect(&world, &answer, GEE_OK);
     assert_int_equal(answer.tries, 2);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_DOWN);
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_DOWN);
     assert_int_equal(report_of(&world, 0).failures, 1);
     assert_non_null(strstr(world.fixture->log_text, "upstream test: tcp@127.0.0.1:"));
     assert_non_null(strstr(world.fixture->log_text, "connect: Connection refused; it is tried again in"));
@@ -58,7 +58,7 @@ static void an_unsent_call_goes_to_the_next_server(void **state GEE_UNUSED) {
     expect(&world, &answer, GEE_OK);
     assert_int_equal(answer.tries, 1);
     listen_again(&world.listeners[0]);
-    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_UP);
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_BACKEND_UP);
     assert_non_null(strstr(world.fixture->log_text, "is up again"));
     go(&world, &answer, "Test.Multiply", 0);
     expect(&world, &answer, GEE_OK);
@@ -94,9 +94,9 @@ static void without_any_server_the_reason_comes_at_once(void **state GEE_UNUSED)
     listen_again(&world.listeners[1]);
     go(&world, &answer, "Test.Multiply", 0); /* back, and nobody has had to wait for the timer */
     expect(&world, &answer, GEE_OK);
-    assert_int_equal(report_of(&world, 1).state, GEE_PEER_UP);
+    assert_int_equal(report_of(&world, 1).state, GEE_BACKEND_UP);
     listen_again(&world.listeners[0]);
-    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_UP);
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_BACKEND_UP);
     assert_int_equal(gee_upstream_set_servers(world.upstream, NULL, 0, &error), 0);
     go(&world, &answer, "Test.Multiply", 0);
     expect(&world, &answer, GEE_UNAVAILABLE);
@@ -277,10 +277,10 @@ static void a_server_that_says_nothing_goes_down(void **state GEE_UNUSED) {
     char wanted[400];
     snprintf(wanted, sizeof(wanted), "%s: wait: no reply within 30ms", world.listeners[0].address);
     assert_string_equal(answer.error.text, wanted);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_UP); /* a caller without patience proves nothing */
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_UP); /* a caller without patience proves nothing */
     go(&world, &answer, "Test.Multiply", GEE_SECOND);
     expect(&world, &answer, GEE_DEADLINE_EXCEEDED);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_DOWN);
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_DOWN);
     assert_int_equal(report_of(&world, 0).in_flight, 2); /* the wire cannot cancel: it may be at work on them */
     go(&world, &answer, "Test.Multiply", 0);
     expect(&world, &answer, GEE_OK);
@@ -302,9 +302,9 @@ static void a_connection_that_fell_silent_is_given_up(void **state GEE_UNUSED) {
     expect(&world, &answer, GEE_DEADLINE_EXCEEDED);
     go(&world, &answer, "Test.Multiply", GEE_SECOND);
     expect(&world, &answer, GEE_DEADLINE_EXCEEDED);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_DOWN);
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_DOWN);
     world.listeners[0].silent = false;
-    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_UP);
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_BACKEND_UP);
     go(&world, &answer, "Test.Multiply", GEE_SECOND);
     expect(&world, &answer, GEE_OK);
     assert_int_equal(report_of(&world, 0).connections, 1);
@@ -322,7 +322,7 @@ static void a_slow_call_does_not_take_a_server_down(void **state GEE_UNUSED) {
     go(&world, &quick, "Test.Multiply", 0);
     expect(&world, &quick, GEE_OK);
     expect(&world, &slow, GEE_DEADLINE_EXCEEDED);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_UP);
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_UP);
     finish_kept();
     world_destroy(&world);
 }
@@ -367,10 +367,10 @@ static void a_wrong_address_leaves_the_list_as_it_was(void **state GEE_UNUSED) {
     assert_non_null(strstr(error.text, "tcp@127.0.0.1"));
     wrong[1].address = "pigeon@roof";
     assert_int_equal(gee_upstream_set_servers(world.upstream, wrong, 2, &error), -1);
-    assert_int_equal(gee_upstream_peer_count(world.upstream), 1);
+    assert_int_equal(gee_upstream_backend_count(world.upstream), 1);
     gee_server_t twice[] = { { world.listeners[0].address, 3 }, { world.listeners[0].address, 4 } };
     assert_int_equal(gee_upstream_set_servers(world.upstream, twice, 2, &error), 0);
-    assert_int_equal(gee_upstream_peer_count(world.upstream), 1);
+    assert_int_equal(gee_upstream_backend_count(world.upstream), 1);
     assert_int_equal(report_of(&world, 0).weight, 7);
     go(&world, &answer, "Test.Multiply", 0);
     expect(&world, &answer, GEE_OK);
@@ -396,7 +396,7 @@ static void a_draining_connection_gets_no_new_calls(void **state GEE_UNUSED) {
     finish_kept();
     expect(&world, &running, GEE_OK);
     TURN_UNTIL(&world, world.fixture->engine->session_count == 2);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_UP);
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_UP);
     world_destroy(&world);
 }
 
@@ -409,7 +409,7 @@ static void an_idle_connection_that_ends_is_no_failure(void **state GEE_UNUSED) 
     expect(&world, &answer, GEE_OK);
     kill_sessions(world.fixture);
     TURN_UNTIL(&world, report_of(&world, 0).connections == 0);
-    assert_int_equal(report_of(&world, 0).state, GEE_PEER_IDLE);
+    assert_int_equal(report_of(&world, 0).state, GEE_BACKEND_IDLE);
     go(&world, &answer, "Test.Multiply", 0);
     expect(&world, &answer, GEE_OK);
     assert_int_equal(world.listeners[0].accepted, 2);
@@ -423,7 +423,7 @@ static void checks_find_a_silent_server_without_calls(void **state GEE_UNUSED) {
     options.limits.connect_timeout = 50 * GEE_MILLISECOND;
     world_create(&world, 2, &options);
     world.listeners[0].silent = true; /* accepts; answers no ping */
-    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_DOWN && report_of(&world, 1).state == GEE_PEER_UP);
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_BACKEND_DOWN && report_of(&world, 1).state == GEE_BACKEND_UP);
     assert_non_null(strstr(world.fixture->log_text, "no answer to a ping within 50ms"));
     world_destroy(&world);
 }
@@ -467,7 +467,7 @@ static void a_client_of_one_server_does_not_dial_again(void **state GEE_UNUSED) 
     world_t world;
     create_once(&world);
     kill_sessions(world.fixture);
-    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_PEER_DOWN);
+    TURN_UNTIL(&world, report_of(&world, 0).state == GEE_BACKEND_DOWN);
     expect_lost(&world, ": send: the peer closed the connection");
 }
 
@@ -516,11 +516,11 @@ static void a_call_to_one_server_is_not_tried_elsewhere(void **state GEE_UNUSED)
     world_create(&world, 2, &options);
     stop_listening(&world.listeners[1]);
     begin(&world, &answer, "Test.Multiply", 0);
-    gee_upstream_call_peer(world.upstream, gee_upstream_peer(world.upstream, 1), &answer.call);
+    gee_upstream_call_backend(world.upstream, gee_upstream_backend(world.upstream, 1), &answer.call);
     expect(&world, &answer, GEE_UNAVAILABLE);
     assert_non_null(strstr(answer.error.text, world.listeners[1].address));
     begin(&world, &answer, "Test.Multiply", 0);
-    gee_upstream_call_peer(world.upstream, gee_upstream_peer(world.upstream, 0), &answer.call);
+    gee_upstream_call_backend(world.upstream, gee_upstream_backend(world.upstream, 0), &answer.call);
     expect(&world, &answer, GEE_OK);
     listen_again(&world.listeners[1]);
     world_destroy(&world);

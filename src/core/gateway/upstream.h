@@ -1,12 +1,12 @@
 /* upstream.h: a named set of servers with a balancer, to which calls are sent: what the gateway forwards to and what a
  * client calls, be it one server or many.
  *
- *   gee_upstream_call() -> queue? -> pick a peer -> a connection of it (dialled when there is none) -> session -> reply
+ *   gee_upstream_call() -> queue? -> pick a backend -> a connection of it (dialled when there is none) -> session -> reply
  *          ^                             |  ^                    |                                        |
- *          |                     none: fail  '--- another peer --+--- failed: retry within budget         v
+ *          |                     none: fail  '--- another backend --+--- failed: retry within budget         v
  *          '------------------------------------------------------------------------------------------- done()
  *
- * A peer that fails is down for a while, which grows with each failure up to fail_timeout; then it is tried by dialling (and
+ * A backend that fails is down for a while, which grows with each failure up to fail_timeout; then it is tried by dialling (and
  * a ping, where the wire has one), not by callers' calls. Only while all are down each is tried by calls, too, by one at a
  * time. All on the loop's thread. */
 #ifndef GEE_GATEWAY_UPSTREAM_H
@@ -17,7 +17,7 @@
 #include "core/gateway/server_list.h"
 
 typedef struct gee_upstream gee_upstream_t;
-typedef struct gee_upstream_peer gee_upstream_peer_t;
+typedef struct gee_backend gee_backend_t;
 
 /* What can be set of one upstream, with its rows in upstream_settings.c. 0 means no limit where it says so. */
 typedef struct gee_upstream_limits {
@@ -95,12 +95,12 @@ struct gee_upstream_call {
     gee_upstream_t *upstream; /* null: not on its way, which the caller sets once */
 
     /* upstream.c's own, set there */
-    gee_upstream_peer_t *peer;
-    struct gee_upstream_link *at; /* the connection on which it was sent; null: it was not */
-    int64_t picked_ns;            /* when this attempt began */
+    gee_backend_t *backend;
+    struct gee_backend_connection *at; /* the connection on which it was sent; null: it was not */
+    int64_t picked_ns;                 /* when this attempt began */
     uint16_t tried_count;
     bool starting;           /* inside gee_upstream_call() */
-    bool fixed;              /* to this peer or none */
+    bool fixed;              /* to this backend or none */
     bool choosy;             /* not every connection will do: upstream_alone.c */
     bool suspect;            /* a connection has ended under it: it goes alone now */
     bool condemned;          /* a second one has */
@@ -122,7 +122,7 @@ struct gee_upstream_call {
 
     /* upstream.c's own, set there */
     uint64_t name_key;      /* with may_leave_unread: what stands for the method's name */
-    gee_link_t link;        /* in the queue or in a peer's waiting */
+    gee_link_t link;        /* in the queue or in a backend's waiting */
     gee_timer_t try_timer;  /* of this attempt; limits.try_timeout */
     uint64_t request_begin; /* where in the stream of sent bytes the request is */
     uint64_t request_end;
@@ -136,7 +136,7 @@ void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call);
  * reply. */
 void gee_upstream_cancel(gee_upstream_call_t *call);
 /* To one server of the list, whatever the balancer thinks; no retry. For broadcasts. */
-void gee_upstream_call_peer(gee_upstream_t *upstream, gee_upstream_peer_t *peer, gee_upstream_call_t *call);
+void gee_upstream_call_backend(gee_upstream_t *upstream, gee_backend_t *backend, gee_upstream_call_t *call);
 
 /* Opens a connection to every server (with `once`: to the one) and calls done() when one of them can be used, or with the
  * reason when all have failed. Once at a time. */
@@ -160,29 +160,29 @@ void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *
 void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error);
 
 /* ---- for pages ---- */
-typedef enum gee_peer_state {
-    GEE_PEER_IDLE,       /* no connection, none was needed or the last one was closed in good order */
-    GEE_PEER_CONNECTING, /* the first one is being made */
-    GEE_PEER_UP,
-    GEE_PEER_DOWN,
-    GEE_PEER_LEAVING /* not in the list any more; calls are still in flight */
-} gee_peer_state_t;
+typedef enum gee_backend_state {
+    GEE_BACKEND_IDLE,       /* no connection, none was needed or the last one was closed in good order */
+    GEE_BACKEND_CONNECTING, /* the first one is being made */
+    GEE_BACKEND_UP,
+    GEE_BACKEND_DOWN,
+    GEE_BACKEND_LEAVING /* not in the list any more; calls are still in flight */
+} gee_backend_state_t;
 
 const char *gee_upstream_name(const gee_upstream_t *upstream);
 const gee_balancer_t *gee_upstream_balancer(const gee_upstream_t *upstream);
-size_t gee_upstream_peer_count(const gee_upstream_t *upstream);
-gee_upstream_peer_t *gee_upstream_peer(const gee_upstream_t *upstream, size_t n); /* in the list's order */
-size_t gee_upstream_waiting(const gee_upstream_t *upstream);                      /* calls in the queue */
+size_t gee_upstream_backend_count(const gee_upstream_t *upstream);
+gee_backend_t *gee_upstream_backend(const gee_upstream_t *upstream, size_t n); /* in the list's order */
+size_t gee_upstream_waiting(const gee_upstream_t *upstream);                   /* calls in the queue */
 
-typedef struct gee_peer_report {
+typedef struct gee_backend_report {
     const char *address;
     uint32_t weight;
-    gee_peer_state_t state;
+    gee_backend_state_t state;
     size_t connections, in_flight;
     uint64_t calls, failures; /* failures: without an answer */
     int64_t latency_ns;       /* moving average of answers; 0: none yet */
-} gee_peer_report_t;
-void gee_upstream_peer_report(const gee_upstream_peer_t *peer, gee_peer_report_t *report);
-const char *gee_peer_state_name(gee_peer_state_t state); /* "up" */
+} gee_backend_report_t;
+void gee_backend_report(const gee_backend_t *backend, gee_backend_report_t *report);
+const char *gee_backend_state_name(gee_backend_state_t state); /* "up" */
 
 #endif

@@ -13,24 +13,24 @@
  * First calls must not be in the way of calls that are known:
  * - a method that its server has never answered goes on a connection that knows nothing yet, one that is dialled for it
  *   if need be: so callers who think up names close no connection that others use;
- * - at most FIRST_CALLS of a peer's connections have a first call at a time. A method whose only connection has one now may go
+ * - at most FIRST_CALLS of a backend's connections have a first call at a time. A method whose only connection has one now may go
  *   beside them. */
 #include <stdlib.h>
 #include <string.h>
-
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/gateway/upstream_private.h"
 
 enum {
-    FIRST_CALLS = 2,  /* at a time, of one peer */
+    FIRST_CALLS = 2,  /* at a time, of one backend */
     KEPT_EXTRA = 2,   /* connections beyond limits.connections that are kept while nothing is in flight there */
     MOST_EXTRA = 16,  /* that there may be */
-    SUSPECTS = 16,    /* at a time, of one peer */
+    SUSPECTS = 16,    /* at a time, of one backend */
     MOST_KNOWN = 512, /* names in a set */
     REFUSALS = 128,   /* a power of two */
     REFUSAL_TEXT = 128
 };
+
 #define LATE_REPLY  GEE_SECOND /* waited for when a call that goes alone was given up */
 #define REFUSED_FOR GEE_SECOND
 #define SUSPECT_PAUSE                                                                                                  \
@@ -88,7 +88,7 @@ void gee_name_set_add(gee_name_set_t *set, uint64_t key) {
 /* ---- what was refused ---- */
 
 typedef struct gee_upstream_refusal {
-    uint64_t key; /* of method and peer; 0: none */
+    uint64_t key; /* of method and backend; 0: none */
     int64_t until_ns;
     gee_code_t code;
     char text[REFUSAL_TEXT];
@@ -99,15 +99,15 @@ static bool is_refusal(const gee_status_t *status) {
                                       gee_str_starts_with(status->text, GEE_STR("rpc server: service/method")));
 }
 
-static uint64_t refusal_key(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call) {
-    return gee_random_mix(call->name_key ^ peer->candidate.identity) | 1;
+static uint64_t refusal_key(const gee_backend_t *backend, const gee_upstream_call_t *call) {
+    return gee_random_mix(call->name_key ^ backend->candidate.identity) | 1;
 }
 
 static void remember_refusal(const gee_upstream_call_t *call, const gee_status_t *status) {
     gee_upstream_t *upstream = call->upstream;
     if (upstream->refusals == NULL && (upstream->refusals = calloc(REFUSALS, sizeof(refusal_t))) == NULL)
         return;
-    uint64_t key = refusal_key(call->peer, call);
+    uint64_t key = refusal_key(call->backend, call);
     refusal_t *refusal = &upstream->refusals[key / 2 % REFUSALS];
     size_t length =
         status->text.length < REFUSAL_TEXT ? status->text.length : gee_utf8_cut(status->text.data, REFUSAL_TEXT - 1);
@@ -116,11 +116,11 @@ static void remember_refusal(const gee_upstream_call_t *call, const gee_status_t
     memcpy(refusal->text, status->text.data, length);
 }
 
-bool gee_upstream_refused(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call, gee_error_t *error) {
+bool gee_upstream_refused(const gee_backend_t *backend, const gee_upstream_call_t *call, gee_error_t *error) {
     const gee_upstream_t *upstream = call->upstream;
     if (!upstream->may_leave_unread || upstream->refusals == NULL)
         return false;
-    uint64_t key = refusal_key(peer, call);
+    uint64_t key = refusal_key(backend, call);
     const refusal_t *refusal = &upstream->refusals[key / 2 % REFUSALS];
     if (refusal->key != key || refusal->until_ns <= gee_loop_now(upstream->engine->loop))
         return false;
@@ -131,210 +131,205 @@ bool gee_upstream_refused(const gee_upstream_peer_t *peer, const gee_upstream_ca
 
 /* ---- which connection ---- */
 
-/* What a peer's connections have for one call. */
+/* What a backend's connections have for one call. */
 typedef struct offer {
-    gee_upstream_link_t *shared;       /* knows its method; the one with the fewest calls */
-    gee_upstream_link_t *blank, *idle; /* nothing in flight, and no method known; some known, the most of them */
-    size_t firsts, suspects;           /* calls that go alone now */
+    gee_backend_connection_t *shared;       /* knows its method; the one with the fewest calls */
+    gee_backend_connection_t *blank, *idle; /* nothing in flight, and no method known; some known, the most of them */
+    size_t firsts, suspects;                /* calls that go alone now */
     size_t connecting;
     size_t in_service;
     bool known_elsewhere; /* on one that another call has for itself now */
     bool on_trial;        /* a call of that method goes alone now */
 } offer_t;
 
-static size_t load_of(const gee_upstream_link_t *link) {
-    return link->calls + link->late;
+static size_t load_of(const gee_backend_connection_t *connection) {
+    return connection->calls + connection->late;
 }
 
-static void look_at_alone(offer_t *offer, const gee_upstream_link_t *link, uint64_t key, bool knows) {
-    offer->firsts += !link->suspect;
-    offer->suspects += link->suspect;
+static void look_at_alone(offer_t *offer, const gee_backend_connection_t *connection, uint64_t key, bool knows) {
+    offer->firsts += !connection->suspect;
+    offer->suspects += connection->suspect;
     offer->known_elsewhere |= knows;
-    offer->on_trial |= link->alone_key == key;
+    offer->on_trial |= connection->alone_key == key;
 }
 
-static void look_at(offer_t *offer, gee_upstream_link_t *link, const gee_upstream_call_t *call) {
-    bool knows = gee_name_set_has(&link->known, call->name_key);
-    offer->in_service += !link->retiring;
-    offer->connecting += link->session == NULL;
-    if (!gee_upstream_link_usable(link))
+static void look_at(offer_t *offer, gee_backend_connection_t *connection, const gee_upstream_call_t *call) {
+    bool knows = gee_name_set_has(&connection->known, call->name_key);
+    offer->in_service += !connection->retiring;
+    offer->connecting += connection->session == NULL;
+    if (!gee_backend_connection_is_usable(connection))
         return;
-    if (link->alone)
-        look_at_alone(offer, link, call->name_key, knows);
-    else if (knows && (offer->shared == NULL || load_of(link) < load_of(offer->shared)))
-        offer->shared = link;
-    if (link->alone || load_of(link) > 0)
+    if (connection->alone)
+        look_at_alone(offer, connection, call->name_key, knows);
+    else if (knows && (offer->shared == NULL || load_of(connection) < load_of(offer->shared)))
+        offer->shared = connection;
+    if (connection->alone || load_of(connection) > 0)
         return;
-    if (link->known.count == 0)
-        offer->blank = offer->blank ? offer->blank : link;
-    else if (offer->idle == NULL || link->known.count > offer->idle->known.count)
-        offer->idle = link;
+    if (connection->known.count == 0)
+        offer->blank = offer->blank ? offer->blank : connection;
+    else if (offer->idle == NULL || connection->known.count > offer->idle->known.count)
+        offer->idle = connection;
 }
 
-static void survey(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call, offer_t *offer) {
+static void survey(const gee_backend_t *backend, const gee_upstream_call_t *call, offer_t *offer) {
     *offer = (offer_t){ 0 };
-    for (gee_link_t *entry = peer->links.head.next; entry != &peer->links.head; entry = entry->next)
-        look_at(offer, GEE_CONTAINER(entry, gee_upstream_link_t, link), call);
+    for (gee_link_t *entry = backend->connections.head.next; entry != &backend->connections.head; entry = entry->next)
+        look_at(offer, GEE_CONTAINER(entry, gee_backend_connection_t, link), call);
 }
 
-static int64_t now(const gee_upstream_peer_t *peer) {
-    return gee_loop_now(peer->upstream->engine->loop);
-}
-
-/* Among suspects, too, one may be to blame: another one of this peer waits for the answer, but not for long, as mostly none is. */
-static bool may_go(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call, const offer_t *offer) {
+/* Among suspects, too, one may be to blame: another one of this backend waits for the answer, but not for long, as mostly none is. */
+static bool may_go(const gee_backend_t *backend, const gee_upstream_call_t *call, const offer_t *offer) {
     if (call->suspect)
-        return offer->suspects == 0 || (offer->suspects < SUSPECTS && now(peer) - peer->suspect_ns >= SUSPECT_PAUSE);
+        return offer->suspects == 0 || (offer->suspects < SUSPECTS &&
+                                        gee_upstream_now(backend->upstream) - backend->suspect_ns >= SUSPECT_PAUSE);
     return offer->firsts < FIRST_CALLS || (offer->known_elsewhere && !offer->on_trial);
 }
 
 /* Null: there is none. */
-static gee_upstream_link_t *for_itself(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call,
-                                       const offer_t *offer) {
-    return offer->idle != NULL && gee_name_set_has(&peer->verified, call->name_key) ? offer->idle : offer->blank;
+static gee_backend_connection_t *for_itself(const gee_backend_t *backend, const gee_upstream_call_t *call,
+                                            const offer_t *offer) {
+    return offer->idle != NULL && gee_name_set_has(&backend->verified, call->name_key) ? offer->idle : offer->blank;
 }
 
 /* The one that it may share has calls. So that a further connection gets to know the method, too, the call goes alone where
  * nothing is in flight, of those within limits.connections; where there are none yet, one is opened for later calls. */
-GEE_APART static gee_upstream_link_t *beside_busy(gee_upstream_peer_t *peer, const offer_t *offer) {
+GEE_APART static gee_backend_connection_t *beside_busy(gee_backend_t *backend, const offer_t *offer) {
     if (offer->firsts > 0)
         return offer->shared;
     if (offer->blank != NULL && !offer->blank->extra)
         return offer->blank;
     if (offer->idle != NULL && !offer->idle->extra)
         return offer->idle;
-    if (offer->connecting == 0 && (int64_t)offer->in_service < peer->upstream->limits.connections)
-        (void)gee_upstream_peer_open_link(peer, false, NULL);
+    if (offer->connecting == 0 && (int64_t)offer->in_service < backend->upstream->limits.connections)
+        (void)gee_backend_dial(backend, false, NULL);
     return offer->shared;
 }
 
-gee_upstream_link_t *gee_upstream_choosy_link(gee_upstream_peer_t *peer, const gee_upstream_call_t *call) {
+gee_backend_connection_t *gee_upstream_choosy_connection(gee_backend_t *backend, const gee_upstream_call_t *call) {
     offer_t offer;
     gee_error_t refused;
-    survey(peer, call, &offer);
+    survey(backend, call, &offer);
     if (offer.shared != NULL && !call->suspect)
-        return load_of(offer.shared) == 0 ? offer.shared : beside_busy(peer, &offer);
-    if (gee_upstream_refused(peer, call, &refused) || !may_go(peer, call, &offer))
+        return load_of(offer.shared) == 0 ? offer.shared : beside_busy(backend, &offer);
+    if (gee_upstream_refused(backend, call, &refused) || !may_go(backend, call, &offer))
         return NULL;
-    return for_itself(peer, call, &offer);
+    return for_itself(backend, call, &offer);
 }
 
-static int start_suspect_timer(gee_upstream_peer_t *peer, gee_error_t *error) {
-    if (!gee_timer_started(&peer->suspect_timer) &&
-        gee_timer_start_at(peer->upstream->engine->loop, &peer->suspect_timer, peer->suspect_ns + SUSPECT_PAUSE) != 0)
+static int start_suspect_timer(gee_backend_t *backend, gee_error_t *error) {
+    if (!gee_timer_started(&backend->suspect_timer) &&
+        gee_timer_start_at(backend->upstream->engine->loop, &backend->suspect_timer,
+                           backend->suspect_ns + SUSPECT_PAUSE) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     return 0;
 }
 
-/* Connections that are made at a time: one for a call, of those that are in peer->waiting. */
-static size_t wanted(const gee_upstream_peer_t *peer, const gee_upstream_call_t *call, const offer_t *offer) {
-    bool only = peer->waiting.head.next == peer->waiting.head.previous;
+/* Connections that are made at a time: one for a call, of those that are in backend->waiting. */
+static size_t wanted(const gee_backend_t *backend, const gee_upstream_call_t *call, const offer_t *offer) {
+    bool only = backend->waiting.head.next == backend->waiting.head.previous;
     if (call->suspect || only || offer->firsts >= FIRST_CALLS)
         return 1;
     return FIRST_CALLS - offer->firsts;
 }
 
-int gee_upstream_choosy_connect(gee_upstream_peer_t *peer, const gee_upstream_call_t *call, gee_error_t *error) {
+int gee_upstream_choosy_connect(gee_backend_t *backend, const gee_upstream_call_t *call, gee_error_t *error) {
     offer_t offer;
-    survey(peer, call, &offer);
-    if (!may_go(peer, call, &offer))
-        return call->suspect && offer.suspects < SUSPECTS ? start_suspect_timer(peer, error) : 0;
-    if (offer.connecting >= wanted(peer, call, &offer) ||
-        (int64_t)offer.in_service >= peer->upstream->limits.connections + MOST_EXTRA)
+    survey(backend, call, &offer);
+    if (!may_go(backend, call, &offer))
+        return call->suspect && offer.suspects < SUSPECTS ? start_suspect_timer(backend, error) : 0;
+    if (offer.connecting >= wanted(backend, call, &offer) ||
+        (int64_t)offer.in_service >= backend->upstream->limits.connections + MOST_EXTRA)
         return 0;
-    return gee_upstream_peer_open_link(peer, false, error);
+    return gee_backend_dial(backend, false, error);
 }
 
 /* ---- there and back ---- */
 
-void gee_upstream_choosy_sent(const gee_upstream_call_t *call, gee_upstream_link_t *link) {
-    gee_upstream_peer_t *peer = link->peer;
-    if (gee_upstream_link_suits(link, call))
+void gee_upstream_choosy_sent(const gee_upstream_call_t *call, gee_backend_connection_t *connection) {
+    gee_backend_t *backend = connection->backend;
+    if (gee_backend_connection_suits(connection, call))
         return;
-    link->alone = true;
-    link->suspect = call->suspect;
-    link->alone_key = call->name_key;
+    connection->alone = true;
+    connection->suspect = call->suspect;
+    connection->alone_key = call->name_key;
     if (call->suspect)
-        peer->suspect_ns = now(peer);
+        backend->suspect_ns = gee_upstream_now(backend->upstream);
 }
 
-void gee_upstream_alone_answered(const gee_upstream_call_t *call, gee_upstream_link_t *link,
+void gee_upstream_alone_answered(const gee_upstream_call_t *call, gee_backend_connection_t *connection,
                                  const gee_status_t *status) {
-    link->alone = link->suspect = false;
-    if (!call->upstream->may_leave_unread || gee_name_set_has(&link->known, call->name_key))
+    connection->alone = connection->suspect = false;
+    if (!call->upstream->may_leave_unread || gee_name_set_has(&connection->known, call->name_key))
         return;
     if (is_refusal(status)) {
         remember_refusal(call, status);
-        link->retiring = true;
+        connection->retiring = true;
         return;
     }
-    gee_name_set_add(&link->known, call->name_key);
-    gee_name_set_add(&link->peer->verified, call->name_key);
-}
-
-static void retire(gee_upstream_link_t *link) {
-    link->retiring = true;
-    gee_upstream_link_relieved(link);
+    gee_name_set_add(&connection->known, call->name_key);
+    gee_name_set_add(&connection->backend->verified, call->name_key);
 }
 
 static void late_over(gee_timer_t *timer) {
-    gee_upstream_link_t *link = GEE_CONTAINER(timer, gee_upstream_link_t, late_timer);
-    gee_upstream_peer_t *peer = link->peer;
-    gee_upstream_peer_hold(peer);
-    retire(link);
-    gee_upstream_peer_try_waiting(peer);
-    gee_upstream_peer_let_go(peer);
+    gee_backend_connection_t *connection = GEE_CONTAINER(timer, gee_backend_connection_t, late_timer);
+    gee_backend_t *backend = connection->backend;
+    gee_backend_hold(backend);
+    gee_backend_connection_retire(connection);
+    gee_backend_try_waiting(backend);
+    gee_backend_release(backend);
 }
 
-/* Its call was given up. Where the peer goes on working on it the connection is not used any more, and stays for a while: so
+/* Its call was given up. Where the backend goes on working on it the connection is not used any more, and stays for a while: so
  * callers who are impatient do not make a connection each as fast as they can. */
-static void wait_for_late_reply(gee_upstream_link_t *link, bool kept) {
-    link->late_timer.fire = late_over;
-    if (kept && gee_timer_start(link->peer->upstream->engine->loop, &link->late_timer, LATE_REPLY) == 0)
+static void wait_for_late_reply(gee_backend_connection_t *connection, bool kept) {
+    connection->late_timer.fire = late_over;
+    if (kept && gee_timer_start(connection->backend->upstream->engine->loop, &connection->late_timer, LATE_REPLY) == 0)
         return;
-    if (kept || link->peer->upstream->may_leave_unread)
-        link->retiring = true;
+    if (kept || connection->backend->upstream->may_leave_unread)
+        connection->retiring = true;
     else
-        link->alone = link->suspect = false; /* the peer was told */
+        connection->alone = connection->suspect = false; /* the backend was told */
 }
 
 /* The connection has nothing to do, and was opened for calls that go alone. */
-static bool is_spare(const gee_upstream_link_t *link) {
-    return link->extra && !link->alone && load_of(link) == 0 && gee_upstream_link_usable(link);
+static bool is_spare(const gee_backend_connection_t *connection) {
+    return connection->extra && !connection->alone && load_of(connection) == 0 &&
+           gee_backend_connection_is_usable(connection);
 }
 
-void gee_upstream_peer_trim(gee_upstream_peer_t *peer) {
-    size_t kept = (size_t)peer->upstream->limits.connections + (peer->upstream->may_leave_unread ? KEPT_EXTRA : 0);
+void gee_backend_trim(gee_backend_t *backend) {
+    size_t kept =
+        (size_t)backend->upstream->limits.connections + (backend->upstream->may_leave_unread ? KEPT_EXTRA : 0);
     size_t count = 0;
-    gee_upstream_link_t *least = NULL; /* of the spare ones, by what it knows */
-    GEE_LIST_EACH(&peer->links, entry) {
-        gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
-        count += gee_upstream_link_usable(link) && !link->alone;
-        if (is_spare(link) && (least == NULL || link->known.count <= least->known.count))
-            least = link;
+    gee_backend_connection_t *least = NULL; /* of the spare ones, by what it knows */
+    GEE_LIST_EACH(&backend->connections, entry) {
+        gee_backend_connection_t *connection = GEE_CONTAINER(entry, gee_backend_connection_t, link);
+        count += gee_backend_connection_is_usable(connection) && !connection->alone;
+        if (is_spare(connection) && (least == NULL || connection->known.count <= least->known.count))
+            least = connection;
     }
     if (count > kept && least != NULL)
-        retire(least);
+        gee_backend_connection_retire(least);
 }
 
-void gee_upstream_link_released(gee_upstream_link_t *link, bool kept) {
-    gee_upstream_peer_t *peer = link->peer;
-    bool emptied = link->calls == 0;
-    if (link->alone && !link->session->closing)
-        wait_for_late_reply(link, kept);
-    gee_upstream_link_relieved(link);
+void gee_backend_connection_left(gee_backend_connection_t *connection, bool kept) {
+    gee_backend_t *backend = connection->backend;
+    bool emptied = connection->calls == 0;
+    if (connection->alone && !connection->session->closing)
+        wait_for_late_reply(connection, kept);
+    gee_backend_connection_close_retired(connection);
     if (!emptied)
         return;
-    gee_upstream_peer_trim(peer);
-    gee_upstream_peer_try_waiting(peer);
+    gee_backend_trim(backend);
+    gee_backend_try_waiting(backend);
 }
 
-void gee_upstream_link_answered_late(gee_upstream_link_t *link) {
-    gee_upstream_peer_t *peer = link->peer;
-    gee_upstream_peer_hold(peer);
-    if (link->alone && link->calls == 0)
-        retire(link);
-    gee_upstream_peer_trim(peer);
-    gee_upstream_peer_try_waiting(peer);
-    gee_upstream_peer_let_go(peer);
+void gee_backend_connection_answered_late(gee_backend_connection_t *connection) {
+    gee_backend_t *backend = connection->backend;
+    gee_backend_hold(backend);
+    if (connection->alone && connection->calls == 0)
+        gee_backend_connection_retire(connection);
+    gee_backend_trim(backend);
+    gee_backend_try_waiting(backend);
+    gee_backend_release(backend);
 }

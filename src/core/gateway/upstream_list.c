@@ -1,46 +1,8 @@
-/* upstream_list.c: the servers of an upstream: the list changes as a whole, and who wants can have it dialled beforehand. */
+/* upstream_list.c: the list of an upstream's servers, which changes as a whole. */
 #include <stdlib.h>
 #include <string.h>
-
 #include "core/base/hash.h"
 #include "core/gateway/upstream_private.h"
-
-/* ---- connecting beforehand ---- */
-
-void gee_upstream_connect_ended(gee_upstream_t *upstream, const gee_upstream_peer_t *peer, const gee_error_t *error) {
-    void (*connected)(void *, const gee_error_t *) = upstream->connected;
-    gee_error_t located;
-    if (connected == NULL)
-        return;
-    for (size_t i = 0; error != NULL && i < upstream->peer_count; i++)
-        if (gee_upstream_peer_connecting(upstream->peers[i]))
-            return;
-    if (error != NULL)
-        gee_upstream_locate(&located, peer ? peer->addr.text : NULL, error->phase, error->code, gee_str(error->text));
-    upstream->connected = NULL;
-    connected(upstream->connected_data, error ? &located : NULL);
-}
-
-static void run_connect(gee_task_t *task) {
-    gee_upstream_t *upstream = GEE_CONTAINER(task, gee_upstream_t, connect_task);
-    const gee_upstream_peer_t *failed = NULL;
-    gee_error_t error;
-    gee_error_set(&error, GEE_UNAVAILABLE, "there are no servers");
-    for (size_t i = 0; i < upstream->peer_count; i++)
-        if (gee_upstream_peer_connect(upstream->peers[i], &error) != 0)
-            failed = upstream->peers[i];
-    if (failed != NULL || upstream->peer_count == 0)
-        gee_upstream_connect_ended(upstream, failed, &error);
-}
-
-void gee_upstream_connect(gee_upstream_t *upstream, void (*done)(void *data, const gee_error_t *error), void *data) {
-    upstream->connected = done;
-    upstream->connected_data = data;
-    upstream->connect_task.run = run_connect;
-    gee_loop_defer(upstream->engine->loop, &upstream->connect_task);
-}
-
-/* ---- the list ---- */
 
 static int out_of_memory(gee_error_t *error) {
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -48,12 +10,12 @@ static int out_of_memory(gee_error_t *error) {
 
 /* By maps: a list may have ten thousand servers, and the loop waits meanwhile. */
 typedef struct next_list {
-    gee_upstream_peer_t **peers;
+    gee_backend_t **backends;
     gee_candidate_t **candidates;
     uint64_t *weights;
     size_t count;
     gee_string_map_t *places; /* address -> its index in the above, and 1 */
-    gee_string_map_t *before; /* address -> peer of the list before */
+    gee_string_map_t *before; /* address -> backend of the list before */
 } next_list_t;
 
 /* 0: it is not there. */
@@ -71,13 +33,16 @@ static int add(gee_upstream_t *upstream, next_list_t *next, const gee_server_t *
         next->weights[place - 1] += weight;
         return 0;
     }
-    gee_upstream_peer_t *peer = gee_string_map_get(next->before, gee_str(addr.text));
-    if (peer == NULL && (peer = gee_upstream_peer_create(upstream, &addr, error)) == NULL)
-        return -1;
+    gee_backend_t *backend = gee_string_map_get(next->before, gee_str(addr.text));
+    if (backend == NULL) {
+        if ((backend = gee_backend_create(upstream, &addr, error)) == NULL)
+            return -1;
+        gee_backend_begin(backend);
+    }
     next->weights[next->count] = weight;
-    next->candidates[next->count] = &peer->candidate;
-    next->peers[next->count++] = peer;
-    return gee_string_map_put(next->places, gee_str(peer->addr.text), (void *)(uintptr_t)next->count) == 0
+    next->candidates[next->count] = &backend->candidate;
+    next->backends[next->count++] = backend;
+    return gee_string_map_put(next->places, gee_str(backend->addr.text), (void *)(uintptr_t)next->count) == 0
                ? 0
                : out_of_memory(error);
 }
@@ -85,7 +50,7 @@ static int add(gee_upstream_t *upstream, next_list_t *next, const gee_server_t *
 static void next_free(next_list_t *next) {
     gee_string_map_destroy(&next->places);
     gee_string_map_destroy(&next->before);
-    free(next->peers);
+    free(next->backends);
     free(next->candidates);
     free(next->weights);
 }
@@ -107,16 +72,16 @@ static int tell_balancer(gee_upstream_t *upstream, next_list_t *next, gee_error_
 
 static int make_next(gee_upstream_t *upstream, next_list_t *next, const gee_server_t *servers, size_t count,
                      gee_error_t *error) {
-    *next = (next_list_t){ .peers = calloc(count + 1, sizeof(*next->peers)),
+    *next = (next_list_t){ .backends = calloc(count + 1, sizeof(*next->backends)),
                            .candidates = calloc(count + 1, sizeof(*next->candidates)),
                            .weights = calloc(count + 1, sizeof(*next->weights)),
                            .places = gee_string_map_create(),
                            .before = gee_string_map_create() };
-    if (next->peers == NULL || next->candidates == NULL || next->weights == NULL || next->places == NULL ||
+    if (next->backends == NULL || next->candidates == NULL || next->weights == NULL || next->places == NULL ||
         next->before == NULL)
         return out_of_memory(error);
-    for (size_t i = 0; i < upstream->peer_count; i++)
-        if (gee_string_map_put(next->before, gee_str(upstream->peers[i]->addr.text), upstream->peers[i]) != 0)
+    for (size_t i = 0; i < upstream->backend_count; i++)
+        if (gee_string_map_put(next->before, gee_str(upstream->backends[i]->addr.text), upstream->backends[i]) != 0)
             return out_of_memory(error);
     for (size_t i = 0; i < count; i++)
         if (add(upstream, next, &servers[i], error) != 0)
@@ -128,23 +93,23 @@ int gee_upstream_set_servers(gee_upstream_t *upstream, const gee_server_t *serve
     next_list_t next;
     if (make_next(upstream, &next, servers, count, error) != 0) {
         for (size_t i = 0; i < next.count; i++)
-            if (gee_string_map_get(next.before, gee_str(next.peers[i]->addr.text)) == NULL)
-                gee_upstream_peer_destroy(&next.peers[i]);
+            if (gee_string_map_get(next.before, gee_str(next.backends[i]->addr.text)) == NULL)
+                gee_backend_destroy(&next.backends[i]);
         next_free(&next);
         return -1;
     }
-    gee_upstream_peer_t **before = upstream->peers;
+    gee_backend_t **before = upstream->backends;
     gee_candidate_t **before_candidates = upstream->candidates;
-    size_t before_count = upstream->peer_count;
-    upstream->peers = next.peers;
+    size_t before_count = upstream->backend_count;
+    upstream->backends = next.backends;
     upstream->candidates = next.candidates;
-    upstream->peer_count = next.count;
+    upstream->backend_count = next.count;
     for (size_t i = 0; i < next.count; i++)
-        gee_upstream_peer_refresh(next.peers[i]);
+        gee_backend_refresh(next.backends[i]);
     for (size_t i = 0; i < before_count; i++)
         if (place_of(&next, before[i]->addr.text) == 0)
-            gee_upstream_peer_leave(before[i]);
-    next.peers = before;
+            gee_backend_leave(before[i]);
+    next.backends = before;
     next.candidates = before_candidates;
     next_free(&next);
     if (next.count == 0 && !gee_list_empty(&upstream->queue))

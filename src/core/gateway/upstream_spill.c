@@ -8,59 +8,50 @@
  * connection a second of each worker. Calls that are choosy (upstream_alone.c) must not go where their method is not known; for these
  * the connection is given up, as seldom. */
 #include "core/gateway/upstream_private.h"
-
 #define LEAST_AGE GEE_SECOND
 
-static int64_t now(const gee_upstream_peer_t *peer) {
-    return gee_loop_now(peer->upstream->engine->loop);
-}
-
 /* Null: there is none that takes calls, or will. `ending`: of those that do not any more. */
-static gee_upstream_link_t *find(const gee_upstream_peer_t *peer, bool ending) {
-    GEE_LIST_EACH(&peer->links, entry) {
-        gee_upstream_link_t *link = GEE_CONTAINER(entry, gee_upstream_link_t, link);
-        if (link->spill && link->retiring == ending)
-            return link;
+static gee_backend_connection_t *find(const gee_backend_t *backend, bool ending) {
+    GEE_LIST_EACH(&backend->connections, entry) {
+        gee_backend_connection_t *connection = GEE_CONTAINER(entry, gee_backend_connection_t, link);
+        if (connection->spill && connection->retiring == ending)
+            return connection;
     }
     return NULL;
 }
 
-gee_upstream_link_t *gee_upstream_spill_link(const gee_upstream_peer_t *peer) {
-    gee_upstream_link_t *link = find(peer, false);
-    const gee_session_t *session = link != NULL ? link->session : NULL;
-    return session != NULL && !session->closing && !session->peer_ended ? link : NULL;
+gee_backend_connection_t *gee_upstream_spill_connection(const gee_backend_t *backend) {
+    gee_backend_connection_t *connection = find(backend, false);
+    const gee_session_t *session = connection != NULL ? connection->session : NULL;
+    return session != NULL && !session->closing && !session->peer_ended ? connection : NULL;
 }
 
-int gee_upstream_spill_connect(gee_upstream_peer_t *peer, gee_error_t *error) {
-    if (find(peer, false) != NULL)
+int gee_upstream_spill_connect(gee_backend_t *backend, gee_error_t *error) {
+    if (find(backend, false) != NULL)
         return 0;
-    if (gee_upstream_peer_open_link(peer, false, error) != 0)
+    if (gee_backend_dial(backend, false, error) != 0)
         return -1;
-    gee_upstream_link_t *link = GEE_CONTAINER(peer->links.head.previous, gee_upstream_link_t, link);
-    link->spill = true;
-    link->extra = false;
+    gee_backend_connection_t *connection =
+        GEE_CONTAINER(backend->connections.head.previous, gee_backend_connection_t, link);
+    connection->spill = true;
+    connection->extra = false;
     return 0;
 }
 
 /* In favour of a new one. False: too soon. */
-static bool give_up(gee_upstream_peer_t *peer, gee_upstream_link_t *link) {
-    if ((peer->renewed_ns != 0 && now(peer) - peer->renewed_ns < LEAST_AGE) || find(peer, true) != NULL)
+static bool give_up(gee_backend_t *backend, gee_backend_connection_t *connection) {
+    if ((backend->renewed_ns != 0 && gee_upstream_now(backend->upstream) - backend->renewed_ns < LEAST_AGE) ||
+        find(backend, true) != NULL)
         return false;
-    peer->renewed_ns = now(peer);
-    link->retiring = true;
-    gee_upstream_link_relieved(link);
+    backend->renewed_ns = gee_upstream_now(backend->upstream);
+    gee_backend_connection_retire(connection);
     return true;
 }
 
-bool gee_upstream_spill(gee_upstream_call_t *call, gee_upstream_link_t *link) {
-    gee_upstream_peer_t *peer = call->peer;
-    if ((link->spill || call->choosy) && !give_up(peer, link))
+bool gee_upstream_spill(gee_upstream_call_t *call, gee_backend_connection_t *connection) {
+    gee_backend_t *backend = call->backend;
+    if ((connection->spill || call->choosy) && !give_up(backend, connection))
         return false;
     call->spilled = !call->choosy;
-    gee_upstream_link_t *other = gee_upstream_spill_link(peer);
-    if (call->spilled && other != NULL)
-        gee_upstream_send(call, other);
-    else
-        gee_upstream_wait(call);
     return true;
 }

@@ -26,7 +26,7 @@ static void explain(gee_worker_process_t *process, size_t index) {
     const gee_shared_list_t *list = &process->cycle->registries->lists[index];
     gee_shared_report_t report;
     char text[GEE_ERROR_TEXT + 64];
-    if (gee_upstream_peer_count(process->upstreams[index]) > 0 || gee_shared_list_reported(list, &report) != 0)
+    if (gee_upstream_backend_count(process->upstreams[index]) > 0 || gee_shared_list_reported(list, &report) != 0)
         return;
     if (report.trouble[0])
         (void)gee_str_format(text, sizeof text, "it has no servers: %s", report.trouble);

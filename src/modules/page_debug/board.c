@@ -121,9 +121,9 @@ void board_publish(const board_writer_t *writer) {
     gee_double_buffer_publish(&writer->buffer, writer->length);
 }
 
-static void write_peer(board_writer_t *writer, const gee_upstream_peer_t *peer) {
-    gee_peer_report_t report;
-    gee_upstream_peer_report(peer, &report);
+static void write_peer(board_writer_t *writer, const gee_backend_t *peer) {
+    gee_backend_report_t report;
+    gee_backend_report(peer, &report);
     board_peer_t numbers = { .weight = report.weight,
                              .state = (uint32_t)report.state,
                              .connections = report.connections,
@@ -143,8 +143,8 @@ void board_write(const board_t *board, board_slot_t *slot, const gee_engine_t *e
         const gee_balancer_t *balancer = gee_upstream_balancer(upstream);
         board_put_upstream(&writer, gee_upstream_name(upstream), balancer ? balancer->name : "",
                            gee_upstream_waiting(upstream));
-        for (size_t j = 0; j < gee_upstream_peer_count(upstream); j++)
-            write_peer(&writer, gee_upstream_peer(upstream, j));
+        for (size_t j = 0; j < gee_upstream_backend_count(upstream); j++)
+            write_peer(&writer, gee_upstream_backend(upstream, j));
     }
     board_publish(&writer);
 }
@@ -152,9 +152,11 @@ void board_write(const board_t *board, board_slot_t *slot, const gee_engine_t *e
 /* ---- the reader ---- */
 
 static uint32_t worse(uint32_t a, uint32_t b) {
-    static const unsigned worry[] = {
-        [GEE_PEER_IDLE] = 0, [GEE_PEER_LEAVING] = 1, [GEE_PEER_UP] = 2, [GEE_PEER_CONNECTING] = 3, [GEE_PEER_DOWN] = 4
-    };
+    static const unsigned worry[] = { [GEE_BACKEND_IDLE] = 0,
+                                      [GEE_BACKEND_LEAVING] = 1,
+                                      [GEE_BACKEND_UP] = 2,
+                                      [GEE_BACKEND_CONNECTING] = 3,
+                                      [GEE_BACKEND_DOWN] = 4 };
     return worry[b] > worry[a] ? b : a;
 }
 

@@ -23,7 +23,7 @@ typedef struct board {
 typedef struct board_slot board_slot_t;
 
 typedef struct board_peer {
-    uint32_t weight, state; /* gee_peer_state_t */
+    uint32_t weight, state; /* gee_backend_state_t */
     uint64_t connections, in_flight, calls, failures, latency_us;
 } board_peer_t;
 

@@ -145,7 +145,7 @@ static void write_upstream(const debug_upstream_t *upstream, gee_http_response_t
         const board_peer_t *peer = &upstream->peers[i].sums;
         gee_http_print(response, "<tr><td>");
         escape(response, upstream->peers[i].address);
-        gee_http_print(response, "</td><td>%s</td>", gee_peer_state_name((gee_peer_state_t)peer->state));
+        gee_http_print(response, "</td><td>%s</td>", gee_backend_state_name((gee_backend_state_t)peer->state));
         number(response, peer->weight);
         number(response, peer->connections);
         number(response, peer->in_flight);

@@ -68,7 +68,7 @@ static bool add_peer(cJSON *peers, const debug_peer_t *server) {
     cJSON *object = add_object(peers);
     const board_peer_t *peer = &server->sums;
     return object != NULL && cJSON_AddStringToObject(object, "address", server->address) &&
-           cJSON_AddStringToObject(object, "state", gee_peer_state_name((gee_peer_state_t)peer->state)) &&
+           cJSON_AddStringToObject(object, "state", gee_backend_state_name((gee_backend_state_t)peer->state)) &&
            add_count(object, "weight", peer->weight) && add_count(object, "connections", peer->connections) &&
            add_count(object, "in_flight", peer->in_flight) && add_count(object, "calls", peer->calls) &&
            add_count(object, "failures", peer->failures) && add_count(object, "latency_us", peer->latency_us);
