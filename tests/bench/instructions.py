@@ -1,5 +1,5 @@
-"""Instructions of a worker per call, counted by callgrind: the same whatever else the machine does, so that a change of a few
-per cent is a change of the code. tests/process/test_instructions.py holds them against instructions.json.
+"""Instructions of a worker per call, counted by callgrind: the same whatever else the machine does, so that a change
+of a few per cent is a change of the code. tests/process/test_instructions.py holds them against instructions.json.
 
     connection 1: N calls     connection 2: 2 N calls     the difference by N: what one call costs
     callgrind closes a count whenever the server opens its door to a connection (--dump-before)
@@ -70,7 +70,7 @@ def measure(server, root, prefix=""):
             rows.append((f"{prefix}{name}, {depth} in flight", before))
     probe(multiply_wires()["bin"], *server.place)  # closes the last count
     total = counts(root, worker)
-    assert len(total) >= rows[-1][1] + 3, f"callgrind has counted {len(total)} times: is gee_door_open a function still?"
+    assert len(total) >= rows[-1][1] + 3, f"callgrind has counted {len(total)} times: is gee_door_open still there?"
     # At each door the count before it is closed: what the first connection cost is one further than what was there.
     return {name: round((total[before + 2] - total[before + 1]) / CALLS) for name, before in rows}
 

@@ -97,7 +97,8 @@ def start_backend(house):
 
 def start_gateway(house, backend, **options):
     return start_geerpc(house, "gateway", f"""
-upstreams = ( {{ name = "backend"; codec = "bin"; in_flight = 0; servers = ( {{ address = "tcp@127.0.0.1:{backend.port}"; }} ); }} );
+upstreams = ( {{ name = "backend"; codec = "bin"; in_flight = 0;
+  servers = ( {{ address = "tcp@127.0.0.1:{backend.port}"; }} ); }} );
 services = ( {{ name = "Arith"; upstream = "backend"; }} );
 """, **options)[0]
 

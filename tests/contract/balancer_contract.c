@@ -1,5 +1,5 @@
-/* balancer_contract.c: one suite that every balancer passes that is compiled in: src/core/gateway/balancer.h, sentence by
- * sentence. What one of them promises beyond that is in tests/unit/balancers_test.c. */
+/* balancer_contract.c: one suite that every balancer passes that is compiled in: src/core/gateway/balancer.h,
+ * sentence by sentence. What one of them promises beyond that is in tests/unit/balancers_test.c. */
 #include "support/balancing.h"
 #include "core/gateway/modules.h"
 

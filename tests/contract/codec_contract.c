@@ -1,5 +1,5 @@
-/* codec_contract: what every compiled-in codec promises (core/rpc/codec.h), and that a value passes from any codec to any
- * other unchanged. A codec is used as sessions use it: a sending and a receiving state, measure before decode. */
+/* codec_contract: what every compiled-in codec promises (core/rpc/codec.h), and that a value passes from any codec to
+ * any other unchanged. A codec is used as sessions use it: a sending and a receiving state, measure before decode. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -393,7 +393,8 @@ static void a_value_over_the_limit_is_not_measured(void **state) {
     }
 }
 
-/* Shows the skipping codec no more than it has not passed, in two pieces. Returns what was passed; 0: it is not at its end. */
+/* Shows the skipping codec no more than it has not passed, in two pieces. Returns what was passed; 0: it is not at
+ * its end. */
 static size_t skip_in_pieces(const gee_codec_t *codec, void *receive, gee_measure_t *progress, size_t cut) {
     const gee_codec_limits_t small = { .message = 100, .nesting = 100 };
     size_t at = 0, ends[] = { cut, length };

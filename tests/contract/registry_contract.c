@@ -1,5 +1,6 @@
-/* registry_contract.c: one suite that every registry passes that is compiled in: src/core/gateway/registry.h, sentence by sentence,
- * what two of them share. What one of them promises beyond that is in tests/unit/registry_*_test.c.
+/* registry_contract.c: one suite that every registry passes that is compiled in: src/core/gateway/registry.h,
+ * sentence by sentence, what two of them share. What one of them promises beyond that is in
+ * tests/unit/registry_*_test.c.
  *
  * A registry that a new scheme brings needs a stage below: a directory that it can follow. */
 #include "support/web.h"

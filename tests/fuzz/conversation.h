@@ -1,7 +1,7 @@
-/* conversation.h: a serving engine with a few methods, and a peer on the other end of a socket pair that says what the
- * fuzzer wants. One thread, no clock: calls wait until another call, or the end, lets them go.
+/* conversation.h: a serving engine with a few methods, and a peer on the other end of a socket pair that says what
+ * the fuzzer wants. One thread, no clock: calls wait until another call, or the end, lets them go.
  *
- *   input, cut into pieces --> peer's end --> stream -> door -> protocol -> Test.* --> peer's end --> what was answered */
+ *   input, cut into pieces --> peer's end --> stream -> door -> protocol -> Test.* --> peer's end --> the answers */
 #ifndef TEST_FUZZ_CONVERSATION_H
 #define TEST_FUZZ_CONVERSATION_H
 

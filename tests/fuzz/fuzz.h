@@ -44,8 +44,8 @@ static inline uint8_t *fuzz_copy(const void *bytes, size_t length) {
 
 /* ---- cuts ---- */
 
-/* The lengths of the pieces in which some bytes arrive, always the same for the same seed: 0 whole, 1 byte by byte, others mostly
- * short and sometimes long ones. */
+/* The lengths of the pieces in which some bytes arrive, always the same for the same seed: 0 whole, 1 byte by byte,
+ * others mostly short and sometimes long ones. */
 typedef struct fuzz_cuts {
     unsigned seed;
     uint64_t random;

@@ -1,7 +1,8 @@
-/* fuzz_door.c: whole conversations with a server, whatever they speak: it stays alive and gives everything back; what it
- * answers does not depend on how the bytes came; another conversation at the same time notices nothing.
+/* fuzz_door.c: whole conversations with a server, whatever they speak: it stays alive and gives everything back; what
+ * it answers does not depend on how the bytes came; another conversation at the same time notices nothing.
  *
- * First byte: bit 7 the peer leaves without a goodbye, bit 6 it does not read before its end, the rest how it is cut. */
+ * First byte: bit 7 the peer leaves without a goodbye, bit 6 it does not read before its end, the rest how it is
+ * cut. */
 #include "conversation.h"
 
 #define ABRUPT 0x80

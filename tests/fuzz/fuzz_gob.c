@@ -1,5 +1,6 @@
-/* fuzz_gob.c: values of encoding/gob, one behind the other on one connection, with their type definitions: where a value
- * ends does not depend on how it is cut, nor on whether it is read or skipped; a tree, a C type and a value that was carried to another connection say the same. */
+/* fuzz_gob.c: values of encoding/gob, one behind the other on one connection, with their type definitions: where a
+ * value ends does not depend on how it is cut, nor on whether it is read or skipped; a tree, a C type and a value
+ * that was carried to another connection say the same. */
 #include "fuzz.h"
 
 extern const gee_module_t gee_codec_gob_module;
@@ -147,7 +148,8 @@ static void forget_nothing(const gee_type_t *type, fuzz_value_t *value) {
         value->all.note = NULL;
 }
 
-/* Has it a field whose name is that of a C field but for its case? Those gob tells apart, as Go does, and trees do not. */
+/* Has it a field whose name is that of a C field but for its case? Those gob tells apart, as Go does, and trees do
+ * not. */
 static bool has_other_case(const gee_value_t *tree) {
     bool found = false, pairs = tree->kind == GEE_VALUE_STRUCT || tree->kind == GEE_VALUE_MAP;
     for (size_t i = 0; tree->kind == GEE_VALUE_LIST && i < tree->list.count && !found; i++)

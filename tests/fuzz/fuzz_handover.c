@@ -1,11 +1,12 @@
-/* fuzz_handover.c: records of conversations, true, changed and made up, as another process might offer them: refused with a
- * reason, or a connection that can be talked to, closed, and passed on again. A true one is taken, and its calls are
- * answered as if nothing had been.
+/* fuzz_handover.c: records of conversations, true, changed and made up, as another process might offer them: refused
+ * with a reason, or a connection that can be talked to, closed, and passed on again. A true one is taken, and its
+ * calls are answered as if nothing had been.
  *
  * First byte: the listener, and where the record comes from.
- *   MADE_UP   what follows is the record, behind its version
- *   else      second byte: the wire, and whether it is sealed; third: how the bytes are cut; fourth: after how many passes
- *             of the loop it is frozen. Then changes of the record, four bytes each: what, where (2, big endian), byte. */
+ *   MADE_UP   the rest is the record, behind its version
+ *   else      second byte: the wire, and whether it is sealed; third: how the bytes are cut; fourth: after how many
+ *             passes of the loop it is frozen. Then changes of the record, four bytes each: what, where (2, big
+ *             endian), byte. */
 #include "conversation.h"
 #include "seal.h"
 

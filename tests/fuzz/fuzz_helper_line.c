@@ -1,8 +1,9 @@
-/* fuzz_helper_line.c: messages from workers to the helper, as the socket between them carries them, and what the registry does with
- * those that are its own. Whatever comes, the list that is published stays sorted, bounded and of sound texts, and every message
- * that was applied has one result.
+/* fuzz_helper_line.c: messages from workers to the helper, as the socket between them carries them, and what the
+ * registry does with those that are its own. Whatever comes, the list that is published stays sorted, bounded and of
+ * sound texts, and every message that was applied has one result.
  *
- * First byte: 0 a datagram as it is, 1 a message of the registry's, else several of them, a byte for the length in front of each. */
+ * First byte: 0 a datagram as it is, 1 a message of the registry's, else several of them, a byte for the length in
+ * front of each. */
 #include "fuzz.h"
 
 #include <sys/socket.h>

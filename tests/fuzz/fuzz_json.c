@@ -1,5 +1,5 @@
-/* fuzz_json.c: JSON texts: where a value ends does not depend on how it is cut, nor on whether it is read or skipped; what is read and written again is the
- * same; reading into a C type and reading into a tree agree. */
+/* fuzz_json.c: JSON texts: where a value ends does not depend on how it is cut, nor on whether it is read or skipped;
+ * what is read and written again is the same; reading into a C type and reading into a tree agree. */
 #include "fuzz.h"
 
 #include <math.h>

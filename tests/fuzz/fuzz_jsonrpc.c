@@ -1,5 +1,5 @@
-/* fuzz_jsonrpc.c: JSON-RPC alone, behind a door that takes nothing else: what it answers does not depend on how the bytes
- * came, is JSON line by line, and every line says to whom.
+/* fuzz_jsonrpc.c: JSON-RPC alone, behind a door that takes nothing else: what it answers does not depend on how the
+ * bytes came, is JSON line by line, and every line says to whom.
  *
  * First byte: how it is cut. */
 #include "conversation.h"

@@ -1,5 +1,6 @@
-/* fuzz_registry.c: lists of servers from outside: what a registry answers, in a header and as JSON, and the lines of a file.
- * Whatever comes, a list is bounded and whole, and what was read is read back the same when it is written as a file.
+/* fuzz_registry.c: lists of servers from outside: what a registry answers, in a header and as JSON, and the lines of
+ * a file. Whatever comes, a list is bounded and whole, and what was read is read back the same when it is written as
+ * a file.
  *
  * First byte: 0 a header, 1 a body with a version, 2 the same for one service, else a file. */
 #include "fuzz.h"

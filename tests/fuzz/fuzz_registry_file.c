@@ -1,5 +1,5 @@
-/* fuzz_registry_file.c: the registry's file. Whatever it holds, it is taken whole or not at all; what was taken is written and read
- * back the same, and what was written is refused wherever it is cut off.
+/* fuzz_registry_file.c: the registry's file. Whatever it holds, it is taken whole or not at all; what was taken is
+ * written and read back the same, and what was written is refused wherever it is cut off.
  *
  * First byte: where. The rest: the file. */
 #include "fuzz.h"

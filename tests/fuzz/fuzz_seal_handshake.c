@@ -1,8 +1,8 @@
-/* fuzz_seal_handshake.c: whatever a peer says in the handshake of the seal and behind it, the outcome does not depend on
- * how the bytes were cut, who refused says nothing more, and before the handshake is over nothing is let through.
+/* fuzz_seal_handshake.c: whatever a peer says in the handshake of the seal and behind it, the outcome does not depend
+ * on how the bytes were cut, who refused says nothing more, and before the handshake is over nothing is let through.
  *
- * First byte: bits 7 and 6 choose the end (0 a server with a list of clients, 1 one that takes anonymous ones too, 2 and 3
- * a client), the rest how the bytes are cut. */
+ * First byte: bits 7 and 6 choose the end (0 a server with a list of clients, 1 one that takes anonymous ones too, 2
+ * and 3 a client), the rest how the bytes are cut. */
 #include "seal.h"
 
 typedef struct outcome {

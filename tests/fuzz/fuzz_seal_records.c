@@ -1,9 +1,10 @@
-/* fuzz_seal_records.c: a peer that shook hands in good order, and somebody on the way who drops, doubles, swaps and changes
- * its records: what is let through is always the beginning of what was said, up to the first thing that was done to it.
+/* fuzz_seal_records.c: a peer that shook hands in good order, and somebody on the way who drops, doubles, swaps and
+ * changes its records: what is let through is always the beginning of what was said, up to the first thing that was
+ * done to it.
  *
  * First byte: how the bytes are cut. Then pairs of bytes: what is done, and how much:
  *   0 a record of so many bytes   1 a long one   2 one with a bit changed   3 one that is lost   4 the last one again
- *   5 the end record              6 so many bytes of noise                  7 as many small records as make a key change
+ *   5 the end record   6 so many bytes of noise   7 as many small records as make a key change
  *   8 a record in whose place an empty one with a forged tag comes */
 #include "seal.h"
 

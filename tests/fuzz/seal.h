@@ -1,5 +1,5 @@
-/* seal.h: what the fuzz targets of the seal share: setups with keys that are always the same, chance that repeats itself,
- * and one end of a channel.
+/* seal.h: what the fuzz targets of the seal share: setups with keys that are always the same, chance that repeats
+ * itself, and one end of a channel.
  *
  * So an input that holds a true handshake stays true: the server's ephemeral key is the same in every run. */
 #ifndef TEST_FUZZ_SEAL_H

@@ -1,5 +1,5 @@
-"""A gateway before three servers in Go, and what an operator does to them all while callers go on and on, with calls that may be
-repeated: none of these fails.
+"""A gateway before three servers in Go, and what an operator does to them all while callers go on and on, with calls
+that may be repeated: none of these fails.
 
     with Backends(interop) as backends:      three processes; each can be killed, started again, stopped and continued
         BackendChaos(backends, server, interop, seconds=360, seed=7).run()      as chaos.py has it
@@ -91,7 +91,8 @@ def gets_calls(chaos, backend):
 
 
 def kill_backend(chaos):
-    """Its calls in flight are repeated elsewhere, and nobody waits for it. It is away for a moment, or through a reload."""
+    """Its calls in flight are repeated elsewhere, and nobody waits for it. It is away for a moment, or through a
+    reload."""
     backend = chaos.random.choice(chaos.backends.all)
     backend.kill()
     chaos.crowd.wait_for_calls(100)

@@ -18,8 +18,8 @@ import time
 
 from conftest import SANITIZED, Server, eventually
 from disturbances import DISTURBANCES, say_nonsense
-from handover import (CLIENTS, LISTEN, LONGEST_MOVE, NO_SHARES, Crowd, descriptors, make_passing, passing_conf, sealed_of,
-                      wait_until_moved)
+from handover import (CLIENTS, LISTEN, LONGEST_MOVE, NO_SHARES, Crowd, descriptors, make_passing, passing_conf,
+                      sealed_of, wait_until_moved)
 from wires import WIRES
 
 DISK = 16 << 20  # bytes, for logs
@@ -164,9 +164,10 @@ class Chaos:
         self.check_descriptors()
 
     def check_descriptors(self):
-        """The master has no more than ever, in the configuration of the beginning. It keeps a socket of each TCP port for
-        as many workers as there ever were; a master that has come by an upgrade has others than the first. The first look
-        may come before it has closed what was of a worker that has just ended: the fewest ever seen count."""
+        """The master has no more than ever, in the configuration of the beginning. It keeps a socket of each TCP port
+        for as many workers as there ever were; a master that has come by an upgrade has others than the first. The
+        first look may come before it has closed what was of a worker that has just ended: the fewest ever seen
+        count."""
         self.most_workers = max(self.most_workers, self.workers)
         if self.workers != 2 or self.extra:
             return

@@ -168,7 +168,8 @@ class Server:
         )
 
     def wait_for_access(self, text, count=1):
-        """Waits until the access log has that text so often: lines are written by a thread of their own, after the reply."""
+        """Waits until the access log has that text so often: lines are written by a thread of their own, after the
+        reply."""
         path = self.root / "logs/access.log"
         return eventually(lambda: (log := path.read_text()).count(text) >= count and log, f"{text!r} in the access log")
 
@@ -409,7 +410,8 @@ def client(interop):
 
 @pytest.fixture
 def go_program(interop):
-    """go_program("server", "-protocol", ...): the place at which it says that it is ready. It runs until the test ends."""
+    """go_program("server", "-protocol", ...): the place at which it says that it is ready. It runs until the test
+    ends."""
     processes = []
 
     def start(*arguments):

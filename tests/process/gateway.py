@@ -1,5 +1,5 @@
-"""What tests of the gateway share: its configuration, what its page says of the servers behind it, and servers that the test
-plays itself, well or badly.
+"""What tests of the gateway share: its configuration, what its page says of the servers behind it, and servers that
+the test plays itself, well or badly.
 
     gateway = start_gateway(make_server(), [("tcp@127.0.0.1:9999", 5), ...], services=["Arith"], retries=1)
     peers(gateway)["tcp@127.0.0.1:9999"]["in_flight"]
@@ -26,7 +26,8 @@ def value(setting):
 
 
 def gateway_conf(servers, services=("Arith", "Foo"), workers=1, **upstream):
-    """servers: addresses, or (address, weight). Services are names, or settings as text: 'name = "X"; timeout = "1s";'"""
+    """servers: addresses, or (address, weight). Services are names, or settings as text: 'name = "X"; timeout =
+    "1s";'"""
     pairs = [server if isinstance(server, tuple) else (server, 1) for server in servers]
     listed = ", ".join(f'{{ address = "{address}"; weight = {weight}; }}' for address, weight in pairs)
     settings = " ".join(f"{name} = {value(setting)};" for name, setting in upstream.items())
@@ -67,7 +68,9 @@ def wait_until_idle(gateway):
     def idle():
         shown = page(gateway)
         return shown["in_flight"] == 0 and all(
-            each["waiting"] == 0 and all(peer["in_flight"] == 0 for peer in each["peers"]) for each in shown["upstreams"]
+            each["waiting"] == 0 and all(
+                peer["in_flight"] == 0 for peer in each["peers"]
+            ) for each in shown["upstreams"]
         )
 
     eventually(idle, "no call in flight")

@@ -1,4 +1,5 @@
-"""encoding/gob by hand, for what no Go program sends: type definitions and values, right and wrong, and net/rpc on them.
+"""encoding/gob by hand, for what no Go program sends: type definitions and values, right and wrong, and net/rpc on
+them.
 
     with GobPeer(gateway.tcp) as peer:
         peer.send("Foo.Sum", message(INTERFACE, b"\0\0"))                           # a nil interface value

@@ -134,8 +134,8 @@ def frame(data):
 
 
 class Sealed:
-    """As a socket, once the handshake is over. address: where to, or a socket that is connected already. cut: only so many
-    bytes of the handshake are sent before finish()."""
+    """As a socket, once the handshake is over. address: where to, or a socket that is connected already. cut: only so
+    many bytes of the handshake are sent before finish()."""
 
     def __init__(self, address, server, secret=None, timeout=20, cut=None):
         self.sock = connect(address, timeout) if isinstance(address, str) else address

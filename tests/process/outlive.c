@@ -1,7 +1,7 @@
 /* outlive.c: calls in flight on a server that is killed. Usage: outlive ADDRESS CODEC
  *
- * Prints "calling" once calls are in flight; then, when the connection is lost, how each of them has ended; then the reply
- * that a client of many servers gets from the one that comes after. */
+ * Prints "calling" once calls are in flight; then, when the connection is lost, how each of them has ended; then the
+ * reply that a client of many servers gets from the one that comes after. */
 #include <geerpc.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-"""What tests of registries share: asking one by its wire, a registry that comes and goes at the same place, load that counts
-what fails.
+"""What tests of registries share: asking one by its wire, a registry that comes and goes at the same place, load that
+counts what fails.
 
     place = Place()                                      a port for one that comes and goes
     registry = start_registry(make_server(), place)
@@ -121,8 +121,8 @@ def wait_for_servers(server, wanted):
 
 
 class Load:
-    """Calls Arith.Multiply again and again over several connections. redial: a connection that ends is no failure (workers
-    that leave close those that are quiet)."""
+    """Calls Arith.Multiply again and again over several connections. redial: a connection that ends is no failure
+    (workers that leave close those that are quiet)."""
 
     def __init__(self, gateway, connections=4, redial=False):
         self.gateway = gateway

@@ -16,8 +16,8 @@ GEECTL = BUILD / "geectl"
 
 
 class ScriptedServer(threading.Thread):
-    """Serves connections one after the other. `answer(header, body)` gives the reply's header fields and the body's JSON
-    text; None: no reply. An EOFError closes the connection."""
+    """Serves connections one after the other. `answer(header, body)` gives the reply's header fields and the body's
+    JSON text; None: no reply. An EOFError closes the connection."""
 
     def __init__(self, answer, path=None):
         super().__init__(daemon=True)

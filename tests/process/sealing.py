@@ -64,5 +64,5 @@ def make_sealed(server, seal="", more=""):
 
 def sealed_peer(server, client="billing", address=None, key="server"):
     """client None: anonymous."""
-    return SealedPeer(address or server.tcp, public_in(server.keys[key]), server.keys.secret(client) if client else None,
-                      timeout=TIMEOUT)
+    secret = server.keys.secret(client) if client else None
+    return SealedPeer(address or server.tcp, public_in(server.keys[key]), secret, timeout=TIMEOUT)

@@ -31,7 +31,8 @@ def registry(make_server):
 
 @pytest.fixture
 def announced(make_server, registry):
-    """announced(ttl='"3s"'): a running server that announces itself; for so long that nothing is forgotten by itself."""
+    """announced(ttl='"3s"'): a running server that announces itself; for so long that nothing is forgotten by
+    itself."""
 
     def start(**settings):
         server = make_server()
@@ -182,7 +183,11 @@ def test_settings_that_are_wrong(stopped):
         ("0.0.0.0:9999", good, 'announce[0]: it needs an address: listen[0] is "tcp@0.0.0.0:9999"'),
         ("[::]:9999", good, "which nobody can dial from elsewhere"),
         (":9999", good, 'add address = "tcp@10.0.0.1:9999";'),
-        ("127.0.0.1:9999", good + ' address = "tcp@0.0.0.0:9999";', 'announce[0].address: "tcp@0.0.0.0:9999" names every address'),
+        (
+            "127.0.0.1:9999",
+            good + ' address = "tcp@0.0.0.0:9999";',
+            'announce[0].address: "tcp@0.0.0.0:9999" names every address',
+        ),
         ("127.0.0.1:9999", good + ' address = "tcp@10.0.0.1:0";', "port 0"),
         ("127.0.0.1:9999", good + ' address = "nonsense";', "announce[0].address"),
         ("127.0.0.1:9999", good + ' address = "carrier@pigeon";', 'no transport for "carrier@"'),

@@ -203,7 +203,8 @@ def test_bad_lines_of_a_modules_list_are_named(unbuilt, tmp_path):
 def test_help_lists_options_and_modules(unbuilt):
     text = unbuilt.run("./configure", "--help", f"--add-module={STRANGER}")
     for option in ("--prefix=", "--with-NAME", "--without-NAME", "--add-module=", "--with-debug", "--with-werror",
-                   "--with-sanitize=", "--with-cc=", "--with-cc-opt=", "--with-ld-opt=", "--install-deps", "--with-bench"):
+                   "--with-sanitize=", "--with-cc=", "--with-cc-opt=", "--with-ld-opt=", "--install-deps",
+                   "--with-bench"):
         assert option in text
     assert re.search(r"codec_json +on +JSON", text)
     assert re.search(r"^ +registry +on +a registry of servers", text, re.MULTILINE)
@@ -403,7 +404,9 @@ def test_install_under_a_prefix_and_build_a_client(tree, tmp_path):
     for name in ("sbin/geerpc", "bin/geectl", "conf/geerpc.conf", "logs", "run", "include/geerpc/geerpc.h",
                  "share/man/man8/geerpc.8"):
         assert (prefix / name).exists(), name
-    for name in ("lib/systemd/system/geerpc.service", "lib/systemd/system/geerpc.socket", "share/geerpc/logrotate/geerpc"):
+    for name in (
+        "lib/systemd/system/geerpc.service", "lib/systemd/system/geerpc.socket", "share/geerpc/logrotate/geerpc"
+    ):
         text = (prefix / name).read_text()
         assert f"{prefix}/run" in text and "@prefix@" not in text, name
     (tmp_path / "client.c").write_text(

@@ -37,7 +37,9 @@ def test_backends_that_die_stop_and_come_back(extended_build, interop, name):
     failures = ["it did not come to an end"]
     try:
         with Backends(interop) as backends:
-            failures = BackendChaos(backends, server, interop, 1, int(os.environ.get("SEED") or time.time()), only=[name]).run()
+            failures = BackendChaos(
+                backends, server, interop, 1, int(os.environ.get("SEED") or time.time()), only=[name]
+            ).run()
     finally:
         failures = failures + server.finish(bool(failures))
     assert not failures, "\n".join(failures)

@@ -12,7 +12,8 @@ BUILDS = {"debug": ["-O0", "-g"], "release": ["-O2", "-g", "-flto=auto", "-ffat-
 
 @pytest.fixture(params=BUILDS)
 def check(request, tmp_path):
-    """check(status, {path below src/: text}): what check-calls prints about these files, compiled as that build does."""
+    """check(status, {path below src/: text}): what check-calls prints about these files, compiled as that build
+    does."""
 
     def run(status, files):
         objects = []
@@ -46,7 +47,9 @@ def test_calls_that_point_down_are_fine(check):
 
 def test_a_call_that_climbs_is_named_with_both_functions(check):
     files = {"core/rpc/lower.c": calling("lower", "upper"), "core/gateway/upper.c": leaf("upper")}
-    assert check(1, files) == ["src/core/rpc/lower.c: lower() calls upper() of src/core/gateway/upper.c: rpc is below gateway"]
+    assert check(1, files) == [
+        "src/core/rpc/lower.c: lower() calls upper() of src/core/gateway/upper.c: rpc is below gateway"
+    ]
 
 
 def test_a_jump_at_a_function_s_end_is_a_call_too(check):
@@ -64,7 +67,8 @@ def test_the_core_calls_no_module_and_modules_do_not_call_each_other(check):
     }
     assert check(1, files) == [
         "src/core/rpc/core.c: core() calls json() of src/modules/codec_json/json.c: rpc is below modules",
-        "src/modules/codec_json/json.c: json() calls gob() of src/modules/codec_gob/gob.c: modules do not call each other",
+        "src/modules/codec_json/json.c: json() calls gob() of src/modules/codec_gob/gob.c: "
+        "modules do not call each other",
     ]
 
 
@@ -94,7 +98,10 @@ def test_a_circle_is_named_with_the_calls_that_close_it(check):
 
 
 def test_a_function_in_a_table_is_no_call(check):
-    table = "int upper(void);\nint (*const table[])(void) = { upper };\nint lower(void);\nint lower(void) { return 1; }\n"
+    table = (
+        "int upper(void);\nint (*const table[])(void) = { upper };\n"
+        "int lower(void);\nint lower(void) { return 1; }\n"
+    )
     assert check(0, {"core/base/lower.c": table, "core/event/upper.c": calling("upper", "lower")}) == []
     taken = "int upper(void);\nvoid *taken(void);\nvoid *taken(void) { return (void *)upper; }\n"
     assert check(0, {"core/base/lower.c": taken + leaf("lower"), "core/event/upper.c": calling("upper", "lower")}) == []

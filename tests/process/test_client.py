@@ -1,5 +1,5 @@
-"""The installed library: what it exports and needs, the programs of docs/client.md as a reader would build and run them, one of
-them on every wire, and a program whose server is killed."""
+"""The installed library: what it exports and needs, the programs of docs/client.md as a reader would build and run
+them, one of them on every wire, and a program whose server is killed."""
 import os
 import pathlib
 import re
@@ -64,7 +64,8 @@ class Installation:
         return run(["pkg-config", "--cflags", "--libs", *kind, "geerpc"], env=self.environment()).split()
 
     def build(self, source):
-        """cc NAME.c -o NAME $(pkg-config --cflags --libs geerpc), with the warnings of careful people. The path of it."""
+        """cc NAME.c -o NAME $(pkg-config --cflags --libs geerpc), with the warnings of careful people. The path of
+        it."""
         program = self.programs / pathlib.Path(source).stem
         if not program.exists():
             sanitize = [f"-fsanitize={os.environ['GEERPC_SANITIZE']}", "-g"] if SANITIZED else []
@@ -152,7 +153,8 @@ typedef struct {
     GEE_LIST_OF(row_t) matrix;
 } all_t;
 GEE_STRUCT(all_t, "All", GEE_BOOL(all_t, yes, "Yes", 1), GEE_INT32(all_t, small, "Small", 2),
-           GEE_UINT32(all_t, large, "Large", 3), GEE_UINT64(all_t, huge, "Huge", 4), GEE_FLOAT(all_t, narrow, "Narrow", 5),
+           GEE_UINT32(all_t, large, "Large", 3), GEE_UINT64(all_t, huge, "Huge", 4),
+           GEE_FLOAT(all_t, narrow, "Narrow", 5),
            GEE_DOUBLE(all_t, wide, "Wide", 6), GEE_STRING(all_t, text, "Text", 7), GEE_BYTES(all_t, bytes, "Bytes", 8),
            GEE_NESTED(all_t, inner, "Inner", 9, args_t), GEE_LIST(all_t, list, "List", 10, args_t, gee_list_of_args_t),
            GEE_MAP(all_t, map, "Map", 11, double, gee_map_of_double),
@@ -291,8 +293,8 @@ def test_every_program_of_the_page_is_built_and_run(installation):
 
 
 def environment_of(installation, command):
-    """LeakSanitizer, in a process that was forked while there were threads, looks for what they refer to and does not find
-    them: what it then says ("False leaks are possible") is about the parent's memory."""
+    """LeakSanitizer, in a process that was forked while there were threads, looks for what they refer to and does not
+    find them: what it then says ("False leaks are possible") is about the parent's memory."""
     environment = installation.environment()
     if "./child" in command:
         environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"

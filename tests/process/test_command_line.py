@@ -43,7 +43,10 @@ def test_every_mistake_is_reported_with_its_line(stopped):
         ("listen = ( { address = ", ":1: "),
         ("workers = 2;", "there is no address to listen on"),
         ("listen = ( { mode = \"0660\"; } );", "address"),
-        ('listen = ( { address = "tcp@127.0.0.1:7"; }, { address = "tcp@127.0.0.1:7"; } );', "stands in listen[0] already"),
+        (
+            'listen = ( { address = "tcp@127.0.0.1:7"; }, { address = "tcp@127.0.0.1:7"; } );',
+            "stands in listen[0] already",
+        ),
         ('listen = ( { address = "tcp@127.0.0.1"; } );', "listen[0].address"),
         (CONF + "workers = 3;", "workers"),
         (CONF + 'services = ( { name = "Foo"; }, { name = "Foo"; } );', "stands in services[0] already"),
@@ -224,7 +227,8 @@ def server_elsewhere():
 
 
 def test_what_can_be_opened_leaves_no_trace(stopped):
-    stopped.conf += 'access_log = { path = "logs/access.log"; }; registry = { path = "/r"; file = "run/registry/servers"; };'
+    stopped.conf += 'access_log = { path = "logs/access.log"; };'
+    stopped.conf += 'registry = { path = "/r"; file = "run/registry/servers"; };'
     for name in ("run", "logs"):
         (stopped.root / name).rmdir()
     before = snapshot(stopped.root)
@@ -233,7 +237,8 @@ def test_what_can_be_opened_leaves_no_trace(stopped):
 
 
 def test_what_a_running_server_has_is_left_to_it(server):
-    """It is known by its control socket; not one connection goes elsewhere, and another server is told that it would be in the way."""
+    """It is known by its control socket; not one connection goes elsewhere, and another server is told that it would
+    be in the way."""
     server.conf = server.conf.replace("tcp@127.0.0.1:0", server.tcp) + 'access_log = { path = "logs/access.log"; };'
     before = snapshot(server.root)
     with server.peer() as peer:

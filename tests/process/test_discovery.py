@@ -1,6 +1,7 @@
 """A gateway whose servers are found in a registry: whatever happens to registry, helper or servers, its calls go on.
 
-GEERPC_SOAK=60 make check-process T=discovery makes the registry's absence under load last that long; without it, 5 s."""
+GEERPC_SOAK=60 make check-process T=discovery makes the registry's absence under load last that long; without it, 5
+s."""
 import os
 import re
 import signal
@@ -120,7 +121,9 @@ def test_the_server_itself_is_left_out(registry, gateway, back):
     """Its calls would come back to it until all places are taken."""
     put(registry, gateway.tcp)
     put(registry, gateway.tcp.replace("tcp@", "http@"), service="Arith")
-    gateway.wait_for_log(r"\[warn\] .*upstream back: http://.*: (tcp|http)@127\.0\.0\.1:\d+ is this server itself: it is left out")
+    gateway.wait_for_log(
+        r"\[warn\] .*upstream back: http://.*: (tcp|http)@127\.0\.0\.1:\d+ is this server itself: it is left out"
+    )
     error, _ = gateway.call("Arith.Multiply", PAIR)
     assert "it has no servers" in error and "gives an empty list" in error
     server = back()
@@ -141,7 +144,9 @@ def test_from_a_file_and_a_name(make_server):
     wait_for_list(gateway, [server.tcp, server.unix])
     assert gateway.call("Arith.Multiply", PAIR) == ("", 56)
     gateway.reload(gateway_conf("dns@localhost:" + server.tcp.split(":")[1], upstream="retries = 2;"))
-    eventually(lambda: server.tcp in listed(gateway) and server.unix not in listed(gateway), "the addresses of localhost")
+    eventually(
+        lambda: server.tcp in listed(gateway) and server.unix not in listed(gateway), "the addresses of localhost"
+    )
     assert gateway.call("Arith.Multiply", PAIR) == ("", 56)
 
 
@@ -295,7 +300,9 @@ def test_both_restart(registry, gateway, back):
             gateway.reload()
             started = back()
             server.stop(signal.SIGQUIT)
-            eventually(lambda s=server, t=started: s.tcp not in listed(gateway) and t.tcp in listed(gateway), "the change")
+            eventually(
+                lambda s=server, t=started: s.tcp not in listed(gateway) and t.tcp in listed(gateway), "the change"
+            )
             load.wait_for(100)
     assert load.failures == []
 
@@ -352,12 +359,19 @@ def test_our_servers_a_go_registry_and_a_go_xclient(make_server, go_registry, go
 def test_settings_that_are_wrong(stopped):
     for wrong, said in (
         ('registry = { refresh = "1s"; };', 'upstreams[0].registry has no "url"'),
-        ('registry = { url = "etcd://x/y"; };', 'upstreams[0].registry.url: registry "etcd://x/y": no module for "etcd"'),
+        (
+            'registry = { url = "etcd://x/y"; };',
+            'upstreams[0].registry.url: registry "etcd://x/y": no module for "etcd"',
+        ),
         ('registry = { url = "http://x y/"; };', "upstreams[0].registry.url"),
         ('registry = { url = "http://x/y"; refresh = "0"; };', "upstreams[0].registry.refresh"),
-        ('registry = { url = "http://x/y"; }; servers = ( { address = "tcp@127.0.0.1:1"; } );', "servers and a registry"),
+        (
+            'registry = { url = "http://x/y"; }; servers = ( { address = "tcp@127.0.0.1:1"; } );',
+            "servers and a registry",
+        ),
     ):
-        stopped.conf = 'listen = ( { address = "tcp@127.0.0.1:0"; } );\nupstreams = ( { name = "back"; ' + wrong + " } );"
+        stopped.conf = 'listen = ( { address = "tcp@127.0.0.1:0"; } );\n'
+        stopped.conf += 'upstreams = ( { name = "back"; ' + wrong + " } );"
         done = stopped.run("-t", status=1)
         assert "geerpc.conf:2: " in done.stderr and said in done.stderr, done.stderr
 
@@ -371,9 +385,13 @@ def test_the_examples(make_server):
     started = {}
     for name in ("registry", "registry-server", "registry-gateway"):
         server = started[name] = make_server()
-        server.conf = re.sub("|".join(ports), lambda found: ports[found[0]], (ROOT / f"conf/examples/{name}.conf").read_text())
+        server.conf = re.sub(
+            "|".join(ports), lambda found: ports[found[0]], (ROOT / f"conf/examples/{name}.conf").read_text()
+        )
         server.start()
-    eventually(lambda: len(upstream(started["registry-gateway"], "arith")["peers"]) == 1, "the gateway finds the server")
+    eventually(
+        lambda: len(upstream(started["registry-gateway"], "arith")["peers"]) == 1, "the gateway finds the server"
+    )
     assert started["registry-gateway"].call("Arith.Multiply", PAIR) == ("", 56)
     started["registry-server"].stop(signal.SIGQUIT)
     assert servers(started["registry"]) == []

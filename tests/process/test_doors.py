@@ -1,4 +1,5 @@
-"""Limits that hold for the server, however many workers it has; and connections that say nothing, which lock nobody out."""
+"""Limits that hold for the server, however many workers it has; and connections that say nothing, which lock nobody
+out."""
 import os
 import re
 import signal
@@ -89,7 +90,8 @@ def test_handshakes_have_a_rate(stopped):
 
 @pytest.mark.parametrize("opening", [b"", b"{", b"G", b"{\"MagicNumber\":"])
 def test_silence_locks_nobody_out(one_worker, opening):
-    """The places are taken by those who say nothing, or begin and do not go on: who speaks gets one at once, and again."""
+    """The places are taken by those who say nothing, or begin and do not go on: who speaks gets one at once, and
+    again."""
     one_worker.conf += 'limits = { connections = 64; }; timeouts = { handshake = "1h"; };'
     one_worker.start()
     with one_worker.peer() as early:

@@ -4,7 +4,8 @@ import threading
 import pytest
 
 from conftest import SANITIZED, SPEAKERS, TIMEOUT, eventually
-from gateway import DRAIN, PlayedServer, answered_by, at_once, gateway_conf, page, peers, start_gateway, upstream, wait_until_idle
+from gateway import (DRAIN, PlayedServer, answered_by, at_once, gateway_conf, page, peers, start_gateway, upstream,
+                     wait_until_idle)
 from wire import BinPeer, field, fields
 
 PAIR = {"A": 7, "B": 8}
@@ -78,7 +79,9 @@ def test_geerpc_behind_it(make_server, back, client, codec, speaker):
     wait_until_idle(gateway)
 
 
-@pytest.mark.parametrize("protocol, codec", [("geerpc", "json"), ("geerpc", "bin"), ("geerpc", "gob"), ("netrpc", "gob")])
+@pytest.mark.parametrize(
+    "protocol, codec", [("geerpc", "json"), ("geerpc", "bin"), ("geerpc", "gob"), ("netrpc", "gob")]
+)
 def test_bin_in_front(make_server, back, go_server, protocol, codec):
     """By the types of the declaration that is compiled into the gateway."""
     address = go_server("netrpc", "tcp") if protocol == "netrpc" else back().tcp
@@ -206,7 +209,9 @@ def test_a_worker_that_leaves_keeps_its_connections(make_server):
     """Those to servers, for calls that may still come; of those of its callers, what is busy is cut in the end."""
     with PlayedServer("silent") as server:
         gateway = start_gateway(make_server(), [server.address], services=["Odd"], codec="bin")
-        gateway.conf = gateway.conf.replace("services = (", 'services = ( { name = "Foo"; },') + 'shutdown_timeout = "1500ms";'
+        gateway.conf = gateway.conf.replace(
+            "services = (", 'services = ( { name = "Foo"; },'
+        ) + 'shutdown_timeout = "1500ms";'
         gateway.reload(gateway.conf.replace("tcp@127.0.0.1:0", gateway.tcp))
         with gateway.peer() as busy, gateway.peer() as idle:
             for seq in (1, 2):

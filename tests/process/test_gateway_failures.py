@@ -1,5 +1,5 @@
-"""Servers behind a gateway that die, say nothing, talk nonsense or take their time: what callers hear, and that nothing is
-left over. Figures are printed."""
+"""Servers behind a gateway that die, say nothing, talk nonsense or take their time: what callers hear, and that
+nothing is left over. Figures are printed."""
 import os
 import re
 import signal
@@ -73,8 +73,8 @@ def kill_at_once(server):
 
 
 def test_one_is_killed_under_load_and_comes_back(make_server, extended_build, capsys):
-    """Arith is declared idempotent: its calls are repeated elsewhere. Of Kinds the gateway knows nothing: what a server may
-    have begun is not repeated, and its caller hears which server it was."""
+    """Arith is declared idempotent: its calls are repeated elsewhere. Of Kinds the gateway knows nothing: what a
+    server may have begun is not repeated, and its caller hears which server it was."""
     servers = [make_server(build=extended_build) for _ in range(3)]
     for server in servers:
         server.conf = server.conf.replace("workers = 2", "workers = 1")
@@ -176,7 +176,8 @@ def test_bad_manners(make_server, capsys, manner, balance):
     with capsys.disabled():
         print(
             f"\n  {manner:7} {balance:10} calls {shown[odd.address]['calls']:3} and {shown[good.address]['calls']:3}, "
-            f"errors {len(errors):3}, median {statistics.median(times):6.1f} ms, p99 {times[int(len(times) * 0.99)]:6.1f} ms, "
+            f"errors {len(errors):3}, median {statistics.median(times):6.1f} ms, "
+            f"p99 {times[int(len(times) * 0.99)]:6.1f} ms, "
             f"{seconds:5.2f} s in all; {shown[odd.address]['state']}"
         )
     if ERRORS[manner] is None:
@@ -263,7 +264,8 @@ def test_all_are_down_and_come_back(make_server):
         seconds, results = timed(call_often, gateway, calls=25)
         for _, error in results:
             assert re.fullmatch(
-                r"rpc gateway: upstream back: tcp@[\d.:]+: connect: Connection refused \((1 try, |2 tries, )?[\d.]+ ms\)", error
+                r"rpc gateway: upstream back: tcp@[\d.:]+: connect: Connection refused "
+                r"\((1 try, |2 tries, )?[\d.]+ ms\)", error
             ), error
         assert max(taken for taken, _ in results) < 3 and seconds < TIMEOUT
         assert any("(2 tries, " in error for _, error in results)
@@ -283,7 +285,9 @@ def test_all_are_down_and_come_back(make_server):
 def test_nobody_is_refused_from_memory_after_the_return(make_server):
     """However long the pauses between attempts have become: the next call finds out."""
     with PlayedServer(listen=False) as server:
-        gateway = start_gateway(make_server(), [server.address], services=["Odd"], codec="bin", fails=1, fail_timeout="1h")
+        gateway = start_gateway(
+            make_server(), [server.address], services=["Odd"], codec="bin", fails=1, fail_timeout="1h"
+        )
         with gateway.peer() as peer:
             for n in range(50):
                 assert "connect: Connection refused" in peer.call("Odd.Echo", {"N": n}, seq=n)[0]["Error"]
@@ -334,11 +338,14 @@ def test_a_check_that_calls_sees_a_go_server_that_stands_still(make_server, inte
             assert gateway.call("Arith.Multiply", PAIR) == ("", 56)
         assert peers(gateway)[stopped.address]["calls"] == before
         stopped.send_signal(signal.SIGCONT)
-        eventually(lambda: peers(gateway)[stopped.address]["state"] != "down", "the server that goes on is seen to be up")
+        eventually(
+            lambda: peers(gateway)[stopped.address]["state"] != "down", "the server that goes on is seen to be up"
+        )
 
 
 def test_connecting_has_an_end_and_so_has_the_queue(make_server):
-    """A server at which connecting hangs: callers hear it within connect_timeout, and past the queue's bound at once."""
+    """A server at which connecting hangs: callers hear it within connect_timeout, and past the queue's bound at
+    once."""
     with Hole() as hole:
         gateway = start_gateway(
             make_server(), [hole.address], services=["Odd"], connect_timeout="400ms", queue=5, fail_timeout="500ms"
@@ -355,5 +362,7 @@ def test_connecting_has_an_end_and_so_has_the_queue(make_server):
         assert max(taken for _, taken in full) < 0.3 or SANITIZED
         assert 0.35 < min(taken for _, taken in waited)
         assert max(taken for _, taken in waited) < 1 or SANITIZED
-        assert re.fullmatch(r"rpc gateway: upstream back: 5 calls wait already \(queue\) \([\d.]+ ms\)", full[0][0]["Error"])
+        assert re.fullmatch(
+            r"rpc gateway: upstream back: 5 calls wait already \(queue\) \([\d.]+ ms\)", full[0][0]["Error"]
+        )
         wait_until_idle(gateway)

@@ -3,7 +3,8 @@ import pytest
 
 from conftest import eventually
 from gateway import peers, start_gateway
-from gob import INT, INTERFACE, STRING, UINT, GobPeer, array, map_of, member, message, natural, number, slice_of, struct, text
+from gob import (INT, INTERFACE, STRING, UINT, GobPeer, array, map_of, member, message, natural, number, slice_of,
+                 struct, text)
 from neighbours import GoServer
 
 NIL = message(INTERFACE, b"\0\0")
@@ -12,10 +13,13 @@ PAIR = {"Num1": 1, "Num2": 2}
 
 @pytest.fixture(params=["netrpc", "geerpc"])
 def go(request, make_server, go_server):
-    """(gateway, Go server behind it, which GeeRPC's protocol or net/rpc's speaks gob); one connection is everybody's."""
+    """(gateway, Go server behind it, which GeeRPC's protocol or net/rpc's speaks gob); one connection is
+    everybody's."""
     address = go_server(request.param, "tcp")
     gateway = start_gateway(
-        make_server(), [address], services=['name = "Foo"; undeclared = true;', "Kinds"], protocol=request.param, codec="gob", connections=1
+        make_server(), [address], services=[
+            'name = "Foo"; undeclared = true;', "Kinds"
+        ], protocol=request.param, codec="gob", connections=1
     )
     return gateway, address
 
@@ -90,7 +94,10 @@ def test_values_that_would_bring_a_server_down_are_refused(go):
     gateway, address = go
     node = struct(80, "Node", ("Next", 80), ("V", INT))
     rows = [
-        (map_of(81, STRING, INT) + message(81, b"\0" + natural(1 << 30) + text("a") + number(1)), "1073741824 elements"),
+        (
+            map_of(81, STRING, INT) + message(81, b"\0" + natural(1 << 30) + text("a") + number(1)),
+            "1073741824 elements",
+        ),
         (slice_of(82, INT) + message(82, b"\0" + natural(4) + 3 * number(1)), "4 elements are announced"),
         (node + message(80, 200 * b"\x01" + 201 * b"\0"), "nested deeper than"),
         (message(80, b"\x02" + number(1)), "truncated"),
@@ -116,8 +123,8 @@ def test_callers_may_get_nil_interfaces(go):
 
 @pytest.mark.parametrize("many", ["bytes", "fields", "types"])
 def test_types_of_one_caller_cost_the_others_nothing(make_server, many):
-    """What one connection may define is soon used up by types that are new again and again: the others keep theirs, with a call
-    in flight on it."""
+    """What one connection may define is soon used up by types that are new again and again: the others keep theirs,
+    with a call in flight on it."""
     server = make_server()
     server.conf = server.conf.replace("workers = 2", "workers = 1")
     server.start()

@@ -1,5 +1,5 @@
-"""A Go server that is as careless as GeeRPC's own behind a gateway: it leaves the body of a call unread whose method it does not
-know, and takes that body for the next header."""
+"""A Go server that is as careless as GeeRPC's own behind a gateway: it leaves the body of a call unread whose method
+it does not know, and takes that body for the next header."""
 import threading
 
 import pytest

@@ -1,5 +1,5 @@
-"""geectl call, list, describe as a script sees them: standard output, standard error, exit status. The server here is a few
-lines of Python, so what geectl puts on the wire is looked at, too; the real server is met in other files."""
+"""geectl call, list, describe as a script sees them: standard output, standard error, exit status. The server here is
+a few lines of Python, so what geectl puts on the wire is looked at, too; the real server is met in other files."""
 import json
 import os
 import re
@@ -14,7 +14,11 @@ import pytest
 from scripted import GEECTL, closed_port, geectl
 
 TYPES = [
-    {"Kind": "struct", "Name": "Args", "Fields": [{"Name": "A", "Tag": 1, "Type": 1}, {"Name": "Bs", "Tag": 2, "Type": 2}]},
+    {
+        "Kind": "struct",
+        "Name": "Args",
+        "Fields": [{"Name": "A", "Tag": 1, "Type": 1}, {"Name": "Bs", "Tag": 2, "Type": 2}],
+    },
     {"Kind": "int64"},
     {"Kind": "list", "Element": 3},
     {"Kind": "map", "Element": 1},
@@ -74,7 +78,9 @@ def test_error_reply(serve):
 
 def test_metadata_and_timeout_travel(serve):
     server = serve(lambda header, body: ({}, "1"))
-    done = geectl("call", "--metadata", "user=ann", server.address, "X.Y", "--metadata=path=a=b", "--timeout", "20s", "1")
+    done = geectl(
+        "call", "--metadata", "user=ann", server.address, "X.Y", "--metadata=path=a=b", "--timeout", "20s", "1"
+    )
     assert done.returncode == 0, done.stderr
     header, body = server.requests[0]
     assert header["Metadata"] == {"user": "ann", "path": "a=b"}
@@ -134,9 +140,15 @@ def test_bin_needs_types(serve):
     [
         (["cal"], 'did you mean "call"'),
         (["xyzzy"], "--help"),
-        (["bench", "tcp@a:1,tcp@b:1", "X.Y"], "tcp@a:1,tcp@b:1: geectl bench takes one server; call and broadcast take several"),
+        (
+            ["bench", "tcp@a:1,tcp@b:1", "X.Y"],
+            "tcp@a:1,tcp@b:1: geectl bench takes one server; call and broadcast take several",
+        ),
         (["ping", "tcp@a:1,unix@/b"], "takes one server"),
-        (["call", "quic@a:1", "X.Y"], 'quic@a:1: no transport for "quic@" is compiled in; there are: tcp@, unix@, http@'),
+        (
+            ["call", "quic@a:1", "X.Y"],
+            'quic@a:1: no transport for "quic@" is compiled in; there are: tcp@, unix@, http@',
+        ),
         (["call", "dns@a:1", "X.Y"], "http@; a registry stands in the place of a list of servers"),
         (["call", "--tmeout", "5s", "tcp@127.0.0.1:1", "X.Y"], 'did you mean "--timeout"'),
         (["list", "--metadata", "a=b", "tcp@127.0.0.1:1"], "unknown option"),
@@ -247,7 +259,8 @@ def orders_in(text):
 
 
 def test_orders_to_terminals_are_shown(serve):
-    """In errors, replies and names; into a pipe, too, since something shows that in the end. A reply stays the same JSON."""
+    """In errors, replies and names; into a pipe, too, since something shows that in the end. A reply stays the same
+    JSON."""
     server = serve(lambda header, body: ({"Error": "bad " + ORDERS}, "{}"))
     assert geectl("call", server.address, "X.Y").stderr == "bad " + SHOWN + "\n"
     server = serve(lambda header, body: ({}, json.dumps({ORDERS: ORDERS}, ensure_ascii=False)))
@@ -298,10 +311,12 @@ def test_full_disk(serve):
 
 
 def test_closed_standard_descriptors(serve):
-    """The connection must not get the number of standard error, or what is written there goes to the server: this error reads
-    like a request."""
+    """The connection must not get the number of standard error, or what is written there goes to the server: this
+    error reads like a request."""
     server = serve(lambda header, body: ({"Error": '{"ServiceMethod":"Written.Here","Seq":2}{}'}, "{}"))
-    done = subprocess.run(["sh", "-c", '"$0" call "$1" X.Y <&- >&- 2>&-', GEECTL, server.address], check=False, timeout=60)
+    done = subprocess.run(
+        ["sh", "-c", '"$0" call "$1" X.Y <&- >&- 2>&-', GEECTL, server.address], check=False, timeout=60
+    )
     assert done.returncode == 1
     assert geectl("call", server.address, "X.Z").returncode == 1  # it is served when the first connection has ended
     assert [header["ServiceMethod"] for header, body in server.requests] == ["X.Y", "X.Z"]
@@ -319,7 +334,9 @@ def test_closed_standard_output(serve):
     assert b"standard output" in done.stderr
 
 
-@pytest.mark.parametrize("words", [["ping", "http@"], ["bench", "http@", "X.Y"], ["top", "tcp@"]], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "words", [["ping", "http@"], ["bench", "http@", "X.Y"], ["top", "tcp@"]], ids=lambda words: words[0]
+)
 def test_interrupted_while_it_connects(words):
     """Nothing has been measured yet: it ends at once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -102,7 +102,9 @@ def test_until_it_is_interrupted(server):
 
 def test_an_interval_without_end(server):
     process = subprocess.Popen(
-        [GEECTL, "ping", "--interval", "2562047h", server.tcp], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [
+            GEECTL, "ping", "--interval", "2562047h", server.tcp
+        ], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         process.stdout.readline()

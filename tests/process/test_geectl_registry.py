@@ -1,6 +1,6 @@
-"""geectl registry, and calls to servers that are found: in GeeRPC's registry as a Go program makes it, in one that answers as ours
-does, in files and by names. A C xclient (geectl's, and one under load) calls Go servers; Go's XClient calls what geectl has put
-there."""
+"""geectl registry, and calls to servers that are found: in GeeRPC's registry as a Go program makes it, in one that
+answers as ours does, in files and by names. A C xclient (geectl's, and one under load) calls Go servers; Go's XClient
+calls what geectl has put there."""
 import ctypes
 import http.server
 import json
@@ -21,7 +21,8 @@ ARGUMENTS = '{"A":7,"B":8}'
 
 @pytest.fixture
 def go(interop):
-    """go("registry", "-address", "tcp@127.0.0.1:0"): what the Go program serves; go.stop(place) ends it, go.run(...) waits."""
+    """go("registry", "-address", "tcp@127.0.0.1:0"): what the Go program serves; go.stop(place) ends it, go.run(...)
+    waits."""
     running = {}
 
     def start(*words):
@@ -195,8 +196,8 @@ class Load:
 
 @pytest.mark.skipif(SANITIZED, reason="an instrumented library cannot be loaded into Python")
 def test_no_call_fails_whatever_the_registry_does(go, capsys):
-    """It is stopped, started empty, filled again with two of three servers; the third is stopped when it is out of the list. Not
-    one call is tried twice."""
+    """It is stopped, started empty, filled again with two of three servers; the third is stopped when it is out of
+    the list. Not one call is tried twice."""
     registry = go("registry", "-address", "tcp@127.0.0.1:0")
     servers = [
         go("server", "-protocol", "netrpc", "-address", "tcp@127.0.0.1:0", "-registry", registry) for _ in range(3)
@@ -393,8 +394,14 @@ def test_a_file_that_is_watched(tmp_path):
         (["registry", "put", "x"], "usage: geectl registry put SOURCE ADDRESS"),
         (["registry", "ls", "etcd://x"], 'registry "etcd://x": no module for "etcd" is compiled in; there are: '),
         (["registry", "put", "http://127.0.0.1:1/", "a"], 'address "a": expected scheme@place'),
-        (["registry", "put", "http://127.0.0.1:1/", "tcp@a:1", "--service", "A B"], '"A B": a registry\'s X-Geerpc-Service has'),
-        (["registry", "put", "--weight", "0", "http://x/", "tcp@a:1"], "--weight 0: a number from 1 to 65535 is needed"),
+        (
+            ["registry", "put", "http://127.0.0.1:1/", "tcp@a:1", "--service", "A B"],
+            '"A B": a registry\'s X-Geerpc-Service has',
+        ),
+        (
+            ["registry", "put", "--weight", "0", "http://x/", "tcp@a:1"],
+            "--weight 0: a number from 1 to 65535 is needed",
+        ),
         (["call", "--registry", "file@/x", "tcp@a:1", "X.Y", "{}"], "one argument too many"),
         (["call", "--registry", "file@/x"], "too few arguments"),
         (["call", "--service", "X", "tcp@127.0.0.1:1", "X.Y"], "--service is for --registry"),

@@ -37,7 +37,10 @@ def test_numbers_of_the_real_server(server):
     call_some(server)
     done = geectl("status", server.tcp)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.match(r"geerpc \d+\.\d+\.\d+ at %s\n6 calls, 1 errors since the start; 0 in flight, 0 late\n" % re.escape(server.tcp), done.stdout)
+    assert re.match(
+        r"geerpc \d+\.\d+\.\d+ at %s\n6 calls, 1 errors since the start; 0 in flight, 0 late\n" % re.escape(server.tcp),
+        done.stdout,
+    )
     assert f"\nlistening: {server.tcp} {server.unix}\n" in done.stdout
     assert row(done.stdout, "METHOD") == ["CALLS", "ERRORS", "IN", "FLIGHT", "LATE", "P50", "P99"]
     assert row(done.stdout, "Arith.Multiply")[:4] == ["5", "0", "0", "0"]
@@ -65,7 +68,9 @@ def test_a_thousand_upstreams(one_worker):
     long_name = "a-name-of-more-than-64-bytes-" + "x" * 70
 
     def upstream(number):
-        servers = ", ".join('{ address = "tcp@127.1.%d.%d:%d"; }' % (number // 250, number % 250, port) for port in range(9001, 9006))
+        servers = ", ".join(
+            '{ address = "tcp@127.1.%d.%d:%d"; }' % (number // 250, number % 250, port) for port in range(9001, 9006)
+        )
         return '{ name = "%s"; servers = ( %s ); }' % (name(number), servers)
 
     def name(number):
@@ -96,7 +101,9 @@ def test_every_way_to_name_the_page(server):
     call_some(server)
     place = server.tcp.split("@")[1]
     port = place.rsplit(":", 1)[1]
-    for where in (server.unix, f"http@{place}", f"http://{place}", f"http://{place}/debug/rpc", f"tcp@localhost:{port}"):
+    for where in (
+        server.unix, f"http@{place}", f"http://{place}", f"http://{place}/debug/rpc", f"tcp@localhost:{port}"
+    ):
         done = geectl("status", where)
         assert done.returncode == 0, done.stderr
         assert row(done.stdout, "Arith.Multiply")[0] == "5"

@@ -78,7 +78,8 @@ FRAMES = {
 }
 
 
-# What is odd costs one call: [(what is sent, the whole answer)] of a connection, the last of them a call like any other.
+# What is odd costs one call: [(what is sent, the whole answer)] of a connection, the last of them a call like any
+# other.
 CALL_JSON = HEADER + b'{"Num1":1,"Num2":2}', b'{"ServiceMethod":"Foo.Sum","Seq":1,"Error":""}\n3\n'
 CALL_BIN = bin_call(field(1, 1) + field(2, 2)), bin_call(field(1, 3))
 CALL_JSONRPC = b'{"method":"Foo.Sum","params":[{"Num1":1,"Num2":2}],"id":7}', b'{"id":7,"result":3,"error":null}\n'

@@ -153,7 +153,9 @@ def test_listeners_that_others_can_reach(stopped, pages, status):
                    {{ address = "unix@run/geerpc.sock"; }} );
     """
     stopped.start()
-    everywhere, loopback, _ = [int(address.rsplit(":", 1)[1]) if ":" in address else 0 for address in stopped.ready.split()]
+    everywhere, loopback, _ = [
+        int(address.rsplit(":", 1)[1]) if ":" in address else 0 for address in stopped.ready.split()
+    ]
     assert ask(stopped, PAGES[0], address=("127.0.0.1", everywhere))[0].status == status
     assert ask(stopped, PAGES[0], address=("127.0.0.1", loopback))[0].status == 200
     # CONNECT is no page.

@@ -1,5 +1,5 @@
-"""Web pages of strangers, in the browser of somebody who reaches the server: by a name that was made to point here, or across
-origins. And what a sealed client may read."""
+"""Web pages of strangers, in the browser of somebody who reaches the server: by a name that was made to point here,
+or across origins. And what a sealed client may read."""
 import http.client
 
 import pytest

@@ -1,6 +1,6 @@
-"""The real thing on the other side: Go programs on Go's own net/rpc and net/rpc/jsonrpc, and on GeeRPC's protocol made of
-encoding/gob and encoding/json (tests/interop/go). First as clients of the server, then as servers for geectl and the
-library."""
+"""The real thing on the other side: Go programs on Go's own net/rpc and net/rpc/jsonrpc, and on GeeRPC's protocol
+made of encoding/gob and encoding/json (tests/interop/go). First as clients of the server, then as servers for geectl
+and the library."""
 import ctypes
 import json
 import pathlib
@@ -75,7 +75,8 @@ def test_handle_timeout_of_the_option(server, client, speaker):
 
 @pytest.mark.parametrize("speaker", SPEAKERS)
 def test_every_kind(make_server, extended_build, client, speaker):
-    """Both extremes of every integer, NaN and infinities (gob), a text of 1 MiB, maps, lists of lists and of structs."""
+    """Both extremes of every integer, NaN and infinities (gob), a text of 1 MiB, maps, lists of lists and of
+    structs."""
     server = make_server(build=extended_build).start()
     wanted = "5 samples" if speaker in ("netrpc", "geerpc-gob") else "3 samples"
     assert client(speaker, server.tcp, "kinds") == wanted
@@ -258,8 +259,8 @@ def at_once(threads, work):
 
 @pytest.mark.parametrize("caller", CALLERS)
 def test_load_on_go(go_server, caller):
-    """8 threads on one connection, and a connection for each call; an instrumented library cannot be loaded into Python,
-    so geectl stands in for it there."""
+    """8 threads on one connection, and a connection for each call; an instrumented library cannot be loaded into
+    Python, so geectl stands in for it there."""
     address = go_server(caller.split("-")[0], "tcp")
     if SANITIZED:
         at_once(4, lambda number: [check_by_geectl(caller, address, number * 25 + n) for n in range(25)])

@@ -35,7 +35,8 @@ def error_of(peer, method="Foo.Sum", arguments=None):
 
 
 def hang_up(peer):
-    """The connection is reset, so that its calls are cancelled. (The end of what a client sends is not the end of it.)"""
+    """The connection is reset, so that its calls are cancelled. (The end of what a client sends is not the end of
+    it.)"""
     if peer.sock.family != socket.AF_UNIX:
         peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.sock.close()
@@ -127,7 +128,9 @@ def test_a_service_that_is_not_served(stopped, name):
     limited(stopped, f'services = ( {{ name = "Foo"; rate = 1; }}, {{ name = "{name}"; rate = 1; }} );')
     said = f'limits.services[1]: no service "{name}" is served'
     for words in (["-t"], ["-F"]):
-        assert re.search(rf"geerpc\.conf:\d+: {re.escape(said)}, (did you mean|there is) ", stopped.run(*words, status=1).stderr)
+        assert re.search(
+            rf"geerpc\.conf:\d+: {re.escape(said)}, (did you mean|there is) ", stopped.run(*words, status=1).stderr
+        )
     wrong = stopped.conf
     stopped.conf = CONF
     stopped.start()

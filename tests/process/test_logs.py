@@ -112,7 +112,11 @@ def test_the_access_log_counts_whole_messages(stopped):
     rpc = '{"method":"Arith.Multiply","params":[%s],"id":0}' % body
     other = '{"jsonrpc":"2.0","method":"Arith.Divide","params":%s,"id":"x"}' % body
     conversations = [
-        (OPTION_JSON.decode() + header + body, '{"ServiceMethod":"Arith.Multiply","Seq":1,"Error":""}\n56\n', [header + body]),
+        (
+            OPTION_JSON.decode() + header + body,
+            '{"ServiceMethod":"Arith.Multiply","Seq":1,"Error":""}\n56\n',
+            [header + body],
+        ),
         (" " + rpc + "\r\n  " + rpc, '{"id":0,"result":56,"error":null}\n' * 2, [rpc, rpc]),
         ("[ %s , %s ]" % (rpc, other), None, [rpc, other]),
     ]

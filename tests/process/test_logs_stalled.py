@@ -172,7 +172,9 @@ def test_an_access_log_that_nobody_reads(stopped):
     stopped.wait_for_log("access_log: lines are dropped: nobody reads them")
     drain(reader)
     eventually(
-        lambda: stopped.call(*SUM) == ("", 3) and re.search(r"lines are written again, \d+ were dropped", stopped.log()),
+        lambda: stopped.call(*SUM) == ("", 3) and re.search(
+            r"lines are written again, \d+ were dropped", stopped.log()
+        ),
         "the count of what was dropped",
     )
     for line in drain(reader).splitlines():
@@ -212,14 +214,16 @@ def test_logs_of_a_daemon_to_standard_error(stopped):
     stopped.conf += 'error_log = { path = "stderr"; };'
     with open(stopped.root / "stderr.log", "wb") as stderr:
         subprocess.run(
-            stopped.command(), env=stopped.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
-            check=True, timeout=30,
+            stopped.command(), env=stopped.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=stderr, check=True, timeout=30,
         )
     stopped.daemonized = True
     stopped.reload()
     stopped.wait_for_log("reloaded, generation 2")
     assert not (stopped.root / "logs/error.log").exists()
-    refused = stopped.reload(CONF + 'access_log = { path = "stdout"; }; error_log = { path = "stderr"; };', status=1).stderr
+    refused = stopped.reload(
+        CONF + 'access_log = { path = "stdout"; }; error_log = { path = "stderr"; };', status=1
+    ).stderr
     assert "cannot log to stdout: this server has left its terminal" in refused
     stopped.conf = CONF + 'error_log = { path = "stderr"; };'
     stopped.ask("upgrade")

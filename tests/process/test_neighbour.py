@@ -1,4 +1,5 @@
-"""What one caller does stays with that caller: honest ones on every wire share a gateway's connections with a hostile one."""
+"""What one caller does stays with that caller: honest ones on every wire share a gateway's connections with a hostile
+one."""
 import os
 import time
 
@@ -25,7 +26,9 @@ def test_a_hostile_neighbour(street):
 
 # What did harm once: (productions of tests/interop/go/evil.go, services that are called).
 HARM = {
-    "a decoder takes the next message for the content of a nil interface": ("nil-interfaces,values", "Net,Gob,CarelessGob"),
+    "a decoder takes the next message for the content of a nil interface": (
+        "nil-interfaces,values", "Net,Gob,CarelessGob"
+    ),
     "the body of an unknown method is the next header": ("typos,headers,ids", "CarelessGob,CarelessJson"),
     "a map says that it has 2^30 pairs": ("claims", "Net,CarelessGob"),
     "a list within a list within a list": ("nested", "Net,Rpc,CarelessGob,CarelessJson"),

@@ -16,7 +16,8 @@ from test_limits import PeerFrom, hang_up
 SUM = {"Num1": 1, "Num2": 2}
 LONG = {"Num1": 3600}
 MEMORY = 16 * MIB
-# What the worker has beside limits.memory: free buffers (8 MiB), an inbox that grows and is copied, the heap's own gaps.
+# What the worker has beside limits.memory: free buffers (8 MiB), an inbox that grows and is copied, the heap's own
+# gaps.
 BESIDE = 20 * MIB
 TOO_MUCH = "rpc server: requests, calls and replies take too much memory: limits.memory"
 
@@ -61,7 +62,8 @@ def large_call(server):
 
 
 def test_unfinished_requests_of_many(stopped):
-    """They wait when they are too much; who is slow then is ended. Small calls are served meanwhile, and large ones in time."""
+    """They wait when they are too much; who is slow then is ended. Small calls are served meanwhile, and large ones
+    in time."""
     server = one_worker_with(stopped, 'memory = "16m"; message = "2m"; call_memory = "4m";')
     before = memory(server)
     with contextlib.ExitStack() as stack:
@@ -93,7 +95,9 @@ def test_large_requests_that_come_at_once_wait_for_each_other(stopped):
 
 def test_calls_that_hold_too_much(stopped):
     """Each refers to its request. New ones are refused at once, until others have gone."""
-    server = one_worker_with(stopped, 'memory = "8m"; message = "1m"; input = "1g";', "thread_pool = { queue = 10000; };")
+    server = one_worker_with(
+        stopped, 'memory = "8m"; message = "1m"; input = "1g";', "thread_pool = { queue = 10000; };"
+    )
     before = memory(server)
     arguments = {**LONG, "Pad": "x" * 60000}
     with server.peer() as holder, server.peer() as other:

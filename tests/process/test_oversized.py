@@ -1,5 +1,5 @@
-"""Messages over limits.message: the call ends with RESOURCE_EXHAUSTED, whoever else is on the connection notices nothing, and
-the worker keeps none of the bytes."""
+"""Messages over limits.message: the call ends with RESOURCE_EXHAUSTED, whoever else is on the connection notices
+nothing, and the worker keeps none of the bytes."""
 import json
 import re
 import struct

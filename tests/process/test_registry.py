@@ -1,5 +1,5 @@
-"""The server as a registry: GeeRPC's wire and what it has beyond it, who may register, and that nothing is lost: not with a
-worker, not with the helper, not by a reload or a restart."""
+"""The server as a registry: GeeRPC's wire and what it has beyond it, who may register, and that nothing is lost: not
+with a worker, not with the helper, not by a reload or a restart."""
 import os
 import signal
 import socket
@@ -72,7 +72,8 @@ def test_leaving(registry):
     assert remove(registry, B, service="Arith").status == 200
     assert servers(registry) == []
     answer = remove(registry, A)
-    assert (answer.status, answer.headers["X-Geerpc-Removed"]) == (200, "0")  # it is not there, which is what was wanted
+    # it is not there, which is what was wanted
+    assert (answer.status, answer.headers["X-Geerpc-Removed"]) == (200, "0")
     assert ask(registry, "DELETE").status == 500
 
 
@@ -379,7 +380,9 @@ def test_requests_survive_the_helper(registry):
     os.kill(helper, signal.SIGSTOP)
     results = []
     threads = [
-        threading.Thread(target=lambda n=n: results.append(put(registry, f"tcp@10.0.0.1:{n + 1}").status)) for n in range(20)
+        threading.Thread(
+            target=lambda n=n: results.append(put(registry, f"tcp@10.0.0.1:{n + 1}").status)
+        ) for n in range(20)
     ]
     for thread in threads:
         thread.start()
@@ -442,11 +445,15 @@ def test_a_file_that_is_none(stopped):
     file = stopped.root / "run/registry/servers"
     file.parent.mkdir()
     file.parent.chmod(0o777)
-    for garbage in (b"hello", b"geerpc registry 2 5\n\xff\xfe", b"geerpc registry 2 5\ntcp@10.0.0.1:1 0 5m\n", b"\0" * 99):
+    for garbage in (
+        b"hello", b"geerpc registry 2 5\n\xff\xfe", b"geerpc registry 2 5\ntcp@10.0.0.1:1 0 5m\n", b"\0" * 99
+    ):
         file.write_bytes(garbage)
         start_registry(stopped)
         assert servers(stopped) == []
-        stopped.wait_for_log(r"\[error\] .*registry: the list from before is not read: .*servers:\d+: .*; it begins empty")
+        stopped.wait_for_log(
+            r"\[error\] .*registry: the list from before is not read: .*servers:\d+: .*; it begins empty"
+        )
         stopped.wait_for_log(r"; the file is now \S+/servers\.bad")
         put(stopped, A)
         stopped.stop()

@@ -27,7 +27,9 @@ def cpu_seconds(pids):
 def resident_kib(pid):
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as smaps:
         text = smaps.read()
-    return sum(int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE).group(1)) for name in ("Private_Clean", "Private_Dirty"))
+    return sum(
+        int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE).group(1)) for name in ("Private_Clean", "Private_Dirty")
+    )
 
 
 def addresses():
@@ -113,7 +115,9 @@ def test_ten_thousand_entries_and_a_thousand_watchers(make_server, capsys):
 
     began, cpu = time.monotonic(), cpu_seconds(processes)
     register(registry, names)
-    figures.append(f"{ENTRIES} registrations in {time.monotonic() - began:.2f} s, CPU {cpu_seconds(processes) - cpu:.2f} s")
+    figures.append(
+        f"{ENTRIES} registrations in {time.monotonic() - began:.2f} s, CPU {cpu_seconds(processes) - cpu:.2f} s"
+    )
     assert put(registry, "tcp@10.200.0.1:1").status == (503 if ENTRIES == 10000 else 200)  # registry.entries
     if ENTRIES != 10000:
         remove(registry, "tcp@10.200.0.1:1")

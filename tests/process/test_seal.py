@@ -181,7 +181,9 @@ def test_handshakes_that_are_refused(sealed):
     refuse_beginning(sealed, key="stranger")
     sealed.wait_for_log("refused: seal: message 1 of the handshake is not genuine: it means another server's key")
     refuse_beginning(sealed, prefix=b"geerpc-seal-v2")
-    for preamble in (b"\xc1GEE\2\1\0\0", b"\xc1GEE\0\1\0\0", b"\xc1GEE\1\3\0\0", b"\xc1GEE\1\1\0\1", b"\xc1gee\1\1\0\0"):
+    for preamble in (
+        b"\xc1GEE\2\1\0\0", b"\xc1GEE\0\1\0\0", b"\xc1GEE\1\3\0\0", b"\xc1GEE\1\1\0\1", b"\xc1gee\1\1\0\0"
+    ):
         refuse_beginning(sealed, preamble=preamble)
     for at in (8, 9, 10, 41, 42, 57):
         refuse_beginning(sealed, change=flipped(at))
@@ -433,7 +435,9 @@ def test_two_keys_while_they_are_changed(stopped):
     server.keys.make("next")
     server.start()
     check_serves(server)
-    server.reload(seal_conf('old_key = "keys/server.key";').replace('key = "keys/server.key"; c', 'key = "keys/next.key"; c'))
+    server.reload(
+        seal_conf('old_key = "keys/server.key";').replace('key = "keys/server.key"; c', 'key = "keys/next.key"; c')
+    )
     for key in ("server", "next"):
         with sealed_peer(server, key=key) as peer:
             assert peer.call("Foo.Sum", SUM)[1] == 42

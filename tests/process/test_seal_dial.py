@@ -48,8 +48,8 @@ def test_many_bytes_both_ways(sealed):
 def test_inside_connect_and_on_a_unix_socket(stopped):
     server = make_sealed(stopped, 'mode = "optional";')
     server.conf = server.conf.replace('{ address = "unix@run/plain.sock"; mode = "0666"; }',
-                                      '{ address = "unix@run/plain.sock"; mode = "0666"; seal = { key = "keys/server.key"; '
-                                      'clients = "keys/clients"; }; }')
+                                      '{ address = "unix@run/plain.sock"; mode = "0666"; '
+                                      'seal = { key = "keys/server.key"; clients = "keys/clients"; }; }')
     server.start()
     through = server.tcp.replace("tcp@", "http@")
     assert answer(call(*keys_of(server, "billing"), through, "Arith.Multiply", ARGUMENTS)) == "56"
@@ -58,8 +58,9 @@ def test_inside_connect_and_on_a_unix_socket(stopped):
     server.wait_for_access(" billing Arith.Multiply ", 2)
 
 
-# Who a client with a key is, its last message of the handshake says: it hears of a refusal when its side is through. The
-# server closes without having read what came behind that message, so the kernel may say it first, with a reset.
+# Who a client with a key is, its last message of the handshake says: it hears of a refusal when its side is
+# through. The server closes without having read what came behind that message, so the kernel may say it first, with
+# a reset.
 @pytest.mark.parametrize("client, key, wrong", [
     ("stranger", "server", ": (our key may not be in its list of clients|.*Connection reset by peer)"),
     (None, "server", ": handshake: seal: "),
@@ -72,7 +73,8 @@ def test_who_is_not_let_in_hears_where_it_ended(sealed, client, key, wrong):
 
 
 def test_no_way_back_to_clear(sealed):
-    """A server that is not sealed gets nothing from a client that wants it sealed, but the first bytes of a handshake."""
+    """A server that is not sealed gets nothing from a client that wants it sealed, but the first bytes of a
+    handshake."""
     plain = f"unix@{sealed.root}/run/plain.sock"
     done = call(*keys_of(sealed, "billing"), plain, "Arith.Multiply", ARGUMENTS)
     assert done.returncode == 3 and ": handshake: seal: " in done.stderr, done.stderr
@@ -123,7 +125,8 @@ def test_a_gateway_with_the_wrong_key_of_its_server(sealed, make_server):
     gateway.conf = conf_of(sealed, server=sealed.keys["stranger"])
     gateway.start()
     done = call(gateway.tcp, "Arith.Multiply", ARGUMENTS)
-    assert done.returncode == 1 and "rpc gateway: upstream arith: " in done.stderr and ": handshake: seal: " in done.stderr
+    assert done.returncode == 1
+    assert "rpc gateway: upstream arith: " in done.stderr and ": handshake: seal: " in done.stderr
 
 
 def test_the_keys_of_upstreams_are_checked_beforehand(sealed, make_server):

@@ -291,7 +291,8 @@ def test_our_clients_end_what_they_say(sealed, command):
 
 @pytest.mark.parametrize("ending", ["stop", "quit"])
 def test_the_server_ends_what_it_says(sealed, ending):
-    """Idle and in the middle of a call, which is answered first where there is time: the last record says that it is the last."""
+    """Idle and in the middle of a call, which is answered first where there is time: the last record says that it is
+    the last."""
     with sealed_peer(sealed) as idle, sealed_peer(sealed) as busy:
         assert idle.call("Foo.Sum", SUM)[1] == 42
         busy.send("Foo.Sleep", {"Num1": 1, "Num2": 2})

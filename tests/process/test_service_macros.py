@@ -7,7 +7,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
-FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-I", ROOT / "src", "-I", ROOT / "src/core"]
+FLAGS = [
+    "-std=gnu11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-I", ROOT / "src", "-I", ROOT / "src/core"
+]
 
 EXAMPLE = """
 #include <gee.h>

@@ -192,7 +192,9 @@ def test_shutdown_timeout_cuts_and_says_so(stopped):
         stopped.send_signal(signal.SIGQUIT)
         assert stopped.wait_for_end() == 0
         host, port = peer.sock.getsockname()
-    assert re.search(rf"tcp@{host}:{port}: cut with 1 call in flight: Foo.Sleep: shutdown_timeout \(0.3s\) is over", stopped.log())
+    assert re.search(
+        rf"tcp@{host}:{port}: cut with 1 call in flight: Foo.Sleep: shutdown_timeout \(0.3s\) is over", stopped.log()
+    )
 
 
 def test_second_server_on_one_pid_file_is_refused(server):

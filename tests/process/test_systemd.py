@@ -214,7 +214,8 @@ def test_what_the_configuration_does_not_name_is_refused(stopped, activated):
 
 def test_a_socket_of_a_wrong_kind_is_refused(stopped, activated):
     said = activated(f"odd=udp@127.0.0.1:{free_port()}", listen=[addresses(stopped)[0]], fails=True).stderr
-    assert "socket activation: odd: (a socket unit says ListenStream=) descriptor 3 is no listening stream socket" in said
+    text = "socket activation: odd: (a socket unit says ListenStream=) descriptor 3 is no listening stream socket"
+    assert text in said
 
 
 def test_sockets_for_somebody_else_are_left_alone(stopped):

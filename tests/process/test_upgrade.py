@@ -85,7 +85,9 @@ def test_a_command_in_the_moment_of_an_upgrade_waits(stopped, command, fails):
     stopped.send_signal(signal.SIGUSR2)
     eventually(lambda: names(stopped)[:1] == ["geerpc.control.oldbin"], "a moment without the socket")
     asked = subprocess.Popen(
-        stopped.command("-s", command), env=stopped.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        stopped.command(
+            "-s", command
+        ), env=stopped.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     with pytest.raises(subprocess.TimeoutExpired):
         asked.wait(0.5)

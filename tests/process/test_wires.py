@@ -1,5 +1,6 @@
-"""Names, texts, numbers and times that one call has and its wire, or the other side, has no place for: that call hears of it, in
-the words that programs compare, and the connection goes on. Servers are Go's, or played by the test."""
+"""Names, texts, numbers and times that one call has and its wire, or the other side, has no place for: that call
+hears of it, in the words that programs compare, and the connection goes on. Servers are Go's, or played by the
+test."""
 import json
 import socketserver
 import threading
@@ -80,7 +81,8 @@ def test_a_gateway_says_it_in_the_words_of_its_caller(make_server, go_server, be
 
 @pytest.mark.parametrize("behind", ["netrpc", "jsonrpc"])
 def test_a_long_name_reaches_no_server(make_server, go_server, behind):
-    """A name that Go's server would give back twice, in a reply over the limit, which once ended a connection of all."""
+    """A name that Go's server would give back twice, in a reply over the limit, which once ended a connection of
+    all."""
     back = go_server(behind, "tcp")
     gateway = start_gateway(make_server(), [back], protocol=behind, connections=1)
     with Lines(gateway.tcp) as bystander, Lines(gateway.tcp) as caller, gateway.peer() as other:
@@ -105,9 +107,12 @@ def test_a_long_name_reaches_no_server(make_server, go_server, behind):
 def test_first_messages_of_strangers(server):
     rows = {
         "{}": '{"id":null,"result":null,"error":"rpc: service/method request ill-formed: "}\n',
-        '{"Method":"Arith.Multiply","Params":[%s],"ID":"\\u0000"}' % PAIR: '{"id":"\\u0000","result":56,"error":null}\n',
-        '{"method":"Arith.\\ud800","params":[{}],"id":0}': '{"id":0,"result":null,"error":"rpc: can\'t find method Arith.\ufffd"}\n',
-        '{"jsonrpc":"\\u0032.0","method":"Arith.Multiply","params":%s,"id":1.0}' % PAIR: '{"jsonrpc":"2.0","id":1.0,"result":56}\n',
+        '{"Method":"Arith.Multiply","Params":[%s],"ID":"\\u0000"}' % PAIR:
+            '{"id":"\\u0000","result":56,"error":null}\n',
+        '{"method":"Arith.\\ud800","params":[{}],"id":0}':
+            '{"id":0,"result":null,"error":"rpc: can\'t find method Arith.\ufffd"}\n',
+        '{"jsonrpc":"\\u0032.0","method":"Arith.Multiply","params":%s,"id":1.0}' % PAIR:
+            '{"jsonrpc":"2.0","id":1.0,"result":56}\n',
     }
     for text, wanted in rows.items():
         with Lines(server.tcp) as lines:
@@ -118,7 +123,9 @@ def test_first_messages_of_strangers(server):
 
 def test_texts_that_are_not_utf8(server):
     with Lines(server.tcp) as lines:
-        for method in (b"X" + "é".encode() * 100 + b".Y", b"X" + "é".encode() * 100, b"Arith.X" + "é".encode() * 100, b"Arith.\xff"):
+        for method in (
+            b"X" + "é".encode() * 100 + b".Y", b"X" + "é".encode() * 100, b"Arith.X" + "é".encode() * 100, b"Arith.\xff"
+        ):
             answer = json.loads(lines.ask(b'{"method":"%s","params":[{}],"id":1}' % method))
             assert answer["error"].startswith("rpc: ")
         assert lines.call("Arith.Multiply", PAIR)["result"] == 56
@@ -133,9 +140,17 @@ def test_texts_that_are_not_utf8(server):
         ('{"ID":%d,"Result":56,"Error":null}', 0, "56"),
         ('{"id":%d,"error":null}', 1, "jsonrpc: the reply has neither a result nor an error"),
         ('{"id":%d,"result":56,"error":"no"}', 1, "jsonrpc: the reply has a result and an error: no"),
-        ('{"id":%d,"method":"Arith.Multiply","params":[]}', 1, "jsonrpc: the server sent a request in the place of the reply"),
+        (
+            '{"id":%d,"method":"Arith.Multiply","params":[]}',
+            1,
+            "jsonrpc: the server sent a request in the place of the reply",
+        ),
         ('{"id":%d,"result":null,"error":"no \\ud800"}', 1, "no \ufffd"),
-        ('{"id":%d,"result":[123456789012345678901234567890,-1e999],"error":null}', 0, "[123456789012345678901234567890,-1e999]"),
+        (
+            '{"id":%d,"result":[123456789012345678901234567890,-1e999],"error":null}',
+            0,
+            "[123456789012345678901234567890,-1e999]",
+        ),
     ],
 )
 def test_replies_of_strangers(make_server, reply, status, said):
@@ -176,7 +191,9 @@ def test_a_negative_timeout_is_over(server):
 
 def test_strict_calls_go_only_where_nothing_is_left_out(server):
     for wire in (["--codec", "json"], ["--codec", "bin"]):
-        done = geectl("call", "--strict", "--timeout", "5s", "--metadata", "user=ann", *wire, server.tcp, "Arith.Multiply", PAIR)
+        done = geectl(
+            "call", "--strict", "--timeout", "5s", "--metadata", "user=ann", *wire, server.tcp, "Arith.Multiply", PAIR
+        )
         assert (done.returncode, done.stdout) == (0, "56\n")
     for wire in (["--codec", "gob"], ["--protocol", "netrpc"], ["--protocol", "jsonrpc"]):
         assert geectl("call", *wire, server.tcp, "Arith.Multiply", PAIR).stdout == "56\n"

@@ -152,8 +152,8 @@ static inline size_t call_for(balancing_t *balancing, uint64_t key) {
     return 0;
 }
 
-/* Pearson's, of counts against shares. With count - 1 degrees of freedom a right distribution is above the bound once in
- * a thousand seeds; those of the tests are fixed. */
+/* Pearson's, of counts against shares. With count - 1 degrees of freedom a right distribution is above the bound once
+ * in a thousand seeds; those of the tests are fixed. */
 static inline double chi_square(const size_t *counts, const uint32_t *weights, size_t count) {
     double total = 0, shares = 0, sum = 0;
     for (size_t i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
-/* failing_memory.h: a heap that fails when a test says so, and counts what is out. For programs that are linked with --wrap
- * for each function of failing_memory.c (auto/rules.mk): what libraries take for themselves is not seen. */
+/* failing_memory.h: a heap that fails when a test says so, and counts what is out. For programs that are linked with
+ * --wrap for each function of failing_memory.c (auto/rules.mk): what libraries take for themselves is not seen. */
 #ifndef TEST_FAILING_MEMORY_H
 #define TEST_FAILING_MEMORY_H
 

@@ -1,5 +1,5 @@
-/* secrets.h: is something secret anywhere in the memory of this process? Reads all of it that can be written, what was freed
- * included. What is looked for is given masked, so that it does not find itself. */
+/* secrets.h: is something secret anywhere in the memory of this process? Reads all of it that can be written, what
+ * was freed included. What is looked for is given masked, so that it does not find itself. */
 #ifndef TESTS_SUPPORT_SECRETS_H
 #define TESTS_SUPPORT_SECRETS_H
 

@@ -1,5 +1,5 @@
-/* watching.h: a loop with an engine in the library's manner, what a registry module reports to a watch on it, and a directory
- * for files. */
+/* watching.h: a loop with an engine in the library's manner, what a registry module reports to a watch on it, and a
+ * directory for files. */
 #ifndef TEST_WATCHING_H
 #define TEST_WATCHING_H
 

@@ -1,5 +1,5 @@
-/* balancers_test.c: what each of the balancers promises beyond the contract (tests/contract/balancer_contract.c): who gets
- * how many calls, in which order, and when that changes. All of it is computed: no socket, no clock. */
+/* balancers_test.c: what each of the balancers promises beyond the contract (tests/contract/balancer_contract.c): who
+ * gets how many calls, in which order, and when that changes. All of it is computed: no socket, no clock. */
 #include "support/balancing.h"
 
 #include <math.h>
@@ -226,8 +226,8 @@ static void least_leaves_a_server_that_becomes_slow(void **state) {
     stop_balancing(&simulation.balancing);
 }
 
-/* What is not known yet is neither feared nor taken for the best: a newcomer gets about its share, also while it does not
- * answer at all. */
+/* What is not known yet is neither feared nor taken for the best: a newcomer gets about its share, also while it does
+ * not answer at all. */
 static void least_tries_a_newcomer_with_care(void **state) {
     (void)state;
     NEED(balancer, "least");

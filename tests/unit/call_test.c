@@ -1,4 +1,5 @@
-/* call_test.c: how handlers finish their calls: within their invocation or later, on its thread or another, once or twice. */
+/* call_test.c: how handlers finish their calls: within their invocation or later, on its thread or another, once or
+ * twice. */
 #include <pthread.h>
 
 #include "call_fixture.h"

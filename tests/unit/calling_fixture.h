@@ -1,4 +1,5 @@
-/* calling_fixture.h: sessions in the calling role, over pairs of sockets, and a note of how each of their calls ended. */
+/* calling_fixture.h: sessions in the calling role, over pairs of sockets, and a note of how each of their calls
+ * ended. */
 #ifndef TEST_CALLING_FIXTURE_H
 #define TEST_CALLING_FIXTURE_H
 

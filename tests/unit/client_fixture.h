@@ -1,5 +1,5 @@
-/* client_fixture.h: who a client under test talks to: a serving engine on a thread of its own, or a peer that is a plain
- * function over a connected socket. */
+/* client_fixture.h: who a client under test talks to: a serving engine on a thread of its own, or a peer that is a
+ * plain function over a connected socket. */
 #ifndef TEST_CLIENT_FIXTURE_H
 #define TEST_CLIENT_FIXTURE_H
 
@@ -295,8 +295,8 @@ static inline int before_each(void **state GEE_UNUSED) {
     descriptors_before = open_descriptors();
     return 0;
 }
-/* Every client, server and peer of the test is gone, and none of their descriptors is left; a resolver that was given up
- * may hold one until its thread is through. */
+/* Every client, server and peer of the test is gone, and none of their descriptors is left; a resolver that was given
+ * up may hold one until its thread is through. */
 static inline int after_each(void **state GEE_UNUSED) {
     int64_t give_up = gee_clock_monotonic() + 10 * GEE_SECOND;
     while (open_descriptors() != descriptors_before && gee_clock_monotonic() < give_up)

@@ -1,4 +1,5 @@
-/* client_fork_test.c: after a fork. The parent's clients are of no use to a child, and the child is no danger to them. */
+/* client_fork_test.c: after a fork. The parent's clients are of no use to a child, and the child is no danger to
+ * them. */
 #include "client_support.h"
 
 /* What the parent has made. */
@@ -14,7 +15,8 @@ static bool refused(int result, const gee_error_t *error) {
     return result == -1 && error->code == GEE_FAILED_PRECONDITION && strstr(error->text, "fork") != NULL;
 }
 
-/* The number of the first function that does not fail, or not as it should; 0: none. In a child, where nothing can be asserted. */
+/* The number of the first function that does not fail, or not as it should; 0: none. In a child, where nothing can be
+ * asserted. */
 static int try_everything(family_t *family) {
     gee_error_t error = { 0 };
     pair_t pair = { 1, 2 };

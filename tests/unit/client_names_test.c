@@ -7,7 +7,8 @@
 #include "client/geerpc_http.h"
 #include "client/geerpc_registry.h"
 
-/* ---- a fake in the place of the C library's: "slow.test" is answered when a test lets it, all others are 127.0.0.1 ---- */
+/* ---- a fake in the place of the C library's: "slow.test" is answered when a test lets it, all others are 127.0.0.1
+ * ---- */
 
 static atomic_uint asked, answered;
 static atomic_bool open_gate;

@@ -1,4 +1,5 @@
-/* client_outstanding_test.c: a hundred thousand calls without an answer on one connection, and what each of them takes. */
+/* client_outstanding_test.c: a hundred thousand calls without an answer on one connection, and what each of them
+ * takes. */
 #include "client_support.h"
 
 #include <malloc.h>

@@ -1,5 +1,5 @@
-/* client_runtime_test.c: where a client's work is done: on a thread of its own, on one that several share, or in the hands of
- * an application with a loop. */
+/* client_runtime_test.c: where a client's work is done: on a thread of its own, on one that several share, or in the
+ * hands of an application with a loop. */
 #include "client_support.h"
 
 #include <poll.h>

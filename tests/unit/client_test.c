@@ -1,4 +1,5 @@
-/* client_test.c: the client library against a serving engine: calls with every codec, from many threads, to their end. */
+/* client_test.c: the client library against a serving engine: calls with every codec, from many threads, to their
+ * end. */
 #include "client_fixture.h"
 
 #ifndef CALLS_A_THREAD

@@ -1,4 +1,5 @@
-/* client_threads_test.c: one client and many threads: every call ends exactly once, whatever happens to it meanwhile. */
+/* client_threads_test.c: one client and many threads: every call ends exactly once, whatever happens to it
+ * meanwhile. */
 #include "client_support.h"
 
 #define THREADS        16

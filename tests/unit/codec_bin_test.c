@@ -1,5 +1,5 @@
-/* codec_bin_test: protobuf's bytes, byte for byte as protobuf's own library (3.21) writes the same messages, and what is
- * read beside that. What is refused is in codec_bin_refuse_test.c. */
+/* codec_bin_test: protobuf's bytes, byte for byte as protobuf's own library (3.21) writes the same messages, and what
+ * is read beside that. What is refused is in codec_bin_refuse_test.c. */
 #include "codec_bin_fixture.h"
 
 /* ---- as protoc's library writes it ---- */

@@ -1,4 +1,5 @@
-/* codec_gob_captures.h: what Go 1.19 has written: tests/interop/gob_values write. NAME_n is the nth value of a stream. */
+/* codec_gob_captures.h: what Go 1.19 has written: tests/interop/gob_values write. NAME_n is the nth value of a
+ * stream. */
 #ifndef TEST_CODEC_GOB_CAPTURES_H
 #define TEST_CODEC_GOB_CAPTURES_H
 

@@ -1,5 +1,5 @@
-/* codec_gob_carry_test: values that go on undecoded: under the ids of the next connection, and only when no reader can take
- * harm from them or more than them. */
+/* codec_gob_carry_test: values that go on undecoded: under the ids of the next connection, and only when no reader
+ * can take harm from them or more than them. */
 #include "codec_gob_captures.h"
 #include "codec_gob_fixture.h"
 

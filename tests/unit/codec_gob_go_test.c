@@ -1,6 +1,7 @@
 /* codec_gob_go_test: what Go has written is read, and what we write is, byte for byte, what Go writes.
  *
- *   codec_gob_go_test mirror    reads values of All from standard input and writes them back, for tests/interop/gob_values */
+ *   codec_gob_go_test mirror    reads values of All from standard input and writes them back, for
+ *                               tests/interop/gob_values */
 #include "codec_gob_captures.h"
 #include "codec_gob_fixture.h"
 
@@ -231,7 +232,8 @@ static void odd_values_are_measured_however_they_are_cut(void **state) {
     free(bytes);
 }
 
-/* The value in `wire`, which is longer than `most`, in pieces that end at `cut` and at its end; the codec sees exactly these. */
+/* The value in `wire`, which is longer than `most`, in pieces that end at `cut` and at its end; the codec sees
+ * exactly these. */
 static void skip_wire(void *receiving, size_t most, size_t cut) {
     const gee_codec_limits_t small = { .message = most, .nesting = 100 };
     gee_measure_t progress = { 0 };
@@ -259,7 +261,8 @@ static void skip_wire(void *receiving, size_t most, size_t cut) {
     assert_int_equal(at, wire_length);
 }
 
-/* Over a limit it is passed over, but for the definitions, also those in its interfaces: the next value is of these types. */
+/* Over a limit it is passed over, but for the definitions, also those in its interfaces: the next value is of these
+ * types. */
 static void odd_values_are_skipped_however_they_are_cut(void **state) {
     (void)state;
     from_hex(go_odd_0);

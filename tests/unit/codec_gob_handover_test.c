@@ -1,5 +1,5 @@
-/* codec_gob_handover_test.c: what two peers know of each other's types goes along to another process: all kinds that Go has
- * (its own bytes, as captured), types that stand for themselves, trees; what a record must not say. */
+/* codec_gob_handover_test.c: what two peers know of each other's types goes along to another process: all kinds that
+ * Go has (its own bytes, as captured), types that stand for themselves, trees; what a record must not say. */
 #include "codec_gob_fixture.h"
 #include "codec_gob_captures.h"
 

@@ -1,5 +1,5 @@
-/* codec_gob_short_test: values in one short message, which codec_gob reads and writes in one go, are as the general way has
- * them, in bytes, in values and in errors; and so are plain headers.
+/* codec_gob_short_test: values in one short message, which codec_gob reads and writes in one go, are as the general
+ * way has them, in bytes, in values and in errors; and so are plain headers.
  *
  * The general way is had by optional fields when reading, and by a type that is made at run time when writing. */
 #include "codec_gob_fixture.h"

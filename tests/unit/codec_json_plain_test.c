@@ -1,5 +1,5 @@
-/* codec_json_plain_test: the short ways of codec_json do as the long ones: plain headers, members in their order, values
- * measured in one piece, strings and integers of every length. */
+/* codec_json_plain_test: the short ways of codec_json do as the long ones: plain headers, members in their order,
+ * values measured in one piece, strings and integers of every length. */
 #include "codec_json_fixture.h"
 
 /* ---- plain headers ---- */

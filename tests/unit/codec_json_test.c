@@ -339,7 +339,8 @@ static void floating_point_is_rounded_correctly(void **state) {
     assert_true(f == 1.00000012F);
 }
 
-/* Exactly half way between two doubles, then with a digit far behind, in the whole part, the fraction, and cut by both. */
+/* Exactly half way between two doubles, then with a digit far behind, in the whole part, the fraction, and cut by
+ * both. */
 static void a_far_digit_decides_a_tie(void **state) {
     (void)state;
     enum { ZEROS = 2000 };

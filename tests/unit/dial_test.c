@@ -308,7 +308,8 @@ static void test_the_deadline_covers_resolving(void **state) {
     end(loop, &result);
 }
 
-/* Cancelled while the job waits, while it runs, and when its answer is posted but not handled; the loop may go first. */
+/* Cancelled while the job waits, while it runs, and when its answer is posted but not handled; the loop may go
+ * first. */
 static void test_cancel_while_resolving(void **state) {
     (void)state;
     enum { WAITING, RUNNING, POSTED, STAGES };

@@ -1,5 +1,5 @@
-/* discovery_test.c: which lists are taken and which are not, what is said about it, and how it stands then. The registry is
- * a fake, which reports what a test wants. */
+/* discovery_test.c: which lists are taken and which are not, what is said about it, and how it stands then. The
+ * registry is a fake, which reports what a test wants. */
 #include "support/watching.h"
 #include "core/gateway/modules.h"
 

@@ -1,9 +1,9 @@
-/* fake_stock.h: a fake of a stock GeeRPC server in JSON, on the test's loop. A body whose method it does not know stays unread,
- * and is taken for the next header. It also judges what comes: `broken` counts calls that break the rule of
- * docs/gateway.md, "Servers that leave bodies unread".
+/* fake_stock.h: a fake of a stock GeeRPC server in JSON, on the test's loop. A body whose method it does not know
+ * stays unread, and is taken for the next header. It also judges what comes: `broken` counts calls that break the
+ * rule of docs/gateway.md, "Servers that leave bodies unread".
  *
  *   Foo.Add*   answers 42            Foo.Keep*   answers 42 when stock_release() says so
- *   Foo.Fail   answers an error      Foo.Drop    closes the connection without an answer, the first time; then as Foo.Add
+ *   Foo.Fail   answers an error      Foo.Drop    closes the connection without an answer at first; then as Foo.Add
  *   Foo.Poison closes all connections, and listens no more
  *   Admin.*    is executed, which nobody may reach
  */

@@ -1,5 +1,5 @@
-/* filter_fixture.h: one filter module behind dispatch, with settings of the test's, and a service whose calls a test ends when
- * it likes. */
+/* filter_fixture.h: one filter module behind dispatch, with settings of the test's, and a service whose calls a test
+ * ends when it likes. */
 #ifndef TEST_FILTER_FIXTURE_H
 #define TEST_FILTER_FIXTURE_H
 

@@ -1,5 +1,5 @@
-/* filters_test: the filters counters and access_log, behind dispatch, with calls that a test holds and ends. (limits has a
- * test of its own.) */
+/* filters_test: the filters counters and access_log, behind dispatch, with calls that a test holds and ends. (limits
+ * has a test of its own.) */
 #include "filter_fixture.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* forward_key_test.c: by what calls are sent to one server of several: the same key gives the same number whichever wire the
- * call came by, and a call that has none goes by its client. */
+/* forward_key_test.c: by what calls are sent to one server of several: the same key gives the same number whichever
+ * wire the call came by, and a call that has none goes by its client. */
 #include "rpc_fixture.h"
 
 typedef struct {

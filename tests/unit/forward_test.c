@@ -1,5 +1,6 @@
-/* forward_test.c: calls that go through a gateway: every wire in front, every wire behind it, with and without a declaration
- * of the service; what travels on, and what is said when it goes wrong. Callers, gateway and server share one loop. */
+/* forward_test.c: calls that go through a gateway: every wire in front, every wire behind it, with and without a
+ * declaration of the service; what travels on, and what is said when it goes wrong. Callers, gateway and server share
+ * one loop. */
 #include "calling_fixture.h"
 #include "listener_fixture.h"
 
@@ -489,8 +490,8 @@ static void a_message_that_grows_too_long_is_not_sent(void **state GEE_UNUSED) {
     free(items);
 }
 
-/* The limit of the server for requests, or that of the gateway for replies: that call alone ends, it is not tried again, and the
- * server is not down. (The wires that skip so.) */
+/* The limit of the server for requests, or that of the gateway for replies: that call alone ends, it is not tried
+ * again, and the server is not down. (The wires that skip so.) */
 static void over_a_limit_costs_its_own_call(void **state GEE_UNUSED) {
     static const wire_t backs[] = {
         { "geerpc", "bin", true, false }, { "geerpc", "json", true, false },  { "geerpc", "gob", false, false },
@@ -530,8 +531,8 @@ static void over_a_limit_costs_its_own_call(void **state GEE_UNUSED) {
     }
 }
 
-/* Objects with ever other members are ever other types to gob, of which a connection takes 1,024: that uses up connections, and
- * no call. */
+/* Objects with ever other members are ever other types to gob, of which a connection takes 1,024: that uses up
+ * connections, and no call. */
 static void no_call_suffers_from_the_types_of_others(void **state GEE_UNUSED) {
     world_t world;
     outcome_t outcome;

@@ -1,5 +1,5 @@
-/* frame_peer.h: a server that does what a test tells it and counts what it sees: GeeRPC's bin frames over plain sockets,
- * without any of the code under test.
+/* frame_peer.h: a server that does what a test tells it and counts what it sees: GeeRPC's bin frames over plain
+ * sockets, without any of the code under test.
  *
  *   Peer.Add {a, b}  answers a + b                      Peer.Fail  answers with the error "refused by the peer"
  *   Peer.Who         answers the peer's number          Peer.Drop  closes the connection without an answer

@@ -1,5 +1,5 @@
-/* handover_fixture.h: two serving engines in one process, and connections that move from the one to the other as they do
- * between workers: frozen, exported, the descriptor doubled, imported, left.
+/* handover_fixture.h: two serving engines in one process, and connections that move from the one to the other as they
+ * do between workers: frozen, exported, the descriptor doubled, imported, left.
  *
  *   peer -- socket pair -- engine "old" --record--> engine "new" */
 #ifndef TEST_HANDOVER_FIXTURE_H

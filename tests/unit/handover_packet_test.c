@@ -1,5 +1,5 @@
-/* handover_packet_test.c: packets between a worker that leaves and one that takes over: whole, with their descriptors, and
- * to the last one when the other side is gone. */
+/* handover_packet_test.c: packets between a worker that leaves and one that takes over: whole, with their
+ * descriptors, and to the last one when the other side is gone. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

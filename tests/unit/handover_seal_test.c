@@ -1,5 +1,5 @@
-/* handover_seal_test.c: sealed conversations go on in another engine, wherever they are cut; whom the other does not admit it
- * does not take; and when one has gone, its keys are nowhere in the process that it has left. */
+/* handover_seal_test.c: sealed conversations go on in another engine, wherever they are cut; whom the other does not
+ * admit it does not take; and when one has gone, its keys are nowhere in the process that it has left. */
 #include "handover_fixture.h"
 #include "seal_fixture.h"
 

@@ -1,5 +1,5 @@
-/* handover_test.c: conversations that go on in another engine, wherever they are cut: on every wire, doors included; what
- * travels with them, and what a record has to be to be taken. */
+/* handover_test.c: conversations that go on in another engine, wherever they are cut: on every wire, doors included;
+ * what travels with them, and what a record has to be to be taken. */
 #include "handover_fixture.h"
 #include "core/rpc/modules.h"
 

@@ -213,7 +213,8 @@ static void test_passing_keys_do_not_make_it_grow(void **state) {
     gee_number_map_destroy(&map);
 }
 
-/* Two tables do not place the same keys alike: each has its secret. Seen from the order in which entries are visited. */
+/* Two tables do not place the same keys alike: each has its secret. Seen from the order in which entries are
+ * visited. */
 static void note_order(uint64_t key, void *value, void *data) {
     (void)value;
     uint64_t **at = data;

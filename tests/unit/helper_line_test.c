@@ -1,4 +1,5 @@
-/* helper_line_test.c: messages from workers to the helper, wakes the other way, and that there is one helper at a time. */
+/* helper_line_test.c: messages from workers to the helper, wakes the other way, and that there is one helper at a
+ * time. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

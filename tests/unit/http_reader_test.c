@@ -39,8 +39,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-/* Feeds pieces of at most `piece` bytes, each from memory of its own that is gone afterwards, until the message is whole
- * or refused. */
+/* Feeds pieces of at most `piece` bytes, each from memory of its own that is gone afterwards, until the message is
+ * whole or refused. */
 static gee_http_progress_t feed(const char *bytes, size_t length, size_t piece, size_t *used, gee_http_fault_t *fault) {
     gee_http_progress_t progress = GEE_HTTP_MORE;
     int heads = 0;

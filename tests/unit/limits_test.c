@@ -1,5 +1,5 @@
-/* limits_test.c: the filter limits: calls in flight and rates, by method, service and client address. The clock stands still
- * unless a test moves it. */
+/* limits_test.c: the filter limits: calls in flight and rates, by method, service and client address. The clock
+ * stands still unless a test moves it. */
 #include "filter_fixture.h"
 
 #include <malloc.h>

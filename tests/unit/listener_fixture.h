@@ -1,4 +1,5 @@
-/* listener_fixture.h: servers on TCP sockets, all on the fixture's loop, whose connections go to the fixture's engine. */
+/* listener_fixture.h: servers on TCP sockets, all on the fixture's loop, whose connections go to the fixture's
+ * engine. */
 #ifndef TEST_LISTENER_FIXTURE_H
 #define TEST_LISTENER_FIXTURE_H
 

@@ -323,7 +323,8 @@ static void test_posted_tasks_arrive_whole_and_in_order(void **state) {
     gee_loop_destroy(&loop);
 }
 
-/* A task that was seen to run may be the last thing that the loop did: the thread that posted it must be done with it. */
+/* A task that was seen to run may be the last thing that the loop did: the thread that posted it must be done with
+ * it. */
 static void *post_one(void *argument) {
     counting_t *task = argument;
     gee_loop_post(task->loop, &task->task);

@@ -1,5 +1,5 @@
-/* no_memory_test.c: the heap fails, at each allocation in turn, while a connection is made and a call is served or made: the
- * call gets an error or the connection ends; nothing leaks, and the next call is as good as ever. */
+/* no_memory_test.c: the heap fails, at each allocation in turn, while a connection is made and a call is served or
+ * made: the call gets an error or the connection ends; nothing leaks, and the next call is as good as ever. */
 #include "calling_fixture.h"
 #include "support/failing_memory.h"
 #include "listener_fixture.h"
@@ -291,7 +291,8 @@ static void finish_upstream(fixture_t *fixture, listener_t *listener, gee_upstre
     fixture_destroy(fixture);
 }
 
-/* `before`: calls that wait already, so that the table of those has to grow. False: so many allocations were not needed. */
+/* `before`: calls that wait already, so that the table of those has to grow. False: so many allocations were not
+ * needed. */
 static bool call_upstream(const char *protocol, const char *codec, int before, size_t nth, bool cancelled) {
     static listener_t listener;
     static gee_upstream_call_t calls[MOST_BEFORE + 1];

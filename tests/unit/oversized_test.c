@@ -1,5 +1,5 @@
-/* oversized_test.c: messages over a limit, on every wire and in both roles, however their bytes are cut: the call ends with
- * RESOURCE_EXHAUSTED, and those before and behind it on the same connection go on.
+/* oversized_test.c: messages over a limit, on every wire and in both roles, however their bytes are cut: the call
+ * ends with RESOURCE_EXHAUSTED, and those before and behind it on the same connection go on.
  *
  *   a session of ours, calling --bytes--> this test, which cuts them --> a session of ours, serving; and back */
 #include "calling_fixture.h"

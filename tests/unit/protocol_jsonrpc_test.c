@@ -195,7 +195,8 @@ static void test_two(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
-/* As Go reads it: a first message of no request, names in any case, what is wrong with the method before the argument. */
+/* As Go reads it: a first message of no request, names in any case, what is wrong with the method before the
+ * argument. */
 static void test_as_go_reads_it(void **state GEE_UNUSED) {
     static const struct {
         const char *text, *wanted;
@@ -302,8 +303,8 @@ static void test_message_limit(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
-/* Of a message over the limit only what is short in its outermost object is kept, wherever it stands; the next message is read.
- * LONG stands for a text of 3000 bytes. */
+/* Of a message over the limit only what is short in its outermost object is kept, wherever it stands; the next
+ * message is read. LONG stands for a text of 3000 bytes. */
 static void test_envelopes_of_what_is_not_taken(void **state GEE_UNUSED) {
 #define TOO_LONG "over 2000 bytes (limits.message)"
 #define TOO_DEEP "the JSON value nests deeper than 5 levels (limits.nesting)"

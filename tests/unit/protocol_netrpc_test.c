@@ -16,8 +16,8 @@
 #define GO_REQUEST_5 "10ff820109546573742e4e6f6e650104000bff8801066e6f2077617900"
 #define GO_REQUEST_6 "0eff8201074e6f2e4e6f6e650105000bff8801066e6f2077617900"
 
-/* The same first and second calls from a process that had given 9,000 ids away; and the first as newer Go has it, whose ids
- * begin with 64. */
+/* The same first and second calls from a process that had given 9,000 ids away; and the first as newer Go has it,
+ * whose ids begin with 64. */
 #define GO_REQUEST_1_LATE                                                                                              \
     "31fe46d3030101075265717565737401fe46d4000102010d536572766963654d6574686f64010c000103536571010600000013fe46d4010d" \
     "546573742e4d756c7469706c790020fe46d5030101045061697201fe46d6000102010141010400010142010400000008fe46d6010e011000"

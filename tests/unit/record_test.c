@@ -1,4 +1,5 @@
-/* record_test.c: what is put into a record comes out again, whatever is cut off is not read, and nothing secret stays behind. */
+/* record_test.c: what is put into a record comes out again, whatever is cut off is not read, and nothing secret stays
+ * behind. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* registry_http_test.c: following a registry over HTTP: GeeRPC's, which is asked now and then, and ours, which is waited for;
- * and whatever a server that is none might answer. */
+/* registry_http_test.c: following a registry over HTTP: GeeRPC's, which is asked now and then, and ours, which is
+ * waited for; and whatever a server that is none might answer. */
 #include "support/web.h"
 
 #define MOST_MODULES 64
@@ -160,7 +160,8 @@ static void test_a_service(void **state GEE_UNUSED) {
     free_test(test);
 }
 
-/* A registry under a storm of changes, and one that answers at once though nothing has changed, are not asked in a loop. */
+/* A registry under a storm of changes, and one that answers at once though nothing has changed, are not asked in a
+ * loop. */
 static void test_it_is_not_asked_in_a_hurry(void **state GEE_UNUSED) {
     test_t *test = new_test();
     int64_t before, wait = 0;

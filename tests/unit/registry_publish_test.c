@@ -1,5 +1,5 @@
-/* registry_publish_test.c: keeping an entry in a registry over HTTP: posted, posted again in time, whatever the registry does,
- * and deleted in the end. */
+/* registry_publish_test.c: keeping an entry in a registry over HTTP: posted, posted again in time, whatever the
+ * registry does, and deleted in the end. */
 #include "support/web.h"
 
 typedef struct test {

@@ -1,5 +1,5 @@
-/* registry_table_test.c: the registry's list: sorted, bounded, with its versions; published, taken over, written to a file and
- * read from it, whatever that file holds. */
+/* registry_table_test.c: the registry's list: sorted, bounded, with its versions; published, taken over, written to a
+ * file and read from it, whatever that file holds. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
-/* rpc_fixture.h: a serving engine with a few methods, and a peer on the other end of a socket pair that writes and reads
- * raw bytes. Everything runs on the test's own thread; pump() turns the loop until there is something to see. */
+/* rpc_fixture.h: a serving engine with a few methods, and a peer on the other end of a socket pair that writes and
+ * reads raw bytes. Everything runs on the test's own thread; pump() turns the loop until there is something to
+ * see. */
 #ifndef TEST_RPC_FIXTURE_H
 #define TEST_RPC_FIXTURE_H
 

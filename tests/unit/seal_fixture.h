@@ -1,5 +1,5 @@
-/* seal_fixture.h: what the tests of the seal share: a directory with keys, setups of both ends, an end of a channel that is
- * driven by hand, and a peer that says whatever a test wants, over noise.h alone.
+/* seal_fixture.h: what the tests of the seal share: a directory with keys, setups of both ends, an end of a channel
+ * that is driven by hand, and a peer that says whatever a test wants, over noise.h alone.
  *
  * Include it behind cmocka.h. */
 #ifndef TESTS_SEAL_FIXTURE_H

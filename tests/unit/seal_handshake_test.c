@@ -1,5 +1,5 @@
-/* seal_handshake_test: the handshake of the sealed channel as a layer: who gets in and who does not. Both ends are driven
- * by hand; whatever is wrong, a server answers nothing. */
+/* seal_handshake_test: the handshake of the sealed channel as a layer: who gets in and who does not. Both ends are
+ * driven by hand; whatever is wrong, a server answers nothing. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

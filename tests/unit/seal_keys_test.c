@@ -1,4 +1,5 @@
-/* seal_keys_test: key files and lists of clients: what is read, what is refused and how that is said, what is never shown. */
+/* seal_keys_test: key files and lists of clients: what is read, what is refused and how that is said, what is never
+ * shown. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

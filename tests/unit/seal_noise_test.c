@@ -226,7 +226,8 @@ static void test_nothing_of_a_forged_text_is_released(void **state) {
     assert_memory_equal(again, "text", 4);
 }
 
-/* RFC 2104's construction, checked against what Python's hmac gives for BLAKE2b: hmac.digest(64 * b"k", b"ab", "blake2b"). */
+/* RFC 2104's construction, checked against what Python's hmac gives for BLAKE2b: hmac.digest(64 * b"k", b"ab",
+ * "blake2b"). */
 static void test_hmac(void **state) {
     (void)state;
     uint8_t key[GEE_NOISE_HASH], mac[GEE_NOISE_HASH], expected[GEE_NOISE_HASH];

@@ -1,5 +1,5 @@
-/* seal_records_test: the records of the sealed channel: packing, changing keys, the end, and whatever a peer or somebody
- * on the way may do to them. Nothing is released of what is not genuine. */
+/* seal_records_test: the records of the sealed channel: packing, changing keys, the end, and whatever a peer or
+ * somebody on the way may do to them. Nothing is released of what is not genuine. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* seal_stream_test: the seal on streams: the same bytes however they are cut, what goes into one write, orderly ends and
- * truncations, no buffers left behind.
+/* seal_stream_test: the seal on streams: the same bytes however they are cut, what goes into one write, orderly ends
+ * and truncations, no buffers left behind.
  *
  *   seal_stream_test converse ADDRESS SERVER-KEY KEY-FILE|- COUNT    for tests/process: says things to another
  *   implementation, which sends them back: COUNT records, one after another, and a message that spans many */

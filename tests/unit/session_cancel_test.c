@@ -1,4 +1,5 @@
-/* session_cancel_test.c: a cancel finds its call: the oldest of its token, and at a cost that many in flight do not change. */
+/* session_cancel_test.c: a cancel finds its call: the oldest of its token, and at a cost that many in flight do not
+ * change. */
 #include <time.h>
 
 #include "rpc_fixture.h"

@@ -71,7 +71,8 @@ static void test_end_behind_a_reply_over_the_high_water_mark(void **state GEE_UN
     finish(fixture, peer);
 }
 
-/* limits.output: tiny requests with larger replies, which nobody fetches. All that were read are not answered at once. */
+/* limits.output: tiny requests with larger replies, which nobody fetches. All that were read are not answered at
+ * once. */
 static void test_replies_that_nobody_fetches(void **state GEE_UNUSED) {
     fixture_t *fixture = fixture_create(&usual, NULL);
     int peer = fixture_connect(fixture);
@@ -91,8 +92,8 @@ static void test_replies_that_nobody_fetches(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
-/* A peer that is stuck with its own unread replies is not one that stalls in the middle of a message: timeouts.read waits
- * until it has fetched them. */
+/* A peer that is stuck with its own unread replies is not one that stalls in the middle of a message: timeouts.read
+ * waits until it has fetched them. */
 static void test_half_a_message_behind_replies_that_nobody_fetches(void **state GEE_UNUSED) {
     gee_limits_t limits = usual;
     gee_timeouts_t timeouts = { .read = 5 * GEE_MILLISECOND };

@@ -1,4 +1,5 @@
-/* session_test.c: conversations in the serving role, byte by byte: geerpc's JSON and bin, calls that end in every way. */
+/* session_test.c: conversations in the serving role, byte by byte: geerpc's JSON and bin, calls that end in every
+ * way. */
 #include "rpc_fixture.h"
 
 #define CALL_1  "{\"ServiceMethod\":\"Test.Multiply\",\"Seq\":1}{\"A\":7,\"B\":8}"

@@ -1,4 +1,5 @@
-/* shared_list_test.c: lists of servers that one process finds for others: whole, with their report, and the longest fits. */
+/* shared_list_test.c: lists of servers that one process finds for others: whole, with their report, and the longest
+ * fits. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* shared_rates_test.c: buckets of tokens that processes share: nothing more passes, whoever asks; what is killed leaves nothing. */
+/* shared_rates_test.c: buckets of tokens that processes share: nothing more passes, whoever asks; what is killed
+ * leaves nothing. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

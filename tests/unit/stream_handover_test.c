@@ -1,4 +1,5 @@
-/* stream_handover_test.c: a stream goes on in another loop: its bytes, its layers, its counts; what keeps it; what is refused.
+/* stream_handover_test.c: a stream goes on in another loop: its bytes, its layers, its counts; what keeps it; what is
+ * refused.
  *
  * The layer "pairs" changes bytes by a key that its state has, two at a time: one alone waits below it. */
 #include <stdarg.h>

@@ -1,8 +1,8 @@
-/* stream_layers_test.c: the stack of layers: every stack over every way of short I/O carries the same bytes; handshakes,
- * refusals and ends.
+/* stream_layers_test.c: the stack of layers: every stack over every way of short I/O carries the same bytes;
+ * handshakes, refusals and ends.
  *
- * Two layers: "xor" changes bytes and nothing else; "frame" has a handshake (a greeting each way), frames of at most 100
- * bytes, and an end record without which the end of the stream is a truncation. */
+ * Two layers: "xor" changes bytes and nothing else; "frame" has a handshake (a greeting each way), frames of at most
+ * 100 bytes, and an end record without which the end of the stream is a truncation. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

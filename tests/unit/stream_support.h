@@ -1,5 +1,5 @@
-/* stream_support.h: what the tests of streams share: transports that do short I/O, an owner that notes all it hears, and
- * an owned stream with its peer.
+/* stream_support.h: what the tests of streams share: transports that do short I/O, an owner that notes all it hears,
+ * and an owned stream with its peer.
  *
  * Include it behind cmocka.h. */
 #ifndef TESTS_STREAM_SUPPORT_H

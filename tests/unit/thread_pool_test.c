@@ -1,4 +1,5 @@
-/* thread_pool_test.c: jobs run, the queue is bounded exactly, waiting jobs can be cancelled, threads take no signals. */
+/* thread_pool_test.c: jobs run, the queue is bounded exactly, waiting jobs can be cancelled, threads take no
+ * signals. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

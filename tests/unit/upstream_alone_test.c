@@ -1,5 +1,6 @@
-/* upstream_alone_test.c: calls that have a connection for themselves: first calls toward servers that leave bodies unread, and
- * calls whose connection has ended under them. The servers are fakes (fake_stock.h), which judge what comes. */
+/* upstream_alone_test.c: calls that have a connection for themselves: first calls toward servers that leave bodies
+ * unread, and calls whose connection has ended under them. The servers are fakes (fake_stock.h), which judge what
+ * comes. */
 #include "upstream_fixture.h"
 
 #include "core/gateway/upstream_private.h"
@@ -325,8 +326,8 @@ static void begin_idempotent(world_t *world, answer_t *answer, const char *metho
     gee_upstream_call(world->upstream, &answer->call);
 }
 
-/* It ends two servers, and then its own call; those that were in flight beside it are repeated one by one. `position`: where
- * among those it was sent. */
+/* It ends two servers, and then its own call; those that were in flight beside it are repeated one by one.
+ * `position`: where among those it was sent. */
 static void check_poison(size_t position, bool careful_too) {
     enum { CALLS = 9 };
     world_t world;

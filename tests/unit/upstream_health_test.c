@@ -1,5 +1,5 @@
-/* upstream_health_test.c: servers that say nothing, stand still, cannot be reached, or are down all at once: where calls go, how
- * soon a server that is back is found, and what others are told of it. */
+/* upstream_health_test.c: servers that say nothing, stand still, cannot be reached, or are down all at once: where
+ * calls go, how soon a server that is back is found, and what others are told of it. */
 #include "upstream_fixture.h"
 
 #include <netinet/tcp.h>

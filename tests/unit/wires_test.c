@@ -1,5 +1,5 @@
-/* wires_test.c: names and texts of every kind, on every wire, between our two roles: what is wrong with one call is that call's
- * alone, and the connection goes on. */
+/* wires_test.c: names and texts of every kind, on every wire, between our two roles: what is wrong with one call is
+ * that call's alone, and the connection goes on. */
 #include "calling_fixture.h"
 
 typedef struct wire {

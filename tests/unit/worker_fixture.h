@@ -1,6 +1,6 @@
-/* worker_fixture.h: workers in the test's own process, as far as connections are concerned: a configuration of one listener,
- * an engine with the methods of rpc_fixture.h, clients over socket pairs; and the socket between two of them, of which the test
- * may play either end packet by packet. */
+/* worker_fixture.h: workers in the test's own process, as far as connections are concerned: a configuration of one
+ * listener, an engine with the methods of rpc_fixture.h, clients over socket pairs; and the socket between two of
+ * them, of which the test may play either end packet by packet. */
 #ifndef TEST_WORKER_FIXTURE_H
 #define TEST_WORKER_FIXTURE_H
 

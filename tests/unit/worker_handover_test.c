@@ -1,5 +1,5 @@
-/* worker_handover_test.c: two workers, and connections that move from the one to the other; or come back, whatever the other
- * does, or is.
+/* worker_handover_test.c: two workers, and connections that move from the one to the other; or come back, whatever
+ * the other does, or is.
  *
  *   clients -- old: giver ==socket pair== taker :new        either can be played by the test, packet by packet */
 #include "worker_fixture.h"

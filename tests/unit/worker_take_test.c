@@ -1,5 +1,5 @@
-/* worker_take_test.c: a worker that takes over, and somebody on the other end of the socket who says whatever a test wants:
- * nothing stays open, nothing is taken that is not whole, and what cannot be taken is refused alone. */
+/* worker_take_test.c: a worker that takes over, and somebody on the other end of the socket who says whatever a test
+ * wants: nothing stays open, nothing is taken that is not whole, and what cannot be taken is refused alone. */
 #include "worker_fixture.h"
 
 /* ---- the other end ---- */

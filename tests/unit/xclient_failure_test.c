@@ -66,8 +66,8 @@ static void expect_well_again(const row_t *row) {
     assert_int_equal(sum, 3);
 }
 
-/* It is dialled after 100 ms, 200 ms, 400 ms, each up to a quarter shorter so that not all clients come at once. A dial that is
- * seen late is no mistake, one that is early is. */
+/* It is dialled after 100 ms, 200 ms, 400 ms, each up to a quarter shorter so that not all clients come at once. A
+ * dial that is seen late is no mistake, one that is early is. */
 static void test_dialled_anew_with_growing_pauses(void **state GEE_UNUSED) {
     static const int64_t earliest_ms[] = { 75, 225, 525, 1125 };
     row_t row;
@@ -299,7 +299,8 @@ static void *call_always(void *data) {
     return NULL;
 }
 
-/* The first server is always there; the others die and come back every CALLS_A_TURN calls, and leave the list and return. */
+/* The first server is always there; the others die and come back every CALLS_A_TURN calls, and leave the list and
+ * return. */
 static void test_threads_while_servers_come_and_go(void **state GEE_UNUSED) {
     gee_xclient_options_t options = { .fail_timeout_ns = 5 * GEE_MILLISECOND };
     worker_t workers[THREADS];

@@ -1,5 +1,5 @@
-/* xclient_registry_test.c: a client whose servers are found: it waits for the first list, follows the changes, and goes on with
- * the last good list whatever happens to the source. */
+/* xclient_registry_test.c: a client whose servers are found: it waits for the first list, follows the changes, and
+ * goes on with the last good list whatever happens to the source. */
 #include "xclient_support.h"
 
 #include <netinet/in.h>

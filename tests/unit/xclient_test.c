@@ -1,4 +1,5 @@
-/* xclient_test.c: a client of many servers that are well: how calls are spread, which connections there are, broadcasts. */
+/* xclient_test.c: a client of many servers that are well: how calls are spread, which connections there are,
+ * broadcasts. */
 #include "xclient_support.h"
 
 static const gee_xclient_options_t roundrobin = { .balance = "roundrobin" };

@@ -1,6 +1,6 @@
 /* chain.c: the bytes to be written, in segments.
  *
- *   first -> [start..end) of a buffer -> [start..end) of another -> ... -> last [start..end)| room (none when the buffer is held)
+ *   first -> [start..end) of a buffer -> [start..end) of another -> ... -> last [start..end)| room, unless held
  *
  * A reservation that was not (or not wholly) committed may leave an empty segment; walks of the chain skip such
  * segments. */

@@ -3,8 +3,8 @@
  *
  *   regular file    write(): a disk that is full refuses
  *   socket          send(), not waiting
- *   pipe, terminal  write() where the descriptor is non-blocking, as descriptors opened by log_files.c are. O_NONBLOCK is
- *                   not set here: the flag belongs to all programs that share the open file, a shell among them */
+ *   pipe, terminal  write() where the descriptor is non-blocking, as descriptors opened by log_files.c are. O_NONBLOCK
+ *                   is not set here: the flag belongs to all programs that share the open file, a shell among them */
 #ifndef GEE_BASE_LINES_H
 #define GEE_BASE_LINES_H
 

@@ -56,7 +56,8 @@ GEE_STRUCT(everything_t, "Everything", GEE_BOOL(everything_t, flag, "Flag", 1),
            GEE_NESTED(everything_t, inner, "Inner", 16, item_t),
            GEE_OPTIONAL(everything_t, maybe, "Maybe", 17, item_t, gee_optional_of_item_t));
 
-/* Arguments live until the handler finishes, and with them the reply that points into them: the reply is written then. */
+/* Arguments live until the handler finishes, and with them the reply that points into them: the reply is written
+ * then. */
 static void echo(gee_call_t *call, const everything_t *everything, everything_t *reply) {
     *reply = *everything;
     gee_reply(call);
