@@ -16,9 +16,9 @@ typedef struct gee_http_connection gee_http_connection_t;
 
 /* Callbacks to the owner. All mandatory. */
 typedef struct gee_http_host {
-    /* Which route? Sets exchange->route, conf, engine, peer, forbidden. False: no route takes the request. `allow` (room
-     * for 64 bytes) then has the methods that the path takes, and exchange->route is one of these routes; or `allow`
-     * is empty: there is no such path. */
+    /* Which route? Sets exchange->route, conf, engine, peer, forbidden. False: no route takes the request. `allow`
+     * (room for 64 bytes) then has the methods that the path takes, and exchange->route is one of these routes; or
+     * `allow` is empty: there is no such path. */
     bool (*find)(void *owner, gee_exchange_t *exchange, char allow[64]);
     gee_chain_t *(*out)(void *owner);
     void (*written)(void *owner); /* out has grown */
