@@ -22,16 +22,17 @@ static char room[PEER_ROOM];
 
 /* ---- listeners ---- */
 
-static void choose_listener(unsigned choice, gee_door_options_t *options, gee_door_seal_t *seal) {
+static void choose_listener(unsigned choice, gee_door_options_t *options, gee_door_layer_t layers[2]) {
     static const char *const some[] = { "geerpc", "netrpc", NULL };
     const seal_world_t *world = seal_world();
     *options = (gee_door_options_t){ .pages = (choice & 8) != 0, .protocols = choice & 16 ? some : NULL };
-    *seal = (gee_door_seal_t){ .layer = world->seal->layer,
-                               .setup = choice & 1 ? world->keyed : world->anonymous,
-                               .required = (choice & 4) != 0,
-                               .max_age_ns = 3600 * GEE_SECOND };
+    layers[1].layer = NULL;
+    layers[0] = (gee_door_layer_t){ .layer = world->seal->layer,
+                                    .setup = choice & 1 ? world->keyed : world->anonymous,
+                                    .required = (choice & 4) != 0,
+                                    .max_age_ns = 3600 * GEE_SECOND };
     if (choice & 2)
-        options->seal = seal;
+        options->layers = layers;
 }
 
 static void open_world(world_t *world) {
@@ -135,12 +136,12 @@ static void take_made_up(unsigned choice, const uint8_t *data, size_t size) {
     static const char call[] = "{\"method\":\"Test.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":0}";
     gee_record_t record = { 0 };
     gee_door_options_t options;
-    gee_door_seal_t seal;
+    gee_door_layer_t layers[2];
     gee_error_t error;
     world_t world;
     peer_t peer = { .got = room };
     int ends[2];
-    choose_listener(choice, &options, &seal);
+    choose_listener(choice, &options, layers);
     open_world(&world);
     gee_record_put_u64(&record, GEE_HANDOVER_VERSION + (choice & ANOTHER ? 1 : 0));
     gee_record_put(&record, data, size);
@@ -288,12 +289,12 @@ static bool move(const world_t *world, const gee_door_options_t *options, const 
 
 static void take_true(unsigned choice, const uint8_t *data, size_t size) {
     gee_door_options_t options;
-    gee_door_seal_t seal;
+    gee_door_layer_t layers[2];
     world_t world;
     peer_t unused;
     client_t client = { 0 };
     bool sealed = (data[0] & SEALED) != 0;
-    choose_listener(sealed ? choice | 2 : choice & ~2u, &options, &seal);
+    choose_listener(sealed ? choice | 2 : choice & ~2u, &options, layers);
     options.protocols = NULL;
     open_world(&world);
     cuts = fuzz_cuts(data[1] & 0x3f);

@@ -10,7 +10,12 @@
 /* ---- listeners ---- */
 
 static gee_seal_setup_t *here, *there, *strangers;
-static gee_door_seal_t seal_here, seal_there;
+/* A layer that no peer of these tests begins with stands before the seal in each list. */
+static gee_claim_t claims_nothing(const uint8_t *bytes GEE_UNUSED, size_t length GEE_UNUSED) {
+    return GEE_CLAIM_NO;
+}
+static const gee_layer_t other_layer = { .name = "other", .claims = claims_nothing };
+static gee_door_layer_t layers_here[3], layers_there[3];
 static gee_door_options_t door_here, door_there;
 
 static gee_seal_setup_t *listen_with(const char *clients, bool anonymous) {
@@ -45,10 +50,11 @@ static int close_listeners(void **state) {
 }
 
 static int choose_listeners(void **state GEE_UNUSED) {
-    seal_here = (gee_door_seal_t){ .layer = seal->layer, .setup = here, .required = true };
-    seal_there = (gee_door_seal_t){ .layer = seal->layer, .setup = there, .required = true };
-    door_here = (gee_door_options_t){ .seal = &seal_here };
-    door_there = (gee_door_options_t){ .seal = &seal_there };
+    layers_here[0].layer = layers_there[0].layer = &other_layer;
+    layers_here[1] = (gee_door_layer_t){ .layer = seal->layer, .setup = here, .required = true };
+    layers_there[1] = (gee_door_layer_t){ .layer = seal->layer, .setup = there, .required = true };
+    door_here = (gee_door_options_t){ .layers = layers_here };
+    door_there = (gee_door_options_t){ .layers = layers_there };
     return 0;
 }
 
@@ -197,19 +203,20 @@ static void test_its_age_travels(void **state GEE_UNUSED) {
     fixture_t *old = fixture_create(NULL, NULL), *new = fixture_create(NULL, NULL);
     raw_t raw;
     int64_t before = gee_clock_monotonic();
-    seal_here.max_age_ns = 100 * GEE_SECOND;
-    seal_there.max_age_ns = 1000 * GEE_SECOND;
+    layers_here[1].max_age_ns = 100 * GEE_SECOND;
+    layers_there[1].max_age_ns = 1000 * GEE_SECOND;
     int peer = connect_sealed(old, &raw, "client.key");
     move_to(old, new, &door_there); /* the door knows since when it is sealed */
     move_to(new, old, &door_here);
     say_sealed(old, peer, &raw, OPTION_JSON "\n");
     int64_t due = leaver_of(old).session->serving.age_timer.deadline;
-    assert_true(due >= before + seal_here.max_age_ns && due <= gee_clock_monotonic() + seal_here.max_age_ns);
+    assert_true(due >= before + layers_here[1].max_age_ns && due <= gee_clock_monotonic() + layers_here[1].max_age_ns);
     move_to(old, new, &door_there);
     assert_true(leaver_of(new).session->serving.age_timer.deadline == due);
-    seal_here.max_age_ns = 10 * GEE_SECOND;
+    layers_here[1].max_age_ns = 10 * GEE_SECOND;
     move_to(new, old, &door_here);
-    assert_true(leaver_of(old).session->serving.age_timer.deadline <= gee_clock_monotonic() + seal_here.max_age_ns);
+    assert_true(leaver_of(old).session->serving.age_timer.deadline <=
+                gee_clock_monotonic() + layers_here[1].max_age_ns);
     finish(old, peer);
     fixture_destroy(new);
 }
@@ -258,7 +265,7 @@ static void expect_refusal(const mould_t *mould, const gee_door_options_t *optio
 
 static void test_whom_the_other_does_not_admit(void **state GEE_UNUSED) {
     static const char *const who[] = { "client.key", NULL };
-    seal_there.setup = strangers;
+    layers_there[1].setup = strangers;
     for (size_t i = 0; i < GEE_LENGTH(who); i++) {
         mould_t mould;
         open_mould(&mould, who[i], OPTION_JSON);
@@ -302,7 +309,7 @@ static void test_bare_ones_where_a_seal_has_come_to_be_wanted(void **state GEE_U
     int descriptor = dup(gee_stream_descriptor(stream_of(&leaver)));
     assert_int_equal(import(new, descriptor, &door_there, record.bytes, record.length, &error), -1);
     assert_non_null(strstr(error.text, "sealed channels only (seal.mode)"));
-    seal_there.required = false;
+    layers_there[1].required = false;
     descriptor = dup(gee_stream_descriptor(stream_of(&leaver)));
     assert_int_equal(import(new, descriptor, &door_there, record.bytes, record.length, &error), 0);
     leave(&leaver);

@@ -24,8 +24,8 @@ typedef struct gee_cycle_listener {
     const gee_listen_settings_t *settings;
     const char **protocols;       /* for the door: ends with null; null for all */
     gee_seal_setup_t *seal_setup; /* null: there is no seal */
-    gee_door_seal_t seal;
-    gee_worker_t **owners; /* crew.c: who serves each slot */
+    gee_door_layer_t layers[2];   /* the seal, if there is one; ends with a null layer */
+    gee_worker_t **owners;        /* crew.c: who serves each slot */
     size_t owner_count;
 } gee_cycle_listener_t;
 

@@ -49,17 +49,17 @@ int gee_seals_open(gee_cycle_t *cycle, gee_cycle_listener_t *entry, gee_error_t 
     entry->seal_setup = seal ? open_setup(cycle, seal, settings, error) : NULL;
     if (entry->seal_setup == NULL)
         return gee_error_prefix(error, "%s: seal: ", entry->settings->address);
-    entry->seal = (gee_door_seal_t){ .layer = seal->layer,
-                                     .setup = entry->seal_setup,
-                                     .required = settings->mode == GEE_SEAL_REQUIRED,
-                                     .handshake_ns = settings->timeout,
-                                     .max_age_ns = settings->max_age };
+    entry->layers[0] = (gee_door_layer_t){ .layer = seal->layer,
+                                           .setup = entry->seal_setup,
+                                           .required = settings->mode == GEE_SEAL_REQUIRED,
+                                           .handshake_ns = settings->timeout,
+                                           .max_age_ns = settings->max_age };
     return 0;
 }
 
 void gee_seals_close(gee_cycle_listener_t *entry) {
     if (entry->seal_setup != NULL)
-        entry->seal.layer->seal->close(&entry->seal_setup);
+        entry->layers[0].layer->seal->close(&entry->seal_setup);
 }
 
 static const gee_seal_setup_t *setup_of(const gee_cycle_t *cycle, const gee_listener_t *listener) {
@@ -73,7 +73,7 @@ void gee_seals_replace(gee_cycle_t *old, const gee_cycle_t *next) {
     for (size_t i = 0; i < old->listener_count; i++) {
         const gee_cycle_listener_t *entry = &old->listeners[i];
         if (entry->seal_setup != NULL)
-            entry->seal.layer->seal->replace(entry->seal_setup, setup_of(next, entry->listener));
+            entry->layers[0].layer->seal->replace(entry->seal_setup, setup_of(next, entry->listener));
     }
 }
 

@@ -185,7 +185,7 @@ gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int de
                                             .inbox_limit = settings->limits.message + INBOX_EXTRA,
                                             .write_timeout_ns = settings->timeouts.write };
     *options = (gee_door_options_t){ .protocols = entry->protocols,
-                                     .seal = entry->seal_setup ? &entry->seal : NULL,
+                                     .layers = entry->layers,
                                      .pages = serves_pages(entry),
                                      .health = serves_health(entry),
                                      .events = &session_events,
@@ -225,7 +225,7 @@ static const char *admit(const acceptor_t *acceptor, gee_worker_connection_t *co
     const gee_cycle_listener_t *entry = acceptor->entry;
     if (!gee_worker_count(connection, peer, entry->seal_setup != NULL))
         return "limits.connections_per_address";
-    if (entry->seal_setup != NULL && entry->seal.required && !gee_worker_count_unproven(connection))
+    if (gee_door_required_layer(entry->layers) != NULL && !gee_worker_count_unproven(connection))
         return "limits.unauthenticated, limits.unauthenticated_per_address";
     return NULL;
 }

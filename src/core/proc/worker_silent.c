@@ -50,7 +50,7 @@ static bool is_crowded(gee_worker_silent_t *silent, size_t count, int64_t limit)
 }
 
 static bool has_proven(const gee_worker_connection_t *connection) {
-    return connection->entry->seal_setup != NULL && connection->entry->seal.required && !connection->unproven;
+    return gee_door_required_layer(connection->entry->layers) != NULL && !connection->unproven;
 }
 
 /* Of two, the one that goes first. */

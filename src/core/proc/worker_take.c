@@ -71,7 +71,7 @@ static gee_worker_connection_t *make_connection(gee_worker_process_t *process, g
         connection->entry = entry;
         connection->accepted_ns = accepted_ns < now ? accepted_ns : now;
         bool sealed = entry->seal_setup != NULL;
-        gee_worker_count_admitted(connection, peer, sealed, unproven && sealed && entry->seal.required);
+        gee_worker_count_admitted(connection, peer, sealed, unproven && gee_door_required_layer(entry->layers) != NULL);
     } else if (in->failed) {
         (void)gee_error_set(error, GEE_INVALID_ARGUMENT, "a record that is cut off");
     } else if (!entry) {

@@ -4,8 +4,8 @@
  *        ^                                        |                             |
  *        +------------- layer pushed -------------+------ given back (CONNECT) -+
  *
- * The handshake timeout runs from the accept and goes on in the session until its Option is whole. A seal's handshake has
- * a shorter one of its own: from the accept, too, where nothing but a seal is taken, else from its first byte. */
+ * The handshake timeout runs from the accept and goes on in the session until its Option is whole. A layer's handshake
+ * has a shorter timeout of its own: from the accept, too, where a layer is required, else from its first byte. */
 #include "core/rpc/door.h"
 
 #include <stdio.h>
@@ -21,17 +21,22 @@ struct gee_door {
     gee_stream_t *stream;
     gee_way_back_t way;
     gee_timer_t timer;
-    gee_timer_t seal_timer;
-    bool sealing; /* in the handshake of the seal */
-    bool frozen;  /* on its way to another process */
+    gee_timer_t layer_timer;
+    int64_t layer_limit_ns; /* of that timer */
+    bool frozen;            /* on its way to another process */
 };
 
 #define SHOWN_BYTES 24               /* of what was refused, in the log */
 #define LINGER      (5 * GEE_SECOND) /* for the last bytes of one that is closed in good order */
 
-static void leave(gee_door_t *door, bool became_session) {
+/* In the handshake of a layer. */
+static bool in_handshake(const gee_door_t *door) {
+    return door->way.layer != NULL && door->way.sealed_ns == 0;
+}
+
+static void door_leave(gee_door_t *door, bool became_session) {
     gee_timer_stop(door->engine->loop, &door->timer);
-    gee_timer_stop(door->engine->loop, &door->seal_timer);
+    gee_timer_stop(door->engine->loop, &door->layer_timer);
     gee_list_remove(&door->link);
     gee_stream_destroy(&door->stream);
     if (door->way.options.left != NULL)
@@ -90,9 +95,9 @@ static void become_session(gee_door_t *door, const gee_protocol_t *protocol) {
         gee_log(door->engine->log, GEE_LOG_WARN, "%s: connection closed: %s", peer, error.text);
     else if (protocol->upgrades && (session->serving.way_back = malloc(sizeof(*session->serving.way_back))) != NULL)
         *session->serving.way_back = door->way; /* without it the stream ends where it would be given back */
-    if (session != NULL && door->way.sealed_ns != 0 && door->way.options.seal->max_age_ns > 0)
-        gee_session_drain_at(session, gee_time_add(door->way.sealed_ns, door->way.options.seal->max_age_ns));
-    leave(door, session != NULL);
+    if (session != NULL && door->way.sealed_ns != 0 && door->way.layer->max_age_ns > 0)
+        gee_session_drain_at(session, gee_time_add(door->way.sealed_ns, door->way.layer->max_age_ns));
+    door_leave(door, session != NULL);
 }
 
 /* The protocol that claims the bytes. *undecided: further bytes may make one claim them. */
@@ -111,67 +116,88 @@ static const gee_protocol_t *claiming_protocol(const gee_door_t *door, const uin
     return NULL;
 }
 
-/* ---- the seal ---- */
+/* ---- layers ---- */
 
-static bool is_sealed(const gee_door_t *door) {
-    return door->way.sealed_ns != 0;
+const gee_door_layer_t *gee_door_required_layer(const gee_door_layer_t *layers) {
+    for (; layers != NULL && layers->layer != NULL; layers++)
+        if (layers->required)
+            return layers;
+    return NULL;
 }
 
-static void on_seal_timeout(gee_timer_t *timer) {
-    gee_door_t *door = GEE_CONTAINER(timer, gee_door_t, seal_timer);
+static void door_on_layer_timeout(gee_timer_t *timer) {
+    gee_door_t *door = GEE_CONTAINER(timer, gee_door_t, layer_timer);
     char text[GEE_DURATION_TEXT];
     gee_log(door->engine->log, GEE_LOG_WARN,
             "%s: refused: the handshake of the seal was not over within %s (seal.timeout)",
-            gee_stream_peer_text(door->stream), gee_format_duration(text, door->way.options.seal->handshake_ns));
-    leave(door, false);
+            gee_stream_peer_text(door->stream), gee_format_duration(text, door->layer_limit_ns));
+    door_leave(door, false);
 }
 
-static int start_seal_timer(gee_door_t *door, int64_t started_ns) {
-    int64_t limit = door->way.options.seal->handshake_ns;
-    if (limit <= 0 || gee_timer_started(&door->seal_timer))
+static int start_layer_timer(gee_door_t *door, const gee_door_layer_t *layer, int64_t started_ns) {
+    if (layer->handshake_ns <= 0 || gee_timer_started(&door->layer_timer))
         return 0;
-    return gee_timer_start_at(door->engine->loop, &door->seal_timer, gee_time_add(started_ns, limit));
+    door->layer_limit_ns = layer->handshake_ns;
+    return gee_timer_start_at(door->engine->loop, &door->layer_timer, gee_time_add(started_ns, layer->handshake_ns));
 }
 
-static int push_seal(gee_door_t *door, gee_error_t *error) {
-    const gee_door_seal_t *seal = door->way.options.seal;
+/* A peer that says nothing has not shown who it is, either. */
+static int start_required_timer(gee_door_t *door) {
+    const gee_door_layer_t *required = gee_door_required_layer(door->way.options.layers);
+    if (required == NULL || door->way.layer != NULL)
+        return 0;
+    return start_layer_timer(door, required, door->way.started_ns);
+}
+
+static int push_layer(gee_door_t *door, const gee_door_layer_t *layer, gee_error_t *error) {
     if (door->way.options.sealing != NULL && !door->way.options.sealing(door->way.options.owner))
         return gee_error_set(
             error, GEE_RESOURCE_EXHAUSTED,
             "too many have not shown who they are yet, or too many handshakes of this address a second "
             "(limits.unauthenticated, limits.handshakes_per_address)");
-    if (start_seal_timer(door, gee_loop_now(door->engine->loop)) != 0)
+    if (start_layer_timer(door, layer, gee_loop_now(door->engine->loop)) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    door->sealing = true;
-    return gee_stream_push(door->stream, seal->layer, GEE_SERVING, seal->setup, error);
+    door->way.layer = layer;
+    return gee_stream_push(door->stream, layer->layer, GEE_SERVING, layer->setup, error);
 }
 
-/* True: the bytes were the seal's business, or the door is gone. */
-static bool take_seal(gee_door_t *door, const uint8_t *bytes, size_t length) {
-    const gee_door_seal_t *seal = door->way.options.seal;
+/* The layer of the list that claims the bytes. *undecided: further bytes may make one claim them. */
+static const gee_door_layer_t *claiming_layer(const gee_door_layer_t *layers, const uint8_t *bytes, size_t length,
+                                              bool *undecided) {
+    for (; layers != NULL && layers->layer != NULL; layers++) {
+        gee_claim_t claim = layers->layer->claims(bytes, length);
+        if (claim == GEE_CLAIM_YES)
+            return layers;
+        *undecided = *undecided || claim == GEE_CLAIM_MORE;
+    }
+    return NULL;
+}
+
+/* True: the bytes were for a layer, or the door is gone. */
+static bool take_layer(gee_door_t *door, const uint8_t *bytes, size_t length, bool *undecided) {
     gee_error_t error;
-    if (seal == NULL || is_sealed(door))
+    if (door->way.layer != NULL)
         return false;
-    if (seal->layer->claims(bytes, length) == GEE_CLAIM_YES) {
-        if (push_seal(door, &error) == 0)
+    const gee_door_layer_t *layer = claiming_layer(door->way.options.layers, bytes, length, undecided);
+    if (layer != NULL) {
+        if (push_layer(door, layer, &error) == 0)
             return true;
         gee_log(door->engine->log, GEE_LOG_WARN, "%s: refused: %s: %s", gee_stream_peer_text(door->stream),
-                seal->layer->name, error.text);
-    } else if (seal->required) {
+                layer->layer->name, error.text);
+    } else if (!*undecided && gee_door_required_layer(door->way.options.layers) != NULL) {
         gee_log(door->engine->log, GEE_LOG_WARN, "%s: refused: this listener takes sealed channels only (seal.mode)",
                 gee_stream_peer_text(door->stream));
     } else {
         return false;
     }
-    leave(door, false);
+    door_leave(door, false);
     return true;
 }
 
-static void on_established(gee_stream_t *stream, void *owner) {
+static void door_on_established(gee_stream_t *stream, void *owner) {
     gee_door_t *door = owner;
     const gee_identity_t *identity = gee_stream_identity(stream);
-    gee_timer_stop(door->engine->loop, &door->seal_timer);
-    door->sealing = false;
+    gee_timer_stop(door->engine->loop, &door->layer_timer);
     door->way.sealed_ns = gee_loop_now(door->engine->loop);
     gee_log(door->engine->log, GEE_LOG_INFO, "%s: sealed, client %s", gee_stream_peer_text(stream),
             gee_identity_name(identity));
@@ -181,50 +207,51 @@ static void on_established(gee_stream_t *stream, void *owner) {
 
 /* ---- what the stream says ---- */
 
-static void on_received(gee_stream_t *stream, void *owner) {
+static void door_on_received(gee_stream_t *stream, void *owner) {
     gee_door_t *door = owner;
     gee_inbox_t *inbox = gee_stream_inbox(stream);
     const uint8_t *bytes = gee_inbox_bytes(inbox);
     size_t length = gee_inbox_length(inbox);
     bool undecided = false;
-    if (length == 0 || take_seal(door, bytes, length))
+    if (length == 0 || take_layer(door, bytes, length, &undecided))
         return;
     const gee_protocol_t *protocol = claiming_protocol(door, bytes, length, &undecided);
     if (protocol != NULL) {
         become_session(door, protocol);
     } else if (!undecided || length >= GEE_OPENING_LIMIT) {
         log_refusal(door, bytes, length);
-        leave(door, false);
+        door_leave(door, false);
     }
 }
 
-static void on_ended(gee_stream_t *stream, void *owner) {
+static void door_on_ended(gee_stream_t *stream, void *owner) {
     gee_door_t *door = owner;
     if (gee_inbox_length(gee_stream_inbox(stream)) > 0)
         log_refusal(door, gee_inbox_bytes(gee_stream_inbox(stream)), gee_inbox_length(gee_stream_inbox(stream)));
     else
         gee_log(door->engine->log, GEE_LOG_DEBUG, "%s: left without a word", gee_stream_peer_text(stream));
-    leave(door, false);
+    door_leave(door, false);
 }
 
-static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reason) {
+static void door_on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reason) {
     gee_door_t *door = owner;
-    gee_log(door->engine->log, door->sealing ? GEE_LOG_WARN : GEE_LOG_INFO, "%s: %s%s", gee_stream_peer_text(stream),
-            door->sealing ? "refused: " : "", reason->text);
-    leave(door, false);
+    bool refused = in_handshake(door);
+    gee_log(door->engine->log, refused ? GEE_LOG_WARN : GEE_LOG_INFO, "%s: %s%s", gee_stream_peer_text(stream),
+            refused ? "refused: " : "", reason->text);
+    door_leave(door, false);
 }
 
-static void on_timeout(gee_timer_t *timer) {
+static void door_on_timeout(gee_timer_t *timer) {
     gee_door_t *door = GEE_CONTAINER(timer, gee_door_t, timer);
     char text[GEE_DURATION_TEXT];
     gee_log(door->engine->log, GEE_LOG_WARN,
             "%s: refused: it has not said what it speaks within %s (timeouts.handshake)",
             gee_stream_peer_text(door->stream), gee_format_duration(text, door->engine->timeouts.handshake));
-    leave(door, false);
+    door_leave(door, false);
 }
 
 static const gee_stream_events_t stream_events = {
-    .established = on_established, .received = on_received, .ended = on_ended, .failed = on_failed
+    .established = door_on_established, .received = door_on_received, .ended = door_on_ended, .failed = door_on_failed
 };
 
 static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns,
@@ -235,14 +262,12 @@ static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
     door->engine = engine;
     door->way = *way;
     door->way.started_ns = started_ns;
-    door->timer.fire = on_timeout;
-    door->seal_timer.fire = on_seal_timeout;
+    door->timer.fire = door_on_timeout;
+    door->layer_timer.fire = door_on_layer_timeout;
     if (engine->timeouts.handshake > 0 &&
         gee_timer_start_at(engine->loop, &door->timer, gee_time_add(started_ns, engine->timeouts.handshake)) != 0)
         goto no_memory;
-    /* Who says nothing has not shown who it is, either. */
-    const gee_door_seal_t *seal = way->options.seal;
-    if (seal != NULL && seal->required && !is_sealed(door) && start_seal_timer(door, started_ns) != 0)
+    if (start_required_timer(door) != 0)
         goto no_timer;
     door->stream = *stream;
     *stream = NULL;
@@ -283,28 +308,27 @@ void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
 /* ---- handover ---- */
 
 bool gee_door_can_leave(const gee_door_t *door) {
-    return !door->sealing && !door->frozen && gee_stream_can_leave(door->stream);
+    return !in_handshake(door) && !door->frozen && gee_stream_can_leave(door->stream);
 }
 
 /* What becomes of it here, or elsewhere, is timed by when it was accepted: so the timers need no state of their own. */
 void gee_door_freeze(gee_door_t *door) {
     door->frozen = true;
     gee_timer_stop(door->engine->loop, &door->timer);
-    gee_timer_stop(door->engine->loop, &door->seal_timer);
+    gee_timer_stop(door->engine->loop, &door->layer_timer);
     gee_stream_freeze(door->stream);
 }
 
 void gee_door_thaw(gee_door_t *door) {
     gee_engine_t *engine = door->engine;
-    const gee_door_seal_t *seal = door->way.options.seal;
     door->frozen = false;
     gee_stream_thaw(door->stream);
     if ((engine->timeouts.handshake > 0 &&
          gee_timer_start_at(engine->loop, &door->timer,
                             gee_time_add(door->way.started_ns, engine->timeouts.handshake)) != 0) ||
-        (seal != NULL && seal->required && !is_sealed(door) && start_seal_timer(door, door->way.started_ns) != 0)) {
+        start_required_timer(door) != 0) {
         gee_log(engine->log, GEE_LOG_ERROR, "%s: connection closed: out of memory", gee_stream_peer_text(door->stream));
-        leave(door, false);
+        door_leave(door, false);
     }
 }
 
@@ -315,14 +339,13 @@ void gee_door_export(const gee_door_t *door, gee_record_t *out) {
 }
 
 int gee_door_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
-                    gee_record_reader_t *in, gee_error_t *error) {
-    gee_way_back_t way = { .options = *options };
+                    const gee_door_layer_t *layer, gee_record_reader_t *in, gee_error_t *error) {
+    gee_way_back_t way = { .options = *options, .layer = layer };
     int64_t started_ns = gee_record_take_time(in, gee_loop_now(engine->loop));
     way.sealed_ns = gee_record_take_time(in, gee_loop_now(engine->loop));
     way.upgrades = gee_record_take_u8(in);
-    bool sealed = gee_stream_identity(*stream) != NULL;
     if (in->failed || gee_record_left(in) > 0 ||
-        sealed != (way.sealed_ns != 0)) { /* it must not pass for sealed because somebody says so */
+        (layer != NULL) != (way.sealed_ns != 0)) { /* only the stream's own layer proves that there is one */
         gee_stream_destroy(stream);
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "a record of a connection that does not make sense");
     }
@@ -333,7 +356,7 @@ void gee_door_leave(gee_door_t **door_pointer) {
     gee_door_t *door = *door_pointer;
     *door_pointer = NULL;
     door->way.options.left = NULL;
-    leave(door, false);
+    door_leave(door, false);
 }
 
 gee_stream_t *gee_door_stream(const gee_door_t *door) {
@@ -357,11 +380,11 @@ void gee_door_close_revoked(gee_engine_t *engine) {
         gee_log(engine->log, GEE_LOG_NOTICE, "%s: closed: client %s may not call any more (seal.clients)",
                 gee_stream_peer_text(door->stream), gee_identity_name(identity));
         gee_stream_close(&door->stream, LINGER);
-        leave(door, false);
+        door_leave(door, false);
     }
 }
 
 void gee_door_close_all(gee_engine_t *engine) {
     GEE_LIST_EACH(&engine->doors, link)
-        leave(GEE_CONTAINER(link, gee_door_t, link), false);
+        door_leave(GEE_CONTAINER(link, gee_door_t, link), false);
 }

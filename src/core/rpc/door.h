@@ -9,23 +9,26 @@
 
 typedef struct gee_door gee_door_t;
 
-/* How a listener takes sealed channels (rpc/seal.h). */
-typedef struct gee_door_seal {
-    const gee_layer_t *layer;
+/* A layer that a listener takes: a seal (rpc/seal.h). A connection has at most one of the list. */
+typedef struct gee_door_layer {
+    const gee_layer_t *layer; /* has claims(); null ends a list */
     const void *setup;
-    bool required;        /* whoever begins with anything else is left without a word */
-    int64_t handshake_ns; /* for the whole of its handshake */
-    int64_t max_age_ns;   /* after which a sealed session is drained; 0: never */
-} gee_door_seal_t;
+    bool required;        /* a connection that begins with no layer of the list is closed without a word */
+    int64_t handshake_ns; /* for the whole handshake; 0: no limit but timeouts.handshake */
+    int64_t max_age_ns;   /* after which a session within the layer is drained; 0: never */
+} gee_door_layer_t;
+
+/* The first of the list that is required; null: none is. */
+const gee_door_layer_t *gee_door_required_layer(const gee_door_layer_t *layers);
 
 typedef struct gee_door_options {
     const char *const *protocols;       /* names that this listener takes, ends with null; null: all compiled in */
-    const gee_door_seal_t *seal;        /* null: sealed channels are refused */
+    const gee_door_layer_t *layers;     /* null: connections have no layers */
     bool pages;                         /* guarded routes (http/route.h) are answered */
     bool health;                        /* those that say how the server is */
     const gee_session_events_t *events; /* of the sessions that come of it */
     void *owner;
-    /* Optional. The peer begins the handshake of the seal: false refuses it, with a line in the log; and it is over. */
+    /* Optional. The handshake of a layer begins (false refuses the connection, with a line in the log), and is over. */
     bool (*sealing)(void *owner);
     void (*sealed)(void *owner);
     /* The stream was refused or failed before a session stood (it is closed and logged already), or became a session.
@@ -39,9 +42,10 @@ int gee_door_open(gee_engine_t *engine, gee_stream_t **stream, const gee_door_op
 /* What a session keeps of the door that it came through, when its protocol can give the stream back (session.h). */
 typedef struct gee_way_back {
     gee_door_options_t options;
-    int64_t started_ns; /* when the connection was accepted */
-    unsigned upgrades;  /* how often the stream was given back already */
-    int64_t sealed_ns;  /* when the seal's handshake was over; 0: the stream is not sealed */
+    int64_t started_ns;            /* when the connection was accepted */
+    unsigned upgrades;             /* how often the stream was given back already */
+    const gee_door_layer_t *layer; /* that was pushed; null: none */
+    int64_t sealed_ns;             /* when the handshake of that layer was over; 0: it is not */
     /* as gee_session_hand_back() was told */
     const gee_layer_t *next_layer;
     int64_t next_started_ns;
@@ -53,15 +57,15 @@ void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
 bool gee_door_allows(const gee_door_options_t *options, const gee_protocol_t *protocol);
 
 /* ---- handover (handover.h) ---- */
-/* Not in the middle of the seal's handshake. */
+/* False in the middle of a layer's handshake. */
 bool gee_door_can_leave(const gee_door_t *door);
 void gee_door_freeze(gee_door_t *door);
 void gee_door_thaw(gee_door_t *door);
 /* What is not in its stream. */
 void gee_door_export(const gee_door_t *door, gee_record_t *out);
-/* Takes the stream. left() is not called when it fails. */
+/* Takes the stream; `layer`: of options->layers, that is on the stream; null: none. left() is not called on failure. */
 int gee_door_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
-                    gee_record_reader_t *in, gee_error_t *error);
+                    const gee_door_layer_t *layer, gee_record_reader_t *in, gee_error_t *error);
 /* It goes on elsewhere. Leaves null. */
 void gee_door_leave(gee_door_t **door);
 gee_stream_t *gee_door_stream(const gee_door_t *door);

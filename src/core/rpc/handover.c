@@ -134,12 +134,20 @@ static int broken(gee_error_t *error) {
     return gee_error_set(error, GEE_INVALID_ARGUMENT, "a record of a session that does not make sense");
 }
 
+/* What gee_stream_import() looks through, and what was found. */
+typedef struct layer_search {
+    const gee_door_layer_t *layers, *found;
+} layer_search_t;
+
 static const gee_layer_t *find_layer(gee_str_t name, const void **setup, void *data) {
-    const gee_door_options_t *options = data;
-    if (options->seal == NULL || !gee_str_equal(name, gee_str(options->seal->layer->name)))
-        return NULL;
-    *setup = options->seal->setup;
-    return options->seal->layer;
+    layer_search_t *search = data;
+    for (const gee_door_layer_t *entry = search->layers; entry != NULL && entry->layer != NULL; entry++)
+        if (gee_str_equal(name, gee_str(entry->layer->name))) {
+            search->found = entry;
+            *setup = entry->setup;
+            return entry->layer;
+        }
+    return NULL;
 }
 
 /* Terminated; empty where it is no name. */
@@ -229,27 +237,27 @@ static int import_states(gee_session_t *session, const gee_session_setup_t *setu
     return in->failed || gee_record_left(in) > 0 ? broken(error) : 0;
 }
 
-/* Not sealed, where the configuration has come to want it. */
-static int check_seal(const gee_stream_t *stream, const gee_door_options_t *options, gee_error_t *error) {
-    if (options->seal == NULL || !options->seal->required || gee_stream_identity(stream) != NULL)
+/* The configuration may have come to require a layer. `layer`: that the stream has; null: none. */
+static int check_layer(const gee_door_options_t *options, const gee_door_layer_t *layer, gee_error_t *error) {
+    if (layer != NULL || gee_door_required_layer(options->layers) == NULL)
         return 0;
     return gee_error_set(error, GEE_UNAUTHENTICATED, "this listener takes sealed channels only (seal.mode)");
 }
 
-/* The configuration may have come to want sealed sessions to end earlier. */
-static void limit_age(gee_session_t *session, const gee_door_options_t *options) {
-    if (options->seal == NULL || options->seal->max_age_ns <= 0 || gee_stream_identity(session->stream) == NULL)
+/* The configuration may have come to want sessions within the layer to end earlier. */
+static void limit_age(gee_session_t *session, const gee_door_layer_t *layer) {
+    if (layer == NULL || layer->max_age_ns <= 0)
         return;
-    int64_t latest = gee_time_add(gee_loop_now(session->engine->loop), options->seal->max_age_ns);
+    int64_t latest = gee_time_add(gee_loop_now(session->engine->loop), layer->max_age_ns);
     if (!gee_timer_started(&session->serving.age_timer) || session->serving.age_timer.deadline > latest)
         gee_session_drain_at(session, latest);
 }
 
 static int import_session(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
-                          gee_record_reader_t *in, gee_error_t *error) {
+                          const gee_door_layer_t *layer, gee_record_reader_t *in, gee_error_t *error) {
     const gee_protocol_t *protocol;
     gee_session_setup_t setup = { 0 };
-    if (check_seal(*stream, options, error) != 0 || take_choice(engine, options, in, &protocol, &setup, error) != 0) {
+    if (check_layer(options, layer, error) != 0 || take_choice(engine, options, in, &protocol, &setup, error) != 0) {
         gee_stream_destroy(stream);
         return -1;
     }
@@ -261,7 +269,7 @@ static int import_session(gee_engine_t *engine, gee_stream_t **stream, const gee
         gee_session_leave(&session);
         return -1;
     }
-    limit_age(session, options);
+    limit_age(session, layer);
     session->events = options->events;
     session->owner = options->owner;
     return 0;
@@ -269,17 +277,17 @@ static int import_session(gee_engine_t *engine, gee_stream_t **stream, const gee
 
 int gee_handover_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
                         gee_record_reader_t *in, gee_error_t *error) {
-    gee_door_options_t copy = *options;
+    layer_search_t search = { .layers = options->layers };
     uint64_t version = gee_record_take_u64(in);
     uint8_t kind = gee_record_take_u8(in);
     if (version != GEE_HANDOVER_VERSION)
         (void)gee_error_set(error, GEE_UNIMPLEMENTED, "a record of version %llu, this process reads version %d",
                             (unsigned long long)version, GEE_HANDOVER_VERSION);
-    else if (gee_stream_import(*stream, in, find_layer, &copy, error) == 0) {
+    else if (gee_stream_import(*stream, in, find_layer, &search, error) == 0) {
         if (kind == KIND_DOOR)
-            return gee_door_import(engine, stream, options, in, error);
+            return gee_door_import(engine, stream, options, search.found, in, error);
         if (kind == KIND_SESSION)
-            return import_session(engine, stream, options, in, error);
+            return import_session(engine, stream, options, search.found, in, error);
         (void)broken(error);
     }
     gee_stream_destroy(stream);
