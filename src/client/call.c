@@ -245,7 +245,7 @@ static int check_request(const gee_request_t *request, const gee_call_options_t 
 
 /* Without `strict`, what has no place on the wire is left out in silence. */
 static int check_wire(const gee_caller_t *caller, const gee_call_options_t *options, gee_error_t *error) {
-    const gee_protocol_t *protocol = caller->upstream_options.manner.protocol;
+    const gee_protocol_t *protocol = caller->upstream_options.settings.protocol;
     if (!options->strict || !gee_wire_is_bare(protocol, caller->codec))
         return 0;
     return gee_error_set(

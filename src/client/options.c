@@ -56,7 +56,7 @@ static int choose_codec(gee_caller_t *caller, const gee_dial_options_t *options,
     if (caller->json == NULL || caller->json->state_size != 0)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "this library was built without codec_json, which JSON text needs");
-    caller->upstream_options.manner.protocol = protocol;
+    caller->upstream_options.settings.protocol = protocol;
     return 0;
 }
 
@@ -82,7 +82,7 @@ static const gee_seal_setup_t *seal_of(void *data, const char *address GEE_UNUSE
 }
 
 static int set_seal(gee_caller_t *caller, const gee_dial_options_t *options, gee_error_t *error) {
-    gee_manner_t *manner = &caller->upstream_options.manner;
+    gee_connection_settings_t *settings = &caller->upstream_options.settings;
     gee_seal_dial_t keys = { .server_key = options->server_key, .key = options->key_file };
     if (options->server_key == NULL)
         return options->key_file == NULL ? 0
@@ -90,8 +90,8 @@ static int set_seal(gee_caller_t *caller, const gee_dial_options_t *options, gee
                                                          "key_file needs server_key, or nothing would be sealed");
     const gee_seal_t *seal = gee_seal_find(gee_modules, error);
     caller->seal = seal ? seal->dial(&keys, error) : NULL;
-    manner->seal_setup = seal_of;
-    manner->seal_data = caller->seal;
+    settings->seal_setup = seal_of;
+    settings->seal_data = caller->seal;
     return caller->seal ? 0 : -1;
 }
 
@@ -101,17 +101,17 @@ static int set_dialling(gee_caller_t *caller, const gee_dial_options_t *given, g
         choose_codec(caller, &options, error) != 0 || set_limits(caller, &options, error) != 0)
         return -1;
     int64_t connect_timeout_ns = timeout_or(options.connect_timeout_ns, CONNECT_TIMEOUT);
-    gee_manner_t *manner = &caller->upstream_options.manner;
-    manner->write_timeout_ns = timeout_or(options.write_timeout_ns, WRITE_TIMEOUT);
+    gee_connection_settings_t *settings = &caller->upstream_options.settings;
+    settings->write_timeout_ns = timeout_or(options.write_timeout_ns, WRITE_TIMEOUT);
     if (set_seal(caller, &options, error) != 0)
         return -1;
-    manner->setup = (gee_session_setup_t){ .codec = caller->codec,
-                                           .connect_timeout_ns = connect_timeout_ns,
-                                           .handle_timeout_ns = timeout_or(options.handle_timeout_ns, 0) };
+    settings->setup = (gee_session_setup_t){ .codec = caller->codec,
+                                             .connect_timeout_ns = connect_timeout_ns,
+                                             .handle_timeout_ns = timeout_or(options.handle_timeout_ns, 0) };
     caller->upstream_options.limits.connect_timeout = connect_timeout_ns;
     /* The connection has a timer for the handshake. */
     caller->timeouts.read = timeout_or(options.read_timeout_ns, READ_TIMEOUT);
-    caller->timeouts.write = manner->write_timeout_ns;
+    caller->timeouts.write = settings->write_timeout_ns;
     caller->runtime = options.runtime;
     return 0;
 }

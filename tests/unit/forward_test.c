@@ -27,10 +27,11 @@ static void make_upstream(world_t *world, const char *protocol, const char *code
     };
     gee_server_t server = { .address = world->listener.address };
     world->forward.target = gee_forward_target;
-    world->forward.protocol = options.manner.protocol =
+    world->forward.protocol = options.settings.protocol =
         gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(protocol));
-    world->forward.codec = options.manner.setup.codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec));
-    options.manner.setup.message_limit = (size_t)world->engine->limits.message;
+    world->forward.codec = options.settings.setup.codec =
+        gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec));
+    options.settings.setup.message_limit = (size_t)world->engine->limits.message;
     world->forward.upstream = gee_upstream_create(world->engine, &options, &error);
     assert_non_null(world->forward.upstream);
     assert_int_equal(gee_upstream_set_servers(world->forward.upstream, &server, 1, &error), 0);

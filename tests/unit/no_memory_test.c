@@ -247,8 +247,8 @@ static gee_upstream_t *connect_upstream(fixture_t *fixture, listener_t *listener
     listen_on(listener, fixture);
     gee_upstream_options_t options = {
         .name = "test",
-        .manner = { .protocol = gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(protocol)),
-                    .setup = { .codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec)) } },
+        .settings = { .protocol = gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, gee_str(protocol)),
+                      .setup = { .codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec)) } },
         .limits = { .connections = 1, .queue = 100, .retries = 2, .fails = 1 }
     };
     gee_server_t server = { .address = listener->address };

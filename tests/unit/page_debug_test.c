@@ -188,7 +188,7 @@ static gee_upstream_t *new_upstream(fixture_t *fixture) {
     gee_upstream_options_t options = {
         .name = "<foo>",
         .balancer = gee_module_find(gee_modules, GEE_MODULE_BALANCER, GEE_STR("roundrobin")),
-        .manner = { .protocol = gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, GEE_STR("jsonrpc")) }
+        .settings = { .protocol = gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, GEE_STR("jsonrpc")) }
     };
     gee_upstream_t *upstream = gee_upstream_create(fixture->engine, &options, &error);
     assert_non_null(upstream);

@@ -401,7 +401,7 @@ static void what_was_not_sent_is_no_suspect(void **state GEE_UNUSED) {
     memset(body, ' ', LONG);
     body[LONG - 1] = '1';
     begin(&world, &first, "Foo.Keep", 0);
-    first.call.codec = options.manner.setup.codec;
+    first.call.codec = options.settings.setup.codec;
     first.call.payload = (gee_payload_t){
         .kind = GEE_PAYLOAD_BYTES, .codec = first.call.codec, .bytes = (const uint8_t *)body, .length = LONG
     };

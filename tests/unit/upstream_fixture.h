@@ -72,8 +72,8 @@ static inline gee_upstream_options_t options_of(const char *codec) {
     return (gee_upstream_options_t){
         .name = "test",
         .balancer = &first_balancer,
-        .manner = { .protocol = gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, GEE_STR("geerpc")),
-                    .setup = { .codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec)) } },
+        .settings = { .protocol = gee_module_find(gee_modules, GEE_MODULE_PROTOCOL, GEE_STR("geerpc")),
+                      .setup = { .codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(codec)) } },
         .limits = { .connections = 1,
                     .connect_timeout = 5 * GEE_SECOND,
                     .queue = 10,

@@ -275,7 +275,7 @@ static void bytes_that_nobody_acknowledges_end_a_connection(void **state GEE_UNU
     answer_t answer;
     unsigned found = 0, milliseconds = 0;
     gee_upstream_options_t options = options_of("bin");
-    options.manner.write_timeout_ns = 1234 * GEE_MILLISECOND;
+    options.settings.write_timeout_ns = 1234 * GEE_MILLISECOND;
     world_create(&world, 1, &options);
     go(&world, &answer, "Test.Multiply", 0);
     expect(&world, &answer, GEE_OK);

@@ -1,4 +1,5 @@
-/* backend.c: one server of an upstream: beginning and end, whether the balancer may pick it, and what pages say of it. */
+/* backend.c: one server of an upstream: beginning and end, whether the balancer may pick it, and what pages say of
+ * it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ gee_backend_t *gee_backend_create(gee_upstream_t *upstream, const gee_addr_t *ad
     backend->upstream = upstream;
     backend->addr = *addr;
     backend->transport = transport;
-    gee_protocol_complete_address(upstream->manner.protocol, &backend->addr);
+    gee_protocol_complete_address(upstream->settings.protocol, &backend->addr);
     backend->candidate.identity = identity_of(addr->text);
     backend->waiting_task.run = gee_backend_run_waiting;
     backend->suspect_timer.fire = gee_backend_suspect_due;

@@ -22,8 +22,8 @@ GEE_APART static gee_backend_connection_t *least_busy(gee_backend_t *backend) {
     return best;
 }
 
-/* Where connections have BUSY calls, the calls of one pass go RUN by RUN to the same connection: so calls that one caller wrote
- * together mostly come back together, and need one write. */
+/* Where connections have BUSY calls, the calls of one pass go RUN by RUN to the same connection: so calls that one
+ * caller wrote together mostly come back together, and need one write. */
 enum { BUSY = 4, RUN = 32 };
 
 static bool goes_on(const gee_backend_t *backend, int64_t pass_ns) {

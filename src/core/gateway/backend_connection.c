@@ -42,7 +42,7 @@ int gee_backend_dial(gee_backend_t *backend, bool probe, gee_error_t *error) {
     connection->probe = probe;
     connection->extra = !probe && (int64_t)gee_backend_in_service(backend) >= upstream->limits.connections;
     connection->opened_ns = gee_upstream_now(upstream);
-    connection->inner = gee_connection_open(upstream->engine, backend->transport, &backend->addr, &upstream->manner,
+    connection->inner = gee_connection_open(upstream->engine, backend->transport, &backend->addr, &upstream->settings,
                                             &gee_backend_connection_events, connection, error);
     if (connection->inner == NULL) {
         free(connection);

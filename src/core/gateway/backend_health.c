@@ -5,8 +5,8 @@
  *                                          ^  '--- failed: after twice the time ---.
  *                                          '---------------------------------------'
  *
- * A backend that came up by a probe goes down again with its first failure, and the time goes on growing, until a call has been
- * answered. Probes are in backend_probe.c. */
+ * A backend that came up by a probe goes down again with its first failure, and the time goes on growing, until a
+ * call has been answered. Probes are in backend_probe.c. */
 #include <stdlib.h>
 
 #include "core/base/clock.h"

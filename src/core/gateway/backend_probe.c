@@ -1,6 +1,6 @@
-/* backend_probe.c: finds out whether a backend lives: a new connection and a ping, at the end of the back-off while the backend
- * is down, and every check_interval. With GEE_CHECK_CALL a probe is a call, for there are servers whose system accepts
- * connections while they stand still. */
+/* backend_probe.c: finds out whether a backend lives: a new connection and a ping, at the end of the back-off while
+ * the backend is down, and every check_interval. With GEE_CHECK_CALL a probe is a call, for there are servers whose
+ * system accepts connections while they stand still. */
 #include "core/gateway/upstream_private.h"
 
 #define PING_TIMEOUT (5 * GEE_SECOND) /* where connecting has no limit */
@@ -27,8 +27,8 @@ static int ping(gee_backend_connection_t *connection, gee_error_t *error) {
     return gee_connection_ping(connection->inner, probe_timeout(connection->backend->upstream), on_probe_answer, error);
 }
 
-/* Any answer shows that the backend lives. The connection is of no further use: a server that does not know the method may leave
- * the arguments unread. */
+/* Any answer shows that the backend lives. The connection is of no further use: a server that does not know the
+ * method may leave the arguments unread. */
 static void on_check_answer(gee_outgoing_t *outgoing, const gee_status_t *status,
                             const gee_payload_t *payload GEE_UNUSED) {
     gee_backend_connection_t *connection = GEE_CONTAINER(outgoing, gee_backend_connection_t, check);
@@ -53,7 +53,7 @@ static void on_check_answer(gee_outgoing_t *outgoing, const gee_status_t *status
 static void start_check(gee_backend_connection_t *connection) {
     const gee_upstream_t *upstream = connection->backend->upstream;
     gee_event_t request = { .method = gee_str(upstream->limits.check_method),
-                            .codec = upstream->manner.setup.codec,
+                            .codec = upstream->settings.setup.codec,
                             .timeout_ns = probe_timeout(upstream),
                             .payload = { .kind = GEE_PAYLOAD_EMPTY } };
     gee_error_t error;
@@ -62,7 +62,8 @@ static void start_check(gee_backend_connection_t *connection) {
         gee_session_close(connection->session, &error);
 }
 
-/* Of a backend that is down, or may be. Calls that wait for the backend, as all are down, are sent at once: their answers count, too. */
+/* Of a backend that is down, or may be. Calls that wait for the backend, as all are down, are sent at once: their
+ * answers count, too. */
 static void prove(gee_backend_connection_t *connection) {
     bool calls = connection->backend->upstream->limits.check == GEE_CHECK_CALL;
     gee_error_t error;

@@ -2,10 +2,10 @@
  *
  *   changed(list) ... pick(key, tried, now) -> candidate --the call--> done(candidate, outcome, latency)
  *
- * A balancer is pure: it sees no socket, no clock and no request, and takes its random numbers from the seed that it was
- * given; the same calls in the same order give the same picks. Nothing blocks, nothing allocates but start and changed. One
- * thread. The core (upstream.c) allocates all states. One suite, tests/contract/balancer_contract.c, holds every balancer to
- * this contract. */
+ * A balancer is pure: it sees no socket, no clock and no request, and takes its random numbers from the seed that it
+ * was given; the same calls in the same order give the same picks. Nothing blocks, nothing allocates but start and
+ * changed. One thread. The core (upstream.c, backend.c) allocates all states. One suite,
+ * tests/contract/balancer_contract.c, holds every balancer to this contract. */
 #ifndef GEE_GATEWAY_BALANCER_H
 #define GEE_GATEWAY_BALANCER_H
 
@@ -15,7 +15,8 @@
 
 #include "core/base/error.h"
 
-/* One server as a balancer sees it. The core writes all members, at any time between two calls; `state` is the balancer's. */
+/* One server as a balancer sees it. The core writes all members, at any time between two calls; `state` is the
+ * balancer's. */
 typedef struct gee_candidate {
     uint64_t identity; /* of its address: the same in every process, list and run */
     uint32_t weight;   /* 1 to 65,535 */
@@ -25,7 +26,7 @@ typedef struct gee_candidate {
 } gee_candidate_t;
 
 typedef enum gee_outcome {
-    GEE_OUTCOME_REPLIED,  /* it answered; an error reply is an answer */
+    GEE_OUTCOME_REPLIED,  /* a reply came; an error reply is one */
     GEE_OUTCOME_FAILED,   /* no answer: it could not be reached, the connection was lost, the time was over */
     GEE_OUTCOME_ABANDONED /* the caller went away, which says nothing about the server */
 } gee_outcome_t;
@@ -51,10 +52,10 @@ typedef struct gee_balancer {
     int (*changed)(void *state, gee_candidate_t *const *candidates, size_t count, gee_error_t *error);
     /* Mandatory. One that is available and not among the tried; null when there is none. */
     gee_candidate_t *(*pick)(void *state, const gee_pick_t *pick);
-    /* Optional. Exactly once for each pick that gave a candidate which is still in the list. `latency_ns`: from the pick to
-     * the outcome. */
+    /* Optional. Exactly once for each pick that gave a candidate which is still in the list. `latency_ns`: from the
+     * pick to the outcome. */
     void (*done)(void *state, gee_candidate_t *candidate, gee_outcome_t outcome, int64_t latency_ns, int64_t now_ns);
-    /* Optional. Lets go of what the state holds. */
+    /* Optional. Frees what the state holds. */
     void (*stop)(void *state);
 } gee_balancer_t;
 

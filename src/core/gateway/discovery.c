@@ -1,4 +1,4 @@
-/* discovery.c: judges each list that a registry module reports: taken, or is the one before better? */
+/* discovery.c: judges each list that a registry module reports: takes it, or keeps the list before. */
 #include "core/gateway/discovery.h"
 
 #include <stdio.h>
@@ -8,25 +8,25 @@
 #include "core/base/clock.h"
 #include "core/rpc/modules.h"
 
-#define REFRESH      (10 * GEE_SECOND) /* as GeeRPC's */
+#define REFRESH      (10 * GEE_SECOND) /* as in GeeRPC */
 #define CHUNK        4096
 #define SOURCE_SHOWN 200
 
-/* What is wrong with the source; each is said once. */
+/* What is wrong with the source; each trouble is logged once. */
 typedef enum trouble {
     NO_TROUBLE,
-    FAILING,  /* it does not answer, or with garbage */
+    FAILING,  /* no answer, or garbage */
     EMPTY,    /* its list */
     COLLAPSED /* the list is shorter than min_servers */
 } trouble_t;
 
 /* A list of our own, with all that it points to in the pool. */
 typedef struct list {
-    gee_pool_t *pool; /* null: there is none yet */
+    gee_pool_t *pool; /* null: no list yet */
     gee_server_t *servers;
     size_t count;
     size_t unusable;       /* left out */
-    gee_error_t first_bad; /* why, of the first of them */
+    gee_error_t first_bad; /* why, of the first server that was left out */
 } list_t;
 
 struct gee_discovery {
@@ -44,7 +44,7 @@ struct gee_discovery {
     int64_t confirmed_ns;
     trouble_t trouble;
     gee_error_t reason;     /* of the trouble */
-    size_t unusable_logged; /* so many were left out when that was said */
+    size_t unusable_logged; /* how many were left out when that was logged */
 };
 
 /* ---- sources ---- */
@@ -208,7 +208,7 @@ typedef struct difference {
 
 typedef enum change { CHANGE_NONE, CHANGE_CAME, CHANGE_WENT, CHANGE_WEIGHT } change_t;
 
-/* The next one, with its server; NONE: there is no more. */
+/* The next change, with its server; NONE: there is no more. */
 static change_t next_change(difference_t *difference, const gee_server_t **server) {
     const list_t *before = difference->before, *after = difference->after;
     while (difference->old < before->count || difference->new < after->count) {

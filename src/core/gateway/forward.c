@@ -1,5 +1,5 @@
-/* forward.c: one call through an upstream. All on the loop's thread; nothing is taken from the system for it, since it lives
- * in the call's arena. */
+/* forward.c: one call through an upstream. All on the loop's thread; nothing is taken from the system, since a
+ * forwarded call lives in the arena of the call. */
 #include "core/gateway/forward.h"
 
 #include <stdio.h>
@@ -11,7 +11,8 @@
 #include "core/gateway/translate.h"
 #include "core/rpc/words.h"
 
-/* A body up to this size is copied into the arena's first piece, so that a call in flight does not keep a whole read buffer. */
+/* A body up to this size is copied into the arena's first piece, so that a call in flight does not keep a whole read
+ * buffer. */
 #define COPY_UP_TO 256
 
 static const gee_method_slot_t *slot_of(const gee_call_t *call) {
@@ -42,7 +43,7 @@ static void fail(gee_call_t *call, const gee_error_t *error) {
     answer(call, error->code, gee_str(error->text), NULL);
 }
 
-/* "(2 tries, 3.1 ms)" behind what is there, however long that is. */
+/* "(2 tries, 3.1 ms)" behind the text that is there, however long. */
 static void add_effort(const gee_call_t *call, unsigned tries, gee_error_t *error) {
     char effort[80];
     double milliseconds = (double)(gee_loop_now(call->engine->loop) - call->started_ns) / 1e6;
@@ -56,7 +57,7 @@ static void add_effort(const gee_call_t *call, unsigned tries, gee_error_t *erro
     strcpy(error->text + length, effort);
 }
 
-/* GeeRPC's own words, and behind them who did not answer. */
+/* GeeRPC's own words, followed by the server that did not answer. */
 static void explain_timeout(const gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error) {
     char duration[GEE_DURATION_TEXT];
     gee_error_set(
@@ -93,7 +94,7 @@ static void pass_reply(gee_call_t *call, const gee_payload_t *payload) {
 }
 
 static void refuse_reply(gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error) {
-    if (error->code == GEE_INVALID_ARGUMENT) /* which the caller's are not */
+    if (error->code == GEE_INVALID_ARGUMENT) /* the arguments of the caller are not invalid */
         error->code = GEE_INTERNAL;
     gee_error_prefix(error, "rpc gateway: upstream %s: %s: its reply: ", gee_upstream_name(forward_of(call)->upstream),
                      result->address);
@@ -131,7 +132,8 @@ GEE_APART static void fail_explained(gee_call_t *call, const gee_upstream_result
     fail(call, &error);
 }
 
-/* The server's own error. What it lacks is said in the words of the caller's wire, with the code that its own wire may not have. */
+/* The server's own error. A missing text or code, which the server's wire may not have, is that of the caller's
+ * wire. */
 GEE_APART static void pass_error(gee_call_t *call, const gee_status_t *status) {
     gee_missing_t missing = gee_words_read(status->text, call->method_name);
     gee_error_t error;
@@ -165,8 +167,8 @@ GEE_APART static void fail_without_memory(gee_call_t *call) {
     answer(call, GEE_RESOURCE_EXHAUSTED, GEE_STR("rpc server: out of memory, or over limits.call_memory"), NULL);
 }
 
-/* A retry needs the bytes again. They are copied, unless their buffer is held: since a filter made the call wait, or as they are
- * many. */
+/* A retry needs the bytes again. They are copied, unless their buffer is held: because a filter made the call wait,
+ * or because the bytes are many. */
 static bool is_copied(const gee_call_t *call, const gee_payload_t *payload) {
     return call->held == NULL && (payload->buf == NULL || payload->length <= COPY_UP_TO);
 }
@@ -189,7 +191,7 @@ static void refuse(gee_call_t *call, gee_error_t *error) {
     fail(call, error);
 }
 
-/* In the codec that the upstream's connections take. False: it cannot be done, as the caller has been told. */
+/* In the codec that the upstream's connections take. False: translation is not possible; the caller has been told. */
 GEE_APART static bool translate(gee_call_t *call, const gee_payload_t *payload) {
     gee_upstream_call_t *request = &call->forwarded->call;
     gee_error_t error;
@@ -208,8 +210,8 @@ GEE_APART static bool refuse_checked(gee_call_t *call, const gee_payload_t *payl
     return false;
 }
 
-/* As it came. False: it may not go on, as the caller has been told. In a frame, what is to be a few numbers needs no check: its
- * reader cannot be led deep or far by it. */
+/* The body goes on as it came. False: it may not; the caller has been told. In a frame, a body whose type is a few
+ * numbers needs no check: such a body cannot lead its reader deep or far. */
 static bool pass_on(gee_call_t *call, const gee_payload_t *payload) {
     unsigned way = way_of(forward_of(call)->codec) | GEE_WAY_TO_SERVER;
     call->forwarded->call.payload = *payload;
@@ -223,7 +225,7 @@ GEE_APART static uint64_t key_of(const gee_call_t *call, const gee_payload_t *pa
     return gee_forward_key_of(&forward_of(call)->key, call, payload, argument_of(call), call->pool);
 }
 
-/* Of a name that is found as "Foo.*" there is no place to keep it. */
+/* For a name that is found as "Foo.*" there is no place to keep the name's key. */
 static uint64_t *place_of_name_key(const gee_call_t *call) {
     gee_method_slot_t *slot = call->method_slot;
     return slot->name.data == call->method_name.data ? &slot->name_key : NULL;

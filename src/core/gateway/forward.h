@@ -3,12 +3,12 @@
  *   dispatch -> key, translate -> gee_upstream_call() ... done() -> translate -> gee_dispatch_answer()
  *      '------- caller gone, cancelled -> gee_upstream_cancel()
  *
- * Deadline and metadata of the call travel on. An error reply of the server passes unchanged, its code too where the wires
- * have one. What goes wrong on the way is said as
+ * Deadline and metadata of the call travel on. An error reply of the server passes unchanged, its code too where the
+ * wires have one. A failure on the way reads
  *
  *   rpc gateway: upstream foo: tcp@10.0.0.1:9999: connect: Connection refused (2 tries, 3.1 ms)
  *
- * and a deadline that is over in GeeRPC's words, with who did not answer behind them. */
+ * and a deadline that is over is told in GeeRPC's words, followed by the server that did not answer. */
 #ifndef GEE_GATEWAY_FORWARD_H
 #define GEE_GATEWAY_FORWARD_H
 
@@ -29,12 +29,13 @@ _Static_assert(offsetof(gee_forward_t, target) == 0, "gee_forward_of()");
 /* One call on its way, in the arena of the call. */
 typedef struct gee_forwarded {
     gee_call_t *caller;
-    /* Once it is back, while filters see its end: who answered or failed last, on how many servers it was tried. */
+    /* Set when the call is back, while filters see its end: the backend that answered or failed last, and on how
+     * many the call was tried. */
     const char *address;
     unsigned tries;
     bool under_way; /* done() is still to come */
     gee_upstream_call_t call;
-    uint8_t body[]; /* a copy of a short one */
+    uint8_t body[]; /* a copy of a short body */
 } gee_forwarded_t;
 
 extern const gee_target_t gee_forward_target;

@@ -42,7 +42,7 @@ static gee_str_t client_of(const gee_call_t *call) {
     return address;
 }
 
-/* A scalar as text, whichever codec it came by; data null: it is none. */
+/* A scalar as text, whichever codec it came by; data null: the value is no scalar. */
 static gee_str_t text_of(const gee_value_t *value, char number[SCALAR_TEXT]) {
     switch (value->kind) {
     case GEE_VALUE_STRING:
@@ -65,7 +65,7 @@ static gee_str_t text_of(const gee_value_t *value, char number[SCALAR_TEXT]) {
     }
 }
 
-/* The arguments as a tree; false: they cannot be looked into. */
+/* The arguments as a tree; false: the arguments cannot be looked into. */
 static bool decode(const gee_call_t *call, const gee_payload_t *payload, const gee_type_t *type, gee_pool_t *pool,
                    gee_value_t *tree) {
     const gee_codec_limits_t *limits = &call->engine->codec_limits;

@@ -1,11 +1,11 @@
-/* forward_key.h: what of a call decides which server of an upstream gets it, for balancers that look at a key.
+/* forward_key.h: the part of a call that decides which backend gets it, for balancers that look at a key.
  *
  *   client          the caller's address without its port
  *   method          "Arith.Multiply"
  *   metadata.NAME   a pair that came with the call
  *   args.FIELD      a member of the arguments, or of a member: args.User.Id
  *
- * A call that has no such thing is taken by its client. The same key gives the same number in every process. */
+ * A call without that part is keyed by its client. The same key gives the same number in every process. */
 #ifndef GEE_GATEWAY_FORWARD_KEY_H
 #define GEE_GATEWAY_FORWARD_KEY_H
 
@@ -18,7 +18,7 @@ typedef struct gee_forward_key {
     gee_str_t name; /* behind the dot; points into the text */
 } gee_forward_key_t;
 
-/* `text` must live as long as the key; null is "client". -1: it is none of the four. */
+/* `text` must live as long as the key; null is "client". -1: the text is none of the four. */
 int gee_forward_key_parse(const char *text, gee_forward_key_t *key, gee_error_t *error);
 /* For args the payload is decoded into `pool`, by `type` where that is not null. */
 uint64_t gee_forward_key_of(const gee_forward_key_t *key, const gee_call_t *call, const gee_payload_t *payload,

@@ -1,4 +1,4 @@
-/* known_down.c: a table in sets of WAYS entries; the key says which set. In a full one the oldest note makes room. */
+/* known_down.c: a table in sets of WAYS entries; the key says which set. In a full set the oldest note makes room. */
 #include "core/gateway/known_down.h"
 
 #include <stdatomic.h>
@@ -36,7 +36,8 @@ static bool is_of(const entry_t *entry, uint64_t key) {
     return atomic_load_explicit(&entry->key, memory_order_relaxed) == key;
 }
 
-/* The time before the key, and the key before the time: whoever reads an entry while it changes hands finds no note in it. */
+/* The time is cleared before the key is written, and written after it: a process that reads an entry in between
+ * finds no note there. */
 static void take_over(entry_t *entry, uint64_t key, int64_t now_ns) {
     atomic_store(&entry->noted_ns, 0);
     atomic_store(&entry->key, key);
@@ -56,7 +57,7 @@ void gee_known_down_note(gee_known_down_t *known, uint64_t key, int64_t now_ns) 
     take_over(oldest, key, now_ns);
 }
 
-/* All of them: two processes may have noted it at the same moment. */
+/* All entries of that key: two processes may have noted it at the same moment. */
 void gee_known_down_forget(gee_known_down_t *known, uint64_t key) {
     entry_t *set = known->entries[key % SETS];
     for (size_t i = 0; i < WAYS; i++)

@@ -1,11 +1,12 @@
-/* known_down.h: which servers of upstreams are down, in memory that workers share: a worker that begins (a reload, an upgrade, one
- * that died) begins with what the ones before it have learned.
+/* known_down.h: which servers of upstreams are down, in memory that workers share: a worker that begins (after a
+ * reload, an upgrade, or the death of another) begins with the knowledge of earlier workers.
  *
- *   upstream goes down, or is still down -> note -> [ server -> when ] -> known? -> the upstream of a new worker begins with it down
+ *   upstream goes down, or is still down -> note -> [ server -> when ] -> known? -> a new worker's upstream begins so
  *   upstream comes up ------------------> forget ---'
  *
- * Any process writes at any time, without locks; what is lost in a race or for want of room only costs an attempt. A server is
- * known by a hash of its upstream's name and its address. Notes grow old: a process that died cannot take one back. */
+ * Any process writes at any time, without locks; a note that is lost in a race or for want of room only costs an
+ * attempt. A server is known by a hash of its upstream's name and its address. Notes grow old: a process that died
+ * cannot take one back. */
 #ifndef GEE_GATEWAY_KNOWN_DOWN_H
 #define GEE_GATEWAY_KNOWN_DOWN_H
 

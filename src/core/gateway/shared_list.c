@@ -6,13 +6,13 @@
 
 #include "core/event/addr.h"
 
-/* Of a server; its address follows, terminated. */
+/* One server; the address follows, terminated. */
 typedef struct head {
     uint32_t weight;
     uint32_t length; /* of the address, without the zero */
 } head_t;
 
-/* In front of them. */
+/* In front of the servers. */
 typedef struct front {
     uint64_t count;
 } front_t;

@@ -1,4 +1,5 @@
-/* translate.c: a message's body from one codec to another. What is decoded here is encoded by the session that sends it. */
+/* translate.c: a message's body from one codec to another. What is decoded here is encoded by the session that sends
+ * it. */
 #include "core/gateway/translate.h"
 
 const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_protocol_t *protocol,
@@ -13,7 +14,8 @@ const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_pr
     return framed;
 }
 
-/* Bytes that a value takes as JSON at least. As gob it may be far fewer, where names stand once and a list has many. */
+/* Bytes that a value takes as JSON at least. As gob a value may take far fewer, where names stand once and a list
+ * has many. */
 static size_t least_size(const gee_value_t *value) {
     size_t size = 2;
     switch (value->kind) {

@@ -26,9 +26,9 @@ gee_upstream_t *gee_upstream_create(gee_engine_t *engine, const gee_upstream_opt
         goto fail;
     }
     upstream->engine = engine;
-    upstream->manner = options->manner;
-    upstream->manner.setup.upstream = upstream->name;
-    upstream->manner.connect_timeout_ns = options->limits.connect_timeout;
+    upstream->settings = options->settings;
+    upstream->settings.setup.upstream = upstream->name;
+    upstream->settings.connect_timeout_ns = options->limits.connect_timeout;
     upstream->limits = options->limits;
     upstream->once = options->once;
     upstream->may_leave_unread = options->may_leave_unread;

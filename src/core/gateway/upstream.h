@@ -1,14 +1,14 @@
-/* upstream.h: a named set of servers with a balancer, to which calls are sent: what the gateway forwards to and what a
- * client calls, be it one server or many.
+/* upstream.h: a named set of servers with a balancer, to which calls are sent: the gateway forwards to upstreams, and a
+ * client calls one, with one server or many.
  *
- *   gee_upstream_call() -> queue? -> pick a backend -> a connection of it (dialled when there is none) -> session -> reply
- *          ^                             |  ^                    |                                        |
- *          |                     none: fail  '--- another backend --+--- failed: retry within budget         v
- *          '------------------------------------------------------------------------------------------- done()
+ *   gee_upstream_call() -> queue? -> pick a backend -> a connection (dialled when there is none) -> session -> reply
+ *          ^                             |  ^                    |                                         |
+ *          |                     none: fail  '- another backend -+- failed: retry within budget            v
+ *          '-------------------------------------------------------------------------------------------- done()
  *
- * A backend that fails is down for a while, which grows with each failure up to fail_timeout; then it is tried by dialling (and
- * a ping, where the wire has one), not by callers' calls. Only while all are down each is tried by calls, too, by one at a
- * time. All on the loop's thread. */
+ * A backend that fails is down for a while, which grows with each failure up to fail_timeout; then it is tried by
+ * dialling (and a ping, where the wire has one), not by callers' calls. Only while all are down, each is tried by
+ * calls, too, one call at a time. All on the loop's thread. */
 #ifndef GEE_GATEWAY_UPSTREAM_H
 #define GEE_GATEWAY_UPSTREAM_H
 
@@ -42,32 +42,35 @@ extern const gee_option_t gee_upstream_limits_options[];
 typedef struct gee_upstream_options {
     const char *name; /* for texts and pages; copied */
     const gee_balancer_t *balancer;
-    gee_manner_t manner; /* connect_timeout_ns is taken from the limits */
+    gee_connection_settings_t settings; /* connect_timeout_ns is taken from the limits */
     gee_upstream_limits_t limits;
     uint64_t seed;
-    /* No dialling anew: the first connection that is lost is the last (a client of one server). One whose server has asked for
-     * no more calls on it (a drain) is not lost: the next call dials. */
+    /* No dialling anew: the first connection that is lost is the last (a client of one server). One whose server has
+     * asked for no more calls on it (a drain) is not lost: the next call dials. */
     bool once;
-    /* Its servers may leave the body of a call unread whose method they do not know: upstream_alone.c. */
+    /* The servers may leave the body of a call unread when they do not know its method: upstream_alone.c. */
     bool may_leave_unread;
-    /* What is known of servers elsewhere, and told elsewhere; both optional. A server that comes into the list is asked for:
-     * one that is down begins so, and is tried soon. Told is each server that goes down, once more with each further
-     * attempt that fails, and that comes up again (`reason` null). */
+    /* Shared knowledge of who is down; both optional. is_known_down() is asked for each server that comes into the
+     * list: a backend that is known to be down begins so, and is tried soon. tell() hears of each backend that goes
+     * down, once more with each further attempt that fails, and when it comes up again (`reason` null). */
     bool (*is_known_down)(void *owner, const char *address);
     void (*tell)(void *owner, const char *address, const gee_error_t *reason);
     void *owner;
 } gee_upstream_options_t;
 
 gee_upstream_t *gee_upstream_create(gee_engine_t *engine, const gee_upstream_options_t *options, gee_error_t *error);
-/* Every call was cancelled or has ended. Not from inside a done(). Connections close at the end of this pass. Leaves null. */
+/* Preconditions: every call was cancelled or has ended; the caller is not inside a done(). Connections close at the
+ * end of this pass. Leaves null. */
 void gee_upstream_destroy(gee_upstream_t **upstream);
 
-/* The whole list: servers that are in it already keep their connections and state; those that are not any more get no new
- * calls, and their connections are closed when the calls on them have ended. An address twice counts once, with the sum of
- * the weights. Not from inside a done(). -1: an address is wrong or there is no memory; the list before stays. */
+/* The whole list: servers that are in it already keep their connections and state; those that are not any more get
+ * no new calls, and their connections are closed when the calls on them have ended. An address twice counts once,
+ * with the sum of the weights. Precondition: the caller is not inside a done(). -1: an address is wrong or there is
+ * no memory; the list before stays. */
 int gee_upstream_set_servers(gee_upstream_t *upstream, const gee_server_t *servers, size_t count, gee_error_t *error);
 
-/* What a call is told while the list is empty, instead of "it has no servers". Copied; null: that again. */
+/* The text of failed calls while the list is empty, instead of "it has no servers". Copied; null: the usual text
+ * again. */
 void gee_upstream_explain(gee_upstream_t *upstream, const char *text);
 
 /* ---- calls ---- */
@@ -77,84 +80,85 @@ typedef struct gee_upstream_call gee_upstream_call_t;
 
 typedef struct gee_upstream_result {
     gee_status_t status;
-    bool from_peer;               /* the server's own answer, error replies included */
+    bool from_peer;               /* the backend's own answer, error replies included */
     const gee_payload_t *payload; /* of an answer; valid until done() returns */
     gee_pool_t *pool;             /* memory that lives until done() returns; null when nothing was answered */
-    gee_phase_t phase;   /* where it failed; NONE: answered, or it is no matter of a connection (a full queue) */
-    const char *address; /* of the server that answered or failed last; null when there was none */
-    unsigned tries;      /* servers that it was tried on */
+    gee_phase_t phase;   /* where the call failed; NONE: answered, or no connection had part in that (a full queue) */
+    const char *address; /* of the backend that answered or failed last; null when there was none */
+    unsigned tries;      /* backends that the call was tried on */
 } gee_upstream_result_t;
 
-/* The caller's memory. What it sets before gee_upstream_call() stays, with what it points to, until done(): a retry needs it
- * again. What is looked at when the reply comes stands in front, as by then, with many calls in flight, it has to be fetched
- * from a far cache. */
+/* The caller's memory. Members that the caller sets before gee_upstream_call() stay, with all that they point to,
+ * until done(): a retry needs them again. Members that the reply needs stand in front, as by then, with many calls
+ * in flight, they have to be fetched from a far cache. */
 struct gee_upstream_call {
-    /* The caller's. Exactly once, unless it is cancelled; never from inside gee_upstream_call(). The memory is the caller's
-     * again when it is called. */
+    /* The caller's. Called exactly once, unless the call is cancelled; never from inside gee_upstream_call(). The
+     * memory is the caller's again when done() begins. */
     void (*done)(gee_upstream_call_t *call, const gee_upstream_result_t *result);
     gee_upstream_t *upstream; /* null: not on its way, which the caller sets once */
 
-    /* upstream.c's own, set there */
+    /* the upstream's own */
     gee_backend_t *backend;
-    struct gee_backend_connection *at; /* the connection on which it was sent; null: it was not */
+    struct gee_backend_connection *at; /* the connection on which the call was sent; null: on none */
     int64_t picked_ns;                 /* when this attempt began */
     uint16_t tried_count;
     bool starting;           /* inside gee_upstream_call() */
-    bool fixed;              /* to this backend or none */
+    bool fixed;              /* for this backend alone */
     bool choosy;             /* not every connection will do: upstream_alone.c */
-    bool suspect;            /* a connection has ended under it: it goes alone now */
-    bool condemned;          /* a second one has */
+    bool suspect;            /* a connection has ended under the call: it goes alone now */
+    bool condemned;          /* a second connection has ended under it */
     bool spilled;            /* no connection that others share has room for its types */
-    bool ending;             /* end_task will tell of its end */
+    bool ending;             /* end_task will call done() */
     bool trying;             /* try_timer runs */
-    gee_outgoing_t outgoing; /* once it is sent; its timer before that, too */
+    gee_outgoing_t outgoing; /* once the call is sent; its timer before that, too */
 
     /* The caller's */
     bool idempotent; /* may be tried again when its fate is unknown */
     gee_str_t method;
     const gee_metadata_t *metadata; /* null: none */
     gee_payload_t payload;
-    const gee_codec_t *codec; /* of its bodies; null: the setup's */
+    const gee_codec_t *codec; /* of the bodies; null: as the connections have it */
     int64_t deadline_ns;      /* INT64_MAX: none; what is left of it travels with the call */
     int64_t timeout_ns;       /* the whole time that was given, for texts; 0: none */
     uint64_t key;             /* for a keyed balancer */
-    uint64_t *kept_name_key;  /* where what is made of the method's name is kept, 0 before; null: nowhere */
+    uint64_t *kept_name_key;  /* where name_key is kept between calls, 0 before; null: nowhere */
 
-    /* upstream.c's own, set there */
+    /* the upstream's own */
     uint64_t name_key;      /* with may_leave_unread: what stands for the method's name */
     gee_link_t link;        /* in the queue or in a backend's waiting */
     gee_timer_t try_timer;  /* of this attempt; limits.try_timeout */
     uint64_t request_begin; /* where in the stream of sent bytes the request is */
     uint64_t request_end;
     gee_candidate_t *tried[GEE_UPSTREAM_TRIES];
-    gee_task_t end_task;                  /* what was known inside gee_upstream_call() is told after it */
-    struct gee_upstream_failure *failure; /* with it; null: there was no memory for it */
+    gee_task_t end_task;                  /* calls done() for what failed inside gee_upstream_call() */
+    struct gee_upstream_failure *failure; /* what end_task tells; null: there was no memory */
 };
 
 void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call);
-/* Gives up on it: done() is not called. On a wire that cannot say so to the server its place there stays taken until the late
- * reply. */
+/* Gives up on the call: done() is not called. On a wire without cancel the place of the call at the server stays
+ * taken until the late reply. */
 void gee_upstream_cancel(gee_upstream_call_t *call);
-/* To one server of the list, whatever the balancer thinks; no retry. For broadcasts. */
+/* To one backend, whatever the balancer thinks; no retry. For broadcasts. */
 void gee_upstream_call_backend(gee_upstream_t *upstream, gee_backend_t *backend, gee_upstream_call_t *call);
 
-/* Opens a connection to every server (with `once`: to the one) and calls done() when one of them can be used, or with the
- * reason when all have failed. Once at a time. */
+/* Opens a connection to every server (with `once`: to the only one) and calls done() when one of them can be used,
+ * or with the reason when all have failed. Precondition: no other gee_upstream_connect() waits. */
 void gee_upstream_connect(gee_upstream_t *upstream, void (*done)(void *data, const gee_error_t *error), void *data);
 
-/* One round trip to the first server of the list that has a connection which can be used. done() exactly once, unless the
- * upstream is destroyed; `error` null: answered in time (0: as long as it takes). Once at a time. -1: not sent, done() will
- * not be called (GEE_UNIMPLEMENTED: the wire has no pings). */
+/* One round trip to the first server of the list that has a connection which can be used. done() exactly once,
+ * unless the upstream is destroyed; `error` null: answered in time (0: as long as it takes). Once at a time. -1: not
+ * sent, done() will not be called (GEE_UNIMPLEMENTED: the wire has no pings). */
 int gee_upstream_ping(gee_upstream_t *upstream, int64_t timeout_ns, void (*done)(void *data, const gee_error_t *error),
                       void *data, gee_error_t *error);
-/* Gives up on it, should one be on its way: done() is not called. For the end: another ping may find that connection busy. */
+/* Gives up on a ping that is on its way: done() is not called. For the end: another ping may find that connection
+ * busy. */
 void gee_upstream_cancel_ping(gee_upstream_t *upstream);
 
 /* "tcp@10.0.0.1:9999: connect: Connection refused": the text of a failure without the time, in `error`, with code and
  * phase. */
 void gee_upstream_error(const gee_upstream_result_t *result, gee_error_t *error);
-/* Where a call that is on its way is now: address, phase and tries, the rest of `result` zeroed; for the text of giving it
- * up. */
+/* Where a call that is on its way is now: address, phase and tries, the rest of `result` zeroed; for the text when
+ * the call is given up. */
 void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *result);
 /* "no reply within 50ms": that the time of this call is over, with code and phase. */
 void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error);

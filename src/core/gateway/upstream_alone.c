@@ -1,10 +1,12 @@
-/* upstream_alone.c: calls that go alone: nothing else is in flight on their connection, and nothing follows before the reply.
+/* upstream_alone.c: calls that go alone: nothing else is in flight on their connection, and nothing follows before the
+ * reply.
  *
- *   first calls   Of a method on a connection, with may_leave_unread. A stock GeeRPC server that does not know a method says so
- *                 and leaves the body of the call unread, which it then takes for the next header. So nothing may be behind
- *                 such a body, and after a refusal the connection is closed. What a connection knows is its own: an address may
- *                 have several servers.
- *   suspects      A connection has ended under them: one of them may have ended it, and shall not do so to others once more.
+ *   first calls   Calls of a method on a connection that has not answered that method yet, with may_leave_unread. A
+ *                 stock GeeRPC server that does not know a method says so, leaves the body of the call unread, and then
+ *                 takes the body for the next header. So nothing may be behind such a body, and after a refusal the
+ *                 connection is closed. Each connection knows its own methods: an address may have several servers.
+ *   suspects      A connection has ended under these calls: one of them may have ended it, and shall not do so to the
+ *                 connection of others once more.
  *
  *        knows the method?           nothing in flight there?              reply
  *   call -------yes-------> shared   -------yes-------> alone there -----> known there | refused: closed
@@ -13,10 +15,11 @@
  * First calls must not be in the way of calls that are known:
  * - a method that its server has never answered goes on a connection that knows nothing yet, one that is dialled for it
  *   if need be: so callers who think up names close no connection that others use;
- * - at most FIRST_CALLS of a backend's connections have a first call at a time. A method whose only connection has one now may go
- *   beside them. */
+ * - at most FIRST_CALLS of a backend's connections have a first call at a time. A method whose only connection has
+ *   one now may go beside them. */
 #include <stdlib.h>
 #include <string.h>
+
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/gateway/upstream_private.h"
@@ -57,7 +60,7 @@ static void put(gee_name_set_t *set, uint64_t key) {
     set->keys[at] = key;
 }
 
-/* Twice as large, with what is in it. -1: out of memory, nothing has changed. */
+/* Makes the set twice as large. -1: out of memory, nothing has changed. */
 static int grow(gee_name_set_t *set) {
     size_t before = set->keys != NULL ? set->mask + 1 : 0, places = before > 0 ? before * 2 : 16;
     gee_name_set_t grown = { .keys = calloc(places, sizeof(*grown.keys)), .mask = places - 1, .count = set->count };
@@ -71,7 +74,8 @@ static int grow(gee_name_set_t *set) {
     return 0;
 }
 
-/* What is forgotten is tried anew. Servers have fewer methods than MOST_KNOWN; that is for those that answer any name. */
+/* A method that was forgotten is tried anew. Servers have fewer methods than MOST_KNOWN, but for servers that answer
+ * any name. */
 void gee_name_set_add(gee_name_set_t *set, uint64_t key) {
     if (gee_name_set_has(set, key))
         return;
@@ -131,7 +135,7 @@ bool gee_upstream_refused(const gee_backend_t *backend, const gee_upstream_call_
 
 /* ---- which connection ---- */
 
-/* What a backend's connections have for one call. */
+/* What the connections of a backend offer to one call. */
 typedef struct offer {
     gee_backend_connection_t *shared;       /* knows its method; the one with the fewest calls */
     gee_backend_connection_t *blank, *idle; /* nothing in flight, and no method known; some known, the most of them */
@@ -177,7 +181,8 @@ static void survey(const gee_backend_t *backend, const gee_upstream_call_t *call
         look_at(offer, GEE_CONTAINER(entry, gee_backend_connection_t, link), call);
 }
 
-/* Among suspects, too, one may be to blame: another one of this backend waits for the answer, but not for long, as mostly none is. */
+/* One of the suspects may be to blame: so the next suspect of this backend waits for the answer to the one before,
+ * but not for long, as mostly none is to blame. */
 static bool may_go(const gee_backend_t *backend, const gee_upstream_call_t *call, const offer_t *offer) {
     if (call->suspect)
         return offer->suspects == 0 || (offer->suspects < SUSPECTS &&
@@ -185,14 +190,15 @@ static bool may_go(const gee_backend_t *backend, const gee_upstream_call_t *call
     return offer->firsts < FIRST_CALLS || (offer->known_elsewhere && !offer->on_trial);
 }
 
-/* Null: there is none. */
+/* Null: no connection is free. */
 static gee_backend_connection_t *for_itself(const gee_backend_t *backend, const gee_upstream_call_t *call,
                                             const offer_t *offer) {
     return offer->idle != NULL && gee_name_set_has(&backend->verified, call->name_key) ? offer->idle : offer->blank;
 }
 
-/* The one that it may share has calls. So that a further connection gets to know the method, too, the call goes alone where
- * nothing is in flight, of those within limits.connections; where there are none yet, one is opened for later calls. */
+/* The connection that the call may share has other calls. So that a further connection gets to know the method, too,
+ * the call goes alone on a connection within limits.connections where nothing is in flight; while there is no such
+ * connection, one is opened for later calls. */
 GEE_APART static gee_backend_connection_t *beside_busy(gee_backend_t *backend, const offer_t *offer) {
     if (offer->firsts > 0)
         return offer->shared;
@@ -224,7 +230,7 @@ static int start_suspect_timer(gee_backend_t *backend, gee_error_t *error) {
     return 0;
 }
 
-/* Connections that are made at a time: one for a call, of those that are in backend->waiting. */
+/* How many connections are made at a time: one for each call in backend->waiting, within bounds. */
 static size_t wanted(const gee_backend_t *backend, const gee_upstream_call_t *call, const offer_t *offer) {
     bool only = backend->waiting.head.next == backend->waiting.head.previous;
     if (call->suspect || only || offer->firsts >= FIRST_CALLS)
@@ -279,8 +285,8 @@ static void late_over(gee_timer_t *timer) {
     gee_backend_release(backend);
 }
 
-/* Its call was given up. Where the backend goes on working on it the connection is not used any more, and stays for a while: so
- * callers who are impatient do not make a connection each as fast as they can. */
+/* The call that was alone here was given up. Where the backend goes on working on the call, the connection is not
+ * used any more, and stays for a while: so impatient callers do not make connections as fast as they can. */
 static void wait_for_late_reply(gee_backend_connection_t *connection, bool kept) {
     connection->late_timer.fire = late_over;
     if (kept && gee_timer_start(connection->backend->upstream->engine->loop, &connection->late_timer, LATE_REPLY) == 0)

@@ -58,8 +58,8 @@ static gee_backend_t *pick_connected(const gee_upstream_call_t *call, gee_backen
     return found;
 }
 
-/* The call that dials first waits for the connection, as connecting takes no time where nothing is wrong; other calls, too, wait for
- * the backend of their key. */
+/* The call that dials first waits for the connection, as connecting takes no time where nothing is wrong; other
+ * calls, too, wait for the backend of their key. */
 static bool keeps_to(const gee_upstream_t *upstream, const gee_backend_t *backend) {
     if (upstream->balancer == NULL)
         return true;
@@ -215,8 +215,8 @@ static void not_sent(gee_upstream_call_t *call, gee_backend_connection_t *connec
         gee_upstream_proceed(call, call->spilled ? gee_upstream_spill_connection(call->backend) : NULL);
         return;
     }
-    /* The arguments, or memory: no other server would do better. To a codec INTERNAL is a value that cannot be written: here
-     * that value is the caller's. */
+    /* The arguments, or memory: no other server would do better. To a codec INTERNAL is a value that cannot be
+     * written: here that value is the caller's. */
     if (error->code == GEE_INTERNAL)
         error->code = GEE_INVALID_ARGUMENT;
     gee_error_prefix(error, "arguments: ");
@@ -245,7 +245,8 @@ static inline void assign_to(gee_upstream_call_t *call, gee_backend_t *backend, 
     gee_upstream_proceed(call, connection);
 }
 
-/* Unless the call keeps to its backend, it does not wait for a connection while another backend has one: dialling may take long. */
+/* Unless the call keeps to its backend, it does not wait for a connection while another backend has one: dialling
+ * may take long. */
 GEE_APART static void assign_unconnected(gee_upstream_call_t *call, gee_backend_t *backend, int64_t at) {
     gee_backend_t *connected = keeps_to(call->upstream, backend) ? NULL : pick_connected(call, backend);
     gee_error_t error;
@@ -267,8 +268,8 @@ static inline void assign(gee_upstream_call_t *call, gee_backend_t *backend) {
         assign_unconnected(call, backend, at);
 }
 
-/* While no backend is up, calls find out which one is: each backend that is down has one call, and this call goes to the backend
- * whose last trial is the longest ago. False: to none. */
+/* While no backend is up, calls find out which one is: each backend that is down has one call, and this call goes to
+ * the backend whose last trial is the longest ago. False: to none. */
 GEE_APART static bool assign_to_down(gee_upstream_call_t *call) {
     const gee_upstream_t *upstream = call->upstream;
     gee_backend_t *found = NULL;
@@ -351,7 +352,8 @@ static bool may_retry(const gee_upstream_call_t *call, bool unsent) {
     return call->deadline_ns > gee_upstream_now(upstream);
 }
 
-/* A suspect may come back to its backend when there is no other: the connection has ended, but perhaps not the server. */
+/* A suspect may come back to its backend when there is no other: the connection has ended, but perhaps not the
+ * server. */
 static gee_backend_t *pick_next(const gee_upstream_call_t *call, bool unsent) {
     gee_backend_t *next = pick(call);
     return next == NULL && !unsent ? pick_beside(call, call->tried_count - 1u) : next;

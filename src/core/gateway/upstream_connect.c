@@ -40,7 +40,7 @@ void gee_upstream_connect(gee_upstream_t *upstream, void (*done)(void *data, con
 
 /* ---- a ping ---- */
 
-static void on_pong(gee_connection_t *inner GEE_UNUSED, void *owner, const gee_error_t *error) {
+static void upstream_on_pong(gee_connection_t *inner GEE_UNUSED, void *owner, const gee_error_t *error) {
     gee_backend_connection_t *connection = owner;
     if (connection->backend->upstream->pinged == connection)
         gee_upstream_end_ping(connection, error);
@@ -63,7 +63,7 @@ int gee_upstream_ping(gee_upstream_t *upstream, int64_t timeout_ns, void (*done)
         return no_connection(upstream, error);
     if (upstream->pinged != NULL)
         return gee_error_set(error, GEE_FAILED_PRECONDITION, "a ping is on its way already");
-    if (gee_connection_ping(connection->inner, timeout_ns, on_pong, error) != 0)
+    if (gee_connection_ping(connection->inner, timeout_ns, upstream_on_pong, error) != 0)
         return -1;
     upstream->pinged = connection;
     upstream->ponged = done;

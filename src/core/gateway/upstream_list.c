@@ -1,6 +1,7 @@
 /* upstream_list.c: the list of an upstream's servers, which changes as a whole. */
 #include <stdlib.h>
 #include <string.h>
+
 #include "core/base/hash.h"
 #include "core/gateway/upstream_private.h"
 

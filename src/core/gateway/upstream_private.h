@@ -32,8 +32,8 @@
 #include "core/gateway/upstream.h"
 
 #define GEE_SILENCE GEE_SECOND /* of a backend that was asked something: from then on the silence counts as a failure */
-/* While a backend is down and calls wait for it, a dial that has hung for so long gets another one beside it, as the system
- * repeats its question less and less often. */
+/* While a backend is down and calls wait for it, a dial that has hung for so long gets another one beside it, as the
+ * system repeats its question less and less often. */
 #define GEE_REDIAL (500 * GEE_MILLISECOND)
 
 /* Retries beyond limits.retry_budget: at once, and saved up at most. In hundredths of a retry. */
@@ -119,7 +119,7 @@ struct gee_upstream {
     char *name;
     const gee_balancer_t *balancer; /* null: the first of the list */
     void *balancer_state;
-    gee_manner_t manner;
+    gee_connection_settings_t settings;
     gee_upstream_limits_t limits;
     bool once;
     bool may_leave_unread;
@@ -180,8 +180,8 @@ static inline uint64_t gee_backend_connection_bytes_sent(const gee_backend_conne
 static inline gee_phase_t gee_upstream_phase_of(const gee_upstream_call_t *call) {
     return gee_backend_connection_bytes_sent(call->at) < call->request_end ? GEE_PHASE_SEND : GEE_PHASE_WAIT;
 }
-/* Something was asked here, and since then nothing at all has come, for longer than a network takes. How long a call waits is
- * its caller's decision, and an impatient caller must not bring a backend down. */
+/* Something was asked here, and since then nothing at all has come, for longer than a network takes. How long a call
+ * waits is its caller's decision, and an impatient caller must not bring a backend down. */
 bool gee_backend_connection_is_silent(const gee_backend_connection_t *connection);
 /* Sees to it that a connection is there or being made. -1: dialling cannot even begin. */
 int gee_backend_connect(gee_backend_t *backend, gee_error_t *error);
@@ -238,17 +238,17 @@ void gee_backend_begin(gee_backend_t *backend);
 /* The backend lives. */
 void gee_backend_come_up(gee_backend_t *backend);
 void gee_backend_answered(gee_backend_t *backend, int64_t latency_ns);
-/* The backend failed in a way that counts. `silent`: by saying nothing, and not by a refusal: when it goes down, calls on
- * connections that are silent, too, wait no longer. */
+/* The backend failed in a way that counts. `silent`: by saying nothing, and not by a refusal: when it goes down,
+ * calls on connections that are silent, too, wait no longer. */
 void gee_backend_failed(gee_backend_t *backend, const gee_error_t *reason, bool silent);
-/* A call waits for a connection: not for long while another backend has one; and a backend that is down is dialled anew soon,
- * should the dial that is under way hang. */
+/* A call waits for a connection: not for long while another backend has one; and a backend that is down is dialled
+ * anew soon, should the dial that is under way hang. */
 void gee_backend_is_waited_for(gee_backend_t *backend);
 void gee_backend_retry_soon(gee_backend_t *backend);
 
 /* ---- upstream_spill.c ---- */
-/* The connection cannot take the call, as others have used it up: gob defines only so many types on one. True: the call has
- * another way, by a spill connection (call->spilled) or a new one. */
+/* The connection cannot take the call, as others have used it up: gob defines only so many types on one. True: the
+ * call has another way, by a spill connection (call->spilled) or a new one. */
 bool gee_upstream_spill(gee_upstream_call_t *call, gee_backend_connection_t *connection);
 /* For calls with `spilled`: the connection that takes them, or null. */
 gee_backend_connection_t *gee_upstream_spill_connection(const gee_backend_t *backend);
@@ -309,12 +309,13 @@ int gee_upstream_send(gee_upstream_call_t *call, gee_backend_connection_t *conne
 void gee_upstream_start_trying(gee_upstream_call_t *call);
 
 /* ---- upstream_call.c ---- */
-/* The call, which has a backend, is sent on that connection, or (null) waits for one, which is dialled where that helps; or it
- * fails, or finds another way. Precondition of the first three: the call is in no list. */
+/* The call, which has a backend, is sent on that connection, or (null) waits for one, which is dialled where that
+ * helps; or it fails, or finds another way. Precondition of the first three: the call is in no list. */
 void gee_upstream_proceed(gee_upstream_call_t *call, gee_backend_connection_t *connection);
 /* This attempt has failed. `unsent`: the backend cannot have seen any of the call. */
 void gee_upstream_attempt_failed(gee_upstream_call_t *call, const gee_error_t *reason, bool unsent);
-/* The call waited for a connection of a backend that has left: another one is found, unless the call is for that one only. */
+/* The call waited for a connection of a backend that has left: another one is found, unless the call is for that one
+ * only. */
 void gee_upstream_reroute(gee_upstream_call_t *call);
 /* Another backend for a call that has waited long for a reply; null: there is none, or the call may not be repeated. */
 gee_backend_t *gee_upstream_another(const gee_upstream_call_t *call);
@@ -339,7 +340,8 @@ void gee_backend_suspect_due(gee_timer_t *timer);
 /* ---- backend_service.c ---- */
 /* The backend lives; the connection carries calls from now on, unless there are enough. May destroy the connection. */
 void gee_backend_take_into_service(gee_backend_connection_t *connection);
-/* The backend lives; so connections on which it did not answer are dead, and nobody has said so (a firewall forgot them). */
+/* The backend lives; so connections on which it did not answer are dead, and nobody has said so (a firewall forgot
+ * them). */
 void gee_backend_retire_silent(gee_backend_t *backend);
 /* Dials from when the backend was down: their failures say nothing about what the backend is now. */
 void gee_backend_end_dials(gee_backend_t *backend);

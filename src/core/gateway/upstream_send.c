@@ -34,7 +34,7 @@ static int send_on(gee_upstream_call_t *call, gee_backend_connection_t *connecti
 int gee_upstream_send(gee_upstream_call_t *call, gee_backend_connection_t *connection, gee_error_t *error) {
     gee_upstream_t *upstream = call->upstream;
     gee_event_t request = { .method = call->method,
-                            .codec = call->codec ? call->codec : upstream->manner.setup.codec,
+                            .codec = call->codec ? call->codec : upstream->settings.setup.codec,
                             .payload = call->payload };
     gee_upstream_stop_timer(call);
     if (call->metadata != NULL)

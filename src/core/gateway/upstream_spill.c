@@ -1,16 +1,18 @@
-/* upstream_spill.c: calls for which the connections that all share have no room any more: gob defines only so many types on one.
+/* upstream_spill.c: calls for which the connections that all share have no room any more: gob defines only so many
+ * types on one.
  *
- *   call --no room for its types--> spill connection, beside the others --no room there, either--> given up for a new one
+ *   call --no room for its types--> spill connection, beside the others --no room there--> given up for a new one
  *                                                                                 '-- not yet a second old: refused
  *
- * What has a connection keeps it: callers whose types are new again and again are no matter of those whose types are known. There
- * is one spill connection at a time, beside one more that ends; so however many types a caller has, a server sees one new
- * connection a second of each worker. Calls that are choosy (upstream_alone.c) must not go where their method is not known; for these
- * the connection is given up, as seldom. */
+ * Calls that have a connection keep it: callers whose types are new again and again do not touch callers whose types
+ * are known. There is one spill connection at a time, beside one more that ends; so however many types a caller has,
+ * a server sees one new connection a second of each worker. Calls that are choosy (upstream_alone.c) must not go
+ * where their method is not known; for such calls the shared connection itself is given up, as seldom. */
 #include "core/gateway/upstream_private.h"
 #define LEAST_AGE GEE_SECOND
 
-/* Null: there is none that takes calls, or will. `ending`: of those that do not any more. */
+/* Null: no spill connection takes calls or will. `ending`: looks among spill connections that take no calls any
+ * more. */
 static gee_backend_connection_t *find(const gee_backend_t *backend, bool ending) {
     GEE_LIST_EACH(&backend->connections, entry) {
         gee_backend_connection_t *connection = GEE_CONTAINER(entry, gee_backend_connection_t, link);
@@ -38,7 +40,7 @@ int gee_upstream_spill_connect(gee_backend_t *backend, gee_error_t *error) {
     return 0;
 }
 
-/* In favour of a new one. False: too soon. */
+/* The connection takes no more calls, in favour of a new one. False: too soon. */
 static bool give_up(gee_backend_t *backend, gee_backend_connection_t *connection) {
     if ((backend->renewed_ns != 0 && gee_upstream_now(backend->upstream) - backend->renewed_ns < LEAST_AGE) ||
         find(backend, true) != NULL)

@@ -67,11 +67,11 @@ static int open_upstream(gee_worker_process_t *process, size_t index, memory_t *
     gee_upstream_options_t options = {
         .name = upstream->name,
         .balancer = gee_module_find(modules, GEE_MODULE_BALANCER, gee_str(upstream->balance)),
-        .manner = { .protocol = forward->protocol,
-                    .setup = { .codec = forward->codec, .message_limit = (size_t)settings->limits.message },
-                    .write_timeout_ns = settings->timeouts.write,
-                    .seal_setup = gee_seals_of_server,
-                    .seal_data = &process->cycle->upstream_seals[index] },
+        .settings = { .protocol = forward->protocol,
+                      .setup = { .codec = forward->codec, .message_limit = (size_t)settings->limits.message },
+                      .write_timeout_ns = settings->timeouts.write,
+                      .seal_setup = gee_seals_of_server,
+                      .seal_data = &process->cycle->upstream_seals[index] },
         .limits = upstream->limits,
         .may_leave_unread =
             forward->protocol->may_leave_unread && forward->codec->self_delimiting && !upstream->reads_bodies,
