@@ -82,7 +82,7 @@ static const gee_seal_setup_t *seal_of(void *data, const char *address GEE_UNUSE
 }
 
 static int set_seal(gee_caller_t *caller, const gee_dial_options_t *options, gee_error_t *error) {
-    gee_connection_settings_t *settings = &caller->upstream_options.settings;
+    gee_dial_settings_t *settings = &caller->upstream_options.settings;
     gee_seal_dial_t keys = { .server_key = options->server_key, .key = options->key_file };
     if (options->server_key == NULL)
         return options->key_file == NULL ? 0
@@ -101,7 +101,7 @@ static int set_dialling(gee_caller_t *caller, const gee_dial_options_t *given, g
         choose_codec(caller, &options, error) != 0 || set_limits(caller, &options, error) != 0)
         return -1;
     int64_t connect_timeout_ns = timeout_or(options.connect_timeout_ns, CONNECT_TIMEOUT);
-    gee_connection_settings_t *settings = &caller->upstream_options.settings;
+    gee_dial_settings_t *settings = &caller->upstream_options.settings;
     settings->write_timeout_ns = timeout_or(options.write_timeout_ns, WRITE_TIMEOUT);
     if (set_seal(caller, &options, error) != 0)
         return -1;

@@ -13,7 +13,7 @@ typedef void (*pong_t)(gee_connection_t *connection, void *owner, const gee_erro
 
 struct gee_connection {
     gee_engine_t *engine;
-    const gee_connection_settings_t *settings;
+    const gee_dial_settings_t *settings;
     const gee_connection_events_t *events;
     void *owner;
     int64_t opened_ns;
@@ -133,7 +133,7 @@ static void handshake_over(gee_timer_t *timer) {
 /* ---- dialling ---- */
 
 static int start_session(gee_connection_t *connection, gee_stream_t **stream, gee_error_t *error) {
-    const gee_connection_settings_t *settings = connection->settings;
+    const gee_dial_settings_t *settings = connection->settings;
     gee_engine_t *engine = connection->engine;
     connection->starting = true;
     connection->session = gee_session_create(
@@ -169,7 +169,7 @@ static void dialled(void *data, gee_stream_t *stream, const gee_error_t *reason)
 
 /* Where a seal is configured, no connection goes without. */
 static int add_seal(gee_connection_t *connection, const char *address, gee_error_t *error) {
-    const gee_connection_settings_t *settings = connection->settings;
+    const gee_dial_settings_t *settings = connection->settings;
     const gee_seal_setup_t *setup =
         settings->seal_setup != NULL ? settings->seal_setup(settings->seal_data, address) : NULL;
     if (setup == NULL)
@@ -182,7 +182,7 @@ static int add_seal(gee_connection_t *connection, const char *address, gee_error
 }
 
 gee_connection_t *gee_connection_open(gee_engine_t *engine, const gee_transport_t *transport, const gee_addr_t *addr,
-                                      const gee_connection_settings_t *settings, const gee_connection_events_t *events,
+                                      const gee_dial_settings_t *settings, const gee_connection_events_t *events,
                                       void *owner, gee_error_t *error) {
     gee_connection_t *connection = calloc(1, sizeof(*connection));
     if (connection == NULL) {

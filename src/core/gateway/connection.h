@@ -15,7 +15,7 @@
 typedef struct gee_connection gee_connection_t;
 
 /* How one client or upstream talks to its servers. Outlives the connections. */
-typedef struct gee_connection_settings {
+typedef struct gee_dial_settings {
     const gee_protocol_t *protocol;
     gee_session_setup_t setup;
     int64_t connect_timeout_ns; /* resolving, connecting and the handshake together; 0: none */
@@ -23,7 +23,7 @@ typedef struct gee_connection_settings {
     /* Optional: the seal of connections to that address; null: they have none. */
     const gee_seal_setup_t *(*seal_setup)(void *seal_data, const char *address);
     void *seal_data;
-} gee_connection_settings_t;
+} gee_dial_settings_t;
 
 /* No event comes from inside gee_connection_open() or after gee_connection_destroy(). */
 typedef struct gee_connection_events {
@@ -42,7 +42,7 @@ typedef struct gee_connection_events {
 
 /* `addr` is copied. Null: dialling cannot even begin (out of memory, a full queue); no event comes then. */
 gee_connection_t *gee_connection_open(gee_engine_t *engine, const gee_transport_t *transport, const gee_addr_t *addr,
-                                      const gee_connection_settings_t *settings, const gee_connection_events_t *events,
+                                      const gee_dial_settings_t *settings, const gee_connection_events_t *events,
                                       void *owner, gee_error_t *error);
 /* Gives up dialling, or closes the session at the end of this pass (its calls' done() is called then, unless they were
  * forgotten). Leaves null; a null *connection is allowed. */
@@ -54,8 +54,8 @@ bool gee_connection_draining(const gee_connection_t *connection);
 /* Calls without an answer, those that were given up included. */
 size_t gee_connection_in_flight(const gee_connection_t *connection);
 
-/* Sends a ping and calls pong() once: `error` null when the answer came in time. -1: not sent, pong() will not be called
- * (the connection is not ready; another ping is on its way; GEE_UNIMPLEMENTED: the wire has no pings). */
+/* Sends a ping and calls pong() once: `error` null when the answer came in time. -1: not sent, and pong() is not
+ * called (the connection is not ready; another ping is on its way; GEE_UNIMPLEMENTED: the wire has no pings). */
 int gee_connection_ping(gee_connection_t *connection, int64_t timeout_ns,
                         void (*pong)(gee_connection_t *connection, void *owner, const gee_error_t *error),
                         gee_error_t *error);

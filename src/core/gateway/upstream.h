@@ -42,7 +42,7 @@ extern const gee_option_t gee_upstream_limits_options[];
 typedef struct gee_upstream_options {
     const char *name; /* for texts and pages; copied */
     const gee_balancer_t *balancer;
-    gee_connection_settings_t settings; /* connect_timeout_ns is taken from the limits */
+    gee_dial_settings_t settings; /* connect_timeout_ns is taken from the limits */
     gee_upstream_limits_t limits;
     uint64_t seed;
     /* No dialling anew: the first connection that is lost is the last (a client of one server). One whose server has

@@ -119,7 +119,7 @@ struct gee_upstream {
     char *name;
     const gee_balancer_t *balancer; /* null: the first of the list */
     void *balancer_state;
-    gee_connection_settings_t settings;
+    gee_dial_settings_t settings;
     gee_upstream_limits_t limits;
     bool once;
     bool may_leave_unread;

@@ -15,7 +15,7 @@ void gee_seals_replace(gee_cycle_t *old, const gee_cycle_t *next);
 /* Those of all upstreams. -1: refused, with the reason; what was opened is closed with the cycle. */
 int gee_seals_open_upstreams(gee_cycle_t *cycle, gee_error_t *error);
 void gee_seals_close_upstreams(gee_cycle_t *cycle);
-/* The member seal_setup of a gee_connection_settings_t: of the server with that address. `seals` is a gee_upstream_seals_t. */
+/* The member seal_setup of gee_dial_settings_t: the seal for that address. `seals` is a gee_upstream_seals_t. */
 const gee_seal_setup_t *gee_seals_of_server(void *seals, const char *address);
 
 /* In a worker, once it has its user: where keys are held, no core dumps, and no other process of that user can read its memory
