@@ -459,6 +459,8 @@ def test_clean_keeps_the_configuration(tree):
     [
         ("src/core/base/wrong.c", '#include "core/event/loop.h"'),
         ("src/core/rpc/wrong.c", '#include "core/conf/conf.h"'),
+        ("src/core/rpc/wrong.c", '#include "core/gateway/upstream.h"'),
+        ("src/core/type/wrong.c", '#include "core/rpc/codec.h"'),
         ("src/core/conf/wrong.c", "#include <libconfig.h>"),
         ("src/modules/wrong.c", '#include "core/rpc/call.h"'),
         ("src/client/wrong.c", '#include "core/conf/conf.h"'),
