@@ -54,14 +54,14 @@ typedef struct state {
 
 static void lose(state_t *state) {
     if (!state->failing)
-        gee_log(state->engine->log, GEE_LOG_ERROR, "access_log: lines are dropped: %s",
+        gee_log(gee_engine_log(state->engine), GEE_LOG_ERROR, "access_log: lines are dropped: %s",
                 gee_lines_reason(&state->lines));
     state->failing = true;
 }
 
 static void say_dropped(state_t *state) {
-    gee_log(state->engine->log, GEE_LOG_NOTICE, "access_log: lines are written again, %" PRIu64 " were dropped",
-            state->lines.dropped);
+    gee_log(gee_engine_log(state->engine), GEE_LOG_NOTICE,
+            "access_log: lines are written again, %" PRIu64 " were dropped", state->lines.dropped);
     state->failing = false;
     state->lines.dropped = 0;
 }
@@ -114,7 +114,7 @@ static char *put_text(char *at, size_t capacity, const char *text) {
 
 /* The time is taken once a pass of the loop. */
 static const char *stamp(state_t *state) {
-    int64_t now = gee_loop_now(state->engine->loop);
+    int64_t now = gee_loop_now(gee_engine_loop(state->engine));
     if (now != state->stamped_ns) {
         gee_format_timestamp(state->stamp, gee_clock_wall());
         state->stamped_ns = now;
@@ -147,7 +147,7 @@ static void on_end(void *data, gee_call_t *call) {
     if (state->length + LINE_TEXT > BUFFER)
         flush(state);
     if (state->length == 0)
-        gee_loop_defer(state->engine->loop, &state->flush_task);
+        gee_loop_defer(gee_engine_loop(state->engine), &state->flush_task);
     put_line(state, call);
 }
 
@@ -181,7 +181,7 @@ static void stop(void *data) {
         return;
     flush(state);
     if (state->lines.dropped > 0)
-        gee_log(state->engine->log, GEE_LOG_ERROR, "access_log: %" PRIu64 " lines were dropped: %s",
+        gee_log(gee_engine_log(state->engine), GEE_LOG_ERROR, "access_log: %" PRIu64 " lines were dropped: %s",
                 state->lines.dropped, gee_lines_reason(&state->lines));
 }
 

@@ -49,15 +49,16 @@ static int start(void *data, const void *settings, gee_engine_t *engine, gee_err
     const conf_t *conf = settings;
     if (conf == NULL || conf->counters == NULL)
         return 0;
-    state->dispatch = engine->dispatch;
-    state->loop = engine->loop;
-    state->methods = gee_dispatch_method_count(engine->dispatch);
+    state->dispatch = gee_engine_dispatch(engine);
+    state->loop = gee_engine_loop(engine);
+    state->methods = gee_dispatch_method_count(gee_engine_dispatch(engine));
     state->rows = calloc(state->methods + 1, sizeof(*state->rows));
     if (state->rows == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory for one pointer a method");
     state->slot = gee_counters_claim(conf->counters, conf->size, getpid());
     if (state->slot == NULL)
-        gee_log(engine->log, GEE_LOG_WARN, "this worker's calls are not counted: so many old workers are still busy");
+        gee_log(gee_engine_log(engine), GEE_LOG_WARN,
+                "this worker's calls are not counted: so many old workers are still busy");
     return 0;
 }
 

@@ -342,8 +342,8 @@ static int start(void *data, const void *conf, gee_engine_t *engine, gee_error_t
     if (conf != NULL)
         state->conf = *(const conf_t *)conf;
     state->engine = engine;
-    state->loop = engine->loop;
-    state->dispatch = engine->dispatch;
+    state->loop = gee_engine_loop(engine);
+    state->dispatch = gee_engine_dispatch(engine);
     if (state->conf.in_flight_per_method > 0) {
         state->by_method = calloc(gee_dispatch_method_count(state->dispatch) + 1, sizeof(int64_t));
         if (state->by_method == NULL)

@@ -18,8 +18,7 @@ static void show_health(gee_exchange_t *exchange) {
 }
 
 static void show_readiness(gee_exchange_t *exchange) {
-    const atomic_bool *quitting = exchange->engine->quitting;
-    if (quitting != NULL && atomic_load(quitting))
+    if (gee_engine_quitting(exchange->engine))
         answer(exchange, 503, "not ready: the server is quitting");
     else
         answer(exchange, 200, "ready");

@@ -96,9 +96,9 @@ static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
     exchange->peer = gee_session_peer_text(session);
     if (session->draining)
         gee_http_connection_drain(state->connection);
-    for (size_t i = 0; engine->modules[i].module != NULL; i++)
-        if (find_in(gee_module_routes(engine->modules[i].module), gee_engine_conf(engine, i), closed, exchange,
-                    allow)) {
+    const gee_module_entry_t *modules = gee_engine_modules(engine);
+    for (size_t i = 0; modules[i].module != NULL; i++)
+        if (find_in(gee_module_routes(modules[i].module), gee_engine_conf(engine, i), closed, exchange, allow)) {
             exchange->forbidden = is_forbidden(exchange, session->peer->identity);
             return true;
         }
@@ -138,7 +138,7 @@ static void end(void *owner, const char *reason) {
         return;
     }
     gee_error_set(&error, GEE_INVALID_ARGUMENT, "HTTP: %s", reason);
-    gee_log(state->session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed",
+    gee_log(gee_engine_log(state->session->engine), GEE_LOG_WARN, "%s: %s: connection closed",
             gee_session_peer_text(state->session), error.text);
     gee_session_close(state->session, &error);
 }
@@ -174,9 +174,10 @@ static gee_claim_t claims(const uint8_t *bytes, size_t length) {
 
 /* None without settings, as in a program that is no server. */
 static gee_http_hosts_t hosts_of(const gee_engine_t *engine) {
-    for (size_t i = 0; engine->modules[i].module != NULL; i++) {
+    const gee_module_entry_t *modules = gee_engine_modules(engine);
+    for (size_t i = 0; modules[i].module != NULL; i++) {
         const conf_t *conf = gee_engine_conf(engine, i);
-        if (engine->modules[i].module->interface == &protocol && conf != NULL)
+        if (modules[i].module->interface == &protocol && conf != NULL)
             return (gee_http_hosts_t){ .items = conf->hosts.items, .count = conf->hosts.count };
     }
     return (gee_http_hosts_t){ 0 };
@@ -191,11 +192,11 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
                              "http carries no calls by itself: dial http@HOST:PORT and speak another protocol in it");
     gee_http_connection_options_t connection_options = { .limits = GEE_HTTP_LIMITS,
                                                          .hosts = hosts_of(engine),
-                                                         .read_timeout_ns = engine->timeouts.read,
-                                                         .idle_timeout_ns = engine->timeouts.keep_alive };
-    connection_options.limits.body = (size_t)engine->limits.message;
+                                                         .read_timeout_ns = gee_engine_timeouts(engine)->read,
+                                                         .idle_timeout_ns = gee_engine_timeouts(engine)->keep_alive };
+    connection_options.limits.body = (size_t)gee_engine_limits(engine)->message;
     state->session = session;
-    state->connection = gee_http_connection_create(engine->loop, &connection_options, &host, state, error);
+    state->connection = gee_http_connection_create(gee_engine_loop(engine), &connection_options, &host, state, error);
     return state->connection != NULL ? 0 : -1;
 }
 

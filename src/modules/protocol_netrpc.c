@@ -35,7 +35,7 @@ static int start(gee_session_t *session, void *data GEE_UNUSED, gee_role_t role 
     gee_session_setup_t chosen = { 0 };
     if (setup != NULL)
         chosen = *setup;
-    const gee_codec_t *gob = gee_module_find(session->engine->modules, GEE_MODULE_CODEC, GEE_STR("gob"));
+    const gee_codec_t *gob = gee_module_find(gee_engine_modules(session->engine), GEE_MODULE_CODEC, GEE_STR("gob"));
     if (gob == NULL)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "netrpc needs the codec gob, which is not compiled in (configure --with-codec_gob)");

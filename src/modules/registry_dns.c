@@ -61,7 +61,7 @@ static void run_look(void *memory) {
 }
 
 static void look_in(watch_t *watch, int64_t delay_ns) {
-    (void)gee_timer_start(watch->engine->loop, &watch->timer, delay_ns);
+    (void)gee_timer_start(gee_engine_loop(watch->engine), &watch->timer, delay_ns);
 }
 
 /* The callbacks come last: they may end the watch. */
@@ -112,8 +112,8 @@ static void looked(void *memory, void *data) {
 
 static int look(watch_t *watch, gee_error_t *error) {
     static const gee_work_calls_t calls = { .run = run_look, .done = looked };
-    watch->work =
-        gee_work_create(watch->engine->loop, watch->engine->resolver, &calls, sizeof(look_t), &watch->addr, error);
+    watch->work = gee_work_create(gee_engine_loop(watch->engine), gee_engine_resolver(watch->engine), &calls,
+                                  sizeof(look_t), &watch->addr, error);
     if (watch->work == NULL)
         return -1;
     ((look_t *)gee_work_memory(watch->work))->addr = watch->addr;
@@ -137,7 +137,7 @@ static void on_timer(gee_timer_t *timer) {
 static void unwatch(void *state) {
     watch_t *watch = state;
     gee_work_cancel(&watch->work);
-    gee_timer_stop(watch->engine->loop, &watch->timer);
+    gee_timer_stop(gee_engine_loop(watch->engine), &watch->timer);
     free(watch->source);
 }
 
@@ -151,11 +151,11 @@ static int watch(void *state, gee_engine_t *engine, const char *source, const ge
     watch->random = (uint64_t)gee_clock_wall() ^ (uint64_t)(uintptr_t)watch;
     if (parse(source, &watch->addr, error) != 0)
         return -1;
-    if (engine->resolver == NULL)
+    if (gee_engine_resolver(engine) == NULL)
         return gee_error_set(error, GEE_FAILED_PRECONDITION,
                              "%s: names cannot be looked up here (there are no threads)", source);
     watch->source = strdup(source);
-    if (watch->source != NULL && gee_timer_start(engine->loop, &watch->timer, 0) == 0)
+    if (watch->source != NULL && gee_timer_start(gee_engine_loop(engine), &watch->timer, 0) == 0)
         return 0;
     unwatch(watch);
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", source);

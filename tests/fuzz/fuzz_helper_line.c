@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "core/proc/helper_line.h"
+#include "core/rpc/engine_private.h"
 #include "modules/registry/registry.h"
 
 #define ENTRIES 5

@@ -7,6 +7,7 @@
 
 #include "modules/registry_file/file.h"
 #include "modules/registry_http/http.h"
+#include "core/rpc/engine_private.h"
 
 #define NO_FILE "file@/f"
 

@@ -42,3 +42,11 @@ def test_a_kind_sees_what_it_needs(kind, used, foreign, tmp_path):
     assert (done := compile_text(tmp_path, take.format(kind, used))).returncode == 0, done.stderr
     done = compile_text(tmp_path, take.format(kind, foreign))
     assert f"'{foreign}' undeclared" in done.stderr
+
+
+# What modules may not reach into, so that the core can change it.
+@pytest.mark.parametrize("body", ["gee_engine", "gee_stream", "gee_loop", "gee_upstream"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_body_of_the_core_is_not_seen(kind, body, tmp_path):
+    done = compile_text(tmp_path, f"#include <gee/{kind}.h>\nint size = sizeof(struct {body});\n")
+    assert f"incomplete type 'struct {body}'" in done.stderr

@@ -16,6 +16,7 @@
 #include <gee.h>
 
 #include "unit/event_support.h"
+#include "core/rpc/engine_private.h"
 
 #define SHOWN_SERVERS 32
 #define LONG_REFRESH  (3600 * GEE_SECOND) /* nothing is noticed by that */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include <gee.h>
+#include "core/rpc/engine_private.h"
 
 #define OUTCOMES 200
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/rpc/engine.h"
+#include "core/rpc/engine_private.h"
 
 static char closed[8];
 

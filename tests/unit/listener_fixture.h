@@ -4,6 +4,7 @@
 #define TEST_LISTENER_FIXTURE_H
 
 #include "rpc_fixture.h"
+#include "core/rpc/engine_private.h"
 
 typedef struct listener {
     gee_watch_t watch;

@@ -5,6 +5,7 @@
 #include "listener_fixture.h"
 
 #include "core/gateway/upstream.h"
+#include "core/rpc/engine_private.h"
 
 /* ---- a balancer that takes the first that is open ---- */
 

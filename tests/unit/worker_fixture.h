@@ -10,6 +10,7 @@
 
 #include "core/proc/handover_packet.h"
 #include "core/proc/worker_private.h"
+#include "core/rpc/engine_private.h"
 
 /* ---- workers ---- */
 

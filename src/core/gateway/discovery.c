@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/rpc/engine_private.h"
 #include "core/rpc/modules.h"
 
 #define REFRESH      (10 * GEE_SECOND) /* as in GeeRPC */

@@ -13,9 +13,6 @@ typedef struct gee_gateway {
 } gee_gateway_t;
 
 /* Never null: of an engine without upstreams an empty one. */
-static inline const gee_gateway_t *gee_engine_gateway(const gee_engine_t *engine) {
-    static const gee_gateway_t none;
-    return engine->gateway != NULL ? engine->gateway : &none;
-}
+const gee_gateway_t *gee_engine_gateway(const gee_engine_t *engine);
 
 #endif

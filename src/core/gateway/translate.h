@@ -8,7 +8,7 @@
 #ifndef GEE_GATEWAY_TRANSLATE_H
 #define GEE_GATEWAY_TRANSLATE_H
 
-#include "core/rpc/engine.h"
+#include "core/rpc/engine_private.h"
 
 /* The codec in which a body of codec `from` is best sent on a session of `protocol` that speaks `session`: `from`
  * where possible, so that nothing is decoded. `typed`: the body's type is known. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/proc/registries.h"
+#include "core/rpc/engine_private.h"
 
 #define PATIENCE (3 * GEE_SECOND) /* with a registry that is told that we leave; the master has a little more */
 

@@ -5,6 +5,7 @@
 
 #include "core/proc/registries.h"
 #include "core/proc/same_place.h"
+#include "core/rpc/engine_private.h"
 
 #define REPORT_INTERVAL GEE_SECOND /* how old a page's words about a source are, at most */
 

@@ -1,5 +1,6 @@
 /* worker_end.c: when a worker that leaves has nothing left to do, and its loop stops. */
 #include "core/proc/worker_private.h"
+#include "core/rpc/engine_private.h"
 
 #define LAST_PATIENCE (500 * GEE_MILLISECOND) /* with peers that do not close their side */
 

@@ -14,6 +14,7 @@
 
 #include "core/proc/handover_packet.h"
 #include "core/proc/worker_private.h"
+#include "core/rpc/engine_private.h"
 
 /* One connection that waits for its answer: a session, or a door. */
 typedef struct offer {

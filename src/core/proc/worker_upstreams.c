@@ -8,6 +8,7 @@
 #include "core/proc/seals.h"
 #include "core/proc/worker_private.h"
 #include "core/gateway/known_down.h"
+#include "core/rpc/engine_private.h"
 
 /* What an upstream is told, and tells, of servers that are down. */
 typedef struct memory {

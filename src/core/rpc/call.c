@@ -15,6 +15,7 @@
 
 #include "core/base/clock.h"
 #include "core/rpc/dispatch.h"
+#include "core/rpc/engine_private.h"
 
 enum { CLAIMED = 1u, FINISHED = 2u, RETURNED = 4u };
 

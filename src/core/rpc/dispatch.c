@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/rpc/engine_private.h"
 #include "core/rpc/service_table.h"
 #include "core/rpc/session.h"
 #include "core/rpc/session_private.h"

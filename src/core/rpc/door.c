@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/rpc/engine_private.h"
 #include "core/rpc/seal.h"
 
 struct gee_door {

@@ -1,5 +1,5 @@
 /* engine.c: what the sessions of one loop share. */
-#include "core/rpc/engine.h"
+#include "core/rpc/engine_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -229,6 +229,60 @@ void gee_engine_destroy(gee_engine_t **handle) {
     gee_pool_destroy(&engine->scratch);
     gee_pool_destroy(&engine->answers);
     free(engine);
+}
+
+/* ---- reading ---- */
+
+gee_loop_t *gee_engine_loop(const gee_engine_t *engine) {
+    return engine->loop;
+}
+
+gee_log_t *gee_engine_log(const gee_engine_t *engine) {
+    return engine->log;
+}
+
+gee_buf_cache_t *gee_engine_buffers(const gee_engine_t *engine) {
+    return engine->buffers;
+}
+
+const gee_module_entry_t *gee_engine_modules(const gee_engine_t *engine) {
+    return engine->modules;
+}
+
+const gee_limits_t *gee_engine_limits(const gee_engine_t *engine) {
+    return &engine->limits;
+}
+
+const gee_timeouts_t *gee_engine_timeouts(const gee_engine_t *engine) {
+    return &engine->timeouts;
+}
+
+const gee_codec_limits_t *gee_engine_codec_limits(const gee_engine_t *engine) {
+    return &engine->codec_limits;
+}
+
+const gee_codec_limits_t *gee_engine_header_limits(const gee_engine_t *engine) {
+    return &engine->header_limits;
+}
+
+gee_thread_pool_t *gee_engine_resolver(const gee_engine_t *engine) {
+    return engine->resolver;
+}
+
+gee_dispatch_t *gee_engine_dispatch(const gee_engine_t *engine) {
+    return engine->dispatch;
+}
+
+gee_pool_t *gee_engine_scratch(const gee_engine_t *engine) {
+    return engine->scratch;
+}
+
+const char *const *gee_engine_listeners(const gee_engine_t *engine) {
+    return engine->listeners;
+}
+
+bool gee_engine_quitting(const gee_engine_t *engine) {
+    return engine->quitting != NULL && atomic_load(engine->quitting);
 }
 
 void *gee_engine_conf(const gee_engine_t *engine, size_t n) {

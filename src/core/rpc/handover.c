@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/rpc/engine_private.h"
 #include "core/rpc/session_private.h"
 
 enum { KIND_DOOR = 1, KIND_SESSION = 2 };

@@ -12,6 +12,7 @@
 
 #include "core/base/clock.h"
 #include "core/rpc/call.h"
+#include "core/rpc/engine_private.h"
 
 #define LARGE       (64 * GEE_KIB) /* an inbox that grows beyond it is looked at */
 #define ROOM        (16 * GEE_KIB) /* what a stream reads at once */

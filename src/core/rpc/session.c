@@ -12,6 +12,7 @@
 
 #include "core/base/clock.h"
 #include "core/rpc/door.h"
+#include "core/rpc/engine_private.h"
 #include "core/rpc/memory.h"
 #include "core/rpc/session_private.h"
 

@@ -1,6 +1,7 @@
 /* session_calls.c: the calling role: requests that wait for their replies, by a number of ours. */
 #include <string.h>
 
+#include "core/rpc/engine_private.h"
 #include "core/rpc/session.h"
 #include "core/rpc/session_private.h"
 

@@ -4,6 +4,7 @@
  *                         '-> kept: on the session's list -> answered some time -> written, flushed */
 #include <stdlib.h>
 
+#include "core/rpc/engine_private.h"
 #include "core/rpc/session.h"
 #include "core/rpc/session_private.h"
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/rpc/engine_private.h"
+
 /* ---- progress: some are kept for the next messages that come in pieces ---- */
 
 #define SPARE_KEPT 256

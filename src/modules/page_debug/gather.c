@@ -150,7 +150,7 @@ static void gather_sources(const gee_engine_t *engine, const debug_upstreams_t *
 int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, const board_t *board, gee_pool_t *pool,
                  debug_view_t *view) {
     gee_counters_sums_t sums;
-    *view = (debug_view_t){ .pool = pool, .listeners = engine->listeners };
+    *view = (debug_view_t){ .pool = pool, .listeners = gee_engine_listeners(engine) };
     view->counted = atomic_load(&counters->slot_count) > 0;
     if (gee_counters_read(counters, pool, &sums) != 0)
         return -1;
@@ -158,7 +158,7 @@ int debug_gather(const gee_engine_t *engine, const gee_counters_t *counters, con
     view->others = gee_pool_array(pool, sums.count, sizeof(*view->others));
     view->workers = gee_counters_workers(counters, pool, &view->worker_count);
     if (used == NULL || view->others == NULL || view->workers == NULL ||
-        gather_services(engine->dispatch, &sums, used, view) != 0)
+        gather_services(gee_engine_dispatch(engine), &sums, used, view) != 0)
         return -1;
     gather_others(&sums, used, view);
     if (board_read(board, pool, &view->upstreams) != 0)

@@ -35,7 +35,7 @@ static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error)
 static void on_interval(gee_timer_t *timer) {
     conf_t *conf = GEE_CONTAINER(timer, conf_t, timer);
     board_write(&conf->board, conf->slot, conf->engine);
-    (void)gee_timer_start(conf->engine->loop, timer, BOARD_INTERVAL);
+    (void)gee_timer_start(gee_engine_loop(conf->engine), timer, BOARD_INTERVAL);
 }
 
 static int start(void *data, gee_engine_t *engine, gee_error_t *error) {
@@ -45,13 +45,13 @@ static int start(void *data, gee_engine_t *engine, gee_error_t *error) {
     conf->engine = engine;
     conf->slot = board_claim(&conf->board, getpid());
     if (conf->slot == NULL) {
-        gee_log(engine->log, GEE_LOG_WARN,
+        gee_log(gee_engine_log(engine), GEE_LOG_WARN,
                 "/debug/geerpc will not show this worker's upstreams: so many old workers are still busy");
         return 0;
     }
     board_write(&conf->board, conf->slot, engine);
     conf->timer.fire = on_interval;
-    if (gee_timer_start(engine->loop, &conf->timer, BOARD_INTERVAL) == 0)
+    if (gee_timer_start(gee_engine_loop(engine), &conf->timer, BOARD_INTERVAL) == 0)
         return 0;
     board_yield(conf->slot);
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -59,7 +59,7 @@ static int start(void *data, gee_engine_t *engine, gee_error_t *error) {
 
 static void stop(void *data, gee_engine_t *engine) {
     conf_t *conf = data;
-    gee_timer_stop(engine->loop, &conf->timer);
+    gee_timer_stop(gee_engine_loop(engine), &conf->timer);
     if (conf->slot != NULL)
         board_yield(conf->slot);
     conf->slot = NULL;

@@ -88,7 +88,7 @@ static const gee_codec_t *body_codec(const gee_session_t *session, uint8_t numbe
         gee_error_set(error, GEE_INVALID_ARGUMENT, "frame: unknown body codec %u", number);
         return NULL;
     }
-    const gee_codec_t *json = gee_module_find(session->engine->modules, GEE_MODULE_CODEC, GEE_STR("json"));
+    const gee_codec_t *json = gee_module_find(gee_engine_modules(session->engine), GEE_MODULE_CODEC, GEE_STR("json"));
     if (json == NULL)
         gee_error_set(error, GEE_UNIMPLEMENTED, "frame: body codec json is not compiled in");
     return json;
@@ -98,9 +98,10 @@ GEE_APART static int read_other(gee_session_t *session, const uint8_t *bytes, si
                                 gee_error_t *error) {
     gee_engine_t *engine = session->engine;
     geerpc_header_t header = { 0 };
-    gee_pool_reset(engine->scratch);
-    if (session->codec->decode(session->receive_state, geerpc_frame_header, bytes, length, &engine->header_limits,
-                               false, engine->scratch, &header, error) != 0)
+    gee_pool_reset(gee_engine_scratch(engine));
+    if (session->codec->decode(session->receive_state, geerpc_frame_header, bytes, length,
+                               gee_engine_header_limits(engine), false, gee_engine_scratch(engine), &header,
+                               error) != 0)
         return gee_error_prefix(error, "header: ");
     return geerpc_header_to_event(session, &header, body, error);
 }
@@ -172,12 +173,12 @@ static int hand_on_beginning(gee_session_t *session, const uint8_t *header, size
 GEE_APART static int refuse(gee_session_t *session, geerpc_state_t *state, const gee_codec_t *codec,
                             const uint8_t *header, size_t length, size_t header_length, size_t *consumed,
                             gee_error_t *error) {
-    size_t limit = session->engine->codec_limits.message;
+    size_t limit = gee_engine_codec_limits(session->engine)->message;
     bool whole = header_length <= limit;
     size_t wanted = whole || header_length < BEGINNING ? header_length : BEGINNING;
     gee_error_t reason;
     gee_error_set(&reason, GEE_RESOURCE_EXHAUSTED, "a message of %zu bytes, over %zu (%s)", *consumed - PREFIX, limit,
-                  session->engine->names.message);
+                  gee_message_limit_name(gee_engine_codec_limits(session->engine)));
     const gee_status_t status = { .code = reason.code, .text = gee_str(reason.text) };
     const gee_payload_t body = { .kind = GEE_PAYLOAD_REFUSED, .codec = codec, .refusal = &status };
     if (length < wanted) {
@@ -201,7 +202,7 @@ static int receive_one(gee_session_t *session, void *data, const uint8_t *bytes,
     if (bytes[1] != 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "frame: flags %u, must be 0", bytes[1]);
     uint64_t header_length = read_be32(bytes + 2), body_length = read_be32(bytes + 6);
-    if (header_length + body_length > session->engine->codec_limits.message) {
+    if (header_length + body_length > gee_engine_codec_limits(session->engine)->message) {
         *consumed = PREFIX + (size_t)(header_length + body_length);
         return refuse(session, state, codec, bytes + PREFIX, length - PREFIX, (size_t)header_length, consumed, error);
     }

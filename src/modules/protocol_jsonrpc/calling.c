@@ -56,7 +56,7 @@ static gee_code_t code_from(int64_t number) {
 
 /* Go's servers send a string, 2.0's an object; of anything else the JSON is the text. */
 static void read_error(const gee_session_t *session, gee_str_t value, gee_status_t *status) {
-    gee_pool_t *pool = session->engine->scratch;
+    gee_pool_t *pool = gee_engine_scratch(session->engine);
     *status = (gee_status_t){ .code = GEE_UNKNOWN, .text = value };
     if (jsonrpc_first(value) == '{') {
         jsonrpc_slot_t slots[] = { { .name = GEE_STR("code") }, { .name = GEE_STR("message") } };
@@ -79,8 +79,9 @@ static bool read_id(const gee_session_t *session, gee_str_t id, uint64_t *number
     double value;
     if (gee_parse_uint64(id, number) == 0)
         return true;
-    if (!jsonrpc_is_number(id) || session->codec->decode(NULL, GEE_TYPE_OF(double), (const uint8_t *)id.data, id.length,
-                                                         &limits, false, session->engine->scratch, &value, NULL) != 0)
+    if (!jsonrpc_is_number(id) ||
+        session->codec->decode(NULL, GEE_TYPE_OF(double), (const uint8_t *)id.data, id.length, &limits, false,
+                               gee_engine_scratch(session->engine), &value, NULL) != 0)
         return false;
     *number = value >= 0 && value <= 0x1p53 ? (uint64_t)value : 0;
     return *number > 0 && (double)*number == value;
@@ -94,7 +95,7 @@ GEE_APART static int take_request(gee_session_t *session, gee_str_t id, gee_erro
                                       .text =
                                           GEE_STR("jsonrpc: the server sent a request in the place of the reply") } };
     if (is_null(id)) {
-        gee_log(session->engine->log, GEE_LOG_DEBUG, "%s: a notification of the server was ignored",
+        gee_log(gee_engine_log(session->engine), GEE_LOG_DEBUG, "%s: a notification of the server was ignored",
                 gee_session_peer_text(session));
         return 0;
     }
@@ -112,7 +113,7 @@ static void read_outcome(const gee_session_t *session, gee_str_t result, gee_str
         if (is_null(result))
             return;
         const char *text =
-            gee_pool_printf(session->engine->scratch, "jsonrpc: the reply has a result and an error: %.*s",
+            gee_pool_printf(gee_engine_scratch(session->engine), "jsonrpc: the reply has a result and an error: %.*s",
                             GEE_STR_ARGUMENTS(event->status.text));
         event->status =
             (gee_status_t){ .code = GEE_INTERNAL,
@@ -132,7 +133,7 @@ int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, const gee_stat
     gee_event_t event = { .parts = GEE_EVENT_REPLY };
     if (!jsonrpc_check(message) || jsonrpc_first(message) != '{')
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "reply: not a JSON object");
-    gee_pool_t *pool = session->engine->scratch;
+    gee_pool_t *pool = gee_engine_scratch(session->engine);
     gee_pool_reset(pool);
     jsonrpc_members(message, session->codec, pool, slots, GEE_LENGTH(slots));
     bool two = jsonrpc_version(slots[0].value, session->codec, pool) == 2;

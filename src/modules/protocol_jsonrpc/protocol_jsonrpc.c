@@ -15,7 +15,7 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
     state->role = role;
     if (setup != NULL)
         chosen = *setup;
-    const gee_codec_t *json = gee_module_find(session->engine->modules, GEE_MODULE_CODEC, GEE_STR("json"));
+    const gee_codec_t *json = gee_module_find(gee_engine_modules(session->engine), GEE_MODULE_CODEC, GEE_STR("json"));
     if (json == NULL)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "jsonrpc needs the codec json, which is not compiled in (configure --with-codec_json)");
@@ -29,7 +29,7 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
 /* LONG and REFUSED: with the reason. */
 static gee_measured_t measure(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
                               gee_error_t *error) {
-    const gee_codec_limits_t *limits = &session->engine->codec_limits;
+    const gee_codec_limits_t *limits = gee_engine_codec_limits(session->engine);
     gee_measured_t measured =
         session->codec->measure(session->receive_state, &state->measure, bytes, length, limits, error);
     if (measured != GEE_MEASURE_LONG &&
@@ -76,7 +76,7 @@ static int end_skipping(gee_session_t *session, jsonrpc_state_t *state, gee_erro
 static int skip_on(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
                    size_t *consumed, gee_error_t *error) {
     gee_measured_t measured = session->codec->skip_value(session->receive_state, &state->measure, bytes, length,
-                                                         consumed, &session->engine->codec_limits, error);
+                                                         consumed, gee_engine_codec_limits(session->engine), error);
     if (measured == GEE_MEASURE_ERROR)
         return give_up(session, state, error);
     jsonrpc_envelope_add(state->envelope, bytes, *consumed);

@@ -137,7 +137,7 @@ static int gather(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_
         0)
         return -1;
     count(state, batch);
-    if (state->gathered > session->engine->codec_limits.message) {
+    if (state->gathered > gee_engine_codec_limits(session->engine)->message) {
         gee_chain_rewind(&batch->replies, mark);
         if (put_in_place(session, batch, two, event->token.raw, JSONRPC_SERVER_ERROR - (int)full.code, &full, NULL,
                          error) != 0)
@@ -177,7 +177,7 @@ jsonrpc_batch_t *jsonrpc_batch_create(gee_session_t *session, jsonrpc_state_t *s
     }
     batch->number = ++state->last_batch;
     batch->pending = 1;
-    gee_chain_init(&batch->replies, session->engine->buffers);
+    gee_chain_init(&batch->replies, gee_engine_buffers(session->engine));
     return batch;
 }
 

@@ -100,11 +100,11 @@ static int serve_one(const reading_t *reading, const request_t *request, gee_err
     const char *reason;
     int code;
     if (jsonrpc_first(request->method) != '\0' && jsonrpc_first(request->method) != 'n' &&
-        jsonrpc_text(request->method, reading->session->codec, engine->scratch, &method) != 0)
+        jsonrpc_text(request->method, reading->session->codec, gee_engine_scratch(engine), &method) != 0)
         return refuse(reading, 0, id, JSONRPC_INVALID_REQUEST, "jsonrpc: method is not a string", error);
     /* In Go, too, what is wrong with the method is said before what is wrong with its argument. */
     if (!find_argument(request, false, &argument, &code, &reason) && reading->refusal == NULL &&
-        gee_dispatch_knows(engine->dispatch, method))
+        gee_dispatch_knows(gee_engine_dispatch(engine), method))
         return refuse(reading, 0, id, code, reason, error);
     begin_call(reading, request, 0, method, id, argument);
     return 0;
@@ -125,7 +125,7 @@ static int serve_two(const reading_t *reading, const request_t *request, gee_err
     if (request->id.data != NULL && !is_id(request->id))
         return refuse(reading, JSONRPC_TWO, id, JSONRPC_INVALID_REQUEST,
                       "Invalid Request: id is neither a string nor a number nor null", error);
-    if (jsonrpc_text(request->method, reading->session->codec, engine->scratch, &method) != 0)
+    if (jsonrpc_text(request->method, reading->session->codec, gee_engine_scratch(engine), &method) != 0)
         return refuse(reading, JSONRPC_TWO, id, JSONRPC_INVALID_REQUEST, "Invalid Request: method is not a string",
                       error);
     if (find_argument(request, true, &argument, &code, &reason))
@@ -144,13 +144,13 @@ static int serve_element(const reading_t *reading, gee_str_t element, gee_error_
     if (jsonrpc_first(element) != '{')
         return refuse(reading, JSONRPC_TWO, GEE_STR("null"), JSONRPC_INVALID_REQUEST, "Invalid Request: not an object",
                       error);
-    gee_pool_reset(engine->scratch);
-    jsonrpc_members(element, reading->session->codec, engine->scratch, slots, GEE_LENGTH(slots));
-    unsigned version = jsonrpc_version(slots[0].value, reading->session->codec, engine->scratch);
+    gee_pool_reset(gee_engine_scratch(engine));
+    jsonrpc_members(element, reading->session->codec, gee_engine_scratch(engine), slots, GEE_LENGTH(slots));
+    unsigned version = jsonrpc_version(slots[0].value, reading->session->codec, gee_engine_scratch(engine));
     bool two = version == 2;
     request_t request = { .method = two ? slots[1].value : slots[1].in_any_case,
                           .params = two ? slots[2].value : slots[2].in_any_case,
-                          .id = gee_pool_utf8(engine->scratch, two ? slots[3].value : slots[3].in_any_case),
+                          .id = gee_pool_utf8(gee_engine_scratch(engine), two ? slots[3].value : slots[3].in_any_case),
                           .length = element.length };
     if (two)
         return serve_two(reading, &request, error);
@@ -163,7 +163,7 @@ static int serve_element(const reading_t *reading, gee_str_t element, gee_error_
 }
 
 static size_t batch_limit(const gee_engine_t *engine) {
-    return engine->limits.calls > 0 ? (size_t)engine->limits.calls : BATCH_LIMIT;
+    return gee_engine_limits(engine)->calls > 0 ? (size_t)gee_engine_limits(engine)->calls : BATCH_LIMIT;
 }
 
 static int serve_batch(reading_t *reading, gee_str_t list, gee_error_t *error) {

@@ -113,12 +113,12 @@ static int make_form(const view_t *view, form_t *form) {
     const registry_list_t *list = list_of(view);
     void (*write)(text_t *, const registry_list_t *, const char *, int64_t) = form->json ? write_json : write_header;
     text_t text = { 0 };
-    form->made_ns = gee_loop_now(view->engine->loop);
+    form->made_ns = gee_loop_now(gee_engine_loop(view->engine));
     form->version = list->version;
     write(&text, list, form->service, form->made_ns);
     form->length = text.length;
     gee_buf_release(&form->buf);
-    form->buf = gee_buf_take(view->engine->buffers, text.length);
+    form->buf = gee_buf_take(gee_engine_buffers(view->engine), text.length);
     if (form->buf == NULL)
         return -1;
     text = (text_t){ .at = (char *)form->buf->data, .end = (char *)form->buf->data + text.length };
@@ -130,7 +130,7 @@ static int make_form(const view_t *view, form_t *form) {
 
 static bool is_fresh(const view_t *view, const form_t *form) {
     return form->buf != NULL && form->version == list_of(view)->version &&
-           (!form->json || gee_loop_now(view->engine->loop) - form->made_ns < JSON_VALID);
+           (!form->json || gee_loop_now(gee_engine_loop(view->engine)) - form->made_ns < JSON_VALID);
 }
 
 /* Null: out of memory. */

@@ -48,7 +48,7 @@ static void forget(request_t *request) {
     gee_list_remove(&request->link);
     (void)gee_number_map_remove(request->owner->map, request->message.request);
     if (gee_list_empty(&request->owner->list))
-        gee_timer_stop(request->owner->engine->loop, &request->owner->timer);
+        gee_timer_stop(gee_engine_loop(request->owner->engine), &request->owner->timer);
     free(request);
 }
 
@@ -105,7 +105,7 @@ static void look(requests_t *requests) {
 }
 
 static void attend(requests_t *requests) {
-    int64_t now = gee_loop_now(requests->engine->loop);
+    int64_t now = gee_loop_now(gee_engine_loop(requests->engine));
     look(requests);
     GEE_LIST_EACH(&requests->list, link) {
         request_t *request = GEE_CONTAINER(link, request_t, link);
@@ -123,7 +123,7 @@ static void on_timer(gee_timer_t *timer) {
     requests_t *requests = GEE_CONTAINER(timer, requests_t, timer);
     attend(requests);
     if (!gee_list_empty(&requests->list))
-        (void)gee_timer_start(requests->engine->loop, timer, LOOK_INTERVAL);
+        (void)gee_timer_start(gee_engine_loop(requests->engine), timer, LOOK_INTERVAL);
 }
 
 void registry_requests_wake(registry_conf_t *conf) {
@@ -132,7 +132,7 @@ void registry_requests_wake(registry_conf_t *conf) {
 }
 
 static void begin(requests_t *requests, gee_exchange_t *exchange, request_t *request) {
-    int64_t now = gee_loop_now(requests->engine->loop);
+    int64_t now = gee_loop_now(gee_engine_loop(requests->engine));
     const registry_message_t *message = &request->message;
     request->message.request = ++requests->last_number;
     request->length = offsetof(registry_message_t, texts) + message->address_length + message->service_length;
@@ -142,7 +142,7 @@ static void begin(requests_t *requests, gee_exchange_t *exchange, request_t *req
     if (gee_list_empty(&requests->list)) {
         /* Nothing before this is for us. */
         requests->seen = atomic_load_explicit(&requests->conf->zone->result_count, memory_order_acquire);
-        if (gee_timer_start(requests->engine->loop, &requests->timer, LOOK_INTERVAL) != 0) {
+        if (gee_timer_start(gee_engine_loop(requests->engine), &requests->timer, LOOK_INTERVAL) != 0) {
             free(request);
             refuse(exchange, 503, "out of memory");
             return;
@@ -219,7 +219,7 @@ static int check_address(const gee_exchange_t *exchange, gee_str_t text, gee_err
     if (registry_address_parse(text, &addr, error) != 0)
         return 400;
     const gee_transport_t *transport =
-        gee_module_find(exchange->engine->modules, GEE_MODULE_TRANSPORT, gee_str(addr.scheme));
+        gee_module_find(gee_engine_modules(exchange->engine), GEE_MODULE_TRANSPORT, gee_str(addr.scheme));
     if (transport != NULL && transport->check(&addr, error) != 0)
         return 400;
     const char *flaw = gee_peer_is_local(exchange->peer) ? NULL : flaw_from_afar(&addr);
@@ -271,8 +271,8 @@ static void ask(gee_exchange_t *exchange, registry_verb_t verb) {
     registry_conf_t *conf = exchange->conf;
     gee_error_t error;
     if (!may_register(conf, exchange->peer)) {
-        gee_log(exchange->engine->log, GEE_LOG_WARN, "%s: registry: it may not register servers here (registry.allow)",
-                exchange->peer);
+        gee_log(gee_engine_log(exchange->engine), GEE_LOG_WARN,
+                "%s: registry: it may not register servers here (registry.allow)", exchange->peer);
         refuse(exchange, 403, "your address may not register servers here (registry.allow)");
         return;
     }
@@ -330,7 +330,7 @@ void registry_requests_stop(registry_conf_t *conf) {
         gee_list_remove(link);
         free(request);
     }
-    gee_timer_stop(requests->engine->loop, &requests->timer);
+    gee_timer_stop(gee_engine_loop(requests->engine), &requests->timer);
     gee_number_map_destroy(&requests->map);
     free(requests);
 }

@@ -27,7 +27,7 @@ typedef struct registry_watchers {
 
 static void forget(watcher_t *watcher) {
     gee_list_remove(&watcher->link);
-    gee_timer_stop(watcher->exchange->engine->loop, &watcher->timer);
+    gee_timer_stop(gee_engine_loop(watcher->exchange->engine), &watcher->timer);
     free(watcher);
 }
 
@@ -99,7 +99,7 @@ static int read_question(gee_exchange_t *exchange, question_t *question) {
 static void wait_for(gee_exchange_t *exchange, const question_t *question, int64_t wait_ns) {
     registry_conf_t *conf = exchange->conf;
     watcher_t *watcher = calloc(1, sizeof(*watcher));
-    if (watcher == NULL || gee_timer_start(exchange->engine->loop, &watcher->timer,
+    if (watcher == NULL || gee_timer_start(gee_engine_loop(exchange->engine), &watcher->timer,
                                            wait_ns < LONGEST_WAIT ? wait_ns : LONGEST_WAIT) != 0) {
         free(watcher);
         gee_http_fail(&exchange->response, 503, "out of memory");

@@ -35,13 +35,13 @@ static bool unsaved(const writer_t *writer) {
 
 static void save_later(writer_t *writer) {
     if (unsaved(writer) && !gee_timer_started(&writer->save_timer))
-        (void)gee_timer_start(writer->engine->loop, &writer->save_timer, SAVE_DELAY);
+        (void)gee_timer_start(gee_engine_loop(writer->engine), &writer->save_timer, SAVE_DELAY);
 }
 
 static void say_save_failed(writer_t *writer, const gee_error_t *error) {
     if (!writer->save_failed)
         gee_log(
-            writer->engine->log, GEE_LOG_ERROR,
+            gee_engine_log(writer->engine), GEE_LOG_ERROR,
             "registry: the list cannot be kept over a restart: %s; registry.file names the file, in a directory that "
             "the workers' user can write to",
             error->text);
@@ -60,7 +60,8 @@ static void save(writer_t *writer) {
         return;
     }
     if (writer->save_failed)
-        gee_log(writer->engine->log, GEE_LOG_NOTICE, "registry: %s is written again", writer->conf->file_path);
+        gee_log(gee_engine_log(writer->engine), GEE_LOG_NOTICE, "registry: %s is written again",
+                writer->conf->file_path);
     writer->save_failed = false;
     writer->saved_version = writer->table.version;
 }
@@ -100,15 +101,15 @@ static void run_publish(gee_task_t *task) {
 static void expire_at(writer_t *writer, int64_t deadline) {
     if (deadline != INT64_MAX &&
         (!gee_timer_started(&writer->expire_timer) || deadline < writer->expire_timer.deadline))
-        (void)gee_timer_start_at(writer->engine->loop, &writer->expire_timer, deadline);
+        (void)gee_timer_start_at(gee_engine_loop(writer->engine), &writer->expire_timer, deadline);
 }
 
 static void on_expire(gee_timer_t *timer) {
     writer_t *writer = GEE_CONTAINER(timer, writer_t, expire_timer);
     size_t before = writer->table.count;
-    int64_t next = registry_table_expire(&writer->table, gee_loop_now(writer->engine->loop));
+    int64_t next = registry_table_expire(&writer->table, gee_loop_now(gee_engine_loop(writer->engine)));
     if (writer->table.count < before) {
-        gee_log(writer->engine->log, GEE_LOG_INFO, "registry: the time of %zu entr%s is over",
+        gee_log(gee_engine_log(writer->engine), GEE_LOG_INFO, "registry: the time of %zu entr%s is over",
                 before - writer->table.count, before - writer->table.count == 1 ? "y" : "ies");
         publish(writer);
     }
@@ -118,7 +119,7 @@ static void on_expire(gee_timer_t *timer) {
 static void on_tend(gee_timer_t *timer) {
     writer_t *writer = GEE_CONTAINER(timer, writer_t, tend_timer);
     atomic_store_explicit(&writer->conf->zone->tended_ns, gee_clock_monotonic(), memory_order_relaxed);
-    (void)gee_timer_start(writer->engine->loop, timer, TEND_INTERVAL);
+    (void)gee_timer_start(gee_engine_loop(writer->engine), timer, TEND_INTERVAL);
 }
 
 /* ---- messages ---- */
@@ -126,7 +127,7 @@ static void on_tend(gee_timer_t *timer) {
 static uint32_t apply(writer_t *writer, const registry_message_t *message) {
     registry_key_t key = { .address = { message->texts, message->address_length },
                            .service = { message->texts + message->address_length, message->service_length } };
-    int64_t now = gee_loop_now(writer->engine->loop), expires_ns = gee_time_add(now, message->ttl_ns);
+    int64_t now = gee_loop_now(gee_engine_loop(writer->engine)), expires_ns = gee_time_add(now, message->ttl_ns);
     if (message->verb == REGISTRY_REMOVE)
         return registry_table_remove(&writer->table, &key) ? 200 : 404;
     if (registry_table_put(&writer->table, &key, message->weight, message->ttl_ns, expires_ns,
@@ -163,7 +164,7 @@ void registry_writer_message(registry_conf_t *conf, const void *bytes, size_t le
         publish(writer);
     writer->results[writer->result_count++] =
         (result_t){ .request = message.request, .status = apply(writer, &message) };
-    gee_loop_defer(writer->engine->loop, &writer->publish_task);
+    gee_loop_defer(gee_engine_loop(writer->engine), &writer->publish_task);
 }
 
 /* ---- from beginning to end ---- */
@@ -177,11 +178,11 @@ static int64_t absence(const registry_zone_t *zone, int64_t now) {
 static void begin_empty(const writer_t *writer, const gee_error_t *reason) {
     gee_error_t error;
     if (registry_file_set_aside(writer->conf->file_path, &error) == 0)
-        gee_log(writer->engine->log, GEE_LOG_ERROR,
+        gee_log(gee_engine_log(writer->engine), GEE_LOG_ERROR,
                 "registry: the list from before is not read: %s; it begins empty; the file is now %s" REGISTRY_ASIDE,
                 reason->text, writer->conf->file_path);
     else
-        gee_log(writer->engine->log, GEE_LOG_ERROR,
+        gee_log(gee_engine_log(writer->engine), GEE_LOG_ERROR,
                 "registry: the list from before is not read: %s; it begins empty; the file stays: %s", reason->text,
                 error.text);
 }
@@ -189,7 +190,7 @@ static void begin_empty(const writer_t *writer, const gee_error_t *reason) {
 /* What another helper has left, or else the file. */
 static int take_over(writer_t *writer, gee_error_t *error) {
     const registry_conf_t *conf = writer->conf;
-    int64_t now = gee_loop_now(writer->engine->loop);
+    int64_t now = gee_loop_now(gee_engine_loop(writer->engine));
     if (gee_double_buffer_count(&conf->buffer) > 0) {
         if (registry_table_take(&writer->table, &conf->buffer, absence(conf->zone, now)) != 0)
             return gee_error_set(error, GEE_RESOURCE_EXHAUSTED,
@@ -201,8 +202,8 @@ static int take_over(writer_t *writer, gee_error_t *error) {
     if (registry_file_load(conf->file_path, &writer->table, now, error) != 0)
         begin_empty(writer, error);
     else if (writer->table.count > 0)
-        gee_log(writer->engine->log, GEE_LOG_NOTICE, "registry: %zu entr%s read from %s", writer->table.count,
-                writer->table.count == 1 ? "y" : "ies", conf->file_path);
+        gee_log(gee_engine_log(writer->engine), GEE_LOG_NOTICE, "registry: %zu entr%s read from %s",
+                writer->table.count, writer->table.count == 1 ? "y" : "ies", conf->file_path);
     return 0;
 }
 
@@ -235,9 +236,9 @@ void registry_writer_stop(registry_conf_t *conf) {
     if (writer->result_count > 0)
         publish(writer);
     gee_loop_undefer(&writer->publish_task);
-    gee_timer_stop(writer->engine->loop, &writer->expire_timer);
-    gee_timer_stop(writer->engine->loop, &writer->tend_timer);
-    gee_timer_stop(writer->engine->loop, &writer->save_timer);
+    gee_timer_stop(gee_engine_loop(writer->engine), &writer->expire_timer);
+    gee_timer_stop(gee_engine_loop(writer->engine), &writer->tend_timer);
+    gee_timer_stop(gee_engine_loop(writer->engine), &writer->save_timer);
     if (unsaved(writer) && writer->table.version > 0)
         save(writer);
     registry_table_clear(&writer->table);

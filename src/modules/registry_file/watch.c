@@ -126,7 +126,7 @@ static void clear_reading(void *memory) {
 /* ---- one look ---- */
 
 static void look_in(watch_t *watch, int64_t delay_ns) {
-    (void)gee_timer_start(watch->engine->loop, &watch->timer, watch->again ? SETTLING : delay_ns);
+    (void)gee_timer_start(gee_engine_loop(watch->engine), &watch->timer, watch->again ? SETTLING : delay_ns);
 }
 
 /* The callbacks come last: they may end the watch. */
@@ -171,7 +171,8 @@ static void was_read(void *memory, void *data) {
 static int look(watch_t *watch, gee_error_t *error) {
     static const gee_work_calls_t calls = { .run = run_read, .done = was_read, .clear = clear_reading };
     watch->again = false;
-    watch->work = gee_work_create(watch->engine->loop, watch->engine->resolver, &calls, sizeof(reading_t), NULL, error);
+    watch->work = gee_work_create(gee_engine_loop(watch->engine), gee_engine_resolver(watch->engine), &calls,
+                                  sizeof(reading_t), NULL, error);
     if (watch->work == NULL)
         return -1;
     reading_t *reading = gee_work_memory(watch->work);
@@ -195,8 +196,8 @@ static bool concerns(const watch_t *watch, const struct inotify_event *event) {
 }
 
 static void on_change(watch_t *watch) {
-    bool soon =
-        gee_timer_started(&watch->timer) && watch->timer.deadline - gee_loop_now(watch->engine->loop) <= SETTLING;
+    bool soon = gee_timer_started(&watch->timer) &&
+                watch->timer.deadline - gee_loop_now(gee_engine_loop(watch->engine)) <= SETTLING;
     watch->again = true;
     if (watch->work == NULL && !soon)
         look_in(watch, SETTLING);
@@ -230,11 +231,11 @@ static int open_events(watch_t *watch, gee_error_t *error) {
     watch->events.ready = on_events;
     watch->events.descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (watch->events.descriptor < 0) {
-        gee_log(watch->engine->log, GEE_LOG_WARN, "%s: inotify: %s: changes are noticed at each refresh only",
-                watch->source, strerror(errno));
+        gee_log(gee_engine_log(watch->engine), GEE_LOG_WARN,
+                "%s: inotify: %s: changes are noticed at each refresh only", watch->source, strerror(errno));
         return 0;
     }
-    return gee_loop_watch(watch->engine->loop, &watch->events, EPOLLIN, error);
+    return gee_loop_watch(gee_engine_loop(watch->engine), &watch->events, EPOLLIN, error);
 }
 
 /* ---- from beginning to end ---- */
@@ -242,9 +243,9 @@ static int open_events(watch_t *watch, gee_error_t *error) {
 static void unwatch(void *state) {
     watch_t *watch = state;
     gee_work_cancel(&watch->work);
-    gee_timer_stop(watch->engine->loop, &watch->timer);
+    gee_timer_stop(gee_engine_loop(watch->engine), &watch->timer);
     if (watch->events.descriptor >= 0) {
-        gee_loop_unwatch(watch->engine->loop, &watch->events);
+        gee_loop_unwatch(gee_engine_loop(watch->engine), &watch->events);
         close(watch->events.descriptor);
     }
     free(watch->source);
@@ -267,7 +268,7 @@ static int watch(void *state, gee_engine_t *engine, const char *source, const ge
     watch->events.descriptor = -1;
     if (check(source, error) != 0)
         return -1;
-    if (engine->resolver == NULL)
+    if (gee_engine_resolver(engine) == NULL)
         return gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: files cannot be read here (there are no threads)",
                              source);
     watch->source = strdup(source);
@@ -277,7 +278,7 @@ static int watch(void *state, gee_engine_t *engine, const char *source, const ge
         watch->name = strrchr(watch->path, '/') ? strrchr(watch->path, '/') + 1 : watch->path;
         if (open_events(watch, error) != 0)
             goto fail;
-        if (gee_timer_start(engine->loop, &watch->timer, 0) == 0)
+        if (gee_timer_start(gee_engine_loop(engine), &watch->timer, 0) == 0)
             return 0;
     }
     gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: out of memory", source);

@@ -48,7 +48,7 @@ static int add(gee_snapshot_t *snapshot, gee_server_t *servers, gee_str_t addres
 /* ---- JSON ---- */
 
 static const gee_codec_t *find_json(const gee_engine_t *engine) {
-    const gee_codec_t *json = gee_module_find(engine->modules, GEE_MODULE_CODEC, GEE_STR("json"));
+    const gee_codec_t *json = gee_module_find(gee_engine_modules(engine), GEE_MODULE_CODEC, GEE_STR("json"));
     return json != NULL && json->state_size == 0 ? json : NULL;
 }
 

@@ -14,7 +14,7 @@
 #define SERVICE       "X-Geerpc-Service"
 
 static gee_loop_t *loop_of(const gee_http_publish_t *publish) {
-    return publish->source.engine->loop;
+    return gee_engine_loop(publish->source.engine);
 }
 
 void gee_http_abandon(void *state) {
@@ -217,7 +217,7 @@ int gee_http_publish(void *state, gee_engine_t *engine, const char *source, cons
     }
     if (add_headers(publish, entry, error) != 0)
         goto fail;
-    if (gee_timer_start(engine->loop, &publish->timer, 0) == 0)
+    if (gee_timer_start(gee_engine_loop(engine), &publish->timer, 0) == 0)
         return 0;
     gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.*s: out of memory", GEE_QUOTED(source));
 fail:

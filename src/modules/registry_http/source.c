@@ -28,7 +28,7 @@ int gee_http_source_open(gee_http_source_t *source, gee_engine_t *engine, const 
     *source = (gee_http_source_t){ .engine = engine };
     if (gee_http_source_check(url, error) != 0)
         return -1;
-    source->transport = gee_module_find(engine->modules, GEE_MODULE_TRANSPORT, GEE_STR("tcp"));
+    source->transport = gee_module_find(gee_engine_modules(engine), GEE_MODULE_TRANSPORT, GEE_STR("tcp"));
     if (source->transport == NULL)
         return gee_error_set(error, GEE_UNIMPLEMENTED, "%.*s: this needs transport_tcp, which is not compiled in",
                              GEE_QUOTED(url));
@@ -49,8 +49,8 @@ gee_http_call_t *gee_http_source_ask(gee_http_source_t *source, gee_http_ask_t *
     gee_error_t reason;
     if (ask->target == NULL)
         ask->target = source->target;
-    gee_http_call_t *call = gee_http_start(source->engine->loop, source->engine->resolver, source->transport,
-                                           &source->addr, ask, answered, data, &reason);
+    gee_http_call_t *call = gee_http_start(gee_engine_loop(source->engine), gee_engine_resolver(source->engine),
+                                           source->transport, &source->addr, ask, answered, data, &reason);
     if (call == NULL)
         (void)gee_http_source_accepted(source, NULL, &reason, error);
     return call;

@@ -20,7 +20,7 @@ static int out_of_memory(const gee_http_watch_t *watch, gee_error_t *error) {
 /* ---- what is answered ---- */
 
 static void ask_in(gee_http_watch_t *watch, int64_t delay_ns) {
-    (void)gee_timer_start(watch->source.engine->loop, &watch->timer, delay_ns);
+    (void)gee_timer_start(gee_engine_loop(watch->source.engine), &watch->timer, delay_ns);
 }
 
 static int64_t pause_after_failure(gee_http_watch_t *watch) {
@@ -35,7 +35,7 @@ static void fail(gee_http_watch_t *watch, const gee_error_t *error) {
 }
 
 static int64_t pause_after(gee_http_watch_t *watch, const gee_http_list_t *list) {
-    int64_t now = gee_loop_now(watch->source.engine->loop);
+    int64_t now = gee_loop_now(gee_engine_loop(watch->source.engine));
     /* It was to wait and did not, though nothing has changed. */
     bool hasty = watch->versioned && list->snapshot.version == watch->version && now - watch->asked_ns < WAIT / 2;
     if (list->versioned && hasty)
@@ -106,7 +106,7 @@ static int ask(gee_http_watch_t *watch, gee_error_t *error) {
                            .header_count = gee_http_list_reads_json(watch->source.engine) ? 1 : 0,
                            .limits = gee_http_list_limits,
                            .timeout_ns = GEE_HTTP_REGISTRY_PATIENCE + (watch->versioned ? WAIT : 0) };
-    watch->asked_ns = gee_loop_now(watch->source.engine->loop);
+    watch->asked_ns = gee_loop_now(gee_engine_loop(watch->source.engine));
     if (ask.target == NULL)
         return out_of_memory(watch, error);
     watch->call = gee_http_source_ask(&watch->source, &ask, on_answer, watch, error);
@@ -125,7 +125,7 @@ static void on_timer(gee_timer_t *timer) {
 void gee_http_unwatch(void *state) {
     gee_http_watch_t *watch = state;
     gee_http_cancel(&watch->call);
-    gee_timer_stop(watch->source.engine->loop, &watch->timer);
+    gee_timer_stop(gee_engine_loop(watch->source.engine), &watch->timer);
     gee_http_source_close(&watch->source);
     gee_pool_destroy(&watch->pool);
     gee_pool_destroy(&watch->fixed);
@@ -157,7 +157,7 @@ int gee_http_watch(void *state, gee_engine_t *engine, const char *source, const 
     watch->timer.fire = on_timer;
     if (gee_http_source_open(&watch->source, engine, source, error) != 0 || copy_options(watch, options, error) != 0)
         goto fail;
-    if (gee_timer_start(engine->loop, &watch->timer, 0) == 0)
+    if (gee_timer_start(gee_engine_loop(engine), &watch->timer, 0) == 0)
         return 0;
     out_of_memory(watch, error);
 fail:
