@@ -1,4 +1,4 @@
-"""What is said to a server, as bytes: an opening, then one request again and again; and what it must answer.
+"""Conversations as bytes: an opening, then one request again and again; and the answers that a server must give.
 
     Wire            how to call a method of two integers on a protocol, and how to know its reply
     probe()         asks a server once, checks the answer, and gives the Conversation with it
@@ -32,7 +32,7 @@ class Conversation:
 
 
 class Reader:
-    """What comes from a socket, piece by piece."""
+    """Bytes from a socket, piece by piece."""
 
     def __init__(self, sock):
         self.sock = sock
@@ -192,7 +192,7 @@ def gob_wire(opening, header, method, definition, body, reply):
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """One value in the three codecs; for gob with the definition of its type, or nothing."""
+    """A value in the three codecs; for gob with the definition of its type, or nothing."""
 
     bin: bytes
     json: bytes

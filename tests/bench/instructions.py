@@ -29,8 +29,8 @@ TOLERANCE = 1.05
 
 
 def key():
-    """What counts depend on, beside the code: the compiler and its flags, the C library, the processor (whose features
-    choose among the library's functions)."""
+    """Conditions of the counts, beside the code: the compiler and its flags, the C library, the processor (whose
+    features choose among the library's functions)."""
     version = subprocess.run([BUILD / "geerpc", "-V"], check=True, capture_output=True, text=True).stdout
     compiler = re.search(r"^compiler: (.*)$", version, re.M).group(1)
     arguments = re.search(r"^configured with: (.*)$", version, re.M).group(1).split()

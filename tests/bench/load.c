@@ -190,7 +190,7 @@ static void send_batch(load_t *load, connection_t *connection, int64_t now) {
     send_rest(load, connection);
 }
 
-/* One of the addresses of loopback for each ten thousand connections: the ports of one do not last. */
+/* A loopback address for each ten thousand connections: an address has too few ports for all. */
 static void choose_source(int descriptor, size_t index) {
     struct sockaddr_in from = { .sin_family = AF_INET,
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(index / 10000)) };

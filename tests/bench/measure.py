@@ -20,7 +20,7 @@ def load_command(server, **arguments):
 
 
 def run_load(server, conversation, connections, depth, seconds, warm=0):
-    """What load.c prints, as a dictionary."""
+    """The output of load.c, as a dictionary."""
     command = load_command(server, connections=connections, depth=depth, seconds=seconds, warm=warm,
                            compare=int(conversation.compare))
     done = subprocess.run(command, input=conversation.script(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -67,7 +67,7 @@ GRPC_HEADERS = ("-H", "content-type: application/grpc", "-H", "te: trailers")
 
 
 def probe_grpc(server, request, reply, directory):
-    """One call, and what it answered: h2load looks at neither status nor reply."""
+    """A call and its answer: h2load looks at neither status nor reply."""
     path, body = request
     (directory / "body").write_bytes(body)
     done = subprocess.run(

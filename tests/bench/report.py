@@ -54,7 +54,7 @@ def spread(values):
 
 
 def verdicts(samples):
-    """One for each target whose rows were measured."""
+    """A line for each target whose rows were measured."""
     result = []
     for row, shape, other, figure, most in TARGETS:
         cell = samples.get((row, shape), {"own": []})
@@ -120,7 +120,7 @@ def sweep_table(sweep):
 
 
 def markdown(results):
-    """What stands in README.md, and then what stands in docs/benchmark.md, of what --json has written."""
+    """The tables of README.md, and then those of docs/benchmark.md, from the file that --json has written."""
     rows = [result for result in results if "rows" in result]
     lines = []
     for result in rows:

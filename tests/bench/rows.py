@@ -15,7 +15,7 @@ SEAL_BYTES = 2 + 16  # of a record: its length and its tag
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What is known of a row before anything runs."""
+    """The facts about a row before anything runs."""
 
     title: str
     wire: str

@@ -36,7 +36,7 @@ def served(port, process, processes=1, **more):
 
 
 def run_make(target):
-    """What only some rows need is built when they are asked for."""
+    """Programs that only some rows need are built when a row asks for them."""
     makefile = BUILD / "Makefile" if (BUILD / "Makefile").exists() else ROOT / "Makefile"
     of_make = ("MAKE", "MFLAGS", "GNUMAKE")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(of_make)}

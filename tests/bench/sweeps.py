@@ -131,7 +131,7 @@ CONNECTIONS = (1, 10, 100, 1000, 10000, most_connections(20000))
 
 
 def private_bytes(pids):
-    """What the processes have for themselves and have written to; None where that may not be read."""
+    """The private dirty memory of the processes; None where that may not be read."""
     total = 0
     for pid in pids:
         try:
@@ -206,7 +206,7 @@ DIFFERENT = 16
 
 
 class Spread(Row):
-    """One batch is calls of different methods, spread over all there are."""
+    """A batch is calls of different methods, spread over all registered methods."""
 
     def measure(self, shape, seconds, warm=0):
         return per_call(super().measure(shape, seconds, warm), DIFFERENT)

@@ -578,7 +578,8 @@ static void move_state(const gee_codec_t *codec, void **state) {
     gee_record_clear(&record);
 }
 
-/* What a peer sees of it is what it sees of one that stays, byte by byte; and what it has said before still counts. */
+/* A peer sees no difference to a state that stays, byte by byte; and types that the peer has sent before still
+ * count. */
 static void a_state_goes_on_elsewhere(void **state) {
     (void)state;
     static uint8_t wanted[sizeof(bytes)];

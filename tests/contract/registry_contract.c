@@ -43,7 +43,7 @@ static void give_list(stage_t *stage) {
         replace_file(stage->path, ONE_SERVER "\n");
 }
 
-/* It has none. False: that cannot be staged. */
+/* The directory has no entries. False: that cannot be staged. */
 static bool take_away(stage_t *stage) {
     if (stage->web != NULL)
         web_down(stage->web);

@@ -107,7 +107,7 @@ typedef struct world {
     size_t memory; /* that was in use before */
 } world_t;
 
-/* One message takes at most so much of the memory of this process; several are under way. */
+/* A message takes at most so much of the memory of this process; several are under way. */
 #define WORLD_LIMITS                                                                                                   \
     { .message = 1024, .call_memory = 1024 * 1024, .nesting = 50, .calls = 8, .output = 64 * 1024 }
 #define WORLD_MEMORY (24u * 1024 * 1024)
@@ -146,7 +146,7 @@ static inline void world_open(world_t *world) {
     FUZZ_CHECK(world->dispatch != NULL, "%s", error.text);
 }
 
-/* One pass of the loop. */
+/* A pass of the loop. */
 static inline void world_turn(const world_t *world) {
     FUZZ_CHECK(gee_loop_once(world->loop, 0) == 0, "the loop failed");
     size_t memory = memory_in_use();

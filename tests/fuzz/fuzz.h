@@ -92,7 +92,7 @@ static inline gee_pool_t *fuzz_pool(void) {
     return pool;
 }
 
-/* What is in the chain, which is empty then. */
+/* The bytes of the chain, which is empty then. */
 static inline uint8_t *fuzz_take_chain(gee_chain_t *chain, size_t *length) {
     uint8_t *bytes = malloc(chain->length ? chain->length : 1);
     FUZZ_CHECK(bytes != NULL, "out of memory");

@@ -68,7 +68,7 @@ static size_t skip_over(void *state, const uint8_t *bytes, size_t length, unsign
     return result == GEE_MEASURE_DONE && at <= length ? at : 0;
 }
 
-/* What our own side has written is read by the other: into `value` of that type, or into `tree`. */
+/* Bytes that our own side has written are read by the other: into `value` of that type, or into `tree`. */
 static void receive_own(fuzz_wire_t *wire, gee_chain_t *chain, gee_pool_t *pool, const gee_type_t *type,
                         fuzz_value_t *value, gee_value_t *tree) {
     gee_codec_limits_t wide = { .message = 64 * fuzz_limits.message, .nesting = fuzz_limits.nesting };

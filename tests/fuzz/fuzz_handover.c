@@ -106,7 +106,7 @@ static int import(const world_t *world, int descriptor, const gee_door_options_t
     return result;
 }
 
-/* What was taken can be passed on, and comes out as it went in. */
+/* A connection that was taken can be passed on, and its record comes out unchanged. */
 static void pass_on(const world_t *world, const gee_door_options_t *options) {
     gee_record_t first = { 0 }, second = { 0 };
     gee_error_t error;

@@ -12,7 +12,7 @@
 
 static gee_buf_cache_t *cache;
 
-/* What was read, as text to be compared. */
+/* The message that was read, as text to be compared. */
 typedef struct record {
     char text[1 << 16];
     size_t length;

@@ -1,4 +1,4 @@
-"""What systemd does with a socket unit, for tests: opens sockets and becomes the command with them.
+"""Socket activation as systemd does it, for tests: opens sockets and becomes the command with them.
 
     activate.py [NAME=]ADDRESS ... -- COMMAND ...     addresses as geerpc writes them; "udp@..." for a wrong kind
 """

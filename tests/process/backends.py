@@ -68,7 +68,7 @@ upstreams = ( {{ name = "{NAME}"; protocol = "netrpc"; {words} servers = ( {serv
 
 
 def states(server, backend):
-    """What the worker that is asked sees of it, and those that it knows of: the worst."""
+    """The worst state that the asked worker, and the workers that it knows of, see of the server."""
     for upstream in page(server)["upstreams"]:
         for peer in upstream["peers"]:
             if upstream["name"] == NAME and peer["address"] == backend.address:
@@ -77,7 +77,7 @@ def states(server, backend):
 
 
 def gets_calls(chaos, backend):
-    """It is used again, by whatever worker. Workers that leave take their counts with them."""
+    """Some worker uses the server again. Workers that leave take their counts with them."""
     seen = []
 
     def used():
@@ -107,7 +107,7 @@ def kill_backend(chaos):
 
 
 def stop_backend(chaos):
-    """It stands still, and its system takes connections for it: after try_timeout its calls go elsewhere."""
+    """The server stands still, and its system takes connections: after try_timeout its calls go elsewhere."""
     backend = chaos.random.choice(chaos.backends.all)
     backend.send_signal(signal.SIGSTOP)
     until = time.monotonic() + STOPPED

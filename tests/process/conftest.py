@@ -97,7 +97,7 @@ class Server:
 
     @conf.setter
     def conf(self, text):
-        """What tests call is served, unless the text says what is."""
+        """The services that tests call are served, unless the text names others."""
         if not re.search(r"^services\s*=", text, re.MULTILINE):
             names = EXTENDED_SERVICES if self.build == EXTENDED else SERVICES
             text += "\nservices = ( %s );\n" % ", ".join(f'{{ name = "{name}"; }}' for name in names)
@@ -178,7 +178,7 @@ class Server:
         self.allowed.append(pattern)
 
     def allow_crash(self, name):
-        """What a worker says of the signal that it dies of, and what the master does."""
+        """The lines about a deadly signal, of the worker and of the master."""
         self.allow(rf"(worker \d|helper) crashed: {name}\b")
         self.allow(r"\[alert\] \d+: #\d+ ")
         self.allow(rf"was killed by signal \d+ \({name}\)")
@@ -264,7 +264,7 @@ class Server:
         return self.wait_for_end()
 
     def problems(self):
-        """What a server must not leave behind."""
+        """Things that a server must not leave behind."""
         log = self.log()
         problems = [
             line

@@ -1,4 +1,4 @@
-"""What chaos.py does to a server: each disturbance with what is expected of it."""
+"""The disturbances of chaos.py, each with its expected outcome."""
 import contextlib
 import errno
 import os
@@ -32,7 +32,7 @@ def disturbance(name, weight):
 
 
 def settled(chaos):
-    """What ends nearly every disturbance: nobody noticed it."""
+    """The end of nearly every disturbance: nobody noticed."""
     chaos.settle()
     chaos.assert_undisturbed()
     chaos.measure()
@@ -96,7 +96,7 @@ def change_workers(chaos):
 
 @disturbance("listeners", 3)
 def change_listeners(chaos):
-    """One comes, or one goes; who talks to the one that came is served, and not any more when it has gone."""
+    """A listener comes, or goes; clients of a new listener are served, and no longer once it has gone."""
     if chaos.extra and chaos.random.random() < 0.5:
         path = chaos.extra.pop(chaos.random.randrange(len(chaos.extra)))
     else:
@@ -163,7 +163,7 @@ def kill_in_a_reload(chaos):
 
 @disturbance("stopped worker", 1)
 def stopped_worker(chaos):
-    """One does not run while others take over from it."""
+    """A worker does not run while others take over from it."""
     victim = chaos.random.choice(chaos.settle())
     os.kill(victim, signal.SIGSTOP)
     try:
@@ -224,7 +224,7 @@ def descriptor_limit(pid):
 
 @disturbance("no descriptors", 2)
 def no_descriptors(chaos):
-    """Who is connected does not notice; who comes waits until there are some again."""
+    """Connected clients do not notice; new clients wait until there are descriptors again."""
     serving = chaos.settle()
     limits = {pid: descriptor_limit(pid) for pid in serving}
     peers = []

@@ -1,5 +1,5 @@
-"""What tests of the gateway share: its configuration, what its page says of the servers behind it, and servers that
-the test plays itself, well or badly.
+"""Shared by tests of the gateway: its configuration, its page about the servers behind it, and servers that the test
+plays itself, well or badly.
 
     gateway = start_gateway(make_server(), [("tcp@127.0.0.1:9999", 5), ...], services=["Arith"], retries=1)
     peers(gateway)["tcp@127.0.0.1:9999"]["in_flight"]

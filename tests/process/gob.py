@@ -86,7 +86,7 @@ class Reader:
 
 
 class GobPeer:
-    """One conversation in net/rpc's protocol. Requests are numbered as they are sent, from 1."""
+    """A conversation in net/rpc's protocol. Requests are numbered as they are sent, from 1."""
 
     HEADER = 65
 

@@ -104,7 +104,7 @@ def unread(kernel, sock):
 
 
 def unsent(sock):
-    """What a Unix socket's peer has not read."""
+    """Bytes that a Unix socket's peer has not read."""
     return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
 
 
@@ -215,7 +215,7 @@ class Crowd:
         self.events += [event for client in self.clients for event in client.report()[1]]
 
     def take_events(self):
-        """What has gone wrong since they were taken last."""
+        """Failures since the last look."""
         self.look()
         events = self.events[self.taken:]
         self.taken = len(self.events)

@@ -170,7 +170,7 @@ upstreams = ( {upstreams} );
             time.sleep(0.1)
 
     def problems(self, report):
-        """What the hostile one has done to others."""
+        """The harm that the hostile caller has done to others."""
         problems = [json.dumps(event) for event in report["events"]]
         for name, server in self.servers.items():
             if not server.is_alive():

@@ -1,5 +1,5 @@
-"""What tests of registries share: asking one by its wire, a registry that comes and goes at the same place, load that
-counts what fails.
+"""Shared by tests of registries: asking a registry by its wire, a registry that comes and goes at the same place, load
+that counts failures.
 
     place = Place()                                      a port for one that comes and goes
     registry = start_registry(make_server(), place)
@@ -86,7 +86,7 @@ def connect(address):
 
 
 def ask(server, method="GET", query="", address=None, path=PATH, **headers):
-    """One request on a connection of its own. Headers: Server="tcp@..." is X-Geerpc-Server; Accept is itself."""
+    """A request on a connection of its own. Headers: Server="tcp@..." is X-Geerpc-Server; Accept is itself."""
     connection = connect(address or server.tcp)
     named = {name if name in ("Accept", "Connection") else f"X-Geerpc-{name}": value for name, value in headers.items()}
     try:

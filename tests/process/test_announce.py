@@ -142,7 +142,7 @@ def test_a_registry_that_comes_later(make_server):
     server.wait_for_log(r"\[warn\] .*announce: tcp@\S+ is not in the registry: .*Connection refused; it is tried again")
     registry = start_registry(make_server(), place, file='""')
     wait_for_servers(registry, [server.tcp])
-    # It begins anew, without a file: the server comes again by itself.
+    # The registry begins anew, without a file: the server comes again by itself.
     registry.stop()
     registry.start()
     wait_for_servers(registry, [server.tcp])
@@ -166,7 +166,7 @@ def test_a_registry_that_is_gone_does_not_hold_up_the_end(make_server):
 
 
 def test_a_registry_of_geerpcs(make_server, go_registry):
-    """It knows no DELETE."""
+    """The registry knows no DELETE."""
     registry_url = go_registry()
     server = make_server()
     server.conf = CONF + announce(registry_url)

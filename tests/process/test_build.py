@@ -32,7 +32,7 @@ class Tree:
         self.root = root
 
     def run(self, *command, status=0, **environment):
-        """What the command printed on either stream; it must end with `status`."""
+        """The command's output on both streams; the command must end with `status`."""
         done = subprocess.run(
             [str(word) for word in command],
             cwd=self.root,

@@ -24,7 +24,7 @@ def environment(**more):
 
 
 def run(command, status=0, **options):
-    """What it printed, on either stream."""
+    """The program's output on both streams."""
     done = subprocess.run(
         [str(word) for word in command],
         stdout=subprocess.PIPE,
@@ -38,7 +38,7 @@ def run(command, status=0, **options):
 
 
 class Installation:
-    """What make install made, under a directory that is not the prefix; and programs that were built with it."""
+    """The files of make install, under a directory that is not the prefix; and programs that were built with them."""
 
     def __init__(self, root):
         self.root = root

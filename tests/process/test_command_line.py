@@ -237,8 +237,8 @@ def test_what_can_be_opened_leaves_no_trace(stopped):
 
 
 def test_what_a_running_server_has_is_left_to_it(server):
-    """It is known by its control socket; not one connection goes elsewhere, and another server is told that it would
-    be in the way."""
+    """A running server is known by its control socket; not one connection goes elsewhere, and another server is told
+    that it would be in the way."""
     server.conf = server.conf.replace("tcp@127.0.0.1:0", server.tcp) + 'access_log = { path = "logs/access.log"; };'
     before = snapshot(server.root)
     with server.peer() as peer:

@@ -174,7 +174,7 @@ def test_what_the_page_shows(registry, gateway, back, place):
     source = upstream(gateway)["registry"]
     assert source["url"] == place.url and source["trouble"] is None and source["version"] >= 1
     registry.stop()
-    # What it hears first may be how the connection ended.
+    # The first news may be how the connection ended.
     eventually(lambda: "Connection refused" in (upstream(gateway)["registry"]["trouble"] or ""), "the trouble")
     source = upstream(gateway)["registry"]
     assert source["count"] == 1
@@ -195,7 +195,7 @@ def test_the_registry_is_away_under_load(registry, gateway, back):
         registry.stop()
         load.last(SOAK)
         assert listed(gateway) == sorted(each.tcp for each in backs)
-        # It begins with an empty list: no file, and nobody has announced himself again yet.
+        # The registry begins with an empty list: no file, and no server has announced itself again yet.
         (registry.root / "run/registry/servers").unlink()
         registry.start()
         wait_for_servers(registry, [each.tcp for each in backs])

@@ -116,7 +116,7 @@ def test_go_behind_it_serves_all_at_once(make_server, go_server, client):
         return lambda: client(speaker, gateway.tcp, "load", "-goroutines", 8, "-calls", calls)
 
     assert at_once([load(speaker) for speaker in SPEAKERS]) == [f"{8 * calls} calls"] * 4
-    # What one worker's page says of the other is some 100 ms old.
+    # A worker's page has figures of the other worker that are some 100 ms old.
     eventually(lambda: next(iter(peers(gateway).values()))["calls"] == 4 * 8 * calls, "all calls on the page")
     wait_until_idle(gateway)
     assert next(iter(peers(gateway).values()))["failures"] == 0
@@ -206,7 +206,7 @@ def test_a_reload_lets_calls_that_are_forwarded_end(make_server, back):
 
 
 def test_a_worker_that_leaves_keeps_its_connections(make_server):
-    """Those to servers, for calls that may still come; of those of its callers, what is busy is cut in the end."""
+    """Connections to servers stay, for calls that may still come; busy connections of callers are cut in the end."""
     with PlayedServer("silent") as server:
         gateway = start_gateway(make_server(), [server.address], services=["Odd"], codec="bin")
         gateway.conf = gateway.conf.replace(

@@ -198,7 +198,7 @@ def test_bad_manners(make_server, capsys, manner, balance):
 
 
 def test_a_server_cannot_answer_for_another(make_server):
-    """What is in a frame need not be one value, and the caller's wire has no frames."""
+    """The body of a frame need not be one value, and the caller's wire has no frames."""
     with PlayedServer("smuggling") as odd:
         gateway = start_gateway(make_server(), [odd.address], services=["Odd"], codec="bin")
         with gateway.peer() as peer:

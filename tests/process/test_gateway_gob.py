@@ -123,7 +123,7 @@ def test_callers_may_get_nil_interfaces(go):
 
 @pytest.mark.parametrize("many", ["bytes", "fields", "types"])
 def test_types_of_one_caller_cost_the_others_nothing(make_server, many):
-    """What one connection may define is soon used up by types that are new again and again: the others keep theirs,
+    """Types that are new again and again soon use up the definitions of a connection: the others keep theirs,
     with a call in flight on it."""
     server = make_server()
     server.conf = server.conf.replace("workers = 2", "workers = 1")

@@ -32,7 +32,7 @@ def smuggle(gateway, codec, method, number):
 
 
 def test_a_body_is_never_taken_for_a_header(make_server, careless):
-    """One connection for all, and others call on it all the while."""
+    """A single connection for all, and others call on it all the while."""
     codec, service, server = careless
     gateway = start_gateway(make_server(), [server.address], services=[service], codec=codec, connections=1)
     stopped, answered, wrong = threading.Event(), [0], []

@@ -243,7 +243,7 @@ def test_describe(serve):
     ],
 )
 def test_description_of_a_hostile_server(serve, reply):
-    """It ends, without a crash; what it prints is of no use to anybody."""
+    """geectl ends without a crash; its output is of no use to anybody."""
     done = geectl("describe", serve(lambda header, body: ({}, reply)).address, "X.Y")
     assert done.returncode in (0, 3)
 

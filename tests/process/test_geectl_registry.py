@@ -196,8 +196,8 @@ class Load:
 
 @pytest.mark.skipif(SANITIZED, reason="an instrumented library cannot be loaded into Python")
 def test_no_call_fails_whatever_the_registry_does(go, capsys):
-    """It is stopped, started empty, filled again with two of three servers; the third is stopped when it is out of
-    the list. Not one call is tried twice."""
+    """The registry is stopped, started empty, filled again with two of three servers; the third is stopped when it is
+    out of the list. Not one call is tried twice."""
     registry = go("registry", "-address", "tcp@127.0.0.1:0")
     servers = [
         go("server", "-protocol", "netrpc", "-address", "tcp@127.0.0.1:0", "-registry", registry) for _ in range(3)
@@ -227,7 +227,7 @@ def test_no_call_fails_whatever_the_registry_does(go, capsys):
 
 
 def test_taking_out_what_is_not_there(make_server):
-    """One address has an entry for each service, and perhaps one without."""
+    """An address has an entry for each service, and perhaps an entry without a service."""
     source = url(start_registry(make_server()))
     assert geectl("registry", "put", "--service", "Arith", source, "tcp@10.0.0.1:1").returncode == 0
     for options, which in (([], "without a service"), (["--service", "Foo"], "of service Foo")):
@@ -327,7 +327,7 @@ def test_what_is_put(scripted_registry):
 
 
 def test_watch(scripted_registry):
-    """What comes, changes and goes, at once: the registry is waited for."""
+    """Servers that come, change and go are seen at once: the command waits at the registry."""
     scripted_registry.set({"address": "tcp@a:1", "weight": 1})
     watch = subprocess.Popen(
         [GEECTL, "registry", "watch", scripted_registry.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

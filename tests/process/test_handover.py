@@ -99,7 +99,7 @@ def test_upgrades_under_load_on_every_wire(make_server, extended_build, interop)
 
 
 def test_reloads_of_a_gateway_under_load(passing, interop):
-    """What is forwarded is answered, too: in its client's own codec, and gob by types that were defined before."""
+    """Forwarded calls are answered, too: in the client's own codec, and gob by types that were defined before."""
     back = passing()
     services = ", ".join(f'{{ name = "{name}"; upstream = "back"; }}' for name in ("Arith", "Foo", "Process"))
     upstream = f'{{ name = "back"; servers = ( {{ address = "{back.tcp}"; }} ); }}'
@@ -136,7 +136,7 @@ def wait_until_all_taken(made):
 
 @pytest.mark.parametrize("wire", [wire for wire in WIRES if wire != "connect"])
 def test_half_a_message(passing, wire):
-    """What a client says, cut at every byte of it, with a reload in between; then its second request, the same way. A
+    """A client's bytes, cut at every byte, with a reload in between; then its second request, the same way. A
     cut before the first byte is a client that has not spoken yet."""
     server = passing(more=f"limits = {{ {NO_SHARES} }};")
     with conversations([wire], server) as (sample,):
@@ -265,7 +265,7 @@ def test_a_long_call_beside_calls_with_a_deadline(passing):
 
 
 def goes_on_after(server, conf, wires):
-    """Those that the new configuration would not take stay where they are until their clients leave."""
+    """Connections that the new configuration would not take stay where they are until their clients leave."""
     with conversations(wires, server) as made:
         for each in made:
             each.greet()

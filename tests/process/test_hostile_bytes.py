@@ -118,7 +118,7 @@ ANSWERED = {
     ids=["openings", "truncated", "messages", "frames"],
 )
 def test_refused(stopped, conversations, half_close, scheme):
-    """One by one: the connection is closed without an answer, the log names peer and reason."""
+    """Each by itself: the connection is closed without an answer, the log names peer and reason."""
     stopped.conf += 'error_log = { level = "info"; };'
     stopped.start()
     with bystander(stopped):
@@ -133,7 +133,7 @@ def test_refused(stopped, conversations, half_close, scheme):
 
 @pytest.mark.parametrize("scheme", ["tcp", "unix"])
 def test_answered(server, scheme):
-    """One by one: an error reply with its text and code, and the connection goes on with further calls."""
+    """Each by itself: an error reply with its text and code, and the connection goes on with further calls."""
     with bystander(server):
         for name, exchanges in ANSWERED.items():
             with connect(getattr(server, scheme), TIMEOUT) as sock:

@@ -55,7 +55,7 @@ def test_amplification_is_bounded(make_server, extended_build):
             for error in answers(name, *row):
                 assert re.search("^$|memory", error), (name, error)
                 refused.extend([name] * (error != ""))
-            # One call's memory, its message and what is read and written of it, and no second one.
+            # The memory of one call, its message, and its input and output, and no second call's.
             assert SANITIZED or memory(server, "VmHWM") < before + call_memory + 32 * MIB, name
 
     with bystander(server):

@@ -51,7 +51,7 @@ def test_connections_that_are_closed_count_while_they_linger(one_worker):
         refused[-1].sendall(option(MagicNumber=1))
     one_worker.wait_for_log(r"20 connections: further ones wait \(limits.connections\)")
     assert len(os.listdir(f"/proc/{pid}/fd")) <= descriptors + 20
-    # Those that close their side make room.
+    # Clients that close their side make room.
     for sock in refused:
         assert read_to_end(sock) == b""
         sock.close()
@@ -60,7 +60,7 @@ def test_connections_that_are_closed_count_while_they_linger(one_worker):
 
 
 def test_silence_over_the_limit_of_connections(one_worker):
-    """Those that hold all the places lose them in time; who waits behind them is served then."""
+    """Clients that hold all the places lose them in time; clients that wait behind are served then."""
     one_worker.conf += 'limits = { connections = 30; }; timeouts = { handshake = "500ms"; };'
     one_worker.start()
     silent = [connect(one_worker.tcp, TIMEOUT) for _ in range(100)]

@@ -49,8 +49,8 @@ def receive_queue(sock):
 
 @pytest.mark.parametrize("scheme", ["tcp", "unix"])
 def test_a_client_that_never_reads(one_worker, scheme):
-    """It is paused: the server reads no further, and what the client sends fills the kernel's buffers. Then it is
-    dropped."""
+    """The client is paused: the server reads no further, and what the client sends fills the kernel's buffers. Then
+    it is dropped."""
     one_worker.conf += 'limits = { output = "64k"; }; timeouts = { write = "1s"; };'
     one_worker.start()
     with bystander(one_worker):

@@ -1,4 +1,4 @@
-"""What a call costs, in instructions: not more than was recorded, for a machine like this one."""
+"""The instructions of a call: not more than was recorded, for a machine like this one."""
 import os
 import shutil
 import sys

@@ -229,7 +229,7 @@ class Library:
 
 
 def one(library, client, n):
-    """One call of several, by its number, with its result checked."""
+    """A call of several, by its number, with its result checked."""
     if n % 3 == 0:
         arguments, wanted = b'{"A":%d,"B":-3}' % n, b"%d" % (n * -3)
         assert library.call(client, b"Arith.Multiply", arguments) == wanted

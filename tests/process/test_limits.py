@@ -61,7 +61,7 @@ def test_rate_of_an_address(stopped):
         assert [error_of(peer) for _ in range(5)] == [""] * 5
     with stopped.peer(stopped.unix) as peer:
         assert [error_of(peer) for _ in range(5)] == [""] * 5
-    # Who waits is served again.
+    # Waiting clients are served again.
     with PeerFrom(stopped, "127.0.0.1") as peer:
         eventually(lambda: error_of(peer) == "", "a token")
 
@@ -103,7 +103,7 @@ def test_a_service_has_limits_of_its_own(stopped):
 
 
 def test_a_service_that_is_forwarded_has_them_too(stopped):
-    """It need not be compiled in."""
+    """The service need not be compiled in."""
     with PlayedServer("silent") as server:
         stopped.conf = gateway_conf([server.address], services=["Odd", "Foo"], codec="bin")
         stopped.conf += 'limits = { services = ( { name = "Odd"; in_flight = 2; } ); };'

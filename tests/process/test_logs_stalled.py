@@ -29,7 +29,7 @@ def fill(descriptor):
 
 
 def drain(descriptor):
-    """What can be read at once."""
+    """The bytes that can be read at once."""
     os.set_blocking(descriptor, False)
     text = b""
     with contextlib.suppress(BlockingIOError):
@@ -102,7 +102,7 @@ def test_standard_output_and_error_that_nobody_reads(stopped, kind):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_pipe_of_another_user_that_nobody_reads(stopped):
-    """It cannot be opened anew."""
+    """The pipe cannot be opened anew."""
     for name in ("run", "logs"):
         (stopped.root / name).chmod(0o777)
     stopped.conf = CHATTY + 'error_log = { level = "info"; };'
@@ -210,7 +210,7 @@ def test_logs_to_standard_output(stopped, path, kind):
 
 
 def test_logs_of_a_daemon_to_standard_error(stopped):
-    """What the logs need stays open; what they do not need is let go of."""
+    """Descriptors that the logs need stay open; the others are closed."""
     stopped.conf += 'error_log = { path = "stderr"; };'
     with open(stopped.root / "stderr.log", "wb") as stderr:
         subprocess.run(

@@ -24,7 +24,7 @@ def test_a_hostile_neighbour(street):
     street.check(street.run("-requests", REQUESTS, seed=seed))
 
 
-# What did harm once: (productions of tests/interop/go/evil.go, services that are called).
+# Kinds that did harm once: (productions of tests/interop/go/evil.go, services that are called).
 HARM = {
     "a decoder takes the next message for the content of a nil interface": (
         "nil-interfaces,values", "Net,Gob,CarelessGob"

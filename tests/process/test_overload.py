@@ -16,7 +16,7 @@ from test_limits import PeerFrom, hang_up
 SUM = {"Num1": 1, "Num2": 2}
 LONG = {"Num1": 3600}
 MEMORY = 16 * MIB
-# What the worker has beside limits.memory: free buffers (8 MiB), an inbox that grows and is copied, the heap's own
+# The worker's memory beside limits.memory: free buffers (8 MiB), an inbox that grows and is copied, the heap's own
 # gaps.
 BESIDE = 20 * MIB
 TOO_MUCH = "rpc server: requests, calls and replies take too much memory: limits.memory"

@@ -54,7 +54,7 @@ def test_every_worker_and_listener_answers_the_same(make_server):
     registry = start_registry(make_server(), workers=3)
     for number in range(30):
         assert put(registry, f"tcp@10.0.0.1:{1000 + number}").status == 200
-        # It was answered, so it is there: whichever worker is asked, at whichever listener.
+        # The put was answered, so the entry is there, at every worker and listener.
         answers = [ask(registry), ask(registry), ask(registry, address=registry.unix)]
         assert {len(answer.servers) for answer in answers} == {number + 1}
         assert len({answer.version for answer in answers}) == 1
@@ -374,7 +374,7 @@ def test_the_helper_dies(registry):
 
 
 def test_requests_survive_the_helper(registry):
-    """Those that were on their way to it are sent again."""
+    """Requests that were on their way to the helper are sent again."""
     registry.allow(r"helper .* was killed by signal 9")
     helper = wait_for_helper(registry)
     os.kill(helper, signal.SIGSTOP)
@@ -433,7 +433,7 @@ def test_a_file_keeps_it_over_restarts(registry):
     assert ask(registry).version > version
     kept = entries(registry)[A, "Arith"]
     assert kept["weight"] == 7 and kept["expires_in_ms"] > 3590000
-    # What changes just before the end is in it too.
+    # The file has changes just before the end, too.
     remove(registry, B)
     registry.stop(signal.SIGQUIT)
     registry.start()

@@ -117,7 +117,7 @@ def test_calls_in_flight_finish(server):
 
 
 def test_a_connection_that_has_not_spoken_yet_is_served(server):
-    """It was accepted before the reload; its client is in no hurry."""
+    """The connection was accepted before the reload; its client is in no hurry."""
     with server.peer(option=b"") as peer:
         eventually(lambda: "connections 1," in server.status(), "the connection")
         server.reload()

@@ -481,7 +481,7 @@ def test_a_bad_list_changes_nothing(sealed):
 
 
 def dumpable_memory(pid):
-    """What a core dump of the process would hold: every readable mapping without the flag dd."""
+    """The content of a core dump of the process: every readable mapping without the flag dd."""
     maps = pathlib.Path(f"/proc/{pid}/smaps").read_text()
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for match in re.finditer(r"^([0-9a-f]+)-([0-9a-f]+) (r\S+) .*\n(?:[A-Z]\w+:.*\n)*?VmFlags: (.*)$", maps,

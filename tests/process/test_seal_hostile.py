@@ -134,7 +134,7 @@ def test_a_key_removed_while_older_workers_finish(sealed, reloads):
 
 
 def test_a_key_removed_before_a_word_is_said(stopped):
-    """What is sealed and has not begun to speak is closed, too."""
+    """Sealed connections that have not begun to speak are closed, too."""
     server = make_sealed(stopped, more='timeouts = { handshake = "0"; }; shutdown_timeout = "1h";').start()
     removed = Sealed(server.tcp, public_in(server.keys["server"]), server.keys.secret("billing"), timeout=TIMEOUT)
     kept = Sealed(server.tcp, public_in(server.keys["server"]), server.keys.secret("metering"), timeout=TIMEOUT)
@@ -357,7 +357,8 @@ upstreams = ( { name = "back"; seal = { server_key = "%s"; key = "%s"; }; server
 
 @pytest.mark.parametrize("codec", ["json", "bin"])
 def test_an_old_session_loses_no_call(stopped, codec):
-    """It is closed when it is quiet: not between a request and its reply, and not while requests are on their way."""
+    """A connection that is too old is closed when it is quiet: not between a request and its reply, and not while
+    requests are on their way."""
     server = make_sealed(stopped, 'max_age = "100ms";').start()
     result = json.loads(geectl("bench", "--json", *seal_options(server), f"--codec={codec}", "--connections=2",
                                "--depth=16", "--duration=1500ms", server.tcp, "Arith.Multiply", PAIR).stdout)

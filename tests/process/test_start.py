@@ -87,7 +87,7 @@ def closing(descriptors):
 
 @pytest.mark.parametrize("closed", CLOSED)
 def test_started_with_closed_standard_descriptors(stopped, closed):
-    """It runs, and nothing of it gets one of these numbers; another binary starts from it; what fails says so."""
+    """The server runs, and opens nothing under these numbers; another binary starts from it; failures are reported."""
     stopped.daemonized = True
     stopped.run(preexec_fn=closing(closed))
     for _ in range(2):
@@ -218,7 +218,7 @@ def test_kill_of_the_master_ends_the_workers(server):
     server.allow("the master is gone")
     server.process.kill()
     server.wait_for_end()
-    # What it left, a pid file, sockets, is no hindrance.
+    # The files that it left, a pid file and sockets, are no hindrance.
     server.start()
     assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}, server.unix) == ("", 3)
 

@@ -121,7 +121,7 @@ def test_an_upgrade_that_is_taken_back_is_no_news(stopped, manager):
 
 
 def test_nobody_listens(stopped):
-    """It goes on, and says so."""
+    """The server goes on, and says so."""
     stopped.environment["NOTIFY_SOCKET"] = f"{stopped.root}/nobody"
     stopped.start()
     stopped.wait_for_log(r"\[warn\] .*systemd cannot be told \(NOTIFY_SOCKET \S+/nobody\): No such file")
@@ -162,7 +162,7 @@ def addresses(server):
 
 @pytest.mark.parametrize("daemon", [False, True])
 def test_sockets_are_taken_over(stopped, activated, daemon):
-    """One socket for both workers; those who came before there was a server are served."""
+    """A single socket for both workers; clients that came before the server started are served."""
     tcp, unix = addresses(stopped)
     server = activated(f"web={tcp}", f"local={unix}", daemon=daemon)
     assert server.addresses() == [tcp, unix]
@@ -243,7 +243,7 @@ def test_the_units_are_sound(stopped):
 
 
 def test_the_socket_unit_is_that_of_the_configuration(stopped):
-    """What make install lays out fits together."""
+    """The files of make install fit together."""
     unit = (UNITS / "geerpc.socket").read_text().replace("@prefix@", str(stopped.root))
     streams = re.findall(r"^ListenStream=(.*)$", unit, re.MULTILINE)
     shipped = (HERE.parents[1] / "conf/geerpc.conf").read_text()

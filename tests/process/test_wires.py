@@ -16,7 +16,7 @@ PAIR = '{"A":7,"B":8}'
 
 
 class Lines:
-    """One conversation in JSON-RPC, a line each way."""
+    """A conversation in JSON-RPC, a line each way."""
 
     def __init__(self, address):
         self.sock = connect(address, TIMEOUT)

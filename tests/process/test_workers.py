@@ -116,7 +116,7 @@ def test_a_module_that_crashes_at_start_does_not_fork_on_and_on(make_server, ext
     eventually(lambda: len(server.worker_pids()) == 2, "the worker starts again")
     for _ in range(30):
         assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
-    # What the module shares outlives its workers: the count of starts goes on.
+    # The memory that the module shares outlives its workers: the count of starts goes on.
     starts = [int(start) for start in re.findall(r"start (\d+)", (server.root / "logs/crash.log").read_text())]
     assert starts == list(range(1, len(starts) + 1))
     assert 6 <= len(starts) <= 8

@@ -1,4 +1,4 @@
-"""What tests of upgrades share: a server whose binary can be exchanged, and clients that call all the time.
+"""Shared by tests of upgrades: a server whose binary can be exchanged, and clients that call all the time.
 
     link = start_swapped(server)    a daemon whose program is reached by a link
     install(link, "#!/bin/sh ...")  another program in its place; None: nothing
@@ -42,7 +42,7 @@ def old_pid(server):
 
 
 def wait_for_master(server, pid):
-    """It has the pid file's usual name; between two owners there is no such file."""
+    """The pid file has its usual name; between two owners there is no such file."""
 
     def is_there():
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -57,7 +57,7 @@ def ask_old(server, command, status=0):
 
 
 def descriptors(pid):
-    """What they lead to, without the numbers of sockets and pipes."""
+    """The targets of the descriptors, without the numbers of sockets and pipes."""
     targets = []
     for name in os.listdir(f"/proc/{pid}/fd"):
         targets.append(os.readlink(f"/proc/{pid}/fd/{name}").split(":")[0])

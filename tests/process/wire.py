@@ -35,7 +35,7 @@ def connect(address, timeout=20):
 
 
 class JsonPeer:
-    """One conversation in JSON. Calls are numbered by the caller; replies come as (header, body)."""
+    """A conversation in JSON. Calls are numbered by the caller; replies come as (header, body)."""
 
     def __init__(self, address, option=OPTION_JSON, timeout=20):
         self.sock = connect(address, timeout)
@@ -88,7 +88,7 @@ def varint(number):
 
 
 def field(tag, value):
-    """One protobuf field: an int as varint, bytes or text with their length."""
+    """A protobuf field: an int as varint, bytes or text with their length."""
     if isinstance(value, int):
         return varint(tag << 3) + varint(value)
     data = value.encode() if isinstance(value, str) else value
@@ -128,7 +128,7 @@ def signed(number):
 
 
 class BinPeer:
-    """One conversation in frames. A header is {tag: value} as in docs/geerpc.proto."""
+    """A conversation in frames. A header is {tag: value} as in docs/geerpc.proto."""
 
     def __init__(self, address, timeout=20):
         self.sock = connect(address, timeout)

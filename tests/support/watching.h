@@ -31,7 +31,7 @@ typedef struct watching {
     bool inside;            /* a function of the module */
     bool unwatch_in_change; /* and in a failure */
 
-    /* What was reported. */
+    /* The reports. */
     int changes, failures;
     int changes_seen, failures_seen; /* by await_change(), await_failure() */
     size_t count;

@@ -12,7 +12,7 @@
 
 #include "core/base/assert.h"
 
-/* What a child says that checks `count` < 3, and how the child ends. */
+/* Runs a child that checks `count` < 3: its standard error, and its status. */
 static int check_in_a_child(int count, char *said, size_t capacity) {
     int ends[2], status;
     assert_int_equal(pipe(ends), 0);

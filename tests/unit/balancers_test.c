@@ -226,8 +226,8 @@ static void least_leaves_a_server_that_becomes_slow(void **state) {
     stop_balancing(&simulation.balancing);
 }
 
-/* What is not known yet is neither feared nor taken for the best: a newcomer gets about its share, also while it does
- * not answer at all. */
+/* A server of which nothing is known is neither avoided nor preferred: a newcomer gets about its share, also while it
+ * does not answer at all. */
 static void least_tries_a_newcomer_with_care(void **state) {
     (void)state;
     NEED(balancer, "least");

@@ -20,7 +20,7 @@ static void once(gee_call_t *call, const gee_empty_t *nothing GEE_UNUSED, int64_
     gee_reply(call);
 }
 
-/* What is written behind the reply counts: the call goes on until its invocation has returned. */
+/* A handler may write after its reply: the call goes on until the invocation has returned. */
 static void going_on(gee_call_t *call, const gee_empty_t *nothing GEE_UNUSED, int64_t *reply) {
     gee_reply(call);
     *reply = 2;

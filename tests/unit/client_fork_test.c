@@ -2,7 +2,7 @@
  * them. */
 #include "client_support.h"
 
-/* What the parent has made. */
+/* Objects that the parent has made. */
 typedef struct family {
     frame_peer_t *peer;
     gee_runtime_t *runtime;

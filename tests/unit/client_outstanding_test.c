@@ -5,7 +5,7 @@
 #include <malloc.h>
 
 #define OUTSTANDING 100000
-/* What docs/client.md promises. */
+/* The promise of docs/client.md. */
 #define BYTES_A_CALL_MOST 1024
 
 /* Of the C library's heap; 0 where a sanitizer has its own. */

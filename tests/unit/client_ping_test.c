@@ -20,7 +20,7 @@ static void start_ping(pinger_t *pinger, gee_client_t *client, int64_t timeout_n
     assert_int_equal(pthread_create(&pinger->thread, NULL, ping, pinger), 0);
 }
 
-/* One ping at a time is on its way; those behind it have their own time all the same. */
+/* A single ping is on its way at a time; pings behind it have their own time all the same. */
 static void test_a_ping_that_waits_for_another_has_its_time(void **state GEE_UNUSED) {
     frame_peer_t *peer = frame_peer_start(0);
     gee_client_t *client = dial_with(peer->address, NULL);

@@ -122,7 +122,7 @@ static void *close_cancelled(void *data) {
     return NULL;
 }
 
-/* It vanishes afterwards, not half way, where nobody could close the rest. */
+/* The runtime vanishes afterwards, not half way, where nobody could close the rest. */
 static void test_close_is_no_cancellation_point(void **state GEE_UNUSED) {
     frame_peer_t *peer = frame_peer_start(0);
     closer_t closer = { .client = dial_with(peer->address, NULL) };

@@ -94,7 +94,7 @@ static inline void finish_many(tracked_t *calls, size_t count) {
     free(calls);
 }
 
-/* It failed on the way, and says where: "tcp@127.0.0.1:4711: wait: ... (3.1 ms)". */
+/* The call failed on the way, and the text says where: "tcp@127.0.0.1:4711: wait: ... (3.1 ms)". */
 static inline void expect_place(const gee_error_t *error, const char *address, gee_phase_t phase) {
     char start[400];
     snprintf(start, sizeof(start), "%s: %s: ", address, gee_phase_name(phase));

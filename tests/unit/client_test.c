@@ -70,7 +70,7 @@ static void expect_refused(gee_client_t *client, const char *arguments, const ch
     assert_false(error.from_peer);
 }
 
-/* What is no JSON, or does not fit the types, is refused here, and the connection does not suffer. */
+/* Arguments that are no JSON, or do not fit the types, are refused here, and the connection goes on. */
 static void test_bad_arguments(void **state GEE_UNUSED) {
     server_t *server = server_start("tcp@127.0.0.1:0", true);
     for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
@@ -193,7 +193,7 @@ static void test_call_timeout(void **state GEE_UNUSED) {
         gee_client_t *client = dial(server->address, codecs[i]);
         gee_error_t error = expect_error(client, "Test.Keep", "{}", 50 * GEE_MILLISECOND);
         assert_true(error.elapsed_ns >= 50 * GEE_MILLISECOND);
-        /* Who says so first, the server or the client, is open: both have the same time. */
+        /* Server and client have the same time: either may report the end first. */
         if (!error.from_peer)
             expect_text(&error, server->address, "wait", "no reply within 50ms");
         expect_reply(client, "Test.Add", "{\"A\":2,\"B\":2}", "4");

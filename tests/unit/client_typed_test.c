@@ -115,7 +115,7 @@ static void test_a_reply_that_nobody_looks_at(void **state GEE_UNUSED) {
     server_stop(&server);
 }
 
-/* It fails that call, leaves the reply's memory alone, and the connection goes on. */
+/* Such a reply fails its call, leaves the reply's memory alone, and the connection goes on. */
 static void test_a_reply_of_another_type(void **state GEE_UNUSED) {
     server_t *server = server_start("tcp@127.0.0.1:0", true);
     for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {

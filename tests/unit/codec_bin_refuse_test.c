@@ -189,7 +189,7 @@ static void messages_within_are_checked(void **state) {
     assert_checked(&gee_list_of_inner_t, "0a0108", "ID: " TRUNCATED);
 }
 
-/* What is decoded is checked, and what is nested too deep for that is refused. */
+/* Decoded descriptions are checked, and descriptions nested too deep for the check are refused. */
 static void checking_goes_as_deep_as_decoding(void **state) {
     (void)state;
     node_t nodes[102], back;

@@ -118,7 +118,7 @@ static void what_is_in_an_interface_is_not_carried(void **state) {
     assert_int_equal(error.code, GEE_UNIMPLEMENTED);
 }
 
-/* What a count says is there; a server makes room by it. */
+/* As many elements as the count says are there; a server allocates by the count. */
 static void values_that_are_not_well_formed_are_refused(void **state) {
     (void)state;
     static const struct {

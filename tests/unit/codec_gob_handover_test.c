@@ -165,7 +165,7 @@ static void records_that_make_no_sense(void **state) {
     expect_refusal(&record, "does not make sense");
 }
 
-/* What was sent there is not sent again here. */
+/* Definitions that were sent there are not sent again here. */
 static void a_true_one_is_taken(void **state) {
     (void)state;
     gee_record_t record = { 0 };

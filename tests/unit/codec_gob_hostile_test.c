@@ -77,7 +77,7 @@ static void put_text(const char *text) {
     made_length += strlen(text);
 }
 
-/* What was put since `start` becomes a message. */
+/* The bytes put since `start` become a message. */
 static void close_message(size_t start) {
     size_t length = made_length - start;
     uint8_t *content = malloc(length + 1);

@@ -264,7 +264,7 @@ static void strings_end_and_are_checked_at_every_length(void **state) {
         .kind = GEE_KIND_LIST, .name = "", .size = sizeof(list), .element = &gee_type_of_gee_str_t
     };
     for (size_t length = 0; length <= MOST; length++) {
-        /* What stands behind it does not count: neither the ö nor, for the first string, its bytes. */
+        /* Bytes behind the string do not count: neither the ö nor, for the first string, its bytes. */
         int total = snprintf(text, sizeof(text), "[\"%.*s\",\"\xc3\xb6\"]", (int)length,
                              "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
         assert_int_equal(decode_bytes(&strings, text, (size_t)total, &list), 0);

@@ -219,7 +219,7 @@ static const gee_option_t timeout_options[] = { { .name = "read",
 
 #define FIXTURE_SECTIONS 4
 
-/* One reading: the structures, and what came of it. "limits" is in two sections, as when a module has rows there. */
+/* The structures of a reading, and its result. "limits" is in two sections, as when a module has rows there. */
 typedef struct reading {
     main_conf_t main;
     core_limits_t limits;

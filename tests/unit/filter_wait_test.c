@@ -90,7 +90,7 @@ static void wait_outcome(fixture_t *fixture, const outcome_t *outcome) {
         fail_msg("%d times: code %d, %.200s", outcome->count, (int)outcome->code, outcome->text);
 }
 
-/* One call waits while many others with as many bytes go over the same connection. */
+/* A call waits while many others with as many bytes go over the same connection. */
 static void echo_late(const char *protocol, const char *codec, size_t length) {
     static char room[8192], other_room[8192];
     outcome_t late = { .reply = GEE_TYPE_OF(text_t) };

@@ -367,7 +367,7 @@ static void a_call_that_is_cancelled_is_cancelled_at_the_server(void **state GEE
     world_destroy(&world);
 }
 
-/* What a caller sends that its codec refuses is its own fault: no server is blamed for it. */
+/* Arguments that the caller's codec refuses are the caller's fault: no server is blamed. */
 static void arguments_that_cannot_be_read_are_the_callers_fault(void **state GEE_UNUSED) {
     world_t world;
     outcome_t outcome = { 0 };
@@ -555,7 +555,7 @@ static void no_call_suffers_from_the_types_of_others(void **state GEE_UNUSED) {
     world_destroy(&world);
 }
 
-/* Whoever has more types than that is refused for a second; whose types are known has what it takes. */
+/* A caller with more types than that is refused for a second; a caller whose types are known goes on. */
 static void types_that_are_new_again_and_again_are_refused(void **state GEE_UNUSED) {
     world_t world;
     outcome_t outcome;

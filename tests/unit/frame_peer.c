@@ -157,7 +157,7 @@ static void keep(frame_peer_t *peer, frame_peer_connection_t *connection, uint64
         release_all(peer);
 }
 
-/* Those of one connection; with a seq, that one only. */
+/* The calls of a connection; with a seq, that call only. */
 static void forget(frame_peer_t *peer, unsigned connection, const uint64_t *seq) {
     size_t left = 0;
     for (size_t i = 0; i < peer->held_count; i++) {

@@ -58,7 +58,7 @@ typedef struct frame_peer {
     atomic_bool ignores_pings;   /* the same */
     atomic_uint deaf;            /* connections with a smaller number: what comes on them is not looked at */
 
-    /* What follows is the thread's own, but for the times of those accepts that `accepted` has counted. */
+    /* The members below are the thread's own, but for the times of accepts that `accepted` has counted. */
     int64_t accepted_at[FRAME_PEER_TIMES]; /* monotonic ns */
     pthread_t thread;
     int listener, wake;

@@ -144,7 +144,7 @@ static inline void write_script(size_t which, script_t *script) {
 }
 enum { SCRIPT_CALLS = 5 };
 
-/* What is answered where nothing moves. */
+/* The answer where nothing moves. */
 static inline void answers_to(const script_t *script, script_t *answers) {
     fixture_t *fixture = fixture_create(NULL, NULL);
     int peer = fixture_connect(fixture);

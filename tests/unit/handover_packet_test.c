@@ -29,7 +29,7 @@ static void send_packet(int socket, gee_packet_type_t type, uint32_t id, const c
     assert_int_equal(gee_packet_send(socket, &packet, text, strlen(text), descriptor), 0);
 }
 
-/* What gee_packet_receive() returns; the packet's number, when there is one, in *id. */
+/* The result of gee_packet_receive(); the packet's number, when a packet came, in *id. */
 static int receive_packet(int socket, uint32_t *id, int *descriptor) {
     static char text[GEE_HANDOVER_PIECE];
     gee_packet_t packet = { 0 };
@@ -60,7 +60,8 @@ static void test_packets_and_descriptors(void **state) {
     assert_int_equal(close(ends.take), 0);
 }
 
-/* It leaves with an offer unread. What it has taken it has taken: who did not hear that would serve it, too. */
+/* The taker leaves with an offer unread. Connections already taken stay taken: a giver that did not hear of that
+ * would serve them, too. */
 static void test_answers_of_one_that_left_are_heard(void **state) {
     (void)state;
     ends_t ends = make_ends();

@@ -71,7 +71,7 @@ static void shake_hands(fixture_t *fixture, int peer, raw_t *raw) {
     raw_split(raw);
 }
 
-/* What it says, in records of that length; null `key`: anonymous. */
+/* The client's bytes, in records of that length; null `key`: anonymous. */
 static size_t seal_script(raw_t *raw, const script_t *script, size_t record, uint8_t *frames) {
     size_t length = 0;
     for (size_t at = 0, part; at < script->length; at += part) {
@@ -198,7 +198,7 @@ static void test_in_the_handshake_it_stays(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
-/* One that is moved again and again must not live for ever, nor longer than the new configuration says. */
+/* A connection that is moved again and again must not live for ever, nor longer than the new configuration says. */
 static void test_its_age_travels(void **state GEE_UNUSED) {
     fixture_t *old = fixture_create(NULL, NULL), *new = fixture_create(NULL, NULL);
     raw_t raw;

@@ -89,7 +89,7 @@ static void test_a_door_before_its_first_byte(void **state GEE_UNUSED) {
     fixture_destroy(old);
 }
 
-/* What can leave is tried here: a new protocol wants a row in `wires`. */
+/* Every protocol that can leave is tried here: a new protocol wants a row in `wires`. */
 static void test_every_protocol_that_can_leave_is_here(void **state GEE_UNUSED) {
     const gee_module_t *module;
     for (size_t i = 0; (module = gee_module_next(gee_modules, GEE_MODULE_PROTOCOL, i)) != NULL; i++) {
@@ -288,7 +288,7 @@ static void test_a_handshake_keeps_its_deadline(void **state GEE_UNUSED) {
     }
 }
 
-/* Whoever offers something and has it back has it as it was. */
+/* A connection whose offer is refused goes on as before. */
 static void test_thawed_it_has_its_deadlines_again(void **state GEE_UNUSED) {
     static const char *const said[] = { "", "{\"Magic", OPENED, OPENED "{\"Serv" };
     gee_timeouts_t some = seconds(60, 70, 80);

@@ -22,7 +22,7 @@ static uint64_t next_number(uint64_t *seed) {
     return *seed;
 }
 
-/* What CPython 3.11 gives for these bytes objects with PYTHONHASHSEED=0 (SipHash-1-3, both key words 0). */
+/* The results of CPython 3.11 for these bytes objects with PYTHONHASHSEED=0 (SipHash-1-3, both key words 0). */
 static void test_siphash(void **state) {
     (void)state;
     static const struct {

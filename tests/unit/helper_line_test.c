@@ -103,7 +103,7 @@ static void test_wakes(void **state GEE_UNUSED) {
     }
 }
 
-/* One of another cycle has the same requests and the same lock, and its own wakes. */
+/* The line of another cycle has the same requests and the same lock, and its own wakes. */
 static void test_what_cycles_share(void **state GEE_UNUSED) {
     gee_error_t error = { 0 };
     gee_helper_wires_t *next = gee_helper_line_open(&server, 1, pool, &error);

@@ -103,7 +103,7 @@ static void finish_told_once(fixture_t *fixture, int peer) {
     fixture_destroy(fixture);
 }
 
-/* What was received, without its lines "Date: ...". */
+/* The bytes received, without the lines "Date: ...". */
 static const char *without_dates(fixture_t *fixture) {
     char *date;
     while ((date = strstr(fixture->got, "Date: ")) != NULL) {
@@ -207,8 +207,8 @@ static void test_answers_and_whether_the_connection_stays(void **state GEE_UNUSE
     }
 }
 
-/* What may be understood in two ways is answered and ends the connection, with a line in the log; what follows is not
- * taken for a request. */
+/* A request that may be understood in two ways is answered and ends the connection, with a line in the log; bytes
+ * behind it are not taken for a request. */
 static void test_what_ends_the_connection(void **state GEE_UNUSED) {
     static const struct {
         const char *request;
@@ -269,7 +269,7 @@ static void test_expect_continue(void **state GEE_UNUSED) {
     peer_says(fixture, peer, "abc");
     assert_got(fixture, "HTTP/1.1 201 Created\r\nContent-Length: 3\r\n\r\nabc");
     assert_false(fixture->got_end);
-    /* What is refused is refused before the body, and then nobody knows whether it comes. */
+    /* A refusal comes before the body, which then may come or not. */
     fixture->got_length = 0;
     peer_says(fixture, peer,
               "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");

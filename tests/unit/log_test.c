@@ -114,7 +114,7 @@ static void test_null_log(void **state) {
     assert_int_equal(gee_log_descriptor(NULL), -1);
 }
 
-/* What a peer sends must not look like a line of ours, nor move the cursor. */
+/* A peer's bytes must not look like a line of ours, nor move the cursor. */
 static void test_control_bytes_cannot_forge_lines(void **state) {
     (void)state;
     int file;
@@ -219,7 +219,7 @@ static void fill(int descriptor) {
     fcntl(descriptor, F_SETFL, flags);
 }
 
-/* Those of other programs, too, are not made non-blocking. */
+/* Descriptors of other programs, too, are not made non-blocking. */
 static void test_a_reader_that_stalls_is_not_waited_for(void **state) {
     (void)state;
     int ends[2];

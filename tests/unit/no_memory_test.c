@@ -98,7 +98,7 @@ static void say(fixture_t *fixture, int peer, const bytes_t *bytes) {
     peer_read(fixture, peer);
 }
 
-/* One call, the first with what a connection begins with. */
+/* A call; the first one opens the conversation. */
 static void say_call(fixture_t *fixture, int peer, const wire_t *wire, unsigned *calls) {
     bytes_t bytes = { .length = 0 };
     if (*calls == 0)

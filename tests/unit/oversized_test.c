@@ -53,7 +53,7 @@ static void talk_close(talk_t *talk) {
     fixture_destroy(talk->server);
 }
 
-/* What `from` has said at `from_end` goes to `to`, in two pieces; returns how much it was. */
+/* Bytes that `from` has written to `from_end` go to `to`, in two pieces; returns how many. */
 static size_t pass(fixture_t *from, int from_end, fixture_t *to, int to_end, size_t cut) {
     pump(from);
     peer_read(from, from_end);

@@ -181,7 +181,7 @@ static void test_types_are_told(void **state GEE_UNUSED) {
 
 /* ---- upstreams ---- */
 
-/* One whose servers are never dialled. */
+/* An upstream whose servers are never dialled. */
 static gee_upstream_t *new_upstream(fixture_t *fixture) {
     static const gee_server_t servers[] = { { "tcp@10.0.0.1:9999", 5 }, { "tcp@10.0.0.2:9999", 1 } };
     gee_error_t error = { 0 };
@@ -196,7 +196,7 @@ static gee_upstream_t *new_upstream(fixture_t *fixture) {
     return upstream;
 }
 
-/* What another worker says of the first of the servers, and of one that only it knows. */
+/* Another worker's report of the first server, and of a server that only that worker knows. */
 static void write_other(board_slot_t *slot) {
     board_writer_t writer;
     board_begin(&writer, &board, slot);
@@ -266,7 +266,7 @@ static void test_upstreams_are_summed_over_workers(void **state GEE_UNUSED) {
     free_fixture(fixture, peer);
 }
 
-/* What does not fit is counted, of an upstream that does not fit, too. */
+/* Servers that do not fit are counted, also those of an upstream that does not fit. */
 static void test_servers_without_room_are_counted(void **state GEE_UNUSED) {
     fixture_t *fixture = new_fixture();
     board_slot_t *other = board_claim(&board, getppid());

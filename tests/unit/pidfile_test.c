@@ -29,7 +29,7 @@ static int tear_down(void **state) {
     return rmdir(directory);
 }
 
-/* What another process is told: 0, or 1 with the text. fcntl locks are a matter between processes. */
+/* The result in another process: 0, or 1 with the text. fcntl locks work between processes only. */
 static int take_elsewhere(char *text, size_t capacity) {
     int ends[2], status;
     assert_int_equal(pipe(ends), 0);

@@ -7,7 +7,7 @@
 #define CALL_2  "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Multiply\",\"params\":{\"A\":7,\"B\":8},\"id\":\"x\"}"
 #define REPLY_2 "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":56}\n"
 
-/* What the peer says, and what it gets. */
+/* The peer's bytes, and the bytes that it gets. */
 static void converse(fixture_t *fixture, int peer, const char *text, const char *wanted) {
     fixture->got_length = 0;
     fixture->got[0] = '\0';
@@ -172,7 +172,7 @@ static void test_two(void **state GEE_UNUSED) {
         { "\"text\"", "null", -32600 },
         { "[]", "null", -32600 },
         { " [ ] ", "null", -32600 },
-        /* What the service itself says: its status code is in the data, too. */
+        /* The service's own error: its status code is in the data, too. */
         { "{\"jsonrpc\":\"2.0\",\"method\":\"Test.Fail\",\"params\":{\"Text\":\"x\"},\"id\":5}", "5", -32009 },
     };
     char wanted[200];
@@ -242,7 +242,7 @@ static void test_as_go_reads_it(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
-/* What is not JSON: one last answer, and the end. */
+/* Input that is not JSON: a last answer, and the end. */
 static void test_parse_errors(void **state GEE_UNUSED) {
     static const struct {
         const char *text;
@@ -491,7 +491,7 @@ static void test_calling(void **state GEE_UNUSED) {
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32009,\"message\":\"no\"}}\n", "no",
           GEE_FAILED_PRECONDITION },
         { "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":17,\"message\":\"no\"}}\n", "no", GEE_UNKNOWN },
-        /* What fails the session fails the call. */
+        /* A failure of the session fails the call. */
         { "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"no\"}}\n", "the peer says: no",
           GEE_UNAVAILABLE },
         { "{\"id\":-1,\"result\":1}\n", "reply: its id is none of ours", GEE_UNAVAILABLE },
@@ -553,7 +553,7 @@ static void test_calling(void **state GEE_UNUSED) {
     }
 }
 
-/* What a server says unasked is of no call's concern. */
+/* Messages that a server sends unasked concern no call. */
 static void test_notifications_of_a_server(void **state GEE_UNUSED) {
     static const char *const rows[] = {
         "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"id\":1}}\n",

@@ -81,7 +81,7 @@ static void test_replies_of_go(void **state GEE_UNUSED) {
     }
 }
 
-/* What our side calls with begins as the door expects it, and is answered by our own server. */
+/* Calls of our side begin as the door expects, and our own server answers them. */
 static void test_against_our_own_server(void **state GEE_UNUSED) {
     pair_t pair = { .a = 7, .b = 8 }, large = { .a = INT64_MAX, .b = 1 };
     text_t text = { .text = GEE_STR("a text") };
@@ -222,7 +222,7 @@ static void test_types_are_sent_once(void **state GEE_UNUSED) {
     assert_memory_equal(both.data, first.data, first.length);
 }
 
-/* What ends the conversation: in the log with its reason, and no crash. */
+/* Errors that end the conversation: in the log with their reason, and no crash. */
 static void test_refused(void **state GEE_UNUSED) {
     static const struct {
         const char *hex, *logged;

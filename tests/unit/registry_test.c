@@ -71,7 +71,7 @@ static void free_fixture(fixture_t *fixture, int peer) {
     free(zone);
 }
 
-/* What is on its way reaches the helper, and the worker hears of it. */
+/* Requests on their way reach the helper, and the worker hears of the result. */
 static void carry(fixture_t *fixture, size_t from) {
     for (size_t i = from; i < sent_count; i++)
         module->helper_message(conf, fixture->engine, 0, sent[i].bytes, sent[i].length);

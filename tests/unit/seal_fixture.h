@@ -138,7 +138,7 @@ GEE_UNUSED static void end_close(end_t *end) {
     gee_chain_clear(&end->above);
     gee_chain_clear(&end->down);
 }
-/* What it has to say on the wire, in `wire`; its length. */
+/* The channel's bytes for the wire, in `wire`; their length. */
 GEE_UNUSED static size_t end_take(end_t *end) {
     size_t length = gee_chain_copy(&end->down, wire, sizeof(wire));
     assert_int_equal(length, end->down.length);

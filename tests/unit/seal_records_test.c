@@ -353,7 +353,7 @@ static void test_records_of_another_session(void **state) {
     }
 }
 
-/* What came before is released, the forged record and what is behind it are not. */
+/* Records before the forged record are released; the forged record and the bytes behind are not. */
 static void test_a_forged_record_among_others(void **state) {
     (void)state;
     end_t server;

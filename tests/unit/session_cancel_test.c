@@ -87,7 +87,7 @@ static void test_the_oldest_of_a_token(void **state GEE_UNUSED) {
     end();
 }
 
-/* What comes when all have ended and others follow. */
+/* All calls have ended, and others follow. */
 static void test_again_and_again(void **state GEE_UNUSED) {
     begin();
     for (int round = 0; round < 3; round++) {

@@ -27,7 +27,7 @@ static void test_end_behind_the_last_call_that_may_be_in_flight(void **state GEE
     finish(fixture, peer);
 }
 
-/* One that only ended its side waits for its reply; when it goes altogether, its calls end. */
+/* A peer that only ended its side waits for its reply; when the peer goes altogether, its calls end. */
 static void test_a_peer_that_leaves_behind_its_end(void **state GEE_UNUSED) {
     for (int with_end = 0; with_end < 2; with_end++) {
         fixture_t *fixture = fixture_create(NULL, NULL);

@@ -9,7 +9,7 @@ static void expect(fixture_t *fixture, const char *text) {
     assert_string_equal(fixture->got, text);
 }
 
-/* One call with its JSON arguments; the connection has had its Option. */
+/* A call with its JSON arguments; the connection has had its Option. */
 static void call(fixture_t *fixture, int peer, const char *method, unsigned seq, const char *arguments) {
     char text[1024];
     fixture->got_length = 0;
@@ -122,7 +122,7 @@ static void test_options_in_other_words(void **state GEE_UNUSED) {
     }
 }
 
-/* What closes the connection: the log names the reason, the peer sees the end. */
+/* Errors that close the connection: the log names the reason, the peer sees the end. */
 static void test_refused(void **state GEE_UNUSED) {
     static const struct {
         const char *bytes, *logged;

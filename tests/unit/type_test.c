@@ -51,7 +51,7 @@ static void sound_types_pass(void **state) {
     assert_non_null(gee_type_check(NULL));
 }
 
-/* One flaw at a time in a struct of two fields. */
+/* A single flaw at a time in a struct of two fields. */
 static const char *flaw_of(gee_field_t first, gee_field_t second, size_t size) {
     gee_field_t fields[] = { first, second };
     gee_type_t type = { .kind = GEE_KIND_STRUCT, .name = "T", .size = size, .fields = fields, .field_count = 2 };

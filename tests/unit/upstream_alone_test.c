@@ -86,7 +86,7 @@ static void methods_are_tried_alone_and_then_share(void **state GEE_UNUSED) {
     destroy_with_stocks(&world, 1);
 }
 
-/* What the rule is for: without it the fake sees how it is broken. */
+/* The reason for the rule: without the rule the fake counts how often it is broken. */
 static void servers_that_read_bodies_get_calls_at_once(void **state GEE_UNUSED) {
     world_t world;
     answer_t answers[5];
@@ -254,7 +254,7 @@ static void a_first_call_that_is_given_up_takes_its_connection_along(void **stat
         check_given_up(i % 2 != 0, i / 2 != 0);
 }
 
-/* One caller with names that do not exist, as fast as it can. */
+/* A caller with names that do not exist, as fast as possible. */
 static void names_that_are_thought_up_keep_nobody_waiting(void **state GEE_UNUSED) {
     world_t world;
     answer_t typo, known;
@@ -326,7 +326,7 @@ static void begin_idempotent(world_t *world, answer_t *answer, const char *metho
     gee_upstream_call(world->upstream, &answer->call);
 }
 
-/* It ends two servers, and then its own call; those that were in flight beside it are repeated one by one.
+/* A poison request ends two servers, and then its own call; the calls in flight beside are repeated one by one.
  * `position`: where among those it was sent. */
 static void check_poison(size_t position, bool careful_too) {
     enum { CALLS = 9 };

@@ -40,7 +40,7 @@ static void a_call_that_may_be_repeated_leaves_a_silent_server(void **state GEE_
     world_destroy(&world);
 }
 
-/* One that may not be repeated, and one for which there is nobody else, is worth waiting for. */
+/* A call that may not be repeated, and a call for which there is no other server, waits on. */
 static void a_try_is_given_up_only_for_another_one(void **state GEE_UNUSED) {
     world_t world;
     answer_t once, nowhere;
@@ -190,7 +190,7 @@ static void a_host_that_comes_back_is_found_within_a_second(void **state GEE_UNU
 
 /* ---- check = "call" ---- */
 
-/* It accepts connections, as the system does for a process that stands still, and that is no sign of life. */
+/* The fake accepts connections, as the system does for a stopped process, and that is no sign of life. */
 static void a_check_that_calls_finds_a_server_that_stands_still(void **state GEE_UNUSED) {
     world_t world;
     gee_upstream_options_t options = options_of("json"); /* no ping */

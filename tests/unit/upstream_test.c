@@ -428,7 +428,7 @@ static void checks_find_a_silent_server_without_calls(void **state GEE_UNUSED) {
     world_destroy(&world);
 }
 
-/* One server, dialled once and for all; a call has gone well. */
+/* A single server, dialled once and for all; a call has gone well. */
 static void create_once(world_t *world) {
     answer_t answer;
     gee_upstream_options_t options = options_of("bin");

@@ -226,7 +226,7 @@ static void equal_compares_what_values_say(void **state) {
     assert_false(gee_value_equal(&structure, &map));
 }
 
-/* What keep_last must do, done the slow way. */
+/* The specification of keep_last, done the slow way. */
 static void check_keep_last(price_t *entries, size_t count) {
     static price_t expected[5000];
     size_t kept = 0;

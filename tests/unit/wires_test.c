@@ -32,7 +32,7 @@ static void still_works(fixture_t *fixture, gee_session_t *session) {
     assert_int_equal(product.number, 56);
 }
 
-/* One call, whose error is `text` and, where the wire carries it, `code`. */
+/* A call whose error is `text` and, where the wire has codes, `code`. */
 static void fails(fixture_t *fixture, gee_session_t *session, const wire_t *wire, gee_str_t method, gee_code_t code,
                   const char *text) {
     text_t nothing = { .text = GEE_STR("") };
@@ -85,7 +85,7 @@ static void test_unknown_names(void **state GEE_UNUSED) {
 #define E10  "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
 #define E100 E10 E10 E10 E10 E10 E10 E10 E10 E10 E10
 
-/* What is quoted ends between two characters. */
+/* Quoted text ends between two characters. */
 static void cut(fixture_t *fixture, gee_session_t *session, const wire_t *wire) {
     static const char *const names[] = { "X" E100 ".Y", "X" E100, "Test.X" E100, E100 ".Y", "Test." E100 E100 };
     for (size_t i = 0; i < GEE_LENGTH(names); i++) {
@@ -228,7 +228,7 @@ static void test_names_that_are_not_utf8_in_bytes(void **state GEE_UNUSED) {
 
 /* ---- time ---- */
 
-/* What is over is over, and not without limit; Go writes a time.Duration that is negative when it has passed. */
+/* A negative time is over, and not absent: Go writes a negative time.Duration when a time has passed. */
 static void test_a_negative_timeout_is_over(void **state GEE_UNUSED) {
     fixture_t *fixture = fixture_create(&limits, NULL);
     int peer = fixture_connect(fixture);

@@ -147,7 +147,7 @@ static inline bool receive_packet(int end, received_t *received) {
     return gee_packet_receive(end, &received->packet, received->bytes, &received->length, &received->descriptor) > 0;
 }
 
-/* What the taker has answered; its id and type. */
+/* The taker's answer: id and type. */
 static inline void expect_answered(worker_t *new, int end, uint32_t id, gee_packet_type_t type, const char *text) {
     static received_t received;
     TURN_UNTIL(new, NULL, receive_packet(end, &received));

@@ -196,7 +196,8 @@ static void test_a_taker_that_dies_in_the_middle(void **state GEE_UNUSED) {
     close_worker(&old);
 }
 
-/* What it has taken it may have talked on: that is lost with it, and only the others come back. */
+/* A new worker may have used the connections that it has taken: these are lost with it, and only the others come
+ * back. */
 static void test_a_taker_that_dies_with_some(void **state GEE_UNUSED) {
     worker_t old;
     received_t *received = malloc(sizeof(*received));
@@ -317,7 +318,7 @@ static void test_cut_while_offers_are_out(void **state GEE_UNUSED) {
     assert_int_equal(open_descriptors(), before);
 }
 
-/* One that is being cut takes nothing any more: the old worker has them back at once. */
+/* A new worker that is being cut takes nothing any more: the old worker has the connections back at once. */
 static void test_the_taker_is_cut(void **state GEE_UNUSED) {
     worker_t old, new;
     int ends[2];

@@ -66,8 +66,8 @@ static void expect_well_again(const row_t *row) {
     assert_int_equal(sum, 3);
 }
 
-/* It is dialled after 100 ms, 200 ms, 400 ms, each up to a quarter shorter so that not all clients come at once. A
- * dial that is seen late is no mistake, one that is early is. */
+/* The server is dialled after 100 ms, 200 ms, 400 ms, each up to a quarter shorter so that not all clients come at
+ * once. A dial that is seen late is no mistake, one that is early is. */
 static void test_dialled_anew_with_growing_pauses(void **state GEE_UNUSED) {
     static const int64_t earliest_ms[] = { 75, 225, 525, 1125 };
     row_t row;
@@ -147,7 +147,7 @@ static void test_calls_go_to_those_that_live(void **state GEE_UNUSED) {
     row_stop(&row);
 }
 
-/* One that nothing was sent of is tried on another server, idempotent or not. */
+/* A call of which nothing was sent is tried on another server, idempotent or not. */
 static void test_a_server_that_is_not_there(void **state GEE_UNUSED) {
     row_t row;
     row_start(&row, 2, &roundrobin);

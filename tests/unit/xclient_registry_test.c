@@ -22,7 +22,7 @@ static int remove_directory(void **state GEE_UNUSED) {
     return rmdir(directory);
 }
 
-/* Those peers of the row whose bit is set, and nothing of a list that is half written. */
+/* The peers of the row whose bit is set, and nothing of a half-written list. */
 static void list_peers(const row_t *row, unsigned chosen) {
     char beside[120];
     snprintf(beside, sizeof(beside), "%s.new", path);

@@ -71,7 +71,7 @@ static inline void go_row(const row_t *row, tracked_t *call, const char *method,
         fail_msg("%s", call->error.text);
 }
 
-/* It has ended, once. */
+/* The call has ended, once. */
 static inline void finish_tracked(tracked_t *call) {
     assert_true(gee_pending_wait(call->pending, PATIENCE));
     gee_pending_release(&call->pending);
