@@ -1,15 +1,15 @@
-/* describe.c: types into a flat table, as Gee.Describe hands it out.
+/* describe.c: types into a flat table, the reply of Gee.Describe.
  *
  *   gee_type_t --refers to--> gee_type_t        =>        types[0], types[1], ... by index
  *
- * The way back is in describe_type.c. */
+ * describe_type.c makes types of a table. */
 #include "core/type/describe.h"
 
 #include <string.h>
 
 #include "core/base/defs.h"
 
-/* ---- the descriptions' own types; docs/geerpc.proto has them too ---- */
+/* ---- the descriptions' own types, also in docs/geerpc.proto ---- */
 
 GEE_STRUCT(gee_field_description_t, "FieldDescription", GEE_STRING(gee_field_description_t, name, "Name", 1),
            GEE_UINT32(gee_field_description_t, tag, "Tag", 2), GEE_UINT32(gee_field_description_t, type, "Type", 3));
@@ -54,7 +54,7 @@ const gee_type_t gee_type_of_gee_description_t = {
 
 #define FIRST_CAPACITY 8
 
-/* Lists here have the capacity of the next power of two, so that it need not be kept anywhere. */
+/* The capacity of lists here is the next power of two, so that no member need keep it. */
 static bool is_full(size_t count) {
     return count == 0 || (count >= FIRST_CAPACITY && (count & (count - 1)) == 0);
 }
@@ -70,8 +70,8 @@ static size_t capacity_of(size_t count) {
     return capacity;
 }
 
-/* Behind the room for the types' descriptions lie pointers to the types themselves, in the same order: by them a type is
- * known again. */
+/* Behind the room for the types' descriptions lie pointers to the types themselves, in the same order, by which a
+ * type is found again. */
 static const gee_type_t **origins(const gee_description_t *description) {
     return (const gee_type_t **)(void *)(description->types.items + capacity_of(description->types.count));
 }
@@ -114,12 +114,12 @@ static int add_fields(gee_description_t *description, const gee_type_t *type, ge
         if (add_type(description, type->fields[i].type, pool, &fields[i].type) != 0)
             return -1;
     }
-    description->types.items[index].fields.items = fields; /* not before: the items may have moved */
+    description->types.items[index].fields.items = fields; /* not earlier, as the items may have moved */
     description->types.items[index].fields.count = type->field_count;
     return 0;
 }
 
-/* The type has its index before what it refers to is looked at, so that recursion ends. */
+/* The type has its index before the types that it refers to are added, so that recursion ends. */
 static int add_type(gee_description_t *description, const gee_type_t *type, gee_pool_t *pool, uint32_t *index) {
     for (size_t i = 0; i < description->types.count; i++)
         if (origins(description)[i] == type) {

@@ -1,6 +1,8 @@
-/* describe.h: types as values: Gee.Describe tells a caller the types of a method, so that it can speak bin from JSON.
+/* describe.h: types as values: Gee.Describe tells a caller the types of a method, so that the caller can make bin
+ * from JSON.
  *
- * A description is a flat table of types that refer to each other by index, so it can be recursive and stays bounded. */
+ * A description is a flat table of types that refer to each other by index, so that recursive types have a bounded
+ * description. */
 #ifndef GEE_TYPE_DESCRIBE_H
 #define GEE_TYPE_DESCRIBE_H
 
@@ -39,13 +41,13 @@ typedef struct gee_description {
 extern const gee_type_t gee_type_of_gee_describe_arguments_t;
 extern const gee_type_t gee_type_of_gee_description_t;
 
-/* Adds the method "service.name", and its types where the description lacks them. All memory is taken from `pool`. Null: out of
- * memory. What else is known of the method, the caller sets in the result, which is valid until the next call. */
+/* Adds the method "service.name", and its types where the description lacks them. All memory is taken from `pool`.
+ * Null: out of memory. The caller sets the other members of the result, which is valid until the next call. */
 gee_method_description_t *gee_describe_method(gee_description_t *description, const char *service, const char *name,
                                               const gee_type_t *argument, const gee_type_t *reply, gee_pool_t *pool);
 /* The type at `index` of a description that came from a peer: checked, laid out in memory, in `pool`. Null: refused,
- * with the reason. At most 1,000 types and 10,000 fields; a struct that contains itself without list, map or optional
- * between is refused. */
+ * with the reason. At most 1,000 types and 10,000 fields; a struct that contains itself by value, without a list,
+ * map or optional between, is refused. */
 const gee_type_t *gee_describe_type(const gee_description_t *description, uint32_t index, gee_pool_t *pool,
                                     gee_error_t *error);
 

@@ -1,8 +1,9 @@
-/* describe_type.c: a description that came from a peer back into a type: checked, and laid out as a C compiler would.
+/* describe_type.c: from a description of a peer's to a type: checked, and laid out as a C compiler would.
  *
  *   check indices and words -> sizes and offsets of structs, innermost first -> entries of maps -> gee_type_check
  *
- * Nothing in a description is believed: it may refer to itself in any way, and be as large as its limits allow. */
+ * Nothing in a description is trusted: types may refer to themselves in any way, and be as large as the limits
+ * allow. */
 #include "core/type/describe.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@
 
 #define TYPES_MOST  1000
 #define FIELDS_MOST 10000
-/* Structs by value double with each level (A has two B, B has two C), so their size is bounded, not just their number. */
+/* Structs by value double with each level (A has two B, B has two C), so their size is bounded, not only their
+ * number. */
 #define SIZE_MOST (1024 * 1024)
 
 typedef enum progress { UNTOUCHED, STARTED, LAID_OUT } progress_t;
@@ -19,7 +21,7 @@ typedef enum progress { UNTOUCHED, STARTED, LAID_OUT } progress_t;
 typedef struct layout {
     const gee_description_t *description;
     gee_type_t *types;
-    gee_field_t *fields; /* all structs' fields, one struct behind the other */
+    gee_field_t *fields; /* the fields of all structs, struct by struct */
     size_t *alignments;
     progress_t *progress;
     gee_pool_t *pool;
@@ -58,7 +60,7 @@ static size_t align(size_t size, size_t alignment) {
     return (size + alignment - 1) / alignment * alignment;
 }
 
-/* ---- what each row says by itself ---- */
+/* ---- each row by itself ---- */
 
 static int read_kind(layout_t *layout, size_t index) {
     gee_str_t kind = layout->description->types.items[index].kind;
@@ -82,7 +84,7 @@ static int read_kind(layout_t *layout, size_t index) {
     return refuse(layout, index, "is of a kind that is not known here");
 }
 
-/* A terminated copy; null when the name cannot be one. */
+/* A terminated copy; null when the text cannot be a name. */
 static const char *copy_name(layout_t *layout, size_t index, gee_str_t name) {
     if (name.length > 0 && memchr(name.data, 0, name.length) != NULL) {
         refuse(layout, index, "has a zero byte in a name");
@@ -135,7 +137,7 @@ static int read_rows(layout_t *layout) {
 
 /* ---- memory ---- */
 
-/* Places the fields of a struct, after those of the structs within it. At most TYPES_MOST levels deep. */
+/* Places the fields of a struct, after the fields of the structs inside. At most TYPES_MOST levels deep. */
 static int lay_out(layout_t *layout, size_t index) {
     gee_type_t *type = &layout->types[index];
     size_t size = 0, alignment = 1;
