@@ -72,8 +72,8 @@ def test_calls_on_one_connection_are_concurrent(server):
 
 def test_blocked_pool(stopped):
     """Sleepers fill threads and queue: fast calls go on, queued ones time out where they wait, more are refused."""
-    stopped.conf = 'workers = 1; listen = ( { address = "tcp@127.0.0.1:0"; } );'
-    stopped.conf += "thread_pool = { threads = 4; queue = 96; };"
+    listen = 'listen = ( { address = "tcp@127.0.0.1:0"; } );'
+    stopped.conf = "workers = 1; thread_pool = { threads = 4; queue = 96; };" + listen
     stopped.start()
     with stopped.peer() as peer:
         for i in range(100):

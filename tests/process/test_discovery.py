@@ -1,7 +1,7 @@
 """A gateway whose servers are found in a registry: whatever happens to registry, helper or servers, its calls go on.
 
-GEERPC_SOAK=60 make check-process T=discovery makes the registry's absence under load last that long; without it, 5
-s."""
+GEERPC_SOAK=60 make check-process T=discovery makes the registry's absence under load last that long; without it,
+5 s."""
 import os
 import re
 import signal
@@ -370,8 +370,8 @@ def test_settings_that_are_wrong(stopped):
             "servers and a registry",
         ),
     ):
-        stopped.conf = 'listen = ( { address = "tcp@127.0.0.1:0"; } );\n'
-        stopped.conf += 'upstreams = ( { name = "back"; ' + wrong + " } );"
+        listen = 'listen = ( { address = "tcp@127.0.0.1:0"; } );\n'
+        stopped.conf = listen + 'upstreams = ( { name = "back"; ' + wrong + " } );"
         done = stopped.run("-t", status=1)
         assert "geerpc.conf:2: " in done.stderr and said in done.stderr, done.stderr
 
