@@ -59,8 +59,8 @@ static void set_text(const char *title, const char *lines) {
 }
 
 static void close_link(void) {
-    if (after.parent_link >= 0)
-        assert_int_equal(close(after.parent_link), 0);
+    if (after.parent_socket >= 0)
+        assert_int_equal(close(after.parent_socket), 0);
 }
 
 static bool is_open(int descriptor) {
@@ -148,7 +148,7 @@ static void test_kinds_not_known_are_passed_over(void **state GEE_UNUSED) {
     set_text("geerpc-inherit 1", lines);
     assert_int_equal(gee_inherit_read(&after, &error), 0);
     assert_false(is_open(descriptor));
-    assert_int_equal(after.parent_link, 1000);
+    assert_int_equal(after.parent_socket, 1000);
     close_link();
 }
 
@@ -167,7 +167,7 @@ static void test_what_makes_no_sense_is_refused(void **state GEE_UNUSED) {
 /* The other master can be told all the same. */
 static void test_another_version_is_refused(void **state GEE_UNUSED) {
     assert_refused("geerpc-inherit 2", "\nlisten 9999 none of this is read", "hands over as \"geerpc-inherit 2\"");
-    assert_int_equal(after.parent_link, 1000);
+    assert_int_equal(after.parent_socket, 1000);
     close_link();
 }
 
@@ -176,7 +176,7 @@ static void test_what_is_meant_for_somebody_else_is_left_alone(void **state GEE_
     assert_int_equal(setenv("GEERPC_INHERIT", "geerpc-inherit 1\nmaster 2 1 1234567\nlisten 2 0 own x", 1), 0);
     assert_int_equal(gee_inherit_read(&after, &error), 0);
     assert_null(after.inheritance);
-    assert_int_equal(after.parent_link, -1);
+    assert_int_equal(after.parent_socket, -1);
     assert_true(is_open(STDERR_FILENO));
     assert_null(getenv("GEERPC_INHERIT"));
 }

@@ -1,9 +1,10 @@
-/* conf.c: the errors of a configuration, in the order of the file, and the places where settings stood. */
+/* conf.c: the errors of a configuration in the order of the file, and the places of settings. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/conf/conf_private.h"
 
 #define ERRORS_FIRST 16
@@ -56,7 +57,7 @@ void gee_conf_problems_add(gee_conf_problems_t *problems, unsigned source, unsig
     problems->count++;
 }
 
-/* Line 0, of what is missing altogether, comes last. */
+/* Problems of line 0 (a missing setting) come last. */
 static int compare_problems(const void *left, const void *right) {
     const gee_conf_problem_t *a = left, *b = right;
     if (a->source != b->source)
@@ -125,13 +126,14 @@ static size_t end_of_member(const gee_conf_places_t *places, const void *member)
 
 const gee_conf_record_t *gee_conf_places_find(const gee_conf_places_t *places, const void *member,
                                               const gee_option_t *row) {
+    GEE_ASSERT(places->sorted);
     for (size_t i = end_of_member(places, member); i > 0 && places->items[i - 1].member == member; i--)
         if (places->items[i - 1].row == row)
             return &places->items[i - 1];
     return NULL;
 }
 
-/* A structure and its first member have one address: then the member's own place is the narrower. */
+/* A structure and its first member have the same address: the member's own place is the more exact one. */
 const char *gee_conf_place(const gee_conf_places_t *places, const void *member) {
     const gee_conf_record_t *found = NULL;
     if (!places)

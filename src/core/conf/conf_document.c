@@ -8,7 +8,7 @@
 typedef struct document {
     FILE *out;
     gee_pool_t *pool;
-    const char *path; /* of the group that is being written; "" at the top level */
+    const char *path; /* of the group being written; "" at the top level */
     bool headed;      /* the table's head is written */
     unsigned depth;
 } document_t;

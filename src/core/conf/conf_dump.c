@@ -108,7 +108,7 @@ static bool value_is_missing(const gee_option_t *row, const void *target) {
     }
 }
 
-/* A group that lacks what it requires was not given; written, it would be refused. */
+/* A group without a required setting was not given; the reader would refuse such a group. */
 static bool group_is_absent(const gee_conf_scope_t *scope) {
     for (size_t i = 0; i < scope->count; i++)
         for (const gee_option_t *row = scope->parts[i].table; row->name; row++)

@@ -75,7 +75,7 @@ static gee_conf_token_type_t lex_string(gee_conf_lexer_t *lexer) {
     while (lexer->position < lexer->length) {
         char c = peek(lexer, 0);
         if (c == '\\' && lexer->position + 1 < lexer->length)
-            lexer->position++; /* what follows is passed below, and may be a line feed */
+            lexer->position++; /* the byte after a backslash is passed below, and may be a line feed */
         step(lexer);
         if (c == '"')
             return GEE_CONF_STRING;

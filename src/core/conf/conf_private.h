@@ -15,9 +15,9 @@
 #define GEE_CONF_INCLUDES      1000   /* in all */
 #define GEE_CONF_NESTING       32     /* of { ( [ */
 #define GEE_CONF_STRING_LENGTH 65536  /* bytes of one text in quotes */
-#define GEE_CONF_GROUP_SIZE    256    /* settings in one group; libconfig looks at each for every other one */
+#define GEE_CONF_GROUP_SIZE    256    /* settings in one group; libconfig compares each with every other one */
 #define GEE_CONF_VALUES        200000 /* in one file */
-#define GEE_CONF_PROBLEMS      100    /* reported; of the others only the number is */
+#define GEE_CONF_PROBLEMS      100    /* reported; of further problems only the count is */
 
 /* ---- conf.c: problems and places ---- */
 
@@ -34,7 +34,8 @@ typedef struct gee_conf_problems {
     size_t count, left_out;
 } gee_conf_problems_t;
 
-/* One that has its place at the front of the text already. `line` is that of the joined text, for sorting. */
+/* Adds a problem whose text begins with its place. `line`: in the joined text, for sorting. `text` null: the problem
+ * is only counted. */
 void gee_conf_problems_add(gee_conf_problems_t *problems, unsigned source, unsigned line, const char *text);
 void gee_conf_problems_sort(gee_conf_problems_t *problems, gee_conf_errors_t *errors);
 
@@ -44,7 +45,7 @@ typedef struct gee_conf_record {
     const char *place;
     unsigned source, line;
     size_t sequence;
-    bool broken; /* has an error in it, which was reported */
+    bool broken; /* the setting has an error, which was reported */
 } gee_conf_record_t;
 
 struct gee_conf_places {
@@ -82,15 +83,15 @@ typedef struct gee_conf_text {
     gee_conf_problems_t *problems;
 } gee_conf_text_t;
 
-/* Each fills a text, and reports what is wrong with it; -1: nothing that could be read further. */
+/* Each fills a text and reports its problems. -1: the text cannot be scanned. */
 int gee_conf_text_load(gee_conf_text_t *text, const char *path);
 int gee_conf_text_copy(gee_conf_text_t *text, const char *shown, const char *string);
 void gee_conf_text_free(gee_conf_text_t *text);
-/* Appends to the bytes; -1: out of memory or past the maximum. Does not count lines. */
+/* Appends to the bytes; -1: out of memory or past the maximum. The caller counts the lines. */
 int gee_conf_text_append(gee_conf_text_t *text, const char *bytes, size_t length);
-/* "geerpc.conf:12" for a line of the joined text; of the pool. */
+/* "geerpc.conf:12" for a line of the joined text, in the text's pool. */
 const char *gee_conf_text_place(const gee_conf_text_t *text, unsigned line);
-/* Reports with that place in front. */
+/* Reports a problem, with the place of the line in front. */
 void gee_conf_text_problem(const gee_conf_text_t *text, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -98,14 +99,14 @@ void gee_conf_text_problem(const gee_conf_text_t *text, unsigned line, const cha
 
 typedef enum gee_conf_token_type {
     GEE_CONF_END = 0,
-    GEE_CONF_NAME,    /* also what starts like one; in the place of a value: BARE */
+    GEE_CONF_NAME,    /* a name; where a value may stand, such a word is BARE */
     GEE_CONF_MARK,    /* one of = : ; , { } ( ) [ ] */
     GEE_CONF_STRING,  /* one piece, quotes included */
     GEE_CONF_BARE,    /* a run without quotes in the place of a value */
     GEE_CONF_INCLUDE, /* @include */
     GEE_CONF_OPEN_STRING,
     GEE_CONF_OPEN_COMMENT,
-    GEE_CONF_OTHER /* a byte that stands for nothing */
+    GEE_CONF_OTHER /* a byte that begins no token */
 } gee_conf_token_type_t;
 
 typedef struct gee_conf_token {
@@ -125,13 +126,13 @@ gee_conf_token_t gee_conf_lex(gee_conf_lexer_t *lexer, bool value);
 
 /* ---- conf_scan.c: grammar, numbers, doubles ---- */
 
-/* What stands in the tidy text for a value that was refused: libconfig reads it as a float that nobody can write. */
+/* Stands in the tidy text for a refused value: libconfig reads infinity, which no user can write. */
 #define GEE_CONF_REFUSED "1e999"
-/* What stands for the name of a setting that was refused; no name that a user may write starts so. */
+/* First byte in the tidy text of a refused setting's name; no user's name begins with this byte. */
 #define GEE_CONF_REFUSED_NAME '*'
 
-/* Checks `text`, and writes `tidy` (zeroed before), which libconfig can parse and whose lines are those of `text`: names
- * and values in the lines where they stood. -1: an error after which there is nothing to read. */
+/* Checks `text`, and writes `tidy` (zeroed before), which libconfig can parse and whose names and values stand in the
+ * same lines as in `text`. -1: an error after which nothing can be read. */
 int gee_conf_scan(const gee_conf_text_t *text, gee_conf_text_t *tidy);
 
 /* ---- conf_scope.c: all the tables that stand under one name ---- */
@@ -144,20 +145,21 @@ typedef struct gee_conf_part {
 typedef struct gee_conf_scope {
     gee_conf_part_t *parts;
     size_t count;
-    const gee_conf_section_t *sections; /* of the top level; else none */
+    const gee_conf_section_t *sections; /* of the top level; else null */
     size_t section_count;
 } gee_conf_scope_t;
 
 /* Null: out of memory. */
 gee_conf_scope_t *gee_conf_scope_root(const gee_conf_section_t *sections, size_t count, gee_pool_t *pool);
 gee_conf_scope_t *gee_conf_scope_of(const gee_option_t *table, void *target, gee_pool_t *pool);
-/* The scope of the group `name` in it: count 0 when there is none. */
+/* The scope of the group `name` in `scope`; count 0: there is no such group. Null: out of memory. */
 gee_conf_scope_t *gee_conf_scope_child(const gee_conf_scope_t *scope, const char *name, gee_pool_t *pool);
-/* The row of a setting that is not a group, and its structure. */
+/* The row of a setting that is not a group, and in *target its structure. Null: there is none. */
 const gee_option_t *gee_conf_scope_find(const gee_conf_scope_t *scope, const char *name, void **target);
 
 /* Visits each setting of a scope once, in the order of writing: first the rows, each group at its first row, then the
- * blocks. `child` is null unless `name` is a group or a block. `row` is null for a block. Stops when it returns not 0. */
+ * blocks. `child` is null unless `name` is a group or a block. `row` is null for a block. Stops when `visit` does not
+ * return 0. */
 typedef int (*gee_conf_visit_t)(void *data, const char *name, const gee_option_t *row, void *target,
                                 const gee_conf_scope_t *child);
 int gee_conf_scope_each(const gee_conf_scope_t *scope, gee_pool_t *pool, gee_conf_visit_t visit, void *data);

@@ -2,7 +2,7 @@
  *
  *   1. every structure gets its defaults
  *   2. file, then each -g: text -> scan -> libconfig's tree -> walk: a row for each setting, its value, its place
- *   3. when all is read: what is required and was not given, and the checks of groups
+ *   3. when all is read: required settings that were not given, and the checks of groups
  *
  * A setting that is wrong is reported and passed over; the walk goes on. */
 #include <inttypes.h>
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/base/defs.h"
 #include "core/conf/conf_private.h"
 
@@ -23,7 +24,7 @@ typedef struct reader {
     gee_conf_problems_t problems;
     gee_conf_places_t *places;
     const gee_conf_text_t *text; /* that is being walked */
-    bool unread;                 /* a text, or the end of one, could not be read: nobody knows what it holds */
+    bool unread;                 /* a text, or its end, could not be read: missing settings may be there */
     bool out_of_memory;
 } reader_t;
 
@@ -129,7 +130,7 @@ static bool string_is_text(reader_t *reader, const config_setting_t *setting, co
     return false;
 }
 
-/* One value that is no list and no group. A row's value stays as it was when the new one is refused. */
+/* Reads a value that is neither a list nor a group. A refused value leaves the member as it was. */
 static int read_scalar(reader_t *reader, const config_setting_t *setting, const gee_option_t *row, void *member,
                        const char *path) {
     gee_error_t error = { 0 };
@@ -139,7 +140,8 @@ static int read_scalar(reader_t *reader, const config_setting_t *setting, const 
     gee_option_outcome_t outcome = GEE_OPTION_UNEXPECTED;
     if (is_refused(setting))
         return -1;
-    memcpy(&before, member, size); /* at most eight bytes, as all these types are */
+    GEE_ASSERT(size <= sizeof before); /* as all scalar types */
+    memcpy(&before, member, size);
     if (type == CONFIG_TYPE_STRING && !string_is_text(reader, setting, path))
         return -1;
     if (type == CONFIG_TYPE_BOOL && row->type == GEE_OPTION_BOOL) {
@@ -217,7 +219,7 @@ static void not_a_group(reader_t *reader, const config_setting_t *setting, const
         problem(reader, setting, "%s is %s, expected a group { ... }", path, value_text(setting, shown));
 }
 
-/* A list of groups replaces what was there as a whole. Elements that have errors stay, so that the count is right. */
+/* A list of groups replaces the whole list before. Elements with errors stay, so that the count is right. */
 static int read_groups(reader_t *reader, const config_setting_t *setting, const gee_option_t *row, gee_groups_t *member,
                        const char *path) {
     if (is_refused(setting))
@@ -353,7 +355,7 @@ static void parse_and_walk(reader_t *reader, const gee_conf_text_t *tidy, const 
     reader->unread |= !parsed;
     if (parsed)
         (void)read_group(reader, config_root_setting(&config), root, "");
-    else if (reader->problems.count == problems_before) /* else the scan has said it better */
+    else if (reader->problems.count == problems_before) /* else the scan has reported the problem */
         gee_conf_text_problem(reader->text, config_error_line(&config) > 0 ? (unsigned)config_error_line(&config) : 0,
                               "%s", config_error_text(&config) ? config_error_text(&config) : "cannot be read");
     config_destroy(&config);
@@ -411,12 +413,12 @@ static void check_elements(reader_t *reader, const gee_option_t *row, const gee_
         const char *item = (const char *)groups->items + i * row->element_size;
         const char *element_path = gee_pool_printf(reader->pool, "%s[%zu]", path, i);
         const gee_conf_record_t *at = gee_conf_places_find(reader->places, item, NULL);
-        if (element_path && at) /* else it was no group, which was reported */
+        if (element_path && at) /* else the element is no group, which was reported */
             check_table(reader, row->table, item, element_path, at);
     }
 }
 
-/* A required setting must be given where its group is given; at the top level always. */
+/* A required setting must be given if its group is given; always at the top level. */
 static void check_row(reader_t *reader, const gee_option_t *row, const void *target, const char *path,
                       const gee_conf_record_t *group) {
     const void *member = gee_option_member_const(row, target);

@@ -22,7 +22,7 @@ static void refuse(compare_t *compare, const gee_option_t *row, const void *runn
         gee_conf_errors_add(compare->errors, "%s changes: a reload cannot do that, restart the server", path);
 }
 
-/* Element by element, so that the settings in it that may change may do so. */
+/* Compares element by element, since an element's reloadable settings may change. */
 static void compare_groups(compare_t *compare, const gee_option_t *row, const void *running, const void *next,
                            const char *path) {
     const gee_groups_t *before = gee_option_member_const(row, running);

@@ -1,16 +1,15 @@
-/* conf_scan.c: reads a configuration text for its grammar alone, before libconfig does, because libconfig 1.5
- * - says "syntax error" and no more,
- * - wraps numbers past 32 bits without a word, and cuts strings at \x00,
- * - stops at a setting that stands twice, which is no reason not to report the other mistakes,
- * - gives some values the line of what comes after them.
- * What passes is written as a tidy text in which none of this can happen: numbers in decimal, refused values and names
- * replaced by marks that the reader passes over, [ ] written as ( ), and each name and value in the line where it was. */
+/* conf_scan.c: checks the grammar of a configuration text before libconfig reads the text, because libconfig 1.5 -
+ * reports "syntax error" and no more, - wraps numbers past 32 bits without a word, and cuts strings at \x00, - stops
+ * at a setting that stands twice, so that further mistakes are not reported, - gives some values the line of the next
+ * token. The result is a tidy text in which none of this can happen: numbers in decimal, refused values and names
+ * replaced by marks that the reader passes over, [ ] written as ( ), and each name and value in its own line. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/base/defs.h"
 #include "core/conf/conf_private.h"
 
@@ -87,7 +86,7 @@ static int out_of_space(const scan_t *scan) {
     return -1;
 }
 
-/* The end of the text is where its last word stands, not after the empty lines. */
+/* The end of the text counts as in the line of the last word, not after empty lines. */
 static unsigned line_of(const scan_t *scan, const gee_conf_token_t *token) {
     unsigned line = token->line;
     if (token->type != GEE_CONF_END)
@@ -97,7 +96,7 @@ static unsigned line_of(const scan_t *scan, const gee_conf_token_t *token) {
     return line;
 }
 
-/* Reports that something else should stand where the token stands. */
+/* Reports a token that must not stand here, and what is expected. */
 static int unexpected(const scan_t *scan, const gee_conf_token_t *token, const char *expected) {
     char found[SHOWN_TEXT + 2], hint[512] = "";
     unsigned line = line_of(scan, token);
@@ -117,7 +116,7 @@ static int unexpected(const scan_t *scan, const gee_conf_token_t *token, const c
 
 /* ---- the tidy text ---- */
 
-/* Adds a word; `line` 0: wherever the text is, for marks whose line nobody asks for. */
+/* Adds a word; `line` 0: in the current line, for marks whose line is never reported. */
 static int emit(scan_t *scan, unsigned line, const char *bytes, size_t length) {
     for (; scan->tidy->line < line; scan->tidy->line++)
         if (gee_conf_text_append(scan->tidy, "\n", 1) < 0)
@@ -264,7 +263,7 @@ static bool has_zero_byte(gee_str_t text) {
             continue;
         if ((text.data[i + 1] | 0x20) == 'x' && text.data[i + 2] == '0' && text.data[i + 3] == '0')
             return true;
-        i++; /* the byte behind the backslash starts no escape */
+        i++; /* the byte after a backslash starts no escape */
     }
     return false;
 }
@@ -329,7 +328,7 @@ static int open_bracket(scan_t *scan, const gee_conf_token_t *token, char close)
     return emit_word(scan, token->line, close == '}' ? "{" : "(");
 }
 
-/* A value has ended: what stands between settings may follow. */
+/* A value has ended: a separator of settings may follow. */
 static int end_value(scan_t *scan) {
     current(scan)->count++;
     if (!in_group(scan))
@@ -452,7 +451,7 @@ static int step_in_group(scan_t *scan, bool *done) {
     gee_conf_token_t token = gee_conf_lex(&scan->lexer, false);
     char close = current(scan)->close;
     if (is_mark(&token, ';'))
-        return 0; /* one too many harms nobody */
+        return 0; /* one too many is allowed */
     if (token.type == GEE_CONF_END && close == '\0') {
         *done = true;
         return 0;
@@ -487,6 +486,7 @@ int gee_conf_scan(const gee_conf_text_t *text, gee_conf_text_t *tidy) {
                     .tidy = tidy,
                     .lexer = { .bytes = text->bytes ? text->bytes : "", .length = text->length, .line = 1 } };
     bool done = false;
+    GEE_ASSERT(!tidy->bytes && tidy->length == 0);
     int result = gee_conf_text_append(tidy, "", 0);
     while (result == 0 && !done)
         result = in_group(&scan) ? step_in_group(&scan, &done) : step_in_list(&scan);

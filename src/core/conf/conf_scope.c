@@ -1,5 +1,5 @@
-/* conf_scope.c: all the tables that stand under one name. The core and several modules may each have rows in "limits", in
- * structures of their own; to a user it is one group. */
+/* conf_scope.c: all tables under one name. The core and several modules may each have rows in "limits", in structures
+ * of their own; a user sees one group. */
 #include <string.h>
 
 #include "core/conf/conf_private.h"

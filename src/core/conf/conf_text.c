@@ -1,5 +1,5 @@
-/* conf_text.c: reads a configuration file into memory, with the files that it includes in their places, and knows of
- * each line which file and line it was.
+/* conf_text.c: reads a configuration file into memory, with each included file in the place of its directive, and
+ * maps lines to file and line.
  *
  *   a.conf            joined        chunks
  *   1 x = 1;          1 x = 1;      1 -> a.conf:1
@@ -102,7 +102,7 @@ static int begin_chunk(gee_conf_text_t *text, const char *file, unsigned file_li
     return 0;
 }
 
-/* Adds lines to the current chunk; a last one without a line feed gets one, so that the next chunk starts a line. */
+/* Adds lines to the current chunk; a last line without a line feed gets one, so that the next chunk starts a line. */
 static int add_lines(gee_conf_text_t *text, const char *bytes, size_t length) {
     size_t start = text->length;
     if (gee_conf_text_append(text, bytes, length) < 0)
@@ -117,7 +117,7 @@ static int add_lines(gee_conf_text_t *text, const char *bytes, size_t length) {
 /* ---- one file ---- */
 
 typedef struct file {
-    const char *name; /* as it is shown */
+    const char *name; /* as shown in errors */
     unsigned depth;
     char *bytes;
     size_t length;
@@ -159,7 +159,7 @@ static int read_file(const char *path, file_t *file) {
     return result;
 }
 
-/* Reports the first line of the file that holds a byte which is none of a text. */
+/* Reports the first line of the file that is not text. */
 static int check_bytes(const gee_conf_text_t *text, const file_t *file) {
     unsigned line = 1;
     size_t start = 0;
@@ -189,7 +189,7 @@ static void skip_byte_order_mark(gee_str_t *view) {
     }
 }
 
-/* Where a file named in an include is: below the folder of the file that names it. */
+/* The path of an included file: below the folder of the including file. */
 static const char *include_path(const gee_conf_text_t *text, const file_t *file, gee_str_t name) {
     ptrdiff_t slash = gee_str_find_last(gee_str(file->name), '/');
     bool absolute = name.length > 0 && name.data[0] == '/';
@@ -229,7 +229,7 @@ static int too_large(const gee_conf_text_t *text) {
     return -1;
 }
 
-/* Adds the file's lines, and in the places of its include directives those files. */
+/* Adds the file's lines, with included files in the place of their directives. */
 static int join(gee_conf_text_t *text, const file_t *file) {
     gee_str_t view = { file->bytes, file->length };
     if (check_bytes(text, file) < 0)
@@ -244,7 +244,7 @@ static int join(gee_conf_text_t *text, const file_t *file) {
             continue;
         gee_conf_token_t name = gee_conf_lex(&lexer, true);
         if (name.type != GEE_CONF_STRING || memchr(name.text.data, '\n', name.text.length))
-            continue; /* the scan says what is wrong */
+            continue; /* the scan reports the problem */
         size_t end = (size_t)(token.text.data - lexer.bytes);
         if (begin_chunk(text, file->name, start_line) < 0 || add_lines(text, lexer.bytes + start, end - start) < 0)
             return too_large(text);

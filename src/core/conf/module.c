@@ -1,5 +1,4 @@
-/* module.c: the table of modules: names of kinds, looking up, and the checks at start that find a defective module
- * before it can do harm. */
+/* module.c: the table of modules: names of kinds, lookup, and the checks at start that refuse a defective module. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +7,8 @@
 #include "core/conf/module.h"
 #include "core/conf/option_private.h"
 
-/* Settings name a codec, a balancer and so on by what follows the prefix; nothing does so with a layer or a page. */
+/* Settings name a codec, a balancer and so on by the module's name without the prefix; no setting names a layer or a
+ * page. */
 typedef struct kind {
     const char *name;
     const char *prefix; /* of the names of such modules; null: any name */
@@ -121,7 +121,8 @@ static int check_options(const gee_module_t *module, gee_error_t *error) {
     return 0;
 }
 
-/* Modules may share a block, but not a setting in it. A group in it may be shared again; conf.h merges those. */
+/* Modules may share a block, but not a setting in the block. A group in the block may be shared again: conf_scope.c
+ * merges groups. */
 static int check_shared_block(const gee_module_t *a, const gee_module_t *b, gee_error_t *error) {
     if (!a->options || !b->options || strcmp(a->block, b->block) != 0)
         return 0;

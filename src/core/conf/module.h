@@ -1,7 +1,7 @@
-/* module.h: what every module exports, and the table of those that configure compiled in.
+/* module.h: what every module exports, and the table of the modules that configure compiled in.
  *
- * A module NAME is src/modules/NAME.c, or a folder of that name; it exports one symbol, gee_NAME_module, and nothing
- * else. Its one-line description is in modules.list. */
+ * A module NAME is src/modules/NAME.c, or a folder of that name, and exports one symbol only, gee_NAME_module. Its
+ * one-line description is in modules.list. */
 #ifndef GEE_CONF_MODULE_H
 #define GEE_CONF_MODULE_H
 
@@ -33,23 +33,23 @@ struct gee_prepare {
     unsigned workers;                   /* of this cycle; gee_engine's worker_index is below it */
     size_t upstreams, upstream_servers; /* that the configuration names */
     bool upstreams_listed;              /* registries name further servers */
-    /* Memory shared by master and workers, by name; it outlives cycles and workers. The same name, size and version give
-     * the same memory again, content kept; else it is new and zeroed (the old cycle keeps the old one until it is
-     * released). Null: failed. */
+    /* Memory shared by master and workers, by name; it outlives cycles and workers. The same name, size and version
+     * give the same memory again, content kept; else the memory is new and zeroed (the old cycle keeps its own until
+     * release). Null: failed. */
     void *(*shared)(const gee_prepare_t *prepare, const char *name, size_t size, uint32_t version, gee_error_t *error);
-    /* Opens a log file for appending (relative paths under the prefix), and keeps it right: when logs are reopened the
-     * descriptor's number stays and its file changes, in every process. Closed by the core. -1: failed. */
+    /* Opens a log file for appending (relative paths under the prefix), whose descriptor keeps its number when logs
+     * are reopened, in every process. The core closes the file. -1: failed. */
     int (*open_log)(const gee_prepare_t *prepare, const char *path, gee_error_t *error);
-    /* The absolute path (relative ones are under the prefix) of a file that workers or the helper write themselves. The
-     * directory that holds it is made for their user when it is missing. In the cycle's pool; null: failed. */
+    /* The absolute path (relative ones are under the prefix) of a file that workers or the helper write themselves. A
+     * missing directory of the file is made for their user. In the cycle's pool; null: failed. */
     const char *(*own_file)(const gee_prepare_t *prepare, const char *path, gee_error_t *error);
 };
 
-/* What the core lends to a module whose settings name what others have. */
+/* What the core lends to a module whose settings name services. */
 typedef struct gee_conf_check gee_conf_check_t;
 struct gee_conf_check {
-    /* An error, at the place of `member` in the file, unless this server serves a service of that name, itself or by forwarding.
-     * `setting`: what the error calls it, "limits.services[0]". */
+    /* An error, at the place of `member` in the file, unless this server serves a service of that name, itself or by
+     * forwarding. `setting`: its name in the error, "limits.services[0]". */
     void (*expect_service)(const gee_conf_check_t *check, const char *name, const char *setting, const void *member);
 };
 
@@ -59,19 +59,20 @@ typedef struct gee_module {
     const char *name;      /* "codec_json" */
     const void *interface; /* gee_codec_t and so on, by kind */
 
-    /* Optional: settings. They stand in geerpc.conf under the group `block`; several modules, and the core, may have rows
-     * under one group ("limits"). conf_size is the size of the structure that the rows describe. */
+    /* Optional: settings. Settings stand in geerpc.conf under the group `block`; several modules, and the core, may
+     * have rows in one group ("limits"). conf_size is the size of the structure that the rows describe. */
     const char *block;
     const gee_option_t *options;
     size_t conf_size;
 
     /* Optional hooks of the server; the library calls none. `conf` is the module's structure of that cycle (null when
      * conf_size is 0).
-     * check: the file was read, by geerpc -t too; opens nothing. Where the file is wrong, required members may be missing.
-     * prepare: in the master, for a cycle that is being loaded; may open things and may fail, and must leave the running
-     *   cycle alone. rollback: undoes a prepare whose cycle will not run. commit: the cycle runs now; cannot fail.
-     * release: the cycle runs no more and nobody uses it; closes what prepare opened.
-     * worker_start: in each new worker, before it says that it is ready; may fail, which refuses the cycle.
+     * check: the file was read, by geerpc -t too; opens nothing. After errors required members may be missing.
+     * prepare: in the master, for a cycle that is being loaded; may open files and sockets, may fail, and must leave
+     *   the running cycle alone. rollback: undoes a prepare whose cycle will not run.
+     * commit: the cycle runs now; cannot fail.
+     * release: the cycle runs no more and nothing uses its settings; closes what prepare opened.
+     * worker_start: in each new worker, before the worker is ready; a failure refuses the cycle.
      * worker_stop: in the worker, after the last call has ended. */
     void (*check)(const void *conf, const gee_conf_check_t *check);
     int (*prepare)(void *conf, const gee_prepare_t *prepare, gee_error_t *error);
@@ -81,14 +82,14 @@ typedef struct gee_module {
     int (*worker_start)(void *conf, struct gee_engine *engine, gee_error_t *error);
     void (*worker_stop)(void *conf, struct gee_engine *engine);
 
-    /* Optional hooks of the helper: one process beside the workers, of the same user, which alone writes what they share
-     * (gee_prepare_t.shared). It is there while helper_wanted() of some module says so; it is replaced when it dies, so what
-     * it shares must be found whole, or be repaired, by the next.
-     * helper_start: it is the only one now; the engine serves nobody. Failing ends the process.
+    /* Optional hooks of the helper: one process beside the workers, of the same user, which alone writes their shared
+     * memory (gee_prepare_t.shared). The helper runs while helper_wanted() of a module returns true, and is replaced
+     * after a crash: the next helper must find the shared memory whole, or repair it.
+     * helper_start: this helper is the only one now; its engine serves no connections. A failure ends the process.
      * helper_message: from gee_engine_tell_helper() in worker number `worker`, hostile as far as clients made it.
-     * helper_leave: the server is about to drain: takes itself out of other processes' lists, then calls left() once, now or
-     *   later. Absent: nothing to do.
-     * helper_stop: the last; the process ends, for good or because another cycle's helper goes on.
+     * helper_leave: the server is about to drain: the module takes the server out of other processes' lists, then calls
+     *   left() once, now or later. Null: nothing to do.
+     * helper_stop: the last hook; the process ends, because the server ends or another cycle's helper goes on.
      * worker_wake: in each worker, after gee_engine_wake_workers() in the helper; several wakes may come as one. */
     bool (*helper_wanted)(const void *conf);
     int (*helper_start)(void *conf, struct gee_engine *engine, gee_error_t *error);
@@ -97,10 +98,10 @@ typedef struct gee_module {
     void (*helper_stop)(void *conf, struct gee_engine *engine);
     void (*worker_wake)(void *conf, struct gee_engine *engine);
 
-    /* Optional, for a module of any kind: what it answers over HTTP; ends with a route without path. */
+    /* Optional, for a module of any kind: the HTTP routes that the module answers; ends with a route without a path. */
     const struct gee_route *routes;
 
-    /* A service that is there to be tried: served where geerpc.conf names it under `services`, and nowhere else. */
+    /* An example service: served only where geerpc.conf names the service under `services`. */
     bool example;
 } gee_module_t;
 
@@ -110,11 +111,11 @@ typedef struct gee_module_entry {
     const char *doc;
 } gee_module_entry_t;
 
-/* build/modules.c; ends with a null module. The order is that of modules.list. The library and the server each have
- * their own. */
+/* build/modules.c; ends with a null module. The order is that of modules.list. Library and server each have a table
+ * of their own. */
 extern const gee_module_entry_t gee_modules[];
 
-/* What configure knows, for -V: build/modules.c. */
+/* Facts of configure, for -V: build/modules.c. */
 extern const char gee_version[];
 extern const char gee_compiler[];
 extern const char gee_configure_arguments[];
@@ -127,13 +128,13 @@ int gee_modules_check(const gee_module_entry_t *table, gee_error_t *error);
 const gee_module_t *gee_module_next(const gee_module_entry_t *table, gee_module_kind_t kind, size_t n);
 /* The interface of the module of that kind whose member at `offset`, a text, is `text`; null: none is compiled in. */
 const void *gee_module_find_by(const gee_module_entry_t *table, gee_module_kind_t kind, size_t offset, gee_str_t text);
-/* The same by the text that such interfaces begin with: a name ("json") or a scheme ("tcp"). Precondition: the kind is neither
- * filter nor page, which have none. */
+/* The same by the text that such interfaces begin with: a name ("json") or a scheme ("tcp"). Precondition: the
+ * kind is neither filter nor page, whose interfaces have no such text. */
 const void *gee_module_find(const gee_module_entry_t *table, gee_module_kind_t kind, gee_str_t text);
 /* "json, bin": what is compiled in of a kind, for messages. */
 char *gee_module_names(const gee_module_entry_t *table, gee_module_kind_t kind, char *target, size_t capacity);
 
-/* A mandatory member of an interface: rpc/modules.c and gateway/modules.c have the tables of the kinds that each knows. */
+/* A mandatory member of an interface: rpc/modules.c and gateway/modules.c have the tables of their kinds. */
 typedef struct gee_member {
     gee_module_kind_t kind;
     const char *name;

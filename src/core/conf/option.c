@@ -2,8 +2,8 @@
  *
  *   "10s" --take--> member of the structure --text--> "10s"
  *
- * No libconfig here: the client library sets options by name with this file alone. What checks tables for defects is in
- * option_check.c. */
+ * No libconfig here: the client library sets options by name with this file alone. option_check.c checks tables for
+ * defects. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +60,7 @@ const gee_option_t *gee_option_find(const gee_option_t *table, const char *name)
 static bool has_minimum(const gee_option_t *row) {
     return row->minimum != 0 || row->maximum != 0;
 }
-/* A minimum alone leaves the maximum at 0: then there is none. */
+/* A maximum of 0 beside a minimum above 0: no maximum. */
 static bool has_maximum(const gee_option_t *row) {
     return row->maximum != 0 || row->minimum < 0;
 }
@@ -183,7 +183,7 @@ gee_option_outcome_t gee_option_take_number(const gee_option_t *row, void *membe
     return gee_option_run_check(row, member, error);
 }
 
-/* Which of the row's words the text is; -1: none. */
+/* The index of the text among the row's words; -1: none. */
 static int64_t choice_index(const gee_option_t *row, gee_str_t text) {
     for (int64_t i = 0; row->choices && row->choices[i]; i++)
         if (gee_str_equal(text, gee_str(row->choices[i])))

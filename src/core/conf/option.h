@@ -37,7 +37,7 @@ typedef struct gee_groups {
 } gee_groups_t;
 
 #define GEE_OPTION_RELOADABLE 1u /* a reload may change it; otherwise a restart is needed and a change is an error */
-#define GEE_OPTION_REQUIRED   2u /* has no default and must be given, if the group that it is in is given */
+#define GEE_OPTION_REQUIRED   2u /* has no default and must be given if its group is given */
 
 typedef struct gee_option gee_option_t;
 struct gee_option {
@@ -51,7 +51,7 @@ struct gee_option {
     const char *const *choices; /* ends with null */
     const gee_option_t *table;  /* of a group */
     size_t element_size;        /* of one structure of GEE_OPTION_GROUPS */
-    /* Optional: a further check once the value is set; fails with a text. `value` points at the member. */
+    /* Optional: a further check after the value is set; fails with a text. `value` points at the member. */
     int (*check)(const void *value, gee_error_t *error);
 };
 
@@ -63,12 +63,12 @@ int gee_options_default(const gee_option_t *table, void *target, gee_pool_t *poo
  * cannot be set this way. Fails with a text that has the name and says what is expected. */
 int gee_option_set(const gee_option_t *table, void *target, const char *name, const char *value, gee_pool_t *pool,
                    gee_error_t *error);
-/* The same for a row that is already found. */
+/* The same for a row at hand. */
 int gee_option_set_row(const gee_option_t *row, void *target, const char *value, gee_pool_t *pool, gee_error_t *error);
 
 const gee_option_t *gee_option_find(const gee_option_t *table, const char *name);
-/* The value as a user would write it, unquoted, in `pool`; null for groups, lists and a text that is not set. `target` is
- * the structure, here and in gee_option_equal. */
+/* The value as a user would write it, unquoted, in `pool`; null for groups, lists and a text that is not set.
+ * `target` is the structure, as in gee_option_equal(). */
 const char *gee_option_text(const gee_option_t *row, const void *target, gee_pool_t *pool);
 /* "duration", "size", "one of a, b, c": for documentation and messages. */
 const char *gee_option_type_text(const gee_option_t *row, gee_pool_t *pool);

@@ -1,4 +1,4 @@
-/* option_check.c: finds defects in option tables, before a setting is read: our own mistakes and a module author's. */
+/* option_check.c: finds defects in option tables of the core and of modules, before a setting is read. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,10 +4,10 @@
 
 #include "core/conf/option.h"
 
-/* Tables nest at most so deep; a deeper one is a table that contains itself. */
+/* The deepest nesting of tables; a deeper table contains itself. */
 #define GEE_OPTION_DEPTH 16
 
-/* Bytes of the member that a row describes; 0 for a type that is none. */
+/* Bytes of the member that a row describes; 0: the type is not valid. */
 size_t gee_option_member_size(const gee_option_t *row);
 /* Bytes from the start of the structure to the end of the last member that the table describes. */
 size_t gee_option_table_extent(const gee_option_t *table);
@@ -24,14 +24,14 @@ const char *gee_option_expected(const gee_option_t *row, bool in_quotes, gee_poo
 
 typedef enum gee_option_outcome {
     GEE_OPTION_FITS = 0,
-    GEE_OPTION_UNEXPECTED, /* not of the row's type, or out of its range: say what is expected */
-    GEE_OPTION_REFUSED     /* the row's own check said why, or there is no memory: the error has the text */
+    GEE_OPTION_UNEXPECTED, /* not of the row's type, or out of its range: the caller reports gee_option_expected() */
+    GEE_OPTION_REFUSED     /* the row's check refuses the value, or out of memory: the error has the reason */
 } gee_option_outcome_t;
 
 /* Reads text into the member, within the row's range, and runs the row's check. */
 gee_option_outcome_t gee_option_take(const gee_option_t *row, void *member, gee_str_t text, gee_pool_t *pool,
                                      gee_error_t *error);
-/* The same for a whole number that somebody else has read: rows of type INT, and 0 for durations and sizes. */
+/* The same for a whole number: for rows of type INT, and 0 for durations and sizes. */
 gee_option_outcome_t gee_option_take_number(const gee_option_t *row, void *member, int64_t number, gee_error_t *error);
 /* Runs the row's check, if it has one. */
 gee_option_outcome_t gee_option_run_check(const gee_option_t *row, const void *member, gee_error_t *error);

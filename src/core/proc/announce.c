@@ -1,15 +1,17 @@
-/* announce.c: the helper keeps the server in registries, and takes it out: before it ends, and what a reload has dropped.
+/* announce.c: the helper keeps the server's entries in registries, and takes entries out: all before the server ends,
+ * and after a reload those that the settings do not name any more.
  *
  *   settings --publish--> told: there, missing, there again ...        leave -> withdraw -> all done: left()
- *   what the helper before has announced and is not in the settings --> withdraw                                        */
+ *   what the helper before has announced and is not in the settings --> withdraw */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/proc/registries.h"
 #include "core/rpc/engine_private.h"
 
-#define PATIENCE (3 * GEE_SECOND) /* with a registry that is told that we leave; the master has a little more */
+#define PATIENCE (3 * GEE_SECOND) /* for a registry to answer a withdrawal; the master waits a little longer */
 
 typedef struct announcement {
     gee_link_t link;
@@ -63,7 +65,7 @@ static void clear_record(announcement_t *announcement) {
 
 /* ---- one announcement ---- */
 
-static void destroy(announcement_t *announcement) {
+static void announcement_destroy(announcement_t *announcement) {
     gee_list_remove(&announcement->link);
     free(announcement->state);
     free(announcement);
@@ -98,11 +100,11 @@ static void on_withdrawn(void *data, const gee_error_t *error) {
         gee_log(log, GEE_LOG_NOTICE, "announce: %s is out of the registry %s", announcement->address,
                 announcement->source);
     clear_record(announcement);
-    destroy(announcement);
+    announcement_destroy(announcement);
     report_left(announcer);
 }
 
-static int publish(announcement_t *announcement, const gee_entry_t *entry, gee_error_t *error) {
+static int announcement_publish(announcement_t *announcement, const gee_entry_t *entry, gee_error_t *error) {
     gee_engine_t *engine = announcement->announcer->engine;
     announcement->registry = gee_registry_for(engine->modules, announcement->source, error);
     if (!announcement->registry)
@@ -129,8 +131,8 @@ static announcement_t *announce(gee_announcer_t *announcer, const char *source, 
     (void)snprintf(announcement->source, sizeof announcement->source, "%s", source);
     (void)snprintf(announcement->address, sizeof announcement->address, "%s", entry->address);
     gee_list_append(&announcer->list, &announcement->link);
-    if (publish(announcement, entry, error) != 0) {
-        destroy(announcement);
+    if (announcement_publish(announcement, entry, error) != 0) {
+        announcement_destroy(announcement);
         (void)gee_error_prefix(error, "announce: %s: ", entry->address);
         return NULL;
     }
@@ -141,7 +143,7 @@ static announcement_t *announce(gee_announcer_t *announcer, const char *source, 
     return announcement;
 }
 
-static void withdraw(announcement_t *announcement) {
+static void announcement_withdraw(announcement_t *announcement) {
     if (announcement->leaving)
         return;
     announcement->leaving = true;
@@ -156,7 +158,7 @@ static gee_entry_t entry_of(const gee_announce_settings_t *settings, const char 
     };
 }
 
-/* A socket file is for this machine. */
+/* A socket file can be reached on this machine only: its address is not announced. */
 static bool is_announced(const gee_cycle_listener_t *listener) {
     return !gee_addr_is_local(&listener->listener->addr);
 }
@@ -193,7 +195,7 @@ static void withdraw_dropped(gee_announcer_t *announcer) {
         gee_entry_t entry = { .address = record->address, .service = record->service[0] ? record->service : NULL };
         announcement_t *announcement = announce(announcer, record->registry, &entry, &error);
         if (announcement) {
-            withdraw(announcement);
+            announcement_withdraw(announcement);
         } else {
             gee_log(announcer->engine->log, GEE_LOG_WARN, "%s", error.text);
             atomic_store(&record->used, 0);
@@ -219,10 +221,11 @@ gee_announcer_t *gee_announcer_create(gee_engine_t *engine, const gee_cycle_t *c
 }
 
 void gee_announcer_leave(gee_announcer_t *announcer, void (*left)(void *data), void *data) {
+    GEE_ASSERT(!announcer->left);
     announcer->left = left;
     announcer->data = data;
     GEE_LIST_EACH(&announcer->list, link)
-        withdraw(GEE_CONTAINER(link, announcement_t, link));
+        announcement_withdraw(GEE_CONTAINER(link, announcement_t, link));
     report_left(announcer);
 }
 
@@ -235,7 +238,7 @@ void gee_announcer_destroy(gee_announcer_t **slot) {
         announcement_t *announcement = GEE_CONTAINER(link, announcement_t, link);
         if (announcement->state)
             announcement->registry->abandon(announcement->state);
-        destroy(announcement);
+        announcement_destroy(announcement);
     }
     free(announcer);
 }

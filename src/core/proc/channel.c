@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/event/rights.h"
 
-#define MOST_WAITING    1024 /* messages to a side that does not read */
+#define MOST_WAITING    1024 /* to a peer that does not read */
 #define MOST_READ       64   /* messages in one pass */
 #define MESSAGE_MINIMUM offsetof(gee_message_t, text)
 
@@ -28,7 +29,7 @@ static bool try_later(int number) {
     return number == EAGAIN || number == EWOULDBLOCK || number == ENOBUFS || number == ETOOMANYREFS;
 }
 
-static void forget(gee_channel_t *channel, waiting_message_t *waiting) {
+static void forget_waiting(gee_channel_t *channel, waiting_message_t *waiting) {
     gee_list_remove(&waiting->link);
     channel->waiting_count--;
     if (waiting->descriptor >= 0)
@@ -75,12 +76,12 @@ static void send_waiting(gee_channel_t *channel) {
         waiting_message_t *waiting = GEE_CONTAINER(link, waiting_message_t, link);
         if (send_now(channel->watch.descriptor, &waiting->message, waiting->descriptor) != 0 && try_later(errno))
             return;
-        forget(channel, waiting); /* sent, or nobody is there to read: reading will tell */
+        forget_waiting(channel, waiting); /* sent, or the other side is gone, which the next read reports */
     }
     gee_loop_rewatch(channel->loop, &channel->watch, EPOLLIN);
 }
 
-/* 1: a message; 0: none now; -1: the other side is gone. */
+/* 1: a message; 0: no message now; -1: the other side is gone, or sent a malformed message. */
 static int receive_one(gee_channel_t *channel, gee_message_t *message, int *descriptor) {
     struct iovec part = { .iov_base = message, .iov_len = sizeof *message };
     ssize_t length = gee_rights_receive(channel->watch.descriptor, &part, 1, descriptor);
@@ -114,7 +115,7 @@ void gee_channel_read(gee_channel_t *channel) {
     }
 }
 
-static void on_ready(gee_watch_t *watch, uint32_t events) {
+static void channel_on_ready(gee_watch_t *watch, uint32_t events) {
     gee_channel_t *channel = GEE_CONTAINER(watch, gee_channel_t, watch);
     if (events & EPOLLOUT)
         send_waiting(channel);
@@ -123,8 +124,9 @@ static void on_ready(gee_watch_t *watch, uint32_t events) {
 }
 
 int gee_channel_open(gee_channel_t *channel, gee_loop_t *loop, int descriptor, gee_error_t *error) {
+    GEE_ASSERT(channel->received && channel->ended);
     channel->loop = loop;
-    channel->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+    channel->watch = (gee_watch_t){ .descriptor = descriptor, .ready = channel_on_ready };
     channel->waiting_count = 0;
     gee_list_init(&channel->waiting);
     if (gee_loop_watch(loop, &channel->watch, EPOLLIN, error) == 0)
@@ -149,7 +151,7 @@ void gee_channel_close(gee_channel_t *channel) {
     if (channel->watch.descriptor < 0)
         return;
     while (!gee_list_empty(&channel->waiting))
-        forget(channel, GEE_CONTAINER(gee_list_first(&channel->waiting), waiting_message_t, link));
+        forget_waiting(channel, GEE_CONTAINER(gee_list_first(&channel->waiting), waiting_message_t, link));
     gee_loop_unwatch(channel->loop, &channel->watch);
     (void)close(channel->watch.descriptor);
     channel->watch.descriptor = -1;

@@ -1,4 +1,4 @@
-/* command_line.c: the options, which are nginx's. */
+/* command_line.c: the options of the command line, which are those of nginx. */
 #include "core/proc/command_line.h"
 
 #include <getopt.h>
@@ -100,7 +100,7 @@ static bool take(gee_command_line_t *line, int option) {
     case 's':
         line->command = optarg;
         return choose(line, GEE_ACTION_SIGNAL) && (check_command(optarg) || wrong());
-    default: /* getopt has said what is wrong */
+    default: /* getopt has printed the reason */
         return wrong();
     }
 }

@@ -1,4 +1,4 @@
-/* command_line.h: what geerpc was asked for on its command line. */
+/* command_line.h: the command line of geerpc, parsed. */
 #ifndef GEE_PROC_COMMAND_LINE_H
 #define GEE_PROC_COMMAND_LINE_H
 
@@ -29,7 +29,7 @@ typedef struct gee_command_line {
 
 #define GEE_EXIT_USAGE 2
 
-/* False: it is wrong; what is wrong has been printed. */
+/* False: the command line is wrong, and the reason is printed. */
 bool gee_command_line_parse(gee_command_line_t *line, int count, char **arguments);
 void gee_command_line_help(void);
 

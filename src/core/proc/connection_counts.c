@@ -1,7 +1,8 @@
 /* connection_counts.c: see connection_counts.h.
  *
- * Addresses are kept by a keyed hash of 64 bits, in sets of WAYS entries; the hash says which set. An entry whose count is 0 is
- * free. Readers may see one that is just being reused: a count too many or too few, for a moment. */
+ * Addresses are kept by a keyed hash of 64 bits, in sets of WAYS entries; the hash says which set. An entry whose
+ * count is 0 is free. A reader may see an entry while its owner reuses the entry: the sum is then one too high or too
+ * low for a moment. */
 #include "core/proc/connection_counts.h"
 
 #include <errno.h>
@@ -22,10 +23,10 @@
 #define RATES_ADDRESSES 10000
 
 struct gee_connection_slot {
-    _Atomic int64_t owner; /* a process; 0: nobody */
+    _Atomic int64_t owner; /* process id; 0: the slot is free */
     _Atomic uint64_t connections, unproven;
     _Atomic uint64_t
-        used[WORDS]; /* a bit for each set: addresses were counted in it. Pages of other sets are not there */
+        used[WORDS]; /* a bit a set: the set has been written to; the pages of other sets are not in memory */
     gee_connection_entry_t entries[SETS][WAYS];
 };
 
@@ -82,7 +83,7 @@ static void clear_set(gee_connection_entry_t *set) {
     }
 }
 
-/* The sets that were used, and no others: pages that are written to stay in memory, 1.5 MiB of them for a whole slot. */
+/* Clears the used sets only: a page that was written to stays in memory, and a whole slot has 1.5 MiB. */
 static void clear(gee_connection_slot_t *slot) {
     atomic_store(&slot->connections, 0);
     atomic_store(&slot->unproven, 0);

@@ -1,4 +1,5 @@
-/* control.c: the master's side of the control socket. Nothing here waits: a slow client has its own buffer and timer. */
+/* control.c: the master's side of the control socket. This file never blocks: a slow client has its own buffer and
+ * timer. */
 #include "core/proc/control.h"
 
 #include <errno.h>
@@ -10,11 +11,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
+
 #define MOST_CLIENTS    64
 #define CLIENT_PATIENCE (5 * GEE_SECOND)
 #define RETRY_DELAY     (500 * GEE_MILLISECOND)
 
-static void drop(gee_control_client_t *client) {
+static void drop_client(gee_control_client_t *client) {
     gee_loop_unwatch(client->control->loop, &client->watch);
     gee_timer_stop(client->control->loop, &client->timer);
     (void)close(client->watch.descriptor);
@@ -25,7 +28,7 @@ static void drop(gee_control_client_t *client) {
 }
 
 static void on_patience_over(gee_timer_t *timer) {
-    drop(GEE_CONTAINER(timer, gee_control_client_t, timer));
+    drop_client(GEE_CONTAINER(timer, gee_control_client_t, timer));
 }
 
 static void start_patience(gee_control_client_t *client) {
@@ -48,10 +51,11 @@ static void send_answer(gee_control_client_t *client) {
             break;
         client->answer_sent += (size_t)sent;
     }
-    drop(client);
+    drop_client(client);
 }
 
 static int format_answer(gee_control_client_t *client, bool ok, const char *text) {
+    GEE_ASSERT(!client->answer);
     const char *outcome = ok ? "ok" : "failed";
     int length = text && *text ? asprintf(&client->answer, "%s\n%s\n", text, outcome)
                                : asprintf(&client->answer, "%s\n", outcome);
@@ -60,7 +64,7 @@ static int format_answer(gee_control_client_t *client, bool ok, const char *text
         return 0;
     }
     client->answer = NULL;
-    drop(client);
+    drop_client(client);
     return -1;
 }
 
@@ -76,7 +80,7 @@ void gee_control_answer_last(gee_control_client_t *client, bool ok, const char *
     if (format_answer(client, ok, text) != 0)
         return;
     client->waiting = 0;
-    /* It is short, and the first that goes there: it fits. */
+    /* The answer is short and the first output of this socket, so the socket's buffer has room. */
     (void)!send(client->watch.descriptor, client->answer, client->answer_length, MSG_NOSIGNAL | MSG_DONTWAIT);
     client->answer_sent = client->answer_length;
 }
@@ -102,34 +106,35 @@ static void on_client_ready(gee_watch_t *watch, uint32_t events) {
         if (events & EPOLLOUT)
             send_answer(client);
         else
-            drop(client);
+            drop_client(client);
         return;
     }
     size_t room = sizeof client->line - client->line_length;
     ssize_t length = recv(watch->descriptor, client->line + client->line_length, room, MSG_DONTWAIT);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (length <= 0 || client->asked) { /* it left, or talks on */
-        drop(client);
+    if (length <= 0 || client->asked) { /* the client is gone, or sent a second line */
+        drop_client(client);
         return;
     }
     client->line_length += (size_t)length;
     if (memchr(client->line, '\n', client->line_length))
         hand_on(client);
     else if (client->line_length == sizeof client->line)
-        drop(client);
+        drop_client(client);
 }
 
-static void on_retry(gee_timer_t *timer) {
+static void control_on_retry(gee_timer_t *timer) {
     gee_control_t *control = GEE_CONTAINER(timer, gee_control_t, retry);
     gee_loop_rewatch(control->loop, &control->watch, EPOLLIN);
 }
 
-static void on_connection(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+static void control_on_connection(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     gee_control_t *control = GEE_CONTAINER(watch, gee_control_t, watch);
     int descriptor = accept4(watch->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
-        /* For want of descriptors, say: it stays readable, so it must not be watched meanwhile. */
+        /* No descriptor is free, for example: the socket stays readable, so the loop must not watch the socket
+         * meanwhile. */
         if (errno != EAGAIN && errno != EINTR && gee_timer_start(control->loop, &control->retry, RETRY_DELAY) == 0)
             gee_loop_unwatch(control->loop, watch);
         return;
@@ -146,7 +151,7 @@ static void on_connection(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     control->client_count++;
     start_patience(client);
     if (gee_loop_watch(control->loop, &client->watch, EPOLLIN, NULL) != 0)
-        drop(client);
+        drop_client(client);
 }
 
 /* ---- opening ---- */
@@ -160,7 +165,7 @@ static int fill_address(const char *path, struct sockaddr_un *address, gee_error
     return 0;
 }
 
-/* 0: there is none any more. */
+/* 0: there is no socket file at the address. */
 static int remove_stale(const struct sockaddr_un *address, gee_error_t *error) {
     struct stat status;
     if (lstat(address->sun_path, &status) != 0)
@@ -195,8 +200,8 @@ int gee_control_open(gee_control_t *control, gee_loop_t *loop, gee_log_t *log, c
     control->log = log;
     control->path = path;
     gee_list_init(&control->clients);
-    control->watch = (gee_watch_t){ .descriptor = -1, .ready = on_connection };
-    control->retry.fire = on_retry;
+    control->watch = (gee_watch_t){ .descriptor = -1, .ready = control_on_connection };
+    control->retry.fire = control_on_retry;
     if (fill_address(path, &address, error) != 0 || remove_stale(&address, error) != 0)
         return -1;
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -216,6 +221,7 @@ int gee_control_open(gee_control_t *control, gee_loop_t *loop, gee_log_t *log, c
 }
 
 int gee_control_move(gee_control_t *control, const char *path, gee_error_t *error) {
+    GEE_ASSERT(path[0] == '/');
     if (rename(control->path, path) != 0)
         return gee_error_set(error, GEE_UNAVAILABLE, "cannot rename the control socket %s to %s: %s", control->path,
                              path, strerror(errno));

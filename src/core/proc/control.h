@@ -1,10 +1,10 @@
 /* control.h: the control socket, by which `geerpc -s` talks to the running master.
  *
- *   geerpc -s reload --"reload\n"--> master;   master --"line\n" ... "ok\n" | "failed\n"--> stdout | stderr, exit status
+ *   geerpc -s reload --"reload\n"--> master; master --"line\n" ... "ok\n" | "failed\n"--> stdout | stderr, exit status
  *
- * While another binary starts there may be a moment in which nobody has the socket: geerpc -s waits for it.
- * The answer to stop and quit is the end of the connection: it comes when the master's process ends. That to upgrade comes
- * before, and the end after it, when the old master ends in time. */
+ * While another binary starts there may be a moment without a socket: geerpc -s waits. The
+ * answer to stop and quit is the end of the connection, when the master's process ends. The answer to upgrade is a
+ * text; the connection ends with the old master if that ends in time. */
 #ifndef GEE_PROC_CONTROL_H
 #define GEE_PROC_CONTROL_H
 
@@ -12,19 +12,19 @@
 
 #include "core/event/loop.h"
 
-#define GEE_OLD_NAME ".oldbin" /* behind the names of the files of a master that another binary is to replace */
+#define GEE_OLD_NAME ".oldbin" /* suffix of the files of a master that another binary replaces */
 
 typedef struct gee_control gee_control_t;
 
 typedef struct gee_control_client {
-    gee_link_t link; /* in the control's clients */
+    gee_link_t link; /* in control->clients */
     gee_control_t *control;
     gee_watch_t watch;
-    gee_timer_t timer; /* patience with its line, and with its reading */
+    gee_timer_t timer; /* limits the time for the client's line, and for reading the answer */
     char line[128];
     size_t line_length;
-    bool asked;       /* its line was handed on; it waits for the answer */
-    unsigned waiting; /* for what: the master's */
+    bool asked;       /* the line was reported, the answer is not sent */
+    unsigned waiting; /* gee_waits_t (waiters.h) */
     char *answer;
     size_t answer_length, answer_sent;
 } gee_control_client_t;
@@ -33,31 +33,35 @@ struct gee_control {
     gee_loop_t *loop;
     gee_log_t *log;
     const char *path;
-    gee_watch_t watch; /* its descriptor: -1 while closed */
-    gee_timer_t retry; /* to watch again, after a connection could not be accepted */
+    gee_watch_t watch; /* descriptor -1: closed */
+    gee_timer_t retry; /* until the socket is watched again after a failed accept */
     gee_list_t clients;
     size_t client_count;
     void (*asked)(gee_control_client_t *client, const char *command, void *data);
     void *data;
 };
 
-/* Opens the socket at an absolute path, mode 0600; a stale one is replaced. `asked` and `data` are set by the caller. */
+/* Opens the socket at an absolute path, mode 0600; a stale socket file is replaced. The caller sets `asked` and
+ * `data` before the loop runs. */
 int gee_control_open(gee_control_t *control, gee_loop_t *loop, gee_log_t *log, const char *path, gee_error_t *error);
-/* Gives it another absolute path (kept, not copied), in place of whatever is there. -1: it stays where it was. */
+/* Renames the socket to another absolute path (kept, not copied) and replaces a file there. -1: the socket keeps its
+ * path. */
 int gee_control_move(gee_control_t *control, const char *path, gee_error_t *error);
-/* Removes and closes it. Clients that wait for the end of the process go on waiting: their descriptors stay. */
+/* Removes and closes the socket. Clients that wait for the end of the process go on waiting: their descriptors stay
+ * open. */
 void gee_control_close(gee_control_t *control);
-/* In a child. */
+/* In a child: closes the descriptors. */
 void gee_control_forget(const gee_control_t *control);
-/* Sends `text` (lines; null: none) and the outcome, then closes. */
+/* Sends `text` (lines; null: no text) and the outcome, then closes the connection. Precondition: the client has no
+ * answer yet. */
 void gee_control_answer(gee_control_client_t *client, bool ok, const char *text);
-/* The same, but the connection ends with the process. */
+/* The same, but the connection stays open until the process ends. */
 void gee_control_answer_last(gee_control_client_t *client, bool ok, const char *text);
 
 /* ---- the other side: geerpc -s ---- */
 
-/* Sends the command and waits for the outcome. What the server says goes to `out`; the reasons of a failure to
- * `trouble`, as does that there is no server. The exit status. */
+/* Sends the command and waits for the outcome. The server's text goes to `out`; the reason of a failure, also that no
+ * server runs, goes to `trouble`. Returns the exit status. */
 int gee_control_ask(const char *path, const char *command, FILE *out, FILE *trouble);
 
 #endif

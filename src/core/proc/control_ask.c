@@ -10,7 +10,7 @@
 #include "core/proc/control.h"
 
 #define UPGRADE_STEP_MS     50
-#define UPGRADE_PATIENCE_MS 10000 /* with a new binary, until it listens to commands */
+#define UPGRADE_PATIENCE_MS 10000 /* for a new binary to open its control socket */
 
 /* The connection; -1 with errno. */
 static int try_to_connect(const char *path) {
@@ -29,7 +29,7 @@ static int try_to_connect(const char *path) {
     return -1;
 }
 
-/* A master that starts another binary gives its socket this name, and the new one opens another. */
+/* A master that starts another binary renames its socket to NAME.oldbin, and the new master opens NAME. */
 static bool is_upgrading(const char *path) {
     char old[sizeof(((struct sockaddr_un *)NULL)->sun_path) + sizeof GEE_OLD_NAME];
     (void)snprintf(old, sizeof old, "%s%s", path, GEE_OLD_NAME);
@@ -54,7 +54,8 @@ static int connect_to(const char *path, FILE *trouble) {
                           path, strerror(errno));
             return -1;
         }
-        /* When there is no old one any more, it has its first name again, or the new one is there: that is seen above. */
+        /* Without NAME.oldbin either the old master has its first name again or the new master listens: the next try
+         * connects. */
         looked = true;
         upgrading = is_upgrading(path);
         if (upgrading)
@@ -71,7 +72,7 @@ static bool send_command(int descriptor, const char *command, FILE *trouble) {
     return false;
 }
 
-/* Until there is something to read. A person at a terminal sees what is waited for, and that time passes. */
+/* Returns when there is input. A person at a terminal sees dots and the reason for the wait. */
 static void wait_for_bytes(int descriptor, const char *what, FILE *trouble) {
     struct pollfd socket = { .fd = descriptor, .events = POLLIN };
     bool shown = false;
@@ -86,7 +87,7 @@ static void wait_for_bytes(int descriptor, const char *what, FILE *trouble) {
         (void)fputs("\r\033[K", trouble);
 }
 
-/* Everything until the server closes; the caller frees it. Null: trouble. */
+/* All input until the server closes the connection; the caller frees the text. Null: failed. */
 static char *read_all(int descriptor, const char *what, FILE *trouble) {
     char *text = NULL, bytes[4096];
     size_t size = 0;
@@ -104,7 +105,7 @@ static char *read_all(int descriptor, const char *what, FILE *trouble) {
         (void)fwrite(bytes, 1, (size_t)length, memory);
     }
     int reason = errno;
-    /* A server that ended while a byte of ours was unread resets: it ended all the same. */
+    /* A server that ends before reading all of our bytes resets the connection: that is an end, too. */
     bool ended = memory && (length == 0 || reason == ECONNRESET);
     if (memory && fclose(memory) != 0)
         ended = false;
@@ -115,7 +116,7 @@ static char *read_all(int descriptor, const char *what, FILE *trouble) {
     return NULL;
 }
 
-/* The last line, and what stands before it. False: there is no whole line. */
+/* Splits the last line off. False: there is no whole line. */
 static bool split(char *text, const char **body, const char **outcome) {
     size_t length = strlen(text);
     if (length == 0 || text[length - 1] != '\n')

@@ -23,9 +23,9 @@
 #define FIRST_DELAY    (100 * GEE_MILLISECOND)
 #define LONGEST_DELAY  (10 * GEE_SECOND)
 
-#define WITHDRAW_PATIENCE (5 * GEE_SECOND) /* with the helper's farewell to others */
+#define WITHDRAW_PATIENCE (5 * GEE_SECOND) /* for the helper to take the server out of registries */
 
-static void spawn(gee_place_t *place);
+static void crew_spawn(gee_place_t *place);
 
 static bool is_helper(const gee_worker_t *worker) {
     return worker->index == worker->crew->count;
@@ -62,7 +62,7 @@ void gee_crew_withdraw(gee_crew_t *crew, void (*left)(void *data), void *data) {
         tell_left(crew);
 }
 
-static void on_gone(gee_task_t *task) {
+static void crew_on_gone(gee_task_t *task) {
     gee_crew_t *crew = GEE_CONTAINER(task, gee_crew_t, gone_task);
     crew->events->gone(crew, crew->data);
 }
@@ -93,7 +93,7 @@ gee_crew_t *gee_crew_create(gee_loop_t *loop, gee_cycle_t **cycle, const gee_cre
     crew->count = crew->cycle->workers;
     crew->place_count = crew->count + (crew->cycle->helper ? 1 : 0);
     crew->left_timer.fire = on_left_too_late;
-    crew->gone_task.run = on_gone;
+    crew->gone_task.run = crew_on_gone;
     gee_list_init(&crew->workers);
     return crew;
 }
@@ -124,7 +124,7 @@ void gee_crew_destroy(gee_crew_t **crew_pointer) {
 
 /* ---- messages from a worker ---- */
 
-/* The first failure of a crew that starts is the reason why all of it does not. */
+/* The first failure of a crew that starts is the reason why the crew does not start. */
 static void fail_start(gee_crew_t *crew, const char *reason) {
     if (crew->state != GEE_CREW_STARTING)
         return;
@@ -151,10 +151,10 @@ static void on_worker_ready(gee_worker_t *worker) {
         crew->events->ready(crew, crew->data);
 }
 
-static void on_message(gee_channel_t *channel, const gee_message_t *message, int descriptor) {
+static void crew_on_message(gee_channel_t *channel, const gee_message_t *message, int descriptor) {
     gee_worker_t *worker = GEE_CONTAINER(channel, gee_worker_t, channel);
     if (descriptor >= 0)
-        (void)close(descriptor); /* a worker has none to give */
+        (void)close(descriptor); /* a worker sends no descriptors */
     switch ((gee_message_type_t)message->type) {
     case GEE_MESSAGE_READY:
         on_worker_ready(worker);
@@ -189,8 +189,8 @@ static void start_patience(gee_worker_t *worker, int64_t patience_ns) {
                 gee_worker_name(worker->crew, worker->index), (int)worker->pid);
 }
 
-/* It is about to exit; one that hangs instead is killed. */
-static void on_channel_ended(gee_channel_t *channel) {
+/* The worker is about to exit; a worker that hangs is killed. */
+static void crew_on_channel_ended(gee_channel_t *channel) {
     start_patience(GEE_CONTAINER(channel, gee_worker_t, channel), LEAVE_PATIENCE);
 }
 
@@ -224,8 +224,8 @@ static gee_worker_t *create_worker(gee_place_t *place, int ends[2], gee_error_t 
     worker->started_ns = gee_clock_monotonic();
     worker->timer.fire = on_patience_over;
     worker->channel.watch.descriptor = -1;
-    worker->channel.received = on_message;
-    worker->channel.ended = on_channel_ended;
+    worker->channel.received = crew_on_message;
+    worker->channel.ended = crew_on_channel_ended;
     return worker;
 }
 
@@ -242,7 +242,7 @@ static int fork_worker(gee_place_t *place, gee_error_t *error) {
     gee_worker_t *worker = create_worker(place, ends, error);
     if (!worker)
         return -1;
-    (void)fflush(NULL); /* what waits in stdio would be written twice */
+    (void)fflush(NULL); /* else parent and child would both write what is buffered */
     worker->pid = fork();
     if (worker->pid == 0)
         become_worker(crew, place->index, ends);
@@ -257,7 +257,7 @@ static int fork_worker(gee_place_t *place, gee_error_t *error) {
     place->worker = worker;
     start_patience(worker, START_PATIENCE);
     if (gee_channel_open(&worker->channel, crew->loop, ends[0], error) != 0) {
-        /* Its end of the channel is closed: it leaves, and is reaped. */
+        /* The worker is killed and reaped as any other. */
         gee_log(crew->log, GEE_LOG_ERROR, "%s (pid %d): %s", gee_worker_name(crew, place->index), (int)worker->pid,
                 error->text);
         (void)gee_str_format(worker->reason, sizeof worker->reason, "%s", error->text);
@@ -278,7 +278,7 @@ static void start_later(gee_place_t *place) {
                 gee_worker_name(place->crew, place->index));
 }
 
-static void spawn(gee_place_t *place) {
+static void crew_spawn(gee_place_t *place) {
     gee_crew_t *crew = place->crew;
     gee_error_t error;
     if (fork_worker(place, &error) == 0)
@@ -292,7 +292,7 @@ static void spawn(gee_place_t *place) {
 }
 
 static void on_place_timer(gee_timer_t *timer) {
-    spawn(GEE_CONTAINER(timer, gee_place_t, timer));
+    crew_spawn(GEE_CONTAINER(timer, gee_place_t, timer));
 }
 
 void gee_crew_start(gee_crew_t *crew) {
@@ -302,7 +302,7 @@ void gee_crew_start(gee_crew_t *crew) {
         crew->places[i].timer.fire = on_place_timer;
     }
     for (unsigned i = 0; i < crew->place_count && crew->state == GEE_CREW_STARTING; i++)
-        spawn(&crew->places[i]);
+        crew_spawn(&crew->places[i]);
 }
 
 void gee_crew_serve(gee_crew_t *crew) {
@@ -338,9 +338,9 @@ void gee_crew_quit(gee_crew_t *crew, bool (*emptied)(const gee_listener_t *liste
         if (worker->state == GEE_WORKER_LEAVING)
             continue;
         if (worker->state == GEE_WORKER_STARTING || gee_channel_send(&worker->channel, &quit, -1) != 0)
-            kill_worker(worker, SIGKILL); /* it serves nobody; or its channel is broken */
+            kill_worker(worker, SIGKILL); /* the worker has no connection yet, or its channel is broken */
         worker->state = GEE_WORKER_LEAVING;
-        start_patience(worker, is_helper(worker) ? LEAVE_PATIENCE : patience_ns); /* the next one waits for its end */
+        start_patience(worker, is_helper(worker) ? LEAVE_PATIENCE : patience_ns); /* the next helper waits */
     }
     report_gone(crew);
 }
@@ -359,13 +359,13 @@ void gee_crew_return(gee_crew_t *crew) {
     crew->state = GEE_CREW_SERVING;
     gee_loop_undefer(&crew->gone_task);
     for (unsigned i = 0; i < crew->place_count; i++) {
-        crew->places[i].worker = NULL; /* those who still leave have no place any more */
+        crew->places[i].worker = NULL; /* workers that are still leaving have no place any more */
         crew->places[i].delay_ns = 0;
-        spawn(&crew->places[i]);
+        crew_spawn(&crew->places[i]);
     }
 }
 
-/* At TERM a helper takes the server out of registries; when another master serves on, it only ends. */
+/* At TERM a helper takes the server out of registries; when another master serves on, the helper only exits. */
 static bool dismiss(gee_worker_t *worker) {
     gee_message_t quit = { .type = GEE_MESSAGE_QUIT };
     return is_helper(worker) && worker->crew->cycle->server->elsewhere &&
@@ -415,22 +415,22 @@ static void report_failed_start(const gee_worker_t *worker, int status) {
     fail_start(worker->crew, text);
 }
 
-static void replace(gee_place_t *place, const gee_worker_t *dead) {
+static void replace_worker(gee_place_t *place, const gee_worker_t *dead) {
     int64_t lived_ns = gee_clock_monotonic() - dead->started_ns;
     if (lived_ns >= LONG_LIFE)
         place->delay_ns = 0;
     if (lived_ns >= SHORT_LIFE && dead->state == GEE_WORKER_SERVING)
-        spawn(place);
+        crew_spawn(place);
     else
         start_later(place);
     gee_slots_assign(place->crew);
 }
 
-static void on_end(gee_worker_t *worker, int status) {
+static void crew_on_worker_end(gee_worker_t *worker, int status) {
     gee_crew_t *crew = worker->crew;
     gee_place_t *place = &crew->places[worker->index];
-    bool in_place = place->worker == worker; /* else the crew had left and has come back */
-    gee_channel_read(&worker->channel);      /* its last words */
+    bool in_place = place->worker == worker; /* false after gee_crew_return(): the place has another worker */
+    gee_channel_read(&worker->channel);      /* the last messages */
     gee_channel_close(&worker->channel);
     gee_list_remove(&worker->link);
     gee_slots_forget(crew, worker);
@@ -443,9 +443,9 @@ static void on_end(gee_worker_t *worker, int status) {
     if (crew->state == GEE_CREW_STARTING)
         report_failed_start(worker, status);
     else if (crew->state == GEE_CREW_SERVING && in_place)
-        replace(place, worker);
+        replace_worker(place, worker);
     free_worker(worker);
-    crew->events->status(crew, crew->data); /* nobody waits for its answer any more */
+    crew->events->status(crew, crew->data); /* no status answer is to come from this worker */
 }
 
 bool gee_crew_reap(gee_crew_t *crew, pid_t pid, int status) {
@@ -453,7 +453,7 @@ bool gee_crew_reap(gee_crew_t *crew, pid_t pid, int status) {
         gee_worker_t *worker = GEE_CONTAINER(link, gee_worker_t, link);
         if (worker->pid != pid)
             continue;
-        on_end(worker, status);
+        crew_on_worker_end(worker, status);
         report_gone(crew);
         return true;
     }

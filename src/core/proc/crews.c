@@ -1,6 +1,7 @@
 /* crews.c: see crews.h. */
 #include "core/proc/crews.h"
 
+#include "core/base/assert.h"
 #include "core/proc/pairs.h"
 
 void gee_crews_hand_over(gee_master_t *master) {
@@ -12,6 +13,7 @@ void gee_crews_hand_over(gee_master_t *master) {
 }
 
 int gee_crews_start(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error) {
+    GEE_ASSERT(!master->starting);
     if (gee_cycle_open(*cycle, error) != 0) {
         gee_cycle_close(cycle);
         return -1;

@@ -6,7 +6,8 @@
 
 /* Opens the cycle, which the function takes, and starts its crew as master->starting. */
 int gee_crews_start(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error);
-/* The workers of all other crews, and workers of the running crew that leave, pass their connections on to the running crew. */
+/* The workers of all other crews, and leaving workers of the running crew, pass their connections on to the running
+ * crew. */
 void gee_crews_hand_over(gee_master_t *master);
 /* Is no worker left? */
 bool gee_crews_gone(const gee_master_t *master);

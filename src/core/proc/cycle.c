@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/proc/connection_counts.h"
 #include "core/proc/inherit.h"
 #include "core/proc/seals.h"
@@ -72,7 +73,7 @@ const char *gee_cycle_errors_text(const gee_cycle_t *cycle) {
 /* ---- what modules are lent ---- */
 
 static gee_cycle_t *cycle_of(const gee_prepare_t *prepare) {
-    return GEE_CONTAINER((uintptr_t)prepare, gee_cycle_t, prepare); /* modules see it const, it is not */
+    return GEE_CONTAINER((uintptr_t)prepare, gee_cycle_t, prepare); /* const for modules only */
 }
 
 static void *lend_shared(const gee_prepare_t *prepare, const char *name, size_t size, uint32_t version,
@@ -85,7 +86,7 @@ static int lend_log(const gee_prepare_t *prepare, const char *path, gee_error_t 
     return gee_log_files_open(&cycle_of(prepare)->log_files, path, error);
 }
 
-/* run/registry/servers: run/ may be root's, run/registry/ belongs to who writes there. */
+/* run/registry/servers: run/ may be root's, run/registry/ belongs to the user that workers run as. */
 static const char *lend_file(const gee_prepare_t *prepare, const char *path, gee_error_t *error) {
     gee_cycle_t *cycle = cycle_of(prepare);
     const gee_user_t *user = &cycle->user;
@@ -178,7 +179,7 @@ static void count_upstreams(const gee_settings_t *settings, gee_prepare_t *prepa
     }
 }
 
-/* Of the setting that the text begins with, as "access_log.path: ..."; else of the whole file. */
+/* The place of the setting with which the text begins, as "access_log.path: ..."; else the file. */
 static const char *place_of_trouble(const gee_cycle_t *cycle, size_t index, const char *text) {
     const gee_module_t *module = cycle->server->modules[index].module;
     const gee_option_t *option = module->options;
@@ -251,7 +252,7 @@ static void close_opened(gee_cycle_t *cycle) {
         entry->owners = NULL;
     }
     gee_zones_release(&cycle->zones);
-    /* The server's log must not go on writing to a number that will be another file. */
+    /* The server's log must not write to a descriptor number that is reused for another file. */
     if (cycle->error_log >= 0 && gee_log_descriptor(cycle->server->log) == cycle->error_log)
         (void)gee_log_set_descriptor(cycle->server->log, cycle->server->standard_error);
     gee_log_files_close(&cycle->log_files);
@@ -267,6 +268,7 @@ static int open_known_down(gee_cycle_t *cycle, gee_error_t *error) {
 }
 
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
+    GEE_ASSERT(cycle->errors.count == 0 && cycle->generation == 0);
     cycle->generation = ++cycle->server->last_generation;
     if (find_user(cycle, error) == 0 && open_error_log(cycle, error) == 0 && open_listeners(cycle, error) == 0 &&
         gee_connection_counts_open(cycle, error) == 0 && open_known_down(cycle, error) == 0 &&
@@ -277,7 +279,7 @@ int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error) {
     return -1;
 }
 
-/* Each is tried by itself: a failure does not hide the next. */
+/* Each module is tried by itself: a failure does not hide the next one. */
 static void try_modules(gee_cycle_t *cycle) {
     gee_error_t error;
     lend(cycle);
@@ -301,7 +303,7 @@ void gee_cycle_try(gee_cycle_t *cycle) {
     close_opened(cycle);
 }
 
-/* What is right for a registry, and a riddle to who has left `services` out. */
+/* Right for a registry; a notice for a user who forgot `services`. */
 static void tell_of_examples(const gee_cycle_t *cycle) {
     if (gee_cycle_settings(cycle)->services.count == 0 && gee_service_usual(cycle->server->modules, 0) == NULL)
         gee_log(cycle->server->log, GEE_LOG_NOTICE,
@@ -309,6 +311,7 @@ static void tell_of_examples(const gee_cycle_t *cycle) {
 }
 
 void gee_cycle_commit(gee_cycle_t *cycle) {
+    GEE_ASSERT(cycle->generation > 0 && !cycle->committed);
     gee_log_t *log = cycle->server->log;
     cycle->committed = true;
     if (cycle->error_log >= 0)
@@ -330,6 +333,6 @@ void gee_cycle_close(gee_cycle_t **cycle_pointer) {
     if (!cycle)
         return;
     close_opened(cycle);
-    gee_pool_t *pool = cycle->pool; /* the cycle itself is in it */
+    gee_pool_t *pool = cycle->pool; /* the pool holds the cycle, too */
     gee_pool_destroy(&pool);
 }

@@ -2,7 +2,7 @@
  *
  *   load (read, check) -> open (logs, listeners, modules prepare) -> commit -> ... -> close (modules release)
  *                                     |                 '-> close (modules roll back)
- *                                     '-> failed: nothing of it is left but the reasons
+ *                                     '-> failed: all is closed again, only the reasons are left
  */
 #ifndef GEE_PROC_CYCLE_H
 #define GEE_PROC_CYCLE_H
@@ -25,14 +25,14 @@ typedef struct gee_cycle_listener {
     const char **protocols;       /* for the door: ends with null; null for all */
     gee_seal_setup_t *seal_setup; /* null: there is no seal */
     gee_door_layer_t layers[2];   /* the seal, if there is one; ends with a null layer */
-    gee_worker_t **owners;        /* crew.c: who serves each slot */
+    gee_worker_t **owners;        /* slots.c: the worker that serves each slot; null: none */
     size_t owner_count;
 } gee_cycle_listener_t;
 
-/* What the connections to the servers of an upstream are sealed with. */
+/* The seals of connections to the servers of an upstream. */
 typedef struct gee_upstream_seals {
     const gee_upstream_settings_t *settings;
-    gee_seal_setup_t *all;      /* of those that have none of their own; null: they are not sealed */
+    gee_seal_setup_t *all;      /* for servers without a seal of their own; null: not sealed */
     gee_seal_setup_t **servers; /* in the settings' order */
 } gee_upstream_seals_t;
 
@@ -54,25 +54,27 @@ typedef struct gee_cycle {
     gee_list_t zones;
     gee_prepare_t prepare;
     size_t prepared;                                 /* modules */
-    struct gee_connection_counts *connection_counts; /* null: no limit needs them */
-    gee_shared_rates_t *handshake_rates;             /* of addresses; null: no limit needs it */
+    struct gee_connection_counts *connection_counts; /* null: no limit needs counts */
+    gee_shared_rates_t *handshake_rates;             /* by address; null: no limit needs rates */
     struct gee_registries *registries;
     struct gee_known_down *known_down;    /* servers of upstreams; null: there are no upstreams */
     gee_upstream_seals_t *upstream_seals; /* of each upstream of the settings; null: not opened */
-    gee_helper_wires_t *helper;           /* null: nobody wants one */
+    gee_helper_wires_t *helper;           /* null: no module and no setting wants a helper */
     bool committed;
 } gee_cycle_t;
 
-/* Reads and checks the file. Null: out of memory. cycle->errors says whether it is good. `running`, which may be null,
- * is what a reload compares with. */
+/* Reads and checks the file. Null: out of memory. The file is good if cycle->errors is empty. A reload compares the
+ * file with `running` (null: no reload). */
 gee_cycle_t *gee_cycle_load(gee_server_state_t *server, const gee_cycle_t *running);
-/* Opens what it names; leaves the running cycle alone. -1: undone, with the reason. */
+/* Opens what the settings name, beside the running cycle. -1: all is closed again, with the reason. Precondition: the
+ * cycle is loaded without errors and not opened. */
 int gee_cycle_open(gee_cycle_t *cycle, gee_error_t *error);
-/* Opens all of it but listeners, adds each reason why something cannot be opened to cycle->errors, and undoes it. */
+/* Opens all but listeners, adds each reason of a failure to cycle->errors, and closes all again. */
 void gee_cycle_try(gee_cycle_t *cycle);
-/* It runs now: modules' commit, level and descriptor of the log. */
+/* The cycle runs from now on: calls the modules' commit hooks, sets level and descriptor of the log. Precondition:
+ * the cycle is open and not committed. */
 void gee_cycle_commit(gee_cycle_t *cycle);
-/* Closes everything, whatever state it is in. Leaves null. */
+/* Closes a cycle in any state. Leaves null. */
 void gee_cycle_close(gee_cycle_t **cycle);
 
 static inline const gee_settings_t *gee_cycle_settings(const gee_cycle_t *cycle) {

@@ -11,7 +11,7 @@
 
 #include "core/base/lines.h"
 
-/* Prints what the child says until it closes the pipe. */
+/* Prints the child's text until the child closes the pipe. */
 static int wait_for_child(int reader, pid_t child) {
     char bytes[4096];
     bool first = true, ok = false;
@@ -62,7 +62,7 @@ bool gee_daemonize(gee_starter_t *starter, int *exit_status) {
 }
 
 static void leave_terminal(unsigned kept) {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* not 0, 1 or 2, which are open */
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* above 2, since 0 to 2 are open */
     if (null < 0)
         return;
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++)
@@ -77,7 +77,7 @@ static void write_all(int descriptor, const char *bytes, size_t length) {
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return; /* whoever started us is gone */
+            return; /* the parent is gone */
         bytes += written;
         length -= (size_t)written;
     }
@@ -105,6 +105,6 @@ void gee_starter_forget(const gee_starter_t *starter) {
     if (starter->pipe < 0)
         return;
     leave_terminal(
-        starter->kept); /* the master will; whoever reads what the command prints waits for all who could write */
+        starter->kept); /* as the master does: a reader of the output waits for every process with the descriptor */
     (void)close(starter->pipe);
 }

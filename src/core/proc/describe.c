@@ -15,7 +15,7 @@ const char *gee_describe_cycle(const gee_cycle_t *cycle) {
     return text ? text : "";
 }
 
-/* geectl beside this program, as one would type it here; else just its name. */
+/* The path of geectl beside this program, relative if below the current directory; else "geectl". */
 static void find_geectl(char *text, size_t capacity) {
     char path[PATH_MAX], current[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - sizeof "geectl");
@@ -42,7 +42,7 @@ static bool serves_arith(const gee_cycle_t *cycle) {
     return false;
 }
 
-/* An address that can be dialled here: "any host" is no host. */
+/* The first listener's address for a client on this host: "any host" cannot be dialled. */
 static const char *dialled(const gee_cycle_t *cycle) {
     const gee_listener_t *listener = cycle->listeners[0].listener;
     const gee_sockaddr_t *address = &listener->sockaddr;

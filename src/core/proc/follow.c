@@ -1,5 +1,6 @@
-/* follow.c: the helper follows the registries of upstreams and writes down for the workers what it finds. The server itself is left
- * out: a registry may well have it, and calls that it forwards to itself would come back for ever. */
+/* follow.c: the helper follows the registries of upstreams and publishes their lists to the workers. The server's own
+ * addresses are left out: a registry may list them, and a call forwarded to the server itself would be forwarded for
+ * ever. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "core/proc/same_place.h"
 #include "core/rpc/engine_private.h"
 
-#define REPORT_INTERVAL GEE_SECOND /* how old a page's words about a source are, at most */
+#define REPORT_INTERVAL GEE_SECOND /* the largest age of a page's report about a source */
 
 typedef struct follower {
     gee_followers_t *followers;
@@ -31,7 +32,7 @@ static void report(const follower_t *follower) {
     gee_shared_list_report(follower->list, &report);
 }
 
-/* This helper may be a new one, to whom an empty list is as good as any: not so to the workers. */
+/* A new helper has no list to compare with, but the workers may have one: an empty list does not replace theirs. */
 static bool is_worse(follower_t *follower, size_t count) {
     size_t before = count == 0 ? gee_shared_list_count(follower->list) : 0;
     if (before > 0 && !follower->empty_said)
@@ -42,7 +43,7 @@ static bool is_worse(follower_t *follower, size_t count) {
     return before > 0;
 }
 
-/* What the server listens on, or what it announces itself as. */
+/* Is that an address that the server listens on or announces? */
 static bool is_own(const gee_cycle_t *cycle, const char *address) {
     const gee_settings_t *settings = gee_cycle_settings(cycle);
     gee_addr_t addr, listen;
@@ -60,7 +61,7 @@ static bool is_own(const gee_cycle_t *cycle, const char *address) {
     return false;
 }
 
-/* How many are left. */
+/* Returns the count of `others`. */
 static size_t leave_out_own(follower_t *follower, const gee_server_t *servers, size_t count, gee_server_t *others) {
     const gee_server_t *own = NULL;
     size_t kept = 0;
@@ -77,7 +78,7 @@ static size_t leave_out_own(follower_t *follower, const gee_server_t *servers, s
     return kept;
 }
 
-static void on_changed(void *data, const gee_server_t *servers, size_t count) {
+static void follower_on_changed(void *data, const gee_server_t *servers, size_t count) {
     follower_t *follower = data;
     gee_server_t *others = calloc(count + 1, sizeof *others);
     if (!others) {
@@ -96,8 +97,8 @@ static void on_changed(void *data, const gee_server_t *servers, size_t count) {
     gee_engine_wake_workers(follower->followers->engine);
 }
 
-/* Workers are woken while they have nothing: why, stands in the texts of errors. */
-static void on_interval(gee_timer_t *timer) {
+/* Refreshes the reports: workers without servers show the reason in their errors. */
+static void followers_on_interval(gee_timer_t *timer) {
     gee_followers_t *followers = GEE_CONTAINER(timer, gee_followers_t, timer);
     for (size_t i = 0; i < followers->count; i++)
         report(&followers->items[i]);
@@ -119,7 +120,7 @@ static int follow(gee_followers_t *followers, const gee_upstream_settings_t *ups
                                         .refresh_ns = registry->refresh,
                                         .min_servers = (size_t)registry->min_servers,
                                         .name = follower->name };
-    follower->discovery = gee_discovery_create(followers->engine, &options, on_changed, follower, error);
+    follower->discovery = gee_discovery_create(followers->engine, &options, follower_on_changed, follower, error);
     return follower->discovery ? 0 : gee_error_prefix(error, "upstream %s: ", upstream->name);
 }
 
@@ -135,7 +136,7 @@ gee_followers_t *gee_followers_create(gee_engine_t *engine, const gee_cycle_t *c
     }
     followers->engine = engine;
     followers->cycle = cycle;
-    followers->timer.fire = on_interval;
+    followers->timer.fire = followers_on_interval;
     for (size_t i = 0; i < settings->upstreams.count; i++) {
         const gee_shared_list_t *list = &cycle->registries->lists[i];
         if (list->source && follow(followers, gee_settings_upstream(settings, i), list, error) != 0) {

@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define QUEUE_BYTES (1 << 20) /* of messages that wait for the helper; the kernel may grant less */
+#define QUEUE_BYTES (1 << 20) /* of waiting messages; the kernel may grant less */
 
-/* In front of each message. Workers and helper may be of different builds during an upgrade. */
+/* The head of each message. Workers and helper may be different builds during an upgrade. */
 typedef struct head {
     uint32_t version;
     uint32_t worker;
@@ -63,7 +63,7 @@ static void wake(gee_helper_line_t *line) {
     const gee_helper_wires_t *wires = GEE_CONTAINER(line, gee_helper_wires_t, line);
     const uint64_t one = 1;
     for (unsigned i = 0; i < wires->workers; i++)
-        (void)!write(wires->wakes[i], &one, sizeof(one)); /* full: it is awake already */
+        (void)!write(wires->wakes[i], &one, sizeof(one)); /* full: the worker has been woken already */
 }
 
 gee_helper_wires_t *gee_helper_line_open(gee_server_state_t *server, unsigned workers, gee_pool_t *pool,

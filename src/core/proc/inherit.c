@@ -1,4 +1,4 @@
-/* inherit.c: what a master is started with, out of the environment and into it. */
+/* inherit.c: reads inherited descriptors from the environment, and writes the environment for the next master. */
 #include "core/proc/inherit.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #define ACTIVATED        "activated"
 #define OUT_OF_MEMORY(e) gee_error_set(e, GEE_RESOURCE_EXHAUSTED, "out of memory for what was inherited")
 
-/* ---- sockets, whoever they come from ---- */
+/* ---- sockets ---- */
 
 static int option_of(int descriptor, int option) {
     int value = 0;
@@ -31,7 +31,7 @@ static int option_of(int descriptor, int option) {
     return getsockopt(descriptor, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
 }
 
-/* Listens, is close-on-exec and non-blocking from here on. */
+/* Checks that the descriptor is a listening socket, and makes the descriptor close-on-exec and non-blocking. */
 static bool claim_socket(gee_inherited_socket_t *entry) {
     socklen_t length = sizeof entry->bound;
     int flags = fcntl(entry->descriptor, F_GETFL);
@@ -75,7 +75,7 @@ static bool claim(int descriptor) {
     return fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-/* The rest of the line, behind its descriptor. -1: it makes no sense. */
+/* Reads the rest of the line, behind its descriptor. -1: malformed. */
 typedef int (*line_reader_t)(gee_server_state_t *server, int descriptor, gee_str_t rest, gee_error_t *error);
 
 static int bad_line(const char *kind, gee_error_t *error) {
@@ -86,7 +86,7 @@ static int read_master(gee_server_state_t *server, int descriptor, gee_str_t res
     uint64_t version, pid;
     if (!cut_number(&rest, &version) || !cut_number(&rest, &pid) || !claim(descriptor))
         return bad_line("master", error);
-    server->parent_link = descriptor;
+    server->parent_socket = descriptor;
     server->parent_version = (unsigned)version;
     server->parent = (pid_t)pid;
     return 0;
@@ -147,11 +147,11 @@ static int read_line(gee_server_state_t *server, gee_str_t line, bool known, gee
     for (size_t i = 0; i < (known ? GEE_LENGTH(kinds) : 1); i++)
         if (gee_str_equal(kind, gee_str(kinds[i].kind)))
             return kinds[i].read(server, (int)descriptor, line, error);
-    (void)close((int)descriptor); /* of a kind that later versions know */
+    (void)close((int)descriptor); /* a kind of a later version */
     return 0;
 }
 
-/* Of a title that is not known only the line with the link is read, so that the other master can be told. */
+/* Under an unknown title only the line "master" is read, so that the other master can be told of the failure. */
 static int read_lines(gee_server_state_t *server, const char *text, gee_error_t *error) {
     gee_str_t rest = gee_str(text), title = gee_str_cut(&rest, '\n');
     bool known = gee_str_equal(title, GEE_STR(TITLE));
@@ -163,16 +163,16 @@ static int read_lines(gee_server_state_t *server, const char *text, gee_error_t 
                              "the server that runs hands over as \"%.*s\", this binary knows \"%s\": stop it and start "
                              "this one",
                              GEE_STR_ARGUMENTS(title), TITLE);
-    server->elsewhere = server->parent_link >= 0;
+    server->elsewhere = server->parent_socket >= 0;
     return 0;
 }
 
-/* The variable may have come down to somebody whom it was not meant for. */
+/* A process that the variable was not meant for may have inherited the variable. */
 static bool is_for_us(const char *text) {
     const char *line = strstr(text, "\nmaster ");
-    unsigned link, version;
+    unsigned liaison, version;
     long pid;
-    return line && sscanf(line, "\nmaster %u %u %ld", &link, &version, &pid) == 3 && pid == (long)getppid();
+    return line && sscanf(line, "\nmaster %u %u %ld", &liaison, &version, &pid) == 3 && pid == (long)getppid();
 }
 
 static int read_from_master(gee_server_state_t *server, gee_error_t *error) {
@@ -222,7 +222,7 @@ int gee_inherit_read(gee_server_state_t *server, gee_error_t *error) {
 
 /* ---- taking ---- */
 
-/* systemd's socket for a port of any host is an IPv6 one that takes IPv4 too. */
+/* For a port on any host systemd opens an IPv6 socket that takes IPv4, too. */
 static bool is_for(const gee_inherited_socket_t *entry, const gee_addr_t *addr, const gee_sockaddr_t *sockaddr) {
     if (entry->address && strcmp(entry->address, addr->text) == 0)
         return true;
@@ -278,7 +278,7 @@ int gee_inherit_check(const gee_server_state_t *server, gee_error_t *error) {
         return 0;
     GEE_LIST_EACH(&server->inheritance->sockets, link) {
         const gee_inherited_socket_t *entry = GEE_CONTAINER(link, gee_inherited_socket_t, link);
-        if (!entry->activated || entry->address) /* the master before had it, and its configuration named it */
+        if (!entry->activated || entry->address) /* the configuration of the master before named the address */
             continue;
         return gee_error_set(error, GEE_FAILED_PRECONDITION,
                              "socket activation: no listen[].address is that of descriptor %d%s%s%s, which listens on "
@@ -303,12 +303,12 @@ void gee_inherit_finish(gee_server_state_t *server) {
 
 /* ---- handing on ---- */
 
-/* What goes along: each descriptor, and its line. */
+/* Visits each descriptor that the next master inherits, with its line. */
 typedef void (*visitor_t)(void *data, int descriptor, const char *format, ...) GEE_PRINTF(3, 4);
 
-static void visit(const gee_server_state_t *server, int link, visitor_t each, void *data) {
+static void visit(const gee_server_state_t *server, int liaison, visitor_t each, void *data) {
     const int helper[] = { server->helper_requests[0], server->helper_requests[1], server->helper_lock };
-    each(data, link, "master %d %u %ld", link, GEE_LIAISON_VERSION, (long)getpid());
+    each(data, liaison, "master %d %u %ld", liaison, GEE_LIAISON_VERSION, (long)getpid());
     GEE_LIST_EACH(&server->listeners, node) {
         const gee_listener_t *listener = GEE_CONTAINER(node, gee_listener_t, link);
         for (size_t slot = 0; !listener->retired && slot < listener->slots; slot++)
@@ -333,14 +333,14 @@ static GEE_PRINTF(3, 4) void print_line(void *data, int descriptor GEE_UNUSED, c
     va_end(arguments);
 }
 
-char *gee_inherit_describe(const gee_server_state_t *server, int link) {
+char *gee_inherit_describe(const gee_server_state_t *server, int liaison) {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     if (!out)
         return NULL;
     (void)fputs(TITLE, out);
-    visit(server, link, print_line, out);
+    visit(server, liaison, print_line, out);
     if (fclose(out) == 0)
         return text;
     free(text);
@@ -352,8 +352,8 @@ static void let_through(void *data, int descriptor, const char *format GEE_UNUSE
         *(int *)data = -1;
 }
 
-int gee_inherit_hand_on(const gee_server_state_t *server, int link, const char *text) {
+int gee_inherit_hand_on(const gee_server_state_t *server, int liaison, const char *text) {
     int result = setenv(VARIABLE, text, 1);
-    visit(server, link, let_through, &result);
+    visit(server, liaison, let_through, &result);
     return result;
 }

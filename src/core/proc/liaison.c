@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/base/str.h"
 #include "core/event/rights.h"
 
@@ -21,7 +22,7 @@ int gee_liaison_tell(int socket, int descriptor, const char *format, ...) {
     return gee_rights_send(socket, &part, 1, descriptor);
 }
 
-static void hear(gee_liaison_t *liaison, char *text, int descriptor) {
+static void liaison_hear(gee_liaison_t *liaison, char *text, int descriptor) {
     char *space = strchr(text, ' ');
     if (space)
         *space = '\0';
@@ -42,17 +43,18 @@ void gee_liaison_read(gee_liaison_t *liaison) {
             return;
         }
         text[length] = '\0';
-        hear(liaison, text, descriptor);
+        liaison_hear(liaison, text, descriptor);
     }
 }
 
-static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+static void liaison_on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     gee_liaison_read(GEE_CONTAINER(watch, gee_liaison_t, watch));
 }
 
 int gee_liaison_open(gee_liaison_t *liaison, gee_loop_t *loop, int descriptor, gee_error_t *error) {
+    GEE_ASSERT(liaison->said && liaison->ended);
     liaison->loop = loop;
-    liaison->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+    liaison->watch = (gee_watch_t){ .descriptor = descriptor, .ready = liaison_on_ready };
     if (gee_loop_watch(loop, &liaison->watch, EPOLLIN, error) == 0)
         return 0;
     (void)close(descriptor);

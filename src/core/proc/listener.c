@@ -8,10 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/proc/inherit.h"
 #include "core/rpc/modules.h"
 
-static gee_listener_t *find(const gee_server_state_t *server, const char *text) {
+static gee_listener_t *find_listener(const gee_server_state_t *server, const char *text) {
     GEE_LIST_EACH(&server->listeners, link) {
         gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
         if (!listener->retired && strcmp(listener->addr.text, text) == 0)
@@ -33,8 +34,8 @@ static int parse(const gee_server_state_t *server, const char *text, gee_addr_t 
     return gee_addr_parse(absolute, addr, error);
 }
 
-/* Whether a listener of ours, or what workers still hold of a retired one, or the master before us, may have that port, on
- * any host. */
+/* May this server have that port already, on any host: in a listener, in sockets of a retired listener that workers
+ * still hold, or in sockets of the master before? */
 static bool is_ours(const gee_server_state_t *server, const gee_sockaddr_t *address) {
     uint16_t port = gee_sockaddr_port(address);
     if (gee_inherit_has_port(server, port))
@@ -47,7 +48,8 @@ static bool is_ours(const gee_server_state_t *server, const gee_sockaddr_t *addr
     return false;
 }
 
-/* Sockets with SO_REUSEPORT share an address with whatever other process of this user has it: so ask first, without. */
+/* Sockets with SO_REUSEPORT share an address with any process of this user: so a probe binds without the option
+ * first. */
 static int check_free(const gee_server_state_t *server, const gee_listener_t *listener, gee_error_t *error) {
     if (listener->slots > 0 || !listener->socket_per_worker || is_ours(server, &listener->sockaddr))
         return 0;
@@ -91,7 +93,8 @@ static gee_listen_options_t options_of(const gee_listener_t *listener, const gee
 }
 
 /* On failure, the slots that were there before stay. */
-static int grow(gee_listener_t *listener, const gee_listen_settings_t *settings, unsigned workers, gee_error_t *error) {
+static int grow_listener(gee_listener_t *listener, const gee_listen_settings_t *settings, unsigned workers,
+                         gee_error_t *error) {
     size_t wanted = listener->socket_per_worker ? workers : 1, before = listener->slots;
     gee_listen_options_t options = options_of(listener, settings);
     if (before >= wanted)
@@ -105,7 +108,7 @@ static int grow(gee_listener_t *listener, const gee_listen_settings_t *settings,
         if (descriptor < 0)
             goto fail;
         sockets[listener->slots++] = descriptor;
-        /* The other slots take the port that the first one got. */
+        /* The other slots take the port that the first slot got. */
         if (listener->slots == 1 && read_bound_address(listener, error) != 0)
             goto fail;
     }
@@ -115,7 +118,7 @@ fail:
     return -1;
 }
 
-/* What is open already, by another master or by systemd. On failure the caller closes what was taken. */
+/* Takes the sockets that another master or systemd has opened. On failure the caller closes the sockets taken. */
 static int take_inherited(gee_server_state_t *server, gee_listener_t *listener, gee_error_t *error) {
     gee_inherited_socket_t taken;
     while (gee_inherit_take_socket(server, &listener->addr, &listener->sockaddr, &taken)) {
@@ -133,7 +136,7 @@ static int take_inherited(gee_server_state_t *server, gee_listener_t *listener, 
     return listener->slots > 0 ? read_bound_address(listener, error) : 0;
 }
 
-static gee_listener_t *create(gee_server_state_t *server, const gee_addr_t *addr, gee_error_t *error) {
+static gee_listener_t *create_listener(gee_server_state_t *server, const gee_addr_t *addr, gee_error_t *error) {
     size_t count = 0;
     gee_listener_t *listener = calloc(1, sizeof *listener);
     if (!listener) {
@@ -157,9 +160,9 @@ gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_s
     gee_addr_t addr;
     if (parse(server, settings->address, &addr, error) != 0)
         return NULL;
-    gee_listener_t *listener = find(server, addr.text);
+    gee_listener_t *listener = find_listener(server, addr.text);
     if (!listener) {
-        listener = create(server, &addr, error);
+        listener = create_listener(server, &addr, error);
         if (!listener)
             return NULL;
         listener->id = ++server->last_listener_id;
@@ -168,12 +171,12 @@ gee_listener_t *gee_listener_open(gee_server_state_t *server, const gee_listen_s
     if (gee_addr_is_local(&addr))
         gee_server_make_parent(server, addr.place);
     listener->references++;
-    if (grow(listener, settings, workers, error) != 0)
+    if (grow_listener(listener, settings, workers, error) != 0)
         gee_listener_release(&listener);
     return listener;
 }
 
-/* As for a reload of that server: of an address with a port, any host of it. */
+/* Does the running server listen on that address? Of an address with a port, on any host: as in is_ours(). */
 static bool is_served(const gee_listener_t *listener, const char *const *served, const gee_module_entry_t *modules) {
     for (; *served; served++) {
         gee_addr_t addr;
@@ -248,6 +251,7 @@ void gee_listener_retire(gee_listener_t *listener) {
 void gee_listener_release(gee_listener_t **listener_pointer) {
     gee_listener_t *listener = *listener_pointer;
     *listener_pointer = NULL;
+    GEE_ASSERT(!listener || listener->references > 0);
     if (!listener || --listener->references > 0)
         return;
     gee_listener_retire(listener);

@@ -19,7 +19,7 @@ void gee_log_files_init(gee_log_files_t *files, gee_server_state_t *server, gee_
 
 /* ---- the standard descriptors ---- */
 
-/* -1: the path is none of those. */
+/* -1: the path is no such word. */
 static int find_standard(const char *path) {
     static const struct {
         const char *path;
@@ -38,9 +38,9 @@ bool gee_log_is_word(const char *path) {
     return find_standard(path) >= 0 || strcmp(path, GEE_LOG_OFF) == 0;
 }
 
-/* Opening the pipe or terminal again makes an open file of our own, so that O_NONBLOCK is nobody else's. A socket cannot be opened,
- * and a pipe of another user's must not be: lines.h knows what to do. A regular file has one place where everybody goes on
- * writing. */
+/* Opening a pipe or terminal again makes an open file description of the server's own, so that O_NONBLOCK affects no
+ * other process. A socket cannot be opened again, nor may the pipe of another user: base/lines.h handles both. A
+ * regular file is not opened again, so that all writers share one position. */
 int gee_log_own_standard(int descriptor) {
     struct stat status;
     char path[32];
@@ -57,7 +57,7 @@ static bool leads_nowhere(int descriptor) {
            status.st_rdev == null.st_rdev;
 }
 
-/* A server in the background has let go of those that no log needed when it started. */
+/* A server in the background has closed the standard descriptors that no log needed at the start. */
 static int open_standard(gee_server_state_t *server, int descriptor, const char *path, gee_error_t *error) {
     bool given_up = server->detached || (server->parent != 0 && !server->foreground);
     if (given_up && !(server->kept_standard & 1U << descriptor) && leads_nowhere(descriptor))
@@ -76,8 +76,7 @@ static int open_standard(gee_server_state_t *server, int descriptor, const char 
 
 static int open_file(const char *path, gee_error_t *error) {
     int descriptor = open(path, O_WRONLY | O_CREAT | FLAGS, LOG_MODE);
-    if (descriptor < 0 &&
-        errno == ENXIO) /* a named pipe that nobody reads; with an end to read from it can be opened */
+    if (descriptor < 0 && errno == ENXIO) /* a named pipe without a reader; open() for reading and writing succeeds */
         descriptor = open(path, O_RDWR | FLAGS);
     if (descriptor < 0)
         return gee_error_set(error, GEE_UNAVAILABLE, "cannot open the log file %s: %s", path, strerror(errno));

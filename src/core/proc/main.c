@@ -1,4 +1,4 @@
-/* main.c: the geerpc program: what the command line asks for.
+/* main.c: the geerpc program: does what the command line asks for.
  *
  *   read the command line -> load the configuration -> -t, -T, -s: done
  *                                                   -> go into the background (but with -F, or there already) -> master
@@ -63,7 +63,7 @@ static int dump(gee_cycle_t *cycle) {
     return EXIT_SUCCESS;
 }
 
-/* The configuration is read for the place of the control socket only: it may be as wrong as it likes. */
+/* The configuration is read for the path of the control socket only, so its errors do not matter. */
 static int ask(const gee_server_state_t *server, const gee_cycle_t *cycle, const char *command) {
     const char *control = gee_cycle_settings(cycle)->control;
     const char *path = gee_server_path(server, control ? control : GEE_DEFAULT_CONTROL, cycle->pool);
@@ -84,10 +84,10 @@ static int serve(gee_server_state_t *server, gee_cycle_t **cycle) {
     gee_starter_t starter = { .pipe = -1 };
     int status = EXIT_FAILURE;
     if (server->parent != 0 && !server->foreground)
-        (void)setsid(); /* in the background already */
+        (void)setsid(); /* systemd or a master has put the server into the background */
     else if (!server->foreground && !gee_daemonize(&starter, &status))
         return status;
-    (void)signal(SIGPIPE, SIG_IGN); /* those who read a log may be gone */
+    (void)signal(SIGPIPE, SIG_IGN); /* the reader of a log may be gone */
     raise_descriptor_limit(server->log);
     return gee_master_run(server, cycle, &starter);
 }
@@ -163,7 +163,7 @@ static int run(const gee_command_line_t *line, char *const *arguments) {
     return status;
 }
 
-/* What was asked for only in order to be read. */
+/* Commands that only print. */
 static bool prints(const gee_command_line_t *line) {
     return line->action != GEE_ACTION_RUN && line->action != GEE_ACTION_TEST &&
            (line->action != GEE_ACTION_SIGNAL || strcmp(line->command, "status") == 0);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/proc/crews.h"
 #include "core/proc/describe.h"
@@ -28,7 +29,7 @@ static void tell_ready(gee_master_t *master) {
         gee_starter_tell(master->starter, true, gee_describe_try(cycle));
 }
 
-static void on_ready(gee_crew_t *crew, void *data) {
+static void master_on_ready(gee_crew_t *crew, void *data) {
     gee_master_t *master = data;
     if (crew != master->starting)
         return;
@@ -48,7 +49,7 @@ static void on_ready(gee_crew_t *crew, void *data) {
     gee_reload_begin_again(master);
 }
 
-static void on_failed(gee_crew_t *crew, const char *reason, void *data) {
+static void master_on_failed(gee_crew_t *crew, const char *reason, void *data) {
     gee_master_t *master = data;
     if (master->phase == GEE_MASTER_RUNNING) {
         gee_reload_failed(master, reason);
@@ -58,7 +59,7 @@ static void on_failed(gee_crew_t *crew, const char *reason, void *data) {
     gee_crew_stop(crew, SIGKILL);
 }
 
-static void on_gone(gee_crew_t *crew, void *data) {
+static void master_on_gone(gee_crew_t *crew, void *data) {
     gee_master_t *master = data;
     if (crew == master->starting) {
         if (master->phase == GEE_MASTER_STARTING) {
@@ -67,7 +68,7 @@ static void on_gone(gee_crew_t *crew, void *data) {
         }
         gee_reload_rolled_back(master);
     } else if (crew == master->running) {
-        /* Its log is the server's: it stays to the end. */
+        /* The running crew stays until the end, since its log is the server's. */
         if (!gee_master_is_ending(master))
             gee_log(master->log, GEE_LOG_NOTICE, "all workers have left; a reload (HUP) starts new ones");
     } else {
@@ -80,8 +81,8 @@ static void on_gone(gee_crew_t *crew, void *data) {
     gee_loop_stop(master->loop);
 }
 
-/* Those who leave have lost somebody to pass their connections on to. */
-static void on_joined(gee_crew_t *crew, void *data) {
+/* Workers that leave lost a taker with the worker that died: they get new pairs. */
+static void master_on_joined(gee_crew_t *crew, void *data) {
     gee_master_t *master = data;
     if (crew != master->running)
         return;
@@ -89,12 +90,12 @@ static void on_joined(gee_crew_t *crew, void *data) {
     gee_upgrade_joined(master);
 }
 
-static void on_status(gee_crew_t *crew GEE_UNUSED, void *data) {
+static void master_on_status(gee_crew_t *crew GEE_UNUSED, void *data) {
     gee_status_answered(data);
 }
 
-/* In a worker just forked: what only the master may hold. Its memory stays as it is, nothing is freed. */
-static void on_forget(void *data) {
+/* In a worker just forked: closes the master's descriptors. The memory stays as it is, nothing is freed. */
+static void master_on_forget(void *data) {
     gee_master_t *master = data;
     gee_crews_forget(master);
     gee_control_forget(&master->control);
@@ -106,16 +107,16 @@ static void on_forget(void *data) {
     (void)close(gee_loop_descriptor(master->loop));
 }
 
-static const gee_crew_events_t crew_events = { .ready = on_ready,
-                                               .failed = on_failed,
-                                               .gone = on_gone,
-                                               .joined = on_joined,
-                                               .status = on_status,
-                                               .forget = on_forget };
+static const gee_crew_events_t crew_events = { .ready = master_on_ready,
+                                               .failed = master_on_failed,
+                                               .gone = master_on_gone,
+                                               .joined = master_on_joined,
+                                               .status = master_on_status,
+                                               .forget = master_on_forget };
 
 /* ---- signals ---- */
 
-static void reap(gee_master_t *master) {
+static void master_reap(gee_master_t *master) {
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
@@ -131,7 +132,7 @@ static void leave_workers(void *data) {
     gee_crew_leave(master->running);
 }
 
-/* It sends WINCH whenever its window changes. */
+/* A terminal sends WINCH whenever its window changes. */
 static bool has_terminal(void) {
     int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
     if (terminal >= 0)
@@ -155,11 +156,11 @@ static void drain_workers(gee_master_t *master) {
     gee_crew_withdraw(master->running, leave_workers, master);
 }
 
-static void on_signal(int number, void *data) {
+static void master_on_signal(int number, void *data) {
     gee_master_t *master = data;
     switch (number) {
     case SIGCHLD:
-        reap(master);
+        master_reap(master);
         return;
     case SIGTERM:
     case SIGINT:
@@ -185,12 +186,13 @@ static void on_signal(int number, void *data) {
     }
 }
 
-static int take_signals(gee_master_t *master, gee_error_t *error) {
+static int master_take_signals(gee_master_t *master, gee_error_t *error) {
     static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH };
-    /* Whoever started us may ignore some of them (nohup does): they would not be delivered, nor children waited for. */
+    /* The parent may ignore some of these signals (nohup does): ignored signals are not delivered, and ended children
+     * not kept for waitpid(). */
     for (size_t i = 0; i < GEE_LENGTH(signals); i++)
         (void)signal(signals[i], SIG_DFL);
-    return gee_loop_signals(master->loop, signals, GEE_LENGTH(signals), on_signal, master, error);
+    return gee_loop_signals(master->loop, signals, GEE_LENGTH(signals), master_on_signal, master, error);
 }
 
 /* ---- running ---- */
@@ -213,18 +215,18 @@ static int take_pidfile(gee_master_t *master, const gee_cycle_t *cycle, gee_erro
     return gee_pidfile_take(&master->pidfile, path, error);
 }
 
-static int start(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error) {
+static int master_start(gee_master_t *master, gee_cycle_t **cycle, gee_error_t *error) {
     if (take_pidfile(master, *cycle, error) != 0)
         return -1;
     master->loop = gee_loop_create(master->log, error);
-    if (!master->loop || take_signals(master, error) != 0 || gee_upgrade_open(master, error) != 0 ||
+    if (!master->loop || master_take_signals(master, error) != 0 || gee_upgrade_open(master, error) != 0 ||
         open_control(master, *cycle, error) != 0 || gee_crews_start(master, cycle, error) != 0)
         return -1;
     gee_inherit_finish(master->server);
     return 0;
 }
 
-static void finish(gee_master_t *master) {
+static void master_finish(gee_master_t *master) {
     gee_crews_destroy(master);
     gee_control_close(&master->control);
     if (master->loop) {
@@ -248,15 +250,16 @@ int gee_master_run(gee_server_state_t *server, gee_cycle_t **cycle, gee_starter_
                              .crew_events = &crew_events,
                              .upgrade.liaison.watch.descriptor = -1,
                              .started_ns = gee_clock_monotonic() };
+    GEE_ASSERT((*cycle)->errors.count == 0);
     gee_list_init(&master.crews);
     gee_list_init(&master.upgrade.takes);
-    if (gee_server_share(server, &error) != 0 || start(&master, cycle, &error) != 0)
+    if (gee_server_share(server, &error) != 0 || master_start(&master, cycle, &error) != 0)
         gee_master_fail_start(&master, error.text);
     else if (gee_loop_run(master.loop) != 0)
         master.exit_status = EXIT_FAILURE;
     gee_cycle_close(cycle);
     if (master.phase != GEE_MASTER_STARTING)
         gee_log(server->log, GEE_LOG_NOTICE, "ended");
-    finish(&master);
+    master_finish(&master);
     return master.exit_status;
 }

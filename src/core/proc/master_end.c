@@ -8,7 +8,7 @@
 #include "core/proc/notify.h"
 #include "core/proc/waiters.h"
 
-/* The master cannot go on, or not begin: the reason for whoever started it, and for the log. */
+/* The log's descriptor may be standard error, on which the starter prints the same reason. */
 void gee_master_fail_start(gee_master_t *master, const char *reason) {
     char *text = NULL;
     if (gee_log_descriptor(master->log) != master->server->standard_error)
@@ -25,11 +25,11 @@ bool gee_master_is_ending(const gee_master_t *master) {
     return master->phase == GEE_MASTER_QUITTING || master->phase == GEE_MASTER_STOPPING;
 }
 
-/* No other process sends us new calls any more. */
+/* The helper has taken the server out of registries, and drain_delay is over. */
 static void quit_workers(void *data) {
     gee_master_t *master = data;
     if (master->phase != GEE_MASTER_QUITTING)
-        return; /* a faster end came meanwhile */
+        return; /* TERM came meanwhile */
     gee_crew_quit(master->running, NULL, NULL);
     for (size_t i = 0; i < master->running->cycle->listener_count; i++)
         gee_listener_retire(master->running->cycle->listeners[i].listener);
@@ -39,17 +39,17 @@ static void on_drained(gee_timer_t *timer) {
     quit_workers(GEE_CONTAINER(timer, gee_master_t, drain_timer));
 }
 
-/* What is left of drain_delay. */
-static void drain(void *data) {
+/* Waits for the rest of drain_delay. */
+static void master_drain(void *data) {
     gee_master_t *master = data;
     int64_t left_ns = master->drained_ns - gee_clock_monotonic();
     if (left_ns <= 0 || gee_timer_start(master->loop, &master->drain_timer, left_ns) != 0)
         quit_workers(master);
 }
 
-/* From here on the server says that it is not ready, and is served as before until drain_delay is over. A server that goes on
- * in another master stays ready. */
-static void start_drain(gee_master_t *master) {
+/* From here on the server's health page says "not ready", and calls are served as before until drain_delay is over. A
+ * server that goes on in another master stays ready. */
+static void master_start_drain(gee_master_t *master) {
     char text[GEE_DURATION_TEXT];
     int64_t delay_ns = gee_cycle_settings(master->running->cycle)->drain_delay;
     master->drain_timer.fire = on_drained;
@@ -64,7 +64,7 @@ static void start_drain(gee_master_t *master) {
     master->drained_ns = gee_time_add(gee_clock_monotonic(), delay_ns);
 }
 
-/* Not of a server that goes on in another master. */
+/* A server that goes on in another master does not stop. */
 static void say_stopping(const gee_master_t *master) {
     if (!master->server->elsewhere)
         gee_notify(master->server, "STOPPING=1\nSTATUS=stopping");
@@ -79,7 +79,7 @@ static void refuse_reloads(gee_master_t *master) {
 void gee_master_quit(gee_master_t *master) {
     if (master->phase == GEE_MASTER_QUITTING && gee_timer_started(&master->drain_timer)) {
         gee_timer_stop(master->loop, &master->drain_timer);
-        quit_workers(master); /* asked for twice: at once */
+        quit_workers(master); /* the second QUIT ends drain_delay */
     }
     if (gee_master_is_ending(master))
         return;
@@ -93,9 +93,9 @@ void gee_master_quit(gee_master_t *master) {
     refuse_reloads(master);
     if (master->starting)
         gee_crew_stop(master->starting, SIGKILL);
-    start_drain(master);
+    master_start_drain(master);
     gee_upgrade_go(master, true);
-    gee_crew_withdraw(master->running, drain, master);
+    gee_crew_withdraw(master->running, master_drain, master);
 }
 
 void gee_master_stop(gee_master_t *master) {

@@ -1,4 +1,4 @@
-/* notify.c: datagrams to systemd. That it does not hear is no reason to stop: it is logged. */
+/* notify.c: datagrams to systemd. A failure to send is logged and otherwise ignored. */
 #include "core/proc/notify.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ static int fill_address(const char *name, struct sockaddr_un *address, socklen_t
 
 static int send_datagram(const char *name, const char *text) {
     struct sockaddr_un address;
-    struct timeval patience = { .tv_sec = 1 }; /* its queue is full: it is there, and busy */
+    struct timeval patience = { .tv_sec = 1 }; /* systemd's queue may be full for a moment */
     socklen_t length;
     if (fill_address(name, &address, &length) != 0)
         return -1;
@@ -50,7 +50,7 @@ void gee_notify(const gee_server_state_t *server, const char *format, ...) {
     const char *name = getenv("NOTIFY_SOCKET");
     char *text = NULL;
     va_list arguments;
-    if (!name || *name == '\0' || server->parent_link >= 0)
+    if (!name || *name == '\0' || server->parent_socket >= 0)
         return;
     va_start(arguments, format);
     int length = vasprintf(&text, format, arguments);

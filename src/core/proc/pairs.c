@@ -1,4 +1,4 @@
-/* pairs.c: pairs of workers, one that leaves and one that takes its connections over. In the master. */
+/* pairs.c: pairs of workers: a giver, which leaves, and a taker of its connections. In the master. */
 #include "core/proc/pairs.h"
 
 #include <unistd.h>
@@ -48,7 +48,7 @@ static int pair(gee_worker_t *giver, gee_worker_t *taker, gee_error_t *error) {
     int ends[2], result = 0;
     if (gee_rights_pair(ends, error) != 0)
         return -1;
-    /* The taker first: what is given to nobody would have to be taken back. */
+    /* The taker first: connections given without a taker would have to be taken back. */
     if (gee_worker_take(taker, ends[1]) != 0)
         result = gee_worker_deaf(taker, error);
     else if (gee_worker_give(giver, ends[0], giver->crew->give_set) != 0)
@@ -58,7 +58,7 @@ static int pair(gee_worker_t *giver, gee_worker_t *taker, gee_error_t *error) {
     return result;
 }
 
-/* So that all takers have a part, also of the connections of one that had too many. */
+/* Several takers for each giver, so that a giver with many connections spreads them. */
 static int pair_with_several(gee_worker_t *giver, const gee_crew_t *to, gee_error_t *error) {
     size_t takers = gee_crew_takers(to);
     if (takers == 0)
@@ -75,9 +75,9 @@ void gee_crew_hand_over(gee_crew_t *from, const gee_crew_t *to) {
     GEE_LIST_EACH(&from->workers, link) {
         gee_worker_t *giver = GEE_CONTAINER(link, gee_worker_t, link);
         gee_error_t error;
-        /* Of a crew that has come back (upgrade.h): those of before, which still leave. */
+        /* from == to: a crew that has come back (upgrade.h), whose earlier workers still leave. */
         bool leaves = from == to ? giver->state == GEE_WORKER_LEAVING : giver->state != GEE_WORKER_STARTING;
-        /* One whose channel has ended is about to exit, and has nothing to give. */
+        /* A worker whose channel has ended is about to exit and has nothing to give. */
         if (giver->index < from->count && leaves && !giver->killed && giver->channel.watch.descriptor >= 0 &&
             pair_with_several(giver, to, &error) != 0)
             gee_log(from->log, GEE_LOG_WARN, "worker %u (pid %d) keeps its connections until they end: %s",

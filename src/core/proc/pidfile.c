@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
+
 #define PID_MODE 0644
 
 static int lock(int descriptor, const char *path, gee_error_t *error) {
@@ -31,7 +33,7 @@ static int write_pid(int descriptor, const char *path, gee_error_t *error) {
     return 0;
 }
 
-/* Whether the path still leads to what was locked: a server that stops removes its file. */
+/* Does the path still name the locked file? A server that stops removes its file. */
 static bool still_there(int descriptor, const char *path) {
     struct stat opened, named;
     return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev &&
@@ -39,6 +41,7 @@ static bool still_there(int descriptor, const char *path) {
 }
 
 int gee_pidfile_take(gee_pidfile_t *pidfile, const char *path, gee_error_t *error) {
+    GEE_ASSERT(path[0] == '/');
     *pidfile = (gee_pidfile_t){ .descriptor = -1, .path = path };
     for (;;) {
         int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, PID_MODE);
@@ -62,6 +65,7 @@ int gee_pidfile_take(gee_pidfile_t *pidfile, const char *path, gee_error_t *erro
 }
 
 int gee_pidfile_move(gee_pidfile_t *pidfile, const char *path, gee_error_t *error) {
+    GEE_ASSERT(pidfile->descriptor >= 0 && path[0] == '/');
     if (rename(pidfile->path, path) != 0)
         return gee_error_set(error, GEE_UNAVAILABLE, "cannot rename the pid file %s to %s: %s", pidfile->path, path,
                              strerror(errno));

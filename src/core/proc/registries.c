@@ -1,11 +1,13 @@
 /* registries.c: opens what the helper shares with workers and with its successor. In the master. */
 #include "core/proc/registries.h"
 
+#include "core/base/assert.h"
 #include "core/proc/shm.h"
 
 #define ANNOUNCED_VERSION 1u
 
-/* By name and service: whatever becomes of the registry's URL, the list from before is better than none. */
+/* The zone's name has the upstream and the service, but not the registry's URL: when the URL changes, the list from
+ * before is better than none. */
 static int open_list(gee_cycle_t *cycle, const gee_upstream_settings_t *upstream, gee_shared_list_t *list,
                      gee_error_t *error) {
     const gee_upstream_registry_settings_t *registry = &upstream->registry;
@@ -22,6 +24,7 @@ static int open_list(gee_cycle_t *cycle, const gee_upstream_settings_t *upstream
 }
 
 int gee_registries_open(gee_cycle_t *cycle, gee_error_t *error) {
+    GEE_ASSERT(cycle->listeners);
     const gee_settings_t *settings = gee_cycle_settings(cycle);
     gee_registries_t *registries = gee_pool_zalloc(cycle->pool, sizeof *registries);
     if (registries)
@@ -44,7 +47,7 @@ bool gee_registries_wanted(const gee_cycle_t *cycle) {
     bool wanted = settings->announce.count > 0;
     for (size_t i = 0; i < settings->upstreams.count; i++)
         wanted |= gee_settings_upstream(settings, i)->registry.url != NULL;
-    for (size_t i = 0; i < GEE_ANNOUNCED; i++) /* by the cycle before, to be taken out */
+    for (size_t i = 0; i < GEE_ANNOUNCED; i++) /* entries of the cycle before, which the helper takes out */
         wanted |= atomic_load(&cycle->registries->announced[i].used) != 0;
     return wanted;
 }

@@ -1,7 +1,9 @@
-/* registries.h: what a server has to do with registries of others: its announcements in them, and the lists of its upstreams
- * that it finds in them. The helper does both; what it needs to share with workers and with the next helper is the cycle's.
+/* registries.h: the server as a client of registries: its own entries there, and the lists of servers for its
+ * upstreams. The helper does both; the cycle owns the memory that the helper shares with workers and with the next
+ * helper.
  *
- *   helper: announce.c  settings -> publish -> ... -> withdraw     follow.c  discovery -> shared list -> worker_lists.c -> upstream
+ *   helper: announce.c  settings -> publish -> ... -> withdraw
+ *           follow.c    discovery -> shared list -> worker_lists.c -> upstream
  */
 #ifndef GEE_PROC_REGISTRIES_H
 #define GEE_PROC_REGISTRIES_H
@@ -12,16 +14,17 @@
 #include "core/gateway/shared_list.h"
 
 /* ---- the cycle: registries.c ---- */
-#define GEE_ANNOUNCED         256 /* at a time */
+#define GEE_ANNOUNCED         256 /* entries at a time */
 #define GEE_ANNOUNCED_URL     2049
 #define GEE_ANNOUNCED_SERVICE 256
 
-/* What stands in a registry, or may: the next helper takes out what its settings do not name any more. */
+/* An entry that is, or may be, in a registry: the next helper takes out the entries that its settings do not name any
+ * more. */
 typedef struct gee_announced {
     _Atomic uint32_t used; /* set last, cleared first */
     char registry[GEE_ANNOUNCED_URL];
     char address[GEE_ADDR_TEXT];
-    char service[GEE_ANNOUNCED_SERVICE]; /* "": none */
+    char service[GEE_ANNOUNCED_SERVICE]; /* "": no service */
 } gee_announced_t;
 
 typedef struct gee_registries {
@@ -29,18 +32,18 @@ typedef struct gee_registries {
     gee_announced_t *announced; /* GEE_ANNOUNCED of them */
 } gee_registries_t;
 
-/* In the cycle's pool, once its listeners are open. */
+/* Allocates in the cycle's pool. Precondition: the cycle's listeners are open. */
 int gee_registries_open(gee_cycle_t *cycle, gee_error_t *error);
-/* Is there anything in it for a helper to do? */
+/* Does the cycle need a helper for registries? */
 bool gee_registries_wanted(const gee_cycle_t *cycle);
 
 /* ---- the helper: announce.c ---- */
 typedef struct gee_announcer gee_announcer_t;
 
 gee_announcer_t *gee_announcer_create(gee_engine_t *engine, const gee_cycle_t *cycle, gee_error_t *error);
-/* Takes everything out; left() is called once, now or later. */
+/* Takes every entry out of its registry; left() is called once, now or later. */
 void gee_announcer_leave(gee_announcer_t *announcer, void (*left)(void *data), void *data);
-/* Without a word to the registries. Leaves null. */
+/* Frees the announcer; entries stay in their registries. Leaves null. */
 void gee_announcer_destroy(gee_announcer_t **announcer);
 
 /* ---- the helper: follow.c ---- */

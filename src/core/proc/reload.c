@@ -1,12 +1,13 @@
 /* reload.c: a reload as a transaction.
  *
  *   ask -> load, check -> open, start workers -> all ready -> commit: the new crew serves, the old one leaves
- *              '-> refused    '-> refused         '-> one failed -> all stopped -> rolled back: the old one never noticed
+ *              '-> refused    '-> refused         '-> one failed -> all stopped -> rolled back: the old crew goes on
  */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/proc/crews.h"
 #include "core/proc/describe.h"
 #include "core/proc/master.h"
@@ -14,15 +15,15 @@
 #include "core/proc/seals.h"
 #include "core/proc/waiters.h"
 
-static void begin(gee_master_t *master);
+static void reload_begin(gee_master_t *master);
 
-/* Refused or not, the server goes on. */
+/* Ends what gee_notify_reloading() began, after success and failure. */
 static void say_ready(const gee_master_t *master) {
     if (master->phase == GEE_MASTER_RUNNING)
         gee_notify_ready(master->server, gee_describe_cycle(master->running->cycle));
 }
 
-static void finish(gee_master_t *master, bool ok, const char *text) {
+static void reload_finish(gee_master_t *master, bool ok, const char *text) {
     gee_log(master->log, ok ? GEE_LOG_NOTICE : GEE_LOG_ERROR, ok ? "%s" : "reload refused: %s", text);
     gee_waiters_answer(&master->control, GEE_WAITS_RELOAD, ok, text);
     say_ready(master);
@@ -38,21 +39,21 @@ static void refuse_cycle(gee_master_t *master, gee_cycle_t **cycle) {
     gee_cycle_close(cycle);
 }
 
-/* Started or not, the slots of listeners that stay may have become more: they are served from now on. */
+/* Even when the start fails, listeners that stay may have more slots, which the running crew serves from now on. */
 static void start_crew(gee_master_t *master, gee_cycle_t **cycle) {
     gee_error_t error;
     int result = gee_crews_start(master, cycle, &error);
     gee_crew_assign(master->running);
     if (result != 0)
-        finish(master, false, error.text);
+        reload_finish(master, false, error.text);
 }
 
-static void begin(gee_master_t *master) {
+static void reload_begin(gee_master_t *master) {
     gee_log(master->log, GEE_LOG_NOTICE, "reloading %s", master->server->conf_path);
     gee_notify_reloading(master->server);
     gee_cycle_t *cycle = gee_cycle_load(master->server, master->running->cycle);
     if (!cycle)
-        finish(master, false, "out of memory");
+        reload_finish(master, false, "out of memory");
     else if (cycle->errors.count > 0)
         refuse_cycle(master, &cycle);
     else
@@ -64,7 +65,7 @@ void gee_reload_begin_again(gee_master_t *master) {
         return;
     master->reload_again = false;
     gee_waiters_move(&master->control, GEE_WAITS_NEXT_RELOAD, GEE_WAITS_RELOAD);
-    begin(master);
+    reload_begin(master);
 }
 
 void gee_reload_ask(gee_master_t *master, gee_control_client_t *asker) {
@@ -86,7 +87,7 @@ void gee_reload_ask(gee_master_t *master, gee_control_client_t *asker) {
     if (master->starting)
         master->reload_again = true;
     else
-        begin(master);
+        reload_begin(master);
 }
 
 /* ---- commit ---- */
@@ -99,7 +100,7 @@ static bool is_removed(const gee_listener_t *listener, void *data) {
     return true;
 }
 
-/* The old workers have the last descriptors of what is removed: they close them when the queues are empty. */
+/* Old workers still hold the sockets of removed listeners, and close them when the queues are empty. */
 static void retire_removed(const gee_cycle_t *old, gee_cycle_t *next) {
     for (size_t i = 0; i < old->listener_count; i++)
         if (is_removed(old->listeners[i].listener, next))
@@ -108,6 +109,7 @@ static void retire_removed(const gee_cycle_t *old, gee_cycle_t *next) {
 
 void gee_reload_ready(gee_master_t *master) {
     gee_crew_t *old = master->running;
+    GEE_ASSERT(old && master->starting);
     master->running = master->starting;
     master->starting = NULL;
     master->drained = false;
@@ -126,13 +128,14 @@ void gee_reload_ready(gee_master_t *master) {
     char *line = NULL;
     if (asprintf(&line, "reloaded, generation %llu: %s", (unsigned long long)next->generation, text) < 0)
         line = NULL;
-    finish(master, true, line ? line : "reloaded");
+    reload_finish(master, true, line ? line : "reloaded");
     free(line);
 }
 
 /* ---- rollback ---- */
 
 void gee_reload_failed(gee_master_t *master, const char *reason) {
+    GEE_ASSERT(master->starting && !master->reload_reason);
     master->reload_reason = strdup(reason);
     gee_crew_stop(master->starting, SIGKILL);
 }
@@ -142,6 +145,6 @@ void gee_reload_rolled_back(gee_master_t *master) {
     gee_crew_destroy(&master->starting);
     master->reload_reason = NULL;
     if (master->phase == GEE_MASTER_RUNNING)
-        finish(master, false, reason ? reason : "out of memory");
+        reload_finish(master, false, reason ? reason : "out of memory");
     free(reason);
 }

@@ -1,4 +1,4 @@
-/* same_place.c: compares addresses by their texts: hosts and ports, and what stands for every host. */
+/* same_place.c: compares addresses by their texts: hosts, ports, and texts for every host. */
 #include "core/proc/same_place.h"
 
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@ static bool is_loopback(const char *host) {
            (inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
 }
 
-/* Who dials every host reaches this one. */
+/* A client that dials "every host" reaches this host. */
 bool gee_is_same_place(const gee_addr_t *listen, const gee_addr_t *dialled) {
     char ours[256], theirs[256];
     uint16_t port, their_port;

@@ -7,7 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* A list of clients says what each may call: without who holds them to it, it would be worth nothing. */
+/* A list of clients says which services each client may call; only the filter enforces the list. */
 static bool has_filter(const gee_module_entry_t *modules) {
     const gee_module_t *filter;
     for (size_t i = 0; (filter = gee_module_next(modules, GEE_MODULE_FILTER, i)) != NULL; i++)
@@ -79,7 +79,7 @@ void gee_seals_replace(gee_cycle_t *old, const gee_cycle_t *next) {
 
 /* ---- upstreams ---- */
 
-/* Null without a failure when none is wanted. */
+/* *setup stays null without a failure if the settings have no server_key. */
 static int open_dial(const gee_cycle_t *cycle, const gee_dial_seal_settings_t *settings, gee_seal_setup_t **setup,
                      gee_error_t *error) {
     *setup = NULL;
@@ -203,7 +203,8 @@ static bool holds_keys(const gee_cycle_t *cycle) {
     return false;
 }
 
-/* The kernel writes a core dump only of memory that others of the same user may read, too: who wants those has both. */
+/* The kernel dumps core only of a process whose memory other processes of the same user may read, so core dumps and
+ * hidden memory exclude each other. */
 void gee_seals_hide(const gee_cycle_t *cycle) {
     static const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
     int64_t wish = gee_cycle_settings(cycle)->core_dumps;

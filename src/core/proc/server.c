@@ -28,7 +28,7 @@ int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *module
                     gee_error_t *error) {
     char absolute[PATH_MAX], current[PATH_MAX];
     server->modules = modules;
-    server->helper_requests[0] = server->helper_requests[1] = server->helper_lock = server->parent_link = -1;
+    server->helper_requests[0] = server->helper_requests[1] = server->helper_lock = server->parent_socket = -1;
     gee_list_init(&server->zones);
     gee_list_init(&server->listeners);
     gee_list_init(&server->made);
@@ -39,7 +39,7 @@ int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *module
     server->pool = gee_pool_create(4 * GEE_KIB);
     if (!server->pool)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    /* A prefix that is not there is no error for -t or -v; opening things under it will be. */
+    /* A missing prefix is no error for -t or -v; opening files under the prefix fails later. */
     if (realpath(prefix, absolute))
         server->prefix = gee_pool_strdup(server->pool, absolute);
     else
@@ -50,7 +50,7 @@ int gee_server_init(gee_server_state_t *server, const gee_module_entry_t *module
     return 0;
 }
 
-/* As a shell finds it. */
+/* Searches PATH as a shell does. */
 static const char *search(gee_pool_t *pool, const char *name, const char *current) {
     const char *path = getenv("PATH");
     gee_str_t rest = gee_str(path ? path : "/bin:/usr/bin");
@@ -106,7 +106,7 @@ const char *gee_server_path(const gee_server_state_t *server, const char *path, 
     return gee_pool_printf(pool, "%s%s%s", server->prefix, between, path);
 }
 
-/* A directory of a trial. */
+/* A directory that a trial made. */
 typedef struct made {
     gee_link_t link;
     const char *path;

@@ -1,4 +1,4 @@
-/* settings.c: the option tables of the core's settings. What they mean together is checked in settings_check.c. */
+/* settings.c: the option tables of the core's settings. settings_check.c checks combinations of settings. */
 #include "core/proc/settings.h"
 
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* settings.h: the core's own settings in geerpc.conf, and the sections of a whole file: the core's and every module's. */
+/* settings.h: the core's settings in geerpc.conf, and the sections of a whole file: of the core and of every module. */
 #ifndef GEE_PROC_SETTINGS_H
 #define GEE_PROC_SETTINGS_H
 
@@ -13,9 +13,9 @@
 
 typedef struct gee_listen_settings {
     const char *address;
-    int64_t mode; /* 0: as the umask leaves it */
+    int64_t mode; /* 0: the umask decides */
     int64_t backlog;
-    gee_strings_t protocols; /* none: all */
+    gee_strings_t protocols; /* empty: all */
     int64_t pages;           /* gee_pages_t */
     gee_listen_seal_settings_t seal;
 } gee_listen_settings_t;
@@ -25,7 +25,7 @@ typedef enum gee_pages { GEE_PAGES_AUTO, GEE_PAGES_ON, GEE_PAGES_HEALTH, GEE_PAG
 typedef struct gee_service_settings {
     const char *name;
     int64_t timeout;
-    const char *upstream;     /* null: its calls are handled here */
+    const char *upstream;     /* null: the calls are handled here */
     gee_strings_t idempotent; /* with an upstream */
     bool undeclared;          /* with an upstream */
 } gee_service_settings_t;
@@ -33,13 +33,13 @@ typedef struct gee_service_settings {
 typedef struct gee_server_settings {
     const char *address;
     int64_t weight;
-    gee_dial_seal_settings_t seal; /* without a server_key: the upstream's */
+    gee_dial_seal_settings_t seal; /* without a server_key: the upstream's seal counts */
 } gee_server_settings_t;
 
 typedef struct gee_upstream_registry_settings {
-    const char *url; /* null: the servers are in the settings */
+    const char *url; /* null: `servers` lists them */
     int64_t refresh;
-    const char *service; /* null: whatever they serve */
+    const char *service; /* null: any service */
     int64_t min_servers;
 } gee_upstream_registry_settings_t;
 
@@ -52,14 +52,14 @@ typedef struct gee_upstream_settings {
     bool reads_bodies;
     gee_groups_t servers; /* gee_server_settings_t */
     gee_upstream_registry_settings_t registry;
-    gee_dial_seal_settings_t seal; /* of the servers that have none of their own */
+    gee_dial_seal_settings_t seal; /* of the servers without a seal of their own */
     gee_upstream_limits_t limits;
 } gee_upstream_settings_t;
 
 typedef struct gee_announce_settings {
     const char *registry;
-    const char *address; /* null: those of the listeners */
-    const char *service; /* null: not said */
+    const char *address; /* null: the listeners' addresses */
+    const char *service; /* null: no service is named */
     int64_t weight;
     int64_t ttl;
 } gee_announce_settings_t;
@@ -110,16 +110,16 @@ typedef struct gee_settings {
 extern const gee_option_t gee_settings_options[];
 extern const gee_option_t gee_connection_options[];
 
-/* Everything that one file sets: the core's structure and one for each module that has settings. */
+/* All settings of one file: the core's structure, and a structure for each module with settings. */
 typedef struct gee_sections {
     gee_settings_t settings;
-    void **module_conf; /* by index in gee_modules; null where a module has none */
+    void **module_conf; /* by index in gee_modules; null: the module has no settings */
     size_t module_count;
     gee_conf_section_t *items;
     size_t count;
 } gee_sections_t;
 
-/* In `pool`, zeroed; gee_conf_read fills them. -1: out of memory. */
+/* Allocates the structures in `pool`, zeroed; gee_conf_read() fills them. -1: out of memory. */
 int gee_sections_create(gee_sections_t *sections, const gee_module_entry_t *modules, gee_pool_t *pool);
 
 static inline const gee_listen_settings_t *gee_settings_listen(const gee_settings_t *settings, size_t index) {
@@ -134,9 +134,9 @@ static inline const gee_upstream_settings_t *gee_settings_upstream(const gee_set
 static inline const gee_announce_settings_t *gee_settings_announce(const gee_settings_t *settings, size_t index) {
     return (const gee_announce_settings_t *)settings->announce.items + index;
 }
-/* The place of that name among the upstreams; SIZE_MAX: there is none. */
+/* The index of the upstream with that name; SIZE_MAX: there is none. */
 size_t gee_settings_find_upstream(const gee_settings_t *settings, const char *name);
-/* The codec of its connections' bodies by name: what is set, or the only one of its protocol, or json. */
+/* The name of the codec for bodies: the setting, else the protocol's only codec, else json. */
 const char *gee_upstream_settings_codec(const gee_upstream_settings_t *upstream, const gee_protocol_t *protocol);
 static inline const gee_server_settings_t *gee_upstream_settings_server(const gee_upstream_settings_t *upstream,
                                                                         size_t index) {

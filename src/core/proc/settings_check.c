@@ -1,5 +1,5 @@
-/* settings_check.c: services exist, addresses and protocols have their module, nothing is there twice. What upstreams must be is
- * in settings_check_upstreams.c. */
+/* settings_check.c: checks that services exist, that addresses and protocols have a module, and that no name stands
+ * twice. Upstreams are checked in settings_check_upstreams.c. */
 #include "core/proc/settings_check.h"
 
 #include <pwd.h>
@@ -94,7 +94,7 @@ typedef struct module_check {
     const gee_check_settings_t *check;
 } module_check_t;
 
-/* The nth service that this server serves; null after the last. */
+/* The name of the nth service that this server serves; null after the last. */
 static const char *served(const gee_check_settings_t *check, size_t n) {
     if (check->settings->describe && n-- == 0)
         return gee_describe_service.name;

@@ -1,4 +1,4 @@
-/* settings_check_names.c: names in configurations: the modules that they stand for, and what a wrong one may have meant. */
+/* settings_check_names.c: names in configurations: finds the module of a name, and suggests names for a wrong name. */
 #include <string.h>
 
 #include "core/event/transport.h"
@@ -23,7 +23,7 @@ const gee_service_t *gee_service_usual(const gee_module_entry_t *modules, size_t
     return NULL;
 }
 
-/* What a user of the configuration calls the module: the service's name, the protocol's, the scheme. */
+/* The module's name in configurations: the name of the service, protocol, codec or balancer, or the scheme. */
 static const char *name_of(const gee_module_t *module) {
     switch (module->kind) {
     case GEE_MODULE_SERVICE:

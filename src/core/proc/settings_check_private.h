@@ -7,14 +7,14 @@
 #include "core/proc/settings_check.h"
 
 #define GEE_NAMES_TEXT 512
-#define GEE_MOST_NAMES 64 /* that did-you-mean looks at */
+#define GEE_MOST_NAMES 64 /* at most, that a suggestion compares */
 
 typedef struct gee_check_settings {
     const gee_settings_t *settings;
     const gee_module_entry_t *modules;
     const gee_conf_places_t *places;
     gee_conf_errors_t *errors;
-    bool readable; /* the file had no errors: what is not there was not given */
+    bool readable; /* the file had no errors, so an absent setting was not given */
 } gee_check_settings_t;
 
 /* settings_check_names.c */
@@ -22,7 +22,7 @@ typedef struct gee_check_settings {
 void gee_suggest_name(const char *const *names, size_t count, const char *word, char text[GEE_NAMES_TEXT]);
 void gee_suggest_module(const gee_check_settings_t *check, gee_module_kind_t kind, const char *word,
                         char text[GEE_NAMES_TEXT]);
-/* Its scheme has a transport, which finds the place well-formed. `setting`: "listen[0].address". */
+/* Checks that the address's scheme has a transport, which accepts the address. `setting`: "listen[0].address". */
 void gee_check_address(const gee_check_settings_t *check, const char *place, const char *setting,
                        const gee_addr_t *addr);
 

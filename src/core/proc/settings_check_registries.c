@@ -1,5 +1,5 @@
-/* settings_check_registries.c: the registries that upstreams follow and in which the server is announced: their modules exist, and
- * what is announced can be reached by others. */
+/* settings_check_registries.c: checks the registries that upstreams follow and that the server announces itself in:
+ * their modules exist, and other hosts can reach the announced addresses. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +64,7 @@ static void check_own_address(const gee_check_settings_t *check, const gee_annou
         gee_conf_errors_add(check->errors, "%s: %s: %s", place, setting, error.text);
 }
 
-/* Without an address those of the listeners are announced. */
+/* Without an address the listeners' addresses are announced. */
 static void check_listeners(const gee_check_settings_t *check, size_t index) {
     const gee_announce_settings_t *announce = gee_settings_announce(check->settings, index);
     const char *place = gee_conf_place(check->places, announce);

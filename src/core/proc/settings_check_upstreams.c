@@ -1,5 +1,5 @@
-/* settings_check_upstreams.c: upstreams and the services that are forwarded to them fit together, and their protocols,
- * codecs, balancers and addresses exist. */
+/* settings_check_upstreams.c: checks that upstreams and forwarded services fit together, and that protocols, codecs,
+ * balancers and addresses exist. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +27,8 @@ static void check_upstream_name(const gee_check_settings_t *check, const gee_ser
                         count > 0 ? hint : "nor any other; add upstreams = ( { name = ...; servers = ...; } );");
 }
 
-/* Methods are named without their service; of a declaration that is compiled in they must be there, unless others are forwarded,
- * too. */
+/* A method is named without its service. If the service's declaration is compiled in, the method must be in the
+ * declaration, unless `undeclared` is set. */
 static void check_idempotent(const gee_check_settings_t *check, const gee_service_settings_t *service, size_t index) {
     const gee_service_t *declared = gee_service_by_name(check->modules, service->name);
     const char *place = gee_conf_place(check->places, &service->idempotent);
@@ -127,7 +127,7 @@ static void check_protocol(const gee_check_settings_t *check, const gee_upstream
     }
 }
 
-/* A call that is forwarded there is forwarded again when it arrives, and so on until all places are taken, for good. */
+/* A call forwarded to the server itself would be forwarded again and again, until every slot for calls is taken. */
 static void check_loop(const gee_check_settings_t *check, const char *place, const char *setting,
                        const gee_addr_t *server) {
     for (size_t i = 0; i < check->settings->listen.count; i++) {

@@ -1,5 +1,5 @@
-/* shm.c: shared mappings of memory without a name in any file system, counted. Made by the master before it forks, so every
- * worker has them at the same address. */
+/* shm.c: shared mappings of anonymous memory, with references. The master makes a mapping before it forks, so every
+ * worker has the mapping at the same address. */
 #include "core/proc/shm.h"
 
 #include <errno.h>
@@ -8,9 +8,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/proc/inherit.h"
 
-static gee_zone_t *find(const gee_server_state_t *server, const char *name, size_t size, uint32_t version) {
+static gee_zone_t *zone_find(const gee_server_state_t *server, const char *name, size_t size, uint32_t version) {
     GEE_LIST_EACH(&server->zones, link) {
         gee_zone_t *zone = GEE_CONTAINER(link, gee_zone_t, link);
         if (zone->size == (size ? size : 1) && zone->version == version && strcmp(zone->name, name) == 0)
@@ -19,7 +20,7 @@ static gee_zone_t *find(const gee_server_state_t *server, const char *name, size
     return NULL;
 }
 
-/* Its descriptor, or -1 with errno. */
+/* The descriptor of the memory, or -1 with errno. */
 static int open_memory(gee_server_state_t *server, const char *name, size_t size, uint32_t version) {
     int descriptor = gee_inherit_take_zone(server, name, size, version);
     if (descriptor >= 0)
@@ -33,7 +34,7 @@ static int open_memory(gee_server_state_t *server, const char *name, size_t size
     return -1;
 }
 
-static int map(gee_zone_t *zone, int descriptor) {
+static int zone_map(gee_zone_t *zone, int descriptor) {
     if (descriptor < 0)
         return -1;
     zone->memory = mmap(NULL, zone->size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
@@ -46,8 +47,8 @@ static int map(gee_zone_t *zone, int descriptor) {
     return -1;
 }
 
-static gee_zone_t *create(gee_server_state_t *server, const char *name, size_t size, uint32_t version,
-                          gee_error_t *error) {
+static gee_zone_t *zone_create(gee_server_state_t *server, const char *name, size_t size, uint32_t version,
+                               gee_error_t *error) {
     size_t name_size = strlen(name) + 1;
     gee_zone_t *zone = calloc(1, sizeof *zone + name_size);
     if (!zone) {
@@ -55,7 +56,7 @@ static gee_zone_t *create(gee_server_state_t *server, const char *name, size_t s
         return NULL;
     }
     zone->size = size ? size : 1;
-    if (map(zone, open_memory(server, name, zone->size, version)) != 0) {
+    if (zone_map(zone, open_memory(server, name, zone->size, version)) != 0) {
         (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "shared memory \"%s\" of %zu bytes: %s", name, size,
                             strerror(errno));
         free(zone);
@@ -68,6 +69,7 @@ static gee_zone_t *create(gee_server_state_t *server, const char *name, size_t s
 }
 
 static void unreference(gee_zone_t *zone) {
+    GEE_ASSERT(zone->references > 0);
     if (--zone->references > 0)
         return;
     gee_list_remove(&zone->link);
@@ -79,7 +81,7 @@ static void unreference(gee_zone_t *zone) {
 
 void *gee_zone_share(gee_server_state_t *server, gee_list_t *references, const char *name, size_t size,
                      uint32_t version, gee_error_t *error) {
-    gee_zone_t *zone = find(server, name, size, version);
+    gee_zone_t *zone = zone_find(server, name, size, version);
     GEE_LIST_EACH(references, link) {
         if (zone && GEE_CONTAINER(link, gee_zone_reference_t, link)->zone == zone)
             return zone->memory;
@@ -89,7 +91,7 @@ void *gee_zone_share(gee_server_state_t *server, gee_list_t *references, const c
         (void)gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "shared memory \"%s\": out of memory", name);
         return NULL;
     }
-    if (!zone && !(zone = create(server, name, size, version, error))) {
+    if (!zone && !(zone = zone_create(server, name, size, version, error))) {
         free(reference);
         return NULL;
     }

@@ -11,7 +11,7 @@ typedef struct gee_zone {
     uint32_t version;
     unsigned references;
     void *memory;
-    int descriptor; /* of the memory: for the master of the next binary */
+    int descriptor; /* of the memory, for the next binary's master */
 } gee_zone_t;
 
 typedef struct gee_zone_reference {
@@ -19,11 +19,12 @@ typedef struct gee_zone_reference {
     gee_zone_t *zone;
 } gee_zone_reference_t;
 
-/* The zone of that name, size and version, also when it is another master's (inherit.h); else a new one, zeroed. Adds a
- * reference to `references`, a cycle's list, unless the zone is there already. Null: failed. */
+/* The memory of the zone with that name, size and version, or inherited from another master (inherit.h); else of a
+ * new zone, zeroed. Adds a reference to `references`, a cycle's list, unless the list has the zone already. Null:
+ * failed. */
 void *gee_zone_share(gee_server_state_t *server, gee_list_t *references, const char *name, size_t size,
                      uint32_t version, gee_error_t *error);
-/* Gives back all of a cycle's references. */
+/* Releases all references of a cycle. */
 void gee_zones_release(gee_list_t *references);
 /* In a worker: closes the descriptors; the memory stays. */
 void gee_zones_forget(const gee_server_state_t *server);

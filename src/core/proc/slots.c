@@ -1,4 +1,4 @@
-/* slots.c: handing listening sockets to workers and taking them back. In the master. */
+/* slots.c: assigns listening sockets to workers, and takes sockets back. In the master. */
 #include "core/proc/slots.h"
 
 #include <stdlib.h>
@@ -23,7 +23,8 @@ static gee_worker_t *next_serving(const gee_crew_t *crew, size_t from) {
     return NULL;
 }
 
-/* Whom a slot belongs to; while that one is being replaced, whoever has the slot now, or the next. */
+/* The worker that a slot belongs to; while that worker is being replaced, the present owner, or the next serving
+ * worker. */
 static gee_worker_t *choose(const gee_crew_t *crew, size_t slot, gee_worker_t *now) {
     gee_worker_t *home = crew->places[slot % crew->count].worker;
     if (home && home->state == GEE_WORKER_SERVING)
@@ -83,7 +84,7 @@ void gee_slots_forget(gee_crew_t *crew, const gee_worker_t *worker) {
     }
 }
 
-/* Those that another master serves too are only left. */
+/* Slots that another master serves, too, are not emptied. */
 static void empty_slots(gee_cycle_listener_t *entry) {
     for (size_t slot = entry->listener->lent; slot < entry->owner_count; slot++) {
         if (entry->owners[slot])
@@ -92,14 +93,14 @@ static void empty_slots(gee_cycle_listener_t *entry) {
     }
 }
 
-/* Slots that nobody serves just now (their worker starts again) go to somebody, to be emptied. */
+/* A slot without an owner (its worker starts again) goes to any serving worker, which empties the queue. */
 static void adopt_orphans(const gee_crew_t *crew, gee_cycle_listener_t *entry) {
     for (size_t slot = entry->listener->lent; slot < entry->owner_count; slot++) {
-        gee_worker_t *somebody = entry->owners[slot] ? NULL : next_serving(crew, slot);
-        if (!somebody)
+        gee_worker_t *other = entry->owners[slot] ? NULL : next_serving(crew, slot);
+        if (!other)
             continue;
-        tell(somebody, GEE_MESSAGE_ADOPT, entry->listener, slot, false, entry->listener->sockets[slot]);
-        entry->owners[slot] = somebody;
+        tell(other, GEE_MESSAGE_ADOPT, entry->listener, slot, false, entry->listener->sockets[slot]);
+        entry->owners[slot] = other;
     }
 }
 

@@ -4,13 +4,14 @@
 
 #include "core/proc/crew.h"
 
-/* A worker has become ready: it gets what it shall serve. */
+/* A worker has become ready: assigns sockets to the worker. */
 void gee_slots_serve(gee_crew_t *crew, gee_worker_t *worker);
-/* Brings slots to those who shall have them now: after a worker died, or slots became more. */
+/* Assigns slots anew, after a worker died or a listener got more slots. */
 void gee_slots_assign(gee_crew_t *crew);
-/* A worker is gone. */
+/* A worker is gone: its slots have no owner. */
 void gee_slots_forget(gee_crew_t *crew, const gee_worker_t *worker);
-/* The crew leaves: tells its workers to accept what waits in the queues of those listeners (null: of all). */
+/* The crew leaves: tells the workers to accept the connections in the queues of each listener for which emptied() is
+ * true (`emptied` null: of all listeners). */
 void gee_slots_empty(gee_crew_t *crew, bool (*emptied)(const gee_listener_t *listener, void *data), void *data);
 
 #endif

@@ -31,7 +31,7 @@ static void print_worker(FILE *out, const gee_worker_t *worker) {
     (void)fprintf(out, "%s: pid %d, %s, generation %" PRIu64 ", up %s", gee_worker_name(worker->crew, worker->index),
                   (int)worker->pid, state_of(worker), worker->crew->cycle->generation, lived);
     if (worker->answered && worker->index == worker->crew->count) {
-        (void)fputc('\n', out); /* the helper serves nobody */
+        (void)fputc('\n', out); /* the helper serves no connections */
         return;
     }
     if (worker->answered)
@@ -98,7 +98,7 @@ static void on_status_patience_over(gee_timer_t *timer) {
 void gee_status_ask(gee_master_t *master, gee_control_client_t *client) {
     client->waiting = GEE_WAITS_STATUS;
     if (gee_timer_started(&master->status_timer))
-        return; /* the answers that are on their way are for this one too */
+        return; /* the answers under way are for this client, too */
     master->status_timer.fire = on_status_patience_over;
     if (gee_timer_start(master->loop, &master->status_timer, PATIENCE) != 0) {
         gee_control_answer(client, false, "out of memory");

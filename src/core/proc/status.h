@@ -1,6 +1,6 @@
 /* status.h: geerpc -s status.
  *
- *   client asks -> STATUS to every worker -> all have answered, or a second is over -> one text for every client that waits
+ *   client asks -> STATUS to every worker -> all have answered, or a second is over -> one text for all clients
  */
 #ifndef GEE_PROC_STATUS_H
 #define GEE_PROC_STATUS_H

@@ -9,9 +9,9 @@
 #include "core/proc/control.h"
 #include "core/proc/pidfile.h"
 
-#define LISTENING "listening: " /* as commands.c says it */
+#define LISTENING "listening: " /* as status.c prints it */
 
-/* The status of the server that runs; null: there is none. To be freed. */
+/* The status of the running server; the caller frees the text. Null: no server runs. */
 static char *ask_status(const char *control) {
     char *answer = NULL, *reason = NULL;
     size_t answer_length = 0, reason_length = 0;
@@ -28,7 +28,7 @@ static char *ask_status(const char *control) {
     return NULL;
 }
 
-/* Where it listens, ends with null; null: out of memory. */
+/* The addresses of the running server, ending with null. Null: out of memory. */
 static const char **list_served(const char *status, gee_pool_t *pool) {
     gee_str_t rest = gee_str(status ? status : "");
     size_t lines = 1, count = 0;

@@ -1,5 +1,5 @@
-/* upgrade.c: the old master: starts the new one, ends when it is told to, or has everything back. upgrade_private.h names
- * the other files. */
+/* upgrade.c: the part of the old master: starts the new master, then ends, or gets its connections back.
+ * upgrade_private.h names the other files. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/base/str.h"
 #include "core/event/rights.h"
 #include "core/proc/inherit.h"
@@ -16,13 +17,13 @@
 #include "core/proc/upgrade_private.h"
 #include "core/proc/waiters.h"
 
-#define EXIT_NOT_RUN        127              /* the new binary was not even started */
+#define EXIT_NOT_RUN        127              /* exec failed */
 #define KILL_PATIENCE       (5 * GEE_SECOND) /* between TERM and KILL */
-#define STRAGGLERS_PATIENCE (5 * GEE_SECOND) /* then who asked is told that the rest takes its time */
+#define STRAGGLERS_PATIENCE (5 * GEE_SECOND) /* then the answer to -s upgrade says that connections are left */
 
 /* ---- names ---- */
 
-/* Both, or none. `old`: this master is the old one. */
+/* Renames pid file and control socket, both or neither. `old`: to the names of an old master. */
 static int take_names(gee_master_t *master, bool old, gee_error_t *error) {
     gee_upgrade_t *upgrade = &master->upgrade;
     if (upgrade->by_name == old)
@@ -53,7 +54,7 @@ static int choose_names(gee_master_t *master, gee_error_t *error) {
 
 /* ---- the end of an attempt, or of the new master ---- */
 
-static void conclude(gee_master_t *master, bool ok, const char *text) {
+static void upgrade_conclude(gee_master_t *master, bool ok, const char *text) {
     gee_upgrade_t *upgrade = &master->upgrade;
     gee_timer_stop(master->loop, &upgrade->stragglers);
     upgrade->finish = false;
@@ -61,7 +62,7 @@ static void conclude(gee_master_t *master, bool ok, const char *text) {
 }
 
 /* Each error of a configuration is a line of the log. */
-static void fail(gee_master_t *master, const char *reason) {
+static void upgrade_fail(gee_master_t *master, const char *reason) {
     char *text = NULL;
     gee_str_t rest = gee_str(reason);
     while (rest.length > 0) {
@@ -70,7 +71,7 @@ static void fail(gee_master_t *master, const char *reason) {
     }
     if (asprintf(&text, "upgrade failed: %s", reason) < 0)
         text = NULL;
-    conclude(master, false, text ? text : "upgrade failed");
+    upgrade_conclude(master, false, text ? text : "upgrade failed");
     free(text);
 }
 
@@ -96,7 +97,7 @@ static const char *why_not(const gee_master_t *master) {
         return "this server is process 1, as in a container: when the old one ends, the system ends the new one with "
                "it; "
                "start another container instead";
-    if (upgrade->state == GEE_UPGRADE_NONE && master->server->parent_link < 0)
+    if (upgrade->state == GEE_UPGRADE_NONE && master->server->parent_socket < 0)
         return master->server->program ? NULL : "the program that was started is not found in PATH";
     if (upgrade->state == GEE_UPGRADE_NONE)
         (void)gee_str_format(
@@ -112,16 +113,16 @@ static const char *why_not(const gee_master_t *master) {
 }
 
 /* In the child, for good. */
-static _Noreturn void become_binary(const gee_master_t *master, int link, const char *text) {
+static _Noreturn void become_binary(const gee_master_t *master, int liaison, const char *text) {
     const gee_server_state_t *server = master->server;
     sigset_t none;
     (void)sigemptyset(&none);
-    if (gee_inherit_hand_on(server, link, text) == 0) {
+    if (gee_inherit_hand_on(server, liaison, text) == 0) {
         (void)signal(SIGPIPE, SIG_DFL);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
         (void)execv(server->program, server->arguments);
     }
-    (void)gee_liaison_tell(link, -1, "failed cannot run %s: %s", server->program, strerror(errno));
+    (void)gee_liaison_tell(liaison, -1, "failed cannot run %s: %s", server->program, strerror(errno));
     _exit(EXIT_NOT_RUN);
 }
 
@@ -129,7 +130,7 @@ static int fork_binary(gee_master_t *master, int ends[2], gee_error_t *error) {
     char *text = gee_inherit_describe(master->server, ends[1]);
     if (!text)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    (void)fflush(NULL); /* what waits in stdio would be written twice */
+    (void)fflush(NULL); /* else parent and child would both write what is buffered */
     pid_t pid = fork();
     if (pid == 0)
         become_binary(master, ends[1], text);
@@ -154,7 +155,7 @@ static void on_impatience(gee_timer_t *timer) {
     (void)gee_timer_start(master->loop, timer, KILL_PATIENCE);
 }
 
-static int start(gee_master_t *master, gee_error_t *error) {
+static int upgrade_start(gee_master_t *master, gee_error_t *error) {
     gee_upgrade_t *upgrade = &master->upgrade;
     int64_t patience_ns = gee_cycle_settings(master->running->cycle)->upgrade_timeout;
     int ends[2];
@@ -167,12 +168,13 @@ static int start(gee_master_t *master, gee_error_t *error) {
         (void)take_names(master, false, NULL);
         return -1;
     }
+    GEE_ASSERT(upgrade->state == GEE_UPGRADE_NONE);
     upgrade->state = GEE_UPGRADE_STARTING;
     upgrade->patience.fire = on_impatience;
     if (gee_liaison_open(&upgrade->liaison, master->loop, ends[0], error) == 0 &&
         gee_timer_start(master->loop, &upgrade->patience, patience_ns) == 0)
         return 0;
-    /* Its end is reported as any other. */
+    /* gee_upgrade_reap() reports the end. */
     upgrade->reason = strdup("out of memory");
     (void)kill(upgrade->pid, SIGKILL);
     return 0;
@@ -182,7 +184,7 @@ void gee_upgrade_ask(gee_master_t *master, gee_control_client_t *asker) {
     const char *reason = why_not(master);
     gee_error_t error;
     if (asker && master->upgrade.parent_goes) {
-        asker->waiting = GEE_WAITS_NEXT_UPGRADE; /* not long: it has been told to end */
+        asker->waiting = GEE_WAITS_NEXT_UPGRADE; /* the master before ends soon */
         return;
     }
     if (reason) {
@@ -198,8 +200,8 @@ void gee_upgrade_ask(gee_master_t *master, gee_control_client_t *asker) {
     if (asker)
         asker->waiting = GEE_WAITS_UPGRADE;
     master->upgrade.finish = asker != NULL;
-    if (start(master, &error) != 0)
-        fail(master, error.text);
+    if (upgrade_start(master, &error) != 0)
+        upgrade_fail(master, error.text);
 }
 
 void gee_upgrade_ask_again(gee_master_t *master) {
@@ -219,7 +221,7 @@ static void report_failed_start(gee_master_t *master, int status) {
     if (asprintf(&text, "the new binary (pid %ld) %s before it was ready; %s -t, or its error log, may say why",
                  (long)upgrade->pid, end, master->server->program) < 0)
         text = NULL;
-    fail(master, upgrade->reason ? upgrade->reason : text ? text : end);
+    upgrade_fail(master, upgrade->reason ? upgrade->reason : text ? text : end);
     free(text);
 }
 
@@ -242,7 +244,7 @@ bool gee_upgrade_reap(gee_master_t *master, pid_t pid, int status) {
     gee_error_t error;
     if (pid != upgrade->pid || state == GEE_UPGRADE_NONE)
         return false;
-    gee_liaison_read(&upgrade->liaison); /* its last words */
+    gee_liaison_read(&upgrade->liaison); /* the last lines */
     gee_liaison_close(&upgrade->liaison);
     gee_timer_stop(master->loop, &upgrade->patience);
     if (take_names(master, false, &error) != 0)
@@ -295,7 +297,7 @@ static void on_stragglers(gee_timer_t *timer) {
                          "upgraded: %s; its last connections stay with the old one, pid %ld, for %s at most "
                          "(shutdown_timeout)",
                          master->upgrade.summary ? master->upgrade.summary : "", (long)getpid(), patience);
-    conclude(master, true, text);
+    upgrade_conclude(master, true, text);
 }
 
 void gee_upgrade_leave_to_new(gee_master_t *master) {
@@ -333,7 +335,7 @@ const char *gee_upgrade_describe(const gee_master_t *master) {
     if (upgrade->state != GEE_UPGRADE_NONE)
         (void)gee_str_format(text, sizeof text, "pid %ld, which %s to replace this one", (long)upgrade->pid,
                              upgrade->state == GEE_UPGRADE_STARTING ? "starts" : "serves");
-    else if (master->server->parent_link >= 0)
+    else if (master->server->parent_socket >= 0)
         (void)gee_str_format(text, sizeof text, "pid %ld, which this one is to replace", (long)master->server->parent);
     else
         return NULL;

@@ -16,7 +16,8 @@ static gee_master_t *master_of(gee_liaison_t *liaison) {
 
 /* ---- what the other one says ---- */
 
-/* The other one has the sockets of that listener too: what waits in them is not lost when this one goes. */
+/* "keep": the other master has the sockets of that listener, too, so connections that wait there are not lost when
+ * this master ends. */
 static void lend(gee_master_t *master, const char *rest) {
     unsigned slots;
     int skipped = 0;
@@ -68,7 +69,7 @@ static void hear_failed(gee_master_t *master, const char *reason) {
 static void hear_going(gee_master_t *master) {
     gee_upgrade_t *upgrade = &master->upgrade;
     if (upgrade->state == GEE_UPGRADE_STARTING)
-        return; /* it never served; that it ends is heard by waitpid() */
+        return; /* the new master never served; waitpid() reports the end */
     gee_listeners_take_back(master->server);
     if (upgrade->state != GEE_UPGRADE_READY) {
         upgrade->parent_goes = true;
@@ -82,7 +83,7 @@ static void hear_going(gee_master_t *master) {
         gee_upgrade_come_back(master);
 }
 
-static void on_said(gee_liaison_t *liaison, const char *word, const char *rest, int descriptor) {
+static void upgrade_on_said(gee_liaison_t *liaison, const char *word, const char *rest, int descriptor) {
     gee_master_t *master = master_of(liaison);
     if (strcmp(word, "take") == 0) {
         gee_upgrade_take(master, descriptor);
@@ -102,12 +103,12 @@ static void on_said(gee_liaison_t *liaison, const char *word, const char *rest, 
         hear_going(master);
 }
 
-/* The old master hears of the new one's end by waitpid(); the new one only so. */
-static void on_ended(gee_liaison_t *liaison) {
+/* The new master learns of the old one's end here; the old master learns of the new one's end by waitpid(). */
+static void upgrade_on_ended(gee_liaison_t *liaison) {
     gee_master_t *master = master_of(liaison);
-    if (master->server->parent_link < 0)
+    if (master->server->parent_socket < 0)
         return;
-    master->server->parent_link = -1;
+    master->server->parent_socket = -1;
     master->upgrade.parent_goes = false;
     gee_listeners_take_back(master->server);
     gee_log(master->log, GEE_LOG_NOTICE, "the master before (pid %ld) is gone: this one is alone",
@@ -122,30 +123,30 @@ static void on_ended(gee_liaison_t *liaison) {
 
 int gee_upgrade_open(gee_master_t *master, gee_error_t *error) {
     gee_upgrade_t *upgrade = &master->upgrade;
-    upgrade->liaison = (gee_liaison_t){ .watch.descriptor = -1, .said = on_said, .ended = on_ended };
-    if (master->server->parent_link < 0)
+    upgrade->liaison = (gee_liaison_t){ .watch.descriptor = -1, .said = upgrade_on_said, .ended = upgrade_on_ended };
+    if (master->server->parent_socket < 0)
         return 0;
     upgrade->version = master->server->parent_version;
     upgrade->workers = 0;
-    int link = master->server->parent_link;
-    master->server->parent_link = -1;
-    if (gee_liaison_open(&upgrade->liaison, master->loop, link, error) != 0)
+    int descriptor = master->server->parent_socket;
+    master->server->parent_socket = -1;
+    if (gee_liaison_open(&upgrade->liaison, master->loop, descriptor, error) != 0)
         return -1;
-    master->server->parent_link = link;
+    master->server->parent_socket = descriptor;
     return 0;
 }
 
 void gee_upgrade_serves(gee_master_t *master) {
     const gee_server_state_t *server = master->server;
-    if (server->parent_link < 0)
+    if (server->parent_socket < 0)
         return;
     GEE_LIST_EACH(&server->listeners, link) {
         const gee_listener_t *listener = GEE_CONTAINER(link, gee_listener_t, link);
         if (listener->lent > 0)
-            (void)gee_liaison_tell(server->parent_link, -1, "keep %zu %s", listener->lent, listener->bound);
+            (void)gee_liaison_tell(server->parent_socket, -1, "keep %zu %s", listener->lent, listener->bound);
     }
     tell_workers(master);
-    if (gee_liaison_tell(server->parent_link, -1, "ready %u geerpc %s, pid %ld: %s", GEE_LIAISON_VERSION, gee_version,
+    if (gee_liaison_tell(server->parent_socket, -1, "ready %u geerpc %s, pid %ld: %s", GEE_LIAISON_VERSION, gee_version,
                          (long)getpid(), gee_describe_cycle(master->running->cycle)) != 0)
         gee_log(master->log, GEE_LOG_ERROR, "the master before (pid %ld) cannot be told that this one is ready",
                 (long)server->parent);

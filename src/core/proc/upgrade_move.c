@@ -35,7 +35,7 @@ void gee_upgrade_joined(gee_master_t *master) {
         if (!taker)
             return;
         upgrade->take_count++;
-        (void)gee_worker_take(taker, take->end); /* closed here in any case: the giver notices when it failed */
+        (void)gee_worker_take(taker, take->end); /* on failure, closing the end tells the giver */
         (void)close(take->end);
         gee_list_remove(link);
         free(take);
@@ -71,7 +71,7 @@ static int give_once(gee_master_t *master, gee_worker_t *giver, gee_error_t *err
     return result;
 }
 
-/* The other master's workers take turns (pairs.h). */
+/* Pairs the giver with several workers of the other master, which take turns (pairs.h). */
 static int give(gee_master_t *master, gee_worker_t *giver, gee_error_t *error) {
     int result = give_once(master, giver, error);
     for (size_t n = 1; n < master->upgrade.workers && n < GEE_PAIRS_MOST; n++)
@@ -108,8 +108,8 @@ void gee_upgrade_hand_over(gee_master_t *master) {
 /* ---- this master ends ---- */
 
 void gee_upgrade_tell_failure(gee_server_state_t *server, const char *reason) {
-    if (server->parent_link >= 0)
-        (void)gee_liaison_tell(server->parent_link, -1, "failed %s", reason);
+    if (server->parent_socket >= 0)
+        (void)gee_liaison_tell(server->parent_socket, -1, "failed %s", reason);
 }
 
 void gee_upgrade_go(gee_master_t *master, bool quietly) {
@@ -137,7 +137,7 @@ void gee_upgrade_close(gee_master_t *master) {
     gee_timer_stop(master->loop, &upgrade->patience);
     gee_timer_stop(master->loop, &upgrade->stragglers);
     gee_liaison_close(&upgrade->liaison);
-    master->server->parent_link = -1;
+    master->server->parent_socket = -1;
     free(upgrade->summary);
     free(upgrade->reason);
 }

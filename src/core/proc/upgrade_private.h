@@ -9,9 +9,9 @@
 #include "core/proc/upgrade.h"
 
 /* upgrade.c: the old master */
-void gee_upgrade_come_back(gee_master_t *master);    /* drained workers serve again */
-void gee_upgrade_ask_again(gee_master_t *master);    /* for those who wait for the master before to end */
-void gee_upgrade_leave_to_new(gee_master_t *master); /* it begins to end */
+void gee_upgrade_come_back(gee_master_t *master);    /* a drained crew serves again */
+void gee_upgrade_ask_again(gee_master_t *master);    /* for clients that wait until the master before has ended */
+void gee_upgrade_leave_to_new(gee_master_t *master); /* this master begins to end */
 
 /* upgrade_move.c */
 /* A worker of the other master passes its connections on over `end`, which the function takes. */

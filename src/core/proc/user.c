@@ -41,7 +41,7 @@ int gee_user_take(const gee_user_t *user, gee_error_t *error) {
                              strerror(errno));
     if (setuid(0) == 0)
         return gee_error_set(error, GEE_PERMISSION_DENIED, "the user %s can become root again", user->name);
-    /* A process that changed its user leaves no core dump and cannot be debugged, unless it says so. */
+    /* After a change of user the kernel allows neither core dumps nor debugging, unless the process asks for them. */
     (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     return 0;
 }

@@ -50,14 +50,14 @@ static void answer_status(gee_worker_process_t *process) {
     (void)gee_channel_send(&process->channel, &message, -1);
 }
 
-static void quit(gee_worker_process_t *process) {
+static void process_quit(gee_worker_process_t *process) {
     if (gee_is_helper(process))
         gee_loop_stop(process->loop);
     else
         gee_worker_leave(process);
 }
 
-static void on_message(gee_channel_t *channel, const gee_message_t *message, int descriptor) {
+static void worker_on_message(gee_channel_t *channel, const gee_message_t *message, int descriptor) {
     gee_worker_process_t *process = GEE_CONTAINER(channel, gee_worker_process_t, channel);
     switch ((gee_message_type_t)message->type) {
     case GEE_MESSAGE_ADOPT:
@@ -70,7 +70,7 @@ static void on_message(gee_channel_t *channel, const gee_message_t *message, int
         gee_worker_release(process, message);
         break;
     case GEE_MESSAGE_QUIT:
-        quit(process);
+        process_quit(process);
         break;
     case GEE_MESSAGE_LEAVE:
         if (gee_is_helper(process))
@@ -94,14 +94,15 @@ static void on_message(gee_channel_t *channel, const gee_message_t *message, int
         (void)close(descriptor);
 }
 
-static void on_channel_ended(gee_channel_t *channel) {
+static void worker_on_channel_ended(gee_channel_t *channel) {
     gee_worker_process_t *process = GEE_CONTAINER(channel, gee_worker_process_t, channel);
     gee_log(process->log, GEE_LOG_ALERT, "the master is gone: this worker leaves");
-    quit(process);
+    process_quit(process);
 }
 
-/* The signals that a terminal sends to all processes of the foreground are the master's business. */
-static void on_signal(int number, void *data) {
+/* A terminal sends INT, QUIT and HUP to every process in the foreground; the master handles them and tells the
+ * workers. */
+static void worker_on_signal(int number, void *data) {
     gee_worker_process_t *process = data;
     if (number != SIGTERM)
         return;
@@ -111,15 +112,15 @@ static void on_signal(int number, void *data) {
         gee_worker_cut(process);
 }
 
-static int take_signals(gee_worker_process_t *process, gee_error_t *error) {
+static int worker_take_signals(gee_worker_process_t *process, gee_error_t *error) {
     static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH };
     sigset_t mask;
-    if (gee_loop_signals(process->loop, signals, GEE_LENGTH(signals), on_signal, process, error) != 0)
+    if (gee_loop_signals(process->loop, signals, GEE_LENGTH(signals), worker_on_signal, process, error) != 0)
         return -1;
     (void)sigemptyset(&mask);
     for (size_t i = 0; i < GEE_LENGTH(signals); i++)
         (void)sigaddset(&mask, signals[i]);
-    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL); /* the master's own, SIGCHLD, is let through again */
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL); /* unblocks SIGCHLD, which the master had blocked */
     return 0;
 }
 
@@ -222,7 +223,7 @@ static int start_modules(gee_worker_process_t *process, gee_error_t *error) {
     return 0;
 }
 
-static void on_wake(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+static void worker_on_wake(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     gee_worker_process_t *process = GEE_CONTAINER(watch, gee_worker_process_t, wake);
     const gee_sections_t *sections = &process->cycle->sections;
     uint64_t count;
@@ -241,7 +242,7 @@ static int listen_to_helper(gee_worker_process_t *process, gee_error_t *error) {
         return 0;
     wires->worker = process->index;
     process->wake.descriptor = wires->wakes[process->index];
-    process->wake.ready = on_wake;
+    process->wake.ready = worker_on_wake;
     return gee_loop_watch(process->loop, &process->wake, EPOLLIN, error);
 }
 
@@ -253,14 +254,15 @@ static int start_serving(gee_worker_process_t *process, gee_error_t *error) {
     return listen_to_helper(process, error);
 }
 
-static int start(gee_worker_process_t *process, gee_error_t *error) {
+static int process_start(gee_worker_process_t *process, gee_error_t *error) {
     process->addresses = gee_string_map_create();
     if (!process->addresses)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     if (gee_user_take(&process->cycle->user, error) != 0)
         return -1;
     gee_seals_hide(process->cycle);
-    /* A change of user clears it. A hook that hangs would not notice that the master is gone. */
+    /* A change of user clears the signal, so set again. While hooks run, the worker would not notice the master's
+     * end. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (make_engine(process, error) != 0 ||
         (gee_is_helper(process) ? gee_helper_start : start_serving)(process, error) != 0)
@@ -280,7 +282,7 @@ static void stop_modules(gee_worker_process_t *process) {
     }
 }
 
-static void finish(gee_worker_process_t *process) {
+static void process_finish(gee_worker_process_t *process) {
     gee_loop_unwatch(process->loop, &process->wake);
     gee_timer_stop(process->loop, &process->lists_timer);
     (gee_is_helper(process) ? gee_helper_finish : stop_modules)(process);
@@ -305,13 +307,13 @@ static void tell_master(gee_worker_process_t *process, gee_message_type_t type, 
 }
 
 static void use_log(const gee_worker_process_t *process) {
-    gee_log_forget_held(process->log); /* what the master held back, the master will say */
+    gee_log_forget_held(process->log); /* the master writes its own held lines */
     if (process->cycle->error_log >= 0)
         (void)gee_log_set_descriptor(process->log, process->cycle->error_log);
     gee_log_set_level(process->log, (gee_log_level_t)gee_cycle_settings(process->cycle)->error_log.level);
 }
 
-/* The loop and the channel, without which nothing can be said to the master. */
+/* Opens loop and channel; before that, failures cannot be reported to the master. */
 static int open_channel(gee_worker_process_t *process, int channel, gee_error_t *error) {
     process->loop = gee_loop_create(process->log, error);
     if (!process->loop) {
@@ -321,14 +323,14 @@ static int open_channel(gee_worker_process_t *process, int channel, gee_error_t 
     return gee_channel_open(&process->channel, process->loop, channel, error);
 }
 
-static int run(gee_worker_process_t *process, int channel) {
+static int process_run(gee_worker_process_t *process, int channel) {
     gee_error_t error;
-    if (open_channel(process, channel, &error) != 0 || take_signals(process, &error) != 0 ||
+    if (open_channel(process, channel, &error) != 0 || worker_take_signals(process, &error) != 0 ||
         arm_crash(process, &error) != 0) {
         gee_log(process->log, GEE_LOG_CRIT, "worker %u cannot start: %s", process->index, error.text);
         return EXIT_FAILED_START;
     }
-    if (start(process, &error) != 0) {
+    if (process_start(process, &error) != 0) {
         tell_master(process, GEE_MESSAGE_FAILED, error.text);
         return EXIT_FAILED_START;
     }
@@ -339,19 +341,20 @@ static int run(gee_worker_process_t *process, int channel) {
 }
 
 int gee_worker_main(gee_cycle_t *cycle, unsigned index, int channel) {
-    static gee_worker_process_t process; /* found by leak checkers whatever happens to the stack */
+    static gee_worker_process_t process; /* static, so that leak checkers find what it holds */
     process = (gee_worker_process_t){ .cycle = cycle, .index = index, .log = cycle->server->log };
     gee_list_init(&process.acceptors);
     gee_list_init(&process.givers);
     gee_list_init(&process.takers);
-    process.channel = (gee_channel_t){ .watch.descriptor = -1, .received = on_message, .ended = on_channel_ended };
+    process.channel =
+        (gee_channel_t){ .watch.descriptor = -1, .received = worker_on_message, .ended = worker_on_channel_ended };
     (void)prctl(PR_SET_NAME, gee_is_helper(&process) ? "geerpc-helper" : "geerpc-worker", 0, 0, 0);
     use_log(&process);
     gee_listeners_forget(cycle->server);
-    int status = run(&process, channel);
+    int status = process_run(&process, channel);
     if (process.abandon)
-        _exit(status); /* threads are still in handlers, which use all this */
+        _exit(status); /* threads still run handlers, which use the engine */
     if (process.loop)
-        finish(&process);
+        process_finish(&process);
     return status;
 }

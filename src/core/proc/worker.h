@@ -4,7 +4,7 @@
 
 #include "core/proc/cycle.h"
 
-/* Runs in the child, from just after fork to its end; takes its end of the channel. Returns the exit status. */
+/* Runs the worker, in the child right after fork; takes the worker's end of the channel. Returns the exit status. */
 int gee_worker_main(gee_cycle_t *cycle, unsigned index, int channel);
 
 #endif

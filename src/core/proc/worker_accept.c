@@ -1,19 +1,20 @@
-/* worker_accept.c: the listening sockets that this worker serves, and the connections that come in by them.
+/* worker_accept.c: the listening sockets that this worker serves, and the connections accepted there.
  *
  *   ADOPT -> acceptor --accept--> limits -> stream -> door -> session ... -> gone
  *
- * Sockets are unwatched while no connection can be taken: those that come wait in the kernel's queue. */
+ * While no connection can be accepted, the sockets are not watched: new connections wait in the kernel's queue. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/proc/worker_private.h"
 
 #define ACCEPTS_A_PASS  16
-#define ACCEPTS_AT_ONCE 100000 /* of what waits in a queue that is given up */
+#define ACCEPTS_AT_ONCE 100000 /* from a queue that is emptied */
 #define RETRY_DELAY     (500 * GEE_MILLISECOND)
-#define TOTAL_DELAY     (20 * GEE_MILLISECOND) /* between two looks whether other workers have made room */
+#define TOTAL_DELAY     (20 * GEE_MILLISECOND) /* between two checks for room in all workers together */
 #define INBOX_EXTRA     (64 * GEE_KIB)         /* beyond one message */
 
 typedef struct acceptor {
@@ -55,8 +56,8 @@ static void stop_waiting(gee_worker_process_t *process) {
     watch_all(process);
 }
 
-/* Not all descriptors that become free are connections that end here. */
-static void on_retry(gee_timer_t *timer) {
+/* Other files than connections may have freed descriptors. */
+static void acceptors_on_retry(gee_timer_t *timer) {
     stop_waiting(GEE_CONTAINER(timer, gee_worker_process_t, retry));
 }
 
@@ -71,7 +72,7 @@ static void wait_for_resources(gee_worker_process_t *process, int reason) {
     if (process->waiting)
         return;
     log_starved(process, reason);
-    process->retry.fire = on_retry;
+    process->retry.fire = acceptors_on_retry;
     if (gee_timer_start(process->loop, &process->retry, RETRY_DELAY) != 0)
         return; /* level-triggered: the next pass tries again */
     process->waiting = true;
@@ -87,7 +88,7 @@ static void update_full(gee_worker_process_t *process, bool total_full) {
     bool full = total_full || process->descriptors >= (size_t)limit;
     process->total_timer.fire = on_total_timer;
     if (total_full && gee_timer_start(process->loop, &process->total_timer, TOTAL_DELAY) != 0)
-        full = process->descriptors >= (size_t)limit; /* rather too many than none any more */
+        full = process->descriptors >= (size_t)limit; /* no timer: rather above the total than never again */
     if (full == process->full)
         return;
     process->full = full;
@@ -104,20 +105,22 @@ static void update_full(gee_worker_process_t *process, bool total_full) {
 }
 
 void gee_worker_check_full(gee_worker_process_t *process) {
-    if (process->loop != NULL) /* else it ends, and has just cut what was still closing */
+    if (process->loop != NULL) /* null while the worker ends */
         update_full(process, gee_worker_count_full(process));
 }
 
 /* ---- connections ---- */
 
-static void release(gee_worker_connection_t *connection) {
+static void connection_release(gee_worker_connection_t *connection) {
     if (!connection->served && !connection->open)
         free(connection);
 }
 
-/* Only now is there room for another one: peers that do not close their side may keep a closed connection for seconds. */
-static void on_gone(void *data) {
+/* The descriptor is closed, so there is room for another connection. A peer that does not close its side keeps a
+ * closed connection's descriptor open for seconds. */
+static void connection_on_gone(void *data) {
     gee_worker_connection_t *connection = data;
+    GEE_ASSERT(connection->open);
     connection->open = false;
     gee_worker_silent_remove(connection);
     connection->process->descriptors--;
@@ -125,34 +128,35 @@ static void on_gone(void *data) {
     gee_worker_uncount(connection);
     gee_worker_check_full(connection->process);
     stop_waiting(connection->process);
-    release(connection);
+    connection_release(connection);
 }
 
 void gee_worker_conversation_ended(gee_worker_connection_t *connection) {
     gee_worker_process_t *process = connection->process;
+    GEE_ASSERT(connection->served);
     connection->served = false;
     gee_worker_silent_remove(connection);
     process->connections--;
-    release(connection);
+    connection_release(connection);
     gee_worker_check_end(process);
 }
 
-static bool on_sealing(void *owner) {
+static bool connection_on_sealing(void *owner) {
     const gee_worker_connection_t *connection = owner;
     return gee_worker_count_unproven(owner) &&
            gee_worker_count_handshake(connection, gee_loop_now(connection->process->loop));
 }
 
-static void on_sealed(void *owner) {
+static void connection_on_sealed(void *owner) {
     gee_worker_count_proven(owner);
 }
 
-static void on_left(void *owner, bool became_session) {
+static void connection_on_left(void *owner, bool became_session) {
     if (!became_session)
         gee_worker_conversation_ended(owner);
 }
 
-static void on_closed(gee_session_t *session, void *owner, const gee_error_t *reason) {
+static void connection_on_closed(gee_session_t *session, void *owner, const gee_error_t *reason) {
     gee_worker_connection_t *connection = owner;
     gee_log(connection->process->log, GEE_LOG_INFO, "%s: closed%s%s, calls %llu", gee_session_peer_text(session),
             reason ? ": " : "", reason ? reason->text : "", (unsigned long long)session->calls_total);
@@ -160,11 +164,12 @@ static void on_closed(gee_session_t *session, void *owner, const gee_error_t *re
     gee_worker_conversation_ended(connection);
 }
 
-static void on_established(gee_session_t *session GEE_UNUSED, void *owner) {
+static void connection_on_established(gee_session_t *session GEE_UNUSED, void *owner) {
     gee_worker_silent_remove(owner);
 }
 
-static const gee_session_events_t session_events = { .established = on_established, .closed = on_closed };
+static const gee_session_events_t session_events = { .established = connection_on_established,
+                                                     .closed = connection_on_closed };
 
 static bool serves_pages(const gee_cycle_listener_t *entry) {
     if (entry->settings->pages == GEE_PAGES_AUTO)
@@ -190,9 +195,10 @@ gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int de
                                      .health = serves_health(entry),
                                      .events = &session_events,
                                      .owner = connection,
-                                     .sealing = on_sealing,
-                                     .sealed = on_sealed,
-                                     .left = on_left };
+                                     .sealing = connection_on_sealing,
+                                     .sealed = connection_on_sealed,
+                                     .left = connection_on_left };
+    GEE_ASSERT(!connection->served && !connection->open);
     connection->served = connection->open = true;
     process->connections++;
     process->descriptors++;
@@ -200,10 +206,10 @@ gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int de
     gee_stream_t *stream =
         gee_stream_create(process->loop, entry->listener->transport, descriptor, peer, &stream_options, error);
     if (!stream) {
-        on_gone(connection);
+        connection_on_gone(connection);
         return NULL;
     }
-    gee_stream_set_gone(stream, on_gone, connection);
+    gee_stream_set_gone(stream, connection_on_gone, connection);
     return stream;
 }
 
@@ -220,7 +226,7 @@ static int open_door(gee_worker_connection_t *connection, int descriptor, const 
     return gee_door_open(process->engine, &stream, &options, error);
 }
 
-/* The setting by which it may not come in; null: it may. */
+/* The settings that refuse the connection; null: admitted. */
 static const char *admit(const acceptor_t *acceptor, gee_worker_connection_t *connection, const gee_sockaddr_t *peer) {
     const gee_cycle_listener_t *entry = acceptor->entry;
     if (!gee_worker_count(connection, peer, entry->seal_setup != NULL))
@@ -261,7 +267,7 @@ static void welcome(acceptor_t *acceptor, int descriptor, const gee_sockaddr_t *
     gee_worker_check_full(process);
 }
 
-/* False: there is none, or none can be taken now. */
+/* False: no connection waits, or none can be accepted now. */
 static bool accept_one(acceptor_t *acceptor) {
     gee_sockaddr_t peer;
     memset(&peer, 0, sizeof peer);
@@ -282,18 +288,18 @@ static bool accept_one(acceptor_t *acceptor) {
     case ENOMEM:
         wait_for_resources(acceptor->process, errno);
         return false;
-    default: /* that one went away while it waited; the next may be well */
+    default: /* this connection is gone; the next may be fine */
         gee_log(acceptor->process->log, GEE_LOG_INFO, "%s: accept: %s", acceptor->entry->listener->bound,
                 strerror(errno));
         return errno == ECONNABORTED || errno == EINTR || errno == EPROTO || errno == EPERM;
     }
 }
 
-static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+static void acceptor_on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     acceptor_t *acceptor = GEE_CONTAINER(watch, acceptor_t, watch);
     gee_worker_process_t *process = acceptor->process;
     for (int i = 0; i < ACCEPTS_A_PASS; i++) {
-        gee_worker_check_full(process); /* other workers may have made it so */
+        gee_worker_check_full(process); /* by connections of other workers */
         if (watch->events == 0)
             return;
         if (!gee_worker_count_reserve(process)) {
@@ -301,7 +307,7 @@ static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
             return;
         }
         bool accepted = accept_one(acceptor);
-        gee_worker_count_changed(process); /* it is counted now, or was not there */
+        gee_worker_count_changed(process); /* replaces the reservation by the real count */
         if (!accepted)
             return;
     }
@@ -337,7 +343,7 @@ void gee_worker_adopt(gee_worker_process_t *process, const gee_message_t *messag
     acceptor->process = process;
     acceptor->entry = entry;
     acceptor->slot = message->slot;
-    acceptor->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+    acceptor->watch = (gee_watch_t){ .descriptor = descriptor, .ready = acceptor_on_ready };
     gee_list_append(&process->acceptors, &acceptor->link);
     watch_acceptor(acceptor);
 }
@@ -349,7 +355,7 @@ static void close_acceptor(acceptor_t *acceptor) {
     free(acceptor);
 }
 
-/* Nobody else will take what waits here. */
+/* Accepts the whole queue, which no other worker will accept. */
 static void accept_all(acceptor_t *acceptor) {
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++)
         if (!accept_one(acceptor))
@@ -367,7 +373,7 @@ void gee_worker_release(gee_worker_process_t *process, const gee_message_t *mess
     }
 }
 
-/* A shared socket may have woken this worker, and no other, for a connection that it has not accepted yet. */
+/* A shared socket may have woken only this worker for a connection, which must be accepted here. */
 void gee_worker_release_all(gee_worker_process_t *process) {
     gee_link_t *link;
     while ((link = gee_list_first(&process->acceptors)) != NULL) {

@@ -1,12 +1,14 @@
-/* worker_count.c: the connections of a worker, counted by client address, and those that have not yet shown who they are
- * (whose seal's handshake is not over). What the limits of all workers together need is told in connection_counts.h. */
+/* worker_count.c: the connections of a worker, counted by client address, and the unproven connections (in the
+ * handshake of a seal). connection_counts.h has the counts for limits of all workers together. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/proc/worker_private.h"
 
 void gee_worker_count_start(gee_worker_process_t *process) {
+    GEE_ASSERT(!process->slot);
     gee_connection_counts_t *counts = process->cycle->connection_counts;
     if (!counts)
         return;
@@ -66,7 +68,7 @@ static void set_unproven(gee_worker_process_t *process, size_t count, gee_addres
         atomic_store(&address->entry->unproven, own);
 }
 
-/* With this one, of all workers. */
+/* The counts of all workers, this one included. */
 static gee_connection_tally_t count_everywhere(const gee_worker_process_t *process,
                                                const gee_address_count_t *address) {
     if (!address->entry)
@@ -74,7 +76,7 @@ static gee_connection_tally_t count_everywhere(const gee_worker_process_t *proce
     return gee_connection_counts_of(process->cycle->connection_counts, atomic_load(&address->entry->key));
 }
 
-/* What stands for the client, in `ip`; empty: it has no address. */
+/* The bytes by which the client is counted, in `ip`; empty: no IP address. */
 static gee_str_t address_bytes(const gee_sockaddr_t *peer, gee_ip_t *ip) {
     if (!gee_sockaddr_ip(peer, ip))
         return (gee_str_t){ NULL, 0 };
@@ -106,7 +108,7 @@ static void drop_empty(gee_worker_process_t *process, gee_address_count_t *addre
     free(address);
 }
 
-/* False: out of memory. `address` null: it is not counted. */
+/* False: out of memory. *address null: the connection is not counted. */
 static bool find_address(gee_worker_process_t *process, const gee_sockaddr_t *peer, bool sealed,
                          gee_address_count_t **address) {
     gee_ip_t ip;
@@ -121,6 +123,7 @@ static bool find_address(gee_worker_process_t *process, const gee_sockaddr_t *pe
 }
 
 static void add(gee_worker_connection_t *connection, gee_address_count_t *address) {
+    GEE_ASSERT(!connection->address);
     connection->address = address;
     if (address)
         set_count(address, address->count + 1);
@@ -166,7 +169,7 @@ bool gee_worker_count_unproven(gee_worker_connection_t *connection) {
     const gee_address_count_t *address = connection->address;
     if (connection->unproven)
         return true;
-    add_unproven(connection); /* first, so that two workers that do so at once cannot both pass */
+    add_unproven(connection); /* counted first, so that of two workers at a limit at most one passes */
     if ((limits->unauthenticated == 0 || gee_worker_count_unproven_total(process) <= (size_t)limits->unauthenticated) &&
         (!address || limits->unauthenticated_per_address == 0 ||
          count_everywhere(process, address).unproven <= (size_t)limits->unauthenticated_per_address))

@@ -1,11 +1,11 @@
-/* worker_crash.c: the last words of a process that dies of a fault.
+/* worker_crash.c: the log lines of a process that ends by a fault.
  *
  *   fault -> handler, on the thread's alternate stack -> crash line -> backtrace, a line a frame -> default action
  *
- * Any part of the process may be broken by then, and any lock taken: nothing here allocates, locks or uses stdio, each line
- * is one write(), and the most important one comes first. When the handler returns the signal comes again and has its
- * default action, so core dumps and what the master sees of the end are as they would be without it. A fault in here ends
- * the process at once: the signals are blocked meanwhile, and the kernel does not wait with a fault that is blocked. */
+ * Any part of the process may be broken by then, and any lock taken: this file neither allocates nor locks nor uses
+ * stdio, each line is one write(), and the most important line comes first. After the handler the signal is raised
+ * again with its default action, so core dump and exit status are as without the handler. A fault in the handler ends
+ * the process at once: the signals are blocked meanwhile, and the kernel kills a process for a blocked fault. */
 #include "core/proc/worker_crash.h"
 
 #include <dlfcn.h>
@@ -19,6 +19,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/base/lines.h"
 #include "core/base/defs.h"
@@ -26,15 +27,15 @@
 
 #define STACK_SIZE (64 * GEE_KIB) /* backtrace() takes some 10 KiB of it */
 #define FRAMES     48             /* at most; a recursion without end has more */
-#define PATIENCE   5u             /* seconds; then an alarm ends what hangs in here */
+#define PATIENCE   5u             /* seconds; then an alarm ends a handler that hangs */
 
 static struct {
     gee_log_t *log;
     char name[32];
-    atomic_flag talking; /* a thread is writing its last words */
+    atomic_flag talking; /* a thread is in the handler */
 } crash = { .talking = ATOMIC_FLAG_INIT };
 
-/* The alternate stack that this file made for the thread; null: none. */
+/* The thread's alternate stack, if made here; null: none. */
 static _Thread_local void *own_stack;
 
 /* ---- a line, made by hand ---- */
@@ -49,7 +50,7 @@ static void put_byte(line_t *line, char byte) {
         line->bytes[line->length++] = byte;
 }
 
-/* Methods of upstreams are named by configurations: what is not printable must not forge a line. */
+/* Methods of upstreams are named by configurations: a name with control characters must not forge a line. */
 static void put_bytes(line_t *line, const char *bytes, size_t length) {
     for (size_t i = 0; i < length; i++)
         put_byte(line, bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?');
@@ -70,7 +71,7 @@ static void put_number(line_t *line, uint64_t number, unsigned base) {
     put_bytes(line, digits + first, sizeof digits - first);
 }
 
-/* As log.c begins them. */
+/* The beginning of a line as in log.c. */
 static void start_line(line_t *line) {
     char timestamp[GEE_TIMESTAMP_TEXT];
     line->length = 0;
@@ -122,7 +123,7 @@ static void say_crash(int number, const siginfo_t *info) {
     end_line(&line);
 }
 
-/* "#3 /usr/sbin/geerpc+0x1234": what addr2line -fie FILE 0x1234 takes. */
+/* "#3 /usr/sbin/geerpc+0x1234": for addr2line -fie FILE 0x1234. */
 static void say_frame(unsigned number, uintptr_t address) {
     line_t line;
     Dl_info object;
@@ -139,7 +140,7 @@ static void say_frame(unsigned number, uintptr_t address) {
     end_line(&line);
 }
 
-/* Where the fault happened; 0: not known on this machine. */
+/* The address of the faulting instruction; 0: not known on this machine. */
 static uintptr_t faulting_instruction(const ucontext_t *context) {
 #if defined(__x86_64__)
     return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
@@ -157,9 +158,9 @@ static void say_backtrace(const ucontext_t *context) {
     int count = backtrace(frames, FRAMES), first = 0;
     for (int i = 0; i < count && first == 0; i++)
         if ((uintptr_t)frames[i] == fault)
-            first = i; /* before it are this file and the kernel's way into it */
+            first = i; /* the frames before are the handler's */
     for (int i = first; i < count; i++) {
-        /* The others are where a call returns to: its own line is that of the byte before. */
+        /* Other frames are return addresses: the call is on the line of the byte before. */
         uintptr_t address = (uintptr_t)frames[i];
         say_frame((unsigned)(i - first), i == first && first > 0 ? address : address - 1);
     }
@@ -182,7 +183,7 @@ static void set_alarm(void) {
 }
 
 static void on_fault(int number, siginfo_t *info, void *context) {
-    /* One thread's words are not mixed with another's; that one ends the process. */
+    /* Another thread is in the handler and ends the process: the lines of two threads are not mixed. */
     if (atomic_flag_test_and_set(&crash.talking))
         for (;;)
             pause();
@@ -190,7 +191,7 @@ static void on_fault(int number, siginfo_t *info, void *context) {
     say_crash(number, info);
     say_backtrace(context);
     restore_default(number);
-    (void)raise(number); /* comes when this returns and it is unblocked */
+    (void)raise(number); /* delivered when the handler returns */
 }
 
 /* ---- stacks ---- */
@@ -198,10 +199,10 @@ static void on_fault(int number, siginfo_t *info, void *context) {
 void gee_worker_crash_enter_thread(void) {
     stack_t stack;
     if (sigaltstack(NULL, &stack) != 0 || !(stack.ss_flags & SS_DISABLE))
-        return; /* a sanitizer's, which it gives back itself */
+        return; /* a sanitizer has made a stack, and frees it */
     void *memory = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED)
-        return; /* only overflows of this thread's stack go without a line */
+        return; /* only stack overflows of this thread get no line */
     stack = (stack_t){ .ss_sp = memory, .ss_size = STACK_SIZE };
     if (sigaltstack(&stack, NULL) == 0)
         own_stack = memory;
@@ -219,7 +220,7 @@ void gee_worker_crash_leave_thread(void) {
 
 /* ---- being ready ---- */
 
-/* Where somebody has taken the signal already (a sanitizer), it stays theirs. */
+/* A signal that a sanitizer has taken already is left alone. */
 static int take_signal(int number) {
     struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK }, before;
     (void)sigfillset(&action.sa_mask);
@@ -233,7 +234,8 @@ static int take_signal(int number) {
 int gee_worker_crash_arm(const char *name, gee_log_t *log, gee_error_t *error) {
     static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
     void *frame;
-    (void)backtrace(&frame, 1); /* the first one loads a library */
+    GEE_ASSERT(gettid() == getpid());
+    (void)backtrace(&frame, 1); /* the first call loads a library */
     crash.log = log;
     (void)strncpy(crash.name, name, sizeof crash.name - 1);
     gee_worker_crash_enter_thread();

@@ -1,10 +1,12 @@
 /* worker_end.c: when a worker that leaves has nothing left to do, and its loop stops. */
+#include "core/base/assert.h"
 #include "core/proc/worker_private.h"
 #include "core/rpc/engine_private.h"
 
 #define LAST_PATIENCE (500 * GEE_MILLISECOND) /* with peers that do not close their side */
 
 void gee_worker_end(gee_worker_process_t *process) {
+    GEE_ASSERT(process->leaving);
     process->stopped = true;
     gee_loop_stop(process->loop);
 }

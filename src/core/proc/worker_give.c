@@ -1,11 +1,11 @@
 /* worker_give.c: a worker that leaves passes its connections on.
  *
  *   end of pass: each session or door that can leave -> freeze -> record -> OFFER --TAKEN----> left: closed here only
- *                                                                               '-REFUSED--> thaw, stays (worker_leave.c)
+ *                                                                               '-REFUSED--> thaw, stays here
  *                                                                               '-no answer-> thaw, offered to the next
  *
- * A connection is offered when its calls are answered and written, so at the end of a pass; worker_leave.c sees to it that
- * those that are never quiet become so. */
+ * A connection is offered at the end of a pass in which its calls were answered and written; worker_leave.c makes
+ * busy connections quiet. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "core/proc/worker_private.h"
 #include "core/rpc/engine_private.h"
 
-/* One connection that waits for its answer: a session, or a door. */
+/* A connection that waits for its answer: a session, or else a door. */
 typedef struct offer {
     gee_link_t link;
     uint32_t id;
@@ -31,7 +31,7 @@ typedef struct giver {
     uint32_t set;
     gee_list_t offers; /* the oldest first, as the answers come */
     size_t offer_count;
-    gee_record_t record; /* of the last offer, while it is being sent */
+    gee_record_t record; /* of the last offer; empty: sent */
     size_t sent;
 } giver_t;
 
@@ -40,7 +40,7 @@ static bool may_offer(const giver_t *giver) {
            giver->offer_count < GEE_HANDOVER_WINDOW;
 }
 
-/* Whose turn it is; null: those that are there have enough to do. */
+/* The giver whose turn it is; null: every giver's window is full. */
 static giver_t *next_giver(gee_worker_process_t *process) {
     GEE_LIST_EACH(&process->givers, link) {
         giver_t *giver = GEE_CONTAINER(link, giver_t, link);
@@ -65,7 +65,7 @@ static const char *peer_of(const offer_t *offer) {
     return offer->session ? gee_session_peer_text(offer->session) : gee_stream_peer_text(gee_door_stream(offer->door));
 }
 
-static void forget(giver_t *giver, offer_t *offer) {
+static void offer_forget(giver_t *giver, offer_t *offer) {
     gee_list_remove(&offer->link);
     giver->offer_count--;
     free(offer);
@@ -73,7 +73,7 @@ static void forget(giver_t *giver, offer_t *offer) {
 
 /* ---- outcomes ---- */
 
-static void leave(offer_t *offer) {
+static void offer_leave(offer_t *offer) {
     gee_worker_conversation_ended(connection_of(offer));
     if (offer->session)
         gee_session_leave(&offer->session);
@@ -81,7 +81,7 @@ static void leave(offer_t *offer) {
         gee_door_leave(&offer->door);
 }
 
-static void take_back(offer_t *offer) {
+static void offer_take_back(offer_t *offer) {
     if (offer->session)
         gee_session_thaw(offer->session);
     else
@@ -91,7 +91,7 @@ static void take_back(offer_t *offer) {
 static void on_refused(giver_t *giver, offer_t *offer, const char *reason) {
     gee_log(giver->process->log, GEE_LOG_NOTICE, "%s: stays until it ends: not taken over: %s", peer_of(offer), reason);
     connection_of(offer)->refused = true;
-    take_back(offer);
+    offer_take_back(offer);
 }
 
 static void end_giver(giver_t *giver, bool take_all_back) {
@@ -99,10 +99,10 @@ static void end_giver(giver_t *giver, bool take_all_back) {
     GEE_LIST_EACH(&giver->offers, link) {
         offer_t *offer = GEE_CONTAINER(link, offer_t, link);
         if (take_all_back)
-            take_back(offer);
+            offer_take_back(offer);
         else
-            leave(offer);
-        forget(giver, offer);
+            offer_leave(offer);
+        offer_forget(giver, offer);
     }
     gee_loop_unwatch(process->loop, &giver->watch);
     (void)close(giver->watch.descriptor);
@@ -115,7 +115,7 @@ static void end_giver(giver_t *giver, bool take_all_back) {
         gee_worker_offer_later(process);
 }
 
-/* One that another has taken the place of stays for the answers that it waits for. */
+/* A giver of an earlier set stays until its last offer is answered. */
 static void end_superseded(gee_worker_process_t *process) {
     GEE_LIST_EACH(&process->givers, link) {
         giver_t *giver = GEE_CONTAINER(link, giver_t, link);
@@ -140,17 +140,17 @@ static bool take_answer(giver_t *giver, const gee_packet_t *packet, char *text, 
     if (!offer || (packet->type != GEE_PACKET_TAKEN && packet->type != GEE_PACKET_REFUSED))
         return false;
     if (giver->record.length > 0 && &offer->link == giver->offers.head.previous)
-        return false; /* before it has heard all of it */
+        return false; /* an answer before the whole record was sent */
     text[length < GEE_HANDOVER_TEXT ? length : GEE_HANDOVER_TEXT - 1] = '\0';
     if (packet->type == GEE_PACKET_TAKEN)
-        leave(offer);
+        offer_leave(offer);
     else
         on_refused(giver, offer, text);
-    forget(giver, offer);
+    offer_forget(giver, offer);
     return true;
 }
 
-/* False: the giver is gone. */
+/* False: the giver is destroyed. */
 static bool read_answers(giver_t *giver) {
     char text[GEE_HANDOVER_PIECE + 1];
     gee_packet_t packet;
@@ -175,7 +175,7 @@ static bool read_answers(giver_t *giver) {
 /* What became of a record. */
 typedef enum sent { SENT, SENT_WHEN_WRITABLE, SENT_LATER, SENT_NEVER } sent_t;
 
-/* The system's limits of descriptors on their way, and of memory, do not make the socket unwritable. */
+/* With the system's limits of memory and of descriptors in flight the socket stays writable: no event would come. */
 static sent_t why_not(int reason) {
     if (reason == EAGAIN || reason == EWOULDBLOCK)
         return SENT_WHEN_WRITABLE;
@@ -201,7 +201,7 @@ static sent_t send_record(giver_t *giver) {
     return SENT;
 }
 
-/* When it cannot, the other side may have taken what was offered before: its answers are read first, until it hangs up. */
+/* On failure the other side may have taken earlier offers, so its answers are read until it closes the socket. */
 static void go_on_sending(giver_t *giver) {
     sent_t outcome = giver->record.length > 0 ? send_record(giver) : SENT;
     if (outcome == SENT_NEVER)
@@ -220,7 +220,7 @@ static void write_record(const offer_t *offer, gee_record_t *record) {
         gee_handover_export_door(offer->door, record);
 }
 
-/* False: it stays, for want of memory or of somebody who takes it; others may be gone, too. */
+/* False: the connection stays, because no giver is free or memory is out; earlier offers and givers may be gone. */
 static bool offer(gee_worker_process_t *process, gee_session_t *session, gee_door_t *door) {
     giver_t *giver = next_giver(process);
     offer_t *offer = giver ? malloc(sizeof *offer) : NULL;
@@ -241,8 +241,8 @@ static bool offer(gee_worker_process_t *process, gee_session_t *session, gee_doo
     }
     gee_log(process->log, GEE_LOG_ERROR, "%s: not passed on: out of memory", peer_of(offer));
     gee_record_clear(&giver->record);
-    take_back(offer);
-    forget(giver, offer);
+    offer_take_back(offer);
+    offer_forget(giver, offer);
     return false;
 }
 
@@ -251,7 +251,7 @@ static void on_offer(gee_task_t *task) {
     if (!process->leaving || process->cutting)
         return;
     GEE_LIST_EACH(&process->givers, link)
-        go_on_sending(GEE_CONTAINER(link, giver_t, link)); /* what had to wait */
+        go_on_sending(GEE_CONTAINER(link, giver_t, link)); /* records that could not be sent whole */
     GEE_LIST_EACH(&process->engine->doors, link) {
         gee_door_t *door = gee_door_of_link(link);
         const gee_worker_connection_t *connection = gee_door_owner(door);
@@ -274,7 +274,7 @@ void gee_worker_offer_later(gee_worker_process_t *process) {
         gee_loop_defer(process->loop, &process->offer);
 }
 
-static void on_ready(gee_watch_t *watch, uint32_t events) {
+static void giver_on_ready(gee_watch_t *watch, uint32_t events) {
     giver_t *giver = GEE_CONTAINER(watch, giver_t, watch);
     gee_worker_process_t *process = giver->process;
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && !read_answers(giver))
@@ -292,7 +292,7 @@ void gee_worker_give_over(gee_worker_process_t *process, uint32_t set, int descr
     gee_error_t error = { .text = "out of memory" };
     giver_t *giver = descriptor >= 0 ? calloc(1, sizeof *giver) : NULL;
     if (giver)
-        giver->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+        giver->watch = (gee_watch_t){ .descriptor = descriptor, .ready = giver_on_ready };
     if (!giver || gee_loop_watch(process->loop, &giver->watch, EPOLLIN, &error) != 0) {
         gee_log(process->log, GEE_LOG_ERROR, "connections are not passed on: %s",
                 descriptor >= 0 ? error.text : GEE_HANDOVER_NO_DESCRIPTOR);

@@ -1,13 +1,13 @@
 /* worker_leave.c: how a worker ends.
  *
- *   GIVE, QUIT:                  no more accepting; each connection is passed on when nothing is in flight (worker_give.c);
- *                                one that never is so takes no requests for a moment, time and again
- *   QUIT, or the master is gone: no more accepting; each session is drained when it is quiet, or after a second
- *   both:                        at shutdown_timeout what is left is cut
+ *   GIVE, QUIT:                  no more accepting; each connection is passed on when no call is in flight;
+ *                                a busy one takes no requests for a moment, time and again
+ *   QUIT, or the master is gone: no more accepting; each session is drained when quiet, or after a second
+ *   both:                        at shutdown_timeout the connections left are cut
  *   TERM:                        everything is cut
  *   the last connection is gone, the last handler has returned: the loop stops
  *
- * A session is drained, not closed: a request that is on its way is still answered. */
+ * A session is drained, not closed: requests under way are still answered. */
 #include <stdio.h>
 
 #include "core/proc/worker_private.h"
@@ -16,17 +16,17 @@
 #define SWEEP_INTERVAL (50 * GEE_MILLISECOND)
 #define GIVE_INTERVAL  (10 * GEE_MILLISECOND)
 #define QUIET_SWEEPS   2                       /* without a byte and without a call in flight */
-#define BUSY_PATIENCE  GEE_SECOND              /* then a session that is never quiet is drained too */
+#define BUSY_PATIENCE  GEE_SECOND              /* then a busy session is drained, too */
 #define CUT_PATIENCE   (250 * GEE_MILLISECOND) /* for last bytes, and for handlers to notice */
-#define ALONE_PATIENCE (5 * GEE_SECOND)        /* for the master to name somebody else who takes connections */
+#define ALONE_PATIENCE (5 * GEE_SECOND)        /* for the master to name another taker */
 
-/* How long a busy session takes no requests, so that those in flight end: longer each time, and never so long that a call
- * with a deadline of a second is lost by it. */
+/* How long a busy session takes no requests, so that the calls in flight end: longer each time, but short enough that
+ * a call with a deadline of a second is not lost. */
 #define FIRST_SUSPENSION   (100 * GEE_MILLISECOND)
 #define LONGEST_SUSPENSION (500 * GEE_MILLISECOND)
 
-#define METHODS_NAMED 8  /* of one connection that is cut, in the log */
-#define METHOD_SHOWN  64 /* bytes of each */
+#define METHODS_NAMED 8  /* calls of a cut connection, in the log */
+#define METHOD_SHOWN  64 /* bytes of a method's name, in the log */
 
 /* ---- in good order ---- */
 
@@ -40,21 +40,23 @@ static bool is_quiet(gee_worker_connection_t *connection, const gee_session_t *s
     return connection->quiet_sweeps >= QUIET_SWEEPS;
 }
 
-/* Would those in flight soon be over, if no others came? What has run for longer may run on. */
+/* Would the calls in flight soon be over without new ones? No, if the oldest has run longer than the longest
+ * suspension. */
 static bool is_short_lived(const gee_session_t *session, int64_t now) {
     gee_link_t *oldest = gee_list_first(&session->calls);
     return oldest == NULL || now - GEE_CONTAINER(oldest, gee_call_t, session_link)->started_ns < LONGEST_SUSPENSION;
 }
 
-static void suspend(gee_session_t *session, gee_worker_connection_t *connection, int64_t now) {
+static void suspend_session(gee_session_t *session, gee_worker_connection_t *connection, int64_t now) {
     int64_t next = connection->suspend_ns == 0 ? FIRST_SUSPENSION : 2 * connection->suspend_ns;
     connection->suspend_ns = next < LONGEST_SUSPENSION ? next : LONGEST_SUSPENSION;
     connection->busy_ns = now;
     gee_session_suspend(session);
 }
 
-/* Calls are in flight. Where they are short but many it takes no further ones for a moment, then does again; and in the
- * second half of shutdown_timeout none, until it is quiet: to wait is better than to be cut. */
+/* The session has calls in flight. If the calls are short but many, the session takes no requests for a moment, then
+ * takes requests again. In the second half of shutdown_timeout the session takes none until quiet: waiting is better
+ * than being cut. */
 static void hurry(gee_worker_process_t *process, gee_session_t *session, gee_worker_connection_t *connection) {
     const gee_settings_t *settings = gee_cycle_settings(process->cycle);
     int64_t now = gee_loop_now(process->loop);
@@ -63,7 +65,7 @@ static void hurry(gee_worker_process_t *process, gee_session_t *session, gee_wor
     bool late = now - process->left_ns >= settings->shutdown_timeout / 2;
     int64_t since = now - connection->busy_ns;
     if (!session->suspended && (late || (since >= settings->handover_patience && is_short_lived(session, now)))) {
-        suspend(session, connection, now);
+        suspend_session(session, connection, now);
     } else if (session->suspended && !late && since >= connection->suspend_ns) {
         connection->busy_ns = now;
         gee_session_continue(session);
@@ -75,18 +77,19 @@ static bool is_passed_on(const gee_worker_process_t *process) {
            (process->alone_ns == 0 || gee_loop_now(process->loop) - process->alone_ns < ALONE_PATIENCE);
 }
 
-/* One that nobody takes over has the first half of shutdown_timeout: its client may be in the middle of its calls. */
+/* A connection that no worker takes over has the first half of shutdown_timeout: its client may be in the middle of
+ * its calls. */
 static bool may_stay(const gee_worker_process_t *process, const gee_worker_connection_t *connection, int64_t now) {
     return connection->refused && now - process->left_ns < gee_cycle_settings(process->cycle)->shutdown_timeout / 2;
 }
 
-static void drain(gee_worker_process_t *process) {
+static void drain_sessions(gee_worker_process_t *process) {
     int64_t now = gee_loop_now(process->loop);
     bool passed_on = is_passed_on(process);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         if (session->role != GEE_SERVING)
-            continue; /* to a server elsewhere, for calls in flight */
+            continue; /* a session to a backend, for calls in flight */
         gee_worker_connection_t *connection = session->owner;
         if (!session->established || session->draining || session->closing || session->frozen)
             continue;
@@ -98,14 +101,14 @@ static void drain(gee_worker_process_t *process) {
             gee_session_continue(session);
         if (may_stay(process, connection, now))
             continue;
-        /* One that was accepted from a queue that is given up has its time from then. */
+        /* A connection accepted from an emptied queue has its time from its accept. */
         int64_t since = connection->accepted_ns > process->left_ns ? connection->accepted_ns : process->left_ns;
         if (is_quiet(connection, session) || now - since >= BUSY_PATIENCE)
             gee_session_drain(session);
     }
 }
 
-/* Peers whose key is not in the configuration any more that took the place of ours. */
+/* Closes sessions of clients whose key is not in the new configuration any more. */
 static void close_revoked(gee_worker_process_t *process) {
     GEE_LIST_EACH(&process->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
@@ -125,7 +128,7 @@ static void on_sweep(gee_timer_t *timer) {
     gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, sweep);
     close_revoked(process);
     if (!process->cutting)
-        drain(process);
+        drain_sessions(process);
     gee_worker_offer_later(process);
     gee_worker_check_end(process);
     (void)gee_timer_start(process->loop, &process->sweep, is_passed_on(process) ? GIVE_INTERVAL : SWEEP_INTERVAL);
@@ -163,7 +166,7 @@ static void log_cut(gee_worker_process_t *process) {
     }
 }
 
-static void on_deadline(gee_timer_t *timer) {
+static void leave_on_deadline(gee_timer_t *timer) {
     gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, deadline);
     if (!process->cutting) {
         log_cut(process);
@@ -182,11 +185,11 @@ static void stop_accepting(gee_worker_process_t *process) {
         return;
     process->left_ns = gee_loop_now(process->loop);
     process->sweep.fire = on_sweep;
-    process->deadline.fire = on_deadline;
+    process->deadline.fire = leave_on_deadline;
     gee_worker_release_all(process);
     process->leaving = true;
     if (gee_timer_start(process->loop, &process->sweep, SWEEP_INTERVAL) != 0)
-        gee_worker_end(process); /* no memory: leave at once rather than never */
+        gee_worker_end(process); /* out of memory: leave at once rather than never */
 }
 
 void gee_worker_leave(gee_worker_process_t *process) {
@@ -211,7 +214,7 @@ void gee_worker_cut(gee_worker_process_t *process) {
     gee_door_close_all(process->engine);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
-        if (session->role == GEE_SERVING) /* with which the calls to servers elsewhere are cancelled */
+        if (session->role == GEE_SERVING) /* also cancels the calls forwarded to backends */
             gee_session_close(session, NULL);
     }
     if (gee_timer_start(process->loop, &process->deadline, CUT_PATIENCE) != 0)

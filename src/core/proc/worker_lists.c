@@ -3,7 +3,7 @@
 #include "core/proc/worker_private.h"
 
 #define LOOK_INTERVAL                                                                                                  \
-    GEE_SECOND /* usually a wake comes first; but a worker that leaves has another helper than it knew */
+    GEE_SECOND /* usually the helper's wake comes first, but a new helper does not wake workers that leave */
 
 static int take_list(gee_worker_process_t *process, size_t index, gee_error_t *error) {
     gee_pool_t *pool = gee_pool_create(16 * GEE_KIB);
@@ -21,7 +21,7 @@ static int take_list(gee_worker_process_t *process, size_t index, gee_error_t *e
     return result;
 }
 
-/* What callers are told while there is nobody to ask. */
+/* Sets the error text for callers while the upstream has no servers. */
 static void explain(gee_worker_process_t *process, size_t index) {
     const gee_shared_list_t *list = &process->cycle->registries->lists[index];
     gee_shared_report_t report;
@@ -36,7 +36,7 @@ static void explain(gee_worker_process_t *process, size_t index) {
     gee_upstream_explain(process->upstreams[index], text);
 }
 
-static void look(gee_worker_process_t *process, size_t index) {
+static void look_at_list(gee_worker_process_t *process, size_t index) {
     const gee_shared_list_t *list = &process->cycle->registries->lists[index];
     gee_error_t error;
     if (!list->source)
@@ -49,10 +49,10 @@ static void look(gee_worker_process_t *process, size_t index) {
 
 void gee_worker_look_at_lists(gee_worker_process_t *process) {
     for (size_t i = 0; i < process->gateway.count; i++)
-        look(process, i);
+        look_at_list(process, i);
 }
 
-static void on_interval(gee_timer_t *timer) {
+static void lists_on_interval(gee_timer_t *timer) {
     gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, lists_timer);
     gee_worker_look_at_lists(process);
     (void)gee_timer_start(process->loop, timer, LOOK_INTERVAL);
@@ -68,7 +68,7 @@ int gee_worker_open_lists(gee_worker_process_t *process, gee_error_t *error) {
     for (size_t i = 0; i < count; i++)
         any |= process->cycle->registries->lists[i].source != NULL;
     gee_worker_look_at_lists(process);
-    process->lists_timer.fire = on_interval;
+    process->lists_timer.fire = lists_on_interval;
     if (any && gee_timer_start(process->loop, &process->lists_timer, LOOK_INTERVAL) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     return 0;

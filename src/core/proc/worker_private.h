@@ -1,5 +1,5 @@
-/* worker_private.h: what the files of the worker process share: worker.c, worker_accept.c, worker_count.c, worker_leave.c,
- * worker_upstreams.c, worker_give.c, worker_take.c, worker_end.c and others, named below. */
+/* worker_private.h: shared by the files of the worker process: worker.c, worker_accept.c, worker_count.c,
+ * worker_leave.c, worker_upstreams.c, worker_give.c, worker_take.c, worker_end.c and others, named below. */
 #ifndef GEE_PROC_WORKER_PRIVATE_H
 #define GEE_PROC_WORKER_PRIVATE_H
 
@@ -36,58 +36,58 @@ typedef struct gee_worker_process {
     size_t started; /* modules whose worker_start succeeded */
     bool ready;
 
-    /* worker_upstreams.c: in the order of the configuration */
+    /* worker_upstreams.c: in the order of the settings */
     gee_forward_t *forwards;
     gee_upstream_t **upstreams;
     gee_gateway_t gateway; /* of these, for pages */
 
     /* worker_lists.c */
-    uint64_t *list_versions; /* of the lists that the upstreams have, where they follow registries */
+    uint64_t *list_versions; /* versions of the upstreams' lists; of upstreams with a registry */
     gee_timer_t lists_timer;
 
     /* worker_accept.c */
     gee_list_t acceptors;
     gee_string_map_t *addresses; /* bytes of an IP address -> gee_address_count_t */
     size_t connections;
-    size_t unproven;    /* of those, who they are is not known yet; their limit is that of all workers */
-    size_t descriptors; /* of connections, and of those that are closed but whose peer has not closed its side yet */
-    uint64_t finished_calls; /* of sessions that are gone */
-    bool full;               /* limits.connections is reached */
+    size_t unproven;         /* connections that are in the handshake of a seal (limits.unauthenticated) */
+    size_t descriptors;      /* of connections, and of closed connections whose peer has not closed its side yet */
+    uint64_t finished_calls; /* calls calls of sessions that are gone */
+    bool full;               /* limits.connections or limits.total_connections is reached */
     bool waiting;            /* for descriptors or memory to become free */
-    int64_t starved_ns;      /* when there was none last; 0: never */
-    int64_t full_ns;         /* when it became full last */
-    int64_t shed_ns;         /* when a silent connection was closed for another last */
+    int64_t starved_ns;      /* when accepting last failed for want of resources; 0: never */
+    int64_t full_ns;         /* when the worker last became full; 0: never */
+    int64_t shed_ns;         /* when a silent connection was last closed for another; 0: never */
     gee_worker_silent_t silent;
-    gee_connection_slot_t *slot; /* what the other workers see; null: no limit needs that */
-    gee_timer_t total_timer;     /* full because of all: others do not say when it is over */
+    gee_connection_slot_t *slot; /* shared with the other workers; null: no limit needs counts */
+    gee_timer_t total_timer;     /* full by the total: polls, since other workers do not tell when there is room */
     gee_timer_t retry;
 
     /* worker_give.c, worker_take.c */
-    gee_list_t givers; /* those of the highest set in turn, the others only wait for answers */
+    gee_list_t givers; /* givers of the highest set take turns, the others only wait for answers */
     gee_list_t takers;
     uint32_t last_set, last_offer;
-    gee_task_t offer;  /* at the end of a pass, when what was answered is written */
+    gee_task_t offer;  /* at the end of a pass, when answers are written */
     bool handing_over; /* connections are passed on, not drained */
-    int64_t alone_ns;  /* since when there is nobody to pass them on to; 0: there is */
+    int64_t alone_ns;  /* since when there has been no giver; 0: there is one */
 
     /* worker_leave.c */
     bool leaving;
     bool cutting;    /* connections are being closed, whatever they do */
-    bool stopped;    /* the loop stops with this pass: what came now would be lost */
+    bool stopped;    /* the loop stops with this pass: a connection taken now would be lost */
     bool abandon;    /* handlers still run: exit without waiting for their threads */
-    int64_t left_ns; /* since when it is leaving */
-    int64_t idle_ns; /* since when it has no connection and no call, while leaving; 0: it has */
+    int64_t left_ns; /* since when the worker has been leaving */
+    int64_t idle_ns; /* since when the leaving worker has had neither connection nor call; 0: it has one */
     gee_timer_t sweep;
     gee_timer_t deadline;
 
-    gee_watch_t wake; /* a worker's: the helper has changed what is shared */
+    gee_watch_t wake; /* in a worker: the helper has changed shared memory */
 
     /* helper.c, when this process is the helper: index is the number of workers, no dispatch, no sockets */
     bool failed;
     gee_watch_t helper_watch;
-    bool leave_wanted;      /* as soon as it is the only one */
-    size_t leaving_modules; /* that have not left yet */
-    bool ending;            /* the loop stops when all have left, or at the deadline */
+    bool leave_wanted;      /* leave as soon as the helper before is gone */
+    size_t leaving_modules; /* modules that have not left yet */
+    bool ending;            /* the loop stops when all modules have left, or at the deadline */
     struct gee_announcer *announcer;
     struct gee_followers *followers;
 } gee_worker_process_t;
@@ -97,58 +97,62 @@ typedef struct gee_address_count {
     char bytes[16];
     size_t count;
     size_t unproven;
-    gee_connection_entry_t *entry; /* for the other workers; null: no limit needs it, or there was no room */
+    gee_connection_entry_t *entry; /* for the other workers; null: no limit needs counts, or no entry was free */
 } gee_address_count_t;
 
-/* The owner of doors and sessions. It ends twice: as a conversation, and when its descriptor is closed. */
+/* The owner of a door, then of its session. Freed when both the conversation has ended and the descriptor is closed. */
 typedef struct gee_worker_connection {
     gee_worker_process_t *process;
     gee_address_count_t *address; /* null: not counted */
     const gee_cycle_listener_t *entry;
     int64_t accepted_ns;
-    bool served : 1, open : 1; /* it has not come to the one end, to the other */
-    bool unproven : 1;         /* and counted as such */
-    bool refused : 1;          /* while leaving: nobody takes it over */
+    bool served : 1, open : 1; /* the conversation goes on; the descriptor is open */
+    bool unproven : 1;         /* and counted as unproven */
+    bool refused : 1;          /* while leaving: a taker has refused the connection */
     uint8_t quiet_sweeps;
-    uint32_t silent_place; /* in process->silent, from 1; 0: it is not there */
-    int descriptor;        /* while it is */
+    uint32_t silent_place; /* index in process->silent, from 1; 0: not there */
+    int descriptor;        /* valid while silent_place is not 0 */
 
     /* while leaving */
-    uint32_t bytes_seen; /* received when it was last looked at; the lower half tells whether there are more */
-    int64_t busy_ns;     /* since when it was never quiet, or takes no requests */
-    int64_t suspend_ns;  /* for so long it takes none, the next time; 0: never so far */
+    uint32_t bytes_seen; /* bytes received at the last sweep, the lower half, which is enough to see new bytes */
+    int64_t busy_ns;     /* since when the session has been busy, or suspended; 0: neither */
+    int64_t suspend_ns;  /* length of the last suspension; 0: none so far */
 } gee_worker_connection_t;
 _Static_assert(sizeof(gee_worker_connection_t) <= 64, "each idle connection has one");
 
 /* worker_count.c */
-/* After the cycle's shared memory is there; without a slot it counts for itself alone. */
+/* Claims the worker's slot in the cycle's shared counts. Without a slot the worker counts alone. */
 void gee_worker_count_start(gee_worker_process_t *process);
-/* Of all workers, where a limit needs that; else of this one. */
+/* The counts of all workers if this worker has a slot; else its own counts. */
 size_t gee_worker_count_total(const gee_worker_process_t *process);
 size_t gee_worker_count_unproven_total(const gee_worker_process_t *process);
-/* As many as all workers may have. */
+/* Have all workers together as many connections as they may have? */
 bool gee_worker_count_full(const gee_worker_process_t *process);
-/* Counts one connection more, which is about to be accepted: of two workers that see one place that is free, only one gets it.
- * False: there is none (or both have come at once); nothing is counted. */
+/* Counts a connection that is about to be accepted: of two workers that see one free place at most one gets it.
+ * False: there is no place (or two workers came at once); nothing is counted. */
 bool gee_worker_count_reserve(gee_worker_process_t *process);
-/* process->descriptors has changed. */
+/* Tells the other workers the new value of process->descriptors. */
 void gee_worker_count_changed(gee_worker_process_t *process);
-/* False: this address has as many connections as it may have. `sealed`: those that are unproven are counted by address. */
+/* Counts the connection for its address. False: the address has more connections than allowed. `sealed`: the address
+ * is needed to count unproven connections, even without limits.connections_per_address. Precondition: the connection
+ * is not counted. */
 bool gee_worker_count(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed);
-/* Whatever the limits: another worker has admitted it. They hold for those that come then. */
+/* Counts a connection that another worker has admitted, regardless of the limits. */
 void gee_worker_count_admitted(gee_worker_connection_t *connection, const gee_sockaddr_t *peer, bool sealed,
                                bool unproven);
 void gee_worker_uncount(gee_worker_connection_t *connection);
-/* It has to show who it is; false: as many as may have to do so already. And it has done so, or is gone. */
+/* The connection begins the handshake of a seal. False: the limits allow no further unproven connection; nothing is
+ * counted. */
 bool gee_worker_count_unproven(gee_worker_connection_t *connection);
-/* The connection begins a handshake; false: its address has begun too many lately. */
+/* May the connection's address begin a handshake now (limits.handshakes_per_address)? */
 bool gee_worker_count_handshake(const gee_worker_connection_t *connection, int64_t now_ns);
 void gee_worker_count_proven(gee_worker_connection_t *connection);
 
 #define GEE_WORKER_EPISODE (10 * GEE_SECOND) /* without an event: the next one is news again */
 
-/* Is this the first event of its kind in an episode, worth a line of the log? *last_ns: when the last one was; 0: never. A full
- * server lets a connection in for each that ends, and is full again: without episodes each would be a line. */
+/* Is this the first event of its kind in an episode, worth a line of the log? *last_ns: when the last one was; 0:
+ * never. A full server lets a connection in for each that ends, and is full again: without episodes each would be a
+ * line. */
 static inline bool gee_worker_is_news(const gee_worker_process_t *process, int64_t *last_ns) {
     int64_t now = gee_loop_now(process->loop), before = *last_ns;
     *last_ns = now;
@@ -161,28 +165,30 @@ void gee_worker_release(gee_worker_process_t *process, const gee_message_t *mess
 void gee_worker_release_all(gee_worker_process_t *process);
 void gee_worker_accept_finish(gee_worker_process_t *process);
 const gee_cycle_listener_t *gee_worker_find_entry(const gee_worker_process_t *process, gee_str_t address);
-/* A connection with its stream, counted, and the options of its door or session. Null: closed, with the reason. */
+/* Makes the connection's stream, and the options of its door or session. Null: closed, with the reason. Precondition:
+ * the connection is neither served nor open. */
 gee_stream_t *gee_worker_open_stream(gee_worker_connection_t *connection, int descriptor, const gee_sockaddr_t *peer,
                                      gee_door_options_t *options, gee_error_t *error);
-/* The conversation is over, or goes on elsewhere; what is left is the descriptor, if it is open. */
+/* The conversation has ended, or goes on in another worker. Frees the connection if its descriptor is closed, too.
+ * Precondition: the connection is served. */
 void gee_worker_conversation_ended(gee_worker_connection_t *connection);
 void gee_worker_check_full(gee_worker_process_t *process);
 
 /* worker_silent.c */
 void gee_worker_silent_add(gee_worker_connection_t *connection, int descriptor);
-/* The connection has spoken, or is gone; once or more. */
+/* The connection has spoken, or is gone. May be called again. */
 void gee_worker_silent_remove(gee_worker_connection_t *connection);
-/* Another one comes; `unproven`: so many have not shown who they are. */
+/* A new connection comes: may close a silent connection. `unproven`: the count of unproven connections. */
 void gee_worker_silent_make_room(gee_worker_process_t *process, size_t unproven);
 void gee_worker_silent_finish(gee_worker_process_t *process);
 
-/* worker_give.c: passing connections on; what goes over the socket is in handover_packet.h. Takes the descriptor; `set` as
- * in pairs.h. */
+/* worker_give.c: passing connections on; handover_packet.h has the packets. Takes the descriptor; `set` as in
+ * pairs.h. */
 void gee_worker_give_over(gee_worker_process_t *process, uint32_t set, int descriptor);
 void gee_worker_offer_later(gee_worker_process_t *process);
-/* Is there somebody to pass connections on to? */
+/* Is there a giver? */
 bool gee_worker_can_offer(const gee_worker_process_t *process);
-/* What is on its way is given up: whoever has it already keeps it. */
+/* Gives up every giver and offer: a taker that has a connection already keeps it. */
 void gee_worker_give_finish(gee_worker_process_t *process);
 
 /* worker_take.c; takes the descriptor */
@@ -203,9 +209,9 @@ static inline bool gee_is_helper(const gee_worker_process_t *process) {
 }
 
 /* helper.c */
-int gee_helper_start(gee_worker_process_t *process, gee_error_t *error); /* goes on in the loop */
+int gee_helper_start(gee_worker_process_t *process, gee_error_t *error); /* the start goes on in the loop */
 void gee_helper_leave(gee_worker_process_t *process);
-void gee_helper_end(gee_worker_process_t *process); /* leaves, with little patience, then ends */
+void gee_helper_end(gee_worker_process_t *process); /* leaves, in a short time, then exits */
 void gee_helper_finish(gee_worker_process_t *process);
 
 /* worker_leave.c */

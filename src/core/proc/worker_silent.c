@@ -1,25 +1,28 @@
-/* worker_silent.c: connections that have not said anything yet, and which of them makes room when there are nearly as many
- * connections as may be.
+/* worker_silent.c: connections that have sent nothing yet, and the choice of the connection that makes room near a
+ * limit.
  *
- *   accepted -> silent [ . . . . . ] -> established: out of it
- *                          '-> near a limit, for one that comes: one of them at random is closed
+ *   accepted -> silent [ . . . . . ] -> established: removed
+ *                          '-> near a limit, a new connection comes: a random one is closed
  *
- * Who opens connections and keeps silent would otherwise hold every place until the handshake's time is over, and then again. So
- * they make room for each other, and a client that speaks at once has its place before its turn comes. */
+ * Otherwise a client that opens connections and stays silent would hold every place until the handshake's timeout,
+ * again and again. So silent connections make room for each other, and a client that speaks at once is not silent any
+ * more when its turn comes. */
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "core/base/assert.h"
 #include "core/proc/worker_private.h"
 
-#define CANDIDATES 4 /* of these few the oldest goes, and who has proven who he is goes last */
+#define CANDIDATES 4 /* of these few the oldest is closed; proven connections are closed last */
 
 void gee_worker_silent_add(gee_worker_connection_t *connection, int descriptor) {
+    GEE_ASSERT(connection->silent_place == 0);
     gee_worker_silent_t *silent = &connection->process->silent;
     if (silent->count == silent->capacity) {
         size_t capacity = silent->capacity ? 2 * silent->capacity : 64;
         gee_worker_connection_t **all = reallocarray(silent->all, capacity, sizeof(gee_worker_connection_t *));
         if (all == NULL)
-            return; /* this one keeps its place, that is all */
+            return; /* the connection is not in the table, so it makes room for none */
         silent->all = all;
         silent->capacity = capacity;
     }
@@ -43,7 +46,7 @@ void gee_worker_silent_finish(gee_worker_process_t *process) {
     process->silent = (gee_worker_silent_t){ 0 };
 }
 
-/* From three quarters of the limit on more and more often, near it always. */
+/* Above three quarters of the limit: true with a probability that grows to 1 near the limit. */
 static bool is_crowded(gee_worker_silent_t *silent, size_t count, int64_t limit) {
     size_t most = (size_t)limit, start = most - most / 4, stop = most - most / 16;
     return limit > 0 && count > start && gee_random_below(&silent->random, stop - start) < count - start;
@@ -53,14 +56,14 @@ static bool has_proven(const gee_worker_connection_t *connection) {
     return gee_door_required_layer(connection->entry->layers) != NULL && !connection->unproven;
 }
 
-/* Of two, the one that goes first. */
+/* Is `one` to be closed before `other`? */
 static bool goes_before(const gee_worker_connection_t *one, const gee_worker_connection_t *other) {
     if (has_proven(one) != has_proven(other))
         return has_proven(other);
     return one->accepted_ns < other->accepted_ns;
 }
 
-/* Null: what those few have sent has not been looked at yet. */
+/* Null: the candidates were accepted in this pass, and their first bytes are not read yet. */
 static gee_worker_connection_t *pick(gee_worker_silent_t *silent, int64_t now_ns) {
     gee_worker_connection_t *first = silent->all[gee_random_below(&silent->random, silent->count)];
     for (int i = 1; i < CANDIDATES; i++) {
@@ -76,7 +79,7 @@ void gee_worker_silent_make_room(gee_worker_process_t *process, size_t unproven)
     gee_worker_silent_t *silent = &process->silent;
     if (silent->random == 0)
         silent->random = (uint64_t)gee_clock_wall() ^ (uint64_t)(uintptr_t)process;
-    size_t total = gee_worker_count_total(process); /* with the one that comes */
+    size_t total = gee_worker_count_total(process); /* the new connection included */
     if (silent->count == 0 || (!is_crowded(silent, process->descriptors, limits->connections) &&
                                !is_crowded(silent, total > 0 ? total - 1 : 0, limits->total_connections) &&
                                !is_crowded(silent, unproven, limits->unauthenticated)))
@@ -85,7 +88,7 @@ void gee_worker_silent_make_room(gee_worker_process_t *process, size_t unproven)
     if (connection == NULL)
         return;
     gee_worker_silent_remove(connection);
-    (void)shutdown(connection->descriptor, SHUT_RDWR); /* whoever reads there finds its end, and closes it */
+    (void)shutdown(connection->descriptor, SHUT_RDWR); /* the stream reads the end, and closes the connection */
     if (gee_worker_is_news(process, &process->shed_ns))
         gee_log(process->log, GEE_LOG_WARN,
                 "many connections: those that are silent are closed for others (limits.connections, "

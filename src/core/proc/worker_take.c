@@ -1,10 +1,10 @@
-/* worker_take.c: a worker takes over the connections of one that leaves.
+/* worker_take.c: a worker takes over the connections of a worker that leaves.
  *
  *   OFFER pieces -> record, descriptor -> which listener? -> stream -> import -> TAKEN, and only then it reads
  *                                                              '-> REFUSED, why: the old worker keeps it
  *
- * What comes is checked as the bytes of a stranger would be. A worker that leaves itself takes, too: what it is given it
- * passes on. */
+ * Records are checked as a stranger's bytes are. A worker that is leaving takes connections, too, and
+ * passes them on. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -23,15 +23,15 @@ typedef struct taker {
     gee_worker_process_t *process;
     gee_watch_t watch;
     uint8_t *piece; /* of GEE_HANDOVER_PIECE bytes */
-    /* of the record that is coming */
+    /* the record that is being received */
     bool coming;
     uint32_t id;
     int descriptor;
     uint64_t total, received;
     gee_record_t record;
-    const char *refusal; /* why it is not even looked at; null: it is */
-    bool waits;          /* it is whole, and has to wait until there is room for its answer */
-    size_t taken;        /* connections, for the log */
+    const char *refusal; /* why the record is not imported; null: it is */
+    bool waits;          /* the whole record has come, but there is no room for the answer */
+    size_t taken;        /* connections taken, for the log */
 } taker_t;
 
 static void forget_record(taker_t *taker) {
@@ -83,7 +83,7 @@ static gee_worker_connection_t *make_connection(gee_worker_process_t *process, g
     return connection;
 }
 
-static int take(taker_t *taker, gee_error_t *error) {
+static int taker_take(taker_t *taker, gee_error_t *error) {
     gee_worker_process_t *process = taker->process;
     gee_record_reader_t in = gee_record_reader(taker->record.bytes, taker->record.length);
     gee_sockaddr_t peer;
@@ -109,7 +109,7 @@ static int take(taker_t *taker, gee_error_t *error) {
 
 /* ---- packets ---- */
 
-static int answer(const taker_t *taker, gee_packet_type_t type, const char *text) {
+static int taker_answer(const taker_t *taker, gee_packet_type_t type, const char *text) {
     gee_packet_t packet = { .type = (uint32_t)type, .id = taker->id };
     size_t length = strlen(text);
     if (length >= GEE_HANDOVER_TEXT)
@@ -117,27 +117,28 @@ static int answer(const taker_t *taker, gee_packet_type_t type, const char *text
     return gee_packet_send(taker->watch.descriptor, &packet, text, length, -1);
 }
 
-/* What has been taken must be answered, or both sides would have it: so nothing is taken unless the answer will go out. */
+/* Without the answer "taken" both workers would have the connection: so a connection is taken only when the answer
+ * can be sent. */
 static bool can_answer(const taker_t *taker) {
     struct pollfd socket = { .fd = taker->watch.descriptor, .events = POLLOUT };
     return poll(&socket, 1, 0) == 1 && (socket.revents & (POLLOUT | POLLERR | POLLHUP)) != 0;
 }
 
-static int complete(taker_t *taker) {
+static int taker_complete(taker_t *taker) {
     gee_error_t error;
     taker->waits = !can_answer(taker);
     gee_loop_rewatch(taker->process->loop, &taker->watch, taker->waits ? EPOLLOUT : EPOLLIN);
     if (taker->waits)
         return 0;
-    int outcome =
-        taker->refusal ? gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "%s", taker->refusal) : take(taker, &error);
+    int outcome = taker->refusal ? gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "%s", taker->refusal)
+                                 : taker_take(taker, &error);
     forget_record(taker);
-    /* Where nobody is left to hear it, the old worker has died: what was taken is this one's alone. */
-    return answer(taker, outcome == 0 ? GEE_PACKET_TAKEN : GEE_PACKET_REFUSED, outcome == 0 ? "" : error.text);
+    /* If the answer cannot be sent, the old worker has died, and this worker alone has the connection. */
+    return taker_answer(taker, outcome == 0 ? GEE_PACKET_TAKEN : GEE_PACKET_REFUSED, outcome == 0 ? "" : error.text);
 }
 
-/* The descriptor is the taker's from here on, or none. */
-static bool begin(taker_t *taker, const gee_packet_t *packet, int descriptor) {
+/* Takes the descriptor (-1: none came). */
+static bool taker_begin(taker_t *taker, const gee_packet_t *packet, int descriptor) {
     uint64_t most = gee_cycle_settings(taker->process->cycle)->limits.message + RECORD_EXTRA;
     if (taker->coming || packet->total == 0) {
         if (descriptor >= 0)
@@ -169,7 +170,7 @@ static void keep_piece(taker_t *taker, size_t length) {
 /* 0, or -1: the conversation with the other worker cannot go on. */
 static int take_piece(taker_t *taker, const gee_packet_t *packet, size_t length, int descriptor) {
     bool first = packet->type == GEE_PACKET_OFFER && packet->offset == 0;
-    if (first && !begin(taker, packet, descriptor))
+    if (first && !taker_begin(taker, packet, descriptor))
         return -1;
     if (!first && descriptor >= 0) {
         (void)close(descriptor);
@@ -179,14 +180,14 @@ static int take_piece(taker_t *taker, const gee_packet_t *packet, size_t length,
         packet->offset != taker->received || packet->total != taker->total || length > taker->total - taker->received)
         return -1;
     keep_piece(taker, length);
-    return taker->received < taker->total ? 0 : complete(taker);
+    return taker->received < taker->total ? 0 : taker_complete(taker);
 }
 
-static void on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
+static void taker_on_ready(gee_watch_t *watch, uint32_t events GEE_UNUSED) {
     taker_t *taker = GEE_CONTAINER(watch, taker_t, watch);
     if (taker->process->stopped)
-        return; /* unread, it stays whose it is */
-    if (taker->waits && complete(taker) != 0) {
+        return; /* an unread offer stays with its giver */
+    if (taker->waits && taker_complete(taker) != 0) {
         end_taker(taker);
         return;
     }
@@ -215,7 +216,7 @@ void gee_worker_take_over(gee_worker_process_t *process, int descriptor) {
     if (taker && taker->piece) {
         taker->process = process;
         taker->descriptor = -1;
-        taker->watch = (gee_watch_t){ .descriptor = descriptor, .ready = on_ready };
+        taker->watch = (gee_watch_t){ .descriptor = descriptor, .ready = taker_on_ready };
         if (gee_loop_watch(process->loop, &taker->watch, EPOLLIN, &error) == 0) {
             gee_list_append(&process->takers, &taker->link);
             return;

@@ -1,16 +1,17 @@
-/* worker_upstreams.c: the upstreams of a worker, from the settings: each worker has its own connections to all servers, and begins
- * with what others have learned of them. */
+/* worker_upstreams.c: the upstreams of a worker, from the settings: each worker has its own connections to all
+ * backends, and begins with the other workers' notes of backends that are down. */
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/proc/seals.h"
 #include "core/proc/worker_private.h"
 #include "core/gateway/known_down.h"
 #include "core/rpc/engine_private.h"
 
-/* What an upstream is told, and tells, of servers that are down. */
+/* The owner of an upstream's callbacks about backends that are down. */
 typedef struct memory {
     gee_known_down_t *known;
     const gee_upstream_settings_t *settings;
@@ -35,7 +36,8 @@ static int set_servers(gee_upstream_t *upstream, const gee_upstream_settings_t *
     return gee_upstream_set_servers(upstream, servers, settings->servers.count, error);
 }
 
-/* A worker that sees one down notes it again with each attempt: a note that is older has nobody behind it any more. */
+/* A worker that sees a backend down renews the note with each attempt: an older note has no worker behind it any
+ * more. */
 static bool is_known_down(void *owner, const char *address) {
     const memory_t *memory = owner;
     const gee_upstream_limits_t *limits = &memory->settings->limits;
@@ -52,7 +54,7 @@ static void tell(void *owner, const char *address, const gee_error_t *reason) {
         gee_known_down_forget(memory->known, key);
 }
 
-/* The settings were checked: all names are there. */
+/* Precondition: the settings were checked, so all names exist. */
 static int open_upstream(gee_worker_process_t *process, size_t index, memory_t *memory, gee_error_t *error) {
     const gee_settings_t *settings = gee_cycle_settings(process->cycle);
     const gee_upstream_settings_t *upstream = gee_settings_upstream(settings, index);
@@ -63,6 +65,7 @@ static int open_upstream(gee_worker_process_t *process, size_t index, memory_t *
     forward->protocol = gee_module_find(modules, GEE_MODULE_PROTOCOL, gee_str(upstream->protocol));
     codec = gee_upstream_settings_codec(upstream, forward->protocol);
     forward->codec = gee_module_find(modules, GEE_MODULE_CODEC, gee_str(codec));
+    GEE_ASSERT(forward->protocol && forward->codec);
     if (gee_forward_key_parse(upstream->key, &forward->key, error) != 0)
         return -1;
     gee_upstream_options_t options = {
