@@ -5,9 +5,9 @@
  *                            and, of a call that was forwarded, the server that answered or failed last, servers tried
  *
  * Fields are separated by one space; "-" stands for what there is not. What a peer chose is escaped, spaces too, so a
- * line is always eleven fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the loop's
- * pass or when BUFFER bytes are full. What the file does not take at once is dropped and counted; the error log says so when
- * that begins and when it ends. */
+ * line is always eleven fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the
+ * loop's pass or when BUFFER bytes are full. What the file does not take at once is dropped and counted; the error log
+ * says so when that begins and when it ends. */
 #include <gee/filter.h>
 
 #include <inttypes.h>

@@ -1,11 +1,12 @@
-/* filter_limits: refuses calls when too many are in flight in this worker, or come too fast to all of them: in all, of one method,
- * of one service, from one client address; and when what all hold is too much (limits.memory, rpc/memory.h).
+/* filter_limits: refuses calls when too many are in flight in this worker, or come too fast to all of them: in all, of
+ * one method, of one service, from one client address; and when what all hold is too much (limits.memory,
+ * rpc/memory.h).
  *
  * A call is in flight from when this filter sees it until its handler has finished, so a handler that outlives its
- * caller's patience still counts. A rate is a bucket of tokens: a call takes one, `rate` come back a second, up to `burst`. Buckets
- * are in memory that all workers share (base/shared_rates.h).
- * Addresses with calls in flight are kept count of in a table of fixed size; when it is full, a new one takes the place of that
- * which has been without a call in flight for longest. */
+ * caller's patience still counts. A rate is a bucket of tokens: a call takes one, `rate` come back a second, up to
+ * `burst`. Buckets are in memory that all workers share (base/shared_rates.h).
+ * Addresses with calls in flight are kept count of in a table of fixed size; when it is full, a new one takes the place
+ * of that which has been without a call in flight for longest. */
 #include <gee/filter.h>
 
 #include <errno.h>
@@ -190,7 +191,8 @@ static void stop_clients(clients_t *clients) {
     clients->all = NULL;
 }
 
-/* "tcp@127.0.0.1" of "tcp@127.0.0.1:40312"; of IPv6 the bytes of its network, in `ip`. Empty: the call comes from within. */
+/* "tcp@127.0.0.1" of "tcp@127.0.0.1:40312"; of IPv6 the bytes of its network, in `ip`. Empty: the call comes from
+ * within. */
 static gee_str_t address_of(const gee_call_t *call, gee_ip_t *ip) {
     gee_str_t address = gee_str(gee_call_peer(call).address);
     if (gee_str_starts_with(address, GEE_STR(NAME_OF_UNIX)))
@@ -403,7 +405,8 @@ static const char *over(const state_t *state, gee_call_t *call, const counts_t *
     return NULL;
 }
 
-/* Takes a token of each bucket that the call draws from, or none. The text for the caller when one is empty, else null. */
+/* Takes a token of each bucket that the call draws from, or none. The text for the caller when one is empty, else null.
+ * */
 static const char *too_fast(const state_t *state, gee_call_t *call, const counts_t *counts, int64_t now_ns) {
     const service_t *service = counts->service;
     const allowance_t *of_address = &state->clients.allowance;

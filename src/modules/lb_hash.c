@@ -1,11 +1,11 @@
 /* lb_hash: calls with the same key go to the same server, as long as it is there and not overloaded.
  *
- * Weighted rendezvous hashing: a key gives every server a score, and the highest one takes the call. The score depends on
- * the key, the server's identity and its weight alone: so every process agrees without a table, whatever the order of its
- * list, and one server of n that comes or goes moves one key in n.
+ * Weighted rendezvous hashing: a key gives every server a score, and the highest one takes the call. The score depends
+ * on the key, the server's identity and its weight alone: so every process agrees without a table, whatever the order
+ * of its list, and one server of n that comes or goes moves one key in n.
  *
- * Bounded load: a server with more than LOAD times its share of the calls in flight is passed over, and the key's next one
- * takes the call; each of its keys has another next one, so they spread. */
+ * Bounded load: a server with more than LOAD times its share of the calls in flight is passed over, and the key's next
+ * one takes the call; each of its keys has another next one, so they spread. */
 #include <gee/balancer.h>
 
 #include <math.h>
@@ -41,8 +41,8 @@ static double draw(const gee_candidate_t *candidate, uint64_t key) {
     return ((double)(bits >> 11) + 0.5) * 0x1p-53;
 }
 
-/* Is the score of `drawn`, log(drawn) / weight, higher than the best one? Puts it there when it is. The logarithm is below
- * drawn - 1: most servers of a long list need none. */
+/* Is the score of `drawn`, log(drawn) / weight, higher than the best one? Puts it there when it is. The logarithm is
+ * below drawn - 1: most servers of a long list need none. */
 static bool beats(double drawn, uint32_t weight, double *best) {
     if ((drawn - 1) / weight < *best)
         return false;

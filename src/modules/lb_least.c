@@ -2,12 +2,12 @@
  *
  *   cost = latency x (1 + calls in flight / weight)
  *
- * Two choices suffice to spread the load nearly as evenly as asking all of them, and leave no server that everybody runs to
- * at once. The first one drawn has the call unless the other one is clearly cheaper: among servers that are about equal the
- * weights decide, not chance. The latency is a moving average over AVERAGED. While a server is neither picked nor heard of, its average is
- * taken for less and less: so a slow one is looked at again, by one call at a time, for the pick itself ends that. Of a
- * server that has not answered yet nothing is known: it is compared by calls in flight alone, and so gets its share, but
- * no more. A failure counts as an answer that took FAILURE longer. */
+ * Two choices suffice to spread the load nearly as evenly as asking all of them, and leave no server that everybody
+ * runs to at once. The first one drawn has the call unless the other one is clearly cheaper: among servers that are
+ * about equal the weights decide, not chance. The latency is a moving average over AVERAGED. While a server is neither
+ * picked nor heard of, its average is taken for less and less: so a slow one is looked at again, by one call at a time,
+ * for the pick itself ends that. Of a server that has not answered yet nothing is known: it is compared by calls in
+ * flight alone, and so gets its share, but no more. A failure counts as an answer that took FAILURE longer. */
 #include <gee/balancer.h>
 
 #include <math.h>

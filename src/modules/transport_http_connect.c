@@ -1,11 +1,11 @@
-/* transport_http_connect.c: http@HOST:PORT and http@HOST:PORT/PATH: TCP, and on it the CONNECT with which Go's net/rpc and
- * GeeRPC open a conversation on an HTTP server's port.
+/* transport_http_connect.c: http@HOST:PORT and http@HOST:PORT/PATH: TCP, and on it the CONNECT with which Go's net/rpc
+ * and GeeRPC open a conversation on an HTTP server's port.
  *
  *   dialled:  connect -> "CONNECT /_geeprc_ HTTP/1.0" -> 200 -> the stream is ours
  *   listened: as tcp@: every listener takes CONNECT, by the routes below (protocol_http reads the request)
  *
- * A stock server drops what comes behind the request before it has answered, and a stock client what comes with the 200:
- * so nothing is sent before the 200, and what the server sends with it is kept. */
+ * A stock server drops what comes behind the request before it has answered, and a stock client what comes with the
+ * 200: so nothing is sent before the 200, and what the server sends with it is kept. */
 #include <gee/http.h>
 #include <gee/transport.h>
 

@@ -1,6 +1,6 @@
-/* check.c: may a message go on undecoded? Its keys and lengths must be right, and so must those of the messages in it, down to
- * limits.nesting, as far as the type tells which of the counted bytes are messages. Whether a field is of the right kind, and its
- * value in range, is for the reader to say. */
+/* check.c: may a message go on undecoded? Its keys and lengths must be right, and so must those of the messages in it,
+ * down to limits.nesting, as far as the type tells which of the counted bytes are messages. Whether a field is of the
+ * right kind, and its value in range, is for the reader to say. */
 #include "reader.h"
 
 #include <endian.h>

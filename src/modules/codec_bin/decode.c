@@ -145,8 +145,8 @@ static int read_string(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t 
 
 /* ---- messages ---- */
 
-/* As many fields as come in their places and are 64-bit numbers below 128: what most of small messages is, in a fifth of the
- * instructions. *next is the field that comes next. Returns where the others begin. */
+/* As many fields as come in their places and are 64-bit numbers below 128: what most of small messages is, in a fifth
+ * of the instructions. *next is the field that comes next. Returns where the others begin. */
 static inline const uint8_t *read_small(const gee_field_t *fields, size_t count, size_t *next, gee_bin_span_t span,
                                         void *base) {
     if (count == 0) /* and `fields` may be null */

@@ -1,7 +1,8 @@
 /* map.c: entries of a map as they are decoded, each key once.
  *
  * Protobuf lets a key come again: its last value counts. A few entries are compared one by one; from INDEXED on a hash
- * table of positions is kept, with a secret of its own, so that a peer who chooses the keys cannot choose collisions. */
+ * table of positions is kept, with a secret of its own, so that a peer who chooses the keys cannot choose collisions.
+ * */
 #include "bin.h"
 
 #include <string.h>

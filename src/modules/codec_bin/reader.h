@@ -1,4 +1,5 @@
-/* reader.h: the wire, as decode.c and check.c read it: keys, numbers and counted bytes, with errors that name their place. */
+/* reader.h: the wire, as decode.c and check.c read it: keys, numbers and counted bytes, with errors that name their
+ * place. */
 #ifndef GEE_CODEC_BIN_READER_H
 #define GEE_CODEC_BIN_READER_H
 

@@ -2,11 +2,11 @@
  *
  *   received  [definitions] [length id value]   -->   [our definitions, once] [length our-id value]
  *
- * check() comes before. Go's decoder believes what it reads: it makes a map as large as its count says, goes down as deep as
- * values are nested until its stack is used up, and when it discards an interface value that is nil (a member that its own type
- * lacks, the argument of a method that it does not know) it takes the next message, which is another caller's, for what is in
- * it. So the value is walked through. A flat one, which most are, has nothing of that in it and is not: what is wrong with it costs
- * Go an error, within its message. */
+ * check() comes before. Go's decoder believes what it reads: it makes a map as large as its count says, goes down as
+ * deep as values are nested until its stack is used up, and when it discards an interface value that is nil (a member
+ * that its own type lacks, the argument of a method that it does not know) it takes the next message, which is another
+ * caller's, for what is in it. So the value is walked through. A flat one, which most are, has nothing of that in it
+ * and is not: what is wrong with it costs Go an error, within its message. */
 #include "gob.h"
 
 /* Stands behind the id of the value that is in the last of the messages then. */
@@ -37,8 +37,8 @@ static gee_gob_schema_t *find_schema(const gee_gob_state_t *state, gee_gob_input
 
 /* ---- checking ---- */
 
-/* Whatever is in an interface names its type by an id of the connection that it came on, in the middle of its bytes. So it is
- * walked through without a state. */
+/* Whatever is in an interface names its type by an id of the connection that it came on, in the middle of its bytes. So
+ * it is walked through without a state. */
 static int walk(const gee_gob_schema_t *schema, gee_gob_input_t value, unsigned nesting, unsigned way,
                 gee_error_t *error) {
     union {

@@ -111,8 +111,8 @@ typedef struct spot {
     size_t next;
 } spot_t;
 
-/* Past members of numbers and text, as most are, with all that takes in registers. To the struct's end, or to a member that
- * takes more or is not right, which the general way will see. Texts are copied where there is a pool. */
+/* Past members of numbers and text, as most are, with all that takes in registers. To the struct's end, or to a member
+ * that takes more or is not right, which the general way will see. Texts are copied where there is a pool. */
 static spot_t read_scalars(gee_gob_input_t in, size_t next, const gee_gob_plan_t *plan, gee_pool_t *pool, char *place) {
     spot_t spot = { .at = in.at, .next = next };
     while (in.at != in.end && *in.at != 0 && *in.at < 0x80 && *in.at <= plan->count - spot.next) {
@@ -236,8 +236,8 @@ static int read_slot(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, void 
     }
 }
 
-/* The whole, or what follows a spot in the struct that it is. Its reader takes room on the stack that a short value must not
- * pay for. */
+/* The whole, or what follows a spot in the struct that it is. Its reader takes room on the stack that a short value
+ * must not pay for. */
 GEE_APART static int read_long(gee_gob_state_t *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
                                const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, spot_t spot,
                                gee_error_t *error) {
@@ -255,8 +255,8 @@ GEE_APART static int read_long(gee_gob_state_t *state, const gee_type_t *type, c
     return gee_gob_reader_close(&reader, read_members(&reader, slot, spot.next, value));
 }
 
-/* Most values: a struct of numbers and text in one short message, with a plan. Reads what it can. Decoding { A, B int } takes
- * 220 instructions so, where the general way takes 515. */
+/* Most values: a struct of numbers and text in one short message, with a plan. Reads what it can. Decoding { A, B int }
+ * takes 220 instructions so, where the general way takes 515. */
 static inline spot_t read_short(const gee_gob_state_t *state, const gee_type_t *type, const uint8_t *bytes,
                                 size_t length, gee_pool_t *pool, void *value) {
     gee_gob_input_t in;

@@ -1,8 +1,8 @@
 /* encode.c: a C value into gob: its definitions where the peer does not have them yet, then the value.
  *
  * As Go writes it: of a struct's fields those that are zero are left out, nested structs are not; in lists and maps
- * everything is written. An optional that is there is written even when it is zero, where Go would leave it out: Go reads
- * it as a pointer to zero, and our peers see that it is there. */
+ * everything is written. An optional that is there is written even when it is zero, where Go would leave it out: Go
+ * reads it as a pointer to zero, and our peers see that it is there. */
 #include "gob.h"
 
 static int put_value(gee_gob_writer_t *writer, const gee_type_t *type, const void *value);
@@ -74,8 +74,8 @@ typedef struct spot {
     uint32_t next, last;
 } spot_t;
 
-/* Fields of numbers and text, as most are, with all that takes in registers. Up to one that takes more, has no certain room, or
- * is not right, which the general way will see. */
+/* Fields of numbers and text, as most are, with all that takes in registers. Up to one that takes more, has no certain
+ * room, or is not right, which the general way will see. */
 static spot_t put_scalars(spot_t spot, const uint8_t *end, const gee_type_t *type, const char *value) {
     for (; spot.next < type->field_count; spot.next++) {
         const gee_field_t *field = &type->fields[spot.next];
@@ -159,8 +159,8 @@ static int put_value(gee_gob_writer_t *writer, const gee_type_t *type, const voi
 
 #define SHORT 127 /* a length of one byte */
 
-/* A number, or a struct of numbers and text, all in one go: 80 instructions for an int, where the general way takes 340.
- * False: it is something else, or long. */
+/* A number, or a struct of numbers and text, all in one go: 80 instructions for an int, where the general way takes
+ * 340. False: it is something else, or long. */
 static inline bool put_short(int64_t id, const gee_type_t *type, const void *value, gee_chain_t *out) {
     uint64_t number = 0;
     if (type->kind != GEE_KIND_STRUCT && (type->kind >= GEE_KIND_STRING || !scalar_of(type->kind, value, &number)))

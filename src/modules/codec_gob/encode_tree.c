@@ -1,7 +1,7 @@
 /* encode_tree.c: a tree into gob, by the types that infer.c has found in it.
  *
- * Of a struct only nulls are left out. Zeros are written, where Go would not: a Go pointer that they are read into is then
- * not nil, as little as what was in the tree was null. */
+ * Of a struct only nulls are left out. Zeros are written, where Go would not: a Go pointer that they are read into is
+ * then not nil, as little as what was in the tree was null. */
 #include "gob.h"
 
 #include <stdlib.h>
@@ -23,8 +23,8 @@ static int compare(const void *a, const void *b) {
     return left < right ? -1 : left > right;
 }
 
-/* The indices of the parts that this struct has go to shape->order, sorted. Work in proportion to what it has, not to what
- * structs of its shape may have. Of two values with one name the last stays. */
+/* The indices of the parts that this struct has go to shape->order, sorted. Work in proportion to what it has, not to
+ * what structs of its shape may have. Of two values with one name the last stays. */
 static size_t arrange(const tree_message_t *message, gee_gob_shape_t *shape, const gee_value_t *value) {
     uint64_t number = ++*message->structs;
     size_t count = 0, guess = 0;

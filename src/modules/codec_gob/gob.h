@@ -17,7 +17,8 @@
  *
  *   carry.c       bytes from one connection to another, checked
  *   plain.c       headers that are as nearly all are, both ways, past all of this
- *   definition.c  the bytes of a type definition, both ways      handover.c  a state as a record      wire.h  numbers */
+ *   definition.c  the bytes of a type definition, both ways      handover.c  a state as a record      wire.h  numbers
+ */
 #ifndef GEE_CODEC_GOB_H
 #define GEE_CODEC_GOB_H
 
@@ -191,8 +192,9 @@ void gee_gob_definition_next(gee_gob_input_t *members, gee_str_t *name, int64_t 
  *
  * Types are numbered in the order in which they are first referred to, from the root on, breadth first:
  *
- *   key = count of nodes (4 bytes), ref(root), node*    node = kind, then by kind:  slice ref   array length ref   map ref ref
- *                                   struct name count (name ref)*   opaque which name      ref = builtin id, or 16 + number
+ *   key = count of nodes (4 bytes), ref(root), node*    node = kind, then by kind:  slice ref   array length ref
+ *                                   map ref ref     struct name count (name ref)*     opaque which name
+ *   ref = builtin id, or 16 + number
  *
  * So types of the same structure have the same key, whoever defined them and under whatever ids. */
 #define GEE_GOB_REF 16u

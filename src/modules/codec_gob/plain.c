@@ -2,13 +2,14 @@
  *
  *   length  id  01  length text  01 number  00          a number that is zero is left out:  ... length text  00
  *
- * Their types are defined by the first header, which goes the long way, in both directions. From then on this is a fixed
- * shape, and this way takes a tenth of the instructions. */
+ * Their types are defined by the first header, which goes the long way, in both directions. From then on this is a
+ * fixed shape, and this way takes a tenth of the instructions. */
 #include "gob.h"
 
 #define SHORT 127 /* a length of one byte */
 
-/* Has the peer's type our two fields, as its own first two? What else it has does not matter where nothing else is said. */
+/* Has the peer's type our two fields, as its own first two? What else it has does not matter where nothing else is
+ * said. */
 static bool is_like(const gee_gob_schema_t *schema, const gee_type_t *header) {
     const gee_gob_node_t *node = schema->root;
     return node->kind == GEE_GOB_STRUCT && node->member_count >= 2 &&

@@ -2,8 +2,8 @@
  *
  *   key --> thing, counted references --0--> idle list --too many--> gone
  *
- * A thing that nobody refers to any more stays for a while, so that connections that come and go with the same types cost
- * neither memory nor compiling. */
+ * A thing that nobody refers to any more stays for a while, so that connections that come and go with the same types
+ * cost neither memory nor compiling. */
 #include "gob.h"
 
 #include <stdio.h>

@@ -1,13 +1,14 @@
 /* skip.c: past a value that is not taken, as its bytes come, without keeping them.
  *
- *   [length -id definition] [length id value ........................]     by its length, as a value ends with its message
- *    taken in, as always     [length id value .. name -id definition] [length id' ...]     with interfaces: walked through
+ *   [length -id definition] [length id value ........................]  by its length: a value ends with its message
+ *    taken in, as always     [length id value .. name -id definition] [length id' ...]  interfaces: walked through
  *
- * Definitions are never passed over: later values are of these types. So the connection goes on as if the value had been taken. */
+ * Definitions are never passed over: later values are of these types. So the connection goes on as if the value had
+ * been taken. */
 #include "gob.h"
 
-/* gee_measure_t.private_state: 0 at the beginning of a message; else, in a value that is walked through, how much of its message has
- * not been passed, and 1. */
+/* gee_measure_t.private_state: 0 at the beginning of a message; else, in a value that is walked through, how much of
+ * its message has not been passed, and 1. */
 #define INSIDE(progress) ((progress)->private_state[0])
 
 typedef struct skipping {
@@ -32,7 +33,8 @@ typedef struct head {
     int64_t id;
 } head_t;
 
-/* DONE: with so much of its content that what stands before the value can be read; without an id where a value goes on. */
+/* DONE: with so much of its content that what stands before the value can be read; without an id where a value goes on.
+ * */
 static gee_measured_t read_head(const skipping_t *skipping, head_t *head) {
     gee_gob_input_t input = { .at = skipping->bytes + skipping->at, .end = skipping->bytes + skipping->length };
     gee_measured_t read = gee_gob_read_length(&input, &head->length, skipping->error);

@@ -1,8 +1,8 @@
 /* walk.c: through a value that nobody wants, to find its end. An explicit stack, so that it can stop where a message
  * ends and go on in the next.
  *
- * That happens to interfaces alone. Their value is the name of a type, its definitions where they are new, its id, a count
- * of bytes, the value; and Go sends each definition off together with what stands before it:
+ * That happens to interfaces alone. Their value is the name of a type, its definitions where they are new, its id, a
+ * count of bytes, the value; and Go sends each definition off together with what stands before it:
  *
  *   message 1   id, fields ..., name, -id' definition'
  *   message 2   -id'' definition''

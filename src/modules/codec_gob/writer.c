@@ -1,9 +1,9 @@
 /* writer.c: the bytes of one message, whose length stands before them.
  *
- *   room  [ length? | content ........ ]     first try: FIRST_ROOM bytes, content moved when its length takes more bytes
+ *   room  [ length? | content ........ ]     first try: FIRST_ROOM bytes, moved when the length takes more bytes
  *
- * One that is longer goes on being counted without being written; then its size is known, and a second pass writes it to
- * exactly that room. The cost is linear in both cases, and nothing is allocated beside the chain. */
+ * One that is longer goes on being counted without being written; then its size is known, and a second pass writes it
+ * to exactly that room. The cost is linear in both cases, and nothing is allocated beside the chain. */
 #include "gob.h"
 
 #define FIRST_ROOM 512

@@ -48,8 +48,8 @@ static inline unsigned gee_json_special_of_16(__m128i block) {
 }
 #endif
 
-/* The first byte of a string's inside that does not stand for itself, or `end`. *foreign, where it is asked for, is set when
- * one of the bytes passed over is outside ASCII, and else left as it is. */
+/* The first byte of a string's inside that does not stand for itself, or `end`. *foreign, where it is asked for, is set
+ * when one of the bytes passed over is outside ASCII, and else left as it is. */
 const uint8_t *gee_json_plain_end_of_few(const uint8_t *at, const uint8_t *end, bool *foreign);
 static inline const uint8_t *gee_json_plain_end(const uint8_t *at, const uint8_t *end, bool *foreign) {
 #ifdef __SSE2__

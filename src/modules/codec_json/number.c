@@ -57,8 +57,8 @@ static const precision_t float_precision = {
     .exact_digits = 7, .exact_powers = 10, .fewest_digits = 6, .most_digits = 9, .least_normal = FLT_MIN, .single = true
 };
 
-/* One operation on two exact numbers rounds once. Done in double and then made a float it still does: the rounding to 53
- * bits, over twice 24, never decides the other. Not where the machine computes with more than it stores. */
+/* One operation on two exact numbers rounds once. Done in double and then made a float it still does: the rounding to
+ * 53 bits, over twice 24, never decides the other. Not where the machine computes with more than it stores. */
 static bool is_exact(const precision_t *precision, size_t count, int64_t exponent) {
 #if FLT_EVAL_METHOD == 0
     int64_t powers = precision->exact_powers;
@@ -95,8 +95,8 @@ static bool to_binary(const precision_t *precision, const uint8_t *digits, size_
     return !isinf(*number);
 }
 
-/* The digits of whole part and fraction in one run: as they stand there when all before the fraction is zero, else joined
- * in `room`. Of more than fit, the last one tells that something came behind. */
+/* The digits of whole part and fraction in one run: as they stand there when all before the fraction is zero, else
+ * joined in `room`. Of more than fit, the last one tells that something came behind. */
 static const uint8_t *join(const gee_json_number_t *number, uint8_t room[DIGITS_MAX + 1], size_t *count,
                            int64_t *exponent) {
     const uint8_t *whole = number->digits, *fraction = number->digits + number->whole + 1;

@@ -2,8 +2,8 @@
  *
  *   {"ServiceMethod":"Arith.Multiply","Seq":1}      or with further strings that are empty:  ... "Seq":1,"Error":""}
  *
- * Names are those of the type's fields, in their order, without white space or escapes. Whatever looks otherwise goes the
- * long way, which takes five times the instructions. */
+ * Names are those of the type's fields, in their order, without white space or escapes. Whatever looks otherwise goes
+ * the long way, which takes five times the instructions. */
 #include "json.h"
 
 #define MOST_DIGITS 19  /* of a number that cannot overflow 64 bits */

@@ -13,8 +13,8 @@ static bool at_number(const gee_json_reader_t *reader) {
 
 /* ---- numbers ---- */
 
-/* Behind an integer of up to 18 digits, what nearly every number is. Null: it is something else, or not well-formed. There is
- * a byte at `at`. */
+/* Behind an integer of up to 18 digits, what nearly every number is. Null: it is something else, or not well-formed.
+ * There is a byte at `at`. */
 static inline const uint8_t *short_integer(const uint8_t *at, const uint8_t *end, bool *negative, uint64_t *magnitude) {
     const uint8_t *limit = end;
     uint64_t value = 0;
@@ -252,8 +252,8 @@ static inline const uint8_t *quick_integer(const uint8_t *at, const uint8_t *end
     return at;
 }
 
-/* At a key, or at the comma before it: is it this one, written as nearly everybody does, with neither escapes in it nor white
- * space around it? Then where its value begins. */
+/* At a key, or at the comma before it: is it this one, written as nearly everybody does, with neither escapes in it nor
+ * white space around it? Then where its value begins. */
 static inline const uint8_t *behind_key(const uint8_t *at, const uint8_t *end, bool comma, const gee_field_t *field) {
     gee_str_t name = gee_field_name(field);
     if ((size_t)(end - at) < comma + name.length + 4 || (comma && *at++ != ','))

@@ -5,18 +5,18 @@
  *     | --t f n--> LITERAL                 at its last letter: done
  *     ' --0-9 --> NUMBER                   at the first byte that is not part of it: done
  *
- * It keeps no bytes: past a value that is not taken it goes on in the same way, and the caller drops what it has looked at.
- * It looks at each byte once, and refuses at once what no further byte can make right: a value that cannot start so, a
- * byte that JSON has only within strings, a control character in a string, the wrong closing bracket. The order of
- * commas, colons and values is the reader's to judge. */
+ * It keeps no bytes: past a value that is not taken it goes on in the same way, and the caller drops what it has looked
+ * at. It looks at each byte once, and refuses at once what no further byte can make right: a value that cannot start
+ * so, a byte that JSON has only within strings, a control character in a string, the wrong closing bracket. The order
+ * of commas, colons and values is the reader's to judge. */
 #include "json.h"
 
 #include <limits.h>
 
 enum mode { START, INSIDE, STRING, ESCAPE, NUMBER, LITERAL };
 
-/* How gee_measure_t.private_state is used: [0] mode, depth and literal; [1] to [3] one bit a level, set for '['. Brackets
- * that are nested deeper than there are bits are counted but not matched. */
+/* How gee_measure_t.private_state is used: [0] mode, depth and literal; [1] to [3] one bit a level, set for '['.
+ * Brackets that are nested deeper than there are bits are counted but not matched. */
 #define MATCHED_LEVELS 192u
 
 typedef struct scan {
@@ -255,8 +255,8 @@ static gee_measured_t measure_any(gee_measure_t *progress, const uint8_t *bytes,
 #define SHORT 4096u /* bytes, of which those of a longer value are looked at twice */
 #define FLAT  62u   /* levels */
 
-/* The same for two thirds of the instructions, as there is nothing to be kept or said. Null: it is not like this, not whole,
- * or wrong. */
+/* The same for two thirds of the instructions, as there is nothing to be kept or said. Null: it is not like this, not
+ * whole, or wrong. */
 static const uint8_t *short_end(const uint8_t *at, const uint8_t *end, unsigned nesting) {
     uint64_t levels = 1, deepest = (uint64_t)1 << nesting; /* a bit a level, set for '[', below the first bit */
     while (at < end) {

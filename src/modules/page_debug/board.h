@@ -1,10 +1,10 @@
 /* board.h: where each worker writes how its upstreams do, for the page of any of them.
  *
  *   worker 0  slot [ foo: 3 waiting | tcp@10.0.0.1:9999 up 5 in flight ... | tcp@10.0.0.2:9999 down ... ]  --+
- *   worker 1  slot [ ... ]                                                                               --+--> sums by name
+ *   worker 1  slot [ ... ]                                                                                --+--> sums
  *
- * A slot has one writer; nobody waits for anybody (double_buffer.h). Records are as long as their texts: a head, then each upstream
- * with its servers behind it. */
+ * A slot has one writer; nobody waits for anybody (double_buffer.h). Records are as long as their texts: a head, then
+ * each upstream with its servers behind it. */
 #ifndef PAGE_DEBUG_BOARD_H
 #define PAGE_DEBUG_BOARD_H
 
@@ -27,8 +27,8 @@ typedef struct board_peer {
     uint64_t connections, in_flight, calls, failures, latency_us;
 } board_peer_t;
 
-/* How much the upstreams of that configuration need. What stands in it fits, whatever it is called; of lists that registries tell,
- * some 20,000 servers, and what does not fit is counted. */
+/* How much the upstreams of that configuration need. What stands in it fits, whatever it is called; of lists that
+ * registries tell, some 20,000 servers, and what does not fit is counted. */
 void board_measure(board_t *board, const gee_prepare_t *prepare);
 size_t board_size(const board_t *board);
 

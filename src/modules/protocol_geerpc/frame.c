@@ -8,8 +8,8 @@
  *
  * Body codec 0 is bin, 1 json; never 0x0a, so that the line feed after an Option cannot be taken for a frame.
  *
- * Nearly every header is that of a call, or of a reply without an error, and has two fields: method and number. These are
- * read and written here, byte for byte as the codec would, which saves a quarter of what a small call costs. */
+ * Nearly every header is that of a call, or of a reply without an error, and has two fields: method and number. These
+ * are read and written here, byte for byte as the codec would, which saves a quarter of what a small call costs. */
 #include "geerpc.h"
 
 #include <endian.h>
@@ -262,8 +262,8 @@ static void fill_prefix(uint8_t *prefix, bool is_own, size_t header_length, size
     write_be32(prefix + 6, (uint32_t)body_length);
 }
 
-/* A plain header, and a short body that is bytes already, as gateways pass them on: in one piece. False: it is another message,
- * or out of memory. */
+/* A plain header, and a short body that is bytes already, as gateways pass them on: in one piece. False: it is another
+ * message, or out of memory. */
 static bool append_short(const gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec,
                          gee_chain_t *out) {
     const gee_payload_t *body = &event->payload;

@@ -1,7 +1,7 @@
 /* header.c: GeeRPC's Header {ServiceMethod, Seq, Error}, with what geerpc adds to it, as a value that the codec writes.
  *
- * On bare values the added members are left out when they have nothing to say, so that a stock peer sees the header that
- * it knows. Where the codec sends types with the values, they are not even in the type. */
+ * On bare values the added members are left out when they have nothing to say, so that a stock peer sees the header
+ * that it knows. Where the codec sends types with the values, they are not even in the type. */
 #include "geerpc.h"
 
 GEE_MAP_TYPE(gee_str_t);

@@ -1,4 +1,5 @@
-/* protocol_geerpc.c: GeeRPC's protocol: an Option in JSON, then messages of a header and a body in the Option's codec. */
+/* protocol_geerpc.c: GeeRPC's protocol: an Option in JSON, then messages of a header and a body in the Option's codec.
+ * */
 #include "geerpc.h"
 
 static gee_claim_t claims(const uint8_t *bytes, size_t length) {

@@ -87,8 +87,8 @@ static bool read_id(const gee_session_t *session, gee_str_t id, uint64_t *number
     return *number > 0 && (double)*number == value;
 }
 
-/* What a server says of itself: of no call's concern without an id, as 2.0 has notifications and 1.0 an id of null. With one of
- * ours it stands in the place of that call's reply. */
+/* What a server says of itself: of no call's concern without an id, as 2.0 has notifications and 1.0 an id of null.
+ * With one of ours it stands in the place of that call's reply. */
 GEE_APART static int take_request(gee_session_t *session, gee_str_t id, gee_error_t *error) {
     gee_event_t event = { .parts = GEE_EVENT_REPLY,
                           .status = { .code = GEE_INTERNAL,

@@ -1,10 +1,10 @@
-/* envelope.c: what a message that is not taken says of its call. Its bytes are seen once, as they come, and of them only the
- * members of the outermost object are kept, and of these only what is short:
+/* envelope.c: what a message that is not taken says of its call. Its bytes are seen once, as they come, and of them
+ * only the members of the outermost object are kept, and of these only what is short:
  *
  *   {"method":"Foo.Sum","params":[{"x":"xxxxxx…"}],"id":7}   -->   {"method":"Foo.Sum","params":null,"id":7}
  *
- * So the id is found where Go puts it, behind all else, and what reads whole messages reads the rest. Strings and brackets have been
- * checked by codec_json; whether the rest is JSON is checked as of any message. */
+ * So the id is found where Go puts it, behind all else, and what reads whole messages reads the rest. Strings and
+ * brackets have been checked by codec_json; whether the rest is JSON is checked as of any message. */
 #include "jsonrpc.h"
 
 #include <stdlib.h>

@@ -58,8 +58,8 @@ bool jsonrpc_check(gee_str_t text);
 /* Of a text that was checked, an object: fills in the members of these names; of two with one name the last. `pool` is
  * for names with escapes. */
 void jsonrpc_members(gee_str_t object, const gee_codec_t *json, gee_pool_t *pool, jsonrpc_slot_t *slots, size_t count);
-/* Of a text that was checked, a list: the first element (*list is the whole of it at first) or the next; false: there is
- * none. */
+/* Of a text that was checked, a list: the first element (*list is the whole of it at first) or the next; false: there
+ * is none. */
 bool jsonrpc_next_element(gee_str_t *list, gee_str_t *element);
 static inline char jsonrpc_first(gee_str_t value) {
     return value.length > 0 ? value.data[0] : '\0';
@@ -68,8 +68,8 @@ static inline bool jsonrpc_is_number(gee_str_t value) {
     char first = jsonrpc_first(value);
     return first == '-' || (first >= '0' && first <= '9');
 }
-/* The text of a JSON string; may point into it. What is not UTF-8, and half of a surrogate pair, is U+FFFD, as in Go. -1: not a
- * string, or no memory. */
+/* The text of a JSON string; may point into it. What is not UTF-8, and half of a surrogate pair, is U+FFFD, as in Go.
+ * -1: not a string, or no memory. */
 int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text);
 /* What the member "jsonrpc" says, however that is written: 2; 1, also where there is none; 0: another version. */
 unsigned jsonrpc_version(gee_str_t member, const gee_codec_t *json, gee_pool_t *pool);
@@ -86,8 +86,8 @@ const gee_error_t *jsonrpc_envelope_reason(const jsonrpc_envelope_t *envelope);
 gee_str_t jsonrpc_envelope_text(const jsonrpc_envelope_t *envelope);
 
 /* ---- request.c ---- */
-/* One whole JSON value from the peer; `refusal`: it is the envelope of one that is not taken for that reason; else null. -1: the
- * conversation cannot go on. */
+/* One whole JSON value from the peer; `refusal`: it is the envelope of one that is not taken for that reason; else
+ * null. -1: the conversation cannot go on. */
 int jsonrpc_serve(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, const gee_status_t *refusal,
                   gee_error_t *error);
 

@@ -1,7 +1,8 @@
 /* reply.c: the serving role: replies, one line each.
  *
  *   1.0   {"id":0,"result":56,"error":null}              {"id":0,"result":null,"error":"divide by zero"}
- *   2.0   {"jsonrpc":"2.0","id":0,"result":56}           {"jsonrpc":"2.0","id":0,"error":{"code":…,"message":…,"data":…}}
+ *   2.0   {"jsonrpc":"2.0","id":0,"result":56}
+ *         {"jsonrpc":"2.0","id":0,"error":{"code":…,"message":…,"data":…}}
  *
  * Those of a batch are gathered in a chain of their own, "[reply,reply", which is closed and sent when the last of its
  * calls has ended. What all batches of a session hold is bounded by limits.message. */
@@ -20,8 +21,8 @@ static int put_text(const gee_session_t *session, gee_chain_t *out, gee_str_t te
 
 /* ---- errors ---- */
 
-/* What the server itself has to say, beside that there is no such method, begins with "rpc server: "; a service's texts do not. Its codes are its own matter, and
- * none of JSON-RPC's. */
+/* What the server itself has to say, beside that there is no such method, begins with "rpc server: "; a service's texts
+ * do not. Its codes are its own matter, and none of JSON-RPC's. */
 static int code_of(const gee_event_t *event) {
     gee_code_t code = event->status.code;
     if (code == GEE_OK)

@@ -3,9 +3,9 @@
  *   object --> members --> which version, is it a request? --> gee_session_event
  *   list  --> the same for each element, with their replies gathered in one list
  *
- * 1.0 is what Go's net/rpc/jsonrpc makes of it: `params` is a list of one, `id` any value, names of members are in any case, and
- * a request without an id is answered too, with null; `{}` is a request, and is told that it names no method. 2.0 is its
- * specification: what has no id is a notification. */
+ * 1.0 is what Go's net/rpc/jsonrpc makes of it: `params` is a list of one, `id` any value, names of members are in any
+ * case, and a request without an id is answered too, with null; `{}` is a request, and is told that it names no method.
+ * 2.0 is its specification: what has no id is a notification. */
 #include "jsonrpc.h"
 
 #include <stdio.h>

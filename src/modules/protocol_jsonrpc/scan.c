@@ -3,8 +3,8 @@
  *   {"method":"Arith.Multiply","params":[{"A":7,"B":8}],"id":0}
  *             `--------------'          `-------------'      `
  *
- * Checking and slicing are two steps: what is sliced was checked before, so that a slice begins and ends where its value
- * does. The text has been measured by codec_json, which bounds its nesting. */
+ * Checking and slicing are two steps: what is sliced was checked before, so that a slice begins and ends where its
+ * value does. The text has been measured by codec_json, which bounds its nesting. */
 #include "jsonrpc.h"
 
 #include <string.h>

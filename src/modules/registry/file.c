@@ -176,7 +176,8 @@ static int write_all(int descriptor, const char *text, size_t length) {
     return 0;
 }
 
-/* Empty, whatever a process that died has left there. Nothing else that may be in its place is touched, or waited for. */
+/* Empty, whatever a process that died has left there. Nothing else that may be in its place is touched, or waited for.
+ * */
 static int open_beside(const char *path, gee_error_t *error) {
     struct stat about;
     int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0644);

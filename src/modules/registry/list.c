@@ -1,6 +1,6 @@
 /* list.c: a worker's copy of the list, and the answers made of it, which many requests share.
  *
- *   shared list -> copy, when it has changed -> X-Geerpc-Servers, or JSON; by service -> a response refers to those bytes */
+ *   shared list -> copy, when it has changed -> X-Geerpc-Servers, or JSON; by service -> responses refer to it */
 #include "registry.h"
 
 #include <inttypes.h>

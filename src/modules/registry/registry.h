@@ -129,7 +129,8 @@ typedef struct registry_key {
 
 typedef enum registry_outcome { REGISTRY_DONE, REGISTRY_FULL, REGISTRY_NO_MEMORY } registry_outcome_t;
 
-/* Comes, or has its time anew. REGISTRY_FULL: there would be more entries than `most`, or more bytes than followers read. */
+/* Comes, or has its time anew. REGISTRY_FULL: there would be more entries than `most`, or more bytes than followers
+ * read. */
 registry_outcome_t registry_table_put(registry_table_t *table, const registry_key_t *key, uint32_t weight,
                                       int64_t ttl_ns, int64_t expires_ns, size_t most);
 /* Was it there? */

@@ -1,7 +1,7 @@
 /* request.c: POST and DELETE in a worker: checked, sent to the helper, answered when it has been applied.
  *
- *   exchange -> who may? well-formed? -> request -> message --> helper        sent again when no result comes (the helper may
- *                                           '<---- result -----'              have died with it), given up after PATIENCE */
+ *   exchange -> who may? well-formed? -> request -> message --> helper      sent again when no result comes: the helper
+ *                                           '<---- result -----'            may have died with it; then 503 */
 #include "registry.h"
 
 #include <stdio.h>
@@ -199,8 +199,9 @@ int registry_address_parse(gee_str_t text, gee_addr_t *addr, gee_error_t *error)
     return gee_addr_parse(terminated, addr, error) != 0 ? -1 : gee_addr_check_dialled(addr, error);
 }
 
-/* Followers dial what is listed, with their own rights, from where they are: somebody elsewhere must not be able to send
- * them to what each has beside itself, nor have them say CONNECT to a server that is none of ours. Null: they may go there. */
+/* Followers dial what is listed, with their own rights, from where they are: somebody elsewhere must not be able to
+ * send them to what each has beside itself, nor have them say CONNECT to a server that is none of ours. Null: they may
+ * go there. */
 static const char *flaw_from_afar(const gee_addr_t *addr) {
     char host[256];
     uint16_t port;

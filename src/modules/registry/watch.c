@@ -1,6 +1,7 @@
 /* watch.c: GET in a worker: answered at once, or when the list has another version than the asker knows.
  *
- *   GET ?version=N&wait=30s --version is N--> watcher -> another version, the wait is over, the worker leaves -> answer */
+ *   GET ?version=N&wait=30s --version is N--> watcher -> another version, the wait is over, the worker leaves -> answer
+ */
 #include "registry.h"
 
 #include <stdlib.h>

@@ -3,9 +3,9 @@
  *   inotify on its directory ---+--> open, read on a thread -> lines -> snapshot, or FILE:LINE and what is wrong
  *   every `refresh` ------------+
  *
- * The directory is watched, so that a file which is renamed over the old one is noticed. A file that is being written is
- * looked at when it is closed; but `refresh` may come in between: hence "write a new one and rename it" in the documentation.
- * What inotify does not see (network file systems, links to files elsewhere) is found by `refresh`. */
+ * The directory is watched, so that a file which is renamed over the old one is noticed. A file that is being written
+ * is looked at when it is closed; but `refresh` may come in between: hence "write a new one and rename it" in the
+ * documentation. What inotify does not see (network file systems, links to files elsewhere) is found by `refresh`. */
 #include "file.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* publish.c: keeps one entry in a registry: posted, posted again well before its time is over, deleted in the end.
  *
  *   POST --ok--> a third of its time -> POST ...          withdraw: the POST that is on its way is awaited, so that the
- *     '--failed-> a pause that grows -> POST ...                    registry does not see it last -> DELETE -> done() */
+ *     '--failed-> a pause that grows -> POST ...               registry does not see it last -> DELETE -> done() */
 #include "http.h"
 
 #include <stdio.h>
@@ -107,8 +107,8 @@ static void post_in(gee_http_publish_t *publish, int64_t delay_ns) {
     (void)gee_timer_start(loop_of(publish), &publish->timer, delay_ns);
 }
 
-/* The registry may have less patience than we asked for. That it says more does not make us rarer: an answer that is wrong
- * must not end the refreshing. */
+/* The registry may have less patience than we asked for. That it says more does not make us rarer: an answer that is
+ * wrong must not end the refreshing. */
 static void set_interval(gee_http_publish_t *publish, const gee_http_message_t *response) {
     int64_t ttl_ns = publish->ttl_ns > 0 ? publish->ttl_ns : TTL, given_ns;
     gee_str_t given = response ? gee_http_header(response, "X-Geerpc-Ttl") : GEE_STR("");

@@ -5,7 +5,8 @@
  *   gee-pub:BASE64 NAME services=Arith,Foo.Sum
  *
  * A client may have several keys (lines), a key stands for one client. The list decides who may call, so nobody but its
- * owner may be able to write it. Whether an identity is revoked stands in memory that is shared with processes forked later. */
+ * owner may be able to write it. Whether an identity is revoked stands in memory that is shared with processes forked
+ * later. */
 #include "channel.h"
 
 #include <errno.h>

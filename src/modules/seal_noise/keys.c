@@ -1,7 +1,7 @@
 /* keys.c: keys as text, and secret ones in files: who may own such a file, and how one is made.
  *
- * What is secret stays in memory of sodium_malloc(), which core dumps leave out and which is zeroed when it is freed. No
- * text of an error shows a byte of what was read. */
+ * What is secret stays in memory of sodium_malloc(), which core dumps leave out and which is zeroed when it is freed.
+ * No text of an error shows a byte of what was read. */
 #include "channel.h"
 
 #include <errno.h>

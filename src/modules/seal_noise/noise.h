@@ -6,8 +6,9 @@
  *        |
  *   cipher.c      AEAD with a counting nonce, REKEY
  *
- * Pure functions of their arguments: no sockets, no allocation. What is secret in these structures the owner zeroes with
- * sodium_memzero(); locals are zeroed here. -1 means that the conversation is over: nothing may be sent or taken any more. */
+ * Pure functions of their arguments: no sockets, no allocation. What is secret in these structures the owner zeroes
+ * with sodium_memzero(); locals are zeroed here. -1 means that the conversation is over: nothing may be sent or taken
+ * any more. */
 #ifndef GEE_SEAL_NOISE_NOISE_H
 #define GEE_SEAL_NOISE_NOISE_H
 

@@ -6,8 +6,9 @@
  *   XK: message 3: s, se        ------------------->    knows the client: is it in the list?
  *   records                     <------------------>    records
  *
- * Each message of the handshake has one length; it is compared before anything is computed. Whatever is wrong, the server
- * answers nothing and the stream ends: an unknown key looks like a forged message. The reason stands in the log only. */
+ * Each message of the handshake has one length; it is compared before anything is computed. Whatever is wrong, the
+ * server answers nothing and the stream ends: an unknown key looks like a forged message. The reason stands in the log
+ * only. */
 #include "channel.h"
 
 #include <sodium.h>

@@ -1,5 +1,5 @@
-/* vault.c: memory for the keys of connections: pages that core dumps leave out, cut into slots that are zeroed when they
- * come back. */
+/* vault.c: memory for the keys of connections: pages that core dumps leave out, cut into slots that are zeroed when
+ * they come back. */
 #include "channel.h"
 
 #include <sodium.h>
