@@ -168,7 +168,7 @@ static int connect_for(const gee_upstream_call_t *call, gee_error_t *error) {
                         : gee_backend_connect(call->backend, error);
 }
 
-static void wait_for_connection(gee_upstream_call_t *call) {
+GEE_APART static void wait_for_connection(gee_upstream_call_t *call) {
     gee_upstream_t *upstream = call->upstream;
     gee_backend_t *backend = call->backend;
     gee_error_t error;
@@ -205,7 +205,7 @@ static bool used_up(const gee_backend_connection_t *connection, const gee_error_
 }
 
 /* The connection cannot take the call, though it looked so. */
-static void not_sent(gee_upstream_call_t *call, gee_backend_connection_t *connection, gee_error_t *error) {
+GEE_APART static void not_sent(gee_upstream_call_t *call, gee_backend_connection_t *connection, gee_error_t *error) {
     if (error->code == GEE_UNAVAILABLE) {
         gee_backend_connection_retire(connection);
         wait_for_connection(call);
@@ -224,7 +224,8 @@ static void not_sent(gee_upstream_call_t *call, gee_backend_connection_t *connec
     gee_upstream_fail(call, error, NULL);
 }
 
-void gee_upstream_proceed(gee_upstream_call_t *call, gee_backend_connection_t *connection) {
+/* Apart, so that gee_upstream_send() has one caller and is a part of this. */
+GEE_APART void gee_upstream_proceed(gee_upstream_call_t *call, gee_backend_connection_t *connection) {
     gee_error_t error;
     GEE_ASSERT(call->backend != NULL && !gee_link_in_list(&call->link));
     if (connection == NULL)
