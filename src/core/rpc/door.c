@@ -255,6 +255,8 @@ static const gee_stream_events_t stream_events = {
     .established = door_on_established, .received = door_on_received, .ended = door_on_ended, .failed = door_on_failed
 };
 
+static void reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way);
+
 static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way, int64_t started_ns,
                      gee_error_t *error) {
     gee_door_t *door = calloc(1, sizeof(*door));
@@ -262,6 +264,7 @@ static int open_door(gee_engine_t *engine, gee_stream_t **stream, const gee_way_
         goto no_memory;
     door->engine = engine;
     door->way = *way;
+    door->way.reopen = reopen;
     door->way.started_ns = started_ns;
     door->timer.fire = door_on_timeout;
     door->layer_timer.fire = door_on_layer_timeout;
@@ -293,7 +296,7 @@ __attribute__((noinline)) int gee_door_open(gee_engine_t *engine, gee_stream_t *
     return open_door(engine, stream, &way, gee_loop_now(engine->loop), error);
 }
 
-void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way) {
+static void reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way) {
     gee_error_t error;
     gee_way_back_t again = *way;
     char peer[GEE_ADDR_TEXT];

@@ -40,7 +40,10 @@ typedef struct gee_door_options {
 int gee_door_open(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options, gee_error_t *error);
 
 /* What a session keeps of the door that it came through, when its protocol can give the stream back (session.h). */
-typedef struct gee_way_back {
+typedef struct gee_way_back gee_way_back_t;
+struct gee_way_back {
+    /* Takes the stream again; the handshake began at way->next_started_ns. */
+    void (*reopen)(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way);
     gee_door_options_t options;
     int64_t started_ns;            /* when the connection was accepted */
     unsigned upgrades;             /* how often the stream was given back already */
@@ -49,9 +52,7 @@ typedef struct gee_way_back {
     /* as gee_session_hand_back() was told */
     const gee_layer_t *next_layer;
     int64_t next_started_ns;
-} gee_way_back_t;
-/* Takes the stream again; the handshake began at way->next_started_ns. */
-void gee_door_reopen(gee_engine_t *engine, gee_stream_t **stream, const gee_way_back_t *way);
+};
 
 /* Does a listener with these options take that protocol? */
 bool gee_door_allows(const gee_door_options_t *options, const gee_protocol_t *protocol);

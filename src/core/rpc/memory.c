@@ -102,9 +102,9 @@ static void end_slow(gee_session_t *session) {
                   "memory was short, others waited, and its message of more than %zu KiB came too slowly "
                   "(limits.memory)",
                   gee_inbox_length(gee_stream_inbox(session->stream)) / GEE_KIB);
-    gee_log(session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed", gee_session_peer_text(session),
+    gee_log(session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed", gee_stream_peer_text(session->stream),
             error.text);
-    gee_session_close(session, &error);
+    session->engine->memory.close(session, &error);
 }
 
 static void look_at_favoured(gee_engine_t *engine) {
@@ -154,7 +154,7 @@ static bool start_ticks(gee_engine_t *engine) {
     return gee_timer_started(timer) || gee_timer_start(engine->loop, timer, TICK) == 0;
 }
 
-void gee_memory_ration(gee_session_t *session) {
+void gee_memory_ration(gee_session_t *session, void (*close)(gee_session_t *session, const gee_error_t *reason)) {
     gee_engine_t *engine = session->engine;
     if (engine->memory.limit == 0 || session->role != GEE_SERVING || session == engine->memory.favoured)
         return;
@@ -164,6 +164,7 @@ void gee_memory_ration(gee_session_t *session) {
     }
     if (grant(session))
         return;
+    engine->memory.close = close;
     if (!start_ticks(engine))
         return; /* nobody would wake the session */
     say_short(engine);

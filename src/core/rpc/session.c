@@ -122,7 +122,7 @@ static void run_hand_back(gee_session_t *session) {
             way.options.left(way.options.owner, false);
         return;
     }
-    gee_door_reopen(engine, &stream, &way);
+    way.reopen(engine, &stream, &way);
 }
 
 static void run_close(gee_task_t *task) {
@@ -226,7 +226,7 @@ void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns) {
 
 /* Bounds the message that has been begun; no restart while bytes of the same message trickle in. */
 static void watch_partial(gee_session_t *session) {
-    gee_memory_ration(session);
+    gee_memory_ration(session, gee_session_close);
     if (!session->established || gee_timer_started(&session->peer_timer) || session->engine->timeouts.read == 0)
         return;
     if (gee_timer_start(session->engine->loop, &session->peer_timer, session->engine->timeouts.read) != 0) {
