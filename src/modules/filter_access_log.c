@@ -4,10 +4,10 @@
  *   time                     peer          its name method       codec code bytes in, bytes out, microseconds
  *                            and, of a call that was forwarded, the server that answered or failed last, servers tried
  *
- * Fields are separated by one space; "-" stands for what there is not. What a peer chose is escaped, spaces too, so a
- * line is always eleven fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the
- * loop's pass or when BUFFER bytes are full. What the file does not take at once is dropped and counted; the error log
- * says so when that begins and when it ends. */
+ * Fields are separated by one space; "-" stands for an absent field. Text that a peer chose is escaped, spaces too, so
+ * a line is always eleven fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the
+ * loop's pass or when BUFFER bytes are full. Lines that the file does not take at once are dropped and counted; the
+ * error log says when the dropping begins and when it ends. */
 #include <gee/filter.h>
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define BUFFER      (32 * 1024)
-#define METHOD_TEXT 400 /* of an escaped method's name; "..." ends one that is cut */
+#define METHOD_TEXT 400 /* of an escaped method's name; "..." ends a name that is cut */
 #define NAME_TEXT   200
 #define PEER_TEXT   (2 * GEE_ADDR_TEXT)
 #define LINE_TEXT   (METHOD_TEXT + NAME_TEXT + 2 * PEER_TEXT + 200)
@@ -83,8 +83,8 @@ static void flush_later(gee_task_t *task) {
 
 /* ---- a line ---- */
 
-/* Printable ASCII but for space, quote and backslash as it is, other bytes as \xhh; "-" when there is nothing. Returns
- * where it ends; at most `capacity` bytes. */
+/* Printable ASCII but for space, quote and backslash as it is, other bytes as \xhh; "-" for an empty text. Returns the
+ * end of the text, which takes at most `capacity` bytes. */
 static char *put_escaped(char *at, size_t capacity, const char *text, size_t length) {
     static const char digits[] = "0123456789abcdef";
     const char *end = at + capacity - 7; /* one more escape, and the dots */

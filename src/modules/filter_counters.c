@@ -1,4 +1,4 @@
-/* filter_counters: counts calls, errors, what is in flight and how long calls take, by method, for whoever reads
+/* filter_counters: counts calls, errors, what is in flight and how long calls take, by method; readers use
  * core/rpc/counters.h. */
 #include <gee/filter.h>
 
@@ -24,15 +24,15 @@ static const gee_option_t options[] = {
 typedef struct state {
     const gee_dispatch_t *dispatch;
     gee_counters_slot_t *slot; /* null: not counted */
-    gee_counters_row_t **rows; /* by the number of the method; the last is that of unknown ones */
+    gee_counters_row_t **rows; /* by the number of the method; the last row is for unknown methods */
     size_t methods;
     const gee_loop_t *loop;
-    int64_t pass_ns, now_ns; /* which pass of the loop it is, and what time it was in it */
+    int64_t pass_ns, now_ns; /* the loop's time in this pass; the clock when last read in this pass */
     unsigned asked;          /* how often since then */
 } state_t;
 
-/* In one pass of the loop the clock is read for the first call that ends, and then for each eighth: they end within
- * microseconds of each other, and the clock costs a tenth of what a small call does. */
+/* In one pass of the loop the clock is read for the first call that ends, and then for each eighth call: the calls of a
+ * pass end within microseconds of each other, and reading the clock costs a tenth of a small call. */
 #define CLOCK_EVERY 8
 
 static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error) {

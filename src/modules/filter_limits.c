@@ -1,5 +1,5 @@
 /* filter_limits: refuses calls when too many are in flight in this worker, or come too fast to all of them: in all, of
- * one method, of one service, from one client address; and when what all hold is too much (limits.memory,
+ * one method, of one service, from one client address; and when all connections together hold too much (limits.memory,
  * rpc/memory.h).
  *
  * A call is in flight from when this filter sees it until its handler has finished, so a handler that outlives its
@@ -16,8 +16,8 @@
 
 #define RATES_VERSION  1u
 #define SERVICES_RATED 1024    /* names of services with a rate, of this cycle and of those before */
-#define NAME_OF_UNIX   "unix@" /* all Unix sockets are one address, whatever the client's socket is called */
-#define ADDRESS_TEXT   72      /* of scheme and host; longer ones (there are none) would share */
+#define NAME_OF_UNIX   "unix@" /* all Unix sockets are one address, whatever the name of the client's socket */
+#define ADDRESS_TEXT   72      /* of scheme and host; longer addresses (none are known) would share an entry */
 
 typedef struct service_conf {
     const char *name;
@@ -35,7 +35,7 @@ typedef struct conf {
     int64_t addresses;
     gee_groups_t services; /* service_conf_t */
 
-    /* shared by all workers; null: no limit needs it */
+    /* shared by all workers; null: no limit needs shared memory */
     gee_shared_rates_t *address_rates, *service_rates;
 } conf_t;
 
@@ -111,7 +111,7 @@ static const gee_option_t options[] = {
 
 /* ---- counting ---- */
 
-/* What may be; 0 for anything. */
+/* The limits; 0: none. */
 typedef struct allowance {
     int64_t in_flight;
     int64_t a_second;
@@ -153,20 +153,20 @@ static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error)
 /* ---- client addresses ---- */
 
 typedef struct client {
-    gee_link_t idle; /* while it has no call in flight */
+    gee_link_t idle; /* while the client has no call in flight */
     int64_t in_flight;
     size_t length;
     char address[ADDRESS_TEXT];
 } client_t;
 
 typedef struct clients {
-    bool counted; /* there is a limit of those in flight */
+    bool counted; /* calls in flight are limited */
     allowance_t allowance;
     gee_shared_rates_t *rates; /* null: no limit */
     gee_string_map_t *by_address;
     client_t *all;
     size_t used, capacity; /* of all */
-    gee_list_t idle;       /* the one that has been so for longest is the first */
+    gee_list_t idle;       /* the client that has been idle for longest is the first */
 } clients_t;
 
 static int start_clients(clients_t *clients, const conf_t *conf, gee_error_t *error) {
@@ -238,7 +238,7 @@ static client_t *client_of(const clients_t *clients, const gee_call_t *call) {
     return address.length > 0 ? gee_string_map_get(clients->by_address, address) : NULL;
 }
 
-/* False: there is no room to count it. *client is null when it is not to be counted. */
+/* False: there is no room to count the client. *client is null when the client is not to be counted. */
 static bool count_client(clients_t *clients, gee_str_t address, client_t **client) {
     *client = NULL;
     if (!clients->counted || address.length == 0)
@@ -307,7 +307,7 @@ static void stop_services(services_t *services) {
     services->all = NULL;
 }
 
-/* Null: it has no limits, or there is no such service. */
+/* Null: the service has no limits, or there is no such service. */
 static service_t *service_of(const services_t *services, const gee_call_t *call) {
     gee_str_t name = call->method_name;
     ptrdiff_t dot = services->by_name != NULL ? gee_str_find_last(name, '.') : -1;
@@ -367,7 +367,7 @@ static int64_t *count_of(const state_t *state, const gee_call_t *call) {
     return state->by_method != NULL && number != SIZE_MAX ? &state->by_method[number] : NULL;
 }
 
-/* What a call is counted by. */
+/* The keys under which a call is counted. */
 typedef struct counts {
     int64_t *of_method;
     service_t *service;

@@ -1,6 +1,6 @@
-/* filter_seal: refuses calls that a sealed client may not make: those outside the services of its line in seal.clients,
- * and all of them once that line is gone. Who is not sealed has no such list: whether he may come in is seal.mode's
- * matter. */
+/* filter_seal: refuses calls that a sealed client may not make: calls outside the services of the client's line in
+ * seal.clients, and all calls once that line is gone. A client that is not sealed has no such list: whether the client
+ * may connect is seal.mode's matter. */
 #include <gee/filter.h>
 
 /* By its service, or by itself. */

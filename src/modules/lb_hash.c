@@ -1,4 +1,4 @@
-/* lb_hash: calls with the same key go to the same server, as long as it is there and not overloaded.
+/* lb_hash: calls with the same key go to the same server, as long as that server is in the list and not overloaded.
  *
  * Weighted rendezvous hashing: a key gives every server a score, and the highest one takes the call. The score depends
  * on the key, the server's identity and its weight alone: so every process agrees without a table, whatever the order
@@ -13,7 +13,7 @@
 #define LOAD        1.25
 #define NO_LOAD_YET 8 /* so few calls at a time overload nobody: keys keep to their server */
 
-/* What is in flight, and may be, at those that are open to this call. */
+/* Calls in flight, and the most that may be, at the servers that are open to this call. */
 typedef struct load {
     double weights;
     double in_flight; /* this call included */

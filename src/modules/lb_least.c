@@ -1,4 +1,4 @@
-/* lb_least: of two servers drawn at random by weight, the one that is likely to answer sooner.
+/* lb_least: of two servers drawn at random by weight, the server that is likely to answer sooner.
  *
  *   cost = latency x (1 + calls in flight / weight)
  *
@@ -16,7 +16,7 @@
 #define FAILURE     (1.0 * GEE_SECOND)
 #define LONGEST     (60.0 * GEE_SECOND) /* an answer that took longer counts as this */
 #define LEAST_SHARE (1.0 / 256)         /* of one answer in the average, however many come at once */
-#define WORTH_IT    0.75                /* below this times the cost the other one is taken */
+#define WORTH_IT    0.75                /* below this times its cost the other server is taken */
 
 typedef struct state {
     gee_candidates_t list; /* first: gee_candidates_changed() */
@@ -69,10 +69,10 @@ static void done(void *state GEE_UNUSED, gee_candidate_t *candidate, gee_outcome
     double took = fmax((double)latency_ns, 1);
     if (outcome == GEE_OUTCOME_ABANDONED)
         return;
-    if (outcome == GEE_OUTCOME_FAILED) /* one that refuses at once must not look fast */
+    if (outcome == GEE_OUTCOME_FAILED) /* a server that refuses at once must not look fast */
         took = fmax(took, record->average_ns) + FAILURE;
     took = fmin(took, LONGEST);
-    /* What was heard long ago weighs little beside this. */
+    /* Answers of long ago weigh little beside this answer. */
     double share = fmax(1 - exp(-(double)(now_ns - record->heard_ns) / AVERAGED), LEAST_SHARE);
     record->average_ns += record->average_ns > 0 ? share * (took - record->average_ns) : took;
     record->heard_ns = record->used_ns = now_ns;

@@ -15,8 +15,8 @@ static int64_t *credit_of(const gee_candidate_t *candidate) {
 }
 
 /* When servers left or weights changed, the credits that are left may be far beyond what the list as it is now can earn
- * in a few calls, and who is deep in debt would not be picked for long. They are brought back: each to within the sum
- * of the weights, their sum to about 0. Where nothing has changed this changes nothing. */
+ * in a few calls, and a server deep in debt would not be picked for long. The credits are brought back: each to within
+ * the sum of the weights, their sum to about 0. Where nothing has changed this changes nothing. */
 static void settle(gee_candidate_t *const *candidates, size_t count) {
     int64_t weights = 0, sum = 0;
     for (size_t i = 0; i < count; i++)
@@ -43,7 +43,7 @@ static gee_candidate_t *pick(void *data, const gee_pick_t *pick) {
     const gee_candidates_t *list = data;
     gee_candidate_t *best = NULL;
     int64_t earned = 0;
-    if (list->count == 1) /* it pays what it earns */
+    if (list->count == 1) /* a single server pays what it earns */
         return gee_candidate_open(list->items[0], pick) ? list->items[0] : NULL;
     for (size_t i = 0; i < list->count; i++) {
         gee_candidate_t *candidate = list->items[i];

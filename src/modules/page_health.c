@@ -1,5 +1,5 @@
-/* page_health.c: /healthz and /readyz, for programs that watch over the server: is it there, and may callers be sent to
- * it?
+/* page_health.c: /healthz and /readyz, for programs that watch over the server: is the server there, and may callers be
+ * sent to it?
  *
  *   /healthz   200 while a worker answers at all: a server that does not is to be started anew
  *   /readyz    200; 503 from the moment that the server is told to quit: a load balancer then sends no further callers,

@@ -111,7 +111,7 @@ static void stop(gee_session_t *session, void *data) {
     gee_value_stream_stop(session, &state->values);
 }
 
-/* ---- handover: nothing is known but what the session knows ---- */
+/* ---- handover: the protocol keeps nothing beside the session's state ---- */
 
 static void export_state(const gee_session_t *session GEE_UNUSED, const void *data GEE_UNUSED,
                          gee_record_t *out GEE_UNUSED) {}

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY (250 * GEE_MILLISECOND) /* the first one */
+#define RETRY (250 * GEE_MILLISECOND) /* the first pause */
 #define MOST  1024                    /* addresses of one name */
 
 typedef struct watch {
@@ -26,7 +26,7 @@ typedef struct watch {
     uint64_t random;
 } watch_t;
 
-/* What the thread sees. */
+/* The part that the thread sees. */
 typedef struct look {
     gee_addr_t addr;
     gee_sockaddr_t found[MOST];
@@ -35,7 +35,7 @@ typedef struct look {
     gee_error_t error;
 } look_t;
 
-/* The same place as a tcp@ address: dns@name:port takes what that takes, but for the empty host. */
+/* The same place as a tcp@ address: dns@name:port takes the same places, but for the empty host. */
 static int parse(const char *source, gee_addr_t *addr, gee_error_t *error) {
     gee_addr_t dns;
     char text[GEE_ADDR_TEXT + sizeof("tcp@")], host[256];

@@ -5,7 +5,7 @@
  *   listened: as tcp@: every listener takes CONNECT, by the routes below (protocol_http reads the request)
  *
  * A stock server drops what comes behind the request before it has answered, and a stock client what comes with the
- * 200: so nothing is sent before the 200, and what the server sends with it is kept. */
+ * 200: so nothing is sent before the 200, and bytes that the server sends with the 200 are kept. */
 #include <gee/http.h>
 #include <gee/transport.h>
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_PATH "/_geeprc_" /* GeeRPC's own, misspelt, as every one of its servers knows it */
+#define DEFAULT_PATH "/_geeprc_" /* GeeRPC's own, misspelt, as all servers of GeeRPC know the path */
 
 /* ---- addresses ---- */
 

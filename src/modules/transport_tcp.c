@@ -1,4 +1,4 @@
-/* transport_tcp.c: tcp@host:port, tcp@[IPv6]:port, tcp@:port. All that it does is in core/event/tcp.c. */
+/* transport_tcp.c: tcp@host:port, tcp@[IPv6]:port, tcp@:port. The implementation is in core/event/tcp.c. */
 #include <gee/transport.h>
 
 static const gee_transport_t tcp = { .scheme = "tcp",

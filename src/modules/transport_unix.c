@@ -51,7 +51,7 @@ static int open_socket(void) {
     return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/* Does anybody accept on this socket file? 0 when not, else the errno that says why it must be left alone. */
+/* Does anybody accept on this socket file? 0 when not, else the errno that says why the file must be left alone. */
 static int probe(const gee_sockaddr_t *address) {
     int descriptor = open_socket();
     if (descriptor < 0)
@@ -94,7 +94,7 @@ static int remove_stale(const gee_sockaddr_t *address, gee_error_t *error) {
 static int unix_listen(const gee_sockaddr_t *address, const gee_listen_options_t *options, gee_error_t *error) {
     const char *path = address->local.sun_path, *call = "socket";
     unsigned mode = options ? options->mode & 0777 : 0;
-    int backlog = options && options->backlog > 0 ? options->backlog : INT_MAX; /* the kernel cuts it to its maximum */
+    int backlog = options && options->backlog > 0 ? options->backlog : INT_MAX; /* the kernel has a maximum of its own */
     bool bound = false;
     if (remove_stale(address, error) != 0)
         return -1;

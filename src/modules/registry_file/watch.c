@@ -35,7 +35,7 @@ typedef struct watch {
 
     gee_watch_t events; /* inotify; -1: there is none */
     gee_work_t *work;
-    bool again; /* it has changed while it was being read */
+    bool again; /* the file has changed while it was being read */
     gee_timer_t timer;
     gee_back_off_t back_off;
     uint64_t random;
@@ -65,7 +65,7 @@ typedef struct reading {
     int events; /* inotify; -1: there is none */
     char *bytes;
     size_t length;
-    int reason; /* an errno; 0: it was read */
+    int reason; /* an errno; 0: the file was read */
     const char *failure;
 } reading_t;
 
@@ -74,7 +74,7 @@ static void reading_failed(reading_t *reading, const char *failure) {
     reading->failure = failure;
 }
 
-/* Up to its end, or until it is larger than it may be. */
+/* Reads to the end of the file, or until the file is larger than allowed. */
 static void read_descriptor(reading_t *reading, int descriptor) {
     ssize_t n;
     reading->bytes = malloc(SIZE_LIMIT + 1);
@@ -95,10 +95,11 @@ static void read_descriptor(reading_t *reading, int descriptor) {
 static void run_read(void *memory) {
     reading_t *reading = memory;
     struct stat status;
-    /* Each time, for it may be another directory by now; and first, so that no change falls between the two. */
+    /* Each time, as the path may name another directory by now; before the reading, so that no change is missed
+     * between. */
     if (reading->events >= 0)
         (void)inotify_add_watch(reading->events, reading->directory, INTERESTING);
-    int descriptor = open(reading->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* it may be a pipe */
+    int descriptor = open(reading->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* the file may be a pipe */
     if (descriptor < 0) {
         reading_failed(reading, "open");
         return;

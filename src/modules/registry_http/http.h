@@ -30,14 +30,14 @@ void gee_http_source_close(gee_http_source_t *source);
 /* Completes and starts `ask`, whose target is the source's unless it has one. */
 gee_http_call_t *gee_http_source_ask(gee_http_source_t *source, gee_http_ask_t *ask, gee_http_answered_t answered,
                                      void *data, gee_error_t *error);
-/* Was it answered, with a status of 200 to 299? Else -1, and `error` says why not, with the URL. */
+/* 0: the request was answered with a status of 200 to 299. Else -1, and `error` says why, with the URL. */
 int gee_http_source_accepted(const gee_http_source_t *source, const gee_http_message_t *response,
                              const gee_error_t *failure, gee_error_t *error);
 
 /* ---- list.c ---- */
 typedef struct gee_http_list {
     gee_snapshot_t snapshot; /* in the pool */
-    bool versioned;          /* the registry has said the version itself: it can be waited for another */
+    bool versioned;          /* the registry has said the version itself: a request can wait for the next version */
 } gee_http_list_t;
 
 /* `service` null: all. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define TTL           (300 * GEE_SECOND)      /* GeeRPC's, where nobody has said another */
-#define LONGEST_PAUSE (10 * GEE_SECOND)       /* while it fails */
+#define LONGEST_PAUSE (10 * GEE_SECOND)       /* while posting fails */
 #define LEAST_PAUSE   (100 * GEE_MILLISECOND) /* whatever the registry says */
 #define CHUNK         1024
 #define SERVICE       "X-Geerpc-Service"
@@ -96,7 +96,7 @@ void gee_http_withdraw(void *state, int64_t patience_ns, void (*done)(void *data
     publish->done_data = data;
     publish->leave_deadline_ns = gee_time_add(gee_loop_now(loop_of(publish)), patience_ns > 0 ? patience_ns : 0);
     if (gee_timer_start_at(loop_of(publish), &publish->timer, publish->leave_deadline_ns) != 0)
-        gee_http_cancel(&publish->call); /* nothing would end the wait for it */
+        gee_http_cancel(&publish->call); /* nothing would end the wait for the answer */
     if (publish->call == NULL)
         gee_loop_defer(loop_of(publish), &publish->leave_task);
 }

@@ -1,4 +1,5 @@
-/* watch.c: follows a registry: waits for changes where it can be waited for them, else asks every `refresh`.
+/* watch.c: follows a registry: waits for changes where the registry can hold a request until there is a change, else
+ * asks every `refresh`.
  *
  *   GET -> list --versioned--> GET ?version=N&wait=30s -> list, at the latest when the wait is over -> ...
  *            '---unversioned-> a pause of `refresh` -> GET -> ...
@@ -36,7 +37,7 @@ static void fail(gee_http_watch_t *watch, const gee_error_t *error) {
 
 static int64_t pause_after(gee_http_watch_t *watch, const gee_http_list_t *list) {
     int64_t now = gee_loop_now(gee_engine_loop(watch->source.engine));
-    /* It was to wait and did not, though nothing has changed. */
+    /* The registry was to wait and did not, though nothing has changed. */
     bool hasty = watch->versioned && list->snapshot.version == watch->version && now - watch->asked_ns < WAIT / 2;
     if (list->versioned && hasty)
         return pause_after_failure(watch);
