@@ -94,7 +94,7 @@ static int remove_stale(const gee_sockaddr_t *address, gee_error_t *error) {
 static int unix_listen(const gee_sockaddr_t *address, const gee_listen_options_t *options, gee_error_t *error) {
     const char *path = address->local.sun_path, *call = "socket";
     unsigned mode = options ? options->mode & 0777 : 0;
-    int backlog = options && options->backlog > 0 ? options->backlog : INT_MAX; /* the kernel has a maximum of its own */
+    int backlog = options && options->backlog > 0 ? options->backlog : INT_MAX; /* the kernel has its own maximum */
     bool bound = false;
     if (remove_stale(address, error) != 0)
         return -1;
