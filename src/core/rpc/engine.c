@@ -281,6 +281,10 @@ const char *const *gee_engine_listeners(const gee_engine_t *engine) {
     return engine->listeners;
 }
 
+unsigned gee_engine_worker_index(const gee_engine_t *engine) {
+    return engine->worker_index;
+}
+
 bool gee_engine_quitting(const gee_engine_t *engine) {
     return engine->quitting != NULL && atomic_load(engine->quitting);
 }

@@ -90,6 +90,7 @@ gee_dispatch_t *gee_engine_dispatch(const gee_engine_t *engine);                
 gee_pool_t *gee_engine_scratch(const gee_engine_t *engine);
 const char *const *gee_engine_listeners(const gee_engine_t *engine); /* ends with null; null: nowhere */
 bool gee_engine_quitting(const gee_engine_t *engine);
+unsigned gee_engine_worker_index(const gee_engine_t *engine); /* 0 ..., below gee_prepare_t's workers */
 
 /* The settings of the nth entry of engine->modules; null when it has none. */
 void *gee_engine_conf(const gee_engine_t *engine, size_t n);

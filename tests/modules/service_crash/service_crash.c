@@ -44,7 +44,8 @@ static int worker_start(void *conf_pointer, gee_engine_t *engine, gee_error_t *e
     const conf_t *conf = conf_pointer;
     char line[64];
     int64_t starts = __atomic_add_fetch(conf->starts, 1, __ATOMIC_SEQ_CST);
-    int length = snprintf(line, sizeof(line), "start %lld of worker %u\n", (long long)starts, engine->worker_index);
+    int length =
+        snprintf(line, sizeof(line), "start %lld of worker %u\n", (long long)starts, gee_engine_worker_index(engine));
     (void)gee_write_lines(conf->log, line, (size_t)length); /* a log that takes no more keeps nobody from serving */
     if (exists(conf, "refuse"))
         return gee_error_set(error, GEE_FAILED_PRECONDITION, "there is a file \"refuse\"");
