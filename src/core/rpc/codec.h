@@ -4,7 +4,8 @@
  * state_size and zeroed (gob keeps type definitions there; json and bin need none). What all states of an engine can
  * share is one object that the engine keeps. Nothing here blocks. Errors carry a code: GEE_INVALID_ARGUMENT for bytes
  * that are not a value of the type, GEE_OUT_OF_RANGE for numbers that do not fit, GEE_RESOURCE_EXHAUSTED for limits,
- * GEE_INTERNAL for a value that cannot be written. Texts name the field, as a path ("Items[3].Name"). tests/contract/codec.c holds every codec to this. */
+ * GEE_INTERNAL for a value that cannot be written. Texts name the field, as a path ("Items[3].Name").
+ * tests/contract/codec.c holds every codec to this. */
 #ifndef GEE_RPC_CODEC_H
 #define GEE_RPC_CODEC_H
 
@@ -19,8 +20,8 @@ typedef struct gee_codec_limits {
     size_t message; /* bytes of one value */
     unsigned nesting;
     const char *message_name; /* of the setting, for texts; null: limits.message */
-    /* Decoding: strings that are not UTF-8 are repaired (gee_pool_utf8) and not refused; in JSON half of a surrogate pair, too. For
-     * headers, as nobody can say there whose call was wrong. */
+    /* Decoding: strings that are not UTF-8 are repaired (gee_pool_utf8), not refused; in JSON half of a surrogate
+     * pair, too. For headers: whose call a broken header belongs to is not known. */
     bool repair;
 } gee_codec_limits_t;
 
@@ -44,7 +45,7 @@ typedef enum gee_measured {
     GEE_MEASURE_REFUSED /* it is refused for another reason; skip_value() finds its end */
 } gee_measured_t;
 
-/* How a value goes on that is sent undecoded, to whom. */
+/* Where a value that is forwarded undecoded goes. */
 enum {
     GEE_WAY_FRAMED = 1u << 0,   /* in a frame, which says where the value ends */
     GEE_WAY_TO_SERVER = 1u << 1 /* its reader is a server, which may discard it or parts of it */
@@ -62,8 +63,9 @@ typedef struct gee_codec {
     size_t state_size;
     bool one_state; /* a state is of both directions: a session has one, otherwise one each way */
 
-    /* Optional, all three or none: what the states of one engine have in common. Made before the first of them, destroyed
-     * after the last; attach hands it to a zeroed state before start. A state that was never attached must do without. */
+    /* Optional, all three or none: what the states of one engine share. shared_create() runs before the first state,
+     * shared_destroy() after the last; attach() hands the object to a zeroed state before start(). A state that was
+     * never attached works without. */
     void *(*shared_create)(gee_error_t *error);
     void (*shared_destroy)(void *shared);
     void (*attach)(void *state, void *shared);
@@ -80,31 +82,34 @@ typedef struct gee_codec {
     gee_measured_t (*measure)(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
                               const gee_codec_limits_t *limits, gee_error_t *error);
 
-    /* With self_delimiting. To the end of a value that measure() has refused, or that nobody wants, as its bytes come.
-     * `progress` as measure() has left it, or zeroed; `bytes` begin with the value's first byte, and then behind what was *passed,
-     * which may be more than `length`: bytes to come, which nobody needs to see. What is not passed is to be shown again, and is
-     * never much. DONE: the value ends with what is passed. Else MORE or ERROR. */
+    /* With self_delimiting. Skips to the end of a value that measure() has refused, or that is not wanted, as its
+     * bytes come. `progress` is as measure() left it, or zeroed; `bytes` begin with the value's first byte, later
+     * behind *passed bytes. *passed may be more than `length`: then the next bytes need not be shown. Bytes that
+     * are not passed are shown again, and are never many. DONE: the value ends with the bytes passed. Else MORE or
+     * ERROR. */
     gee_measured_t (*skip_value)(void *state, gee_measure_t *progress, const uint8_t *bytes, size_t length,
                                  size_t *passed, const gee_codec_limits_t *limits, gee_error_t *error);
-    /* With self_delimiting. The first two fields, as in read_plain(), of a header that measure() has refused and left `progress`
-     * so; of its bytes only the first may be there. MORE: not enough of them; ERROR: it does not begin so. */
+    /* With self_delimiting. The first two fields, as in read_plain(), of a header that measure() has refused and left
+     * `progress` so; `bytes` may be only the beginning of the header. MORE: not enough bytes; ERROR: the header does
+     * not begin so. */
     gee_measured_t (*read_beginning)(void *state, const gee_measure_t *progress, const gee_type_t *header,
                                      const uint8_t *bytes, size_t length, gee_str_t *text, uint64_t *number);
 
-    /* Mandatory. Exactly one value (padding around it allowed) into `value`, which the caller zeroed. Unknown fields are
-     * skipped, missing ones stay zero. With `copy`, strings and bytes are copied into the pool; otherwise they may point
-     * into `bytes`. */
+    /* Mandatory. Decodes exactly one value (padding around it allowed) into `value`, which the caller zeroed. Unknown
+     * fields are skipped, missing fields stay zero. With `copy`, strings and bytes are copied into the pool; otherwise
+     * they may point into `bytes`. */
     int (*decode)(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
                   const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error);
-    /* Mandatory. Appends one value, without separator. On failure the caller rewinds the chain; the state is as it was. */
+    /* Mandatory. Appends one value, without separator. On failure the caller rewinds the chain, and the state is as
+     * before. */
     int (*encode)(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error);
 
-    /* Optional, both or none: the short way for what nearly every header is: of a struct whose first two fields are a string
-     * and an unsigned number, one in which no other field has anything to say. The third, where there is one, is a string
-     * or left out when empty (GEE_FIELD_OMIT_EMPTY), and so are those behind it. read_plain: the length of the value that
-     * `bytes` begin with, padding not counted, with both; 0: it is not whole, not plain, not valid, or written in another
-     * way: measure() and decode() will say. write_plain: appends the value as encode() would, and the separator. 1: done;
-     * 0: nothing was appended, encode() must do it. */
+    /* Optional, both or none: a fast path for plain headers: structs whose first two fields are a string and an
+     * unsigned number, and whose other fields have nothing to say. The third field, if any, is a string or left out
+     * when empty (GEE_FIELD_OMIT_EMPTY), and so are the fields behind. read_plain: the length of the value at the
+     * beginning of `bytes`, without padding, and both fields; 0: the value is not whole, not plain, not valid, or
+     * written in another way, and measure() and decode() decide. write_plain: appends the value as encode() would, and
+     * the separator. 1: done; 0: nothing was appended, encode() must write the value. */
     size_t (*read_plain)(void *state, const gee_type_t *header, const uint8_t *bytes, size_t length, gee_str_t *text,
                          uint64_t *number);
     int (*write_plain)(void *state, const gee_type_t *header, gee_str_t text, uint64_t number, gee_chain_t *out);
@@ -114,22 +119,24 @@ typedef struct gee_codec {
                         gee_pool_t *pool, gee_value_t *value, gee_error_t *error);
     int (*encode_value)(void *state, const gee_value_t *value, gee_chain_t *out, gee_error_t *error);
 
-    /* Optional. May the value go on undecoded: is this exactly one, well-formed and within the limits, which every reader
-     * takes? Else the bytes of one caller could pass for the next message of another, or bring their reader down. `state`: the
-     * receiving state that goes with them. `type`: what the value is, where that is known. `way`: GEE_WAY_ bits. */
+    /* Optional. May the value be forwarded undecoded: is it exactly one value, well-formed and within the limits, that
+     * every reader takes? Otherwise the bytes of one caller could pass for the next message of another caller, or
+     * crash their reader. `state`: the receiving state of the bytes. `type`: the value's type, where it is known.
+     * `way`: GEE_WAY_ bits. */
     int (*check)(const void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
                  const gee_codec_limits_t *limits, unsigned way, gee_error_t *error);
-    /* Optional. One value's bytes, as received with `from` (a receiving state of this codec), to be sent with `to` (a
-     * sending state). Precondition: check() has taken them. Null: the bytes mean the same everywhere and are forwarded as they
-     * are. */
+    /* Optional. Appends one value's bytes, received with `from` (a receiving state of this codec), for `to` (a sending
+     * state). Precondition: check() has taken the bytes. Null: the bytes mean the same everywhere and are forwarded as
+     * they are. */
     int (*carry)(const void *from, void *to, const uint8_t *bytes, size_t length, gee_chain_t *out, gee_error_t *error);
-    /* Optional, both or none, of a sending state that remembers what was sent (gob's type definitions): where it stands (0: it
-     * is as new), and back there, when what was encoded since then is cut off the chain again. */
+    /* Optional, both or none, for a sending state that remembers what was sent (gob's type definitions). mark: the
+     * state's position (0: as new); rewind: back to that position, when what was encoded since is cut off the chain. */
     uint64_t (*mark)(const void *state);
     void (*rewind)(void *state, uint64_t mark);
-    /* Both or none; mandatory where there is a state and sessions shall move between processes (handover.h): the state as a
-     * record for another process, and back, into a state as new. What a value that is being measured has changed may be in
-     * it, as it will be measured again. import: the record may be anything; -1 with the reason. */
+    /* Both or none; mandatory where there is a state and sessions shall move between processes (handover.h): the
+     * state as a record for another process, and back, into a new state. Changes by a value that is being measured
+     * may be part of the record, as that value is measured again. import: the record may hold any bytes; -1 with
+     * the reason. */
     void (*export_state)(const void *state, gee_record_t *out);
     int (*import_state)(void *state, gee_record_reader_t *in, gee_error_t *error);
 } gee_codec_t;

@@ -41,7 +41,7 @@ static bool take(gee_counters_slot_t *slot, pid_t process) {
 
 gee_counters_slot_t *gee_counters_claim(gee_counters_t *counters, size_t size, pid_t process) {
     size_t count = (size - sizeof(gee_counters_t)) / sizeof(gee_counters_slot_t);
-    atomic_store(&counters->slot_count, (uint32_t)count); /* the same by whomever */
+    atomic_store(&counters->slot_count, (uint32_t)count); /* every process computes the same number */
     for (size_t i = 0; i < count; i++)
         if (take(&counters->slots[i], process))
             return &counters->slots[i];

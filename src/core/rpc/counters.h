@@ -4,8 +4,8 @@
  *   worker 1  slot [ Foo.Sleep: ... | Arith.Multiply: ... ]                                 --+--> sums by name
  *
  * A slot has one writer, the process that has claimed it, so counting needs no lock and no locked instruction: relaxed
- * atomic loads and stores. Rows are found by the method's name, so counts stay right when a reload brings other services;
- * a slot keeps its counts when another process takes it over. The filter filter_counters writes; a page and
+ * atomic loads and stores. Rows are found by the method's name, so counts stay right when a reload brings other
+ * services; a slot keeps its counts when another process takes it over. The filter filter_counters writes; a page and
  * `geerpc -s status` read. */
 #ifndef GEE_RPC_COUNTERS_H
 #define GEE_RPC_COUNTERS_H
@@ -50,14 +50,14 @@ typedef struct gee_counters {
     gee_counters_slot_t slots[];
 } gee_counters_t;
 
-/* One for each process that writes: a power of two, with some to spare for workers of the cycle before that are still busy,
- * so that most changes of `workers` keep the size and with it what is in there. */
+/* The number of slots, one for each process that writes: a power of two, with spare slots for busy workers of the
+ * cycle before, so that most changes of `workers` keep the size and with it the counts. */
 size_t gee_counters_slots(unsigned workers);
 /* Bytes to ask for. */
 size_t gee_counters_size(unsigned workers);
 
 /* ---- the writer ---- */
-/* A slot for this process: a free one or that of a dead process, with nothing in flight. Null: all are taken. */
+/* A slot for this process: a free slot or the slot of a dead process, with nothing in flight. Null: all are taken. */
 gee_counters_slot_t *gee_counters_claim(gee_counters_t *counters, size_t size, pid_t process);
 void gee_counters_yield(gee_counters_slot_t *slot);
 /* The row with that name, new when it was not there; never null. */
@@ -90,12 +90,12 @@ static inline void gee_counters_end(gee_counters_row_t *row, bool failed, int64_
     gee_counters_add(&row->late, 1);
     gee_counters_outcome(row, failed, nanoseconds);
 }
-/* Its handler has finished too: after gee_counters_end(). */
+/* The handler has finished, after gee_counters_end(). */
 static inline void gee_counters_release(gee_counters_row_t *row) {
     gee_counters_add(&row->in_flight, (uint64_t)-1);
     gee_counters_add(&row->late, (uint64_t)-1);
 }
-/* Both at once. */
+/* The call was answered and its handler has finished. */
 static inline void gee_counters_done(gee_counters_row_t *row, bool failed, int64_t nanoseconds) {
     gee_counters_outcome(row, failed, nanoseconds);
     gee_counters_add(&row->in_flight, (uint64_t)-1);
@@ -123,8 +123,8 @@ typedef struct gee_counters_worker {
 gee_counters_worker_t *gee_counters_workers(const gee_counters_t *counters, gee_pool_t *pool, size_t *count);
 /* Sums over all slots, in `pool`. What a dead process had in flight is not counted. -1: out of memory. */
 int gee_counters_read(const gee_counters_t *counters, gee_pool_t *pool, gee_counters_sums_t *sums);
-/* The time, in microseconds, within which `share` (0.5, 0.99) of the calls were answered: the upper end of the bucket in
- * which the share is reached, so at most an eighth too long. 0 when there were no calls. */
+/* The time, in microseconds, within which `share` (0.5, 0.99) of the calls were answered: the upper end of the bucket
+ * in which the share is reached, so at most an eighth too long. 0 when there were no calls. */
 uint64_t gee_counters_quantile(const gee_counters_sum_t *sum, double share);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/seal.h"
@@ -45,7 +46,7 @@ static void door_leave(gee_door_t *door, bool became_session) {
     free(door);
 }
 
-/* Says who was refused and why: bytes of nobody, or a protocol that is not there. */
+/* Logs which peer was refused and why: bytes of no protocol, or a protocol that is not there. */
 static void log_refusal(const gee_door_t *door, const uint8_t *bytes, size_t length) {
     static const struct {
         gee_opening_t opening;
@@ -288,8 +289,7 @@ no_memory:
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "door: out of memory");
 }
 
-/* A function of its own, whatever the linker makes of the rest: `make instructions` counts from one connection's door to the
- * next. */
+/* Not inlined: `make instructions` counts from one connection's door to the next. */
 __attribute__((noinline)) int gee_door_open(gee_engine_t *engine, gee_stream_t **stream,
                                             const gee_door_options_t *options, gee_error_t *error) {
     gee_way_back_t way = { .options = *options };
@@ -315,8 +315,9 @@ bool gee_door_can_leave(const gee_door_t *door) {
     return !in_handshake(door) && !door->frozen && gee_stream_can_leave(door->stream);
 }
 
-/* What becomes of it here, or elsewhere, is timed by when it was accepted: so the timers need no state of their own. */
+/* The timers need no state of their own: both run from the time of the accept, here and in another process. */
 void gee_door_freeze(gee_door_t *door) {
+    GEE_ASSERT(gee_door_can_leave(door));
     door->frozen = true;
     gee_timer_stop(door->engine->loop, &door->timer);
     gee_timer_stop(door->engine->loop, &door->layer_timer);
@@ -324,6 +325,7 @@ void gee_door_freeze(gee_door_t *door) {
 }
 
 void gee_door_thaw(gee_door_t *door) {
+    GEE_ASSERT(door->frozen);
     gee_engine_t *engine = door->engine;
     door->frozen = false;
     gee_stream_thaw(door->stream);
@@ -337,9 +339,10 @@ void gee_door_thaw(gee_door_t *door) {
 }
 
 void gee_door_export(const gee_door_t *door, gee_record_t *out) {
+    GEE_ASSERT(door->frozen);
     gee_record_put_u64(out, (uint64_t)door->way.started_ns);
     gee_record_put_u64(out, (uint64_t)door->way.sealed_ns);
-    gee_record_put_u8(out, door->way.upgrades > 0); /* more often it is not given back */
+    gee_record_put_u8(out, door->way.upgrades > 0); /* a stream is given back at most once */
 }
 
 int gee_door_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,

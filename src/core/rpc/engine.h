@@ -34,7 +34,7 @@ typedef struct gee_timeouts { /* nanoseconds, 0: none */
     int64_t keep_alive;       /* HTTP: from an answer to the next request's first byte */
 } gee_timeouts_t;
 
-/* What somebody who is no server calls these, for texts; null: as geerpc.conf does. */
+/* The names of these settings in texts, for a program that is not the server; null: as in geerpc.conf. */
 typedef struct gee_setting_names {
     const char *message; /* limits.message */
     const char *read;    /* timeouts.read */
@@ -72,7 +72,7 @@ typedef struct gee_engine_options {
 } gee_engine_options_t;
 
 gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error);
-/* Closes every session at once; live calls must have been finished (their handlers hold the memory). */
+/* Closes every session at once. Precondition: every handler has finished, since live calls hold the engine's memory. */
 void gee_engine_destroy(gee_engine_t **engine);
 
 /* ---- what modules read of an engine, whose body is in engine_private.h ---- */
@@ -99,10 +99,10 @@ void *gee_engine_conf(const gee_engine_t *engine, size_t n);
 int gee_codec_state_create(gee_engine_t *engine, const gee_codec_t *codec, void **state, gee_error_t *error);
 void gee_codec_state_destroy(const gee_codec_t *codec, void **state);
 
-/* To the helper_message() of that module; any process of the server. -1 with errno: EAGAIN when too much waits, EMSGSIZE,
- * ENOTCONN when there is no helper. */
+/* Sends bytes to the helper_message() of that module, from any process of the server. -1 with errno: EAGAIN when too
+ * much waits, EMSGSIZE, ENOTCONN when there is no helper. */
 int gee_engine_tell_helper(gee_engine_t *engine, const char *module, const void *bytes, size_t length);
-/* The workers' worker_wake(); for the helper. */
+/* Calls the workers' worker_wake(); for the helper. */
 void gee_engine_wake_workers(gee_engine_t *engine);
 
 #endif

@@ -5,15 +5,16 @@
 #include "core/base/meter.h"
 #include "core/rpc/engine.h"
 
-/* What some file keeps in an engine and ends with the engine. The files register themselves, since they stand above engine.c. */
+/* What a file keeps in an engine and frees with the engine. Each file registers itself, since it stands above
+ * engine.c. */
 typedef struct gee_engine_closer {
     gee_link_t link;
     void (*close)(gee_engine_t *engine); /* null: not registered yet */
 } gee_engine_closer_t;
 
 typedef enum gee_close_phase {
-    GEE_CLOSE_CONNECTIONS, /* what is alive; the order among these does not matter */
-    GEE_CLOSE_STORES,      /* afterwards: what is kept for the next connection or call */
+    GEE_CLOSE_CONNECTIONS, /* sessions and doors, in any order */
+    GEE_CLOSE_STORES,      /* afterwards: memory that is kept for the next connection or call */
     GEE_CLOSE_PHASES
 } gee_close_phase_t;
 
@@ -28,7 +29,8 @@ struct gee_engine {
     gee_timeouts_t timeouts;
     gee_codec_limits_t codec_limits;
     gee_codec_limits_t header_limits; /* the same, and texts are repaired */
-    /* Of values that go on: the next protocol may put one into a list in an object, and its reader has the same limit. */
+    /* Of forwarded values: the next protocol may put a value into a list in an object, and its reader has the same
+     * limit. */
     gee_codec_limits_t onward_limits;
     gee_setting_names_t names; /* none is null */
     gee_thread_pool_t *threads, *resolver;

@@ -11,8 +11,9 @@
 typedef enum gee_verdict {
     GEE_FILTER_PASS,
     GEE_FILTER_REFUSE, /* *status says why; the call is answered with it */
-    GEE_FILTER_WAIT /* gee_call_proceed() or gee_call_refuse() will be called later, on the loop's thread; not any more once
-                        on_end was called (the peer went away meanwhile) */
+    /* gee_call_proceed() or gee_call_refuse() will be called later, on the loop's thread, unless on_end() is called
+     * before: the peer went away meanwhile. */
+    GEE_FILTER_WAIT
 } gee_verdict_t;
 
 typedef struct gee_filter {
@@ -20,7 +21,7 @@ typedef struct gee_filter {
     /* Optional. `conf` is the module's settings of this cycle; `index` tells workers apart. */
     int (*start)(void *state, const void *conf, gee_engine_t *engine, gee_error_t *error);
     void (*stop)(void *state);
-    /* Optional, asked once, after start: with these settings it has nothing to do, and is not called. */
+    /* Optional, asked once, after start: with these settings the filter has nothing to do, and is not called. */
     bool (*idle)(const void *state);
     /* on_call is for calls only whose peer has an identity (rpc/identity.h). */
     bool for_identified;
@@ -32,8 +33,8 @@ typedef struct gee_filter {
     void (*on_end)(void *state, gee_call_t *call);
     /* Optional. Exactly once, after on_end: the handler has finished too; what the call occupied is free. */
     void (*on_release)(void *state, gee_call_t *call);
-    /* Optional, where there are both of them: on_end and on_release in one, which may be called in their place for a call that
-     * is answered when its handler has finished, as nearly all are. */
+    /* Optional, with on_end and on_release: both in one, which may be called instead of the two for a call that is
+     * answered when its handler has finished, as nearly all are. */
     void (*on_done)(void *state, gee_call_t *call);
 } gee_filter_t;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/session_private.h"
@@ -38,6 +39,7 @@ static bool stop_timer(gee_session_t *session, gee_timer_t *timer) {
 }
 
 void gee_session_freeze(gee_session_t *session) {
+    GEE_ASSERT(gee_session_can_leave(session));
     session->frozen = true;
     session->frozen_peer_timer = stop_timer(session, &session->peer_timer);
     session->frozen_idle_timer = stop_timer(session, &session->serving.idle_timer);
@@ -50,6 +52,7 @@ static int start_timer(gee_session_t *session, gee_timer_t *timer, bool wanted) 
 }
 
 void gee_session_thaw(gee_session_t *session) {
+    GEE_ASSERT(session->frozen);
     session->frozen = false;
     gee_stream_thaw(session->stream);
     if (start_timer(session, &session->peer_timer, session->frozen_peer_timer) != 0 ||
@@ -81,7 +84,7 @@ void gee_handover_export_door(const gee_door_t *door, gee_record_t *out) {
     gee_door_export(door, out);
 }
 
-/* Its handshake timeout runs on from when it began. */
+/* The handshake timeout runs on from the time when it began. */
 static void export_as_door(const gee_session_t *session, gee_record_t *out) {
     int64_t now = gee_loop_now(session->engine->loop), started = now;
     if (session->frozen_peer_timer)
@@ -89,14 +92,14 @@ static void export_as_door(const gee_session_t *session, gee_record_t *out) {
     begin(out, KIND_DOOR, session->stream);
     gee_record_put_u64(out, (uint64_t)started);
     gee_record_put_u64(out, (uint64_t)(gee_stream_identity(session->stream) != NULL ? now : 0)); /* sealed since */
-    gee_record_put_u8(out, 1); /* it has chosen its protocol, and will choose no other */
+    gee_record_put_u8(out, 1); /* the peer has chosen its protocol, and chooses no other */
 }
 
 static uint64_t deadline(const gee_timer_t *timer, bool started) {
     return started ? (uint64_t)timer->deadline : 0;
 }
 
-/* Null: there is none, or it went with the one for receiving. */
+/* Null: there is no state, or the receiving state is the same and was exported. */
 static void *own_send_state(const gee_session_t *session) {
     return session->send_state == session->receive_state ? NULL : session->send_state;
 }
@@ -109,6 +112,7 @@ static void export_codec_state(const gee_session_t *session, const void *state, 
 }
 
 void gee_handover_export_session(const gee_session_t *session, gee_record_t *out) {
+    GEE_ASSERT(session->frozen);
     if (!session->established) {
         export_as_door(session, out);
         return;
@@ -135,7 +139,7 @@ static int broken(gee_error_t *error) {
     return gee_error_set(error, GEE_INVALID_ARGUMENT, "a record of a session that does not make sense");
 }
 
-/* What gee_stream_import() looks through, and what was found. */
+/* What gee_stream_import() looks through, and the entry that was found. */
 typedef struct layer_search {
     const gee_door_layer_t *layers, *found;
 } layer_search_t;
@@ -151,7 +155,7 @@ static const gee_layer_t *find_layer(gee_str_t name, const void **setup, void *d
     return NULL;
 }
 
-/* Terminated; empty where it is no name. */
+/* A terminated copy; empty where the text cannot be a name. */
 static void take_name(gee_record_reader_t *in, char name[NAME_MOST]) {
     gee_str_t text = gee_record_take_str(in);
     size_t length = text.length < NAME_MOST ? text.length : 0;
@@ -180,7 +184,7 @@ static int take_choice(gee_engine_t *engine, const gee_door_options_t *options, 
     return 0;
 }
 
-/* Those whose protocol has no handshake are established by now. */
+/* Sessions whose protocol has no handshake are established by now. */
 static int establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error) {
     if (!session->established)
         return gee_session_establish(session, setup, error);
@@ -197,7 +201,7 @@ static int import_codec_state(const gee_session_t *session, void *state, gee_rec
     return session->codec->import_state(state, &part, error);
 }
 
-/* No later than one that begins now would have to end: the limit may be shorter here. */
+/* No later than a timer that begins now: the limit may be shorter in this process. */
 static int start_by(gee_session_t *session, gee_timer_t *timer, int64_t due, int64_t limit, gee_error_t *error) {
     int64_t latest = gee_time_add(gee_loop_now(session->engine->loop), limit);
     if (gee_timer_start_at(session->engine->loop, timer, due < latest ? due : latest) != 0)

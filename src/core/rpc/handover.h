@@ -5,27 +5,28 @@
  *                    ^                                       '-> "refused": reason
  *                    '-- thaw <-- refused        leave <-- taken
  *
- * It can leave when nothing is in flight and nothing waits to be written. A message that has come in part goes along as
- * its bytes, and is looked at anew. The two sides of the wire see nothing of it.
+ * A conversation can leave when no call is in flight and nothing waits to be written. The bytes of a message that has
+ * come in part go along, and are parsed anew. Neither end of the wire notices.
  *
- * The record: version, kind, the stream (layers with their states, bytes), and then of a door what it remembers, of a
- * session: protocol, codec, what the handshake has set, times, and the states of the protocol and of the codec. A session
- * whose handshake is not over has consumed nothing, and travels as a door. */
+ * The record: version, kind, the stream (layers with their states, bytes), then for a door its times, for a session:
+ * protocol, codec, what the handshake has set, times, and the states of the protocol and of the codec. A session whose
+ * handshake is not over has consumed nothing, and travels as a door. */
 #ifndef GEE_RPC_HANDOVER_H
 #define GEE_RPC_HANDOVER_H
 
 #include "core/rpc/door.h"
 
-/* Changes whenever what is written, by the core or by any module, changes its form. */
+/* Must change when the core or a module changes the form of what it writes. */
 #define GEE_HANDOVER_VERSION 2
 
-/* Of a frozen one. */
+/* Precondition: the session, or the door, is frozen. */
 void gee_handover_export_session(const gee_session_t *session, gee_record_t *out);
 void gee_handover_export_door(const gee_door_t *door, gee_record_t *out);
 
-/* Takes the stream, just made of the descriptor that came with the record. It becomes a session or a door with these
- * options, as gee_door_open() would have made it. Does not read, only at the end of this pass. -1: the record is of another
- * version, does not make sense, or has what this process has not or this listener does not take; left() is not called. */
+/* Takes the stream, just made of the descriptor that came with the record. The stream becomes a session or a door with
+ * these options, as gee_door_open() would have made. Nothing is read before the end of this pass. -1: the record is of
+ * another version or makes no sense, or names a module that this process lacks or this listener does not take; left()
+ * is not called. */
 int gee_handover_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
                         gee_record_reader_t *in, gee_error_t *error);
 

@@ -2,7 +2,8 @@
  *
  *   layer's handshake --identity()--> stream --at the session's beginning--> peer record <-- session, its calls
  *
- * An identity belongs to the layer's setup (a line of seal.clients); a peer record says which peer has shown which identity. */
+ * An identity belongs to the layer's setup (a line of seal.clients); a peer record says which peer has shown which
+ * identity. */
 #ifndef GEE_RPC_IDENTITY_H
 #define GEE_RPC_IDENTITY_H
 
@@ -39,7 +40,8 @@ static inline const char *gee_identity_name(const gee_identity_t *identity) {
     return identity != NULL && identity->name != NULL ? identity->name : "without a name";
 }
 
-/* The peer of a session; outlives the session while calls refer to the record. Counted on the loop's thread, read anywhere. */
+/* The peer of a session; outlives the session while calls refer to the record. Counted on the loop's thread, read on
+ * any thread. */
 typedef struct gee_peer_record {
     unsigned references;
     gee_peer_t peer;                /* address points behind the structure */

@@ -3,11 +3,11 @@
  *   rest of a message is missing, its inbox must grow -> enough? -> grown now, read on
  *                                                          '-> starved: in the line, not read
  *   tick: enough again -> grown, read on
- *         else the first of the line is favoured: it grows whatever there is, until its message is whole; one that is then too
- *         slow, while others wait, loses its connection
+ *         else the first session of the line is favoured: its inbox grows past the limit, until its message is whole; a
+ *         favoured session that is too slow, while others wait, loses its connection
  *
- * So there is always one that gets on. Whoever is starved still has timeouts.read to finish its message. An inbox grows here,
- * under the eyes of the limit, and not in the stream, where many would do so within one pass. */
+ * So one session always makes progress. A starved session still has timeouts.read to finish its message. An inbox grows
+ * here, where the limit is checked, and not in the stream, where many would grow within one pass. */
 #include "core/rpc/memory.h"
 
 #include "core/base/clock.h"
@@ -17,8 +17,8 @@
 #define LARGE       (64 * GEE_KIB) /* an inbox that grows beyond it is looked at */
 #define ROOM        (16 * GEE_KIB) /* what a stream reads at once */
 #define TICK        (10 * GEE_MILLISECOND)
-#define PATIENCE    (500 * GEE_MILLISECOND) /* in which a favoured one has to send LARGE bytes */
-#define EPISODE_END (10 * GEE_SECOND)       /* without shortage: the next one is news again */
+#define PATIENCE    (500 * GEE_MILLISECOND) /* in which a favoured session has to send LARGE bytes */
+#define EPISODE_END (10 * GEE_SECOND)       /* without shortage: the next shortage is logged again */
 
 /* Quarters of limits.memory. */
 enum {
@@ -52,7 +52,7 @@ static size_t inbox_capacity(const gee_session_t *session) {
     return inbox->buf ? inbox->buf->capacity : 0;
 }
 
-/* The favoured inbox grows past the limit by design: no call is refused for that, its own least of all. */
+/* The favoured inbox grows past the limit by design, and no call is refused for that. */
 GEE_APART static bool is_short(gee_engine_t *engine) {
     const gee_session_t *favoured = engine->memory.favoured;
     size_t beyond = favoured && !favoured->closing ? inbox_capacity(favoured) : 0;
@@ -68,8 +68,8 @@ bool gee_memory_exhausted(gee_engine_t *engine) {
 
 /* ---- sessions that wait ---- */
 
-/* Lets it have what it needs to read on. */
-static bool grant(gee_session_t *session) {
+/* Gives the session the inbox that it needs to read on. */
+static bool grow_inbox(gee_session_t *session) {
     gee_inbox_t *inbox = gee_stream_inbox(session->stream);
     size_t length = gee_inbox_length(inbox), capacity = inbox_capacity(session), space;
     if (length < LARGE)
@@ -84,7 +84,7 @@ static bool grant(gee_session_t *session) {
 
 static void read_on(gee_session_t *session) {
     gee_list_remove(&session->starved_link);
-    if (!session->stalled) /* else it goes on when that is over */
+    if (!session->stalled) /* else the session reads on when that is over */
         gee_stream_resume(session->stream);
 }
 
@@ -114,9 +114,9 @@ static void look_at_favoured(gee_engine_t *engine) {
     uint64_t bytes = gee_stream_bytes_received(session->stream);
     int64_t now = gee_loop_now(engine->loop);
     if (session->closing || gee_inbox_length(gee_stream_inbox(session->stream)) < LARGE) {
-        engine->memory.favoured = NULL; /* it is through */
+        engine->memory.favoured = NULL; /* the message is whole */
     } else if (now - engine->memory.favoured_ns >= PATIENCE) {
-        bool our_doing = session->stalled || session->frozen; /* that nothing comes */
+        bool our_doing = session->stalled || session->frozen; /* then the peer is not to blame that nothing comes */
         if (bytes - engine->memory.favoured_bytes < LARGE && !our_doing && !gee_list_empty(&engine->memory.starved)) {
             engine->memory.favoured = NULL;
             end_slow(session);
@@ -131,7 +131,7 @@ static void on_tick(gee_timer_t *timer) {
     look_at_favoured(engine);
     GEE_LIST_EACH(&engine->memory.starved, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, starved_link);
-        if (grant(session))
+        if (grow_inbox(session))
             read_on(session);
         else if (engine->memory.favoured == NULL && !session->closing)
             favour(session);
@@ -139,7 +139,8 @@ static void on_tick(gee_timer_t *timer) {
     if (gee_list_empty(&engine->memory.starved) && engine->memory.favoured == NULL)
         return;
     say_short(engine);
-    (void)gee_timer_start(engine->loop, timer, TICK); /* its place in the heap has just become free */
+    (void)gee_timer_start(engine->loop, timer,
+                          TICK); /* cannot fail: the timer's place in the heap has just become free */
 }
 
 static void stop_ticks(gee_engine_t *engine) {
@@ -159,10 +160,10 @@ void gee_memory_ration(gee_session_t *session, void (*close)(gee_session_t *sess
     if (engine->memory.limit == 0 || session->role != GEE_SERVING || session == engine->memory.favoured)
         return;
     if (gee_link_in_list(&session->starved_link)) {
-        gee_stream_pause(session->stream); /* it was shown its bytes again for another reason */
+        gee_stream_pause(session->stream); /* the session was shown its bytes again for another reason */
         return;
     }
-    if (grant(session))
+    if (grow_inbox(session))
         return;
     engine->memory.close = close;
     if (!start_ticks(engine))

@@ -13,13 +13,13 @@
 #include "core/rpc/session.h"
 
 size_t gee_memory_held(const gee_engine_t *engine);
-/* Too much for a new call, without the one large message that is read on. It is said in the log, once an episode. */
+/* Is memory too short for a new call? The one large message that is read on does not count. Logged once an episode. */
 bool gee_memory_exhausted(gee_engine_t *engine);
 
-/* The session waits for the rest of a message, and may have to wait without reading. `close`: gee_session_close(), for a session
- * that is too slow. */
+/* The session waits for the rest of a message, and may have to wait without reading. `close`: gee_session_close(), for
+ * a session that is too slow. */
 void gee_memory_ration(gee_session_t *session, void (*close)(gee_session_t *session, const gee_error_t *reason));
-/* It ends. */
+/* The session ends. */
 void gee_memory_forget(gee_session_t *session);
 
 #endif

@@ -1,5 +1,4 @@
-/* modules.c: look-ups of modules that are more than a name, and the checks of the kinds that core/rpc and the floors below
- * define. */
+/* modules.c: look-ups of modules by more than a name; checks of the kinds that core/rpc and the layers below define. */
 #include "core/rpc/modules.h"
 
 #include <stdio.h>

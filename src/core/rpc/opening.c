@@ -23,7 +23,7 @@ static void skip_space(cursor_t *cursor) {
         cursor->at++;
 }
 
-/* At a quote: moves behind the closing one. False: it is not there yet. */
+/* At a quote: moves behind the closing quote. False: the closing quote is not there yet. */
 static bool skip_string(cursor_t *cursor, gee_str_t *content) {
     const uint8_t *start = ++cursor->at;
     for (bool escaped = false; cursor->at < cursor->end; cursor->at++) {
@@ -37,7 +37,7 @@ static bool skip_string(cursor_t *cursor, gee_str_t *content) {
     return false;
 }
 
-/* Moves to the comma or closing brace behind a value. False: it is not there yet. */
+/* Moves to the comma or closing brace behind a value. False: the value is not whole yet. */
 static bool skip_value(cursor_t *cursor) {
     unsigned depth = 0;
     gee_str_t ignored;
@@ -71,8 +71,8 @@ static gee_opening_t opening_of_key(gee_str_t key) {
     return GEE_OPENING_MORE;
 }
 
-/* Behind the opening brace. An object without a known key is a request that names no method, as in Go: JSON-RPC has an answer
- * for that, and an Option has none. */
+/* Behind the opening brace. An object without a known key is a request that names no method, as in Go: JSON-RPC can
+ * answer that, an Option cannot be answered. */
 static gee_opening_t read_keys(cursor_t *cursor) {
     for (;;) {
         gee_str_t key;

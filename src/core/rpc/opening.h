@@ -7,7 +7,8 @@
 /* Two bytes b0 b1 tell most of it:
  *   C1                                   a sealed channel
  *   b0 >= F8, or 01..7F then 7F or >= F8 net/rpc: gob begins with a length and a negative type id (encoding/gob)
- *   { [ or white space                   JSON: the first known top-level key decides, in any case; an object without one is JSON-RPC
+ *   { [ or white space                   JSON: the first known top-level key decides, in upper or lower case; an object
+ *                                        without a known key is JSON-RPC
  *   A..Z                                 HTTP; "PRI * HTTP/2.0" is HTTP/2's preface (RFC 9113, 3.4)
  *   16 03                                TLS (RFC 8446, 5.1) */
 typedef enum gee_opening {
@@ -37,8 +38,8 @@ typedef struct gee_object_scan {
     unsigned depth;
     bool in_string, escaped;
 } gee_object_scan_t;
-/* Length up to and with the closing brace (leading white space counts), 0 while it is not there, -1 when the first byte
- * that is no white space is not `{`. `bytes` begins where it began before. */
+/* The length up to and with the closing brace (leading white space counts), 0 while the brace is not there, -1 when
+ * the first byte that is no white space is not `{`. `bytes` begins at the same byte in every call. */
 ptrdiff_t gee_object_scan(gee_object_scan_t *scan, const uint8_t *bytes, size_t length);
 
 #endif

@@ -5,7 +5,7 @@
 
 enum { FIRST_SLOTS = 16 };
 
-/* Stands in `others` for one that was given up while the peer works on it. */
+/* Stands in `others` for a request that was given up while the peer works on its call. */
 static char given_up;
 
 void gee_waiting_free(gee_waiting_t *waiting) {

@@ -1,13 +1,13 @@
 /* outgoing.h: one request of ours and the wait for its reply; and those that wait on one session, found by number.
  *
- *   gee_session_call() -> waiting [ ... 17 18 . 20 ... ] -> reply with that number, time over, connection lost -> done()
+ *   gee_session_call() -> waiting [ ... 17 18 . 20 ... ] -> reply by number, time over, connection lost -> done()
  *                            |
  *                            '- overtaken, given up -> others
  *
- * Numbers are handed out one after another, so most that wait lie close together: a ring finds them by their last bits, which
- * takes a tenth of what a hash table does. One whose place in the ring is wanted again, while there is room elsewhere, has
- * waited long: it goes to a map. So the ring is at most four times as large as the most that ever waited at once, however long
- * one of them does. */
+ * Numbers are handed out one after another, so most numbers that wait lie close together: a ring finds a request by the
+ * last bits of its number, in a tenth of a hash table's time. A request whose place in the ring is wanted again, while
+ * there is room elsewhere, has waited long and goes to a map. So the ring has at most four times as many places as
+ * requests ever waited at once, however long one of these waits. */
 #ifndef GEE_RPC_OUTGOING_H
 #define GEE_RPC_OUTGOING_H
 
@@ -17,19 +17,19 @@
 
 typedef struct gee_outgoing gee_outgoing_t;
 
-/* In memory of its owner, who sets done; all else is the session's. A cache line, since each of many in flight is written on
- * the way there and read on the way back. */
+/* In memory of its owner, who sets done; the session sets the rest. One cache line, since each of many requests in
+ * flight is written on the way there and read on the way back. */
 struct gee_outgoing {
-    /* Exactly once, unless it is forgotten; never from inside gee_session_call(). Status and payload are valid until it
-     * returns; the memory is the owner's again when it is called. */
+    /* Called exactly once, unless the request is forgotten; never from inside gee_session_call(). Status and payload
+     * are valid until done() returns; the memory is the owner's again when done() is called. */
     void (*done)(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload);
-    gee_session_t *session; /* null: it does not wait */
+    gee_session_t *session; /* null: the request does not wait */
     uint64_t number;
     int64_t timeout_ns; /* 0: none */
-    gee_timer_t timer;  /* while it does not wait the owner may use it */
+    gee_timer_t timer;  /* the owner may use the timer while the request does not wait */
     bool answered;      /* in done(): by the peer */
     bool refused;       /* by us: its request, or the reply that was answered, is over a limit */
-    bool slot_kept;     /* given up, but the peer goes on working on it: session.h, gee_session_forget() */
+    bool slot_kept;     /* given up, but the peer goes on working on the call: session.h, gee_session_forget() */
 };
 _Static_assert(sizeof(gee_outgoing_t) <= 64, "a cache line");
 
@@ -53,14 +53,14 @@ static inline int gee_waiting_put(gee_waiting_t *waiting, gee_outgoing_t *outgoi
     return 0;
 }
 
-/* Null: none of that number waits. It stays. */
+/* Null: no request of that number waits. The request found stays. */
 gee_outgoing_t *gee_waiting_find_elsewhere(const gee_waiting_t *waiting, uint64_t number); /* of the next */
 static inline gee_outgoing_t *gee_waiting_find(const gee_waiting_t *waiting, uint64_t number) {
     gee_outgoing_t *outgoing = waiting->slots != NULL ? waiting->slots[number & waiting->mask] : NULL;
     return outgoing != NULL && outgoing->number == number ? outgoing : gee_waiting_find_elsewhere(waiting, number);
 }
 
-/* One that was put waits no more. */
+/* Precondition: the request was put. It waits no more. */
 static inline void gee_waiting_remove(gee_waiting_t *waiting, const gee_outgoing_t *outgoing) {
     gee_outgoing_t **slot = &waiting->slots[outgoing->number & waiting->mask];
     if (*slot == outgoing) {
@@ -73,11 +73,11 @@ static inline void gee_waiting_remove(gee_waiting_t *waiting, const gee_outgoing
 
 /* The same, but its number is remembered until gee_waiting_was_given_up(). -1: out of memory, nothing has changed. */
 int gee_waiting_give_up(gee_waiting_t *waiting, const gee_outgoing_t *outgoing);
-/* Was it? And forgets it. */
+/* Was that number given up? Forgets the number. */
 bool gee_waiting_was_given_up(gee_waiting_t *waiting, uint64_t number);
 
-/* Calls end() for each that waits, the oldest first but for those that were overtaken, until none is left: end() removes it, and
- * others if it likes; it puts none. `next`: a number that is greater than all. */
+/* Calls end() for each request that waits, the oldest first but for overtaken ones, until none is left. end() removes
+ * its request, and may remove others, but puts none. `next`: a number that is greater than all. */
 void gee_waiting_end(gee_waiting_t *waiting, uint64_t next, void (*end)(gee_outgoing_t *outgoing, void *data),
                      void *data);
 

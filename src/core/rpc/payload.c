@@ -3,7 +3,7 @@
 #include "core/rpc/protocol.h"
 #include "core/rpc/session.h"
 
-/* To copy a short body costs less than a segment of its own, in the chain and in writev. */
+/* Copying a short body costs less than a segment of its own, in the chain and in writev. */
 #define COPY_UP_TO 1024
 
 GEE_APART static int out_of_memory(gee_error_t *error) {

@@ -1,4 +1,4 @@
-/* policy.h: how calls of one method are treated: what the declaration and the settings say together, resolved once, when a
+/* policy.h: how calls of one method are treated: declaration and settings together, resolved once, when a
  * configuration is loaded (service_table.c). */
 #ifndef GEE_RPC_POLICY_H
 #define GEE_RPC_POLICY_H

@@ -1,5 +1,5 @@
-/* service_table.c: which methods there are, by their whole name. Made once, read by every request; only names of methods that
- * are forwarded are learned later. */
+/* service_table.c: the methods by their whole name. Made once, read by every request; only names of forwarded methods
+ * are learned later. */
 #include "core/rpc/service_table.h"
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ struct gee_service_table {
     size_t forwarded; /* of these */
     size_t method_count;
     int64_t timeout_ns; /* of methods whose service has none */
-    /* By what place_of() makes of their names: hashing one costs ten times as much as looking here. */
+    /* By place_of() of their names: hashing a name costs ten times as much as looking here. */
     const gee_method_slot_t *recent[RECENT];
 };
 
@@ -191,7 +191,8 @@ static service_t *service_of(const gee_service_table_t *table, gee_str_t method)
     return gee_string_map_get(table->services, (gee_str_t){ .data = method.data, .length = (size_t)dot });
 }
 
-/* Names of one service differ at their end, as a rule. Those that meet here only cost each other the look into the map. */
+/* Names of one service mostly differ at their end. Names that share a place only cost each other the look into the
+ * map. */
 static size_t place_of(gee_str_t method) {
     uint64_t last = 0;
     if (method.length >= sizeof(last))
@@ -201,7 +202,7 @@ static size_t place_of(gee_str_t method) {
     return (size_t)((last * 0x9e3779b97f4a7c15u) >> 32) & (RECENT - 1);
 }
 
-/* `slot`: what the map has. */
+/* `slot`: as the map has it; may be null. */
 static const gee_method_slot_t *slot_or_any(const gee_service_table_t *table, gee_str_t method,
                                             const gee_method_slot_t *slot) {
     if (slot != NULL || table->forwarded == 0)

@@ -1,8 +1,9 @@
 /* service_table.h: the methods of an engine by their whole name, "Arith.Multiply"; private to dispatch.
  *
- * A service that is forwarded without a declaration, or with `undeclared`, may have methods that no declaration names. They are all found as "Foo.*" at first; the name of
- * one that its server has answered is learned, up to GEE_METHODS_LEARNED a service, so that it is counted under its own name
- * from then on. What a server refuses is not, so callers cannot fill the table with names that they think up. */
+ * A service that is forwarded without a declaration, or with `undeclared`, may have methods that no declaration names.
+ * At first all of these are found as "Foo.*". The name of a method that its server has answered is learned, up to
+ * GEE_METHODS_LEARNED names a service, so that its calls are counted under that name from then on. The name of a method
+ * that a server refuses is not learned, so callers cannot fill the table with invented names. */
 #ifndef GEE_RPC_SERVICE_TABLE_H
 #define GEE_RPC_SERVICE_TABLE_H
 
@@ -25,8 +26,8 @@ typedef struct gee_method_slot {
 
 typedef struct gee_service_table gee_service_table_t;
 
-/* Checks names and types; copies the entries. `timeout_ns`: of methods whose service has none. With `describe`, Gee.Describe is
- * added. */
+/* Checks names and types; copies the entries. `timeout_ns`: for methods of a service without a timeout. With
+ * `describe`, Gee.Describe is added. */
 gee_service_table_t *gee_service_table_create(const gee_service_entry_t *services, size_t count, int64_t timeout_ns,
                                               bool describe, gee_error_t *error);
 void gee_service_table_destroy(gee_service_table_t **table);
@@ -34,9 +35,9 @@ const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_
 bool gee_service_table_knows(const gee_service_table_t *table, gee_str_t method);
 /* Why that name was not found, in GeeRPC's words or Go's. */
 void gee_service_table_explain(const gee_service_table_t *table, gee_str_t method, bool go_words, gee_error_t *error);
-/* Its server has answered this call, which was found as "Foo.*": the next one is found by its name. */
+/* The call was found as "Foo.*", and its server has answered: the next call is found by its name. */
 void gee_service_table_learn(gee_service_table_t *table, const gee_call_t *call);
-/* Room for those that may be learned included: numbers are below it. */
+/* Counts the room for names that may be learned: method numbers are below the result. */
 size_t gee_service_table_method_count(const gee_service_table_t *table);
 const gee_service_entry_t *gee_service_table_entry(const gee_service_table_t *table,
                                                    size_t n); /* null after the last */

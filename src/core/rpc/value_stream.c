@@ -4,7 +4,7 @@
  * message that came in one piece, the codec reads at a glance: no header is made in memory for it, in either direction,
  * which saves over 200 instructions a call.
  *
- *   over a limit --its header, or the beginning of that--> event: refused; then header and body are skipped as they come */
+ *   over a limit --the header, or its beginning--> event: refused; then header and body are skipped as they come */
 #include "core/rpc/value_stream.h"
 
 #include <stdlib.h>
@@ -51,7 +51,7 @@ void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream) {
     forget_progress(session->engine, stream);
 }
 
-/* There is more to come. */
+/* The message is not whole yet. */
 static int keep_progress(gee_engine_t *engine, gee_value_stream_t *stream, const gee_value_progress_t *progress,
                          gee_error_t *error) {
     if (stream->progress == NULL)
@@ -84,7 +84,7 @@ static gee_measured_t measure(gee_session_t *session, gee_value_progress_t *prog
 
 /* What a plain header says. */
 typedef struct plain {
-    size_t length; /* 0: it is not plain */
+    size_t length; /* 0: the header is not plain */
     gee_str_t method;
     uint64_t number;
 } plain_t;
@@ -133,8 +133,8 @@ static int hand_on(gee_session_t *session, const gee_value_form_t *form, void *p
     return form->take(session, protocol_state, header, body, error);
 }
 
-/* What stands behind a message goes with it where a codec sets its values apart: Go's encoder ends each with a line feed, for
- * which the next look at the bytes would be one in vain. */
+/* Where a codec separates its values, the padding behind a message is consumed with the message: Go's encoder ends
+ * each value with a line feed, which otherwise would cost a further look at the bytes. */
 static size_t padding_behind(const gee_codec_t *codec, const uint8_t *bytes, size_t length) {
     bool may_be = length > 0 && *bytes <= ' ' && codec->separator[0] != '\0';
     return may_be ? codec->padding(bytes, length) : 0;
@@ -156,8 +156,8 @@ static const char *name_of(const gee_value_progress_t *progress) {
     return progress->header_length == 0 ? "header" : "body";
 }
 
-/* Its call hears of it: from its header, or, where that itself is over the limit, from the first fields of that. MORE: they are
- * not there yet. */
+/* Reports the refusal to the call: by the header, or, where the header itself is over the limit, by the header's first
+ * fields. MORE: these are not there yet. */
 static gee_measured_t tell_refused(gee_session_t *session, const receiving_t *receiving,
                                    const gee_value_progress_t *progress, const uint8_t *bytes, size_t length,
                                    const gee_status_t *reason, gee_error_t *error) {
@@ -228,7 +228,7 @@ static int refuse(gee_session_t *session, const receiving_t *receiving, gee_valu
     return 0;
 }
 
-/* What is not a whole message. */
+/* Handles bytes that are not a whole message. */
 GEE_APART static int receive_part(gee_session_t *session, const receiving_t *receiving, gee_value_progress_t *progress,
                                   gee_measured_t measured, const uint8_t *bytes, size_t length, size_t *consumed,
                                   gee_error_t *error) {
@@ -286,7 +286,7 @@ int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream,
 
 /* ---- sending ---- */
 
-/* Where the stream stood, to go back there when what follows cannot be written. */
+/* The stream's position, to return to when the rest cannot be written. */
 typedef struct place {
     gee_mark_t mark;
     uint64_t codec_mark;
@@ -305,7 +305,7 @@ static int go_back(gee_session_t *session, gee_chain_t *out, const place_t *plac
 }
 
 static int append_separator(const gee_codec_t *codec, gee_chain_t *out, gee_error_t *error) {
-    for (const char *at = codec->separator; *at != '\0'; at++) { /* it is one byte, or none */
+    for (const char *at = codec->separator; *at != '\0'; at++) { /* a separator has at most one byte */
         uint8_t *room = gee_chain_reserve(out, 1);
         if (room == NULL)
             return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");

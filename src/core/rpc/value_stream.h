@@ -4,14 +4,14 @@
  *   header body header body …   --measured where they lie-->  header decoded, body as it is  -->  take()
  *                                      plain header, read at a glance  -->  gee_session_event()
  *
- * What a header is, and what is in it, is the protocol's. Of any the first two fields are the method and the call's number;
- * one that says no more, a plain one (codec.h), is that of a request or, to a caller, of a reply without an error. */
+ * The protocol defines the header's type. The first two fields of each header are the method and the call's number. A
+ * plain header (codec.h) says no more: it belongs to a request or, toward a caller, to a reply without an error. */
 #ifndef GEE_RPC_VALUE_STREAM_H
 #define GEE_RPC_VALUE_STREAM_H
 
 #include "core/rpc/session.h"
 
-/* How far a message has been measured of which there is more to come. */
+/* How far an incomplete message has been measured. */
 typedef struct gee_value_progress {
     struct gee_value_progress *next; /* while it is spare */
     size_t header_length;            /* 0 until its header is measured */
@@ -30,8 +30,8 @@ void gee_value_stream_stop(gee_session_t *session, gee_value_stream_t *stream);
 
 typedef struct gee_value_form {
     const gee_type_t *header;
-    /* A whole message whose header is not plain; the header is a C value of that type, both live during the call. Hands on
-     * an event. */
+    /* A whole message whose header is not plain. The header is a C value of that type; header and body live during the
+     * call. Reports an event. */
     int (*take)(gee_session_t *session, void *protocol_state, const void *header, const gee_payload_t *body,
                 gee_error_t *error);
 } gee_value_form_t;
@@ -43,8 +43,8 @@ int gee_value_stream_receive(gee_session_t *session, gee_value_stream_t *stream,
 /* Appends both, or nothing. */
 int gee_value_stream_send(gee_session_t *session, const gee_type_t *header_type, const void *header,
                           const gee_payload_t *body, gee_error_t *error);
-/* The same with a plain header, that of the event, past a header in memory. 1: it cannot be written so, nothing was appended;
- * gee_value_stream_send() must. */
+/* The same with a plain header, made of the event without a header in memory. 1: the header cannot be written so,
+ * nothing was appended, and gee_value_stream_send() must write the message. */
 int gee_value_stream_send_plain(gee_session_t *session, const gee_type_t *header_type, const gee_event_t *event,
                                 gee_error_t *error);
 

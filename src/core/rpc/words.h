@@ -1,5 +1,5 @@
-/* words.h: what a caller is told who asked for something that is not there. Programs compare these texts, so each wire has those
- * of its own world:
+/* words.h: the errors for a method that is not there. Programs compare these texts, so each wire has the texts of its
+ * own world:
  *
  *   GeeRPC's   rpc server: can't find service Arith     rpc server: can't find method Bad
  *   Go's       rpc: can't find service Arith.Bad        rpc: can't find method Arith.Bad
@@ -19,7 +19,7 @@ typedef enum gee_missing {
 
 /* Sets text and code. Of a long name the beginning is quoted. */
 void gee_words_say(gee_missing_t missing, gee_str_t method, bool go_words, gee_error_t *error);
-/* Is that what the error of a call of `method` says, in whichever of the two? */
+/* Is `text` such an error of a call of `method`, in GeeRPC's words or Go's? */
 gee_missing_t gee_words_read(gee_str_t text, gee_str_t method);
 
 #endif

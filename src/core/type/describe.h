@@ -42,7 +42,7 @@ extern const gee_type_t gee_type_of_gee_describe_arguments_t;
 extern const gee_type_t gee_type_of_gee_description_t;
 
 /* Adds the method "service.name", and its types where the description lacks them. All memory is taken from `pool`.
- * Null: out of memory. The caller sets the other members of the result, which is valid until the next call. */
+ * Null: out of memory. The caller sets the method's properties in the result, which is valid until the next call. */
 gee_method_description_t *gee_describe_method(gee_description_t *description, const char *service, const char *name,
                                               const gee_type_t *argument, const gee_type_t *reply, gee_pool_t *pool);
 /* The type at `index` of a description that came from a peer: checked, laid out in memory, in `pool`. Null: refused,
