@@ -56,7 +56,9 @@ static void read_reply(const gee_payload_t *payload, const gee_type_t *type) {
     gee_pool_reset(engine->answers);
 }
 
-static void done(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload) {
+static void done(gee_outgoing_t *outgoing, const gee_event_t *reply) {
+    const gee_status_t *status = &reply->status;
+    const gee_payload_t *payload = &reply->payload;
     outcome_t *outcome = GEE_CONTAINER(outgoing, outcome_t, outgoing);
     FUZZ_CHECK(++outcome->count == 1, "a call ended %d times", outcome->count);
     note(status->code == GEE_OK ? "ok" : gee_code_name(status->code), status->text);

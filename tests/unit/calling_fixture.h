@@ -49,7 +49,9 @@ static inline void read_reply(const question_t *question, const gee_payload_t *p
     gee_pool_reset(question->engine->answers);
 }
 
-static inline void done(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload) {
+static inline void done(gee_outgoing_t *outgoing, const gee_event_t *reply) {
+    const gee_status_t *status = &reply->status;
+    const gee_payload_t *payload = &reply->payload;
     question_t *question = GEE_CONTAINER(outgoing, question_t, outgoing);
     outcome_t *outcome = question->outcome;
     outcome->count++;

@@ -82,6 +82,7 @@ typedef struct gee_upstream_result {
     gee_status_t status;
     bool from_peer;               /* the backend's own answer, error replies included */
     const gee_payload_t *payload; /* of an answer; valid until done() returns */
+    const gee_event_t *reply;     /* of an answer: metadata and more; null: no answer */
     gee_pool_t *pool;             /* memory that lives until done() returns; null when nothing was answered */
     gee_phase_t phase;   /* where the call failed; NONE: answered, or no connection had part in that (a full queue) */
     const char *address; /* of the backend that answered or failed last; null when there was none */

@@ -116,13 +116,14 @@ void gee_upstream_fail_at_backend(gee_upstream_call_t *call, const gee_error_t *
 
 /* ---- for callers ---- */
 
-void gee_upstream_answered(gee_upstream_call_t *call, const gee_status_t *status, const gee_payload_t *payload) {
+void gee_upstream_answered(gee_upstream_call_t *call, const gee_event_t *reply) {
     gee_backend_t *backend = call->backend;
     gee_pool_t *pool = call->upstream->engine->answers;
     int64_t at = gee_upstream_now(call->upstream);
-    gee_upstream_result_t result = { .status = *status,
+    gee_upstream_result_t result = { .status = reply->status,
                                      .from_peer = true,
-                                     .payload = payload,
+                                     .payload = &reply->payload,
+                                     .reply = reply,
                                      .pool = pool,
                                      .address = backend->addr.text,
                                      .tries = call->tried_count };
@@ -133,7 +134,7 @@ void gee_upstream_answered(gee_upstream_call_t *call, const gee_status_t *status
     gee_backend_hold(backend);
     call->at->silent = false;
     if (call->at->alone)
-        gee_upstream_alone_answered(call, call->at, status);
+        gee_upstream_alone_answered(call, call->at, &reply->status);
     gee_backend_answered(backend, at - call->picked_ns);
     release_slot_at(call, GEE_OUTCOME_REPLIED, false, at);
     finish(call, &result);

@@ -301,7 +301,7 @@ static inline void gee_upstream_fail(gee_upstream_call_t *call, const gee_error_
 }
 /* The call's backend is not to blame. */
 void gee_upstream_fail_at_backend(gee_upstream_call_t *call, const gee_error_t *error);
-void gee_upstream_answered(gee_upstream_call_t *call, const gee_status_t *status, const gee_payload_t *payload);
+void gee_upstream_answered(gee_upstream_call_t *call, const gee_event_t *reply);
 
 /* ---- upstream_send.c ---- */
 /* 0: the call is sent, or has ended as its time is over. -1: the connection cannot take it, though it looked so. */
@@ -325,7 +325,7 @@ void gee_upstream_go_to(gee_upstream_call_t *call, gee_backend_t *another);
 void gee_upstream_run_queue(gee_task_t *task);
 
 /* ---- upstream_reply.c ---- */
-void gee_upstream_on_done(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload);
+void gee_upstream_on_done(gee_outgoing_t *outgoing, const gee_event_t *reply);
 void gee_upstream_try_over(gee_timer_t *timer);
 
 /* ---- upstream_waiting.c ---- */

@@ -66,10 +66,10 @@ void gee_upstream_try_over(gee_timer_t *timer) {
     gee_backend_release(backend);
 }
 
-void gee_upstream_on_done(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload) {
+void gee_upstream_on_done(gee_outgoing_t *outgoing, const gee_event_t *reply) {
     gee_upstream_call_t *call = GEE_CONTAINER(outgoing, gee_upstream_call_t, outgoing);
     if (outgoing->answered)
-        gee_upstream_answered(call, status, payload);
+        gee_upstream_answered(call, reply);
     else
-        end_unanswered(call, status);
+        end_unanswered(call, &reply->status);
 }

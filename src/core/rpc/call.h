@@ -13,12 +13,33 @@
 #include "core/base/cache_line.h"
 #include "core/base/list.h"
 #include "core/event/thread_pool.h"
+#include "core/rpc/call_flow.h"
 #include "core/rpc/engine.h"
 #include "core/rpc/identity.h"
 #include "core/rpc/protocol.h"
 #include "core/rpc/service.h"
 
 #define GEE_CALL_FILTERS 16 /* most filters a program may have */
+
+/* What few calls need: behind each unary call, and made for a streaming call that needs one of them. */
+typedef struct gee_call_apart {
+    gee_call_t *call;
+    gee_payload_t payload;       /* while a filter makes the call wait */
+    gee_job_t job;               /* while the call is queued */
+    pthread_mutex_t cancel_lock; /* guards the next two and the callback's run; recursive */
+    void (*on_cancel)(void *data);
+    void *on_cancel_data;
+    gee_link_t token_link; /* in a ring, while its session has a map of tokens: session_tokens.c */
+} gee_call_apart_t;
+
+/* What a handler has said beside its reply; in the arena of the call. */
+typedef struct gee_call_said {
+    gee_metadata_t initial;
+    size_t initial_room;
+    bool initial_sent;
+    size_t trailing_room;
+    gee_event_more_t more;
+} gee_call_said_t;
 
 /* In the order of when it is needed, by cache lines: with a thousand calls on their way through a gateway each line is fetched
  * from afar twice. Those four take what all calls need, the rest what only those need that are handled here. */
@@ -35,6 +56,8 @@ struct gee_call {
     gee_session_t *session; /* null once the call was answered or the peer is gone */
     gee_token_t token;
     gee_metadata_t metadata;
+    gee_flow_t *flow;      /* of a streaming call, which the call is a part of; null: unary */
+    gee_call_said_t *said; /* null: nothing beside the reply */
     int64_t
         timeout_ns; /* as the caller gave it; then the one that made the deadline, for the error's text; 0: none; negative: over */
     size_t charged;      /* of the session's call_bytes */
@@ -42,6 +65,7 @@ struct gee_call {
     gee_peer_record_t *peer;
     struct gee_forwarded *forwarded; /* forward.h: on its way to an upstream; stays when it is back */
     atomic_uint finish;              /* see call.c */
+    uint32_t method_number;          /* as gee_dispatch_method_number(); UINT32_MAX: unknown */
     uint32_t filters_passed;         /* how many filters saw it, for on_end and on_release */
     bool name_cut;                   /* the method's name is longer than limits.method: refused */
     bool kept;                       /* by gee_session_keep(): others than its session's parser know of it */
@@ -57,7 +81,6 @@ struct gee_call {
 
     const gee_method_t *method; /* null: unknown */
     void *method_slot;          /* dispatch's own record of the method */
-    size_t method_number;       /* as gee_dispatch_method_number(); SIZE_MAX: unknown */
     const gee_codec_t *codec;   /* of its bodies */
     int64_t started_ns;         /* gee_loop_now() when the request was complete */
     size_t request_bytes, reply_bytes;
@@ -65,19 +88,38 @@ struct gee_call {
     const void *arguments;
     void *reply;
     gee_status_t handler_status; /* what it said, if that was not gee_reply() */
-    gee_link_t token_link;       /* in a ring, while its session has a map of tokens: session_tokens.c */
-    gee_timer_t timer;           /* not started when it is created */
+    gee_timer_t timer;           /* not started when the call is created */
     gee_task_t finished_task;    /* posted or deferred when the handler is through; set by dispatch */
-    gee_payload_t payload;       /* while a filter makes the call wait */
-    gee_job_t job;               /* when it is queued */
-    pthread_mutex_t cancel_lock; /* guards the next two and the callback's run; recursive */
-    void (*on_cancel)(void *data);
-    void *on_cancel_data;
+    _Atomic(gee_call_apart_t *) apart; /* of a unary call always there; else made when needed: gee_call_get_apart() */
 };
 _Static_assert(offsetof(struct gee_call, arguments) <= 4 * GEE_CACHE_LINE, "what all calls need");
 
+/* A call with several messages, and what its handler keeps between two of them: dispatch_stream.c. */
+typedef struct gee_streaming_call {
+    gee_call_t call;
+    gee_flow_t flow;
+    void *data;
+    void (*release_data)(void *data);
+    void (*room)(gee_call_t *call, void *data);
+    void *room_data;
+    gee_pool_t *message;                  /* the arena of the message that a handler is at; null: none */
+    struct gee_kept_message *kept;        /* arenas of messages that gee_message_keep() holds */
+    struct gee_streaming_thread *thread;  /* a GEE_BLOCKING method's; null: all is on the loop */
+    bool held_back;                       /* a bidirectional handler hears nothing before there is room */
+    bool task_comes;                      /* the handler has finished, which the loop has not seen yet */
+    bool ending;                          /* the handler has finished; the answer goes out behind what waits */
+} gee_streaming_call_t;
+
+static inline gee_streaming_call_t *gee_streaming_of(gee_flow_t *flow) {
+    return GEE_CONTAINER(flow, gee_streaming_call_t, flow);
+}
+
 /* From the engine's free list, its pool empty, the members as struct gee_call says. Null: out of memory. */
 gee_call_t *gee_call_create(gee_engine_t *engine);
+/* The same for a streaming call: without a pool until gee_call_pool() wants one. */
+gee_call_t *gee_call_create_streaming(gee_engine_t *engine);
+/* Null: out of memory. Any thread. */
+gee_call_apart_t *gee_call_get_apart(gee_call_t *call);
 /* Loop thread. Back to the free list; the pool is reset. */
 void gee_call_release(gee_call_t *call);
 
@@ -87,6 +129,15 @@ void gee_call_cancel(gee_call_t *call);
 /* The handler's invocation has returned; true when the call is finished and nobody else will say so: the invoker must
  * see to it (dispatch.c). */
 bool gee_call_returned(gee_call_t *call);
+
+/* ---- of streaming calls, for dispatch_streaming.c ---- */
+/* Each finish is told by finished_task, whether the handler has returned or not. */
+void gee_call_finish_apart(gee_call_t *call);
+/* From here on a finish by the handler has no effect, without a word in the log. False: the handler has finished. */
+bool gee_call_claim(gee_call_t *call);
+bool gee_call_has_finished(const gee_call_t *call);
+/* Sends what gee_call_send_metadata() has collected. Precondition: call->said is there. */
+void gee_call_write_metadata(gee_call_t *call);
 
 /* For filters that made a call wait. */
 void gee_call_proceed(gee_call_t *call);

@@ -14,9 +14,8 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/rpc/dispatch_private.h"
 #include "core/rpc/engine_private.h"
-#include "core/rpc/service_table.h"
-#include "core/rpc/session.h"
 #include "core/rpc/session_private.h"
 
 typedef struct filter_slot {
@@ -137,7 +136,7 @@ size_t gee_dispatch_method_count(const gee_dispatch_t *dispatch) {
 }
 
 size_t gee_dispatch_method_number(const gee_dispatch_t *dispatch GEE_UNUSED, const gee_call_t *call) {
-    return call->method_number;
+    return call->method_number != UINT32_MAX ? call->method_number : SIZE_MAX;
 }
 
 gee_str_t gee_dispatch_method_name(const gee_dispatch_t *dispatch GEE_UNUSED, const gee_call_t *call) {
@@ -243,7 +242,11 @@ static void on_finished(gee_task_t *task) {
 
 /* Answers while the handler may still run; then tells it that nobody waits any more. */
 static void answer_early(gee_call_t *call, gee_code_t code, const char *text) {
-    if (call->queued && gee_thread_pool_cancel(call->engine->threads, &call->job))
+    if (gee_streaming_is_ours(call)) {
+        gee_streaming_end(call, code, text);
+        return;
+    }
+    if (call->queued && gee_thread_pool_cancel(call->engine->threads, &call->apart->job))
         call->handler_running = false;
     if (call->forwarded != NULL)
         slot_of(call)->target->cancel(call);
@@ -298,7 +301,8 @@ static void run(gee_call_t *call) {
 }
 
 static void run_job(gee_job_t *job) {
-    gee_call_t *call = GEE_CONTAINER(job, gee_call_t, job);
+    gee_call_apart_t *apart = GEE_CONTAINER(job, gee_call_apart_t, job);
+    gee_call_t *call = apart->call;
     gee_loop_t *loop = call->engine->loop;
     run(call);
     if (gee_call_returned(call))
@@ -321,9 +325,15 @@ static void keep(gee_call_t *call) {
 
 GEE_APART static void run_on_pool(gee_call_t *call) {
     keep(call);
-    call->job.run = run_job;
+    gee_call_apart_t *apart = gee_call_get_apart(call); /* a unary call has it from the beginning */
+    if (apart == NULL) {
+        call->handler_running = false;
+        answer_and_release(call, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory");
+        return;
+    }
+    apart->job.run = run_job;
     call->queued = true;
-    if (gee_thread_pool_submit(call->engine->threads, &call->job)) {
+    if (gee_thread_pool_submit(call->engine->threads, &apart->job)) {
         start_deadline(call);
         return;
     }
@@ -386,6 +396,28 @@ GEE_APART static void refuse_arguments(gee_call_t *call, gee_error_t *error) {
     answer_and_release(call, error->code, error->text);
 }
 
+/* A method that is blocking, or that has no unary calls. */
+GEE_APART static void run_apart(gee_call_t *call) {
+    if ((call->method->flags & GEE_STREAMING) != 0) {
+        call->handler_running = false;
+        gee_streaming_refuse_unary(call);
+    } else if (call->engine->threads != NULL) {
+        run_on_pool(call);
+    } else {
+        run_on_loop(call);
+    }
+}
+
+GEE_ALWAYS_INLINE void run_decoded(gee_call_t *call) {
+    call->handler_running = true;
+    call->finished_task.run = on_finished;
+    call->timer.fire = on_timeout;
+    if ((call->method->flags & (GEE_BLOCKING | GEE_STREAMING)) != 0)
+        run_apart(call);
+    else
+        run_on_loop(call);
+}
+
 static void invoke(gee_call_t *call, const gee_payload_t *payload) {
     gee_error_t error;
     if (decode_arguments(call, payload, &error) != 0) {
@@ -393,13 +425,7 @@ static void invoke(gee_call_t *call, const gee_payload_t *payload) {
         return;
     }
     set_deadline(call);
-    call->handler_running = true;
-    call->finished_task.run = on_finished;
-    call->timer.fire = on_timeout;
-    if ((call->method->flags & GEE_BLOCKING) != 0 && call->engine->threads != NULL)
-        run_on_pool(call);
-    else
-        run_on_loop(call);
+    run_decoded(call);
 }
 
 /* ---- filters, then the method ---- */
@@ -447,7 +473,8 @@ GEE_APART static int keep_name(gee_call_t *call, gee_str_t method) {
     uint64_t longest = call->engine->limits.method;
     if (longest > 0 && method.length > longest)
         method = cut_name(call, method);
-    call->method_name = gee_pool_str(call->pool, method);
+    gee_pool_t *pool = gee_call_pool(call);
+    call->method_name = pool != NULL ? gee_pool_str(pool, method) : (gee_str_t){ .data = NULL };
     if (call->method_name.data != NULL)
         return 0;
     call->method_name = method;
@@ -466,9 +493,10 @@ GEE_APART static void refuse_late(gee_call_t *call) {
 
 /* Keeps what the call needs while a filter makes it wait. */
 GEE_APART static void keep_payload(gee_call_t *call, const gee_payload_t *payload) {
-    call->payload = *payload;
+    gee_payload_t *kept = &call->apart->payload;
+    *kept = *payload;
     if (payload->kind == GEE_PAYLOAD_REFUSED)
-        call->payload.refusal = copy_status(call, payload->refusal);
+        kept->refusal = copy_status(call, payload->refusal);
     if (payload->buf != NULL && call->held == NULL)
         call->held = gee_buf_hold(payload->buf);
     keep(call);
@@ -478,7 +506,8 @@ static bool is_identified(const gee_call_t *call) {
     return call->peer != NULL && call->peer->identity != NULL;
 }
 
-static void go_on(gee_call_t *call, const gee_payload_t *payload) {
+/* REFUSE: the call was answered and released. */
+GEE_ALWAYS_INLINE gee_verdict_t pass_filters(gee_call_t *call) {
     gee_dispatch_t *dispatch = call->engine->dispatch;
     while (call->filters_passed < dispatch->active_count) {
         const filter_slot_t *slot = &dispatch->active[call->filters_passed++];
@@ -486,14 +515,20 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
             continue;
         gee_status_t status = { .code = GEE_PERMISSION_DENIED, .text = GEE_STR("rpc server: refused") };
         gee_verdict_t verdict = slot->filter->on_call(slot->state, call, &status);
-        if (verdict == GEE_FILTER_WAIT) {
-            keep_payload(call, payload);
-            return;
-        }
-        if (verdict == GEE_FILTER_REFUSE) {
+        if (verdict == GEE_FILTER_REFUSE)
             gee_call_refuse(call, &status);
-            return;
-        }
+        if (verdict != GEE_FILTER_PASS)
+            return verdict;
+    }
+    return GEE_FILTER_PASS;
+}
+
+static void go_on(gee_call_t *call, const gee_payload_t *payload) {
+    gee_verdict_t verdict = pass_filters(call);
+    if (verdict != GEE_FILTER_PASS) {
+        if (verdict == GEE_FILTER_WAIT)
+            keep_payload(call, payload);
+        return;
     }
     const gee_method_slot_t *method = call->method_slot;
     if (payload->kind == GEE_PAYLOAD_REFUSED) {
@@ -510,23 +545,29 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
     }
 }
 
-GEE_ALWAYS_INLINE void begin_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
+/* False: the call was answered and released. */
+GEE_ALWAYS_INLINE bool identify(gee_call_t *call, gee_str_t method) {
     const gee_method_slot_t *slot = gee_service_table_find(call->engine->dispatch->table, method);
     call->started_ns = gee_loop_now(call->engine->loop);
     if (has_name(slot, method)) {
         call->method_name = slot->name; /* which stays */
     } else if (keep_name(call, method) != 0) {
         answer_and_release(call, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory");
-        return;
+        return false;
     } else if (call->name_cut) {
         slot = NULL;
     }
-    call->request_bytes = payload->message_length ? payload->message_length : payload->length;
-    call->reply_bytes = 0; /* unless it is answered */
-    call->method_number = slot != NULL ? slot->number : SIZE_MAX;
+    call->reply_bytes = 0; /* unless an answer is written */
+    call->method_number = slot != NULL ? (uint32_t)slot->number : UINT32_MAX;
     call->method_slot = (void *)(uintptr_t)slot;
     call->method = slot != NULL ? slot->method : NULL;
-    go_on(call, payload);
+    return true;
+}
+
+GEE_ALWAYS_INLINE void begin_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
+    call->request_bytes = payload->message_length ? payload->message_length : payload->length;
+    if (identify(call, method))
+        go_on(call, payload);
 }
 
 void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
@@ -536,6 +577,8 @@ void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_
 /* ---- from a session ---- */
 
 GEE_APART static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
+    if (gee_call_pool(call) == NULL)
+        return -1;
     call->metadata.items = gee_pool_array(call->pool, metadata->count, sizeof(*metadata->items));
     if (call->metadata.items == NULL)
         return -1;
@@ -574,6 +617,10 @@ GEE_APART static void refuse_for_memory(gee_session_t *session, const gee_event_
 }
 
 static void begin(gee_session_t *session, const gee_event_t *event) {
+    if (event->parts != GEE_EVENT_REQUEST) {
+        gee_streaming_begin(session, event);
+        return;
+    }
     gee_call_t *call = gee_call_create(session->engine);
     if (call == NULL || fill_call(session, call, event) != 0) {
         if (call != NULL)
@@ -585,10 +632,97 @@ static void begin(gee_session_t *session, const gee_event_t *event) {
     begin_request(call, event->method, &event->payload);
 }
 
-static const gee_session_server_t dispatch_server = { .begin = begin, .cancel = cancel };
+/* The peer broke the rules of a streaming call. */
+static void refuse(gee_call_t *call, const gee_error_t *error) {
+    gee_dispatch_end_early(call, error->code, error->text);
+}
+
+static const gee_session_server_t dispatch_server = { .begin = begin, .refuse = refuse, .cancel = cancel };
+
+/* ---- for dispatch_streaming.c ---- */
+
+GEE_APART int gee_dispatch_fill(gee_session_t *session, gee_call_t *call, const gee_event_t *event) {
+    return fill_call(session, call, event);
+}
+
+GEE_APART bool gee_dispatch_identify(gee_call_t *call, gee_str_t method) {
+    return identify(call, method);
+}
+
+GEE_APART gee_verdict_t gee_dispatch_pass_filters(gee_call_t *call) {
+    return pass_filters(call);
+}
+
+GEE_APART bool gee_dispatch_refuse(gee_call_t *call) {
+    if (call->method_slot == NULL)
+        refuse_unknown(call);
+    else if (call->timeout_ns < 0)
+        refuse_late(call);
+    else
+        return false;
+    return true;
+}
+
+GEE_APART void gee_dispatch_set_deadline(gee_call_t *call) {
+    set_deadline(call);
+}
+
+GEE_APART void gee_dispatch_start_deadline(gee_call_t *call) {
+    call->timer.fire = on_timeout;
+    start_deadline(call);
+}
+
+GEE_APART int gee_dispatch_take_arguments(gee_call_t *call, const gee_payload_t *payload) {
+    gee_error_t error;
+    if (gee_call_pool(call) != NULL && decode_arguments(call, payload, &error) == 0)
+        return 0;
+    refuse_arguments(call, &error);
+    return -1;
+}
+
+GEE_APART void gee_dispatch_run(gee_call_t *call) {
+    run_decoded(call);
+}
+
+GEE_APART void gee_dispatch_end(gee_call_t *call, gee_code_t code, const char *text) {
+    answer_and_release(call, code, text);
+}
+
+GEE_APART void gee_dispatch_end_early(gee_call_t *call, gee_code_t code, const char *text) {
+    answer_early(call, code, text);
+}
+
+GEE_APART void gee_dispatch_say_end(gee_call_t *call, gee_status_t status) {
+    call->status = status;
+    tell_peer(call, NULL);
+    end(call);
+}
+
+GEE_APART void gee_dispatch_release(gee_call_t *call) {
+    release(call);
+}
+
+GEE_APART void gee_dispatch_say_reply(gee_call_t *call) {
+    stop_waiting(call);
+    if (call->session != NULL)
+        gee_session_reply(call->session, call, call->method->reply, call->reply);
+    end(call);
+}
+
+void gee_dispatch_end_streaming(gee_call_t *call, gee_status_t status, const gee_payload_t *payload) {
+    call->status = status;
+    tell_peer(call, payload);
+    end_and_release(call);
+}
+
+/* ---- for filters ---- */
 
 void gee_call_proceed(gee_call_t *call) {
-    gee_payload_t payload = call->payload;
+    if (call->flow != NULL) {
+        gee_streaming_proceed(call);
+        return;
+    }
+    gee_payload_t payload = call->apart->payload;
     go_on(call, &payload);
 }
 

@@ -14,6 +14,9 @@
 typedef struct gee_target {
     /* Takes the call, whose method_slot and deadline are set; answers the call in the end by gee_dispatch_answer(). */
     void (*start)(gee_call_t *call, const gee_payload_t *payload);
+    /* A streaming call begins, whose deadline is set: the target sets call->flow->events, and ends the call by
+     * gee_dispatch_end_streaming(). -1: the call was answered and released. */
+    int (*open)(gee_call_t *call);
     /* The answer is not wanted any more: gee_dispatch_answer() will not be called. Of a call that start() had, and that may
      * have been answered. */
     void (*cancel)(gee_call_t *call);
@@ -61,6 +64,8 @@ extern _Thread_local const gee_call_t *gee_dispatch_running __attribute__((tls_m
 /* A call that no session has: its session is null, so nobody is told of the answer. Takes the call, whose token, codec,
  * metadata and timeout are set. `method` need not stay. */
 void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload);
+/* The end of a streaming call that a target has: behind what its flow has sent. `payload` null: without a message. */
+void gee_dispatch_end_streaming(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
 /* The answer of a call that was forwarded: it is written, the filters see it, the call is released. */
 void gee_dispatch_answer(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
 

@@ -49,6 +49,14 @@ const gee_option_t gee_limits_options[] = {
       .minimum = 1,
       .maximum = 1000000,
       .doc = "Calls in flight on one connection; past it the connection is not read until one ends" },
+    { .name = "streams",
+      .type = GEE_OPTION_INT,
+      .offset = offsetof(gee_limits_t, streams),
+      .fallback = "1000",
+      .flags = GEE_OPTION_RELOADABLE,
+      .minimum = 1,
+      .maximum = 1000000,
+      .doc = "Streaming calls open on one connection, beside the calls in flight; a further one is refused" },
     { .name = "input",
       .type = GEE_OPTION_SIZE,
       .offset = offsetof(gee_limits_t, input),
@@ -145,6 +153,7 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     gee_list_init(&engine->sessions);
     gee_list_init(&engine->doors);
     gee_list_init(&engine->free_calls);
+    gee_list_init(&engine->free_streaming_calls);
     for (size_t phase = 0; phase < GEE_CLOSE_PHASES; phase++)
         gee_list_init(&engine->closers[phase]);
     limit_memory(engine);
@@ -227,6 +236,7 @@ void gee_engine_destroy(gee_engine_t **handle) {
         GEE_LIST_EACH(&engine->closers[phase], link)
             GEE_CONTAINER(link, gee_engine_closer_t, link)->close(engine);
     gee_pool_destroy(&engine->scratch);
+    gee_pool_destroy(&engine->message_pool);
     gee_pool_destroy(&engine->answers);
     free(engine);
 }

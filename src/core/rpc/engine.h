@@ -20,6 +20,7 @@ typedef struct gee_limits {
     uint64_t call_memory; /* bytes that one call's arena may take */
     int64_t nesting;      /* levels of structs, lists and maps in one value */
     int64_t calls;        /* in flight on one connection; past it reading pauses */
+    int64_t streams;      /* streaming calls open on one connection; a further one is refused */
     uint64_t input;       /* bytes that those take, requests and arenas; past it reading pauses; 0: no limit */
     uint64_t output;      /* bytes waiting on one connection; past it reading pauses */
     uint64_t memory;      /* bytes that all connections hold: memory.h; 0: no limit */

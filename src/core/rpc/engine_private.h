@@ -59,6 +59,9 @@ struct gee_engine {
     struct gee_call *spare_call; /* the one that was free last; null: none. Most calls end before the next begins */
     gee_list_t free_calls;       /* the others */
     size_t free_call_count;
+    gee_list_t free_streaming_calls;
+    size_t free_streaming_call_count;
+    gee_pool_t *message_pool; /* of messages that handlers on the loop get; null: none, or in use */
     size_t live_calls;               /* calls whose memory is not back yet */
     size_t late_handlers;            /* handlers that still run though their call was answered (timed out, cancelled) */
     gee_codec_share_t *codec_shares; /* what codecs keep for all their states */

@@ -20,16 +20,21 @@ typedef struct gee_outgoing gee_outgoing_t;
 /* In memory of its owner, who sets done; the session sets the rest. One cache line, since each of many requests in
  * flight is written on the way there and read on the way back. */
 struct gee_outgoing {
-    /* Called exactly once, unless the request is forgotten; never from inside gee_session_call(). Status and payload
-     * are valid until done() returns; the memory is the owner's again when done() is called. */
-    void (*done)(gee_outgoing_t *outgoing, const gee_status_t *status, const gee_payload_t *payload);
+    /* Exactly once, unless the request is forgotten; never from inside gee_session_call(). `reply`, with status, payload,
+     * metadata and more, is valid until done() returns; the memory is the owner's again when done() is called. A streaming
+     * call has a flow instead, whose events the session calls. */
+    union {
+        void (*done)(gee_outgoing_t *outgoing, const gee_event_t *reply);
+        struct gee_flow *flow; /* with `streaming` */
+    };
     gee_session_t *session; /* null: the request does not wait */
     uint64_t number;
     int64_t timeout_ns; /* 0: none */
     gee_timer_t timer;  /* the owner may use the timer while the request does not wait */
     bool answered;      /* in done(): by the peer */
     bool refused;       /* by us: its request, or the reply that was answered, is over a limit */
-    bool slot_kept;     /* given up, but the peer goes on working on the call: session.h, gee_session_forget() */
+    bool streaming;     /* `flow` is there; set by gee_session_open() */
+    bool slot_kept;     /* given up, but the peer goes on working on it: session.h, gee_session_forget() */
 };
 _Static_assert(sizeof(gee_outgoing_t) <= 64, "a cache line");
 

@@ -2,8 +2,8 @@
  *
  *   receive(): bytes --> gee_session_event(session, event)        session --> send(event) --> stream's chain
  *
- * An event has parts, which happen in the order of their bits. A plain request is one event with BEGIN, MESSAGE and
- * HALF_CLOSE, its reply one with MESSAGE and END; a stream of messages would have the same parts in several events. */
+ * An event has parts, which happen in the order of their bits. The request of a unary call is one event with BEGIN, MESSAGE
+ * and HALF_CLOSE, the reply one with MESSAGE and END; a streaming call has the same parts in several events. */
 #ifndef GEE_RPC_PROTOCOL_H
 #define GEE_RPC_PROTOCOL_H
 
@@ -23,7 +23,7 @@ enum {
     GEE_EVENT_PING = 1u << 5,       /* token is to be given back in a PONG */
     GEE_EVENT_PONG = 1u << 6,
     GEE_EVENT_DRAIN = 1u << 7, /* the sender takes no new calls on this session */
-    GEE_EVENT_CREDIT = 1u << 8 /* kept for streaming */
+    GEE_EVENT_CREDIT = 1u << 8 /* the receiver of messages lets their sender send more->credit further: call_flow.h */
 };
 #define GEE_EVENT_REQUEST (GEE_EVENT_BEGIN | GEE_EVENT_MESSAGE | GEE_EVENT_HALF_CLOSE)
 #define GEE_EVENT_REPLY   (GEE_EVENT_MESSAGE | GEE_EVENT_END)
@@ -58,15 +58,28 @@ typedef struct gee_payload {
     gee_buf_t *buf;
 } gee_payload_t;
 
+/* What few events have. */
+typedef struct gee_event_more {
+    gee_metadata_t trailing; /* END: metadata of the end; that of the event is then initial metadata, which was not told before */
+    gee_str_t details;       /* END: of the status, bytes */
+    uint64_t credit;         /* CREDIT; PONG: the peer has streaming calls, and this is their initial credit */
+} gee_event_more_t;
+
+struct gee_flow; /* call_flow.h */
+
 typedef struct gee_event {
     unsigned parts;
     gee_token_t token;
     gee_str_t method;         /* BEGIN; given back with END where the wire wants it */
     const gee_codec_t *codec; /* bodies of this call; null: the session's */
     int64_t timeout_ns;       /* BEGIN: 0 none; negative: it is over already */
-    gee_metadata_t metadata;  /* BEGIN, END */
+    gee_metadata_t metadata;  /* BEGIN, END; MESSAGE, CREDIT: initial metadata of a streaming call's replies */
     gee_payload_t payload;    /* MESSAGE */
     gee_status_t status;      /* END */
+    /* Of a streaming call; null: unary. Received: which call, where the protocol knows, else null and the session looks for the
+     * token. Sent: never null but for BEGIN. */
+    struct gee_flow *flow;
+    const gee_event_more_t *more; /* null: nothing */
 } gee_event_t;
 
 /* What a calling session asks of the handshake, and what a serving one learned from it. */
@@ -117,9 +130,13 @@ typedef struct gee_protocol {
      * codec refuses); nothing was appended, and the session stays usable. Parts that the wire cannot express (CANCEL,
      * PING, DRAIN on a wire without them) append nothing and succeed; can() says so beforehand. */
     int (*send)(gee_session_t *session, void *state, const gee_event_t *event, gee_error_t *error);
-    /* Optional. GEE_EVENT_ bits beyond requests and replies that this session's wire has; absent: none. */
+    /* Optional. GEE_EVENT_ bits beyond requests and replies that this session's wire has; absent: none. CREDIT: streaming
+     * calls. Calling, without CREDIT: an answer to a PING may tell that the peer has them (more->credit). */
     unsigned (*can)(const gee_session_t *session, const void *state);
 
+    /* Optional, for wires with streaming calls whose state points to their flows: the call is over, and the flow's memory is
+     * about to be used anew. Once a flow. */
+    void (*ended)(gee_session_t *session, void *state, struct gee_flow *flow);
     /* Mandatory. At a message boundary in both directions: nothing half received. */
     bool (*quiet)(gee_session_t *session, void *state);
     /* Optional. */

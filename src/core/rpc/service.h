@@ -14,6 +14,12 @@
 
 typedef struct gee_call gee_call_t;
 
+typedef enum gee_sent {
+    GEE_SENT,      /* taken */
+    GEE_SENT_FULL, /* taken; the sender is asked to wait until there is room */
+    GEE_SEND_ENDED /* not taken: the call is over, or this half is closed */
+} gee_sent_t;
+
 /* ---- in a handler; every one may be called from any thread until the call is finished ---- */
 void gee_reply(gee_call_t *call);
 /* `text` is data, copied; gee_failf formats. GEE_OK is taken as GEE_UNKNOWN. */
@@ -42,17 +48,58 @@ bool gee_call_cancelled(const gee_call_t *call);
  * called after gee_reply() or gee_fail() has returned. One per call; a second replaces the first. */
 void gee_call_on_cancel(gee_call_t *call, void (*cancelled)(void *data), void *data);
 
+/* ---- metadata and details of the answer; from any thread, until the call is finished ---- */
+/* A pair of the reply's metadata. `initial`: with the first message, or with the answer; has no effect once a message was
+ * sent. `end`: with the end. Both are copied; keys may repeat; the value of a key that ends in "-bin" may be any bytes. Over
+ * limits.call_memory the pair is left out. On wires without a place for metadata nothing arrives: docs/protocol.md. */
+void gee_call_send_metadata(gee_call_t *call, gee_str_t key, gee_str_t value);
+void gee_call_end_metadata(gee_call_t *call, gee_str_t key, gee_str_t value);
+/* As gee_fail(), with details of the status: bytes, copied. */
+void gee_fail_with(gee_call_t *call, gee_code_t code, const char *text, gee_bytes_t details);
+
+/* ---- streaming methods ----
+ *
+ * Server streaming: the handler gets one message and sends many. Client streaming: `handler` gets each message and, as its
+ * accumulator, the reply; `last` finishes the call. Bidirectional: `handler` gets each message, `last` is told that no
+ * further one comes. Messages of one call never run at once, GEE_BLOCKING or not. Each of them lives until its handler
+ * returns. What gee_call_alloc() gives, the accumulator and call data live as long as the call. */
+
+/* Sends one message, encoded before this returns. A handler on the loop that is told GEE_SENT_FULL waits for
+ * gee_call_on_room(); who goes on sending past limits.output ends the call with GEE_RESOURCE_EXHAUSTED. A bidirectional
+ * handler hears no further message before there is room again. On the pool GEE_SEND waits itself, at most until the call is
+ * over. GEE_SEND(call, T, pointer) checks the pointer's type. */
+gee_sent_t gee_send(gee_call_t *call, const gee_type_t *type, const void *message);
+#define GEE_SEND(call, T, pointer) gee_send((call), &gee_type_of_##T, (1 ? (pointer) : (const T *)0))
+/* Finishes a server streaming or bidirectional call: GEE_OK, behind all messages sent. */
+void gee_end(gee_call_t *call);
+/* room(call, data) runs once, on the loop's thread, when there is room after GEE_SENT_FULL. Loop thread. */
+void gee_call_on_room(gee_call_t *call, void (*room)(gee_call_t *call, void *data), void *data);
+/* No further message is heard until gee_call_resume(); the caller is held back. Loop thread. */
+void gee_call_pause(gee_call_t *call);
+void gee_call_resume(gee_call_t *call);
+/* Inside the handler of a message: the message lives as long as the call. */
+void gee_message_keep(gee_call_t *call);
+/* The handler's own, for a streaming call: release(data) runs once, however the call ends, on the loop's thread, after the last
+ * handler has returned. Setting it again releases what was set before. `release` may be null. */
+void gee_call_set_data(gee_call_t *call, void *data, void (*release)(void *data));
+void *gee_call_data(const gee_call_t *call);
+
 /* ---- declaring ---- */
 typedef void (*gee_any_function_t)(void);
 
 #define GEE_IDEMPOTENT 1u /* may be tried again elsewhere when its fate is unknown */
 #define GEE_BLOCKING   2u /* runs on the thread pool */
 
+#define GEE_SERVER_STREAMING 4u /* the macros below set these two; both: bidirectional */
+#define GEE_CLIENT_STREAMING 8u
+#define GEE_STREAMING        (GEE_SERVER_STREAMING | GEE_CLIENT_STREAMING)
+
 typedef struct gee_method {
     const char *name;
-    const gee_type_t *argument, *reply;
+    const gee_type_t *argument, *reply; /* of each message */
     unsigned flags;
     gee_any_function_t handler; /* void (*)(gee_call_t *, const A *, R *), checked by GEE_METHOD */
+    gee_any_function_t last;    /* client streaming and bidirectional */
 } gee_method_t;
 
 typedef struct gee_service {
@@ -70,6 +117,38 @@ typedef struct gee_service {
     (0 * sizeof(struct {                                                                                               \
          _Static_assert(__builtin_types_compatible_p(__typeof__(&function), void (*)(gee_call_t *, const A *, R *)),   \
                         "handler " #function " must be void (gee_call_t *, const " #A " *, " #R " *)");                \
+         char unused;                                                                                                  \
+     }))
+
+/* void list(gee_call_t *call, const A *argument): sends R, finishes by gee_end() or gee_fail(), now or later. */
+#define GEE_SERVER_STREAM(method_name, function, A, R, method_flags)                                                   \
+    {                                                                                                                  \
+        .name = method_name, .argument = &gee_type_of_##A, .reply = &gee_type_of_##R,                                  \
+        .flags = (method_flags) + GEE_SERVER_STREAMING +                                                               \
+                 GEE_CHECKED_FUNCTION(function, "(gee_call_t *, const " #A " *)", gee_call_t *, const A *),            \
+        .handler = (gee_any_function_t)(function)                                                                      \
+    }
+/* void add(gee_call_t *call, const A *message, R *reply); void done(gee_call_t *call, R *reply): finishes by gee_reply(). */
+#define GEE_CLIENT_STREAM(method_name, function, last_function, A, R, method_flags)                                    \
+    {                                                                                                                  \
+        .name = method_name, .argument = &gee_type_of_##A, .reply = &gee_type_of_##R,                                  \
+        .flags = (method_flags) + GEE_CLIENT_STREAMING + GEE_CHECKED_HANDLER(function, A, R) +                         \
+                 GEE_CHECKED_FUNCTION(last_function, "(gee_call_t *, " #R " *)", gee_call_t *, R *),                   \
+        .handler = (gee_any_function_t)(function), .last = (gee_any_function_t)(last_function)                         \
+    }
+/* void heard(gee_call_t *call, const A *message); void half_closed(gee_call_t *call): the call goes on until gee_end(). */
+#define GEE_BIDI_STREAM(method_name, function, last_function, A, R, method_flags)                                      \
+    {                                                                                                                  \
+        .name = method_name, .argument = &gee_type_of_##A, .reply = &gee_type_of_##R,                                  \
+        .flags = (method_flags) + GEE_STREAMING +                                                                      \
+                 GEE_CHECKED_FUNCTION(function, "(gee_call_t *, const " #A " *)", gee_call_t *, const A *) +           \
+                 GEE_CHECKED_FUNCTION(last_function, "(gee_call_t *)", gee_call_t *),                                  \
+        .handler = (gee_any_function_t)(function), .last = (gee_any_function_t)(last_function)                         \
+    }
+#define GEE_CHECKED_FUNCTION(function, shape, ...)                                                                     \
+    (0 * sizeof(struct {                                                                                               \
+         _Static_assert(__builtin_types_compatible_p(__typeof__(&function), void (*)(__VA_ARGS__)),                    \
+                        "handler " #function " must be void " shape);                                                  \
          char unused;                                                                                                  \
      }))
 

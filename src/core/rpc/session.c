@@ -14,6 +14,7 @@
 #include "core/rpc/door.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/memory.h"
+#include "core/rpc/session_flows.h"
 #include "core/rpc/session_private.h"
 
 /* How long a closing connection may take to fetch its last bytes. */
@@ -88,6 +89,7 @@ void gee_session_dismantle(gee_session_t *session, const gee_error_t *reason) {
     if (session->events != NULL && session->events->closed != NULL)
         session->events->closed(session, session->owner, session->failed ? reason : NULL);
     free_states(session);
+    gee_session_free_flows(session);
     gee_list_remove(&session->link);
     gee_memory_forget(session);
     engine->session_count--;
@@ -397,6 +399,7 @@ static void on_ended(gee_stream_t *stream GEE_UNUSED, void *owner) {
 
 static void on_drained(gee_stream_t *stream GEE_UNUSED, void *owner) {
     unstall(owner);
+    gee_session_flows_drained(owner);
 }
 
 static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reason) {
@@ -530,6 +533,7 @@ static void on_ping(gee_session_t *session, const gee_event_t *event) {
 }
 
 static void on_pong(gee_session_t *session, const gee_event_t *event) {
+    gee_session_flows_known(session, event);
     if (session->events != NULL && session->events->pong != NULL)
         session->events->pong(session, session->owner, event->token.number);
 }
@@ -543,7 +547,9 @@ static void on_drain(gee_session_t *session) {
 }
 
 GEE_APART static void on_other_event(gee_session_t *session, const gee_event_t *event) {
-    if (event->parts & GEE_EVENT_CANCEL && session->role == GEE_SERVING)
+    if (event->parts & (GEE_EVENT_MESSAGE | GEE_EVENT_HALF_CLOSE | GEE_EVENT_CREDIT))
+        gee_session_on_flow_event(session, event);
+    else if (event->parts & GEE_EVENT_CANCEL && session->role == GEE_SERVING)
         gee_session_on_cancel(session, event);
     else if (event->parts & GEE_EVENT_PING)
         on_ping(session, event);

@@ -9,6 +9,7 @@
 
 #include "core/event/stream.h"
 #include "core/rpc/call.h"
+#include "core/rpc/call_flow.h"
 #include "core/rpc/engine.h"
 #include "core/rpc/outgoing.h"
 #include "core/rpc/protocol.h"
@@ -17,6 +18,8 @@
 typedef struct gee_session_server {
     /* A peer's call begins, by an event with GEE_EVENT_BEGIN. */
     void (*begin)(gee_session_t *session, const gee_event_t *event);
+    /* Precondition: the call is a streaming call, and was not answered: the peer broke the rules of the call, which ends. */
+    void (*refuse)(gee_call_t *call, const gee_error_t *error);
     /* Precondition: the call is kept, and was not answered. The call ends now: with GEE_CANCELLED where `answer`, else
      * without a word, as the peer is gone. */
     void (*cancel)(gee_call_t *call, bool answer);
@@ -66,24 +69,25 @@ struct gee_session {
     const gee_session_events_t *events;
     void *owner;
     gee_peer_record_t *peer;
-    gee_list_t calls; /* serving */
+    gee_session_flows_t *flows; /* session_flows.h; null: no streaming call so far */
+    gee_list_t calls;           /* serving */
     uint64_t calls_total;
-    gee_role_t role;
+    gee_role_t role : 8;
     bool established;
     bool draining;
     bool peer_ended;
     bool stalled;   /* does not parse: too many calls in flight, too much output waits, held, or suspended */
     bool held;      /* by its protocol */
     bool suspended; /* by gee_session_suspend() */
-    bool frozen;    /* on its way to another process; the timers that wait with it: */
-    bool frozen_peer_timer, frozen_idle_timer, frozen_age_timer;
-    bool unparsed; /* bytes may be waiting that the parser was not shown yet */
-    bool skipping; /* what was consumed last is not the end of a message: gee_session_set_skipping() */
+    bool unparsed;  /* bytes may be waiting that the parser was not shown yet */
+    bool skipping;  /* what was consumed last is not the end of a message: gee_session_set_skipping() */
     bool parsing;
     bool closing;
-    bool handing_back;       /* closing, but the stream goes back to the door */
-    bool failed;             /* close_reason says why */
-    uint32_t call_count;     /* that wait for their answers */
+    bool frozen : 1; /* on its way to another process; the timers that wait with it: */
+    bool frozen_peer_timer : 1, frozen_idle_timer : 1, frozen_age_timer : 1;
+    bool handing_back : 1; /* closing, but the stream goes back to the door */
+    bool failed : 1;       /* close_reason says why */
+    uint32_t call_count;   /* that wait for their answers */
     gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
     int64_t active_ns;       /* when bytes came last */
     uint64_t to_skip;        /* bytes to come of a message that is not taken */
@@ -167,6 +171,11 @@ void gee_session_release(gee_session_t *session);
 void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int64_t started_ns);
 /* One or more things happened. Strings and payload need to live only during the call. */
 void gee_session_event(gee_session_t *session, const gee_event_t *event);
+/* For protocols that know their calls without looking for a token: the flow of the streaming call that the last event began;
+ * null: none, the event was a unary call or was refused. Valid until protocol->ended(). */
+gee_flow_t *gee_session_begun(const gee_session_t *session);
+/* Inside send() of a message with event->flow: what the body took, for the flow's credit. */
+void gee_session_set_body_length(gee_session_t *session, size_t length);
 /* What a payload is, as bytes of the session's (or the event's) codec, appended to `out`: typed, dynamic, carried. */
 int gee_payload_encode(const gee_payload_t *payload, const gee_codec_t *codec, void *send_state, gee_chain_t *out,
                        gee_error_t *error);
@@ -178,6 +187,12 @@ int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event
 /* The same, for calls that are rare: with one caller, the function above becomes a part of that, which saves 26 instructions a
  * call. */
 int gee_session_call_apart(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error);
+/* Opens a streaming call: parts BEGIN, and MESSAGE and HALF_CLOSE as the caller has them; method, codec, timeout, metadata and
+ * payload as above. On a wire that may have streaming calls but where that is not known yet, what is sent waits until the peer
+ * has said so; without them the call ends with GEE_UNIMPLEMENTED. -1: not opened, no event will be told.
+ * gee_session_forget() cancels the call; then nothing is told any more. */
+int gee_session_open(gee_session_t *session, gee_outgoing_t *outgoing, gee_flow_t *flow, const gee_flow_events_t *events,
+                     gee_event_t *request, gee_error_t *error);
 /* Gives up on it: done() is not called. The peer is told where the wire can; where it cannot, and the owner wants to hear of
  * freed slots, outgoing->slot_kept is set. A late reply is dropped. A call whose time is over has both, too. */
 void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing);
@@ -188,7 +203,8 @@ int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error
 /* The call is not answered within its request's event, as most are: puts it on the list of those in flight, and notes what
  * it takes by now (its message, which it may hold, and its arena). May be called again, when it takes more. */
 void gee_session_keep(gee_session_t *session, gee_call_t *call);
-/* Writes reply or error (call->status), takes the call off the session. */
+/* Writes reply or error (call->status), takes the call off the session, ends its flow. `payload` null: a streaming call ends
+ * without a further message. */
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
 /* The same for what is most often said: success, with a value in memory. */
 void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value);

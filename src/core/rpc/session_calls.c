@@ -3,6 +3,7 @@
 
 #include "core/rpc/engine_private.h"
 #include "core/rpc/session.h"
+#include "core/rpc/session_flows.h"
 #include "core/rpc/session_private.h"
 
 static void let_go(gee_session_t *session, gee_outgoing_t *outgoing) {
@@ -18,9 +19,11 @@ static void take_off(gee_session_t *session, gee_outgoing_t *outgoing) {
 }
 
 static void fail(gee_outgoing_t *outgoing, const gee_error_t *reason) {
-    gee_status_t status = { .code = reason->code, .text = gee_str(reason->text) };
-    gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
-    outgoing->done(outgoing, &status, &empty);
+    gee_event_t end = { .parts = GEE_EVENT_END, .status = { .code = reason->code, .text = gee_str(reason->text) } };
+    if (outgoing->streaming)
+        (void)gee_flow_on_end(outgoing->flow, &end, false);
+    else
+        outgoing->done(outgoing, &end);
 }
 
 static void end(gee_outgoing_t *outgoing, void *reason) {
@@ -51,16 +54,20 @@ static void fetch_later(const gee_waiting_t *waiting, uint64_t number) {
 
 /* There is a reply, which is not taken: the peer is not to be asked again. */
 GEE_APART static void refuse_reply(gee_session_t *session, gee_outgoing_t *outgoing, const gee_status_t *reason) {
-    gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
+    gee_event_t end = { .parts = GEE_EVENT_END, .status = *reason };
     take_off(session, outgoing);
     outgoing->answered = outgoing->refused = true;
-    outgoing->done(outgoing, reason, &empty);
+    outgoing->done(outgoing, &end);
 }
 
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     gee_outgoing_t *outgoing = gee_waiting_find(&session->calling.waiting, event->token.number);
     if (outgoing == NULL) {
         drop_reply(session, event);
+        return;
+    }
+    if (outgoing->streaming) {
+        gee_session_on_flow_end(session, outgoing, event);
         return;
     }
     if (event->payload.kind == GEE_PAYLOAD_REFUSED && event->status.code == GEE_OK) {
@@ -70,7 +77,7 @@ void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     fetch_later(&session->calling.waiting, event->token.number);
     take_off(session, outgoing);
     outgoing->answered = true;
-    outgoing->done(outgoing, &event->status, &event->payload);
+    outgoing->done(outgoing, event);
 }
 
 static bool send_cancel(gee_session_t *session, const gee_outgoing_t *outgoing) {
@@ -85,6 +92,11 @@ static bool send_cancel(gee_session_t *session, const gee_outgoing_t *outgoing) 
 
 /* Nobody waits for it any more. */
 static void abandon(gee_session_t *session, gee_outgoing_t *outgoing) {
+    if (outgoing->streaming && !outgoing->flow->opened && !session->closing) {
+        gee_session_cancel_later(session, outgoing->flow);
+        take_off(session, outgoing);
+        return;
+    }
     if (session->closing || send_cancel(session, outgoing) || session->events == NULL ||
         session->events->slot_freed == NULL || gee_waiting_give_up(&session->calling.waiting, outgoing) != 0) {
         take_off(session, outgoing);
@@ -101,7 +113,7 @@ static void on_timeout(gee_timer_t *timer) {
     char text[GEE_DURATION_TEXT];
     gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "no reply within %s", gee_format_duration(text, outgoing->timeout_ns));
     abandon(outgoing->session, outgoing);
-    fail(outgoing, &error);
+    fail(outgoing, &error); /* which ends the flow of a streaming call */
 }
 
 /* All of it or nothing: a peer ends the connection, which others share, at a message that is too long for it. */
@@ -131,7 +143,7 @@ GEE_ALWAYS_INLINE int put(gee_session_t *session, gee_outgoing_t *outgoing, int6
     outgoing->number = session->calling.next_number;
     outgoing->timeout_ns = timeout_ns;
     outgoing->timer = (gee_timer_t){ .fire = on_timeout };
-    outgoing->answered = outgoing->slot_kept = outgoing->refused = false;
+    outgoing->answered = outgoing->slot_kept = outgoing->refused = outgoing->streaming = false;
     if (gee_waiting_put(&session->calling.waiting, outgoing) != 0) {
         outgoing->session = NULL;
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -144,12 +156,16 @@ GEE_ALWAYS_INLINE int put(gee_session_t *session, gee_outgoing_t *outgoing, int6
     return 0;
 }
 
+GEE_APART static int refuse_call(const gee_session_t *session, gee_error_t *error) {
+    return gee_error_set(error, GEE_UNAVAILABLE,
+                         session->draining ? "the peer takes no new calls on this connection"
+                                           : "the connection is closed");
+}
+
 GEE_ALWAYS_INLINE int begin_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request,
                                  gee_error_t *error) {
     if (session->closing || session->peer_ended || session->draining)
-        return gee_error_set(error, GEE_UNAVAILABLE,
-                             session->draining ? "the peer takes no new calls on this connection"
-                                               : "the connection is closed");
+        return refuse_call(session, error);
     if (put(session, outgoing, request->timeout_ns, error) != 0)
         return -1;
     request->parts = GEE_EVENT_REQUEST;
@@ -164,6 +180,21 @@ GEE_ALWAYS_INLINE int begin_call(gee_session_t *session, gee_outgoing_t *outgoin
     return 0;
 }
 
+GEE_APART void gee_session_take_outgoing(gee_session_t *session, gee_outgoing_t *outgoing) {
+    take_off(session, outgoing);
+}
+
+GEE_APART int gee_session_put_outgoing(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout_ns,
+                                       gee_error_t *error) {
+    if (session->closing || session->peer_ended || session->draining)
+        return refuse_call(session, error);
+    if (put(session, outgoing, timeout_ns, error) != 0)
+        return -1;
+    session->calling.next_number++;
+    session->calls_total++;
+    return 0;
+}
+
 int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error) {
     return begin_call(session, outgoing, request, error);
 }
@@ -175,6 +206,8 @@ GEE_APART int gee_session_call_apart(gee_session_t *session, gee_outgoing_t *out
 
 void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing) {
     abandon(session, outgoing);
+    if (outgoing->streaming)
+        gee_flow_end(outgoing->flow);
 }
 
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error) {

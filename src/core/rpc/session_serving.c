@@ -6,11 +6,14 @@
 
 #include "core/rpc/engine_private.h"
 #include "core/rpc/session.h"
+#include "core/rpc/session_flows.h"
 #include "core/rpc/session_private.h"
 
 /* Tokens may repeat: the oldest call is meant. */
 void gee_session_on_cancel(gee_session_t *session, const gee_event_t *event) {
-    gee_call_t *call = gee_session_find_token(session, &event->token);
+    const gee_flow_t *flow = gee_session_find_flow(session, event);
+    gee_call_t *call = flow != NULL ? &gee_streaming_of((gee_flow_t *)(uintptr_t)flow)->call
+                                    : gee_session_find_token(session, &event->token);
     if (call != NULL)
         session->engine->server->cancel(call, true);
 }
@@ -33,7 +36,7 @@ GEE_APART static int send_refused(gee_session_t *session, gee_call_t *call, gee_
 }
 
 void gee_session_keep(gee_session_t *session, gee_call_t *call) {
-    size_t bytes = call->request_bytes + gee_pool_used(call->pool);
+    size_t bytes = call->request_bytes + (call->pool != NULL ? gee_pool_used(call->pool) : 0);
     session->serving.call_bytes += bytes - call->charged;
     call->charged = bytes;
     if (call->kept)
@@ -60,6 +63,18 @@ GEE_APART static void refuse_reply(gee_session_t *session, const gee_call_t *cal
     gee_session_refuse(session, error);
 }
 
+/* What the handler has said beside its reply. */
+GEE_APART static void add_said(const gee_call_t *call, gee_event_t *event) {
+    if (!call->said->initial_sent)
+        event->metadata = call->said->initial;
+    event->more = &call->said->more;
+}
+
+static void end_flow(gee_call_t *call) {
+    if (call->flow != NULL)
+        gee_flow_end(call->flow);
+}
+
 static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *event) {
     gee_error_t error;
     const gee_chain_t *out = gee_session_out(session);
@@ -67,14 +82,20 @@ static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *e
     call->session = NULL;
     if (call->kept)
         take_off(session, call);
-    if (session->closing)
+    if (call->said != NULL)
+        add_said(call, event);
+    if (session->closing) {
+        end_flow(call);
         return;
+    }
     if (session->protocol->send(session, session->protocol_state, event, &error) != 0 &&
         send_refused(session, call, event, &error) != 0) {
+        end_flow(call);
         refuse_reply(session, call, &error);
         return;
     }
-    call->reply_bytes = out->length - before;
+    call->reply_bytes += out->length - before;
+    end_flow(call);
     if (call->kept || !session->parsing) /* else parse() sees to it, once for all that it was shown */
         gee_session_answered(session);
 }
@@ -92,13 +113,15 @@ GEE_APART static void send_repaired(gee_session_t *session, gee_call_t *call, ge
 }
 
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
+    static const gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
     if (call->status.code != GEE_OK && call->status.text.length == 0)
         call->status.text = gee_str(gee_code_name(call->status.code)); /* an empty text would read as success */
-    gee_event_t event = { .parts = GEE_EVENT_REPLY,
+    gee_event_t event = { .parts = payload != NULL ? GEE_EVENT_REPLY : GEE_EVENT_END,
                           .token = call->token,
                           .method = call->method_name,
                           .codec = call->codec,
-                          .payload = *payload,
+                          .flow = call->flow,
+                          .payload = payload != NULL ? *payload : empty,
                           .status = call->status };
     if (event.status.text.length == 0 || gee_utf8_valid(event.status.text.data, event.status.text.length))
         send_answer(session, call, &event);

@@ -15,7 +15,7 @@ static bool has_token(const gee_call_t *call, const gee_token_t *token) {
 }
 
 static gee_call_t *call_of(gee_link_t *link) {
-    return GEE_CONTAINER(link, gee_call_t, token_link);
+    return GEE_CONTAINER(link, gee_call_apart_t, token_link)->call;
 }
 
 void gee_session_drop_tokens(gee_session_t *session) {
@@ -26,10 +26,10 @@ void gee_session_drop_tokens(gee_session_t *session) {
 void gee_session_add_token(gee_session_t *session, gee_call_t *call) {
     gee_number_map_t *map = session->serving.by_token;
     gee_call_t *oldest = gee_number_map_get(map, call->token.number);
-    gee_link_t *link = &call->token_link;
+    gee_link_t *link = &call->apart->token_link;
     if (oldest != NULL) { /* in front of the oldest is the end of the ring */
-        link->next = &oldest->token_link;
-        link->previous = oldest->token_link.previous;
+        link->next = &oldest->apart->token_link;
+        link->previous = oldest->apart->token_link.previous;
         link->previous->next = link->next->previous = link;
         return;
     }
@@ -40,7 +40,7 @@ void gee_session_add_token(gee_session_t *session, gee_call_t *call) {
 
 void gee_session_remove_token(gee_session_t *session, gee_call_t *call) {
     gee_number_map_t *map = session->serving.by_token;
-    gee_link_t *link = &call->token_link;
+    gee_link_t *link = &call->apart->token_link;
     if (session->call_count == 0)
         gee_session_drop_tokens(session);
     else if (link->next == link)
@@ -74,7 +74,7 @@ gee_call_t *gee_session_find_token(gee_session_t *session, const gee_token_t *to
         return look_at_each(session, token);
     gee_call_t *oldest = gee_number_map_get(session->serving.by_token, token->number), *call = oldest;
     while (call != NULL && !has_token(call, token)) {
-        call = call_of(call->token_link.next);
+        call = call_of(call->apart->token_link.next);
         if (call == oldest)
             return NULL;
     }

@@ -1,0 +1,474 @@
+/* call_flow.c: what a streaming call sends and receives, how far its two sides may be apart, and what waits meanwhile.
+ *
+ *              message()                                     credit > 0, stream has room
+ *   peer -> [ queue: while busy, paused ] -> owner -> [ output: else ] -> protocol.send()
+ *      <- CREDIT, when the owner took half a window          room(): both are there again
+ *
+ * Both waiting places are inboxes of the loop's buffers: a message is 4 bytes of length and the encoded body. */
+#include "core/rpc/call_flow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/rpc/engine_private.h"
+#include "core/rpc/session.h"
+#include "core/rpc/session_private.h"
+
+/* A peer that gives more has lost count. */
+#define GREATEST_CREDIT (INT64_C(1) << 40)
+
+typedef uint32_t prefix_t; /* of a message that waits */
+
+typedef struct gee_flow_queue {
+    gee_inbox_t messages;
+    gee_pool_t *end_pool; /* of `end`; null: no end waits */
+    gee_event_t end;
+    gee_event_more_t more;
+} gee_flow_queue_t;
+
+static void flow_enter(gee_flow_t *flow, gee_half_t in, gee_half_t out) {
+    GEE_ASSERT(in >= flow->in && out >= flow->out); /* a half only goes forward */
+    flow->in = in;
+    flow->out = out;
+}
+
+static size_t cost_of(size_t length) {
+    return length + GEE_FLOW_MESSAGE_COST;
+}
+
+static gee_event_t event_of(gee_flow_t *flow, unsigned parts) {
+    return (gee_event_t){ .parts = parts, .token = { .number = flow->number }, .codec = flow->codec, .flow = flow };
+}
+
+void gee_flow_init(gee_flow_t *flow, gee_session_t *session, const gee_flow_events_t *events, uint64_t number,
+                   const gee_codec_t *codec, bool calling) {
+    *flow = (gee_flow_t){ .session = session,
+                          .events = events,
+                          .codec = codec,
+                          .number = number,
+                          .credit = calling ? 0 : GEE_FLOW_WINDOW,
+                          .allowed = GEE_FLOW_WINDOW,
+                          .calling = calling,
+                          .opened = !calling };
+}
+
+/* ---- messages that wait, in both directions ---- */
+
+static int inbox_put(gee_inbox_t *inbox, const gee_chain_t *chain, const void *bytes, size_t length) {
+    size_t space;
+    prefix_t prefix = (prefix_t)length;
+    if (length > UINT32_MAX)
+        return -1;
+    uint8_t *place = gee_inbox_space(inbox, sizeof(prefix) + length, &space);
+    if (place == NULL)
+        return -1;
+    memcpy(place, &prefix, sizeof(prefix));
+    if (chain != NULL)
+        gee_chain_copy(chain, place + sizeof(prefix), length);
+    else if (length > 0)
+        memcpy(place + sizeof(prefix), bytes, length);
+    gee_inbox_filled(inbox, sizeof(prefix) + length);
+    return 0;
+}
+
+/* The first message. Precondition: there is one. */
+static gee_payload_t inbox_first(const gee_inbox_t *inbox, const gee_codec_t *codec) {
+    prefix_t length;
+    memcpy(&length, gee_inbox_bytes(inbox), sizeof(length));
+    return (gee_payload_t){ .kind = GEE_PAYLOAD_BYTES,
+                            .codec = codec,
+                            .bytes = gee_inbox_bytes(inbox) + sizeof(length),
+                            .length = length,
+                            .buf = inbox->buf };
+}
+
+static void inbox_drop(gee_inbox_t *inbox, size_t length) {
+    gee_inbox_consume(inbox, sizeof(prefix_t) + length);
+}
+
+/* ---- sending ---- */
+
+static bool is_congested(const gee_flow_t *flow) {
+    return gee_stream_congested(flow->session->stream);
+}
+
+bool gee_flow_has_room(const gee_flow_t *flow) {
+    return flow->session != NULL && flow->opened && flow->output == NULL && flow->credit > 0 && !is_congested(flow);
+}
+
+/* The sender waits for room(); for that of the stream in the session's line. */
+static gee_sent_t say_full(gee_flow_t *flow) {
+    flow->full = true;
+    if (is_congested(flow) && !gee_link_in_list(&flow->blocked_link))
+        gee_session_block(flow->session, &flow->blocked_link);
+    return GEE_SENT_FULL;
+}
+
+/* One message, now. */
+static int write_message(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error) {
+    gee_session_t *session = flow->session;
+    gee_event_t event = event_of(flow, GEE_EVENT_MESSAGE);
+    event.payload = *payload;
+    size_t length = 0;
+    if (gee_session_send_message(session, &event, &length, error) != 0)
+        return -1;
+    flow->credit -= (int64_t)cost_of(length);
+    flow->messages_out += flow->messages_out < UINT32_MAX;
+    return 0;
+}
+
+static void free_output(gee_flow_t *flow) {
+    if (flow->output == NULL)
+        return;
+    gee_inbox_clear(flow->output);
+    free(flow->output);
+    flow->output = NULL;
+}
+
+static int make_output(gee_flow_t *flow, gee_error_t *error) {
+    if (flow->output == NULL && (flow->output = malloc(sizeof(*flow->output))) == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    if (flow->output->buf == NULL)
+        gee_inbox_init(flow->output, flow->session->engine->buffers);
+    return 0;
+}
+
+static int check_output(const gee_flow_t *flow, size_t length, gee_error_t *error) {
+    const gee_engine_t *engine = flow->session->engine;
+    size_t limit = flow->calling ? flow->session->calling.message_limit : 0;
+    uint64_t waiting = gee_inbox_length(flow->output);
+    if (limit > 0 && length > limit)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the message would be %zu bytes, over %zu (limits.message)",
+                             length, limit);
+    if (waiting > 0 && waiting + length > engine->limits.output && engine->limits.output > 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED,
+                             "%llu bytes of messages wait for the peer, over %llu (limits.output)",
+                             (unsigned long long)(waiting + length), (unsigned long long)engine->limits.output);
+    return 0;
+}
+
+/* Not now: the message waits, encoded. */
+GEE_APART static gee_sent_t send_later(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error) {
+    gee_chain_t chain;
+    gee_chain_init(&chain, flow->session->engine->buffers);
+    int failed = make_output(flow, error);
+    if (failed == 0)
+        failed = gee_payload_encode(payload, flow->codec, NULL, &chain, error);
+    if (failed == 0)
+        failed = check_output(flow, chain.length, error);
+    if (failed == 0 && inbox_put(flow->output, &chain, NULL, chain.length) != 0)
+        failed = gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    gee_chain_clear(&chain);
+    if (failed != 0 && flow->output != NULL && gee_inbox_length(flow->output) == 0)
+        free_output(flow);
+    return failed != 0 ? GEE_SEND_ENDED : say_full(flow);
+}
+
+gee_sent_t gee_flow_send(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error) {
+    error->code = GEE_OK;
+    if (flow->session == NULL || flow->out != GEE_HALF_OPEN || flow->session->closing)
+        return GEE_SEND_ENDED;
+    if (!gee_flow_has_room(flow))
+        return send_later(flow, payload, error);
+    if (write_message(flow, payload, error) != 0)
+        return GEE_SEND_ENDED;
+    return gee_flow_has_room(flow) ? GEE_SENT : say_full(flow);
+}
+
+static void send_half_close(gee_flow_t *flow) {
+    gee_event_t event = event_of(flow, GEE_EVENT_HALF_CLOSE);
+    flow->close_waits = false;
+    gee_session_send_event(flow->session, &event);
+}
+
+void gee_flow_half_close(gee_flow_t *flow) {
+    if (flow->session == NULL || flow->out != GEE_HALF_OPEN)
+        return;
+    GEE_ASSERT(flow->calling);
+    flow_enter(flow, flow->in, GEE_HALF_CLOSED);
+    if (!flow->opened || flow->output != NULL)
+        flow->close_waits = true;
+    else
+        send_half_close(flow);
+}
+
+int gee_flow_send_metadata(gee_flow_t *flow, const gee_metadata_t *metadata, gee_error_t *error) {
+    GEE_ASSERT(!flow->calling);
+    const gee_event_more_t more = { .credit = 0 };
+    gee_event_t event = event_of(flow, GEE_EVENT_CREDIT);
+    if (flow->session == NULL || flow->messages_out > 0 || flow->session->closing)
+        return 0;
+    event.metadata = *metadata;
+    event.more = &more;
+    return gee_session_send_message(flow->session, &event, NULL, error);
+}
+
+/* What waits goes out, as far as credit and stream allow. A message that cannot be written was encoded by us: the session is
+ * of no more use then. */
+static void write_output(gee_flow_t *flow) {
+    gee_error_t error;
+    while (flow->output != NULL && flow->opened && flow->credit > 0 && !is_congested(flow)) {
+        gee_payload_t payload = inbox_first(flow->output, flow->codec);
+        if (write_message(flow, &payload, &error) != 0) {
+            gee_session_refuse(flow->session, &error);
+            return;
+        }
+        inbox_drop(flow->output, payload.length);
+        if (gee_inbox_length(flow->output) == 0)
+            free_output(flow);
+    }
+}
+
+static void flow_go_on(gee_flow_t *flow) {
+    if (flow->session->closing)
+        return;
+    write_output(flow);
+    if (flow->output != NULL || flow->session->closing) {
+        if (!flow->session->closing)
+            (void)say_full(flow);
+        return;
+    }
+    if (flow->close_waits && flow->opened)
+        send_half_close(flow);
+    if (flow->awaits_flushed) {
+        flow->awaits_flushed = false;
+        flow->events->flushed(flow); /* the last: the flow may be gone */
+    } else if (flow->full && gee_flow_has_room(flow)) {
+        flow->full = false;
+        flow->events->room(flow);
+    } else if (flow->full && is_congested(flow)) {
+        (void)say_full(flow);
+    }
+}
+
+void gee_flow_on_drained(gee_flow_t *flow) {
+    flow_go_on(flow);
+}
+
+bool gee_flow_flushed(gee_flow_t *flow) {
+    flow->awaits_flushed = flow->output != NULL;
+    return !flow->awaits_flushed;
+}
+
+int gee_flow_on_credit(gee_flow_t *flow, uint64_t credit, gee_error_t *error) {
+    if (credit > (uint64_t)GREATEST_CREDIT || flow->credit > GREATEST_CREDIT)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "credit of %llu bytes for one call",
+                             (unsigned long long)credit);
+    flow->credit += (int64_t)credit;
+    flow_go_on(flow);
+    return 0;
+}
+
+void gee_flow_opened(gee_flow_t *flow, int64_t credit) {
+    GEE_ASSERT(flow->calling && !flow->opened);
+    flow->opened = true;
+    flow->credit += credit;
+    flow_go_on(flow);
+}
+
+/* ---- receiving ---- */
+
+static gee_flow_queue_t *queue_of(gee_flow_t *flow) {
+    if (flow->queue == NULL && (flow->queue = calloc(1, sizeof(*flow->queue))) != NULL)
+        gee_inbox_init(&flow->queue->messages, flow->session->engine->buffers);
+    return flow->queue;
+}
+
+static void free_queue(gee_flow_t *flow) {
+    if (flow->queue == NULL)
+        return;
+    gee_inbox_clear(&flow->queue->messages);
+    gee_pool_destroy(&flow->queue->end_pool);
+    free(flow->queue);
+    flow->queue = NULL;
+}
+
+static bool has_message(const gee_flow_t *flow) {
+    return flow->queue != NULL && gee_inbox_length(&flow->queue->messages) > 0;
+}
+
+static void tell_message(gee_flow_t *flow, const gee_payload_t *payload) {
+    flow->busy = true;
+    flow->current = cost_of(payload->length);
+    flow->events->message(flow, payload);
+}
+
+/* A copy of the message lies in the queue's buffer, which is held while the owner looks at the message. */
+static void tell_queued(gee_flow_t *flow) {
+    gee_payload_t payload = inbox_first(&flow->queue->messages, flow->codec);
+    gee_buf_t *held = gee_buf_hold(payload.buf);
+    inbox_drop(&flow->queue->messages, payload.length);
+    tell_message(flow, &payload);
+    gee_buf_release(&held);
+}
+
+static void tell_end(gee_flow_t *flow) {
+    gee_flow_queue_t *queue = flow->queue;
+    flow->queue = NULL;
+    gee_flow_end(flow);
+    flow->events->ended(flow, &queue->end, true);
+    gee_inbox_clear(&queue->messages);
+    gee_pool_destroy(&queue->end_pool);
+    free(queue);
+}
+
+/* What follows the last message. */
+static void tell_rest(gee_flow_t *flow) {
+    if (flow->queue != NULL && flow->queue->end_pool != NULL) {
+        tell_end(flow);
+    } else if (flow->in == GEE_HALF_CLOSED && !flow->close_told) {
+        flow->close_told = true;
+        flow->events->half_closed(flow);
+    }
+}
+
+/* Tells the owner one thing after another, until the owner is busy, pauses, or the call is over. */
+static void flow_deliver(gee_flow_t *flow) {
+    bool over = false;
+    if (flow->over != NULL)
+        return; /* the loop below goes on by itself */
+    flow->over = &over;
+    while (!over && !flow->busy && !flow->paused && has_message(flow))
+        tell_queued(flow);
+    if (over)
+        return;
+    flow->over = NULL;
+    if (!flow->busy && !flow->paused)
+        tell_rest(flow);
+}
+
+static int message_later(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error) {
+    GEE_ASSERT(payload->kind == GEE_PAYLOAD_BYTES);
+    if (queue_of(flow) == NULL || inbox_put(&flow->queue->messages, NULL, payload->bytes, payload->length) != 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    return 0;
+}
+
+int gee_flow_on_message(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error) {
+    if (flow->in != GEE_HALF_OPEN)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "a message behind the half-close of its call");
+    if (flow->allowed <= 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "a message beyond the credit of its call");
+    flow->allowed -= (int64_t)cost_of(payload->length);
+    flow->messages_in += flow->messages_in < UINT32_MAX;
+    if (flow->busy || flow->paused || has_message(flow))
+        return message_later(flow, payload, error);
+    tell_message(flow, payload);
+    return 0;
+}
+
+int gee_flow_on_half_close(gee_flow_t *flow, gee_error_t *error) {
+    if (flow->in != GEE_HALF_OPEN)
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "a second half-close of a call");
+    flow_enter(flow, GEE_HALF_CLOSED, flow->out);
+    flow_deliver(flow);
+    return 0;
+}
+
+static void give_credit(gee_flow_t *flow) {
+    gee_event_more_t more = { .credit = flow->taken };
+    gee_event_t event = event_of(flow, GEE_EVENT_CREDIT);
+    event.more = &more;
+    flow->allowed += (int64_t)flow->taken;
+    flow->taken = 0;
+    gee_session_send_event(flow->session, &event);
+}
+
+void gee_flow_took(gee_flow_t *flow) {
+    GEE_ASSERT(flow->busy);
+    flow->busy = false;
+    if (flow->session == NULL)
+        return;
+    flow->taken += flow->current;
+    if (flow->taken >= GEE_FLOW_WINDOW / 2 && flow->in == GEE_HALF_OPEN && !flow->session->closing)
+        give_credit(flow);
+    if (flow->session != NULL && (flow->queue != NULL || flow->in == GEE_HALF_CLOSED))
+        flow_deliver(flow);
+}
+
+void gee_flow_pause(gee_flow_t *flow) {
+    flow->paused = true;
+}
+
+void gee_flow_resume(gee_flow_t *flow) {
+    flow->paused = false;
+    if (flow->session != NULL && !flow->busy)
+        flow_deliver(flow);
+}
+
+/* ---- the end ---- */
+
+static gee_metadata_t copy_metadata(gee_pool_t *pool, const gee_metadata_t *metadata) {
+    gee_metadata_t copy = { .items = gee_pool_array(pool, metadata->count, sizeof(*metadata->items)) };
+    for (; copy.items != NULL && copy.count < metadata->count; copy.count++) {
+        copy.items[copy.count].key = gee_pool_str(pool, metadata->items[copy.count].key);
+        copy.items[copy.count].value = gee_pool_str(pool, metadata->items[copy.count].value);
+        if (copy.items[copy.count].key.data == NULL || copy.items[copy.count].value.data == NULL)
+            break;
+    }
+    return copy;
+}
+
+static bool is_copied(const gee_metadata_t *copy, const gee_metadata_t *metadata) {
+    return copy->count == metadata->count;
+}
+
+/* A copy that stays until the messages before the end are delivered. */
+static int end_later(gee_flow_t *flow, const gee_event_t *end) {
+    static const gee_event_more_t nothing;
+    const gee_event_more_t *more = end->more != NULL ? end->more : &nothing;
+    gee_flow_queue_t *queue = queue_of(flow);
+    gee_pool_t *pool = queue != NULL ? gee_pool_create(0) : NULL;
+    if (pool == NULL)
+        return -1;
+    gee_event_t copy = { .parts = end->parts, .flow = flow, .codec = end->codec, .status.code = end->status.code };
+    copy.status.text = gee_pool_str(pool, end->status.text);
+    copy.metadata = copy_metadata(pool, &end->metadata);
+    queue->more.trailing = copy_metadata(pool, &more->trailing);
+    queue->more.details = gee_pool_str(pool, more->details);
+    copy.more = &queue->more;
+    copy.payload = end->payload;
+    copy.payload.buf = NULL;
+    gee_str_t body = { .data = (const char *)end->payload.bytes, .length = end->payload.length };
+    if (end->payload.kind == GEE_PAYLOAD_BYTES)
+        copy.payload.bytes = (const uint8_t *)gee_pool_str(pool, body).data;
+    if (copy.status.text.data == NULL || queue->more.details.data == NULL ||
+        !is_copied(&copy.metadata, &end->metadata) || !is_copied(&queue->more.trailing, &more->trailing) ||
+        (end->payload.kind == GEE_PAYLOAD_BYTES && copy.payload.bytes == NULL)) {
+        gee_pool_destroy(&pool);
+        return -1;
+    }
+    queue->end = copy;
+    queue->end_pool = pool;
+    return 0;
+}
+
+int gee_flow_on_end(gee_flow_t *flow, const gee_event_t *end, bool from_peer) {
+    GEE_ASSERT(flow->calling);
+    if (from_peer && (flow->busy || flow->paused || has_message(flow)))
+        return end_later(flow, end);
+    gee_flow_end(flow);
+    flow->events->ended(flow, end, from_peer);
+    return 0;
+}
+
+void gee_flow_end(gee_flow_t *flow) {
+    if (flow->session == NULL)
+        return;
+    flow_enter(flow, GEE_HALF_ENDED, GEE_HALF_ENDED);
+    free_output(flow);
+    free_queue(flow);
+    gee_list_remove(&flow->blocked_link);
+    flow->full = flow->close_waits = flow->awaits_flushed = false;
+    if (flow->over != NULL)
+        *flow->over = true;
+    flow->over = NULL;
+    gee_session_forget_flow(flow->session, flow);
+    flow->session = NULL;
+}
+
+size_t gee_flow_held(const gee_flow_t *flow) {
+    return (flow->queue != NULL ? gee_inbox_length(&flow->queue->messages) : 0) +
+           (flow->output != NULL ? gee_inbox_length(flow->output) : 0);
+}
