@@ -173,7 +173,6 @@ typedef struct question {
 
 static void on_done(gee_outgoing_t *outgoing, const gee_event_t *reply) {
     const gee_status_t *status = &reply->status;
-    const gee_payload_t *payload = &reply->payload;
     question_t *question = GEE_CONTAINER(outgoing, question_t, outgoing);
     question->client->ended++;
     question->client->answered += status->code == GEE_OK;

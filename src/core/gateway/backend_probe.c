@@ -29,14 +29,13 @@ static int ping(gee_backend_connection_t *connection, gee_error_t *error) {
 
 /* Any answer shows that the backend lives. The connection is of no further use: a server that does not know the
  * method may leave the arguments unread. */
-static void on_check_answer(gee_outgoing_t *outgoing, const gee_status_t *status,
-                            const gee_payload_t *payload GEE_UNUSED) {
+static void on_check_answer(gee_outgoing_t *outgoing, const gee_event_t *reply) {
     gee_backend_connection_t *connection = GEE_CONTAINER(outgoing, gee_backend_connection_t, check);
     gee_backend_t *backend = connection->backend;
     gee_error_t error;
     if (!outgoing->answered) {
         gee_error_set(&error, GEE_UNAVAILABLE, "%s: %.*s (check)", backend->upstream->limits.check_method,
-                      GEE_STR_ARGUMENTS(status->text));
+                      GEE_STR_ARGUMENTS(reply->status.text));
         gee_session_close(connection->session, &error); /* counts as a failure, as this is a probe */
         return;
     }

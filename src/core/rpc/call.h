@@ -87,9 +87,9 @@ struct gee_call {
 
     const void *arguments;
     void *reply;
-    gee_status_t handler_status; /* what it said, if that was not gee_reply() */
-    gee_timer_t timer;           /* not started when the call is created */
-    gee_task_t finished_task;    /* posted or deferred when the handler is through; set by dispatch */
+    gee_status_t handler_status;       /* what it said, if that was not gee_reply() */
+    gee_timer_t timer;                 /* not started when the call is created */
+    gee_task_t finished_task;          /* posted or deferred when the handler is through; set by dispatch */
     _Atomic(gee_call_apart_t *) apart; /* of a unary call always there; else made when needed: gee_call_get_apart() */
 };
 _Static_assert(offsetof(struct gee_call, arguments) <= 4 * GEE_CACHE_LINE, "what all calls need");
@@ -102,12 +102,12 @@ typedef struct gee_streaming_call {
     void (*release_data)(void *data);
     void (*room)(gee_call_t *call, void *data);
     void *room_data;
-    gee_pool_t *message;                  /* the arena of the message that a handler is at; null: none */
-    struct gee_kept_message *kept;        /* arenas of messages that gee_message_keep() holds */
-    struct gee_streaming_thread *thread;  /* a GEE_BLOCKING method's; null: all is on the loop */
-    bool held_back;                       /* a bidirectional handler hears nothing before there is room */
-    bool task_comes;                      /* the handler has finished, which the loop has not seen yet */
-    bool ending;                          /* the handler has finished; the answer goes out behind what waits */
+    gee_pool_t *message;                 /* the arena of the message that a handler is at; null: none */
+    struct gee_kept_message *kept;       /* arenas of messages that gee_message_keep() holds */
+    struct gee_streaming_thread *thread; /* a GEE_BLOCKING method's; null: all is on the loop */
+    bool held_back;                      /* a bidirectional handler hears nothing before there is room */
+    bool task_comes;                     /* the handler has finished, which the loop has not seen yet */
+    bool ending;                         /* the handler has finished; the answer goes out behind what waits */
 } gee_streaming_call_t;
 
 static inline gee_streaming_call_t *gee_streaming_of(gee_flow_t *flow) {

@@ -12,7 +12,7 @@
 
 #include "core/base/assert.h"
 #include "core/rpc/engine_private.h"
-#include "core/rpc/session.h"
+#include "core/rpc/session_flows.h"
 #include "core/rpc/session_private.h"
 
 /* A peer that gives more has lost count. */

@@ -214,7 +214,8 @@ static void refuse_message(gee_call_t *call, gee_error_t *error) {
 static int decode_message(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
     gee_streaming_call_t *streaming = streaming_of(call);
     streaming->message = take_message_pool(call->engine);
-    void *message = streaming->message != NULL ? gee_pool_zalloc(streaming->message, call->method->argument->size) : NULL;
+    void *message =
+        streaming->message != NULL ? gee_pool_zalloc(streaming->message, call->method->argument->size) : NULL;
     if (message == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     call->arguments = message;
@@ -245,7 +246,7 @@ static void on_half_closed(gee_flow_t *flow) {
 
 static void on_room(gee_flow_t *flow) {
     gee_streaming_call_t *streaming = gee_streaming_of(flow);
-    void (*room)(gee_call_t *call, void *data) = streaming->room;
+    void (*room)(gee_call_t * call, void *data) = streaming->room;
     if (streaming->thread != NULL) {
         gee_streaming_thread_room(streaming->thread);
         gee_streaming_flushed(&streaming->call);
@@ -367,7 +368,8 @@ static bool refuses(gee_session_t *session, const gee_event_t *event) {
     gee_flow_t *open = gee_session_find_flow(session, event);
     gee_error_t error;
     if (open != NULL) {
-        gee_error_set(&error, GEE_INVALID_ARGUMENT, "rpc server: a second streaming call with the number of an open one");
+        gee_error_set(&error, GEE_INVALID_ARGUMENT,
+                      "rpc server: a second streaming call with the number of an open one");
         streaming_refuse(&gee_streaming_of(open)->call, &error);
         return true;
     }

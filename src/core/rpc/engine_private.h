@@ -61,7 +61,7 @@ struct gee_engine {
     size_t free_call_count;
     gee_list_t free_streaming_calls;
     size_t free_streaming_call_count;
-    gee_pool_t *message_pool; /* of messages that handlers on the loop get; null: none, or in use */
+    gee_pool_t *message_pool;        /* of messages that handlers on the loop get; null: none, or in use */
     size_t live_calls;               /* calls whose memory is not back yet */
     size_t late_handlers;            /* handlers that still run though their call was answered (timed out, cancelled) */
     gee_codec_share_t *codec_shares; /* what codecs keep for all their states */

@@ -60,9 +60,10 @@ typedef struct gee_payload {
 
 /* What few events have. */
 typedef struct gee_event_more {
-    gee_metadata_t trailing; /* END: metadata of the end; that of the event is then initial metadata, which was not told before */
-    gee_str_t details;       /* END: of the status, bytes */
-    uint64_t credit;         /* CREDIT; PONG: the peer has streaming calls, and this is their initial credit */
+    gee_metadata_t
+        trailing; /* END: metadata of the end; that of the event is then initial metadata, which was not told before */
+    gee_str_t details; /* END: of the status, bytes */
+    uint64_t credit;   /* CREDIT; PONG: the peer has streaming calls, and this is their initial credit */
 } gee_event_more_t;
 
 struct gee_flow; /* call_flow.h */

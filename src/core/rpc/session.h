@@ -85,9 +85,9 @@ struct gee_session {
     bool closing;
     bool frozen : 1; /* on its way to another process; the timers that wait with it: */
     bool frozen_peer_timer : 1, frozen_idle_timer : 1, frozen_age_timer : 1;
-    bool handing_back : 1; /* closing, but the stream goes back to the door */
-    bool failed : 1;       /* close_reason says why */
-    uint32_t call_count;   /* that wait for their answers */
+    bool handing_back : 1;   /* closing, but the stream goes back to the door */
+    bool failed : 1;         /* close_reason says why */
+    uint32_t call_count;     /* that wait for their answers */
     gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
     int64_t active_ns;       /* when bytes came last */
     uint64_t to_skip;        /* bytes to come of a message that is not taken */
@@ -191,8 +191,8 @@ int gee_session_call_apart(gee_session_t *session, gee_outgoing_t *outgoing, gee
  * payload as above. On a wire that may have streaming calls but where that is not known yet, what is sent waits until the peer
  * has said so; without them the call ends with GEE_UNIMPLEMENTED. -1: not opened, no event will be told.
  * gee_session_forget() cancels the call; then nothing is told any more. */
-int gee_session_open(gee_session_t *session, gee_outgoing_t *outgoing, gee_flow_t *flow, const gee_flow_events_t *events,
-                     gee_event_t *request, gee_error_t *error);
+int gee_session_open(gee_session_t *session, gee_outgoing_t *outgoing, gee_flow_t *flow,
+                     const gee_flow_events_t *events, gee_event_t *request, gee_error_t *error);
 /* Gives up on it: done() is not called. The peer is told where the wire can; where it cannot, and the owner wants to hear of
  * freed slots, outgoing->slot_kept is set. A late reply is dropped. A call whose time is over has both, too. */
 void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing);

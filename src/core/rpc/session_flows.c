@@ -233,8 +233,8 @@ void gee_session_cancel_later(gee_session_t *session, gee_flow_t *flow) {
         gee_session_refuse(session, &error);
 }
 
-int gee_session_open(gee_session_t *session, gee_outgoing_t *outgoing, gee_flow_t *flow, const gee_flow_events_t *events,
-                     gee_event_t *request, gee_error_t *error) {
+int gee_session_open(gee_session_t *session, gee_outgoing_t *outgoing, gee_flow_t *flow,
+                     const gee_flow_events_t *events, gee_event_t *request, gee_error_t *error) {
     GEE_ASSERT(session->role == GEE_CALLING && request->parts & GEE_EVENT_BEGIN);
     gee_session_flows_t *flows = gee_session_get_flows(session);
     gee_chain_t *out = gee_session_out(session);

@@ -23,9 +23,9 @@ struct gee_session_flows {
     size_t body_length; /* gee_session_set_body_length() */
     /* Calling. */
     gee_streams_known_t known;
-    int64_t credit;      /* with YES: what a call begins with */
-    gee_list_t opening;  /* flows that wait for the answer, by blocked_link */
-    gee_inbox_t begins;  /* what begins these calls, as it goes over the wire */
+    int64_t credit;     /* with YES: what a call begins with */
+    gee_list_t opening; /* flows that wait for the answer, by blocked_link */
+    gee_inbox_t begins; /* what begins these calls, as it goes over the wire */
 };
 
 /* The session's, made when needed; null: out of memory. */

@@ -24,7 +24,7 @@ struct gee_streaming_thread {
     bool posted;         /* send_task is on its way */
     bool full;           /* the loop has found no room */
     bool over;
-    gee_code_t refusal;  /* a message could not be sent; GEE_OK: none */
+    gee_code_t refusal; /* a message could not be sent; GEE_OK: none */
     gee_job_t job;
     void (*run)(gee_call_t *call);
     void (*ran)(gee_call_t *call);
