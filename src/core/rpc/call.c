@@ -14,8 +14,9 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/rpc/dispatch_private.h"
+#include "core/rpc/dispatch.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session.h"
 
 enum { CLAIMED = 1u, FINISHED = 2u, RETURNED = 4u, OVER = 8u }; /* OVER: claimed by gee_call_claim() */
 
@@ -149,7 +150,7 @@ gee_call_t *gee_call_create_streaming(gee_engine_t *engine) {
 /* What on_cancel was left is forgotten, and the pool kept for the next call. */
 GEE_APART static void put_free_streaming(gee_engine_t *engine, gee_call_t *call) {
     GEE_ASSERT(call->flow->session == NULL);
-    gee_streaming_clear(GEE_CONTAINER(call, gee_streaming_call_t, call));
+    engine->server->clear(call);
     gee_call_apart_t *apart = apart_of(call);
     if (apart != NULL)
         apart->on_cancel = NULL;

@@ -13,7 +13,6 @@
 #include "core/base/assert.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/session_flows.h"
-#include "core/rpc/session_private.h"
 
 /* A peer that gives more has lost count. */
 #define GREATEST_CREDIT (INT64_C(1) << 40)
@@ -35,6 +34,17 @@ static void flow_enter(gee_flow_t *flow, gee_half_t in, gee_half_t out) {
 
 static size_t cost_of(size_t length) {
     return length + GEE_FLOW_MESSAGE_COST;
+}
+
+static const gee_flow_line_t *line_of(const gee_flow_t *flow) {
+    return flow->session->flows->line;
+}
+
+/* What is no message: without it the two sides would not understand each other any more. */
+static void send_or_refuse(const gee_flow_t *flow, const gee_event_t *event) {
+    gee_error_t error;
+    if (line_of(flow)->send(flow->session, event, NULL, &error) != 0)
+        line_of(flow)->refuse(flow->session, &error);
 }
 
 static gee_event_t event_of(gee_flow_t *flow, unsigned parts) {
@@ -101,7 +111,7 @@ bool gee_flow_has_room(const gee_flow_t *flow) {
 static gee_sent_t say_full(gee_flow_t *flow) {
     flow->full = true;
     if (is_congested(flow) && !gee_link_in_list(&flow->blocked_link))
-        gee_session_block(flow->session, &flow->blocked_link);
+        line_of(flow)->block(flow->session, &flow->blocked_link);
     return GEE_SENT_FULL;
 }
 
@@ -111,7 +121,7 @@ static int write_message(gee_flow_t *flow, const gee_payload_t *payload, gee_err
     gee_event_t event = event_of(flow, GEE_EVENT_MESSAGE);
     event.payload = *payload;
     size_t length = 0;
-    if (gee_session_send_message(session, &event, &length, error) != 0)
+    if (line_of(flow)->send(session, &event, &length, error) != 0)
         return -1;
     flow->credit -= (int64_t)cost_of(length);
     flow->messages_out += flow->messages_out < UINT32_MAX;
@@ -179,7 +189,7 @@ gee_sent_t gee_flow_send(gee_flow_t *flow, const gee_payload_t *payload, gee_err
 static void send_half_close(gee_flow_t *flow) {
     gee_event_t event = event_of(flow, GEE_EVENT_HALF_CLOSE);
     flow->close_waits = false;
-    gee_session_send_event(flow->session, &event);
+    send_or_refuse(flow, &event);
 }
 
 void gee_flow_half_close(gee_flow_t *flow) {
@@ -201,7 +211,7 @@ int gee_flow_send_metadata(gee_flow_t *flow, const gee_metadata_t *metadata, gee
         return 0;
     event.metadata = *metadata;
     event.more = &more;
-    return gee_session_send_message(flow->session, &event, NULL, error);
+    return line_of(flow)->send(flow->session, &event, NULL, error);
 }
 
 /* What waits goes out, as far as credit and stream allow. A message that cannot be written was encoded by us: the session is
@@ -211,7 +221,7 @@ static void write_output(gee_flow_t *flow) {
     while (flow->output != NULL && flow->opened && flow->credit > 0 && !is_congested(flow)) {
         gee_payload_t payload = inbox_first(flow->output, flow->codec);
         if (write_message(flow, &payload, &error) != 0) {
-            gee_session_refuse(flow->session, &error);
+            line_of(flow)->refuse(flow->session, &error);
             return;
         }
         inbox_drop(flow->output, payload.length);
@@ -372,7 +382,7 @@ static void give_credit(gee_flow_t *flow) {
     event.more = &more;
     flow->allowed += (int64_t)flow->taken;
     flow->taken = 0;
-    gee_session_send_event(flow->session, &event);
+    send_or_refuse(flow, &event);
 }
 
 void gee_flow_took(gee_flow_t *flow) {
@@ -464,7 +474,7 @@ void gee_flow_end(gee_flow_t *flow) {
     if (flow->over != NULL)
         *flow->over = true;
     flow->over = NULL;
-    gee_session_forget_flow(flow->session, flow);
+    line_of(flow)->forget(flow->session, flow);
     flow->session = NULL;
 }
 

@@ -637,7 +637,9 @@ static void refuse(gee_call_t *call, const gee_error_t *error) {
     gee_dispatch_end_early(call, error->code, error->text);
 }
 
-static const gee_session_server_t dispatch_server = { .begin = begin, .refuse = refuse, .cancel = cancel };
+static const gee_session_server_t dispatch_server = {
+    .begin = begin, .refuse = refuse, .clear = gee_streaming_clear, .cancel = cancel
+};
 
 /* ---- for dispatch_streaming.c ---- */
 

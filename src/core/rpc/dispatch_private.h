@@ -42,14 +42,12 @@ void gee_streaming_end(gee_call_t *call, gee_code_t code, const char *text);
 /* A unary request came for a streaming method: answers and releases. */
 void gee_streaming_refuse_unary(gee_call_t *call);
 /* Frees what the handler has kept; calls what gee_call_set_data() left. */
-void gee_streaming_clear(gee_streaming_call_t *streaming);
-
-/* From streaming_thread.c: messages of handlers wait to be sent. */
-void gee_streaming_flushed(gee_call_t *call);
+void gee_streaming_clear(gee_call_t *call);
 
 /* ---- streaming_thread.c: what a GEE_BLOCKING handler of a streaming call shares with the loop ---- */
 typedef struct gee_streaming_thread gee_streaming_thread_t;
-gee_streaming_thread_t *gee_streaming_thread_create(gee_streaming_call_t *streaming);
+/* `sent(call)`, on the loop's thread: messages wait to be sent. Null: out of memory. */
+gee_streaming_thread_t *gee_streaming_thread_create(gee_streaming_call_t *streaming, void (*sent)(gee_call_t *call));
 void gee_streaming_thread_destroy(gee_streaming_thread_t **thread);
 /* Loop thread: runs `run` on the pool; then `ran`, on the loop's thread. -1: the pool's queue is full. */
 int gee_streaming_thread_run(gee_streaming_thread_t *thread, void (*run)(gee_call_t *call),

@@ -74,7 +74,8 @@ void gee_message_keep(gee_call_t *call) {
     streaming->message = NULL;
 }
 
-void gee_streaming_clear(gee_streaming_call_t *streaming) {
+void gee_streaming_clear(gee_call_t *call) {
+    gee_streaming_call_t *streaming = GEE_CONTAINER(call, gee_streaming_call_t, call);
     gee_streaming_thread_destroy(&streaming->thread);
     gee_call_set_data(&streaming->call, NULL, NULL);
     give_message_pool(streaming->call.engine, &streaming->message);
@@ -134,7 +135,8 @@ static void finish_answer(gee_call_t *call) {
     release_when_through(call);
 }
 
-void gee_streaming_flushed(gee_call_t *call) {
+/* Messages of a handler on the pool wait to be sent. */
+static void send_waiting(gee_call_t *call) {
     gee_streaming_call_t *streaming = streaming_of(call);
     if (!call->answered)
         (void)gee_streaming_thread_flush(streaming->thread);
@@ -249,7 +251,7 @@ static void on_room(gee_flow_t *flow) {
     void (*room)(gee_call_t * call, void *data) = streaming->room;
     if (streaming->thread != NULL) {
         gee_streaming_thread_room(streaming->thread);
-        gee_streaming_flushed(&streaming->call);
+        send_waiting(&streaming->call);
         return;
     }
     streaming->room = NULL;
@@ -315,7 +317,7 @@ static int start_handler(gee_call_t *call) {
         return -1;
     }
     if ((call->method->flags & GEE_BLOCKING) != 0 && call->engine->threads != NULL &&
-        (streaming->thread = gee_streaming_thread_create(streaming)) == NULL) {
+        (streaming->thread = gee_streaming_thread_create(streaming, send_waiting)) == NULL) {
         gee_dispatch_end(call, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory");
         return -1;
     }

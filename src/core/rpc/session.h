@@ -20,6 +20,8 @@ typedef struct gee_session_server {
     void (*begin)(gee_session_t *session, const gee_event_t *event);
     /* Precondition: the call is a streaming call, and was not answered: the peer broke the rules of the call, which ends. */
     void (*refuse)(gee_call_t *call, const gee_error_t *error);
+    /* The memory of a streaming call is about to be used anew. */
+    void (*clear)(gee_call_t *call);
     /* Precondition: the call is kept, and was not answered. The call ends now: with GEE_CANCELLED where `answer`, else
      * without a word, as the peer is gone. */
     void (*cancel)(gee_call_t *call, bool answer);

@@ -16,6 +16,8 @@
 /* The number of the PING that asks. A program's own pings have other numbers: gee_session_ping(). */
 #define QUESTION UINT64_MAX
 
+static const gee_flow_line_t line;
+
 gee_session_flows_t *gee_session_get_flows(gee_session_t *session) {
     if (session->flows != NULL)
         return session->flows;
@@ -26,6 +28,7 @@ gee_session_flows_t *gee_session_get_flows(gee_session_t *session) {
         free(flows);
         return NULL;
     }
+    flows->line = &line;
     gee_list_init(&flows->blocked);
     gee_list_init(&flows->opening);
     gee_inbox_init(&flows->begins, session->engine->buffers);
@@ -64,7 +67,7 @@ int gee_session_add_flow(gee_session_t *session, gee_flow_t *flow) {
     return 0;
 }
 
-void gee_session_forget_flow(gee_session_t *session, gee_flow_t *flow) {
+static void forget_flow(gee_session_t *session, gee_flow_t *flow) {
     gee_session_flows_t *flows = session->flows;
     if (session->protocol->ended != NULL)
         session->protocol->ended(session, session->protocol_state, flow);
@@ -85,7 +88,7 @@ void gee_session_set_body_length(gee_session_t *session, size_t length) {
     session->flows->body_length = length;
 }
 
-int gee_session_send_message(gee_session_t *session, const gee_event_t *event, size_t *length, gee_error_t *error) {
+static int send_of_flow(gee_session_t *session, const gee_event_t *event, size_t *length, gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
     size_t limit = session->role == GEE_CALLING ? session->calling.message_limit : 0, before = out->length;
     gee_mark_t mark = gee_chain_mark(out);
@@ -104,10 +107,14 @@ int gee_session_send_message(gee_session_t *session, const gee_event_t *event, s
     return 0;
 }
 
-void gee_session_block(gee_session_t *session, gee_link_t *blocked_link) {
+static void block(gee_session_t *session, gee_link_t *blocked_link) {
     GEE_ASSERT(!gee_link_in_list(blocked_link));
     gee_list_append(&session->flows->blocked, blocked_link);
 }
+
+static const gee_flow_line_t line = {
+    .send = send_of_flow, .block = block, .forget = forget_flow, .refuse = gee_session_refuse
+};
 
 /* In turn, as long as the stream has room: a flow that waits anew is behind those that have not had theirs. */
 void gee_session_flows_drained(gee_session_t *session) {
@@ -251,7 +258,7 @@ int gee_session_open(gee_session_t *session, gee_outgoing_t *outgoing, gee_flow_
     request->flow = flow;
     gee_mark_t mark = gee_chain_mark(out);
     size_t length = 0;
-    if (gee_session_send_message(session, request, &length, error) != 0 ||
+    if (send_of_flow(session, request, &length, error) != 0 ||
         (flows->known != GEE_STREAMS_YES && keep_back(session, mark, error) != 0)) {
         gee_session_take_outgoing(session, outgoing);
         gee_flow_end(flow);

@@ -14,8 +14,21 @@ typedef enum gee_streams_known {
     GEE_STREAMS_NO
 } gee_streams_known_t;
 
+/* What a flow asks of its session. */
+typedef struct gee_flow_line {
+    /* One message or another event of a flow. *length: of the body, may be null. -1: it cannot be written, nothing was. */
+    int (*send)(gee_session_t *session, const gee_event_t *event, size_t *length, gee_error_t *error);
+    /* The flow waits for room in the stream: gee_flow_on_drained(). Precondition: the link is in no list. */
+    void (*block)(gee_session_t *session, gee_link_t *blocked_link);
+    /* From gee_flow_end(). */
+    void (*forget)(gee_session_t *session, gee_flow_t *flow);
+    /* What the flow has to say cannot be written: the conversation ends. */
+    void (*refuse)(gee_session_t *session, const gee_error_t *error);
+} gee_flow_line_t;
+
 /* Made with a session's first streaming call. */
 struct gee_session_flows {
+    const gee_flow_line_t *line;
     gee_number_map_t *open; /* serving: the flow of each number */
     gee_list_t blocked;     /* flows that wait until the stream has room */
     size_t count;
@@ -36,13 +49,8 @@ void gee_session_free_flows(gee_session_t *session);
 gee_flow_t *gee_session_find_flow(const gee_session_t *session, const gee_event_t *event);
 /* Serving. Precondition: no flow of that number is open. -1: out of memory. */
 int gee_session_add_flow(gee_session_t *session, gee_flow_t *flow);
-/* From gee_flow_end(). */
-void gee_session_forget_flow(gee_session_t *session, gee_flow_t *flow);
-/* The flow waits for room in the stream: gee_flow_on_drained(). */
-void gee_session_block(gee_session_t *session, gee_link_t *blocked_link);
+/* The stream has room again. */
 void gee_session_flows_drained(gee_session_t *session);
-/* One message or another event of a flow. *length: of the body, may be null. -1: it cannot be written, nothing was. */
-int gee_session_send_message(gee_session_t *session, const gee_event_t *event, size_t *length, gee_error_t *error);
 
 /* Message, half-close, credit of a streaming call. */
 void gee_session_on_flow_event(gee_session_t *session, const gee_event_t *event);

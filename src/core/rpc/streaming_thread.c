@@ -29,6 +29,7 @@ struct gee_streaming_thread {
     void (*run)(gee_call_t *call);
     void (*ran)(gee_call_t *call);
     gee_task_t ran_task;
+    void (*sent)(gee_call_t *call);
     gee_task_t send_task;
 };
 
@@ -42,7 +43,7 @@ static void on_sent(gee_task_t *task) {
     pthread_mutex_lock(&thread->lock);
     thread->posted = false;
     pthread_mutex_unlock(&thread->lock);
-    gee_streaming_flushed(&streaming->call);
+    thread->sent(&streaming->call);
 }
 
 static void on_ran(gee_task_t *task) {
@@ -57,13 +58,14 @@ static void run_job(gee_job_t *job) {
     gee_loop_post(loop, &thread->ran_task);
 }
 
-gee_streaming_thread_t *gee_streaming_thread_create(gee_streaming_call_t *streaming) {
+gee_streaming_thread_t *gee_streaming_thread_create(gee_streaming_call_t *streaming, void (*sent)(gee_call_t *call)) {
     gee_streaming_thread_t *thread = calloc(1, sizeof(*thread));
     if (thread == NULL || (thread->cache = gee_buf_cache_create(KEPT_BYTES)) == NULL) {
         free(thread);
         return NULL;
     }
     thread->streaming = streaming;
+    thread->sent = sent;
     pthread_mutex_init(&thread->lock, NULL);
     pthread_cond_init(&thread->room, NULL);
     gee_inbox_init(&thread->waiting, thread->cache);
@@ -152,7 +154,7 @@ bool gee_streaming_thread_flush(gee_streaming_thread_t *thread) {
     bool flushed = gee_inbox_length(&thread->waiting) == 0 || thread->over;
     pthread_mutex_unlock(&thread->lock);
     if (error.code != GEE_OK && !call->answered)
-        gee_streaming_end(call, error.code, error.text);
+        gee_fail(call, error.code, error.text);
     return flushed;
 }
 
