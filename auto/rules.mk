@@ -143,6 +143,8 @@ $(TEST_PROGRAMS): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a
 	    $(CMOCKA_LIBS) $(SERVER_LIBS)
 # Its heap fails when it says so: tests/support/failing_memory.c.
 $B/tests/unit/no_memory_test: private LINK += $(foreach function,malloc calloc aligned_alloc realloc reallocarray strdup free,-Wl,--wrap=$(function))
+# What its protocol reports to sessions goes to the test.
+$B/tests/unit/protocol_geerpc_test: private LINK += -Wl,--wrap=gee_session_event -Wl,--wrap=gee_session_set_body_length
 
 # A program as others make them: of the library alone.
 $(SOAK): $B/obj/tests/chaos/soak.o $B/libgeerpc.a $B/stamp/link

@@ -208,7 +208,7 @@ static void test_the_clock_of_the_message_runs_on(void **state GEE_UNUSED) {
 /* ---- bin ---- */
 
 #define PING "\0\0\0\0\0\x04\0\0\0\0\x10\x09\x20\x03"
-#define PONG "\0\0\0\0\0\x04\0\0\0\0\x10\x09\x20\x04"
+#define PONG "\0\0\0\0\0\x08\0\0\0\0\x10\x09\x20\x04\x40\x80\x80\x04"
 
 /* A header over the limit: the call is known by its beginning. */
 static void test_bin_header_over_the_limit(void **state GEE_UNUSED) {

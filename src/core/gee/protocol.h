@@ -7,6 +7,7 @@
 #include "core/rpc/dispatch.h"
 #include "core/rpc/door.h"
 #include "core/rpc/engine.h"
+#include "core/rpc/metadata.h"
 #include "core/rpc/modules.h"
 #include "core/rpc/opening.h"
 #include "core/rpc/protocol.h"

@@ -1,4 +1,4 @@
-/* status.c: the pairs of strings that travel with a call. */
+/* status.c: metadata by key. */
 #include "core/rpc/status.h"
 
 const gee_type_t gee_type_of_metadata = {

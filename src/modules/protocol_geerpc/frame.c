@@ -8,8 +8,9 @@
  *
  * Body codec 0 is bin, 1 json; never 0x0a, so that the line feed after an Option cannot be taken for a frame.
  *
- * Nearly every header is that of a call, or of a reply without an error, and has two fields: method and number. These
- * are read and written here, byte for byte as the codec would, which saves a quarter of what a small call costs. */
+ * Nearly every header is that of a call, or of a reply without an error, and has two fields: method and number; or that of a
+ * message of a streaming call: number and kind. These are read and written here, byte for byte as the codec would, which saves
+ * a quarter of what a small call costs. */
 #include "geerpc.h"
 
 #include <endian.h>
@@ -30,9 +31,9 @@ static void write_be32(uint8_t *bytes, uint32_t number) {
     memcpy(bytes, &number, sizeof(number));
 }
 
-/* ---- plain headers: 0A length method [10 number] ---- */
+/* ---- plain headers: 0A length method 10 number ---- */
 
-enum { METHOD_KEY = 1 << 3 | 2, SEQ_KEY = 2 << 3, SHORT_METHOD = 127, LONGEST_NUMBER = 10 };
+enum { METHOD_KEY = 1 << 3 | 2, SEQ_KEY = 2 << 3, KIND_KEY = 4 << 3, SHORT_METHOD = 127, LONGEST_NUMBER = 10 };
 
 /* False: it is not plain, or not well-formed; the codec will say. */
 static bool read_plain(const uint8_t *header, size_t length, gee_str_t *method, uint64_t *seq) {
@@ -56,8 +57,8 @@ static bool read_plain(const uint8_t *header, size_t length, gee_str_t *method, 
 
 /* The method of a reply is the request's, which was found to be well-formed. */
 static bool is_plain(const gee_session_t *session, const gee_event_t *event) {
-    if (event->method.length - 1 >= SHORT_METHOD || event->token.number == 0 || event->status.code != GEE_OK ||
-        event->metadata.count != 0)
+    if (event->method.length - 1 >= SHORT_METHOD || event->token.number == 0 ||
+        ((uint64_t)event->status.code | event->metadata.count | (uintptr_t)event->more | (uintptr_t)event->flow) != 0)
         return false;
     return session->role == GEE_SERVING ? event->parts == GEE_EVENT_REPLY
                                         : event->parts == GEE_EVENT_REQUEST && event->timeout_ns == 0 &&
@@ -66,16 +67,53 @@ static bool is_plain(const gee_session_t *session, const gee_event_t *event) {
 
 #define PLAIN_LONGEST (2 + SHORT_METHOD + 1 + LONGEST_NUMBER)
 
-/* Returns its end. */
-static uint8_t *write_plain(uint8_t *at, gee_str_t method, uint64_t number) {
-    *at++ = METHOD_KEY;
-    *at++ = (uint8_t)method.length;
-    gee_copy_short(at, method.data, method.length);
-    at += method.length;
+/* Returns the end. */
+static inline uint8_t *write_number(uint8_t *at, uint64_t number) {
     *at++ = SEQ_KEY;
     for (; number >= 0x80; number >>= 7)
         *at++ = (uint8_t)(number | 0x80);
     *at++ = (uint8_t)number;
+    return at;
+}
+
+/* Returns the end. */
+static uint8_t *write_plain(uint8_t *at, gee_str_t method, uint64_t number) {
+    *at++ = METHOD_KEY;
+    *at++ = (uint8_t)method.length;
+    gee_copy_short(at, method.data, method.length);
+    return write_number(at + method.length, number);
+}
+
+/* ---- headers of messages: 10 number 20 05 ---- */
+
+enum { MESSAGE_LONGEST = 1 + LONGEST_NUMBER + 2 };
+
+static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *number) {
+    *number = 0;
+    for (unsigned shift = 0; *at < end && shift < 63; shift += 7) { /* at most nine bytes: no overflow */
+        *number |= (uint64_t)(**at & 0x7f) << shift;
+        if (*(*at)++ < 0x80)
+            return true;
+    }
+    return false;
+}
+
+static bool read_message(const uint8_t *header, size_t length, uint64_t *seq) {
+    if (length < 4 || header[0] != SEQ_KEY)
+        return false;
+    const uint8_t *at = header + 1, *end = header + length - 2;
+    return end[0] == KIND_KEY && end[1] == KIND_MESSAGE && read_varint(&at, end, seq) && at == end;
+}
+
+static bool is_message(const gee_event_t *event) {
+    return event->parts == GEE_EVENT_MESSAGE && event->metadata.count == 0 && event->token.number != 0;
+}
+
+/* Returns the end. */
+static uint8_t *write_message(uint8_t *at, uint64_t number) {
+    at = write_number(at, number);
+    *at++ = KIND_KEY;
+    *at++ = KIND_MESSAGE;
     return at;
 }
 
@@ -94,20 +132,35 @@ static const gee_codec_t *body_codec(const gee_session_t *session, uint8_t numbe
     return json;
 }
 
-GEE_APART static int read_other(gee_session_t *session, const uint8_t *bytes, size_t length, const gee_payload_t *body,
-                                gee_error_t *error) {
-    gee_engine_t *engine = session->engine;
-    geerpc_header_t header = { 0 };
-    gee_pool_reset(gee_engine_scratch(engine));
-    if (session->codec->decode(session->receive_state, geerpc_frame_header, bytes, length,
-                               gee_engine_header_limits(engine), false, gee_engine_scratch(engine), &header,
+/* Levels of a header: the header, a list, a pair in the list. What limits.nesting says is about bodies. */
+#define HEADER_NESTING 3
+
+static int decode_header(gee_session_t *session, const uint8_t *bytes, size_t length, geerpc_header_t *header,
+                         gee_error_t *error) {
+    gee_pool_t *pool = gee_engine_scratch(session->engine);
+    gee_codec_limits_t limits = *gee_engine_header_limits(session->engine);
+    limits.nesting = HEADER_NESTING;
+    gee_pool_reset(pool);
+    if (session->codec->decode(session->receive_state, geerpc_frame_header, bytes, length, &limits, false, pool, header,
                                error) != 0)
         return gee_error_prefix(error, "header: ");
+    if (gee_metadata_repair(&header->metadata, pool) != 0 || gee_metadata_repair(&header->trailing, pool) != 0)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "header: metadata: out of memory");
+    return 0;
+}
+
+GEE_APART static int read_other(gee_session_t *session, geerpc_state_t *state, const uint8_t *bytes, size_t length,
+                                const gee_payload_t *body, gee_error_t *error) {
+    geerpc_header_t header = { 0 };
+    if (decode_header(session, bytes, length, &header, error) != 0)
+        return -1;
+    if (header.kind == KIND_PONG && header.credit > 0)
+        state->peer_streams = true;
     return geerpc_header_to_event(session, &header, body, error);
 }
 
-static int hand_on(gee_session_t *session, const gee_codec_t *codec, const uint8_t *header_bytes, size_t header_length,
-                   size_t body_length, gee_error_t *error) {
+static int hand_on(gee_session_t *session, geerpc_state_t *state, const gee_codec_t *codec, const uint8_t *header_bytes,
+                   size_t header_length, size_t body_length, gee_error_t *error) {
     gee_event_t plain = { .parts = session->role == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY,
                           .codec = codec,
                           .payload = { .kind = GEE_PAYLOAD_BYTES,
@@ -121,7 +174,12 @@ static int hand_on(gee_session_t *session, const gee_codec_t *codec, const uint8
         gee_session_event(session, &plain);
         return 0;
     }
-    return read_other(session, header_bytes, header_length, &plain.payload, error);
+    if (read_message(header_bytes, header_length, &plain.token.number)) {
+        plain.parts = GEE_EVENT_MESSAGE;
+        gee_session_event(session, &plain);
+        return 0;
+    }
+    return read_other(session, state, header_bytes, header_length, &plain.payload, error);
 }
 
 /* ---- messages over the limit ---- */
@@ -129,21 +187,11 @@ static int hand_on(gee_session_t *session, const gee_codec_t *codec, const uint8
 /* A header that is over the limit itself is looked at so far: there is the call, whatever is behind. */
 #define BEGINNING 2048
 
-static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *number) {
-    *number = 0;
-    for (unsigned shift = 0; *at < end && shift < 63; shift += 7) {
-        *number |= (uint64_t)(**at & 0x7f) << shift;
-        if (*(*at)++ < 0x80)
-            return true;
-    }
-    return false;
-}
-
-/* Method and number where they are the first fields, as every encoder writes them. */
-static bool read_beginning(const uint8_t *at, const uint8_t *end, gee_str_t *method, uint64_t *seq) {
+/* Method, number and, where there is no error between them, kind, if they are the first fields, as every encoder writes them. */
+static bool read_beginning(const uint8_t *at, const uint8_t *end, gee_str_t *method, uint64_t *seq, uint64_t *kind) {
     uint64_t length;
     *method = GEE_STR("");
-    *seq = 0;
+    *seq = *kind = 0;
     if (at < end && *at == METHOD_KEY) {
         at++;
         if (!read_varint(&at, end, &length) || length >= (uint64_t)(end - at) ||
@@ -152,19 +200,23 @@ static bool read_beginning(const uint8_t *at, const uint8_t *end, gee_str_t *met
         *method = (gee_str_t){ .data = (const char *)at, .length = (size_t)length };
         at += length;
     }
-    return at < end && *at++ == SEQ_KEY && read_varint(&at, end, seq);
+    if (at >= end || *at++ != SEQ_KEY || !read_varint(&at, end, seq))
+        return false;
+    return at >= end || *at++ != KIND_KEY || read_varint(&at, end, kind);
 }
 
-/* Of its header the beginning is there. */
+/* Of the header the beginning is there. */
 static int hand_on_beginning(gee_session_t *session, const uint8_t *header, size_t length, const gee_payload_t *body,
                              gee_error_t *error) {
-    gee_event_t event = { .parts = session->role == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY,
-                          .codec = body->codec,
-                          .payload = *body };
-    if (!read_beginning(header, header + length, &event.method, &event.token.number))
+    gee_event_t event = { .codec = body->codec, .payload = *body };
+    uint64_t kind;
+    if (!read_beginning(header, header + length, &event.method, &event.token.number, &kind))
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED,
                              "header: %.*s, and the call's number is not at its beginning",
                              GEE_STR_ARGUMENTS(body->refusal->text));
+    event.parts = geerpc_parts(session->role, kind, event.method.length > 0);
+    if (event.parts == 0)
+        return geerpc_unknown_kind(kind, error);
     gee_session_event(session, &event);
     return 0;
 }
@@ -186,7 +238,7 @@ GEE_APART static int refuse(gee_session_t *session, geerpc_state_t *state, const
         return 0;
     }
     state->frame_started = false;
-    return whole ? read_other(session, header, header_length, &body, error)
+    return whole ? read_other(session, state, header, header_length, &body, error)
                  : hand_on_beginning(session, header, wanted, &body, error);
 }
 
@@ -209,7 +261,7 @@ static int receive_one(gee_session_t *session, void *data, const uint8_t *bytes,
     if (length - PREFIX < header_length + body_length)
         return 0;
     state->frame_started = false;
-    if (hand_on(session, codec, bytes + PREFIX, (size_t)header_length, (size_t)body_length, error) != 0)
+    if (hand_on(session, state, codec, bytes + PREFIX, (size_t)header_length, (size_t)body_length, error) != 0)
         return -1;
     *consumed = PREFIX + (size_t)(header_length + body_length);
     return 0;
@@ -222,10 +274,12 @@ int geerpc_frame_receive(gee_session_t *session, geerpc_state_t *state, const ui
 
 static int append_header(const gee_session_t *session, const gee_event_t *event, gee_chain_t *out, gee_error_t *error) {
     geerpc_header_t header;
-    geerpc_header_from_event(event, &header);
-    if (session->codec->encode(session->send_state, geerpc_frame_header, &header, out, error) != 0)
-        return gee_error_prefix(error, "header: ");
-    return 0;
+    gee_pool_t *pool;
+    int result = geerpc_header_from_event(session, event, &header, &pool, error);
+    if (result == 0)
+        result = session->codec->encode(session->send_state, geerpc_frame_header, &header, out, error);
+    gee_pool_destroy(&pool);
+    return result == 0 ? 0 : gee_error_prefix(error, "header: ");
 }
 
 static int no_memory(gee_error_t *error) {
@@ -244,8 +298,19 @@ static uint8_t *begin_plain(const gee_event_t *event, gee_chain_t *out, gee_erro
     return prefix;
 }
 
-GEE_APART static uint8_t *begin_other(const gee_session_t *session, const gee_event_t *event, gee_chain_t *out,
-                                      gee_error_t *error) {
+static uint8_t *begin_message(const gee_event_t *event, gee_chain_t *out, gee_error_t *error) {
+    uint8_t *prefix = gee_chain_reserve(out, PREFIX + MESSAGE_LONGEST);
+    if (prefix == NULL) {
+        no_memory(error);
+        return NULL;
+    }
+    const uint8_t *end = write_message(prefix + PREFIX, event->token.number);
+    gee_chain_commit(out, (size_t)(end - prefix));
+    return prefix;
+}
+
+static uint8_t *begin_other(const gee_session_t *session, const gee_event_t *event, gee_chain_t *out,
+                            gee_error_t *error) {
     uint8_t *prefix = gee_chain_reserve(out, PREFIX);
     if (prefix == NULL) {
         no_memory(error);
@@ -262,41 +327,77 @@ static void fill_prefix(uint8_t *prefix, bool is_own, size_t header_length, size
     write_be32(prefix + 6, (uint32_t)body_length);
 }
 
-/* A plain header, and a short body that is bytes already, as gateways pass them on: in one piece. False: it is another
- * message, or out of memory. */
-static bool append_short(const gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec,
-                         gee_chain_t *out) {
+/* A header that is written here, and a short body that is bytes already, as gateways pass them on: in one piece. False: the
+ * message is another one, or out of memory. */
+static bool append_short(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, gee_chain_t *out) {
     const gee_payload_t *body = &event->payload;
     if (body->kind != GEE_PAYLOAD_BYTES || body->length > GEE_SHORT_BYTES || body->codec != codec ||
-        codec->carry != NULL || !is_plain(session, event))
+        codec->carry != NULL)
+        return false;
+    bool plain = is_plain(session, event);
+    if (!plain && !is_message(event))
         return false;
     uint8_t *prefix = gee_chain_reserve(out, PREFIX + PLAIN_LONGEST + GEE_SHORT_BYTES);
     if (prefix == NULL)
         return false;
-    uint8_t *at = write_plain(prefix + PREFIX, event->method, event->token.number);
+    uint8_t *at = plain ? write_plain(prefix + PREFIX, event->method, event->token.number)
+                        : write_message(prefix + PREFIX, event->token.number);
     fill_prefix(prefix, codec == session->codec, (size_t)(at - prefix) - PREFIX, body->length);
     gee_copy_short(at, body->bytes, body->length);
     gee_chain_commit(out, (size_t)(at - prefix) + body->length);
+    if (!plain)
+        gee_session_set_body_length(session, body->length);
     return true;
 }
 
-static int append(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, gee_chain_t *out,
-                  gee_error_t *error) {
+/* The body behind a header that ends the chain; `start`: of the header. */
+GEE_ALWAYS_INLINE int append_body(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec,
+                                  gee_chain_t *out, uint8_t *prefix, size_t start, size_t *body_length,
+                                  gee_error_t *error) {
     bool is_own = codec == session->codec;
-    size_t start = out->length + PREFIX;
-    uint8_t *prefix =
-        is_plain(session, event) ? begin_plain(event, out, error) : begin_other(session, event, out, error);
-    if (prefix == NULL)
-        return -1;
     size_t header_end = out->length;
     if (event->parts & GEE_EVENT_MESSAGE &&
         gee_payload_encode(&event->payload, codec, is_own ? session->send_state : NULL, out, error) != 0)
         return -1;
-    size_t header_length = header_end - start, body_length = out->length - header_end;
-    if (header_length > UINT32_MAX || body_length > UINT32_MAX)
+    size_t header_length = header_end - start;
+    *body_length = out->length - header_end;
+    if (header_length > UINT32_MAX || *body_length > UINT32_MAX)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "a message over 4 GiB cannot be framed");
-    fill_prefix(prefix, is_own, header_length, body_length);
+    fill_prefix(prefix, is_own, header_length, *body_length);
     return 0;
+}
+
+static int append_plain(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, gee_chain_t *out,
+                        gee_error_t *error) {
+    size_t start = out->length + PREFIX, body_length;
+    uint8_t *prefix = begin_plain(event, out, error);
+    return prefix != NULL ? append_body(session, event, codec, out, prefix, start, &body_length, error) : -1;
+}
+
+/* A frame has a message or says that no further one comes: an event with both, which is no unary call, takes two. */
+static int append_other(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, gee_chain_t *out,
+                        gee_error_t *error) {
+    const unsigned both = GEE_EVENT_MESSAGE | GEE_EVENT_HALF_CLOSE;
+    size_t start = out->length + PREFIX, body_length;
+    uint8_t *prefix = is_message(event) ? begin_message(event, out, error) : begin_other(session, event, out, error);
+    if (prefix == NULL || append_body(session, event, codec, out, prefix, start, &body_length, error) != 0)
+        return -1;
+    if (event->parts & GEE_EVENT_MESSAGE && event->flow != NULL)
+        gee_session_set_body_length(session, body_length);
+    if ((event->parts & both) != both || geerpc_is_unary_request(session, event))
+        return 0;
+    const gee_event_t close = { .parts = GEE_EVENT_HALF_CLOSE, .token = event->token, .flow = event->flow };
+    return append_other(session, &close, codec, out, error);
+}
+
+GEE_APART static int send_other(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec,
+                                gee_error_t *error) {
+    gee_chain_t *out = gee_session_out(session);
+    gee_mark_t mark = gee_chain_mark(out);
+    if (append_other(session, event, codec, out, error) == 0)
+        return 0;
+    gee_chain_rewind(out, mark);
+    return -1;
 }
 
 int geerpc_frame_send(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
@@ -304,8 +405,10 @@ int geerpc_frame_send(gee_session_t *session, const gee_event_t *event, gee_erro
     const gee_codec_t *codec = event->codec ? event->codec : session->codec;
     if (append_short(session, event, codec, out))
         return 0;
+    if (!is_plain(session, event))
+        return send_other(session, event, codec, error);
     gee_mark_t mark = gee_chain_mark(out);
-    if (append(session, event, codec, out, error) == 0)
+    if (append_plain(session, event, codec, out, error) == 0)
         return 0;
     gee_chain_rewind(out, mark);
     return -1;

@@ -40,11 +40,13 @@ static int send_event(gee_session_t *session, void *data GEE_UNUSED, const gee_e
                                            : geerpc_frame_send(session, event, error);
 }
 
-/* Only frames have kinds. */
-static unsigned can(const gee_session_t *session, const void *data GEE_UNUSED) {
+/* Only frames have kinds. A peer of version 0.1 ends the connection at a kind of streaming calls. */
+static unsigned can(const gee_session_t *session, const void *data) {
+    const geerpc_state_t *state = data;
     if (session->codec == NULL || session->codec->self_delimiting)
         return 0;
-    return GEE_EVENT_CANCEL | GEE_EVENT_PING | GEE_EVENT_PONG | GEE_EVENT_DRAIN;
+    unsigned streaming = session->role == GEE_SERVING || state->peer_streams ? GEE_EVENT_CREDIT : 0;
+    return streaming | GEE_EVENT_CANCEL | GEE_EVENT_PING | GEE_EVENT_PONG | GEE_EVENT_DRAIN;
 }
 
 static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
