@@ -1,8 +1,8 @@
 /* metadata.h: metadata on the way to and from a wire.
  *
- * Keys may repeat. The value of a key that ends in "-bin" is any bytes; all other values, and the keys, are texts. On a wire that
- * has texts only (JSON, lines of HTTP) each key stands once: the values of one key are joined with ", ", and bytes are written
- * as base64. */
+ * Keys may repeat. The value of a key that ends in "-bin" is any bytes; all other values, and the keys, are texts. On a
+ * wire that has texts only (JSON, lines of HTTP) each key stands once: the values of one key are joined with ", ", and
+ * bytes are written as base64. */
 #ifndef GEE_RPC_METADATA_H
 #define GEE_RPC_METADATA_H
 
@@ -22,7 +22,7 @@ int gee_metadata_repair(gee_metadata_t *metadata, gee_pool_t *pool);
 bool gee_metadata_is_texts(const gee_metadata_t *metadata);
 /* The form of a wire that has texts only, repaired, in the order of the keys. -1: out of memory. */
 int gee_metadata_to_texts(gee_metadata_t *metadata, gee_pool_t *pool);
-/* And back: bytes are bytes again, each value on its own; of texts nobody knows whether they were joined. -1: a value is not
+/* And back: bytes are bytes again, each value on its own; texts stay as they are, joined or not. -1: a value is not
  * base64, or out of memory. */
 int gee_metadata_from_texts(gee_metadata_t *metadata, gee_pool_t *pool, gee_error_t *error);
 

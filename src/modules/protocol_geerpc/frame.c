@@ -8,9 +8,9 @@
  *
  * Body codec 0 is bin, 1 json; never 0x0a, so that the line feed after an Option cannot be taken for a frame.
  *
- * Nearly every header is that of a call, or of a reply without an error, and has two fields: method and number; or that of a
- * message of a streaming call: number and kind. These are read and written here, byte for byte as the codec would, which saves
- * a quarter of what a small call costs. */
+ * Nearly every header has two fields: method and number of a call, or of a reply without an error; number and kind of a
+ * message of a streaming call. These headers are read and written here, byte for byte as the codec would, which saves a
+ * quarter of what a small call costs. */
 #include "geerpc.h"
 
 #include <endian.h>
@@ -187,7 +187,8 @@ static int hand_on(gee_session_t *session, geerpc_state_t *state, const gee_code
 /* A header that is over the limit itself is looked at so far: there is the call, whatever is behind. */
 #define BEGINNING 2048
 
-/* Method, number and, where there is no error between them, kind, if they are the first fields, as every encoder writes them. */
+/* Method, number and, where there is no error between them, kind, if these are the first fields, as every encoder
+ * writes. */
 static bool read_beginning(const uint8_t *at, const uint8_t *end, gee_str_t *method, uint64_t *seq, uint64_t *kind) {
     uint64_t length;
     *method = GEE_STR("");
@@ -327,8 +328,8 @@ static void fill_prefix(uint8_t *prefix, bool is_own, size_t header_length, size
     write_be32(prefix + 6, (uint32_t)body_length);
 }
 
-/* A header that is written here, and a short body that is bytes already, as gateways pass them on: in one piece. False: the
- * message is another one, or out of memory. */
+/* A header that is written here, and a short body that is bytes already, as gateways pass bodies on: in one piece.
+ * False: the message has another header or body, or out of memory. */
 static bool append_short(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, gee_chain_t *out) {
     const gee_payload_t *body = &event->payload;
     if (body->kind != GEE_PAYLOAD_BYTES || body->length > GEE_SHORT_BYTES || body->codec != codec ||

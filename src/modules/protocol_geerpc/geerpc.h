@@ -23,8 +23,8 @@ typedef struct geerpc_header {
     gee_bytes_t details;
 } geerpc_header_t;
 
-/* Kinds of frames. The last three belong to streaming calls. Of a caller each of them begins the call when the method is
- * named. */
+/* Kinds of frames. The last three belong to streaming calls; from a caller, each of these begins the call when the
+ * header names a method. */
 enum {
     KIND_CALL_OR_REPLY = 0,
     KIND_CANCEL = 1,
@@ -74,7 +74,7 @@ static inline bool geerpc_is_unary_request(const gee_session_t *session, const g
 /* Hands the message on as an event; `payload` is the body. */
 int geerpc_header_to_event(gee_session_t *session, const geerpc_header_t *header, const gee_payload_t *payload,
                            gee_error_t *error);
-/* *pool: what the header took beside the event's own memory; to be destroyed behind the header, also after a failure. */
+/* *pool: what the header took beside the event's own memory; to be destroyed after the header, also after a failure. */
 int geerpc_header_from_event(const gee_session_t *session, const gee_event_t *event, geerpc_header_t *header,
                              gee_pool_t **pool, gee_error_t *error);
 

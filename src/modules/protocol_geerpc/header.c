@@ -4,8 +4,8 @@
  * that it knows. Where the codec sends types with the values, they are not even in the type. */
 #include "geerpc.h"
 
-/* Metadata as a list, in which keys may repeat and values may be any bytes: in protobuf's bytes there is no difference to a map
- * of strings. */
+/* Metadata as a list, in which keys may repeat and values may be any bytes. Protobuf writes a list of such pairs as it
+ * writes a map of strings. */
 typedef struct pair {
     gee_str_t key;
     gee_bytes_t value;
