@@ -34,7 +34,9 @@ BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", ROOT / "build"))
 PEERS = pathlib.Path(os.environ.get("GEERPC_PEERS", BUILD))  # programs in other languages, built once for all builds
 EXTENDED = BUILD / "tests/extended"
 SERVICES = ["Arith", "Foo"]  # examples: served only where a configuration names them, and then nothing else is
-EXTENDED_SERVICES = [*SERVICES, "Crash", "Kinds", "Process", "Json", "Bin", "Gob"]  # with those of tests/modules
+EXTENDED_SERVICES = [  # with those of tests/modules
+    *SERVICES, "Bin", "Clock", "Crash", "Gob", "Handler", "Json", "Kinds", "Later", "Process", "Tally"
+]
 SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
 TIMEOUT = 30 if not SANITIZED else 90
 

@@ -35,11 +35,17 @@ typedef struct fixture {
     char log_text[4096];
     outcome_t outcomes[OUTCOMES];
     size_t count;
+    size_t inner_ended; /* calls from handlers */
 } fixture_t;
 
 static fixture_t *recording; /* the recording filter's */
 
+/* Calls from handlers are counted, and have no outcome of their own. */
 static inline void record_end(void *state GEE_UNUSED, gee_call_t *call) {
+    if (call->depth > 0) {
+        recording->inner_ended++;
+        return;
+    }
     outcome_t *outcome = &recording->outcomes[call->token.number];
     assert_false(outcome->ended);
     outcome->ended = true;
@@ -54,6 +60,8 @@ static inline void record_end(void *state GEE_UNUSED, gee_call_t *call) {
     }
 }
 static inline void record_release(void *state GEE_UNUSED, gee_call_t *call) {
+    if (call->depth > 0)
+        return;
     outcome_t *outcome = &recording->outcomes[call->token.number];
     assert_true(outcome->ended && !outcome->released);
     outcome->released = true;
@@ -71,8 +79,10 @@ static inline void keep_log(void *data, gee_log_level_t level GEE_UNUSED, const 
     snprintf(fixture->log_text + length, sizeof fixture->log_text - length, "%s\n", text);
 }
 
-/* `filter` may be null; the recording one comes before it. */
-static inline fixture_t *fixture_create(const gee_service_t *service, const gee_filter_entry_t *filter) {
+/* `filter` may be null; the recording one comes before it. `confs` may be null. */
+static inline fixture_t *fixture_create_with(const gee_module_entry_t *modules, void *const *confs,
+                                             const gee_service_entry_t *services, size_t service_count,
+                                             const gee_filter_entry_t *filter) {
     fixture_t *fixture = calloc(1, sizeof *fixture);
     gee_error_t error;
     assert_non_null(fixture);
@@ -84,7 +94,8 @@ static inline fixture_t *fixture_create(const gee_service_t *service, const gee_
     gee_engine_options_t options = {
         .loop = fixture->loop,
         .log = fixture->log,
-        .modules = gee_modules,
+        .modules = modules,
+        .module_conf = confs,
         .limits = { .message = 4 << 20, .call_memory = 64 << 20, .nesting = 100, .calls = 1000, .output = 256 << 10 },
         .threads = fixture->threads,
     };
@@ -92,13 +103,17 @@ static inline fixture_t *fixture_create(const gee_service_t *service, const gee_
     assert_non_null(fixture->engine);
     fixture->json = gee_module_find(gee_modules, GEE_MODULE_CODEC, GEE_STR("json"));
     assert_non_null(fixture->json);
-    gee_service_entry_t entry = { .service = service };
     gee_filter_entry_t filters[2] = { { .module = &recording_module } };
     if (filter != NULL)
         filters[1] = *filter;
-    fixture->dispatch = gee_dispatch_create(fixture->engine, &entry, 1, filters, filter ? 2 : 1, false, &error);
+    fixture->dispatch =
+        gee_dispatch_create(fixture->engine, services, service_count, filters, filter ? 2 : 1, false, &error);
     assert_non_null(fixture->dispatch);
     return fixture;
+}
+static inline fixture_t *fixture_create(const gee_service_t *service, const gee_filter_entry_t *filter) {
+    gee_service_entry_t entry = { .service = service };
+    return fixture_create_with(gee_modules, NULL, &entry, 1, filter);
 }
 
 static inline void fixture_destroy(fixture_t *fixture) {

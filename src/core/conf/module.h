@@ -8,7 +8,7 @@
 #include "core/base/log.h"
 #include "core/conf/option.h"
 
-#define GEE_MODULE_ABI 4u
+#define GEE_MODULE_ABI 5u
 
 typedef enum gee_module_kind {
     GEE_MODULE_TRANSPORT = 1,
@@ -64,6 +64,10 @@ typedef struct gee_module {
     const char *block;
     const gee_option_t *options;
     size_t conf_size;
+
+    /* Optional: state that each worker has of the module; 0: none. The core zeroes this memory before worker_start, and frees it
+     * after worker_stop. Hooks find it by gee_engine_state(), handlers of a service by gee_call_state(). */
+    size_t worker_state_size;
 
     /* Optional hooks of the server; the library calls none. `conf` is the module's structure of that cycle (null when
      * conf_size is 0).

@@ -195,6 +195,8 @@ static void refuse(gee_call_t *call, gee_error_t *error) {
 GEE_APART static bool translate(gee_call_t *call, const gee_payload_t *payload) {
     gee_upstream_call_t *request = &call->forwarded->call;
     gee_error_t error;
+    if (call->codec == NULL) /* a call from a handler (rpc/call_other.c), which takes the reply as it comes */
+        call->codec = request->codec;
     if (gee_translate(call->engine, payload, request->codec, argument_of(call), call->pool, &request->payload,
                       &error) == 0)
         return true;

@@ -70,6 +70,8 @@ static gee_str_t text_of(const gee_value_t *value, char number[SCALAR_TEXT]) {
 static bool decode(const gee_call_t *call, const gee_payload_t *payload, const gee_type_t *type, gee_pool_t *pool,
                    gee_value_t *tree) {
     const gee_codec_limits_t *limits = &call->engine->codec_limits;
+    if (payload->kind == GEE_PAYLOAD_TYPED)
+        return gee_value_from_type(payload->type, payload->typed, pool, tree, NULL) == 0;
     if (payload->kind != GEE_PAYLOAD_BYTES)
         return false;
     if (payload->codec->decode_value != NULL)

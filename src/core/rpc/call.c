@@ -147,13 +147,32 @@ gee_call_t *gee_call_create_streaming(gee_engine_t *engine) {
     return call;
 }
 
+/* True: there were some. */
+static bool drop_waits(gee_call_apart_t *apart) {
+    gee_link_t *link;
+    bool some = false;
+    while (apart->waits != NULL && (link = gee_list_pop(&apart->waits->list)) != NULL) {
+        gee_call_wait_t *wait = GEE_CONTAINER(link, gee_call_wait_t, link);
+        some = true;
+        wait->drop(wait);
+    }
+    return some;
+}
+
+/* Precondition: the call's pool was not reset yet. */
+GEE_APART static void forget_all(gee_call_apart_t *apart) {
+    drop_waits(apart);
+    apart->waits = NULL;
+    apart->on_cancel = NULL;
+}
+
 /* What on_cancel was left is forgotten, and the pool kept for the next call. */
 GEE_APART static void put_free_streaming(gee_engine_t *engine, gee_call_t *call) {
     GEE_ASSERT(call->flow->session == NULL);
     engine->server->clear(call);
     gee_call_apart_t *apart = apart_of(call);
     if (apart != NULL)
-        apart->on_cancel = NULL;
+        forget_all(apart);
     if (call->pool != NULL)
         gee_pool_reset(call->pool);
     engine->live_calls--;
@@ -193,7 +212,7 @@ void gee_call_release(gee_call_t *call) {
         return;
     }
     if (atomic_load_explicit(&call->watched, memory_order_relaxed)) /* maybe since it was finished on another thread */
-        apart_of(call)->on_cancel = NULL;
+        forget_all(apart_of(call));
     gee_pool_reset(call->pool);
     engine->live_calls--;
     if (engine->spare_call == NULL && !call->finished_late) {
@@ -394,17 +413,43 @@ bool gee_call_has_finished(const gee_call_t *call) {
 
 /* ---- cancelling ---- */
 
+bool gee_call_enter(gee_call_t *call) {
+    gee_call_apart_t *apart = apart_of(call);
+    GEE_ASSERT(gee_loop_on_thread(call->engine->loop) && apart != NULL);
+    pthread_mutex_lock(&apart->cancel_lock);
+    if (!gee_call_cancelled(call) && !gee_call_has_finished(call))
+        return true;
+    pthread_mutex_unlock(&apart->cancel_lock);
+    return false;
+}
+
+void gee_call_leave(gee_call_t *call) {
+    pthread_mutex_unlock(&apart_of(call)->cancel_lock);
+}
+
+/* The handler was to go on in a timer or at the end of another call, which now never happens: so it is through. (A streaming call
+ * is finished already.) */
+static void finish_abandoned(gee_call_t *call) {
+    unsigned returned = RETURNED;
+    if (atomic_compare_exchange_strong_explicit(&call->finish, &returned, RETURNED | CLAIMED, memory_order_acq_rel,
+                                                memory_order_acquire))
+        finish(call, GEE_CANCELLED, GEE_STR("the call was over before its handler"));
+}
+
 void gee_call_cancel(gee_call_t *call) {
     bool already = atomic_exchange(&call->cancelled, true);
     gee_call_apart_t *apart = atomic_load(&call->apart);
     if (already || apart == NULL) /* who makes `apart` now sees that the call was cancelled */
         return;
+    bool waited = drop_waits(apart);
     pthread_mutex_lock(&apart->cancel_lock);
     if (apart->on_cancel != NULL) {
         void (*callback)(void *) = apart->on_cancel;
         apart->on_cancel = NULL;
         /* Under the lock, so that a finish on another thread waits until the callback has returned. */
         callback(apart->on_cancel_data);
+    } else if (waited) {
+        finish_abandoned(call);
     }
     pthread_mutex_unlock(&apart->cancel_lock);
 }

@@ -21,6 +21,19 @@
 
 #define GEE_CALL_FILTERS 16 /* most filters a program may have */
 
+/* Something that the handler of a call waits for and that ends with the call: a timer, another call. call_wait.h */
+typedef struct gee_call_wait gee_call_wait_t;
+struct gee_call_wait {
+    gee_link_t link; /* in the call's waits */
+    gee_call_t *call;
+    void (*drop)(gee_call_wait_t *wait); /* the call is over: nothing may be called any more. The wait is in no list */
+};
+
+typedef struct gee_call_waits {
+    gee_list_t list;
+    gee_list_t spare_timers; /* fired ones, to be used again: call_wait.c */
+} gee_call_waits_t;
+
 /* What few calls need: behind each unary call, and made for a streaming call that needs one of them. */
 typedef struct gee_call_apart {
     gee_call_t *call;
@@ -30,6 +43,11 @@ typedef struct gee_call_apart {
     void (*on_cancel)(void *data);
     void *on_cancel_data;
     gee_link_t token_link; /* in a ring, while its session has a map of tokens: session_tokens.c */
+    gee_call_waits_t *waits; /* in the call's pool; null when the call is created. Loop thread */
+    /* Of a call that a handler has made (depth above 0): the outcome (call->status) and the reply, once. Loop thread. Null:
+     * nobody asks any more. */
+    void (*tell)(gee_call_t *call, const gee_payload_t *payload);
+    void *tell_data;
 } gee_call_apart_t;
 
 /* What a handler has said beside its reply; in the arena of the call. */
@@ -78,6 +96,7 @@ struct gee_call {
     bool finished_late;              /* by somebody else than the handler's own invocation */
     atomic_bool watched;             /* gee_call_on_cancel() was called */
     atomic_bool cancelled;
+    uint8_t depth; /* 0: a session's call; else how many calls it is within, as a handler has made it: call_other.c */
 
     const gee_method_t *method; /* null: unknown */
     void *method_slot;          /* dispatch's own record of the method */
@@ -105,6 +124,7 @@ typedef struct gee_streaming_call {
     gee_pool_t *message;                 /* the arena of the message that a handler is at; null: none */
     struct gee_kept_message *kept;       /* arenas of messages that gee_message_keep() holds */
     struct gee_streaming_thread *thread; /* a GEE_BLOCKING method's; null: all is on the loop */
+    bool called_back; /* a timer's callback runs, or that of another call */
     bool held_back;                      /* a bidirectional handler hears nothing before there is room */
     bool task_comes;                     /* the handler has finished, which the loop has not seen yet */
     bool ending;                         /* the handler has finished; the answer goes out behind what waits */
@@ -125,6 +145,11 @@ void gee_call_release(gee_call_t *call);
 
 /* Loop thread: marks it cancelled and calls what gee_call_on_cancel() left. Once. */
 void gee_call_cancel(gee_call_t *call);
+
+/* Loop thread, around a callback of the handler that is not its invocation: a finish on another thread waits until the callback
+ * has returned. False: the call is finished or over, the callback must not run, and there is nothing to leave. */
+bool gee_call_enter(gee_call_t *call);
+void gee_call_leave(gee_call_t *call);
 
 /* The handler's invocation has returned; true when the call is finished and nobody else will say so: the invoker must
  * see to it (dispatch.c). */

@@ -100,7 +100,7 @@ gee_dispatch_t *gee_dispatch_create(gee_engine_t *engine, const gee_service_entr
     dispatch->engine = engine;
     engine->dispatch = dispatch;
     engine->server = &dispatch_server;
-    dispatch->table = gee_service_table_create(services, service_count, engine->timeouts.handle, describe, error);
+    dispatch->table = gee_service_table_create(engine, services, service_count, describe, error);
     if (dispatch->table == NULL || start_filters(dispatch, filters, filter_count, error) != 0)
         gee_dispatch_destroy(&dispatch);
     return dispatch;
@@ -160,11 +160,20 @@ static void stop_waiting(gee_call_t *call) {
         gee_timer_stop(call->engine->loop, &call->timer);
 }
 
+/* The call of a handler that has made this one, if it still asks. */
+GEE_APART static void tell_caller(gee_call_t *call, const gee_payload_t *payload) {
+    const gee_call_apart_t *apart = call->apart;
+    if (apart->tell != NULL)
+        apart->tell(call, payload);
+}
+
 /* Its peer hears of the outcome (call->status) when it is still there. */
 static void tell_peer(gee_call_t *call, const gee_payload_t *payload) {
     stop_waiting(call);
     if (call->session != NULL)
         gee_session_answer(call->session, call, payload);
+    else if (call->depth > 0)
+        tell_caller(call, payload);
 }
 
 static void end(gee_call_t *call) {
@@ -222,6 +231,11 @@ GEE_APART static void failed(gee_call_t *call) {
     gee_dispatch_answer(call, call->handler_status, &empty);
 }
 
+GEE_APART static void tell_reply(gee_call_t *call) {
+    gee_payload_t reply = { .kind = GEE_PAYLOAD_TYPED, .type = call->method->reply, .typed = call->reply };
+    tell_caller(call, &reply);
+}
+
 static void finished(gee_call_t *call) {
     call->handler_running = false;
     if (call->answered) {
@@ -232,6 +246,8 @@ static void finished(gee_call_t *call) {
         stop_waiting(call);
         if (call->session != NULL)
             gee_session_reply(call->session, call, call->method->reply, call->reply);
+        else if (call->depth > 0)
+            tell_reply(call);
         end_and_release(call);
     }
 }
@@ -576,7 +592,7 @@ void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_
 
 /* ---- from a session ---- */
 
-GEE_APART static int copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
+GEE_APART int gee_dispatch_copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
     if (gee_call_pool(call) == NULL)
         return -1;
     call->metadata.items = gee_pool_array(call->pool, metadata->count, sizeof(*metadata->items));
@@ -603,7 +619,7 @@ static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t
         if (call->token.raw.data == NULL)
             return -1;
     }
-    return event->metadata.count == 0 ? 0 : copy_metadata(call, &event->metadata);
+    return event->metadata.count == 0 ? 0 : gee_dispatch_copy_metadata(call, &event->metadata);
 }
 
 /* There is not even memory for a call: its caller is told by hand. */

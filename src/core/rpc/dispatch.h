@@ -61,11 +61,13 @@ const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, 
  * a function, in a shared library either.) */
 extern _Thread_local const gee_call_t *gee_dispatch_running __attribute__((tls_model("initial-exec")));
 
-/* A call that no session has: its session is null, so nobody is told of the answer. Takes the call, whose token, codec,
- * metadata and timeout are set. `method` need not stay. */
+/* A call that no session has: its session is null; with depth above 0, apart->tell() is told of the answer. Takes the
+ * call, whose token, codec, metadata and timeout are set. `method` need not stay. */
 void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload);
 /* The end of a streaming call that a target has: behind what its flow has sent. `payload` null: without a message. */
 void gee_dispatch_end_streaming(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
+/* A copy in the call's arena. -1: out of memory. */
+int gee_dispatch_copy_metadata(gee_call_t *call, const gee_metadata_t *metadata);
 /* The answer of a call that was forwarded: it is written, the filters see it, the call is released. */
 void gee_dispatch_answer(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
 

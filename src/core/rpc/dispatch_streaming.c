@@ -92,10 +92,21 @@ void gee_streaming_clear(gee_call_t *call) {
 /* A handler still runs, or has finished and the loop does not know yet: the memory waits. */
 static void release_when_through(gee_call_t *call) {
     const gee_streaming_call_t *streaming = streaming_of(call);
-    if (call->handler_running || streaming->task_comes ||
+    if (call->handler_running || streaming->called_back || streaming->task_comes ||
         (streaming->thread != NULL && gee_streaming_thread_is_posted(streaming->thread)))
         return;
     gee_dispatch_release(call);
+}
+
+void gee_streaming_enter(gee_call_t *call) {
+    GEE_ASSERT(!streaming_of(call)->called_back);
+    streaming_of(call)->called_back = true;
+}
+
+void gee_streaming_leave(gee_call_t *call) {
+    streaming_of(call)->called_back = false;
+    if (call->answered)
+        release_when_through(call);
 }
 
 void gee_streaming_end(gee_call_t *call, gee_code_t code, const char *text) {

@@ -113,6 +113,46 @@ static void limit_memory(gee_engine_t *engine) {
     gee_list_init(&engine->memory.starved);
 }
 
+/* ---- modules' states ---- */
+
+static size_t count_modules(const gee_engine_t *engine) {
+    size_t count = 0;
+    while (engine->modules != NULL && engine->modules[count].module != NULL)
+        count++;
+    return count;
+}
+
+static void destroy_module_states(gee_engine_t *engine) {
+    size_t count = count_modules(engine);
+    for (size_t i = 0; engine->module_states != NULL && i < count; i++)
+        free(engine->module_states[i]);
+    free(engine->module_states);
+}
+
+static int create_module_states(gee_engine_t *engine, gee_error_t *error) {
+    size_t count = count_modules(engine);
+    engine->module_states = calloc(count + 1, sizeof(*engine->module_states));
+    if (engine->module_states == NULL)
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "engine: out of memory");
+    for (size_t i = 0; i < count; i++) {
+        const gee_module_t *module = engine->modules[i].module;
+        if (module->worker_state_size == 0)
+            continue;
+        engine->module_states[i] = calloc(1, module->worker_state_size);
+        if (engine->module_states[i] == NULL)
+            return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%s: no memory for its state of %zu bytes",
+                                 module->name, module->worker_state_size);
+    }
+    return 0;
+}
+
+void *gee_engine_state(const gee_engine_t *engine, const char *module) {
+    for (size_t i = 0; engine->modules != NULL && engine->modules[i].module != NULL; i++)
+        if (strcmp(engine->modules[i].module->name, module) == 0)
+            return engine->module_states[i];
+    return NULL;
+}
+
 gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t *error) {
     gee_engine_t *engine = calloc(1, sizeof(*engine));
     gee_pool_t *scratch = gee_pool_create(SCRATCH_SIZE), *answers = gee_pool_create(ANSWERS_SIZE);
@@ -157,6 +197,8 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     for (size_t phase = 0; phase < GEE_CLOSE_PHASES; phase++)
         gee_list_init(&engine->closers[phase]);
     limit_memory(engine);
+    if (create_module_states(engine, error) != 0)
+        gee_engine_destroy(&engine);
     return engine;
 }
 
@@ -238,6 +280,7 @@ void gee_engine_destroy(gee_engine_t **handle) {
     gee_pool_destroy(&engine->scratch);
     gee_pool_destroy(&engine->message_pool);
     gee_pool_destroy(&engine->answers);
+    destroy_module_states(engine);
     free(engine);
 }
 

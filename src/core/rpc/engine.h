@@ -95,6 +95,8 @@ unsigned gee_engine_worker_index(const gee_engine_t *engine); /* 0 ..., below ge
 
 /* The settings of the nth entry of engine->modules; null when it has none. */
 void *gee_engine_conf(const gee_engine_t *engine, size_t n);
+/* The state (worker_state_size) of the module of that name, "service_clock"; null when it has none. */
+void *gee_engine_state(const gee_engine_t *engine, const char *module);
 
 /* A zeroed and started state of the codec, in *state; null when it has none. Freed by gee_codec_state_destroy. */
 int gee_codec_state_create(gee_engine_t *engine, const gee_codec_t *codec, void **state, gee_error_t *error);

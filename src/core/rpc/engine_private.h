@@ -25,6 +25,7 @@ struct gee_engine {
     gee_buf_cache_t *buffers;
     const gee_module_entry_t *modules;
     void *const *module_conf;
+    void **module_states; /* by index in modules; null where a module has none */
     gee_limits_t limits;
     gee_timeouts_t timeouts;
     gee_codec_limits_t codec_limits;

@@ -7,8 +7,9 @@
 
 #include "core/base/hash.h"
 #include "core/base/short_bytes.h"
-#include "core/type/type_copy.h"
+#include "core/rpc/engine_private.h"
 #include "core/rpc/words.h"
+#include "core/type/type_copy.h"
 
 #define LEARNED_NAME 200 /* bytes of a name that is learned */
 #define RECENT       256 /* a power of two */
@@ -16,6 +17,8 @@
 typedef struct service {
     gee_service_entry_t entry; /* with its name */
     gee_method_slot_t *any;    /* forwarded: all methods without a slot of their own; else null */
+    const void *conf;          /* of the module that declares the service */
+    void *state;
     size_t learned;
 } service_t;
 
@@ -27,7 +30,7 @@ struct gee_service_table {
     size_t service_count;
     size_t forwarded; /* of these */
     size_t method_count;
-    int64_t timeout_ns; /* of methods whose service has none */
+    const gee_engine_t *engine;
     /* By place_of() of their names: hashing a name costs ten times as much as looking here. */
     const gee_method_slot_t *recent[RECENT];
 };
@@ -63,13 +66,15 @@ static gee_method_slot_t *make_slot(gee_service_table_t *table, const service_t 
     const char *name = gee_pool_printf(table->pool, "%s.%s", entry->name, method);
     if (slot == NULL || policy == NULL || name == NULL)
         return NULL;
-    policy->timeout_ns = entry->timeout_ns != 0 ? entry->timeout_ns : table->timeout_ns;
+    policy->timeout_ns = entry->timeout_ns != 0 ? entry->timeout_ns : table->engine->timeouts.handle;
     policy->idempotent = idempotent;
     *slot = (gee_method_slot_t){ .service = entry->service,
                                  .target = entry->target,
                                  .name = gee_str(name),
                                  .number = table->method_count++,
-                                 .policy = policy };
+                                 .policy = policy,
+                                 .conf = service->conf,
+                                 .state = service->state };
     return slot;
 }
 
@@ -121,6 +126,16 @@ static int add_forwarded(gee_service_table_t *table, service_t *service, gee_err
     return 0;
 }
 
+/* A service that no module declares has neither settings nor state. */
+static void find_module(const gee_engine_t *engine, service_t *service) {
+    const gee_module_entry_t *modules = engine->modules;
+    for (size_t i = 0; modules != NULL && modules[i].module != NULL; i++)
+        if (modules[i].module->interface == service->entry.service) {
+            service->conf = gee_engine_conf(engine, i);
+            service->state = engine->module_states[i];
+        }
+}
+
 static int add_service(gee_service_table_t *table, const gee_service_entry_t *entry, gee_error_t *error) {
     service_t *service = &table->list[table->service_count];
     const gee_service_t *declared = entry->service;
@@ -135,6 +150,8 @@ static int add_service(gee_service_table_t *table, const gee_service_entry_t *en
     if (gee_string_map_put(table->services, name, service) != 0)
         return no_memory(error);
     table->service_count++;
+    if (declared != NULL)
+        find_module(table->engine, service);
     for (size_t i = 0; declared != NULL && i < declared->method_count; i++)
         if (add_method(table, service, &declared->methods[i], error) != 0)
             return -1;
@@ -159,14 +176,14 @@ static int fill(gee_service_table_t *table, const gee_service_entry_t *services,
     return describe ? add_service(table, &built_in, error) : 0;
 }
 
-gee_service_table_t *gee_service_table_create(const gee_service_entry_t *services, size_t count, int64_t timeout_ns,
-                                              bool describe, gee_error_t *error) {
+gee_service_table_t *gee_service_table_create(const gee_engine_t *engine, const gee_service_entry_t *services,
+                                              size_t count, bool describe, gee_error_t *error) {
     gee_service_table_t *table = calloc(1, sizeof(*table));
     if (table == NULL) {
         no_memory(error);
         return NULL;
     }
-    table->timeout_ns = timeout_ns;
+    table->engine = engine;
     if (fill(table, services, count, describe, error) != 0)
         gee_service_table_destroy(&table);
     return table;
@@ -254,6 +271,16 @@ void gee_service_table_explain(const gee_service_table_t *table, gee_str_t metho
                   : known ? GEE_MISSING_METHOD
                           : GEE_MISSING_SERVICE,
                   method, go_words, error);
+}
+
+const void *gee_call_conf(const gee_call_t *call) {
+    const gee_method_slot_t *slot = call->method_slot;
+    return slot != NULL ? slot->conf : NULL;
+}
+
+void *gee_call_state(const gee_call_t *call) {
+    const gee_method_slot_t *slot = call->method_slot;
+    return slot != NULL ? slot->state : NULL;
 }
 
 size_t gee_service_table_method_count(const gee_service_table_t *table) {

@@ -20,16 +20,18 @@ typedef struct gee_method_slot {
     const gee_method_policy_t *policy;
     size_t reply_offset, memory; /* handled here: arguments and reply lie in one piece of memory */
     bool flat_argument;          /* numbers, and structs of these only: gee_type_is_flat() */
+    const void *conf;            /* of the service's module: gee_call_conf(), gee_call_state() */
+    void *state;
 } gee_method_slot_t;
 
 #define GEE_METHODS_LEARNED 64
 
 typedef struct gee_service_table gee_service_table_t;
 
-/* Checks names and types; copies the entries. `timeout_ns`: for methods of a service without a timeout. With
- * `describe`, Gee.Describe is added. */
-gee_service_table_t *gee_service_table_create(const gee_service_entry_t *services, size_t count, int64_t timeout_ns,
-                                              bool describe, gee_error_t *error);
+/* Checks names and types; copies the entries. Of the engine: its modules, and the timeout of methods whose service has none.
+ * With `describe`, Gee.Describe is added. */
+gee_service_table_t *gee_service_table_create(const gee_engine_t *engine, const gee_service_entry_t *services,
+                                              size_t count, bool describe, gee_error_t *error);
 void gee_service_table_destroy(gee_service_table_t **table);
 const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_str_t method);
 bool gee_service_table_knows(const gee_service_table_t *table, gee_str_t method);

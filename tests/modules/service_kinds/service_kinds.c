@@ -12,6 +12,7 @@ typedef GEE_LIST_OF(int64_t) numbers_t;
 typedef GEE_MAP_OF(int64_t) counts_t;
 GEE_LIST_TYPE_AS(row_t, double);
 GEE_LIST_TYPE_AS(numbers_t, int64_t);
+GEE_MAP_TYPE_AS(counts_t, int64_t);
 GEE_LIST_TYPE(row_t);
 GEE_LIST_TYPE(int64_t);
 GEE_LIST_TYPE(gee_str_t);
@@ -19,9 +20,6 @@ GEE_LIST_TYPE(item_t);
 GEE_MAP_TYPE(int64_t);
 GEE_MAP_TYPE(item_t);
 GEE_OPTIONAL_TYPE(item_t);
-
-/* An argument that is a bare map needs a name, too. */
-#define gee_type_of_counts_t gee_map_of_int64_t
 
 typedef struct everything {
     bool flag;
