@@ -215,8 +215,8 @@ check-unit: $(CHOSEN_TESTS) ## unit and contract tests, fuzz targets over stored
 check-process: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
 	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T',--at-once $(AT_ONCE)) tests/process
 $(EXTENDED)/Makefile: $(THIS_MAKEFILE) $(wildcard tests/modules/*/modules.list)
-	@./configure $(CONFIGURE_ARGUMENTS) $(addprefix --add-module=tests/modules/service_,clock crash handler kinds later process tally work) \
-	    --builddir=$(@D) >/dev/null
+	@./configure $(CONFIGURE_ARGUMENTS) --builddir=$(@D) >/dev/null \
+	    $(addprefix --add-module=tests/modules/service_,clock crash handler kinds later process tally work)
 $(EXTENDED)/geerpc: $B/geerpc $(EXTENDED)/Makefile $(wildcard tests/modules/*/*.[ch])
 	@$(MAKE) --no-print-directory -f $(@D)/Makefile OBJECTS_OF=$B $@
 check-sanitize: $(SANITIZED_TREE)/Makefile ## unit, contract and process tests under ASan and UBSan

@@ -1,5 +1,5 @@
-/* handler_test.c: what a handler may use beyond its arguments: its module's settings and state, timers, other calls of this
- * server. */
+/* handler_test.c: what a handler may use beyond its arguments: its module's settings and state, timers, other calls of
+ * this server. */
 #include "call_fixture.h"
 
 #include <gee/service.h>

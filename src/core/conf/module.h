@@ -65,8 +65,8 @@ typedef struct gee_module {
     const gee_option_t *options;
     size_t conf_size;
 
-    /* Optional: state that each worker has of the module; 0: none. The core zeroes this memory before worker_start, and frees it
-     * after worker_stop. Hooks find it by gee_engine_state(), handlers of a service by gee_call_state(). */
+    /* Optional: state that each worker has of the module; 0: none. The core zeroes this memory before worker_start,
+     * and frees it after worker_stop. Hooks use gee_engine_state(), handlers of a service gee_call_state(). */
     size_t worker_state_size;
 
     /* Optional hooks of the server; the library calls none. `conf` is the module's structure of that cycle (null when

@@ -146,8 +146,9 @@ void gee_call_release(gee_call_t *call);
 /* Loop thread: marks it cancelled and calls what gee_call_on_cancel() left. Once. */
 void gee_call_cancel(gee_call_t *call);
 
-/* Loop thread, around a callback of the handler that is not its invocation: a finish on another thread waits until the callback
- * has returned. False: the call is finished or over, the callback must not run, and there is nothing to leave. */
+/* Loop thread, around a callback of the handler that is not its invocation: a finish on another thread waits until the
+ * callback has returned. False: the call is finished or over, the callback must not run, and there is nothing to
+ * leave. */
 bool gee_call_enter(gee_call_t *call);
 void gee_call_leave(gee_call_t *call);
 

@@ -3,9 +3,9 @@
  *   handler -> argument as bytes -> deferred -> gee_dispatch_request() -> filters -> handler, or forwarded
  *      done() <- reply as a value of the asked type <- tell(status, payload) <-'
  *
- * The other call is a call like any: filters see it, its method's timeout holds, and its memory is its own, as its handler may run
- * on when nobody wants its answer any more. Values go through a codec both ways, since each side may have declared the types for
- * itself. */
+ * The other call is a call like any: filters see it, its method's timeout holds, and its memory is its own, as its
+ * handler may run on when nobody wants its answer any more. Values go through a codec both ways, since each side may
+ * have declared the types for itself. */
 #include "core/rpc/call_wait.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/service_table.h"
@@ -163,7 +163,8 @@ static const gee_codec_t *choose_codec(const gee_engine_t *engine, gee_error_t *
     return codec;
 }
 
-/* A handler here gets bytes, as from a session. A target gets a value, and writes it in the codec of its connections. */
+/* A handler here gets bytes, as from a session. A target gets a value, and writes the value in the codec of its
+ * connections. */
 static int take_argument(other_call_t *made, const gee_type_t *type, const void *argument, gee_error_t *error) {
     gee_call_t *other = made->other;
     gee_engine_t *engine = other->engine;

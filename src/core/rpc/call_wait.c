@@ -42,6 +42,7 @@ void gee_call_wait_leave(gee_call_t *call) {
 
 int gee_call_wait_start(gee_call_wait_t *wait) {
     gee_call_t *call = wait->call;
+    GEE_ASSERT(!atomic_load(&call->replied));
     gee_call_waits_t *waits = waits_of(call);
     if (waits == NULL || !gee_call_enter(call))
         return -1;

@@ -7,7 +7,8 @@
 
 #include "core/rpc/call.h"
 
-/* Preconditions: loop thread; the call is not finished; `call` and `drop` are set. -1: out of memory, or the call is over. */
+/* Preconditions: loop thread; the call is not finished; `call` and `drop` are set. -1: out of memory, or the call is
+ * over. */
 int gee_call_wait_start(gee_call_wait_t *wait);
 static inline void gee_call_wait_end(gee_call_wait_t *wait) {
     gee_list_remove(&wait->link);

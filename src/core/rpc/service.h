@@ -51,22 +51,25 @@ void gee_call_on_cancel(gee_call_t *call, void (*cancelled)(void *data), void *d
 /* ---- the handler's module; from any thread ---- */
 /* The settings of the module that declares the method, of the cycle that the worker runs; null when it has none. */
 const void *gee_call_conf(const gee_call_t *call);
-/* The module's state in this worker (worker_state_size); null when it has none. The loop and the threads of the pool share it. */
+/* The module's state in this worker (worker_state_size); null when it has none. The loop and the threads of the pool
+ * share it. */
 void *gee_call_state(const gee_call_t *call);
 
 /* ---- going on later: timers, other calls ----
  *
- * Preconditions: the loop's thread, so not in a method that is GEE_BLOCKING; the call is not finished. The callbacks run on the
- * loop's thread, never from inside these functions, and not any more when the call is finished or over (deadline, cancelled, peer
- * gone). A call that is over early while its handler waits for such a callback is finished by the core. A handler that has to
- * clean up, or that goes on elsewhere too, sets gee_call_on_cancel() and finishes the call itself. */
+ * Preconditions: the loop's thread, so not in a method that is GEE_BLOCKING; the call is not finished. The callbacks
+ * run on the loop's thread, never from inside these functions, and not any more when the call is finished or over
+ * (deadline, cancelled, peer gone). A call that is over early while its handler waits for such a callback is finished
+ * by the core. A handler that has to clean up, or that goes on elsewhere too, sets gee_call_on_cancel() and finishes
+ * the call itself. */
 /* Runs callback(call, data) once. -1: out of memory, or the call is over: the callback will not run. */
 int gee_call_after(gee_call_t *call, int64_t nanoseconds, void (*callback)(gee_call_t *call, void *data), void *data);
 
-/* Calls a method of this server by its name, handled here or forwarded, on behalf of this call's peer: with its identity and
- * metadata, within its deadline. `argument` is copied. done(call, status, reply, data) runs once; `reply` is null unless the
- * code is GEE_OK, and lives as long as `call`, or, where `call` is streaming, until `done` returns. When `call` is finished or over before, the other call is cancelled. -1: `done`
- * will not run; `error` (may be null) says why. The types are checked:
+/* Calls a method of this server by its name, handled here or forwarded, on behalf of this call's peer: with its
+ * identity and metadata, within its deadline. `argument` is copied. done(call, status, reply, data) runs once; `reply`
+ * is null unless the code is GEE_OK, and lives as long as `call`; where `call` is streaming, until `done` returns.
+ * When `call` is finished or over before, the other call is cancelled. -1: `done` will not run; `error` (may be null)
+ * says why. The types are checked:
  *
  *   static void summed(gee_call_t *call, const gee_status_t *status, const int64_t *sum, void *data);
  *   GEE_CALL_OTHER(call, GEE_STR("Foo.Sum"), args_t, &args, int64_t, summed, data, &error) */

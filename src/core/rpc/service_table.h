@@ -28,8 +28,8 @@ typedef struct gee_method_slot {
 
 typedef struct gee_service_table gee_service_table_t;
 
-/* Checks names and types; copies the entries. Of the engine: its modules, and the timeout of methods whose service has none.
- * With `describe`, Gee.Describe is added. */
+/* Checks names and types; copies the entries. Of the engine: its modules, and the timeout of methods whose service has
+ * none. With `describe`, Gee.Describe is added. */
 gee_service_table_t *gee_service_table_create(const gee_engine_t *engine, const gee_service_entry_t *services,
                                               size_t count, bool describe, gee_error_t *error);
 void gee_service_table_destroy(gee_service_table_t **table);

@@ -197,10 +197,11 @@ template <class C> struct gee_map_entry {
         GEE_KIND_MAP, sizeof(gee_list_value_t), C, offsetof(GEE_MAP_ENTRY(C), value), sizeof(GEE_MAP_ENTRY(C)))
 #define GEE_OPTIONAL_TYPE(C)                                                                                           \
     GEE_MAYBE_UNUSED_TYPE gee_optional_of_##C = GEE_ELEMENT_TYPE(GEE_KIND_OPTIONAL, sizeof(void *), C, 0, 0)
-/* A list or map type under a name of its own, so that a method can have the list or map itself as its argument or reply, and the
- * list can be an element again:
+/* A list or map type under a name of its own, so that a method can have the list or map itself as its argument or
+ * reply, and the list can be an element again:
  *   typedef GEE_LIST_OF(double) row_t;  GEE_LIST_TYPE_AS(row_t, double);  GEE_METHOD("Sum", sum, row_t, double, 0)
- *   GEE_LIST_TYPE(row_t);  makes a matrix.  typedef GEE_MAP_OF(int64_t) counts_t;  GEE_MAP_TYPE_AS(counts_t, int64_t); */
+ *   GEE_LIST_TYPE(row_t);  makes a matrix.
+ *   typedef GEE_MAP_OF(int64_t) counts_t;  GEE_MAP_TYPE_AS(counts_t, int64_t); */
 #define GEE_LIST_TYPE_AS(T, C)                                                                                         \
     GEE_MAYBE_UNUSED_TYPE gee_type_of_##T = GEE_ELEMENT_TYPE(GEE_KIND_LIST, sizeof(T) + GEE_CHECKED_LIST(T, C), C, 0, 0)
 #define GEE_MAP_TYPE_AS(T, C)                                                                                          \

@@ -1,6 +1,6 @@
-/* service_handler.c: a stranger's service that uses all that a handler may use: Handler.Ask calls the methods of a list, each with
- * { Num1: handler.first, Num2: how many calls this worker has made }, and replies with a map of their sums or errors, as text.
- * When one has not answered within handler.patience, the call fails. */
+/* service_handler.c: a stranger's service that uses all that a handler may use: Handler.Ask calls the methods of a
+ * list, each with { Num1: handler.first, Num2: how many calls this worker has made }, and replies with a map of their
+ * sums or errors, as text. When one has not answered within handler.patience, the call fails. */
 #include <gee/service.h>
 
 typedef struct conf {
