@@ -42,7 +42,7 @@ typedef struct gee_call_apart {
     pthread_mutex_t cancel_lock; /* guards the next two and the callback's run; recursive */
     void (*on_cancel)(void *data);
     void *on_cancel_data;
-    gee_link_t token_link; /* in a ring, while its session has a map of tokens: session_tokens.c */
+    gee_link_t token_link;   /* in a ring, while its session has a map of tokens: session_tokens.c */
     gee_call_waits_t *waits; /* in the call's pool; null when the call is created. Loop thread */
     /* Of a call that a handler has made (depth above 0): the outcome (call->status) and the reply, once. Loop thread. Null:
      * nobody asks any more. */
@@ -124,7 +124,7 @@ typedef struct gee_streaming_call {
     gee_pool_t *message;                 /* the arena of the message that a handler is at; null: none */
     struct gee_kept_message *kept;       /* arenas of messages that gee_message_keep() holds */
     struct gee_streaming_thread *thread; /* a GEE_BLOCKING method's; null: all is on the loop */
-    bool called_back; /* a timer's callback runs, or that of another call */
+    bool called_back;                    /* a timer's callback runs, or that of another call */
     bool held_back;                      /* a bidirectional handler hears nothing before there is room */
     bool task_comes;                     /* the handler has finished, which the loop has not seen yet */
     bool ending;                         /* the handler has finished; the answer goes out behind what waits */
