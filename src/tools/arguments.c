@@ -93,6 +93,8 @@ static const option_t options[] = {
       "threads that share the connections (one for every two processors)" },
     { "--json", NULL, ON_STATUS, OPTION_FLAG, MEMBER(json), NULL, 0, 0, "print the page's JSON as the server sent it" },
     { "--json", NULL, ON_BENCH, OPTION_FLAG, MEMBER(json), NULL, 0, 0, "print the result as a JSON object" },
+    { "--json", NULL, ON_DESCRIBE, OPTION_FLAG, MEMBER(json), NULL, 0, 0,
+      "print the description as JSON, as the server sent it" },
     { "--help", NULL, ON_ALL, OPTION_FLAG, MEMBER(help), NULL, 0, 0, "this text" },
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))

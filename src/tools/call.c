@@ -7,9 +7,7 @@
 static int finish(int result, char *reply, const gee_error_t *error) {
     if (result != 0)
         return gee_report_error(error);
-    gee_compact_json(reply);
-    gee_print_text(stdout, STYLE_PLAIN, reply);
-    putchar('\n');
+    gee_print_json(reply);
     gee_free(reply);
     return EXIT_REPLY;
 }

@@ -9,9 +9,9 @@ static void print_method(const description_t *description, const description_met
         gee_print_text(stdout, STYLE_FAINT, "  idempotent");
     if (method->blocking)
         gee_print_text(stdout, STYLE_FAINT, "  blocking");
-    printf("\n  arguments  ");
+    printf("\n  arguments  %s", method->client_streaming ? "stream of " : "");
     gee_print_type(stdout, description, method->argument);
-    printf("\n  reply      ");
+    printf("\n  reply      %s", method->server_streaming ? "stream of " : "");
     gee_print_type(stdout, description, method->reply);
     putchar('\n');
 }

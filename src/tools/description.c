@@ -45,6 +45,10 @@ static int read_types(const cJSON *tree, description_t *description) {
     return 0;
 }
 
+static bool is_true(const cJSON *object, const char *name) {
+    return cJSON_IsTrue(cJSON_GetObjectItem(object, name)) != 0;
+}
+
 static int read_methods(const cJSON *tree, description_t *description) {
     const cJSON *list = cJSON_GetObjectItem(tree, "Methods"), *item;
     description->methods = table_for(list, sizeof(*description->methods), &description->method_count);
@@ -56,8 +60,10 @@ static int read_methods(const cJSON *tree, description_t *description) {
             (description_method_t){ .name = gee_json_text(item, "Name"),
                                     .argument = gee_json_count(item, "Argument"),
                                     .reply = gee_json_count(item, "Reply"),
-                                    .idempotent = cJSON_IsTrue(cJSON_GetObjectItem(item, "Idempotent")),
-                                    .blocking = cJSON_IsTrue(cJSON_GetObjectItem(item, "Blocking")) };
+                                    .idempotent = is_true(item, "Idempotent"),
+                                    .blocking = is_true(item, "Blocking"),
+                                    .client_streaming = is_true(item, "ClientStreaming"),
+                                    .server_streaming = is_true(item, "ServerStreaming") };
     return 0;
 }
 
@@ -88,39 +94,38 @@ static char *request(const char *name) {
     return text;
 }
 
-/* Asks for a description. -1: failed, after a complaint, with the exit status in *status. */
-static int fetch(connection_t *connection, const arguments_t *arguments, const char *name, description_t *description,
-                 int *status) {
-    gee_error_t error;
-    char *reply = NULL;
-    char *json = request(name);
-    int result = -1;
-    *status = EXIT_USAGE;
-    if (json == NULL) {
-        gee_complain("out of memory");
-    } else if (gee_call(connection, arguments, "Gee.Describe", json, &reply, &error) != 0) {
-        *status = gee_report_error(&error);
-    } else if ((result = read_description(reply, description)) != 0) {
-        gee_complain("%s: what Gee.Describe replied is no description", gee_client_address(connection->client));
-        *status = EXIT_CONNECTION;
+static int show_reply(const connection_t *connection, const arguments_t *arguments, char *reply,
+                      void (*print)(const description_t *description)) {
+    description_t description;
+    if (read_description(reply, &description) != 0) {
+        gee_complain("%s: the reply of Gee.Describe is no description", gee_client_address(connection->client));
+        return EXIT_CONNECTION;
     }
-    gee_free(reply);
-    cJSON_free(json);
-    return result;
+    if (arguments->json)
+        gee_print_json(reply);
+    else
+        print(&description);
+    free_description(&description);
+    return EXIT_REPLY;
 }
 
 int gee_description_show(const arguments_t *arguments, const char *name,
                          void (*print)(const description_t *description)) {
     connection_t connection;
-    description_t description;
+    gee_error_t error;
+    char *reply = NULL;
     int status;
     if (gee_connect(arguments, &connection, &status) != 0)
         return status;
-    if (fetch(&connection, arguments, name, &description, &status) == 0) {
-        print(&description);
-        free_description(&description);
-        status = EXIT_REPLY;
-    }
+    char *json = request(name);
+    if (json == NULL)
+        status = gee_complain("out of memory");
+    else if (gee_call(&connection, arguments, "Gee.Describe", json, &reply, &error) != 0)
+        status = gee_report_error(&error);
+    else
+        status = show_reply(&connection, arguments, reply, print);
+    gee_free(reply);
+    cJSON_free(json);
     gee_client_close(&connection.client);
     return status;
 }

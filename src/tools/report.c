@@ -102,7 +102,7 @@ int gee_report_error(const gee_error_t *error) {
     return error->phase == GEE_PHASE_NONE && !no_server ? EXIT_USAGE : EXIT_CONNECTION;
 }
 
-void gee_compact_json(char *text) {
+static void compact_json(char *text) {
     char *to = text;
     bool in_string = false;
     for (const char *at = text; *at != '\0'; at++) {
@@ -115,6 +115,12 @@ void gee_compact_json(char *text) {
             *to++ = *++at;
     }
     *to = '\0';
+}
+
+void gee_print_json(char *text) {
+    compact_json(text);
+    gee_print_text(stdout, STYLE_PLAIN, text);
+    putchar('\n');
 }
 
 char *gee_time_text(char *target, double nanoseconds) {

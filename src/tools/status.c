@@ -10,9 +10,7 @@ static int run_status(const arguments_t *arguments) {
         return status;
     }
     if (arguments->json) {
-        gee_compact_json(page.text);
-        gee_print_text(stdout, STYLE_PLAIN, page.text);
-        putchar('\n');
+        gee_print_json(page.text);
     } else {
         gee_page_print(arguments, &page, NULL, SIZE_MAX);
     }

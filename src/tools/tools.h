@@ -93,8 +93,8 @@ typedef enum style { STYLE_PLAIN, STYLE_ERROR, STYLE_NAME, STYLE_FAINT } style_t
 void gee_print_text(FILE *out, style_t style, const char *text);
 /* How many columns gee_print_text() takes for the text. */
 size_t gee_text_width(const char *text);
-/* Removes white space outside strings from a JSON value, in place. */
-void gee_compact_json(char *text);
+/* Prints a JSON value on stdout, as a line; removes white space outside strings, in place. */
+void gee_print_json(char *text);
 #define TIME_TEXT 32
 /* Three digits and a unit: "850 ns", "1.23 ms", "12.3 s". Returns `target`, which has room for TIME_TEXT bytes. */
 char *gee_time_text(char *target, double nanoseconds);
@@ -176,7 +176,7 @@ typedef struct description_type {
 typedef struct description_method {
     const char *name;
     size_t argument, reply;
-    bool idempotent, blocking;
+    bool idempotent, blocking, client_streaming, server_streaming;
 } description_method_t;
 
 typedef struct description {

@@ -231,6 +231,34 @@ def test_describe(serve):
     )
 
 
+def test_describe_shows_who_streams(serve):
+    streams = [
+        {"Name": "Number.List", "Argument": 0, "Reply": 1, "ServerStreaming": True},
+        {"Name": "Number.Sum", "Argument": 1, "Reply": 1, "ClientStreaming": True, "Blocking": True},
+        {"Name": "Number.Double", "Argument": 2, "Reply": 1, "ClientStreaming": True, "ServerStreaming": True},
+    ]
+    server = serve(lambda header, body: ({}, json.dumps({"Methods": streams, "Types": TYPES})))
+    done = geectl("describe", server.address, "Number")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(
+        "Number.List\n"
+        "  arguments  Args\n"
+        "  reply      stream of int64\n"
+        "Number.Sum  blocking\n"
+        "  arguments  stream of int64\n"
+        "  reply      int64\n"
+        "Number.Double\n"
+        "  arguments  stream of list of map of string to int64\n"
+        "  reply      stream of int64\n"
+    )
+
+
+def test_description_as_json(serve):
+    done = geectl("describe", "--json", serve(describe).address, "Arith.Multiply")
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+    assert json.loads(done.stdout) == {"Methods": METHODS[:1], "Types": TYPES}
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -244,8 +272,9 @@ def test_describe(serve):
 )
 def test_description_of_a_hostile_server(serve, reply):
     """geectl ends without a crash; its output is of no use to anybody."""
-    done = geectl("describe", serve(lambda header, body: ({}, reply)).address, "X.Y")
-    assert done.returncode in (0, 3)
+    server = serve(lambda header, body: ({}, reply))
+    for options in ([], ["--json"]):
+        assert geectl("describe", *options, server.address, "X.Y").returncode in (0, 3)
 
 
 ORDERS = "\u001b]0;title\u0007 \u009b2J \u202elasrever\u2066 \n\r\t \u007f \u200f\u061c\u2028"

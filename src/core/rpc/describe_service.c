@@ -31,6 +31,8 @@ static int describe_method(const gee_service_t *service, const gee_method_t *met
                              method->name);
     described->idempotent = (method->flags & GEE_IDEMPOTENT) != 0;
     described->blocking = (method->flags & GEE_BLOCKING) != 0;
+    described->client_streaming = (method->flags & GEE_CLIENT_STREAMING) != 0;
+    described->server_streaming = (method->flags & GEE_SERVER_STREAMING) != 0;
     return 0;
 }
 

@@ -24,7 +24,9 @@ GEE_STRUCT(gee_method_description_t, "MethodDescription", GEE_STRING(gee_method_
            GEE_UINT32(gee_method_description_t, argument, "Argument", 2),
            GEE_UINT32(gee_method_description_t, reply, "Reply", 3),
            GEE_BOOL(gee_method_description_t, idempotent, "Idempotent", 4),
-           GEE_BOOL(gee_method_description_t, blocking, "Blocking", 5));
+           GEE_BOOL(gee_method_description_t, blocking, "Blocking", 5),
+           GEE_BOOL(gee_method_description_t, client_streaming, "ClientStreaming", 6),
+           GEE_BOOL(gee_method_description_t, server_streaming, "ServerStreaming", 7));
 GEE_LIST_TYPE(gee_method_description_t);
 
 static const gee_field_t argument_fields[] = { GEE_STRING(gee_describe_arguments_t, method, "Method", 1) };

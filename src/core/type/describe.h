@@ -27,6 +27,7 @@ typedef struct gee_method_description {
     gee_str_t name;           /* "Arith.Multiply" */
     uint32_t argument, reply; /* indices */
     bool idempotent, blocking;
+    bool client_streaming, server_streaming; /* who sends any number of messages in a call */
 } gee_method_description_t;
 
 typedef struct gee_describe_arguments {
