@@ -127,7 +127,7 @@ static void begun(void *owner) {
 
 static void resume(void *owner) {
     const state_t *state = owner;
-    gee_session_release(state->session);
+    gee_session_unpause(state->session, GEE_PAUSE_PROTOCOL);
 }
 
 static void end(void *owner, const char *reason) {
@@ -204,7 +204,7 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
                    gee_error_t *error GEE_UNUSED) {
     state_t *state = data;
     if (gee_http_connection_busy(state->connection)) {
-        gee_session_hold(session);
+        gee_session_pause(session, GEE_PAUSE_PROTOCOL);
         *consumed = 0;
         return 0;
     }

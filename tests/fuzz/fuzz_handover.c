@@ -55,7 +55,7 @@ static leaver_t find_leaver(const world_t *world) {
         leaver.door = gee_door_of_link(link);
     GEE_LIST_EACH(&world->engine->sessions, link) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
-        if (session->role == GEE_SERVING && !session->frozen)
+        if (session->role == GEE_SERVING && !gee_session_is_paused(session, GEE_PAUSE_MOVING))
             leaver = (leaver_t){ .session = session };
     }
     return leaver;

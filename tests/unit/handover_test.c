@@ -373,7 +373,7 @@ static void test_suspended_here_not_there(void **state GEE_UNUSED) {
     fixture_t *old = fixture_create(NULL, NULL), *new = fixture_create(NULL, NULL);
     int peer = fixture_connect(old);
     peer_says(old, peer, OPENED);
-    gee_session_suspend(leaver_of(old).session);
+    gee_session_pause(leaver_of(old).session, GEE_PAUSE_OWNER);
     peer_says(old, peer, CALL("Multiply"));
     assert_int_equal(old->got_length, 0);
     move_to(old, new, &any_door);

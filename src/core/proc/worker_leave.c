@@ -51,7 +51,7 @@ static void suspend_session(gee_session_t *session, gee_worker_connection_t *con
     int64_t next = connection->suspend_ns == 0 ? FIRST_SUSPENSION : 2 * connection->suspend_ns;
     connection->suspend_ns = next < LONGEST_SUSPENSION ? next : LONGEST_SUSPENSION;
     connection->busy_ns = now;
-    gee_session_suspend(session);
+    gee_session_pause(session, GEE_PAUSE_OWNER);
 }
 
 /* The session has calls in flight. If the calls are short but many, the session takes no requests for a moment, then
@@ -64,11 +64,12 @@ static void hurry(gee_worker_process_t *process, gee_session_t *session, gee_wor
         connection->busy_ns = now;
     bool late = now - process->left_ns >= settings->shutdown_timeout / 2;
     int64_t since = now - connection->busy_ns;
-    if (!session->suspended && (late || (since >= settings->handover_patience && is_short_lived(session, now)))) {
+    if (!gee_session_is_paused(session, GEE_PAUSE_OWNER) &&
+        (late || (since >= settings->handover_patience && is_short_lived(session, now)))) {
         suspend_session(session, connection, now);
-    } else if (session->suspended && !late && since >= connection->suspend_ns) {
+    } else if (gee_session_is_paused(session, GEE_PAUSE_OWNER) && !late && since >= connection->suspend_ns) {
         connection->busy_ns = now;
-        gee_session_continue(session);
+        gee_session_unpause(session, GEE_PAUSE_OWNER);
     }
 }
 
@@ -91,14 +92,15 @@ static void drain_sessions(gee_worker_process_t *process) {
         if (session->role != GEE_SERVING)
             continue; /* a session to a backend, for calls in flight */
         gee_worker_connection_t *connection = session->owner;
-        if (!session->established || session->draining || session->closing || session->frozen)
+        if (!session->established || session->draining || session->closing ||
+            gee_session_is_paused(session, GEE_PAUSE_MOVING))
             continue;
         if (passed_on && !connection->refused && gee_session_may_leave(session)) {
             hurry(process, session, connection);
             continue;
         }
-        if (session->suspended)
-            gee_session_continue(session);
+        if (gee_session_is_paused(session, GEE_PAUSE_OWNER))
+            gee_session_unpause(session, GEE_PAUSE_OWNER);
         if (may_stay(process, connection, now))
             continue;
         /* A connection accepted from an emptied queue has its time from its accept. */
@@ -114,7 +116,7 @@ static void close_revoked(gee_worker_process_t *process) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         const gee_identity_t *identity = session->peer->identity;
         gee_error_t error;
-        if (session->closing || session->frozen || !gee_identity_revoked(identity))
+        if (session->closing || gee_session_is_paused(session, GEE_PAUSE_MOVING) || !gee_identity_revoked(identity))
             continue;
         gee_error_set(&error, GEE_PERMISSION_DENIED, "client %s may not call any more (seal.clients)",
                       gee_identity_name(identity));
@@ -157,7 +159,7 @@ static void log_cut(gee_worker_process_t *process) {
     (void)gee_format_duration(patience, gee_cycle_settings(process->cycle)->shutdown_timeout);
     GEE_LIST_EACH(&process->engine->sessions, link) {
         const gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
-        if (session->role != GEE_SERVING || session->frozen)
+        if (session->role != GEE_SERVING || gee_session_is_paused(session, GEE_PAUSE_MOVING))
             continue;
         name_methods(session, methods, sizeof methods);
         gee_log(process->log, GEE_LOG_NOTICE, "%s: cut with %u call%s in flight%s%s: shutdown_timeout (%s) is over",

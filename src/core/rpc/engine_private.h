@@ -53,8 +53,8 @@ struct gee_engine {
         struct gee_session *favoured; /* null: none */
         int64_t favoured_ns;
         uint64_t favoured_bytes;
-        int64_t short_ns;                                                      /* when memory was short last */
-        void (*close)(struct gee_session *session, const gee_error_t *reason); /* gee_session_close() */
+        int64_t short_ns; /* when memory was short last */
+        const struct gee_memory_events *events;
         gee_engine_closer_t closer;
     } memory;                    /* memory.c */
     struct gee_call *spare_call; /* the one that was free last; null: none. Most calls end before the next begins */

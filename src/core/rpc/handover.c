@@ -22,12 +22,13 @@ static bool codec_can(const gee_session_t *session) {
 bool gee_session_may_leave(const gee_session_t *session) {
     return session->role == GEE_SERVING && session->protocol->export_state != NULL && codec_can(session) &&
            gee_stream_may_leave(session->stream) && !session->closing && !session->draining && !session->peer_ended &&
-           !session->held;
+           !gee_session_is_paused(session, GEE_PAUSE_PROTOCOL);
 }
 
 bool gee_session_can_leave(const gee_session_t *session) {
-    return gee_session_may_leave(session) && !session->frozen && !session->parsing && session->call_count == 0 &&
-           session->to_skip == 0 && !session->skipping && gee_stream_can_leave(session->stream);
+    return gee_session_may_leave(session) && !gee_session_is_paused(session, GEE_PAUSE_MOVING) && !session->parsing &&
+           session->call_count == 0 && session->to_skip == 0 && !session->skipping &&
+           gee_stream_can_leave(session->stream);
 }
 
 /* ---- freezing ---- */
@@ -40,7 +41,7 @@ static bool stop_timer(gee_session_t *session, gee_timer_t *timer) {
 
 void gee_session_freeze(gee_session_t *session) {
     GEE_ASSERT(gee_session_can_leave(session));
-    session->frozen = true;
+    session->pauses |= GEE_PAUSE_MOVING;
     session->frozen_peer_timer = stop_timer(session, &session->peer_timer);
     session->frozen_idle_timer = stop_timer(session, &session->serving.idle_timer);
     session->frozen_age_timer = stop_timer(session, &session->serving.age_timer);
@@ -52,14 +53,13 @@ static int start_timer(gee_session_t *session, gee_timer_t *timer, bool wanted) 
 }
 
 void gee_session_thaw(gee_session_t *session) {
-    GEE_ASSERT(session->frozen);
-    session->frozen = false;
+    GEE_ASSERT(gee_session_is_paused(session, GEE_PAUSE_MOVING));
     gee_stream_thaw(session->stream);
     if (start_timer(session, &session->peer_timer, session->frozen_peer_timer) != 0 ||
         start_timer(session, &session->serving.idle_timer, session->frozen_idle_timer) != 0 ||
         start_timer(session, &session->serving.age_timer, session->frozen_age_timer) != 0)
         gee_session_drain(session); /* no memory for what bounds it */
-    gee_session_continue(session);
+    gee_session_unpause(session, GEE_PAUSE_MOVING | GEE_PAUSE_OWNER);
 }
 
 void gee_session_leave(gee_session_t **session_pointer) {
@@ -112,7 +112,7 @@ static void export_codec_state(const gee_session_t *session, const void *state, 
 }
 
 void gee_handover_export_session(const gee_session_t *session, gee_record_t *out) {
-    GEE_ASSERT(session->frozen);
+    GEE_ASSERT(gee_session_is_paused(session, GEE_PAUSE_MOVING));
     if (!session->established) {
         export_as_door(session, out);
         return;

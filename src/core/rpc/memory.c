@@ -84,8 +84,7 @@ static bool grow_inbox(gee_session_t *session) {
 
 static void read_on(gee_session_t *session) {
     gee_list_remove(&session->starved_link);
-    if (!session->stalled) /* else the session reads on when that is over */
-        gee_stream_resume(session->stream);
+    session->engine->memory.events->read_on(session);
 }
 
 static void favour(gee_session_t *session) {
@@ -104,7 +103,7 @@ static void end_slow(gee_session_t *session) {
                   gee_inbox_length(gee_stream_inbox(session->stream)) / GEE_KIB);
     gee_log(session->engine->log, GEE_LOG_WARN, "%s: %s: connection closed", gee_stream_peer_text(session->stream),
             error.text);
-    session->engine->memory.close(session, &error);
+    session->engine->memory.events->close(session, &error);
 }
 
 static void look_at_favoured(gee_engine_t *engine) {
@@ -116,7 +115,8 @@ static void look_at_favoured(gee_engine_t *engine) {
     if (session->closing || gee_inbox_length(gee_stream_inbox(session->stream)) < LARGE) {
         engine->memory.favoured = NULL; /* the message is whole */
     } else if (now - engine->memory.favoured_ns >= PATIENCE) {
-        bool our_doing = session->stalled || session->frozen; /* then the peer is not to blame that nothing comes */
+        bool our_doing =
+            (session->pauses & ~GEE_PAUSE_MEMORY) != 0; /* then the peer is not to blame that nothing comes */
         if (bytes - engine->memory.favoured_bytes < LARGE && !our_doing && !gee_list_empty(&engine->memory.starved)) {
             engine->memory.favoured = NULL;
             end_slow(session);
@@ -155,22 +155,20 @@ static bool start_ticks(gee_engine_t *engine) {
     return gee_timer_started(timer) || gee_timer_start(engine->loop, timer, TICK) == 0;
 }
 
-void gee_memory_ration(gee_session_t *session, void (*close)(gee_session_t *session, const gee_error_t *reason)) {
+bool gee_memory_ration(gee_session_t *session, const gee_memory_events_t *events) {
     gee_engine_t *engine = session->engine;
     if (engine->memory.limit == 0 || session->role != GEE_SERVING || session == engine->memory.favoured)
-        return;
-    if (gee_link_in_list(&session->starved_link)) {
-        gee_stream_pause(session->stream); /* the session was shown its bytes again for another reason */
-        return;
-    }
+        return true;
+    if (gee_link_in_list(&session->starved_link))
+        return false;
     if (grow_inbox(session))
-        return;
-    engine->memory.close = close;
+        return true;
+    engine->memory.events = events;
     if (!start_ticks(engine))
-        return; /* nobody would wake the session */
+        return true; /* nobody would wake the session */
     say_short(engine);
     gee_list_append(&engine->memory.starved, &session->starved_link);
-    gee_stream_pause(session->stream);
+    return false;
 }
 
 void gee_memory_forget(gee_session_t *session) {

@@ -16,9 +16,14 @@ size_t gee_memory_held(const gee_engine_t *engine);
 /* Is memory too short for a new call? The one large message that is read on does not count. Logged once an episode. */
 bool gee_memory_exhausted(gee_engine_t *engine);
 
-/* The session waits for the rest of a message, and may have to wait without reading. `close`: gee_session_close(), for
- * a session that is too slow. */
-void gee_memory_ration(gee_session_t *session, void (*close)(gee_session_t *session, const gee_error_t *reason));
+/* What memory.c has done to sessions. */
+typedef struct gee_memory_events {
+    void (*close)(gee_session_t *session, const gee_error_t *reason); /* too slow while others wait */
+    void (*read_on)(gee_session_t *session);                          /* there is memory for the rest of the message */
+} gee_memory_events_t;
+
+/* The session waits for the rest of a message. False: it is not to be read until events->read_on(). */
+bool gee_memory_ration(gee_session_t *session, const gee_memory_events_t *events);
 /* The session ends. */
 void gee_memory_forget(gee_session_t *session);
 

@@ -162,23 +162,21 @@ void gee_session_refuse(gee_session_t *session, const gee_error_t *error) {
 
 /* ---- timers ---- */
 
-GEE_APART static bool too_much_in_flight(const gee_session_t *session) {
-    const gee_limits_t *limits = &session->engine->limits;
-    return session->call_count >= (size_t)limits->calls ||
-           (limits->input > 0 && session->serving.call_bytes >= limits->input);
-}
-
-static inline bool must_stall(const gee_session_t *session) {
-    return session->held || session->suspended ||
-           (session->call_count > 0 && session->role == GEE_SERVING && too_much_in_flight(session)) ||
-           gee_stream_congested(session->stream);
+/* Reasons that come and go by themselves. */
+GEE_ALWAYS_INLINE unsigned current_reasons(const gee_session_t *session) {
+    unsigned calls = session->call_count > 0 && session->role == GEE_SERVING && gee_session_is_full(session) &&
+                             !gee_session_may_hold(session)
+                         ? GEE_PAUSE_CALLS
+                         : 0;
+    return calls | (gee_stream_congested(session->stream) ? GEE_PAUSE_OUTPUT : 0);
 }
 
 static void on_peer_timeout(gee_timer_t *timer) {
     gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, peer_timer);
     gee_error_t error;
     char text[GEE_DURATION_TEXT];
-    if (session->established && (must_stall(session) || gee_stream_queued(session->stream) > 0)) {
+    if (session->established && ((session->pauses & ~GEE_PAUSE_MEMORY) != 0 || current_reasons(session) != 0 ||
+                                 gee_stream_queued(session->stream) > 0)) {
         /* The peer does not fetch its replies, which may be why it cannot send on: timeouts.write judges that. */
         (void)gee_timer_start(session->engine->loop, timer, session->engine->timeouts.read);
         return;
@@ -226,9 +224,17 @@ void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns) {
         gee_session_drain(session); /* rather now than never */
 }
 
+static void on_memory(gee_session_t *session) {
+    gee_session_unpause(session, GEE_PAUSE_MEMORY);
+}
+static const gee_memory_events_t memory_events = { .close = gee_session_close, .read_on = on_memory };
+
 /* Bounds the message that has been begun; no restart while bytes of the same message trickle in. */
 static void watch_partial(gee_session_t *session) {
-    gee_memory_ration(session, gee_session_close);
+    if (!gee_memory_ration(session, &memory_events)) {
+        session->unparsed = false; /* a part of a message, of which nothing more comes before there is memory */
+        gee_session_pause(session, GEE_PAUSE_MEMORY);
+    }
     if (!session->established || gee_timer_started(&session->peer_timer) || session->engine->timeouts.read == 0)
         return;
     if (gee_timer_start(session->engine->loop, &session->peer_timer, session->engine->timeouts.read) != 0) {
@@ -240,11 +246,11 @@ static void watch_partial(gee_session_t *session) {
 
 /* ---- reading ---- */
 
-GEE_APART static void stall(gee_session_t *session) {
-    session->stalled = true;
+/* Reading stops for a first reason. A message whose rest waits for memory has its clock running: its peer may be slow. */
+GEE_APART static void stop_reading(gee_session_t *session, gee_pause_t reason) {
     session->unparsed = gee_inbox_length(gee_stream_inbox(session->stream)) > 0;
-    if (session->established)
-        gee_timer_stop(session->engine->loop, &session->peer_timer); /* that it takes long is our doing now */
+    if (session->established && reason != GEE_PAUSE_MEMORY)
+        gee_timer_stop(session->engine->loop, &session->peer_timer); /* that the message takes long is our doing now */
     gee_stream_pause(session->stream);
 }
 
@@ -252,34 +258,32 @@ static bool is_skipping(const gee_session_t *session) {
     return session->to_skip > 0 || session->skipping;
 }
 
-static void unstall(gee_session_t *session) {
-    if (!session->stalled || session->closing || must_stall(session))
+void gee_session_pause(gee_session_t *session, gee_pause_t reason) {
+    bool reads = session->pauses == 0;
+    session->pauses |= (uint8_t)reason;
+    if (reads && !session->closing)
+        stop_reading(session, reason);
+}
+
+static void read_on(gee_session_t *session) {
+    if (session->pauses == 0 || session->closing)
         return;
-    session->stalled = false;
+    session->pauses &= (uint8_t) ~(GEE_PAUSE_CALLS | GEE_PAUSE_OUTPUT);
+    session->pauses |= (uint8_t)current_reasons(session);
+    if (session->pauses != 0)
+        return;
     if (is_skipping(session)) /* maybe nothing comes any more */
         watch_partial(session);
     gee_stream_resume(session->stream);
     gee_stream_reread(session->stream);
 }
 
-void gee_session_hold(gee_session_t *session) {
-    session->held = true;
-}
-
-void gee_session_release(gee_session_t *session) {
-    session->held = false;
-    unstall(session);
-}
-
-void gee_session_suspend(gee_session_t *session) {
-    session->suspended = true;
-    if (!session->closing && !session->stalled)
-        stall(session);
-}
-
-void gee_session_continue(gee_session_t *session) {
-    session->suspended = false;
-    unstall(session);
+void gee_session_unpause(gee_session_t *session, gee_pause_t reason) {
+    unsigned left = session->pauses & ~(unsigned)reason;
+    if (session->pauses == left)
+        return;
+    session->pauses = (uint8_t)(left | GEE_PAUSE_OUTPUT); /* which read_on() looks at again */
+    read_on(session);
 }
 
 void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int64_t started_ns) {
@@ -330,7 +334,8 @@ static void close_when_through(gee_session_t *session) {
 }
 
 bool gee_session_reads_on(const gee_session_t *session) {
-    return !session->closing && !session->stalled && !must_stall(session);
+    return !session->closing && session->pauses == 0 && !gee_stream_congested(session->stream) &&
+           !(session->call_count > 0 && session->role == GEE_SERVING && gee_session_is_full(session));
 }
 
 void gee_session_set_skipping(gee_session_t *session, bool skipping) {
@@ -346,32 +351,44 @@ static void consume(gee_session_t *session, gee_inbox_t *inbox, size_t count) {
         gee_timer_stop(session->engine->loop, &session->peer_timer);
 }
 
+/* One receive(). False: no further message is whole, or the session is not read on. */
+static bool parse_once(gee_session_t *session, gee_inbox_t *inbox) {
+    gee_error_t error;
+    size_t consumed = session->to_skip;
+    session->holding = session->call_count > 0 && session->role == GEE_SERVING && gee_session_must_hold(session);
+    if (consumed == 0 && session->protocol->receive(session, session->protocol_state, gee_inbox_bytes(inbox),
+                                                    gee_inbox_length(inbox), &consumed, &error) != 0) {
+        gee_session_refuse(session, &error);
+        return false;
+    }
+    if (consumed == 0) {
+        if (session->pauses == 0)
+            watch_partial(session);
+        return false;
+    }
+    if (session->holding)
+        gee_session_hold_message(session, gee_inbox_bytes(inbox), consumed);
+    consume(session, inbox, consumed);
+    unsigned reasons = current_reasons(session);
+    if (reasons != 0)
+        gee_session_pause(session, reasons);
+    else if (is_skipping(session))
+        watch_partial(session);
+    return true;
+}
+
 static void parse(gee_session_t *session) {
     gee_inbox_t *inbox = gee_stream_inbox(session->stream);
-    gee_error_t error;
     session->parsing = true;
     session->unparsed = false;
-    while (!session->closing && !session->stalled && gee_inbox_length(inbox) > 0) {
-        size_t consumed = session->to_skip;
-        if (consumed == 0 && session->protocol->receive(session, session->protocol_state, gee_inbox_bytes(inbox),
-                                                        gee_inbox_length(inbox), &consumed, &error) != 0) {
-            gee_session_refuse(session, &error);
+    while (!session->closing && session->pauses == 0 && gee_inbox_length(inbox) > 0)
+        if (!parse_once(session, inbox))
             break;
-        }
-        if (consumed == 0) {
-            if (session->held)
-                stall(session);
-            else
-                watch_partial(session);
-            break;
-        }
-        consume(session, inbox, consumed);
-        if (must_stall(session))
-            stall(session);
-        else if (is_skipping(session))
-            watch_partial(session);
-    }
+    session->holding = false;
+    if (session->flows != NULL)
+        gee_session_start_held(session);
     session->parsing = false;
+    read_on(session);
     if (gee_session_out(session)->length > 0)
         gee_stream_flush(session->stream);
     close_when_through(session);
@@ -380,14 +397,14 @@ static void parse(gee_session_t *session) {
 static void on_received(gee_stream_t *stream GEE_UNUSED, void *owner) {
     gee_session_t *session = owner;
     session->active_ns = gee_loop_now(session->engine->loop);
-    if (!session->closing && !session->stalled)
+    if (!session->closing && session->pauses == 0)
         parse(session);
 }
 
 static void on_partial(gee_stream_t *stream GEE_UNUSED, void *owner) {
     gee_session_t *session = owner;
     session->active_ns = gee_loop_now(session->engine->loop);
-    if (!session->closing && !session->stalled)
+    if (!session->closing && session->pauses == 0)
         watch_partial(session);
 }
 
@@ -398,7 +415,7 @@ static void on_ended(gee_stream_t *stream GEE_UNUSED, void *owner) {
 }
 
 static void on_drained(gee_stream_t *stream GEE_UNUSED, void *owner) {
-    unstall(owner);
+    read_on(owner);
     gee_session_flows_drained(owner);
 }
 
@@ -562,6 +579,8 @@ GEE_APART static void on_other_event(gee_session_t *session, const gee_event_t *
 void gee_session_event(gee_session_t *session, const gee_event_t *event) {
     if (session->closing)
         return;
+    if (session->holding && gee_session_hold_event(session, event))
+        return;
     if (event->parts & GEE_EVENT_BEGIN && session->role == GEE_SERVING)
         session->engine->server->begin(session, event);
     else if (event->parts & GEE_EVENT_END && session->role == GEE_CALLING)
@@ -573,7 +592,9 @@ void gee_session_event(gee_session_t *session, const gee_event_t *event) {
 /* Of a call that was in flight while others were read. */
 void gee_session_answered(gee_session_t *session) {
     gee_stream_flush(session->stream);
-    unstall(session);
+    if (session->flows != NULL)
+        gee_session_start_held(session);
+    read_on(session);
     if (session->peer_ended || session->draining)
         close_when_through(session);
 }

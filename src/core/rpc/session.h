@@ -27,6 +27,17 @@ typedef struct gee_session_server {
     void (*cancel)(gee_call_t *call, bool answer);
 } gee_session_server_t;
 
+/* Why a session is not read: any of these is enough. */
+typedef enum gee_pause {
+    GEE_PAUSE_PROTOCOL =
+        1 << 0,                /* the protocol wants no bytes for now; inside receive(), which then consumes nothing */
+    GEE_PAUSE_OWNER = 1 << 1,  /* calls in flight are to end before others begin */
+    GEE_PAUSE_MOVING = 1 << 2, /* on its way to another process: frozen */
+    GEE_PAUSE_MEMORY = 1 << 3, /* memory.c: all together hold too much */
+    GEE_PAUSE_CALLS = 1 << 4,  /* limits.calls and limits.input, and no call may be held */
+    GEE_PAUSE_OUTPUT = 1 << 5  /* limits.output: the peer does not fetch its replies */
+} gee_pause_t;
+
 typedef struct gee_session_events {
     /* The handshake is over (the Option was read; calling: the session may be used). Optional. */
     void (*established)(gee_session_t *session, void *owner);
@@ -78,14 +89,13 @@ struct gee_session {
     bool established;
     bool draining;
     bool peer_ended;
-    bool stalled;   /* does not parse: too many calls in flight, too much output waits, held, or suspended */
-    bool held;      /* by its protocol */
-    bool suspended; /* by gee_session_suspend() */
+    uint8_t pauses; /* GEE_PAUSE_ bits: why the session is not read; 0: it is */
+    bool holding;   /* the message that is looked at is held if it begins a call: session_held.c */
     bool unparsed;  /* bytes may be waiting that the parser was not shown yet */
     bool skipping;  /* what was consumed last is not the end of a message: gee_session_set_skipping() */
     bool parsing;
     bool closing;
-    bool frozen : 1; /* on its way to another process; the timers that wait with it: */
+    /* Timers that wait while the session is on its way to another process. */
     bool frozen_peer_timer : 1, frozen_idle_timer : 1, frozen_age_timer : 1;
     bool handing_back : 1;   /* closing, but the stream goes back to the door */
     bool failed : 1;         /* close_reason says why */
@@ -119,9 +129,13 @@ void gee_session_drain(gee_session_t *session);
 /* Does so at that time of gee_loop_now(), or a little later, when nothing is on its way. */
 void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns);
 
-/* Takes no further requests, so that those in flight end, and takes them again. */
-void gee_session_suspend(gee_session_t *session);
-void gee_session_continue(gee_session_t *session);
+/* The session is not read for that reason (a GEE_PAUSE_ bit), and again when no reason is left. Allowed at any time, a reason
+ * twice counts once. */
+void gee_session_pause(gee_session_t *session, gee_pause_t reason);
+void gee_session_unpause(gee_session_t *session, gee_pause_t reason);
+static inline bool gee_session_is_paused(const gee_session_t *session, gee_pause_t reason) {
+    return (session->pauses & reason) != 0;
+}
 
 /* ---- handover.c: a serving session on its way to another process; handover.h has the picture ---- */
 /* Is it at a point, and of a kind, at which it can be passed on? False for one that is ending. */
@@ -163,10 +177,6 @@ static inline int gee_session_receive_each(gee_session_t *session, void *state, 
 /* Inside receive(): from now on, or no longer, what it consumes is part of a message that is not taken: the message's clock
  * runs on. */
 void gee_session_set_skipping(gee_session_t *session, bool skipping);
-/* Inside receive(), which then consumes nothing: no bytes are wanted until gee_session_release(). The stream is not read
- * meanwhile. */
-void gee_session_hold(gee_session_t *session);
-void gee_session_release(gee_session_t *session);
 /* At the end of this pass the session is dissolved, without closed(), and the door reads the bytes that were not consumed
  * as those of a new connection: of what is inside a tunnel, or above `layer`, which may be null. The handshake timeout
  * runs from `started_ns`. For a serving protocol with `upgrades`, with no call in flight. */

@@ -32,6 +32,7 @@ gee_session_flows_t *gee_session_get_flows(gee_session_t *session) {
     gee_list_init(&flows->blocked);
     gee_list_init(&flows->opening);
     gee_inbox_init(&flows->begins, session->engine->buffers);
+    gee_inbox_init(&flows->held, session->engine->buffers);
     session->flows = flows;
     return flows;
 }
@@ -41,6 +42,7 @@ void gee_session_free_flows(gee_session_t *session) {
     if (flows == NULL)
         return;
     GEE_ASSERT(flows->count == 0);
+    gee_session_free_held(flows);
     gee_number_map_destroy(&flows->open);
     gee_inbox_clear(&flows->begins);
     free(flows);

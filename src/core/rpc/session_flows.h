@@ -6,6 +6,14 @@
 #include "core/base/hash.h"
 #include "core/rpc/session.h"
 
+/* A call that waits for its turn: session_held.c. */
+typedef struct gee_held_call {
+    uint64_t number;
+    uint64_t offset; /* of its bytes among all that were ever held */
+    uint32_t length;
+    bool cancelled; /* was answered already */
+} gee_held_call_t;
+
 /* Calling: has the peer streaming calls? */
 typedef enum gee_streams_known {
     GEE_STREAMS_UNKNOWN,
@@ -34,6 +42,15 @@ struct gee_session_flows {
     size_t count;
     gee_flow_t *begun;  /* gee_session_begun() */
     size_t body_length; /* gee_session_set_body_length() */
+    /* Serving: calls that wait because there are too many. A ring of held_room, a power of two. */
+    gee_inbox_t held; /* their bytes, one behind the other */
+    gee_held_call_t *held_calls;
+    size_t held_room, held_begin, held_end;
+    uint64_t held_bytes;              /* ever */
+    gee_number_map_t *held_by_number; /* their places + 1; null until one is cancelled */
+    uint64_t to_hold_number;
+    bool to_hold;    /* the message that is looked at */
+    bool cancelling; /* the call that begins is answered at once: GEE_CANCELLED */
     /* Calling. */
     gee_streams_known_t known;
     int64_t credit;     /* with YES: what a call begins with */
@@ -60,6 +77,22 @@ void gee_session_on_flow_end(gee_session_t *session, gee_outgoing_t *outgoing, c
 void gee_session_flows_known(gee_session_t *session, const gee_event_t *pong);
 
 void gee_session_cancel_later(gee_session_t *session, gee_flow_t *flow);
+
+/* ---- session_held.c; serving ---- */
+/* As many calls as limits.calls and limits.input let in. */
+bool gee_session_is_full(const gee_session_t *session);
+/* May further calls be held: has the wire control events, and is there room for their bytes? */
+bool gee_session_may_hold(const gee_session_t *session);
+bool gee_session_must_hold(const gee_session_t *session);
+/* True: the event belongs to a call that is held; its message goes to gee_session_hold_message(), when receive() has
+ * returned. Precondition: session->holding. */
+bool gee_session_hold_event(gee_session_t *session, const gee_event_t *event);
+void gee_session_hold_message(gee_session_t *session, const uint8_t *bytes, size_t length);
+/* Starts calls that wait, as long as there is room. */
+void gee_session_start_held(gee_session_t *session);
+/* True: a call of that number waited, and is answered. */
+bool gee_session_cancel_held(gee_session_t *session, uint64_t number);
+void gee_session_free_held(gee_session_flows_t *flows);
 
 /* ---- session_calls.c, for session_flows.c ---- */
 int gee_session_put_outgoing(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout_ns, gee_error_t *error);

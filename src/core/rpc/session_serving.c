@@ -16,6 +16,8 @@ void gee_session_on_cancel(gee_session_t *session, const gee_event_t *event) {
                                     : gee_session_find_token(session, &event->token);
     if (call != NULL)
         session->engine->server->cancel(call, true);
+    else
+        (void)gee_session_cancel_held(session, event->token.number);
 }
 
 /* A reply that its codec refuses becomes an error reply that says so. */
