@@ -10,10 +10,13 @@ import pytest
 from conftest import CONF, TIMEOUT, eventually
 from gateway import gateway_conf
 from scripted import GEECTL
+from wire import BinPeer, field, fields
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ("clock", "later", "tally")
 CODECS = ("json", "bin", "gob")
+CANCEL, MESSAGE, CLOSE = 1, 5, 6  # kinds of frames: docs/geerpc.proto
+CANCELLED = 1  # a code
 
 
 @pytest.fixture
@@ -120,6 +123,39 @@ def test_a_strangers_module_uses_them_all(one):
 def test_a_handlers_own_patience(one):
     server = one('handler = { first = 1; patience = "30ms"; };\n')
     assert server.call("Handler.Ask", ["Foo.Sum", "Foo.Sleep"])[0] == "handler.patience is over after 1 answers"
+
+
+def start_ticks(peer, count):
+    peer.send("Handler.Tick", field(1, count), extra=field(4, MESSAGE))
+    peer.send_header(field(2, 1) + field(4, CLOSE))
+
+
+def test_timers_and_other_calls_of_a_streaming_call(one):
+    server = one()
+    with BinPeer(server.tcp) as peer:
+        start_ticks(peer, 300)
+        for number in [*range(1, 301), 599]:
+            header, body = peer.reply()
+            assert (header[4], fields(body)) == (MESSAGE, {1: number})
+        header, _ = peer.reply()
+        assert header[4] == CLOSE
+    eventually(lambda: in_flight(server) == 0, "nothing goes on")
+
+
+@pytest.mark.parametrize("way", ["cancel", "leave"])
+def test_a_streaming_call_that_is_over_ticks_no_more(one, way):
+    server = one()
+    with BinPeer(server.tcp) as peer:
+        start_ticks(peer, 1 << 40)
+        header, body = peer.reply()
+        assert (header[4], fields(body)) == (MESSAGE, {1: 1})
+        if way == "cancel":
+            peer.send_header(field(2, 1) + field(4, CANCEL))
+            while header.get(4, 0) == MESSAGE:
+                header, _ = peer.reply()
+            assert header[7] == CANCELLED
+            eventually(lambda: in_flight(server) == 0, "nothing goes on")
+    eventually(lambda: in_flight(server) == 0, "nothing goes on")
 
 
 @pytest.mark.parametrize("codec", CODECS)

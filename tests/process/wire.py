@@ -142,7 +142,9 @@ class BinPeer:
         self.sock.close()
 
     def send(self, method, body, seq=1, codec=0, extra=b""):
-        header = field(1, method) + field(2, seq) + extra
+        self.send_header(field(1, method) + field(2, seq) + extra, body, codec)
+
+    def send_header(self, header, body=b"", codec=0):
         self.sock.sendall(struct.pack(">BBII", codec, 0, len(header), len(body)) + header + body)
 
     def take(self, count):

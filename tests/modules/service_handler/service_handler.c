@@ -98,7 +98,47 @@ static void ask(gee_call_t *call, const methods_t *methods, answers_t *answers) 
     }
 }
 
+/* ---- the same in a streaming call: Handler.Tick sends 1, 2, ... up to its argument, each by a timer, and then their Foo.Sum of
+ * the last two ---- */
+
+typedef struct ticks {
+    int64_t sent, wanted;
+} ticks_t;
+
+static void last_sum(gee_call_t *call, const gee_status_t *status, const int64_t *sum, void *data GEE_UNUSED) {
+    if (status->code != GEE_OK) {
+        gee_failf(call, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
+        return;
+    }
+    (void)GEE_SEND(call, int64_t, sum);
+    gee_end(call);
+}
+
+static void tick(gee_call_t *call, void *data) {
+    ticks_t *ticks = data;
+    if (ticks->sent < ticks->wanted) {
+        ticks->sent++;
+        (void)GEE_SEND(call, int64_t, &ticks->sent);
+        if (gee_call_after(call, GEE_MICROSECOND, tick, ticks) != 0)
+            out_of_memory(call);
+        return;
+    }
+    pair_t pair = { .num1 = ticks->sent - 1, .num2 = ticks->sent };
+    gee_error_t error;
+    if (GEE_CALL_OTHER(call, GEE_STR("Foo.Sum"), pair_t, &pair, int64_t, last_sum, NULL, &error) != 0)
+        gee_fail(call, error.code, error.text);
+}
+
+static void start_ticks(gee_call_t *call, const int64_t *wanted) {
+    ticks_t *ticks = gee_call_alloc(call, sizeof(*ticks));
+    if (ticks != NULL)
+        *ticks = (ticks_t){ .sent = 0, .wanted = *wanted };
+    if (ticks == NULL || gee_call_after(call, 0, tick, ticks) != 0)
+        out_of_memory(call);
+}
+
 GEE_SERVICE_WITH(service_handler, "Handler",
                  (.abi = GEE_MODULE_ABI, .block = "handler", .options = rows, .conf_size = sizeof(conf_t),
                   .worker_state_size = sizeof(state_t), .worker_start = start_worker),
-                 GEE_METHOD("Ask", ask, methods_t, answers_t, 0));
+                 GEE_METHOD("Ask", ask, methods_t, answers_t, 0),
+                 GEE_SERVER_STREAM("Tick", start_ticks, int64_t, int64_t, 0));
