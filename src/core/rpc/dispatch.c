@@ -301,6 +301,8 @@ static void cancel(gee_call_t *call, bool wanted) {
     if (!wanted) {
         gee_list_remove(&call->session_link);
         call->session = NULL;
+        if (call->flow != NULL)
+            gee_flow_end(call->flow);
     }
     answer_early(call, GEE_CANCELLED, wanted ? "rpc server: call cancelled by its caller" : "the caller is gone");
 }
