@@ -22,7 +22,10 @@ typedef struct metadata_block {
 
 static void call_answered(gee_upstream_call_t *call, const gee_upstream_result_t *result) {
     gee_pending_t *operation = GEE_CONTAINER(call, gee_pending_t, call);
+    const gee_event_t *reply = result->reply;
     gee_error_t error;
+    if (reply != NULL && (reply->metadata.count > 0 || reply->more != NULL))
+        operation->received = gee_received_of(reply);
     if (result->status.code != GEE_OK)
         gee_operation_fail_result(operation, result, NULL);
     else if (gee_reply_take(operation, result, &error) != 0)
@@ -315,11 +318,18 @@ static int call_and_wait(gee_caller_t *caller, const gee_request_t *request, gee
     if (gee_runtime_check(caller->runtime, true, error) != 0 ||
         GEE_READ_OPTIONS(gee_call_options_t, options, request->options, error) != 0)
         return -1;
+    if (options.received != NULL)
+        *options.received = NULL;
     place->pool = options.pool;
     if (check_types(caller, request, error) != 0 || check_place(request, place, error) != 0)
         return -1;
     gee_pending_t *operation = create_call(caller, request, &options, false, error);
-    return operation ? gee_operation_wait(&operation, place, reply, error) : -1;
+    int result = operation ? gee_operation_wait(&operation, place, reply, error) : -1;
+    if (options.received != NULL)
+        *options.received = place->received;
+    else
+        free(place->received);
+    return result;
 }
 
 int gee_call_text(gee_caller_t *caller, const gee_request_t *request, char **reply, gee_error_t *error) {

@@ -134,9 +134,10 @@ int gee_caller_ping(gee_caller_t *caller, int64_t timeout_ns, int64_t *elapsed_n
 
 /* Where the outcome is put for a program that waits. */
 typedef struct gee_outcome_place {
-    void *reply;       /* typed: of reply_type; null: the reply is not decoded */
-    gee_pool_t *pool;  /* for what a typed reply points to; null when reply_type has no pointers */
-    gee_error_t error; /* set when the operation failed */
+    void *reply;              /* typed: of reply_type; null: the reply is not decoded */
+    gee_pool_t *pool;         /* for what a typed reply points to; null when reply_type has no pointers */
+    gee_error_t error;        /* set when the operation failed */
+    gee_received_t *received; /* of the reply, for free(); null: no metadata and no details */
 } gee_outcome_place_t;
 
 struct gee_broadcast;
@@ -178,6 +179,7 @@ struct gee_pending {
     gee_outcome_place_t *place; /* lent by a program that waits; null: the outcome stays here */
     gee_error_t *error;         /* when failed; null: no memory for the error */
     void *reply;                /* text, or a value with everything that the value points to, in one piece of memory */
+    gee_received_t *received;   /* null: no metadata and no details */
 };
 
 /* Precondition: the memory of the operation is zeroed and comes from malloc(). More memory may follow the structure. */
@@ -240,6 +242,11 @@ int gee_call_typed(gee_caller_t *caller, const gee_request_t *request, void *rep
 /* ---- reply.c: a reply, in the form that the program wants ---- */
 /* Loop: puts the reply into operation->place, or into operation->reply. */
 int gee_reply_take(gee_pending_t *operation, const gee_upstream_result_t *result, gee_error_t *error);
+
+/* ---- received.c: metadata and details of a reply ---- */
+/* Copies, for free(). Null: out of memory. */
+gee_received_t *gee_received_create(const gee_metadata_t *initial, const gee_metadata_t *trailing, gee_str_t details);
+gee_received_t *gee_received_of(const gee_event_t *reply);
 
 /* ---- broadcast.c ---- */
 /* Loop: sends a copy of operation->call to every server. */

@@ -142,6 +142,21 @@ typedef struct gee_metadata_pair {
     const char *key, *value;
 } gee_metadata_pair_t;
 
+/* Strings have a zero behind them, which their length does not count. The value of a key that ends in "-bin" may be any
+ * bytes. Keys may repeat. */
+typedef struct gee_received_pair {
+    gee_str_t key, value;
+} gee_received_pair_t;
+
+/* What came with the messages of a reply, on a wire that has a place for metadata (docs/protocol.md). */
+typedef struct gee_received {
+    const gee_received_pair_t *initial; /* from the beginning of the reply */
+    size_t initial_count;
+    const gee_received_pair_t *trailing; /* from its end */
+    size_t trailing_count;
+    gee_str_t details; /* of an error reply: bytes; their meaning is a matter of the service */
+} gee_received_t;
+
 typedef struct gee_call_options {
     size_t size;
     int64_t timeout_ns; /* of the whole call; travels with the call, and bounds the handling too; default none */
@@ -156,6 +171,9 @@ typedef struct gee_call_options {
      * or a status code (docs/protocol.md has the table). Without `strict` such a wire carries no metadata, the timeout
      * is kept by the client alone, and error replies have the code GEE_UNKNOWN. */
     bool strict;
+    /* For calls that wait for one reply: *received gets the metadata and the details of the reply, an error reply
+     * included, for gee_free(); null when there are none. */
+    gee_received_t **received;
 } gee_call_options_t;
 
 /* Calls `method` ("Arith.Multiply") and waits for the reply. May block. `arguments_json`: one JSON value; null means
@@ -215,6 +233,9 @@ GEE_EXPORT const char *gee_pending_json(const gee_pending_t *pending);
 /* The reply as a value of the call's reply type, with everything that the value points to; null: not ended, failed, a
  * call in JSON, or a call without a reply type. */
 GEE_EXPORT const void *gee_pending_reply(const gee_pending_t *pending);
+/* Metadata and details of the reply, an error reply included. Never null: empty before the call has ended, and when the
+ * reply had none. */
+GEE_EXPORT const gee_received_t *gee_pending_received(const gee_pending_t *pending);
 /* Ends the call with GEE_CANCELLED, unless the call has ended before. The server is told on a wire that can say so. Any
  * thread; the call has not necessarily ended when this function returns. */
 GEE_EXPORT void gee_pending_cancel(gee_pending_t *pending);

@@ -30,6 +30,7 @@ static void drop_reference(gee_pending_t *operation) {
     if (operation->place == NULL)
         free(operation->error);
     free(operation->reply);
+    free(operation->received);
     gee_runtime_release(operation->runtime);
     free(operation);
 }
@@ -175,6 +176,8 @@ int gee_operation_wait(gee_pending_t **handle, gee_outcome_place_t *place, void 
     int result = operation->failed ? -1 : 0;
     if (result != 0 && error != NULL)
         *error = place->error;
+    place->received = operation->received;
+    operation->received = NULL;
     if (reply != NULL) {
         *reply = operation->reply;
         operation->reply = NULL;
@@ -235,6 +238,11 @@ const char *gee_pending_json(const gee_pending_t *pending) {
 
 const void *gee_pending_reply(const gee_pending_t *pending) {
     return reply_of(pending, true);
+}
+
+const gee_received_t *gee_pending_received(const gee_pending_t *pending) {
+    static const gee_received_t nothing;
+    return !foreign(pending) && is_known(pending) && pending->received != NULL ? pending->received : &nothing;
 }
 
 void gee_pending_cancel(gee_pending_t *pending) {

@@ -84,11 +84,23 @@ static inline void long_text(gee_call_t *call, const pair_t *length, text_t *rep
     reply->text = (gee_str_t){ .data = text, .length = (size_t)length->a };
     gee_reply(call);
 }
+/* Metadata at both ends, with a key twice and bytes; with a text, an error that has the text as its details, too. */
+static inline void tell_more(gee_call_t *call, const text_t *arguments, text_t *reply) {
+    gee_call_send_metadata(call, GEE_STR("color"), GEE_STR("red"));
+    gee_call_send_metadata(call, GEE_STR("color"), GEE_STR("blue"));
+    gee_call_end_metadata(call, GEE_STR("mark-bin"), GEE_STR("a\0\xff"));
+    reply->text = arguments->text;
+    if (arguments->text.length == 0)
+        gee_reply(call);
+    else
+        gee_fail_with(call, GEE_ABORTED, "no",
+                      (gee_bytes_t){ .data = (const uint8_t *)arguments->text.data, .length = arguments->text.length });
+}
 static const gee_method_t test_methods[] = {
     GEE_METHOD("Add", add, pair_t, int64_t, GEE_IDEMPOTENT), GEE_METHOD("Echo", echo, everything_t, everything_t, 0),
     GEE_METHOD("Fail", fail_with, text_t, text_t, 0),        GEE_METHOD("Keep", keep, gee_empty_t, gee_empty_t, 0),
     GEE_METHOD("Metadata", metadata, text_t, text_t, 0),     GEE_METHOD("Left", time_left, gee_empty_t, int64_t, 0),
-    GEE_METHOD("Long", long_text, pair_t, text_t, 0),
+    GEE_METHOD("Long", long_text, pair_t, text_t, 0),        GEE_METHOD("More", tell_more, text_t, text_t, 0),
 };
 static const gee_service_t test_service = { .name = "Test",
                                             .methods = test_methods,

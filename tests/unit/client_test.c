@@ -117,6 +117,59 @@ static void test_types_are_asked_for_once(void **state GEE_UNUSED) {
     server_stop(&server);
 }
 
+static void expect_pair(const gee_received_pair_t *pair, const char *key, gee_str_t value) {
+    assert_string_equal(pair->key.data, key);
+    assert_int_equal(pair->value.length, value.length);
+    assert_memory_equal(pair->value.data, value.data, value.length + 1);
+}
+
+static void expect_more(const gee_received_t *received, const char *details, bool repeats) {
+    assert_non_null(received);
+    if (repeats) {
+        assert_int_equal(received->initial_count, 2);
+        expect_pair(&received->initial[0], "color", GEE_STR("red"));
+        expect_pair(&received->initial[1], "color", GEE_STR("blue"));
+    } else {
+        assert_int_equal(received->initial_count, 1);
+        expect_pair(&received->initial[0], "color", GEE_STR("red, blue"));
+    }
+    assert_int_equal(received->trailing_count, 1);
+    expect_pair(&received->trailing[0], "mark-bin", GEE_STR("a\0\xff"));
+    assert_string_equal(received->details.data, details);
+    assert_int_equal(received->details.length, strlen(details));
+}
+
+/* Of replies and of error replies, to a program that waits and to a program that does not; none is null or empty. */
+static void test_reply_metadata_and_details(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
+        gee_client_t *client = dial(server->address, codecs[i]);
+        bool repeats = strcmp(codecs[i], "bin") == 0;
+        gee_error_t error;
+        gee_received_t *received = NULL;
+        gee_call_options_t options = { .size = sizeof(options), .received = &received };
+        assert_int_equal(gee_client_call(client, "Test.More", "{}", NULL, &options, &error), 0);
+        expect_more(received, "", repeats);
+        gee_free(received);
+        assert_int_equal(gee_client_call(client, "Test.More", "{\"Text\":\"why\"}", NULL, &options, &error), -1);
+        assert_int_equal(error.code, GEE_ABORTED);
+        expect_more(received, "why", repeats);
+        gee_free(received);
+        assert_int_equal(gee_client_call(client, "Test.Add", "{}", NULL, &options, &error), 0);
+        assert_null(received);
+        gee_pending_t *pending = gee_client_go(client, "Test.More", "{\"Text\":\"x\"}", NULL, NULL, NULL, &error);
+        assert_true(gee_pending_wait(pending, -1));
+        expect_more(gee_pending_received(pending), "x", repeats);
+        gee_pending_release(&pending);
+        pending = gee_client_go(client, "Test.Add", "{}", NULL, NULL, NULL, &error);
+        assert_true(gee_pending_wait(pending, -1));
+        assert_int_equal(gee_pending_received(pending)->initial_count, 0);
+        gee_pending_release(&pending);
+        gee_client_close(&client);
+    }
+    server_stop(&server);
+}
+
 static void test_metadata_and_deadline_travel(void **state GEE_UNUSED) {
     server_t *server = server_start("tcp@127.0.0.1:0", true);
     for (size_t i = 0; i < GEE_LENGTH(codecs); i++) {
@@ -375,6 +428,7 @@ int main(void) {
         TEST(test_bad_arguments),
         TEST(test_bin_needs_describe),
         TEST(test_types_are_asked_for_once),
+        TEST(test_reply_metadata_and_details),
         TEST(test_metadata_and_deadline_travel),
         TEST(test_strict),
         TEST(test_call_timeout),
