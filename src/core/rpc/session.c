@@ -355,7 +355,8 @@ static void consume(gee_session_t *session, gee_inbox_t *inbox, size_t count) {
 static bool parse_once(gee_session_t *session, gee_inbox_t *inbox) {
     gee_error_t error;
     size_t consumed = session->to_skip;
-    session->holding = session->call_count > 0 && session->role == GEE_SERVING && gee_session_must_hold(session);
+    session->holding = session->call_count > 0 && session->role == GEE_SERVING && gee_session_must_hold(session) &&
+                       gee_session_get_flows(session) != NULL;
     if (consumed == 0 && session->protocol->receive(session, session->protocol_state, gee_inbox_bytes(inbox),
                                                     gee_inbox_length(inbox), &consumed, &error) != 0) {
         gee_session_refuse(session, &error);

@@ -42,7 +42,9 @@ void gee_session_free_flows(gee_session_t *session) {
     if (flows == NULL)
         return;
     GEE_ASSERT(flows->count == 0);
-    gee_session_free_held(flows);
+    gee_inbox_clear(&flows->held);
+    gee_number_map_destroy(&flows->held_by_number);
+    free(flows->held_calls);
     gee_number_map_destroy(&flows->open);
     gee_inbox_clear(&flows->begins);
     free(flows);
@@ -50,15 +52,6 @@ void gee_session_free_flows(gee_session_t *session) {
 }
 
 /* ---- the flows of a session ---- */
-
-gee_flow_t *gee_session_find_flow(const gee_session_t *session, const gee_event_t *event) {
-    if (event->flow != NULL || session->flows == NULL)
-        return event->flow;
-    if (session->role == GEE_SERVING)
-        return gee_number_map_get(session->flows->open, event->token.number);
-    const gee_outgoing_t *outgoing = gee_waiting_find(&session->calling.waiting, event->token.number);
-    return outgoing != NULL && outgoing->streaming ? outgoing->flow : NULL;
-}
 
 int gee_session_add_flow(gee_session_t *session, gee_flow_t *flow) {
     gee_session_flows_t *flows = gee_session_get_flows(session);

@@ -63,7 +63,14 @@ gee_session_flows_t *gee_session_get_flows(gee_session_t *session);
 void gee_session_free_flows(gee_session_t *session);
 
 /* Serving: the streaming call of that number, or of event->flow; null: none is open. */
-gee_flow_t *gee_session_find_flow(const gee_session_t *session, const gee_event_t *event);
+static inline gee_flow_t *gee_session_find_flow(const gee_session_t *session, const gee_event_t *event) {
+    if (event->flow != NULL || session->flows == NULL)
+        return event->flow;
+    if (session->role == GEE_SERVING)
+        return gee_number_map_get(session->flows->open, event->token.number);
+    const gee_outgoing_t *outgoing = gee_waiting_find(&session->calling.waiting, event->token.number);
+    return outgoing != NULL && outgoing->streaming ? outgoing->flow : NULL;
+}
 /* Serving. Precondition: no flow of that number is open. -1: out of memory. */
 int gee_session_add_flow(gee_session_t *session, gee_flow_t *flow);
 /* The stream has room again. */
@@ -85,14 +92,13 @@ bool gee_session_is_full(const gee_session_t *session);
 bool gee_session_may_hold(const gee_session_t *session);
 bool gee_session_must_hold(const gee_session_t *session);
 /* True: the event belongs to a call that is held; its message goes to gee_session_hold_message(), when receive() has
- * returned. Precondition: session->holding. */
+ * returned. Precondition of both: session->holding, and so session->flows is there. */
 bool gee_session_hold_event(gee_session_t *session, const gee_event_t *event);
 void gee_session_hold_message(gee_session_t *session, const uint8_t *bytes, size_t length);
 /* Starts calls that wait, as long as there is room. */
 void gee_session_start_held(gee_session_t *session);
 /* True: a call of that number waited, and is answered. */
 bool gee_session_cancel_held(gee_session_t *session, uint64_t number);
-void gee_session_free_held(gee_session_flows_t *flows);
 
 /* ---- session_calls.c, for session_flows.c ---- */
 int gee_session_put_outgoing(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout_ns, gee_error_t *error);

@@ -11,7 +11,6 @@
 #include "core/base/assert.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/session_flows.h"
-#include "core/rpc/session_private.h"
 
 #define HELD_WITHOUT_LIMIT (16 * GEE_MIB) /* where limits.input is 0 */
 #define FIRST_HELD         16
@@ -30,7 +29,8 @@ GEE_APART bool gee_session_is_full(const gee_session_t *session) {
 GEE_APART bool gee_session_may_hold(const gee_session_t *session) {
     uint64_t limit = session->engine->limits.input ? session->engine->limits.input : HELD_WITHOUT_LIMIT;
     size_t held = session->flows != NULL ? gee_inbox_length(&session->flows->held) : 0;
-    return session->serving.call_bytes + held < limit && gee_session_can(session, GEE_EVENT_CANCEL);
+    return session->serving.call_bytes + held < limit && session->protocol->can != NULL &&
+           (session->protocol->can(session, session->protocol_state) & GEE_EVENT_CANCEL) != 0;
 }
 
 GEE_APART bool gee_session_must_hold(const gee_session_t *session) {
@@ -72,7 +72,7 @@ static void forget_index(gee_session_flows_t *flows, size_t n) {
         (void)gee_number_map_remove(flows->held_by_number, number);
 }
 
-void gee_session_free_held(gee_session_flows_t *flows) {
+static void free_held(gee_session_flows_t *flows) {
     gee_inbox_clear(&flows->held);
     gee_number_map_destroy(&flows->held_by_number);
     free(flows->held_calls);
@@ -97,17 +97,19 @@ static void answer_cancelled(gee_session_t *session, const gee_event_t *event) {
                            .codec = event->codec,
                            .status = { .code = GEE_CANCELLED,
                                        .text = GEE_STR("rpc server: call cancelled by its caller") } };
-    gee_session_send_event(session, &answer);
+    gee_error_t error;
+    if (session->flows->line->send(session, &answer, NULL, &error) != 0)
+        session->flows->line->refuse(session, &error);
 }
 
 bool gee_session_hold_event(gee_session_t *session, const gee_event_t *event) {
-    if (session->flows != NULL && session->flows->cancelling) {
+    if (session->flows->cancelling) {
         if (event->parts & GEE_EVENT_BEGIN)
             answer_cancelled(session, event);
         return true;
     }
-    gee_session_flows_t *flows = begins_or_follows_held(session, event) ? gee_session_get_flows(session) : NULL;
-    if (flows == NULL)
+    gee_session_flows_t *flows = session->flows;
+    if (!begins_or_follows_held(session, event))
         return false;
     flows->to_hold = true;
     flows->to_hold_number = event->token.number;
@@ -117,12 +119,12 @@ bool gee_session_hold_event(gee_session_t *session, const gee_event_t *event) {
 void gee_session_hold_message(gee_session_t *session, const uint8_t *bytes, size_t length) {
     gee_session_flows_t *flows = session->flows;
     gee_error_t error;
-    if (flows == NULL || !flows->to_hold)
+    if (!flows->to_hold)
         return;
     flows->to_hold = false;
     if (length > UINT32_MAX || make_room(flows) != 0 || gee_inbox_append(&flows->held, bytes, length) != 0) {
         gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "out of memory for a call that waits (limits.calls)");
-        gee_session_refuse(session, &error);
+        flows->line->refuse(session, &error);
         return;
     }
     size_t n = flows->held_end++;
@@ -144,7 +146,7 @@ static void receive_held(gee_session_t *session, gee_inbox_t *held, size_t offse
                                             &consumed, &error);
     *inbox = own;
     if (failed != 0)
-        gee_session_refuse(session, &error);
+        session->flows->line->refuse(session, &error);
 }
 
 static void start_first(gee_session_t *session, gee_session_flows_t *flows) {
@@ -169,7 +171,7 @@ void gee_session_start_held(gee_session_t *session) {
            !gee_stream_congested(session->stream))
         start_first(session, session->flows);
     if (held_count(session) == 0 && session->flows != NULL)
-        gee_session_free_held(session->flows);
+        free_held(session->flows);
     if (outermost) {
         session->parsing = false;
         gee_stream_flush(session->stream);
