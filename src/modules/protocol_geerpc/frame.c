@@ -328,15 +328,13 @@ static void fill_prefix(uint8_t *prefix, bool is_own, size_t header_length, size
     write_be32(prefix + 6, (uint32_t)body_length);
 }
 
-/* A header that is written here, and a short body that is bytes already, as gateways pass bodies on: in one piece.
- * False: the message has another header or body, or out of memory. */
-static bool append_short(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, gee_chain_t *out) {
+/* A short body that is bytes already, as gateways pass bodies on: in one piece with the header, which is that of a message
+ * where it is not `plain`. False: the body is another one, or out of memory. */
+static bool append_short(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, bool plain,
+                         gee_chain_t *out) {
     const gee_payload_t *body = &event->payload;
     if (body->kind != GEE_PAYLOAD_BYTES || body->length > GEE_SHORT_BYTES || body->codec != codec ||
         codec->carry != NULL)
-        return false;
-    bool plain = is_plain(session, event);
-    if (!plain && !is_message(event))
         return false;
     uint8_t *prefix = gee_chain_reserve(out, PREFIX + PLAIN_LONGEST + GEE_SHORT_BYTES);
     if (prefix == NULL)
@@ -404,9 +402,10 @@ GEE_APART static int send_other(gee_session_t *session, const gee_event_t *event
 int geerpc_frame_send(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
     const gee_codec_t *codec = event->codec ? event->codec : session->codec;
-    if (append_short(session, event, codec, out))
+    bool plain = is_plain(session, event);
+    if ((plain || is_message(event)) && append_short(session, event, codec, plain, out))
         return 0;
-    if (!is_plain(session, event))
+    if (!plain)
         return send_other(session, event, codec, error);
     gee_mark_t mark = gee_chain_mark(out);
     if (append_plain(session, event, codec, out, error) == 0)
