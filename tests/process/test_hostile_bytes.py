@@ -68,7 +68,7 @@ FRAMES = {
     ),
     "unknown body codec": (frame(b"", codec=9), "frame: unknown body codec 9"),
     "flags": (frame(b"", flags=128), "frame: flags 128"),
-    "unknown kind": (frame(field(4, 7)), "frame of unknown kind 7"),
+    "unknown kind": (frame(field(4, 8)), "frame of unknown kind 8"),
     "kind over 32 bits": (frame(field(4, 1 << 32)), "header: kind: 4294967296"),
     "string longer than its header": (frame(b"\x0a\x7fx"), "header: .*truncated"),
     "string of 2 to the 63": (frame(b"\x0a" + varint(1 << 63)), "header: .*truncated"),

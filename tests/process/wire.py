@@ -95,9 +95,9 @@ def field(tag, value):
     return varint(tag << 3 | 2) + varint(len(data)) + data
 
 
-def fields(data):
-    """{tag: last value} of a protobuf message of varints and byte strings."""
-    result, at = {}, 0
+def all_fields(data):
+    """[(tag, value)] of a protobuf message of varints and byte strings."""
+    result, at = [], 0
 
     def read_varint():
         nonlocal at
@@ -113,14 +113,19 @@ def fields(data):
     while at < len(data):
         key = read_varint()
         if key & 7 == 0:
-            result[key >> 3] = read_varint()
+            result.append((key >> 3, read_varint()))
         elif key & 7 == 2:
             length = read_varint()
-            result[key >> 3] = data[at:at + length]
+            result.append((key >> 3, data[at:at + length]))
             at += length
         else:
             raise ValueError("wire type %d" % (key & 7))
     return result
+
+
+def fields(data):
+    """{tag: last value} of such a message."""
+    return dict(all_fields(data))
 
 
 def signed(number):
@@ -165,3 +170,43 @@ class BinPeer:
     def call(self, method, body, seq=1, **options):
         self.send(method, body, seq, **options)
         return self.reply()
+
+    # ---- streaming calls: docs/protocol.md ----
+
+    def say(self, kind, seq, body=b"", *, method="", codec=0, credit=0, metadata=(), timeout_us=0):
+        """A frame; with a method the first one of its call."""
+        header = field(1, method) if method else b""
+        header += field(2, seq) + field(4, kind)
+        header += field(5, timeout_us) if timeout_us else b""
+        header += b"".join(field(6, field(1, key) + field(2, value)) for key, value in metadata)
+        header += field(8, credit) if credit else b""
+        self.sock.sendall(struct.pack(">BBII", codec, 0, len(header), len(body)) + header + body)
+
+    def hear(self):
+        """The next frame."""
+        codec, flags, header_length, body_length = struct.unpack(">BBII", self.take(10))
+        assert flags == 0
+        header = self.take(header_length)
+        return Frame(codec, all_fields(header), self.take(body_length))
+
+
+CALL, CANCEL, DRAIN, PING, PONG, MESSAGE, CLOSE, CREDIT = range(8)
+
+
+class Frame:
+    """What a frame says; of metadata a list of (text, bytes)."""
+
+    def __init__(self, codec, header, body):
+        last = dict(header)
+        self.codec, self.body = codec, body
+        self.kind, self.seq, self.credit, self.code = (last.get(tag, 0) for tag in (4, 2, 8, 7))
+        self.method, self.error, self.details = (last.get(tag, b"") for tag in (1, 3, 10))
+        self.metadata, self.trailing = (self._pairs(header, tag) for tag in (6, 9))
+
+    @staticmethod
+    def _pairs(header, wanted):
+        pairs = [fields(value) for tag, value in header if tag == wanted]
+        return [(pair.get(1, b"").decode(), pair.get(2, b"")) for pair in pairs]
+
+    def __repr__(self):
+        return f"<frame {self.__dict__}>"
