@@ -28,6 +28,7 @@ gee_backend_t *gee_backend_create(gee_upstream_t *upstream, const gee_addr_t *ad
     backend->upstream = upstream;
     backend->addr = *addr;
     backend->transport = transport;
+    backend->most = upstream->limits.in_flight > 0 ? (size_t)upstream->limits.in_flight : SIZE_MAX / 2;
     gee_protocol_complete_address(upstream->settings.protocol, &backend->addr);
     backend->candidate.identity = identity_of(addr->text);
     backend->waiting_task.run = gee_backend_run_waiting;
@@ -72,11 +73,14 @@ void gee_backend_gone(gee_backend_t *backend) {
 
 /* ---- while it is there ---- */
 
+bool gee_backend_is_available(const gee_backend_t *backend) {
+    bool full = backend->candidate.in_flight >= backend->most;
+    return !full && !backend->down && !backend->leaving && !backend->lost;
+}
+
 void gee_backend_refresh(gee_backend_t *backend) {
     gee_upstream_t *upstream = backend->upstream;
-    int64_t most = upstream->limits.in_flight;
-    bool full = most != 0 && (int64_t)backend->candidate.in_flight >= most;
-    backend->candidate.available = !full && !backend->down && !backend->leaving && !backend->lost;
+    backend->candidate.available = gee_backend_is_available(backend);
     /* Calls in the queue get the backend, or hear that no backend is left. */
     if (!gee_list_empty(&upstream->queue))
         gee_loop_defer(upstream->engine->loop, &upstream->queue_task);

@@ -93,6 +93,7 @@ gee_backend_connection_t *gee_backend_any_usable(const gee_backend_t *backend) {
 }
 
 bool gee_backend_connection_is_silent(const gee_backend_connection_t *connection) {
-    return gee_stream_bytes_received(connection->session->stream) == connection->received &&
+    return connection->asked_ns != 0 &&
+           gee_stream_bytes_received(connection->session->stream) == connection->received &&
            gee_upstream_now(connection->backend->upstream) - connection->asked_ns >= GEE_SILENCE;
 }

@@ -94,12 +94,16 @@ void gee_backend_begin(gee_backend_t *backend) {
     (void)gee_timer_start(upstream->engine->loop, &backend->retry_timer, next_delay(backend));
 }
 
-void gee_backend_answered(gee_backend_t *backend, int64_t latency_ns) {
-    backend->latency_ns =
-        backend->latency_ns ? backend->latency_ns + (latency_ns - backend->latency_ns) / 8 : latency_ns;
+void gee_backend_lives(gee_backend_t *backend) {
     backend->failures = 0;
     backend->back_off_ns = 0;
     gee_backend_come_up(backend);
+}
+
+void gee_backend_answered(gee_backend_t *backend, int64_t latency_ns) {
+    backend->latency_ns =
+        backend->latency_ns ? backend->latency_ns + (latency_ns - backend->latency_ns) / 8 : latency_ns;
+    gee_backend_lives(backend);
 }
 
 void gee_backend_failed(gee_backend_t *backend, const gee_error_t *reason, bool silent) {

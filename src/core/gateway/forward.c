@@ -238,6 +238,7 @@ static void prepare(gee_call_t *call, const gee_payload_t *payload) {
     const gee_balancer_t *balancer = gee_upstream_balancer(forward_of(call)->upstream);
     gee_upstream_call_t *request = &call->forwarded->call;
     request->upstream = NULL;
+    request->stream = NULL;
     request->method = call->method_name;
     request->kept_name_key = place_of_name_key(call);
     request->metadata = call->metadata.count > 0 ? &call->metadata : NULL;

@@ -15,6 +15,7 @@
 #include "core/gateway/balancer.h"
 #include "core/gateway/connection.h"
 #include "core/gateway/server_list.h"
+#include "core/rpc/call_flow.h"
 
 typedef struct gee_upstream gee_upstream_t;
 typedef struct gee_backend gee_backend_t;
@@ -24,6 +25,7 @@ typedef struct gee_upstream_limits {
     int64_t connections;      /* to one server, at most */
     int64_t connect_timeout;  /* ns; resolving, connecting and the handshake together */
     int64_t in_flight;        /* calls at one server, at most; 0: no limit */
+    int64_t streams;          /* streaming calls open at one server, at most; 0: no limit */
     int64_t queue;            /* calls that may wait for a free server or a connection, in all */
     int64_t retries;          /* further servers that a failed call may be tried on */
     int64_t retry_budget;     /* retries in percent of calls, beside a few that are always allowed */
@@ -118,11 +120,12 @@ struct gee_upstream_call {
     gee_str_t method;
     const gee_metadata_t *metadata; /* null: none */
     gee_payload_t payload;
-    const gee_codec_t *codec; /* of the bodies; null: as the connections have it */
-    int64_t deadline_ns;      /* INT64_MAX: none; what is left of it travels with the call */
-    int64_t timeout_ns;       /* the whole time that was given, for texts; 0: none */
-    uint64_t key;             /* for a keyed balancer */
-    uint64_t *kept_name_key;  /* where name_key is kept between calls, 0 before; null: nowhere */
+    const gee_codec_t *codec;           /* of the bodies; null: as the connections have it */
+    struct gee_upstream_stream *stream; /* of a streaming call; null: unary */
+    int64_t deadline_ns;                /* INT64_MAX: none; what is left of it travels with the call */
+    int64_t timeout_ns;                 /* the whole time that was given, for texts; 0: none */
+    uint64_t key;                       /* for a keyed balancer */
+    uint64_t *kept_name_key;            /* where name_key is kept between calls, 0 before; null: nowhere */
 
     /* the upstream's own */
     uint64_t name_key;      /* with may_leave_unread: what stands for the method's name */
@@ -134,6 +137,55 @@ struct gee_upstream_call {
     gee_task_t end_task;                  /* calls done() for what failed inside gee_upstream_call() */
     struct gee_upstream_failure *failure; /* what end_task tells; null: there was no memory */
 };
+
+/* What the owner of a streaming call hears before done(). None is called from inside gee_upstream_call(). Inside each but
+ * closed() the call may be cancelled, and its memory freed. */
+typedef struct gee_upstream_stream_events {
+    /* The call was begun at a backend: stream->open is set. */
+    void (*opened)(gee_upstream_call_t *call);
+    /* Optional. The connection was lost, stream->open is cleared: the call is tried again (opened() comes once more, and the
+     * owner passes on its half-close anew), or done() comes. */
+    void (*closed)(gee_upstream_call_t *call);
+    /* Optional. The backend's initial metadata; valid until this returns. */
+    void (*began)(gee_upstream_call_t *call, const gee_metadata_t *metadata);
+    /* One message; valid until this returns. No other comes before gee_flow_took(&stream->flow). */
+    void (*message)(gee_upstream_call_t *call, const gee_payload_t *payload);
+    /* After GEE_SENT_FULL: there is room again. */
+    void (*room)(gee_upstream_call_t *call);
+} gee_upstream_stream_events_t;
+
+/* What a streaming call has beside its gee_upstream_call_t; in memory of the caller, until done().
+ *
+ *   gee_upstream_call() -> opened() -> began()? -> message()* -> done(status, metadata, trailing, details, last message?)
+ *          |                  '-> gee_upstream_stream_send(), gee_flow_half_close(), gee_flow_took(), _pause(), _resume()
+ *          '- parts, payload: sent with the beginning, and again when the call is tried again
+ *
+ * The call is tried again under the rules of a unary call, as long as its owner has sent nothing since opened(), a
+ * half-close aside, and nothing has come back. After opened() its only clock is the deadline. done() has what the END says:
+ * result.status, result.reply->metadata (initial, where began() was not called), result.reply->more (may be null: trailing,
+ * details), and in result.payload the message that came with the END (GEE_PAYLOAD_EMPTY where reply->parts has no
+ * GEE_EVENT_MESSAGE). A wire without streaming calls: code GEE_UNIMPLEMENTED. */
+typedef struct gee_upstream_stream {
+    /* The caller's, set before gee_upstream_call(). */
+    const gee_upstream_stream_events_t *events;
+    unsigned parts; /* GEE_EVENT_BEGIN; with _MESSAGE (call->payload) and _HALF_CLOSE where these are there already */
+
+    /* The upstream's own; the caller reads `open`. */
+    bool open;  /* also set when gee_upstream_call() returns, without opened(), where a connection was there */
+    bool sent;  /* by the owner, since opened() */
+    bool heard; /* something of the backend's */
+    gee_upstream_call_t *call;
+    gee_backend_t
+        *answered_by; /* the backend whose END has come, while messages before the END wait for the owner; held */
+    gee_flow_t flow;
+} gee_upstream_stream_t;
+
+/* As gee_flow_send(). Precondition: stream->open. */
+static inline gee_sent_t gee_upstream_stream_send(gee_upstream_stream_t *stream, const gee_payload_t *payload,
+                                                  gee_error_t *error) {
+    stream->sent = true;
+    return gee_flow_send(&stream->flow, payload, error);
+}
 
 void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call);
 /* Gives up on the call: done() is not called. On a wire without cancel the place of the call at the server stays

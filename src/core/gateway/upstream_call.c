@@ -16,7 +16,7 @@ static bool only_full(const gee_backend_t *backend) {
 }
 
 /* Not among the first `tried_count` backends that the call was tried on. */
-static inline gee_backend_t *pick_beside(const gee_upstream_call_t *call, size_t tried_count) {
+static inline gee_backend_t *pick_unary(const gee_upstream_call_t *call, size_t tried_count) {
     const gee_upstream_t *upstream = call->upstream;
     gee_pick_t choice = {
         .key = call->key, .tried = call->tried, .tried_count = tried_count, .now_ns = gee_upstream_now(upstream)
@@ -27,6 +27,22 @@ static inline gee_backend_t *pick_beside(const gee_upstream_call_t *call, size_t
     else if (upstream->backend_count > 0 && gee_candidate_open(upstream->candidates[0], &choice))
         candidate = upstream->candidates[0];
     return candidate ? GEE_CONTAINER(candidate, gee_backend_t, candidate) : NULL;
+}
+
+/* Not a backend that has limits.streams of them. */
+GEE_APART static gee_backend_t *pick_for_stream(const gee_upstream_call_t *call, size_t tried_count) {
+    const gee_upstream_t *upstream = call->upstream;
+    for (size_t i = 0; i < upstream->backend_count; i++)
+        if (gee_upstream_streams_full(upstream->backends[i]))
+            upstream->candidates[i]->available = false;
+    gee_backend_t *found = pick_unary(call, tried_count);
+    for (size_t i = 0; i < upstream->backend_count; i++)
+        upstream->candidates[i]->available = gee_backend_is_available(upstream->backends[i]);
+    return found;
+}
+
+static inline gee_backend_t *pick_beside(const gee_upstream_call_t *call, size_t tried_count) {
+    return call->stream != NULL ? pick_for_stream(call, tried_count) : pick_unary(call, tried_count);
 }
 
 static inline gee_backend_t *pick(const gee_upstream_call_t *call) {
@@ -75,9 +91,8 @@ static bool was_tried(const gee_upstream_call_t *call, const gee_backend_t *back
 }
 
 static bool may_be_tried(const gee_upstream_call_t *call, const gee_backend_t *backend) {
-    int64_t most = call->upstream->limits.in_flight;
     return backend->down && backend->trial == NULL && !was_tried(call, backend) &&
-           (most == 0 || (int64_t)backend->candidate.in_flight < most);
+           backend->candidate.in_flight < backend->most;
 }
 
 /* ---- no backend ---- */
@@ -114,6 +129,22 @@ static void fail_full(gee_upstream_call_t *call) {
 static void out_of_memory(gee_upstream_call_t *call) {
     gee_error_t error;
     gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    gee_upstream_fail(call, &error, NULL);
+}
+
+/* All backends that could take a streaming call have their fill of them. */
+static bool streams_full(const gee_upstream_call_t *call) {
+    const gee_upstream_t *upstream = call->upstream;
+    bool full = false;
+    for (size_t i = 0; i < upstream->backend_count; i++)
+        full = full || (!upstream->backends[i]->down && gee_upstream_streams_full(upstream->backends[i]));
+    return call->stream != NULL && full;
+}
+
+static void fail_streams_full(gee_upstream_call_t *call) {
+    gee_error_t error;
+    gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "%lld streaming calls are open at each server (streams)",
+                  (long long)call->upstream->limits.streams);
     gee_upstream_fail(call, &error, NULL);
 }
 
@@ -215,6 +246,11 @@ GEE_APART static void not_sent(gee_upstream_call_t *call, gee_backend_connection
         gee_upstream_proceed(call, call->spilled ? gee_upstream_spill_connection(call->backend) : NULL);
         return;
     }
+    if (error->code == GEE_UNIMPLEMENTED && call->stream != NULL) { /* its wire has no streaming calls */
+        error->phase = GEE_PHASE_NONE;
+        gee_upstream_fail_at_backend(call, error);
+        return;
+    }
     /* The arguments, or memory: no other server would do better. To a codec INTERNAL is a value that cannot be
      * written: here that value is the caller's. */
     if (error->code == GEE_INTERNAL)
@@ -230,7 +266,8 @@ GEE_APART void gee_upstream_proceed(gee_upstream_call_t *call, gee_backend_conne
     GEE_ASSERT(call->backend != NULL && !gee_link_in_list(&call->link));
     if (connection == NULL)
         wait_for_connection(call);
-    else if (gee_upstream_send(call, connection, &error) != 0)
+    else if ((call->stream != NULL ? gee_upstream_open(call, connection, &error)
+                                   : gee_upstream_send(call, connection, &error)) != 0)
         not_sent(call, connection, &error);
 }
 
@@ -242,6 +279,8 @@ static inline void assign_to(gee_upstream_call_t *call, gee_backend_t *backend, 
     if (call->tried_count < GEE_UPSTREAM_TRIES)
         call->tried[call->tried_count++] = &backend->candidate;
     backend->calls++;
+    if (call->stream != NULL)
+        gee_upstream_stream_assigned(call);
     gee_backend_took(backend);
     gee_upstream_proceed(call, connection);
 }
@@ -291,7 +330,9 @@ GEE_APART static bool assign_to_down(gee_upstream_call_t *call) {
 
 /* The balancer has no backend for the call, and none is worth waiting for. */
 static void assign_without_pick(gee_upstream_call_t *call) {
-    if (!assign_to_down(call))
+    if (streams_full(call))
+        fail_streams_full(call);
+    else if (!assign_to_down(call))
         fail_without_backend(call);
 }
 
@@ -346,8 +387,8 @@ void gee_upstream_reroute(gee_upstream_call_t *call) {
 /* A call of which no server has seen anything costs no server anything: it needs no budget. */
 static bool may_retry(const gee_upstream_call_t *call, bool unsent) {
     const gee_upstream_t *upstream = call->upstream;
-    if (call->fixed || call->condemned || call->tried_count >= GEE_UPSTREAM_TRIES ||
-        call->tried_count > upstream->limits.retries ||
+    if (call->fixed || call->condemned || !gee_upstream_stream_is_repeatable(call) ||
+        call->tried_count >= GEE_UPSTREAM_TRIES || call->tried_count > upstream->limits.retries ||
         !(unsent || (call->idempotent && upstream->retry_tokens >= GEE_RETRY_TOKEN)))
         return false;
     return call->deadline_ns > gee_upstream_now(upstream);
@@ -412,6 +453,8 @@ static void start_call(gee_upstream_t *upstream, gee_upstream_call_t *call) {
     call->outgoing.session = NULL;
     call->outgoing.timer.position = 0;
     call->link = (gee_link_t){ 0 };
+    if (call->stream != NULL)
+        gee_upstream_stream_start(call);
     if ((upstream->retry_tokens += upstream->limits.retry_budget) > GEE_RETRY_TOKENS_MOST)
         upstream->retry_tokens = GEE_RETRY_TOKENS_MOST;
 }

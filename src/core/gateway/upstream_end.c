@@ -79,6 +79,8 @@ static inline void release_slot_at(gee_upstream_call_t *call, gee_outcome_t outc
     gee_backend_t *backend = call->backend;
     gee_backend_connection_t *connection = call->at;
     bool picked = !call->fixed;
+    if (call->stream != NULL)
+        gee_upstream_stream_released(backend, connection);
     call->backend = NULL;
     call->at = NULL;
     if (call->trying)
@@ -143,6 +145,27 @@ void gee_upstream_answered(gee_upstream_call_t *call, const gee_event_t *reply) 
     gee_backend_release(backend);
 }
 
+GEE_APART void gee_upstream_stream_answered(gee_upstream_call_t *call, const gee_event_t *end) {
+    gee_backend_t *backend = call->backend != NULL ? call->backend : call->stream->answered_by;
+    gee_pool_t *pool = call->upstream->engine->answers;
+    gee_upstream_result_t result = { .status = end->status,
+                                     .from_peer = !call->outgoing.refused,
+                                     .payload = &end->payload,
+                                     .reply = end,
+                                     .pool = pool,
+                                     .phase = call->outgoing.refused ? GEE_PHASE_WAIT : GEE_PHASE_NONE,
+                                     .address = backend->addr.text,
+                                     .tries = call->tried_count };
+    gee_backend_hold(backend);
+    if (call->backend != NULL)
+        gee_upstream_release_slot(call, GEE_OUTCOME_ABANDONED, false);
+    gee_upstream_stream_drop(call);
+    finish(call, &result);
+    if (gee_pool_used(pool) > 0)
+        gee_pool_reset(pool);
+    gee_backend_release(backend);
+}
+
 void gee_upstream_cancel(gee_upstream_call_t *call) {
     gee_upstream_t *upstream = call->upstream;
     bool kept = false;
@@ -156,10 +179,12 @@ void gee_upstream_cancel(gee_upstream_call_t *call) {
     }
     gee_list_remove(&call->link);
     gee_upstream_stop_timer(call);
-    if (call->at != NULL && call->at->calls == 1)
+    if (call->at != NULL && call->stream == NULL && call->at->calls - call->at->streams == 1)
         call->at->asked_ns = 0; /* nobody waits for the server's word any more */
     if (call->backend != NULL)
         gee_upstream_release_slot(call, GEE_OUTCOME_ABANDONED, kept);
+    if (call->stream != NULL)
+        gee_upstream_stream_drop(call);
     if (call->ending) {
         gee_loop_undefer(&call->end_task);
         free(call->failure);

@@ -29,7 +29,11 @@ void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *
 
 void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error) {
     char text[GEE_DURATION_TEXT];
-    gee_error_set(error, GEE_DEADLINE_EXCEEDED, sent ? "no reply within %s" : "not sent within %s",
+    bool heard = call->stream != NULL && call->stream->heard;
+    gee_error_set(error, GEE_DEADLINE_EXCEEDED,
+                  heard  ? "not over within %s"
+                  : sent ? "no reply within %s"
+                         : "not sent within %s",
                   gee_format_duration(text, gee_round_duration(call->timeout_ns)));
     error->phase = phase;
 }

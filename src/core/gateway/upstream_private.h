@@ -5,10 +5,12 @@
  *   backend_probe.c      finds out whether a backend lives
  *   backend_service.c    connections of a backend come into service, and end
  *   upstream_waiting.c   calls that wait for a connection of their backend
+ *   upstream_stream_events.c    what the flow of a streaming call says
  *   upstream_reply.c     what becomes of a call that was sent
  *   upstream_call.c      the way of a call to a backend; retries
  *   upstream_send.c      sends a call
  *   upstream_end.c       the end of a call
+ *   upstream_stream.c    streaming calls are counted apart
  *   backend_choice.c     which connection of a backend a call gets
  *   upstream_alone.c, upstream_spill.c    of these, connections for special calls
  *   backend_health.c     up and down
@@ -64,6 +66,7 @@ typedef struct gee_backend_connection {
     gee_connection_t *inner;
     gee_session_t *session; /* of `inner`; null until it is ready */
     size_t calls, late;     /* sent and not answered; given up and not answered */
+    size_t streams;         /* of `calls`, those that are streaming calls */
     size_t lost;            /* calls that the connection's end has failed */
     bool retiring;          /* no new calls: the backend asked for that, or the list has changed */
     bool probe;             /* made to see whether the backend lives, whatever happens to calls */
@@ -87,6 +90,8 @@ struct gee_backend {
     gee_upstream_t *upstream;
     gee_addr_t addr;
     const gee_transport_t *transport;
+    size_t most;    /* candidate.in_flight at which the backend is full: limits.in_flight, which is of unary calls */
+    size_t streams; /* of candidate.in_flight, the streaming calls */
     bool down;
     bool leaving; /* not in the list any more */
     gee_link_t leaving_link;
@@ -198,12 +203,13 @@ void gee_upstream_end_ping(gee_backend_connection_t *connection, const gee_error
 /* ---- backend.c ---- */
 gee_backend_t *gee_backend_create(gee_upstream_t *upstream, const gee_addr_t *addr, gee_error_t *error);
 void gee_backend_destroy(gee_backend_t **backend);
+/* May the balancer pick the backend? */
+bool gee_backend_is_available(const gee_backend_t *backend);
 /* The backend's availability may have changed. */
 void gee_backend_refresh(gee_backend_t *backend);
 /* The backend has one call more, or one less: what refresh() would make of that. */
 static inline void gee_backend_took(gee_backend_t *backend) {
-    int64_t most = backend->upstream->limits.in_flight;
-    if ((int64_t)++backend->candidate.in_flight >= most && most != 0)
+    if (++backend->candidate.in_flight >= backend->most)
         backend->candidate.available = false;
 }
 static inline void gee_backend_freed(gee_backend_t *backend) {
@@ -239,6 +245,8 @@ void gee_backend_begin(gee_backend_t *backend);
 /* The backend lives. */
 void gee_backend_come_up(gee_backend_t *backend);
 void gee_backend_answered(gee_backend_t *backend, int64_t latency_ns);
+/* The same where the time says nothing. */
+void gee_backend_lives(gee_backend_t *backend);
 /* The backend failed in a way that counts. `silent`: by saying nothing, and not by a refusal: when it goes down,
  * calls on connections that are silent, too, wait no longer. */
 void gee_backend_failed(gee_backend_t *backend, const gee_error_t *reason, bool silent);
@@ -302,10 +310,30 @@ static inline void gee_upstream_fail(gee_upstream_call_t *call, const gee_error_
 /* The call's backend is not to blame. */
 void gee_upstream_fail_at_backend(gee_upstream_call_t *call, const gee_error_t *error);
 void gee_upstream_answered(gee_upstream_call_t *call, const gee_event_t *reply);
+/* The END of a streaming call has come, from the backend that has the call, or that stream->answered_by says. */
+void gee_upstream_stream_answered(gee_upstream_call_t *call, const gee_event_t *end);
+
+/* ---- upstream_stream.c ---- */
+/* Before the first attempt. */
+void gee_upstream_stream_start(gee_upstream_call_t *call);
+/* A backend has the call, or has it no more. */
+void gee_upstream_stream_assigned(const gee_upstream_call_t *call);
+void gee_upstream_stream_released(gee_backend_t *backend, gee_backend_connection_t *connection);
+/* The call was given up. */
+void gee_upstream_stream_drop(gee_upstream_call_t *call);
+/* May no further streaming call go there? */
+bool gee_upstream_streams_full(const gee_backend_t *backend);
+/* Always true of a unary call. */
+bool gee_upstream_stream_is_repeatable(const gee_upstream_call_t *call);
+
+/* ---- upstream_stream_events.c ---- */
+extern const gee_flow_events_t gee_upstream_flow_events;
 
 /* ---- upstream_send.c ---- */
 /* 0: the call is sent, or has ended as its time is over. -1: the connection cannot take it, though it looked so. */
 int gee_upstream_send(gee_upstream_call_t *call, gee_backend_connection_t *connection, gee_error_t *error);
+/* The same for a streaming call, which is begun. */
+int gee_upstream_open(gee_upstream_call_t *call, gee_backend_connection_t *connection, gee_error_t *error);
 /* limits.try_timeout, for a call that may go elsewhere. */
 void gee_upstream_start_trying(gee_upstream_call_t *call);
 
@@ -326,6 +354,8 @@ void gee_upstream_run_queue(gee_task_t *task);
 
 /* ---- upstream_reply.c ---- */
 void gee_upstream_on_done(gee_outgoing_t *outgoing, const gee_event_t *reply);
+/* The same for a streaming call that has ended otherwise than by its backend's word. */
+void gee_upstream_stream_unanswered(gee_upstream_call_t *call, const gee_status_t *status);
 void gee_upstream_try_over(gee_timer_t *timer);
 
 /* ---- upstream_waiting.c ---- */

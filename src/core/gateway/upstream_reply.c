@@ -10,22 +10,30 @@ static void accuse(gee_upstream_call_t *call, gee_error_t *error) {
     call->suspect = call->choosy = true;
 }
 
+static void end_lost(gee_upstream_call_t *call, const gee_status_t *status, bool unsent) {
+    gee_error_t error;
+    gee_error_set(&error, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
+    error.phase = gee_upstream_phase_of(call);
+    call->at->lost++;
+    if (!unsent)
+        accuse(call, &error);
+    gee_upstream_attempt_failed(call, &error, unsent);
+}
+
+static bool is_unsent(const gee_upstream_call_t *call) {
+    return gee_backend_connection_bytes_sent(call->at) <= call->request_begin;
+}
+
 /* The time is over, or the connection was lost. */
 static void end_unanswered(gee_upstream_call_t *call, const gee_status_t *status) {
     gee_backend_connection_t *connection = call->at;
     gee_backend_t *backend = call->backend;
-    uint64_t sent = gee_backend_connection_bytes_sent(connection);
-    gee_phase_t phase = sent < call->request_end ? GEE_PHASE_SEND : GEE_PHASE_WAIT;
     gee_error_t error;
     if (status->code != GEE_DEADLINE_EXCEEDED) {
-        gee_error_set(&error, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
-        error.phase = phase;
-        connection->lost++;
-        if (sent > call->request_begin)
-            accuse(call, &error);
-        gee_upstream_attempt_failed(call, &error, sent <= call->request_begin);
+        end_lost(call, status, is_unsent(call));
         return;
     }
+    gee_phase_t phase = gee_upstream_phase_of(call);
     bool silent = connection->silent = gee_backend_connection_is_silent(connection);
     gee_upstream_time_error(call, phase == GEE_PHASE_WAIT, phase, &error);
     gee_upstream_log_time_over(call, backend->addr.text, &error);
@@ -72,4 +80,30 @@ void gee_upstream_on_done(gee_outgoing_t *outgoing, const gee_event_t *reply) {
         gee_upstream_answered(call, reply);
     else
         end_unanswered(call, &reply->status);
+}
+
+/* A backend that has said something to the call is not to blame for the call's length. */
+static void end_stream_late(gee_upstream_call_t *call) {
+    gee_backend_t *backend = call->backend;
+    gee_error_t error;
+    gee_upstream_time_error(call, gee_upstream_phase_of(call) == GEE_PHASE_WAIT, gee_upstream_phase_of(call), &error);
+    if (!call->stream->heard)
+        gee_upstream_log_time_over(call, backend->addr.text, &error);
+    gee_backend_hold(backend);
+    gee_upstream_release_slot(call, call->stream->heard ? GEE_OUTCOME_ABANDONED : GEE_OUTCOME_FAILED, false);
+    gee_upstream_fail(call, &error, backend->addr.text);
+    gee_backend_release(backend);
+}
+
+GEE_APART void gee_upstream_stream_unanswered(gee_upstream_call_t *call, const gee_status_t *status) {
+    if (call->at->session->closing) { /* what was kept back until the peer's answer has not been sent */
+        end_lost(call, status, !call->stream->flow.opened || is_unsent(call));
+    } else if (status->code == GEE_DEADLINE_EXCEEDED) {
+        end_stream_late(call);
+    } else {
+        gee_error_t error;
+        gee_error_set(&error, status->code, "%.*s", GEE_STR_ARGUMENTS(status->text));
+        error.phase = GEE_PHASE_WAIT;
+        gee_upstream_fail_at_backend(call, &error);
+    }
 }

@@ -31,19 +31,27 @@ static int send_on(gee_upstream_call_t *call, gee_backend_connection_t *connecti
     return 0;
 }
 
-int gee_upstream_send(gee_upstream_call_t *call, gee_backend_connection_t *connection, gee_error_t *error) {
-    gee_upstream_t *upstream = call->upstream;
-    gee_event_t request = { .method = call->method,
-                            .codec = call->codec ? call->codec : upstream->settings.setup.codec,
-                            .payload = call->payload };
+/* False: the call has ended, as its time is over. */
+GEE_ALWAYS_INLINE bool make_request(gee_upstream_call_t *call, gee_event_t *request, gee_error_t *error) {
+    const gee_upstream_t *upstream = call->upstream;
+    *request = (gee_event_t){ .method = call->method,
+                              .codec = call->codec ? call->codec : upstream->settings.setup.codec,
+                              .payload = call->payload };
     gee_upstream_stop_timer(call);
     if (call->metadata != NULL)
-        request.metadata = *call->metadata;
-    if (call->deadline_ns != INT64_MAX && (request.timeout_ns = call->deadline_ns - gee_upstream_now(upstream)) <= 0) {
-        gee_upstream_time_error(call, false, GEE_PHASE_SEND, error);
-        gee_upstream_fail_at_backend(call, error);
+        request->metadata = *call->metadata;
+    if (call->deadline_ns == INT64_MAX || (request->timeout_ns = call->deadline_ns - gee_upstream_now(upstream)) > 0)
+        return true;
+    gee_upstream_time_error(call, false, GEE_PHASE_SEND, error);
+    gee_upstream_fail_at_backend(call, error);
+    return false;
+}
+
+int gee_upstream_send(gee_upstream_call_t *call, gee_backend_connection_t *connection, gee_error_t *error) {
+    const gee_upstream_t *upstream = call->upstream;
+    gee_event_t request;
+    if (!make_request(call, &request, error))
         return 0;
-    }
     if (send_on(call, connection, &request, error) != 0)
         return -1;
     note_asked(connection);
@@ -53,5 +61,32 @@ int gee_upstream_send(gee_upstream_call_t *call, gee_backend_connection_t *conne
         gee_upstream_choosy_sent(call, connection);
     if (upstream->limits.try_timeout > 0)
         gee_upstream_start_trying(call);
+    return 0;
+}
+
+/* What the backend will say to the call need not come soon: so its silence is not judged by streaming calls, and
+ * note_asked() is not called. */
+GEE_APART int gee_upstream_open(gee_upstream_call_t *call, gee_backend_connection_t *connection, gee_error_t *error) {
+    gee_upstream_stream_t *stream = call->stream;
+    gee_session_t *session = connection->session;
+    const gee_chain_t *out = gee_session_out(session);
+    gee_event_t request;
+    if (!make_request(call, &request, error))
+        return 0;
+    request.parts = stream->parts | GEE_EVENT_BEGIN;
+    size_t before = out->length;
+    call->request_begin = gee_stream_bytes_sent(session->stream) + gee_stream_queued(session->stream);
+    if (gee_session_open(session, &call->outgoing, &stream->flow, &gee_upstream_flow_events, &request, error) != 0)
+        return -1;
+    call->request_end = call->request_begin + (out->length - before);
+    call->at = connection;
+    connection->calls++;
+    connection->streams++;
+    if (call->choosy)
+        gee_upstream_choosy_sent(call, connection);
+    stream->sent = stream->heard = false;
+    stream->open = true;
+    if (!call->starting)
+        stream->events->opened(call);
     return 0;
 }

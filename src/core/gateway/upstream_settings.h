@@ -25,7 +25,11 @@ extern const char *const gee_check_words[]; /* by gee_check_t */
         GEE_UPSTREAM_TIME_ROW(base, connect_timeout, "3s", GEE_MILLISECOND, 3600 * GEE_SECOND,                         \
                               "Resolving, connecting and the handshake together"),                                     \
         GEE_UPSTREAM_COUNT_ROW(base, in_flight, "1000", 0, INT32_MAX,                                                  \
-                               "Calls of one worker at one server, past which further ones wait; 0 for no limit"),     \
+                               "Calls of one worker at one server, but for streaming calls, past which further ones "  \
+                               "wait; 0 for no limit"),                                                                \
+        GEE_UPSTREAM_COUNT_ROW(base, streams, "1000", 0, INT32_MAX,                                                    \
+                               "Streaming calls of one worker that are open at one server, at most, beside "           \
+                               "in_flight; further ones fail; 0 for no limit"),                                        \
         GEE_UPSTREAM_COUNT_ROW(base, queue, "1000", 0, INT32_MAX,                                                      \
                                "Calls of one worker that may wait for a server or a connection; further ones fail"),   \
         GEE_UPSTREAM_COUNT_ROW(base, retries, "2", 0, GEE_UPSTREAM_TRIES - 1,                                          \

@@ -388,12 +388,11 @@ static void give_credit(gee_flow_t *flow) {
 void gee_flow_took(gee_flow_t *flow) {
     GEE_ASSERT(flow->busy);
     flow->busy = false;
-    if (flow->session == NULL)
-        return;
     flow->taken += flow->current;
-    if (flow->taken >= GEE_FLOW_WINDOW / 2 && flow->in == GEE_HALF_OPEN && !flow->session->closing)
+    if (flow->session != NULL && flow->taken >= GEE_FLOW_WINDOW / 2 && flow->in == GEE_HALF_OPEN &&
+        !flow->session->closing)
         give_credit(flow);
-    if (flow->session != NULL && (flow->queue != NULL || flow->in == GEE_HALF_CLOSED))
+    if (flow->queue != NULL || (flow->session != NULL && flow->in == GEE_HALF_CLOSED))
         flow_deliver(flow);
 }
 
@@ -403,7 +402,7 @@ void gee_flow_pause(gee_flow_t *flow) {
 
 void gee_flow_resume(gee_flow_t *flow) {
     flow->paused = false;
-    if (flow->session != NULL && !flow->busy)
+    if ((flow->session != NULL || flow->queue != NULL) && !flow->busy)
         flow_deliver(flow);
 }
 
@@ -432,6 +431,7 @@ static int end_later(gee_flow_t *flow, const gee_event_t *end) {
     gee_pool_t *pool = queue != NULL ? gee_pool_create(0) : NULL;
     if (pool == NULL)
         return -1;
+    gee_pool_set_meter(pool, &flow->session->engine->arenas);
     gee_event_t copy = { .parts = end->parts, .flow = flow, .codec = end->codec, .status.code = end->status.code };
     copy.status.text = gee_pool_str(pool, end->status.text);
     copy.metadata = copy_metadata(pool, &end->metadata);
@@ -454,28 +454,38 @@ static int end_later(gee_flow_t *flow, const gee_event_t *end) {
     return 0;
 }
 
+/* Nothing is sent any more; what waits for the owner stays. */
+static void leave_session(gee_flow_t *flow) {
+    flow_enter(flow, GEE_HALF_ENDED, GEE_HALF_ENDED);
+    free_output(flow);
+    gee_list_remove(&flow->blocked_link);
+    flow->full = flow->close_waits = flow->awaits_flushed = false;
+    line_of(flow)->forget(flow->session, flow);
+    flow->session = NULL;
+}
+
 int gee_flow_on_end(gee_flow_t *flow, const gee_event_t *end, bool from_peer) {
     GEE_ASSERT(flow->calling);
-    if (from_peer && (flow->busy || flow->paused || has_message(flow)))
-        return end_later(flow, end);
+    if (from_peer && (flow->busy || flow->paused || has_message(flow))) {
+        if (end_later(flow, end) != 0)
+            return -1;
+        leave_session(flow);
+        if (flow->events->end_waits != NULL)
+            flow->events->end_waits(flow, end);
+        return 0;
+    }
     gee_flow_end(flow);
     flow->events->ended(flow, end, from_peer);
     return 0;
 }
 
 void gee_flow_end(gee_flow_t *flow) {
-    if (flow->session == NULL)
-        return;
-    flow_enter(flow, GEE_HALF_ENDED, GEE_HALF_ENDED);
-    free_output(flow);
+    if (flow->session != NULL)
+        leave_session(flow);
     free_queue(flow);
-    gee_list_remove(&flow->blocked_link);
-    flow->full = flow->close_waits = flow->awaits_flushed = false;
     if (flow->over != NULL)
         *flow->over = true;
     flow->over = NULL;
-    line_of(flow)->forget(flow->session, flow);
-    flow->session = NULL;
 }
 
 size_t gee_flow_held(const gee_flow_t *flow) {

@@ -43,6 +43,9 @@ typedef struct gee_flow_events {
      * memory is the owner's again. `end`: status, metadata, more; payload where the END came with a message, which was not told by
      * message(). Valid until this returns. */
     void (*ended)(gee_flow_t *flow, const gee_event_t *end, bool from_peer);
+    /* Calling: the peer's END has come, and waits for ended() behind messages. From here on the flow is apart from its
+     * session, which may end before the owner has taken all. Optional; `end` is valid until this returns. */
+    void (*end_waits)(gee_flow_t *flow, const gee_event_t *end);
     /* After GEE_SENT_FULL: there is room again. */
     void (*room)(gee_flow_t *flow);
     /* Serving, after gee_flow_flushed() was false: everything that waited is written. */
@@ -51,7 +54,7 @@ typedef struct gee_flow_events {
 
 /* In memory of its owner. What an idle flow holds is this structure and nothing else. */
 struct gee_flow {
-    gee_session_t *session; /* null: the call is over */
+    gee_session_t *session; /* null: the call is over, or its end waits in `queue` */
     const gee_flow_events_t *events;
     const gee_codec_t *codec;           /* of the messages */
     uint64_t number;                    /* the token's, serving; ours, calling */
@@ -110,7 +113,8 @@ int gee_flow_on_end(gee_flow_t *flow, const gee_event_t *end, bool from_peer);
 void gee_flow_on_drained(gee_flow_t *flow);
 /* Calling: BEGIN went out; with what credit the peer lets us begin. */
 void gee_flow_opened(gee_flow_t *flow, int64_t credit);
-/* The call is over: frees what waits, takes the flow off its session. Nothing is told. */
+/* The call is over: frees what waits, takes the flow off its session. Nothing is told. Has no effect on a flow that is over.
+ * The owner of a calling flow whose end waits calls this to give up on what it has not taken. */
 void gee_flow_end(gee_flow_t *flow);
 
 /* What a session has of its streaming calls; made with the first of them. */
