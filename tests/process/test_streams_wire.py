@@ -111,6 +111,16 @@ def test_in_json(peer):
     assert [json.loads(frame.body) for frame in frames[:2]] == ["a", "b" * 1000]
 
 
+def test_all_messages_of_a_call_have_one_codec(peer):
+    for method in ("Stream.Double", "Stream.Hold"):  # heard at once; waits until the handler goes on
+        peer.say(MESSAGE, 1, number(1), method=method)
+        assert peer.hear().kind == MESSAGE
+        peer.say(MESSAGE, 1, b"5", codec=1)
+        end = peer.hear()
+        assert (end.kind, end.code) == (CALL, 3) and b"in json of a call that began in bin" in end.error
+        still_works(peer)
+
+
 def test_a_unary_method_called_in_parts(peer):
     peer.say(CREDIT, 1, method="Arith.Multiply")
     peer.say(MESSAGE, 1, range_of(7, 8))

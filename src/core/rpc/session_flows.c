@@ -142,6 +142,9 @@ static int take_message(gee_flow_t *flow, const gee_event_t *event, gee_error_t 
     if (event->payload.kind == GEE_PAYLOAD_REFUSED)
         return gee_error_set(error, event->payload.refusal->code, "%.*s",
                              GEE_STR_ARGUMENTS(event->payload.refusal->text));
+    if (event->payload.codec != flow->codec) /* a message that waits does not say its codec */
+        return gee_error_set(error, GEE_INVALID_ARGUMENT, "a message in %s of a call that began in %s",
+                             event->payload.codec->name, flow->codec->name);
     return gee_flow_on_message(flow, &event->payload, error);
 }
 
