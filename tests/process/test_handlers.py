@@ -82,12 +82,13 @@ def test_timers(one):
     server = one()
     assert server.call("Later.Remind", {"Text": "tea", "Milliseconds": 20}) == ("", "tea")
     assert server.call("Later.Remind", {"Milliseconds": 1})[0] == "there was nothing to remember"
+    assert server.call("Later.Remind", {"Milliseconds": 1 << 62})[0] == "Milliseconds: 0 to 60000"
 
 
 def test_a_caller_that_leaves_ends_what_its_call_waits_for(one):
     server = one()
     with server.peer() as peer:
-        peer.send("Later.Remind", {"Text": "x", "Milliseconds": 3600000}, seq=1)
+        peer.send("Later.Remind", {"Text": "x", "Milliseconds": 60000}, seq=1)
         peer.send("Handler.Ask", ["Foo.Sleep"], seq=2)
         eventually(lambda: in_flight(server) == 3, "both wait, and the call that Handler.Ask has made")
     eventually(lambda: in_flight(server) == 0, "nothing goes on")

@@ -342,6 +342,37 @@ static void test_deadline_metadata_and_peer_are_the_callers(void **state GEE_UNU
     settle(fixture);
 }
 
+/* As filter_seal does. */
+static gee_verdict_t may_call(void *state GEE_UNUSED, gee_call_t *call, gee_status_t *status GEE_UNUSED) {
+    return gee_identity_lists(call->peer->identity, call->method_name) ? GEE_FILTER_PASS : GEE_FILTER_REFUSE;
+}
+static const gee_filter_t seal_filter = { .for_identified = true, .on_call = may_call };
+static const gee_module_t seal_module = {
+    .abi = GEE_MODULE_ABI, .kind = GEE_MODULE_FILTER, .name = "filter_sealing", .interface = &seal_filter
+};
+
+static void test_a_peer_reaches_nothing_more_by_way_of_a_handler(void **state GEE_UNUSED) {
+    static const char *const services[] = { "T.AskAdd", NULL };
+    static const gee_identity_t identity = { .kind = GEE_IDENTITY_KEY, .name = "ada", .services = services };
+    gee_filter_entry_t filter = { .module = &seal_module };
+    gee_service_entry_t entry = { .service = &service };
+    fixture_t *fixture = fixture_create_with(gee_modules, NULL, &entry, 1, &filter);
+    gee_call_t *call = gee_call_create(fixture->engine);
+    outcome_t *outcome = &fixture->outcomes[fixture->count++];
+    call->codec = fixture->json;
+    call->peer_held = (call->peer = gee_peer_record_create("tcp@127.0.0.1:40312")) != NULL;
+    gee_peer_record_set_identity(call->peer, &identity);
+    gee_payload_t payload = {
+        .kind = GEE_PAYLOAD_BYTES, .codec = fixture->json, .bytes = (const uint8_t *)"{}", .length = 2
+    };
+    gee_dispatch_request(call, GEE_STR("T.AskAdd"), &payload);
+    wait_released(fixture, outcome);
+    assert_int_equal(outcome->code, GEE_PERMISSION_DENIED);
+    assert_int_equal(seen.code, GEE_PERMISSION_DENIED);
+    assert_int_equal(seen.ran, 0);
+    settle(fixture);
+}
+
 static void test_when_the_call_is_over_the_other_is_cancelled(void **state GEE_UNUSED) {
     fixture_t *fixture = make(0);
     const outcome_t *outcome = start_call(fixture, "T.AskHold", "{}");
@@ -524,6 +555,7 @@ int main(void) {
         TEST(test_bare_lists_and_maps_travel),
         TEST(test_errors_come_with_their_code),
         TEST(test_deadline_metadata_and_peer_are_the_callers),
+        TEST(test_a_peer_reaches_nothing_more_by_way_of_a_handler),
         TEST(test_when_the_call_is_over_the_other_is_cancelled),
         TEST(test_a_deadline_ends_both),
         TEST(test_what_is_finished_before_asks_nobody),

@@ -118,8 +118,10 @@ static void tick(gee_call_t *call, void *data) {
     ticks_t *ticks = data;
     if (ticks->sent < ticks->wanted) {
         ticks->sent++;
-        (void)GEE_SEND(call, int64_t, &ticks->sent);
-        if (gee_call_after(call, GEE_MICROSECOND, tick, ticks) != 0)
+        gee_sent_t sent = GEE_SEND(call, int64_t, &ticks->sent);
+        if (sent == GEE_SENT_FULL)
+            gee_call_on_room(call, tick, ticks);
+        else if (sent == GEE_SENT && gee_call_after(call, GEE_MICROSECOND, tick, ticks) != 0)
             out_of_memory(call);
         return;
     }

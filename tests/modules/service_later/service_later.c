@@ -14,6 +14,10 @@ static void ring(gee_call_t *call, void *data) {
         gee_reply(call);
 }
 static void remind(gee_call_t *call, const note_t *note, gee_str_t *text) {
+    if (note->milliseconds < 0 || note->milliseconds > 60000) {
+        gee_fail(call, GEE_INVALID_ARGUMENT, "Milliseconds: 0 to 60000");
+        return;
+    }
     *text = note->text;
     if (gee_call_after(call, note->milliseconds * GEE_MILLISECOND, ring, text) != 0)
         gee_fail(call, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -30,7 +34,12 @@ static void stamped(gee_call_t *call, const gee_status_t *status, const int64_t 
         gee_failf(call, status->code, "no time: %.*s", GEE_STR_ARGUMENTS(status->text));
         return;
     }
-    *stamp = gee_str(gee_pool_printf(gee_call_pool(call), "at %lld", (long long)*seconds));
+    const char *text = gee_pool_printf(gee_call_pool(call), "at %lld", (long long)*seconds);
+    if (text == NULL) {
+        gee_fail(call, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    }
+    *stamp = gee_str(text);
     gee_reply(call);
 }
 static void stamp(gee_call_t *call, const gee_str_t *zone_name, gee_str_t *stamp) {
