@@ -78,6 +78,7 @@ static void count(gee_call_t *call, const words_t *words, counts_t *counts) {
 
 static void got_sum(gee_call_t *call, const gee_status_t *status, const int64_t *sum, void *data) {
     assert_ptr_equal(call, seen.holder);
+    assert_ptr_equal(gee_dispatch_running, call);
     assert_true((sum != NULL) == (status->code == GEE_OK));
     seen.done++;
     keep_status(status);
@@ -141,6 +142,7 @@ static void ask_count(gee_call_t *call, const words_t *words, counts_t *counts) 
 /* ---- methods with timers ---- */
 
 static void fired(gee_call_t *call, void *data) {
+    assert_ptr_equal(gee_dispatch_running, call); /* for the report of a crash */
     seen.fired++;
     *(int64_t *)data = seen.fired;
     gee_reply(call);

@@ -31,10 +31,12 @@ bool gee_call_wait_enter(gee_call_t *call) {
         return false;
     if (call->flow != NULL)
         gee_streaming_enter(call);
+    gee_dispatch_running = call; /* `watched`, so that a finish does not wait for an invocation's return */
     return true;
 }
 
 void gee_call_wait_leave(gee_call_t *call) {
+    gee_dispatch_running = NULL;
     gee_call_leave(call);
     if (call->flow != NULL)
         gee_streaming_leave(call);

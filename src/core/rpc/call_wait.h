@@ -14,7 +14,8 @@ static inline void gee_call_wait_end(gee_call_wait_t *wait) {
     gee_list_remove(&wait->link);
 }
 
-/* Around the handler's callback, as gee_call_enter(); the memory of a streaming call waits, too, until gee_call_wait_leave(). */
+/* Around the handler's callback, as gee_call_enter(). Until gee_call_wait_leave() the memory of a streaming call waits,
+ * too, and a report of a crash names the call. */
 bool gee_call_wait_enter(gee_call_t *call);
 void gee_call_wait_leave(gee_call_t *call);
 
