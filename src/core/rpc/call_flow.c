@@ -4,7 +4,8 @@
  *   peer -> [ queue: while busy, paused ] -> owner -> [ output: else ] -> protocol.send()
  *      <- CREDIT, when the owner took half a window          room(): both are there again
  *
- * Both waiting places are inboxes of the loop's buffers: a message is 4 bytes of length and the encoded body. */
+ * Both waiting places are inboxes of the loop's buffers: a message is 4 bytes of length and the encoded body. They are there
+ * while something waits, and lie in the engine's free list else. */
 #include "core/rpc/call_flow.h"
 
 #include <stdlib.h>
@@ -19,12 +20,20 @@
 
 typedef uint32_t prefix_t; /* of a message that waits */
 
-typedef struct gee_flow_queue {
-    gee_inbox_t messages;
-    gee_pool_t *end_pool; /* of `end`; null: no end waits */
+/* The end of a call behind messages that wait; in a pool of its own. */
+typedef struct flow_last {
+    gee_pool_t *pool;
     gee_event_t end;
     gee_event_more_t more;
+} flow_last_t;
+
+typedef struct gee_flow_queue {
+    gee_inbox_t messages;
+    flow_last_t *last; /* null: no end waits */
+    gee_link_t free_link;
 } gee_flow_queue_t;
+
+#define FREE_QUEUES_KEPT 256
 
 static void flow_enter(gee_flow_t *flow, gee_half_t in, gee_half_t out) {
     GEE_ASSERT(in >= flow->in && out >= flow->out); /* a half only goes forward */
@@ -65,6 +74,48 @@ void gee_flow_init(gee_flow_t *flow, gee_session_t *session, const gee_flow_even
 
 /* ---- messages that wait, in both directions ---- */
 
+static void destroy_free_queues(gee_engine_t *engine) {
+    gee_link_t *link;
+    while ((link = gee_list_pop(&engine->free_flow_queues)) != NULL)
+        free(GEE_CONTAINER(link, gee_flow_queue_t, free_link));
+    engine->free_flow_queue_count = 0;
+}
+
+static gee_flow_queue_t *take_queue(gee_engine_t *engine) {
+    gee_link_t *link = gee_list_pop(&engine->free_flow_queues);
+    gee_flow_queue_t *queue = link != NULL ? GEE_CONTAINER(link, gee_flow_queue_t, free_link) : malloc(sizeof(*queue));
+    if (queue == NULL)
+        return NULL;
+    engine->free_flow_queue_count -= link != NULL;
+    gee_engine_at_close(engine, GEE_CLOSE_STORES, &engine->flow_queues_closer, destroy_free_queues);
+    *queue = (gee_flow_queue_t){ .last = NULL };
+    gee_inbox_init(&queue->messages, engine->buffers);
+    return queue;
+}
+
+/* `engine` null: its session is gone. Leaves null. */
+static void give_queue(gee_flow_queue_t **handle, gee_engine_t *engine) {
+    gee_flow_queue_t *queue = *handle;
+    *handle = NULL;
+    if (queue == NULL)
+        return;
+    gee_inbox_clear(&queue->messages);
+    if (queue->last != NULL) {
+        gee_pool_t *pool = queue->last->pool;
+        gee_pool_destroy(&pool);
+    }
+    if (engine == NULL || engine->free_flow_queue_count >= FREE_QUEUES_KEPT) {
+        free(queue);
+        return;
+    }
+    engine->free_flow_queue_count++;
+    gee_list_prepend(&engine->free_flow_queues, &queue->free_link);
+}
+
+static gee_engine_t *engine_of(const gee_flow_t *flow) {
+    return flow->session != NULL ? flow->session->engine : NULL;
+}
+
 static int inbox_put(gee_inbox_t *inbox, const gee_chain_t *chain, const void *bytes, size_t length) {
     size_t space;
     prefix_t prefix = (prefix_t)length;
@@ -93,8 +144,11 @@ static gee_payload_t inbox_first(const gee_inbox_t *inbox, const gee_codec_t *co
                             .buf = inbox->buf };
 }
 
-static void inbox_drop(gee_inbox_t *inbox, size_t length) {
-    gee_inbox_consume(inbox, sizeof(prefix_t) + length);
+/* Takes the first message off; with the last message the queue goes, unless an end waits behind. */
+static void drop_first(gee_flow_t *flow, gee_flow_queue_t **queue, size_t length) {
+    gee_inbox_consume(&(*queue)->messages, sizeof(prefix_t) + length);
+    if (gee_inbox_length(&(*queue)->messages) == 0 && (*queue)->last == NULL)
+        give_queue(queue, engine_of(flow));
 }
 
 /* ---- sending ---- */
@@ -128,26 +182,10 @@ static int write_message(gee_flow_t *flow, const gee_payload_t *payload, gee_err
     return 0;
 }
 
-static void free_output(gee_flow_t *flow) {
-    if (flow->output == NULL)
-        return;
-    gee_inbox_clear(flow->output);
-    free(flow->output);
-    flow->output = NULL;
-}
-
-static int make_output(gee_flow_t *flow, gee_error_t *error) {
-    if (flow->output == NULL && (flow->output = malloc(sizeof(*flow->output))) == NULL)
-        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
-    if (flow->output->buf == NULL)
-        gee_inbox_init(flow->output, flow->session->engine->buffers);
-    return 0;
-}
-
 static int check_output(const gee_flow_t *flow, size_t length, gee_error_t *error) {
     const gee_engine_t *engine = flow->session->engine;
     size_t limit = flow->calling ? flow->session->calling.message_limit : 0;
-    uint64_t waiting = gee_inbox_length(flow->output);
+    uint64_t waiting = gee_inbox_length(&flow->output->messages);
     if (limit > 0 && length > limit)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the message would be %zu bytes, over %zu (limits.message)",
                              length, limit);
@@ -162,16 +200,18 @@ static int check_output(const gee_flow_t *flow, size_t length, gee_error_t *erro
 GEE_APART static gee_sent_t send_later(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error) {
     gee_chain_t chain;
     gee_chain_init(&chain, flow->session->engine->buffers);
-    int failed = make_output(flow, error);
-    if (failed == 0)
-        failed = gee_payload_encode(payload, flow->codec, NULL, &chain, error);
+    if (flow->output == NULL && (flow->output = take_queue(flow->session->engine)) == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        return GEE_SEND_ENDED;
+    }
+    int failed = gee_payload_encode(payload, flow->codec, NULL, &chain, error);
     if (failed == 0)
         failed = check_output(flow, chain.length, error);
-    if (failed == 0 && inbox_put(flow->output, &chain, NULL, chain.length) != 0)
+    if (failed == 0 && inbox_put(&flow->output->messages, &chain, NULL, chain.length) != 0)
         failed = gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     gee_chain_clear(&chain);
-    if (failed != 0 && flow->output != NULL && gee_inbox_length(flow->output) == 0)
-        free_output(flow);
+    if (gee_inbox_length(&flow->output->messages) == 0)
+        give_queue(&flow->output, flow->session->engine);
     return failed != 0 ? GEE_SEND_ENDED : say_full(flow);
 }
 
@@ -219,14 +259,12 @@ int gee_flow_send_metadata(gee_flow_t *flow, const gee_metadata_t *metadata, gee
 static void write_output(gee_flow_t *flow) {
     gee_error_t error;
     while (flow->output != NULL && flow->opened && flow->credit > 0 && !is_congested(flow)) {
-        gee_payload_t payload = inbox_first(flow->output, flow->codec);
+        gee_payload_t payload = inbox_first(&flow->output->messages, flow->codec);
         if (write_message(flow, &payload, &error) != 0) {
             line_of(flow)->refuse(flow->session, &error);
             return;
         }
-        inbox_drop(flow->output, payload.length);
-        if (gee_inbox_length(flow->output) == 0)
-            free_output(flow);
+        drop_first(flow, &flow->output, payload.length);
     }
 }
 
@@ -280,18 +318,9 @@ void gee_flow_opened(gee_flow_t *flow, int64_t credit) {
 /* ---- receiving ---- */
 
 static gee_flow_queue_t *queue_of(gee_flow_t *flow) {
-    if (flow->queue == NULL && (flow->queue = calloc(1, sizeof(*flow->queue))) != NULL)
-        gee_inbox_init(&flow->queue->messages, flow->session->engine->buffers);
-    return flow->queue;
-}
-
-static void free_queue(gee_flow_t *flow) {
     if (flow->queue == NULL)
-        return;
-    gee_inbox_clear(&flow->queue->messages);
-    gee_pool_destroy(&flow->queue->end_pool);
-    free(flow->queue);
-    flow->queue = NULL;
+        flow->queue = take_queue(flow->session->engine);
+    return flow->queue;
 }
 
 static bool has_message(const gee_flow_t *flow) {
@@ -308,7 +337,7 @@ static void tell_message(gee_flow_t *flow, const gee_payload_t *payload) {
 static void tell_queued(gee_flow_t *flow) {
     gee_payload_t payload = inbox_first(&flow->queue->messages, flow->codec);
     gee_buf_t *held = gee_buf_hold(payload.buf);
-    inbox_drop(&flow->queue->messages, payload.length);
+    drop_first(flow, &flow->queue, payload.length);
     tell_message(flow, &payload);
     gee_buf_release(&held);
 }
@@ -317,15 +346,13 @@ static void tell_end(gee_flow_t *flow) {
     gee_flow_queue_t *queue = flow->queue;
     flow->queue = NULL;
     gee_flow_end(flow);
-    flow->events->ended(flow, &queue->end, true);
-    gee_inbox_clear(&queue->messages);
-    gee_pool_destroy(&queue->end_pool);
-    free(queue);
+    flow->events->ended(flow, &queue->last->end, true); /* the flow may be gone then */
+    give_queue(&queue, NULL);
 }
 
 /* What follows the last message. */
 static void tell_rest(gee_flow_t *flow) {
-    if (flow->queue != NULL && flow->queue->end_pool != NULL) {
+    if (flow->queue != NULL && flow->queue->last != NULL) {
         tell_end(flow);
     } else if (flow->in == GEE_HALF_CLOSED && !flow->close_told) {
         flow->close_told = true;
@@ -423,41 +450,53 @@ static bool is_copied(const gee_metadata_t *copy, const gee_metadata_t *metadata
     return copy->count == metadata->count;
 }
 
-/* A copy that stays until the messages before the end are delivered. */
-static int end_later(gee_flow_t *flow, const gee_event_t *end) {
+/* Null: out of memory. */
+static flow_last_t *copy_end(const gee_event_t *end, gee_pool_t *pool) {
     static const gee_event_more_t nothing;
     const gee_event_more_t *more = end->more != NULL ? end->more : &nothing;
+    flow_last_t *last = gee_pool_alloc(pool, sizeof(*last));
+    if (last == NULL)
+        return NULL;
+    *last =
+        (flow_last_t){ .pool = pool,
+                       .end = { .parts = end->parts,
+                                .codec = end->codec,
+                                .status = { .code = end->status.code, .text = gee_pool_str(pool, end->status.text) },
+                                .metadata = copy_metadata(pool, &end->metadata),
+                                .payload = end->payload,
+                                .more = &last->more },
+                       .more = { .trailing = copy_metadata(pool, &more->trailing),
+                                 .details = gee_pool_str(pool, more->details) } };
+    const gee_str_t body = { .data = (const char *)end->payload.bytes, .length = end->payload.length };
+    last->end.payload.buf = NULL;
+    if (end->payload.kind == GEE_PAYLOAD_BYTES &&
+        (last->end.payload.bytes = (const uint8_t *)gee_pool_str(pool, body).data) == NULL)
+        return NULL;
+    return last->end.status.text.data != NULL && last->more.details.data != NULL &&
+                   is_copied(&last->end.metadata, &end->metadata) && is_copied(&last->more.trailing, &more->trailing)
+               ? last
+               : NULL;
+}
+
+/* A copy of the end stays until the messages before are delivered. */
+static int end_later(gee_flow_t *flow, const gee_event_t *end) {
     gee_flow_queue_t *queue = queue_of(flow);
     gee_pool_t *pool = queue != NULL ? gee_pool_create(0) : NULL;
     if (pool == NULL)
         return -1;
     gee_pool_set_meter(pool, &flow->session->engine->arenas);
-    gee_event_t copy = { .parts = end->parts, .flow = flow, .codec = end->codec, .status.code = end->status.code };
-    copy.status.text = gee_pool_str(pool, end->status.text);
-    copy.metadata = copy_metadata(pool, &end->metadata);
-    queue->more.trailing = copy_metadata(pool, &more->trailing);
-    queue->more.details = gee_pool_str(pool, more->details);
-    copy.more = &queue->more;
-    copy.payload = end->payload;
-    copy.payload.buf = NULL;
-    gee_str_t body = { .data = (const char *)end->payload.bytes, .length = end->payload.length };
-    if (end->payload.kind == GEE_PAYLOAD_BYTES)
-        copy.payload.bytes = (const uint8_t *)gee_pool_str(pool, body).data;
-    if (copy.status.text.data == NULL || queue->more.details.data == NULL ||
-        !is_copied(&copy.metadata, &end->metadata) || !is_copied(&queue->more.trailing, &more->trailing) ||
-        (end->payload.kind == GEE_PAYLOAD_BYTES && copy.payload.bytes == NULL)) {
+    queue->last = copy_end(end, pool);
+    if (queue->last == NULL) {
         gee_pool_destroy(&pool);
         return -1;
     }
-    queue->end = copy;
-    queue->end_pool = pool;
     return 0;
 }
 
 /* Nothing is sent any more; what waits for the owner stays. */
 static void leave_session(gee_flow_t *flow) {
     flow_enter(flow, GEE_HALF_ENDED, GEE_HALF_ENDED);
-    free_output(flow);
+    give_queue(&flow->output, flow->session->engine);
     gee_list_remove(&flow->blocked_link);
     flow->full = flow->close_waits = flow->awaits_flushed = false;
     line_of(flow)->forget(flow->session, flow);
@@ -480,9 +519,10 @@ int gee_flow_on_end(gee_flow_t *flow, const gee_event_t *end, bool from_peer) {
 }
 
 void gee_flow_end(gee_flow_t *flow) {
+    gee_engine_t *engine = engine_of(flow);
     if (flow->session != NULL)
         leave_session(flow);
-    free_queue(flow);
+    give_queue(&flow->queue, engine);
     if (flow->over != NULL)
         *flow->over = true;
     flow->over = NULL;
@@ -490,5 +530,5 @@ void gee_flow_end(gee_flow_t *flow) {
 
 size_t gee_flow_held(const gee_flow_t *flow) {
     return (flow->queue != NULL ? gee_inbox_length(&flow->queue->messages) : 0) +
-           (flow->output != NULL ? gee_inbox_length(flow->output) : 0);
+           (flow->output != NULL ? gee_inbox_length(&flow->output->messages) : 0);
 }

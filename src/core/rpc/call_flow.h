@@ -63,7 +63,7 @@ struct gee_flow {
     size_t taken;                       /* taken by the owner and not yet given back as credit */
     size_t current;                     /* cost of the message that the owner has; with `busy` */
     struct gee_flow_queue *queue;       /* messages, and the end, that wait for the owner; null: none */
-    gee_inbox_t *output;                /* messages that wait for credit or for the stream; null: none */
+    struct gee_flow_queue *output;      /* messages that wait for credit or for the stream; null: none */
     gee_link_t blocked_link;            /* in the session's flows that wait for its stream */
     uint32_t messages_in, messages_out; /* they stop at UINT32_MAX */
     bool *over; /* while messages are delivered one after another: to be set by gee_flow_end() */
@@ -107,7 +107,8 @@ void gee_flow_init(gee_flow_t *flow, gee_session_t *session, const gee_flow_even
 int gee_flow_on_message(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error);
 int gee_flow_on_half_close(gee_flow_t *flow, gee_error_t *error);
 int gee_flow_on_credit(gee_flow_t *flow, uint64_t credit, gee_error_t *error);
-/* Calling: the end, which is told behind what waits; at once where `from_peer` is false. -1: no memory to keep the end. */
+/* Calling: the end, which is told at once, or behind what waits where `from_peer`: then the session is done with the flow, and
+ * may go before the owner has heard all. -1: no memory to keep the end. */
 int gee_flow_on_end(gee_flow_t *flow, const gee_event_t *end, bool from_peer);
 /* The stream has room again: sends what waits, as far as credit goes. */
 void gee_flow_on_drained(gee_flow_t *flow);

@@ -193,6 +193,7 @@ gee_engine_t *gee_engine_create(const gee_engine_options_t *options, gee_error_t
     gee_list_init(&engine->sessions);
     gee_list_init(&engine->doors);
     gee_list_init(&engine->free_calls);
+    gee_list_init(&engine->free_flow_queues);
     gee_list_init(&engine->free_streaming_calls);
     for (size_t phase = 0; phase < GEE_CLOSE_PHASES; phase++)
         gee_list_init(&engine->closers[phase]);

@@ -60,6 +60,8 @@ struct gee_engine {
     struct gee_call *spare_call; /* the one that was free last; null: none. Most calls end before the next begins */
     gee_list_t free_calls;       /* the others */
     size_t free_call_count;
+    gee_list_t free_flow_queues; /* call_flow.c */
+    size_t free_flow_queue_count;
     gee_list_t free_streaming_calls;
     size_t free_streaming_call_count;
     gee_pool_t *message_pool;        /* of messages that handlers on the loop get; null: none, or in use */
@@ -69,7 +71,7 @@ struct gee_engine {
     struct gee_value_progress *spare_progress; /* value_stream.c; null: none */
     size_t spare_progress_count;
     gee_list_t closers[GEE_CLOSE_PHASES];
-    gee_engine_closer_t doors_closer, sessions_closer, calls_closer, shares_closer, progress_closer;
+    gee_engine_closer_t doors_closer, sessions_closer, calls_closer, shares_closer, progress_closer, flow_queues_closer;
     gee_pool_t *scratch; /* for one message at a time: decoded headers; reset by whoever starts a message */
     gee_pool_t *answers; /* for one answer at a time: what it is decoded into; reset by whoever handed it on */
 };

@@ -206,7 +206,8 @@ int gee_session_call_apart(gee_session_t *session, gee_outgoing_t *outgoing, gee
 int gee_session_open(gee_session_t *session, gee_outgoing_t *outgoing, gee_flow_t *flow,
                      const gee_flow_events_t *events, gee_event_t *request, gee_error_t *error);
 /* Gives up on it: done() is not called. The peer is told where the wire can; where it cannot, and the owner wants to hear of
- * freed slots, outgoing->slot_kept is set. A late reply is dropped. A call whose time is over has both, too. */
+ * freed slots, outgoing->slot_kept is set. A late reply is dropped. A call whose time is over has both, too. `session` may
+ * be null or gone when outgoing->session is null: the end of a streaming call waits for its owner. */
 void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing);
 /* The events->pong() that comes of it has the same number. -1: not sent; GEE_UNIMPLEMENTED: the wire has none. */
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error);

@@ -205,7 +205,8 @@ GEE_APART int gee_session_call_apart(gee_session_t *session, gee_outgoing_t *out
 }
 
 void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing) {
-    abandon(session, outgoing);
+    if (outgoing->session != NULL) /* else the end of a streaming call has come, and waits behind messages */
+        abandon(session, outgoing);
     if (outgoing->streaming)
         gee_flow_end(outgoing->flow);
 }
