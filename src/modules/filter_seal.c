@@ -3,14 +3,14 @@
  * may connect is seal.mode's matter. */
 #include <gee/filter.h>
 
-/* By its service, or by itself. */
+/* True when the list names the service of the method, or the method itself. */
 static bool allowed(const gee_identity_t *identity, gee_str_t method) {
     ptrdiff_t dot = gee_str_find_last(method, '.');
     gee_str_t service = { method.data, dot > 0 ? (size_t)dot : 0 };
     return gee_identity_lists(identity, service) || gee_identity_lists(identity, method);
 }
 
-/* `text` null: there was no memory for it. */
+/* `text` null: out of memory. */
 static gee_verdict_t refuse(gee_status_t *status, const char *text) {
     status->code = GEE_PERMISSION_DENIED;
     status->text = gee_str(text != NULL ? text : "rpc server: this client may not make this call");

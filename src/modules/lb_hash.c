@@ -2,18 +2,18 @@
  *
  * Weighted rendezvous hashing: a key gives every server a score, and the highest one takes the call. The score depends
  * on the key, the server's identity and its weight alone: so every process agrees without a table, whatever the order
- * of its list, and one server of n that comes or goes moves one key in n.
+ * of its list, and when one server of n comes or goes, one key in n moves.
  *
- * Bounded load: a server with more than LOAD times its share of the calls in flight is passed over, and the key's next
- * one takes the call; each of its keys has another next one, so they spread. */
+ * Bounded load: a server with more than LOAD times its share of the calls in flight is passed over, and the server with
+ * the key's next score takes the call. That server differs from key to key, so the calls spread. */
 #include <gee/balancer.h>
 
 #include <math.h>
 
 #define LOAD        1.25
-#define NO_LOAD_YET 8 /* so few calls at a time overload nobody: keys keep to their server */
+#define NO_LOAD_YET 8 /* with so few calls at a time nobody is overloaded: keys keep to their server */
 
-/* Calls in flight, and the most that may be, at the servers that are open to this call. */
+/* Weights and calls in flight, summed over the candidates that are open to this call. */
 typedef struct load {
     double weights;
     double in_flight; /* this call included */
@@ -29,20 +29,20 @@ static load_t measure(const gee_candidates_t *list, const gee_pick_t *pick) {
     return load;
 }
 
-/* At least one of those that were measured is not: together they may have LOAD times what they have. */
+/* At least one measured candidate is not overloaded: together the candidates may have LOAD times their calls. */
 static bool overloaded(const gee_candidate_t *candidate, const load_t *load) {
     return candidate->in_flight >= NO_LOAD_YET &&
            (double)candidate->in_flight >= ceil(LOAD * load->in_flight * candidate->weight / load->weights);
 }
 
-/* Above 0, at most 1. */
+/* Result: above 0, at most 1. */
 static double draw(const gee_candidate_t *candidate, uint64_t key) {
     uint64_t bits = gee_random_mix(gee_random_mix(candidate->identity) ^ key);
     return ((double)(bits >> 11) + 0.5) * 0x1p-53;
 }
 
-/* Is the score of `drawn`, log(drawn) / weight, higher than the best one? Puts it there when it is. The logarithm is
- * below drawn - 1: most servers of a long list need none. */
+/* Is the score of `drawn`, log(drawn) / weight, higher than *best? Sets *best when it is. Since log(x) < x - 1, no
+ * logarithm is computed for most servers of a long list. */
 static bool beats(double drawn, uint32_t weight, double *best) {
     if ((drawn - 1) / weight < *best)
         return false;

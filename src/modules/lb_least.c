@@ -3,11 +3,11 @@
  *   cost = latency x (1 + calls in flight / weight)
  *
  * Two choices suffice to spread the load nearly as evenly as asking all of them, and leave no server that everybody
- * runs to at once. The first one drawn has the call unless the other one is clearly cheaper: among servers that are
+ * runs to at once. The server drawn first has the call unless the second is clearly cheaper: among servers that are
  * about equal the weights decide, not chance. The latency is a moving average over AVERAGED. While a server is neither
- * picked nor heard of, its average is taken for less and less: so a slow one is looked at again, by one call at a time,
- * for the pick itself ends that. Of a server that has not answered yet nothing is known: it is compared by calls in
- * flight alone, and so gets its share, but no more. A failure counts as an answer that took FAILURE longer. */
+ * picked nor answers, its average counts for less and less: so a slow server is tried again, by one call at a time,
+ * since a pick restores the average. A server that has not answered yet is compared by calls in flight alone, and so
+ * gets its share, but no more. A failure counts as an answer that took FAILURE longer. */
 #include <gee/balancer.h>
 
 #include <math.h>
@@ -15,8 +15,8 @@
 #define AVERAGED    (10.0 * GEE_SECOND)
 #define FAILURE     (1.0 * GEE_SECOND)
 #define LONGEST     (60.0 * GEE_SECOND) /* an answer that took longer counts as this */
-#define LEAST_SHARE (1.0 / 256)         /* of one answer in the average, however many come at once */
-#define WORTH_IT    0.75                /* below this times its cost the other server is taken */
+#define LEAST_SHARE (1.0 / 256)         /* of one answer in the average, however many answers come at once */
+#define WORTH_IT    0.75                /* a second server below this times the first one's cost is taken */
 
 typedef struct state {
     gee_candidates_t list; /* first: gee_candidates_changed() */

@@ -2,8 +2,8 @@
  * a.
  *
  * Smooth weighted round robin, as nginx has it: with each call every server that may be picked earns credit by its
- * weight, the one with the most credit gets the call and pays what all have earned together. So the sum of all credits
- * stays 0, and credits stay small beside the sum of the weights. */
+ * weight, the server with the most credit gets the call and pays the sum that all have earned. So the sum of all
+ * credits stays 0, and credits stay small beside the sum of the weights. */
 #include <gee/balancer.h>
 
 typedef struct credit {
@@ -14,9 +14,9 @@ static int64_t *credit_of(const gee_candidate_t *candidate) {
     return &((credit_t *)candidate->state)->amount;
 }
 
-/* When servers left or weights changed, the credits that are left may be far beyond what the list as it is now can earn
- * in a few calls, and a server deep in debt would not be picked for long. The credits are brought back: each to within
- * the sum of the weights, their sum to about 0. Where nothing has changed this changes nothing. */
+/* When servers leave or weights change, the remaining credits may be far beyond the credits that the new list can earn
+ * in a few calls, and a server deep in debt would not be picked for long. This brings the credits back: each to within
+ * the sum of the weights, their sum to about 0. Where nothing has changed the credits stay as they are. */
 static void settle(gee_candidate_t *const *candidates, size_t count) {
     int64_t weights = 0, sum = 0;
     for (size_t i = 0; i < count; i++)

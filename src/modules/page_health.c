@@ -1,10 +1,9 @@
 /* page_health.c: /healthz and /readyz, for programs that watch over the server: is the server there, and may callers be
  * sent to it?
  *
- *   /healthz   200 while a worker answers at all: a server that does not is to be started anew
+ *   /healthz   200 while a worker answers at all: a server without an answer should be started again
  *   /readyz    200; 503 from the moment that the server is told to quit: a load balancer then sends no further callers,
- *              and
- *              drain_delay gives it the time to notice. A reload and an upgrade leave the server ready */
+ *              and drain_delay gives the balancer the time to notice. A reload and an upgrade leave the server ready */
 #include <gee/page.h>
 
 static void answer(gee_exchange_t *exchange, int status, const char *text) {

@@ -3,7 +3,7 @@
  *   session -> gee_http_connection (core/http) -> the routes of all modules -> handler -> session's out
  *                                                                  `-> upgrade -> session given back to the door
  *
- * An HTTP session has no calls; what it waits for is a handler's answer. */
+ * An HTTP session has no calls; a session waits for the answer of a handler. */
 #include <gee/http.h>
 #include <gee/protocol.h>
 
@@ -45,7 +45,8 @@ typedef struct state {
 
 /* ---- routes ---- */
 
-/* "GET" and "POST DELETE" to "GET, POST, DELETE". What does not fit is left out. */
+/* Appends to `allow`: "GET" and "POST DELETE" become "GET, POST, DELETE". Methods for which there is no room are left
+ * out. */
 static void add_methods(char allow[64], const gee_route_t *route) {
     size_t length = strlen(allow);
     for (const char *at = route->methods; *at != '\0' && length < 60; at++) {
@@ -73,14 +74,14 @@ static bool find_in(const gee_route_t *route, void *conf, unsigned closed, gee_e
     return false;
 }
 
-/* The kinds of routes that the listener does not answer. */
+/* The kinds of routes that the listener of this session does not answer. */
 static unsigned closed_routes(const gee_session_t *session) {
     const gee_way_back_t *door = session->serving.way_back;
     return (door != NULL && door->options.pages ? 0 : GEE_ROUTE_GUARDED) |
            (door != NULL && door->options.health ? 0 : GEE_ROUTE_HEALTH);
 }
 
-/* What a peer may call in a tunnel is for filters. */
+/* Filters decide which calls a peer may make in a tunnel. */
 static bool is_forbidden(const gee_exchange_t *exchange, const gee_identity_t *identity) {
     return exchange->route->upgrade == NULL &&
            (gee_identity_revoked(identity) ||
@@ -143,7 +144,7 @@ static void end(void *owner, const char *reason) {
     gee_session_close(state->session, &error);
 }
 
-/* Once: a tunnel in a tunnel would serve nobody but those who pile them up. */
+/* A session upgrades once: a tunnel in a tunnel would only serve peers that pile tunnels up. */
 static bool may_upgrade(void *owner) {
     const state_t *state = owner;
     return state->session->serving.way_back != NULL && state->session->serving.way_back->upgrades == 0;
@@ -172,7 +173,7 @@ static gee_claim_t claims(const uint8_t *bytes, size_t length) {
     return gee_opening_claim(bytes, length, GEE_OPENING_HTTP);
 }
 
-/* None without settings, as in a program that is no server. */
+/* Empty without settings, as in a program that is no server. */
 static gee_http_hosts_t hosts_of(const gee_engine_t *engine) {
     const gee_module_entry_t *modules = gee_engine_modules(engine);
     for (size_t i = 0; modules[i].module != NULL; i++) {

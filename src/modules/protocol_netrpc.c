@@ -4,7 +4,7 @@
  *                                          <--  Response{ServiceMethod, Seq, Error} reply
  *
  * An error reply has a text and, for a body, an empty structure. The wire has no codes, no metadata, no timeouts and no
- * cancelling; an error's text is all there is of its status. */
+ * cancelling; of a status only the text of an error travels. */
 #include <gee/protocol.h>
 
 typedef struct request {
@@ -83,7 +83,7 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
 
 static int send_event(gee_session_t *session, void *data GEE_UNUSED, const gee_event_t *event, gee_error_t *error) {
     if (!(event->parts & GEE_EVENT_MESSAGE))
-        return 0; /* cancel, ping, drain: no form here */
+        return 0; /* cancel, ping and drain have no form on this wire */
     bool calling = session->role == GEE_CALLING;
     if (calling || event->status.code == GEE_OK) {
         int result = gee_value_stream_send_plain(session, calling ? GEE_TYPE_OF(request_t) : GEE_TYPE_OF(response_t),

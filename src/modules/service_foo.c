@@ -11,7 +11,7 @@ typedef struct args {
 } args_t;
 GEE_STRUCT(args_t, "Args", GEE_INT64(args_t, num1, "Num1", 1), GEE_INT64(args_t, num2, "Num2", 2));
 
-/* Fails the call when there is no sum. */
+/* Fails the call when the sum does not fit. */
 static bool add(gee_call_t *call, const args_t *args, int64_t *sum) {
     if (!__builtin_add_overflow(args->num1, args->num2, sum))
         return true;
@@ -24,8 +24,8 @@ static void sum(gee_call_t *call, const args_t *args, int64_t *reply) {
         gee_reply(call);
 }
 
-/* A wait that another thread can end. It lies on the waiting handler's stack: after gee_reply() or gee_fail() the core
- * calls wake() no more, so that is when it can go. */
+/* A wait that another thread can end. The alarm lies on the stack of the waiting handler: after gee_reply() or
+ * gee_fail() the core does not call wake() any more, so the alarm may go. */
 typedef struct alarm {
     pthread_mutex_t lock;
     pthread_cond_t rung;
@@ -59,7 +59,7 @@ static void wake(void *data) {
     pthread_mutex_unlock(&alarm->lock);
 }
 
-/* Waits on the monotonic clock; true when the time was slept to its end. */
+/* Waits on the monotonic clock; true when the whole time has passed. */
 static bool sleep_until(alarm_t *alarm, const struct timespec *end) {
     int result = 0;
     pthread_mutex_lock(&alarm->lock);

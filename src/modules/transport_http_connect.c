@@ -4,8 +4,8 @@
  *   dialled:  connect -> "CONNECT /_geeprc_ HTTP/1.0" -> 200 -> the stream is ours
  *   listened: as tcp@: every listener takes CONNECT, by the routes below (protocol_http reads the request)
  *
- * A stock server drops what comes behind the request before it has answered, and a stock client what comes with the
- * 200: so nothing is sent before the 200, and bytes that the server sends with the 200 are kept. */
+ * A stock server drops bytes that come behind the request before its answer, and a stock client drops bytes that come
+ * with the 200. So nothing is sent before the 200, and bytes that come with the 200 are kept. */
 #include <gee/http.h>
 #include <gee/transport.h>
 
@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_PATH "/_geeprc_" /* GeeRPC's own, misspelt, as all servers of GeeRPC know the path */
+#define DEFAULT_PATH "/_geeprc_" /* GeeRPC's own path, misspelt: all servers of GeeRPC know it */
 
 /* ---- addresses ---- */
 
-/* The address without its path, as the functions for TCP read it; *path is what was dialled for. */
+/* The address without its path, for the functions of TCP; *path is the path that was dialled. */
 static void split(const gee_addr_t *addr, gee_addr_t *plain, const char **path) {
     const char *slash = strchr(addr->place, '/');
     *plain = *addr;
@@ -62,7 +62,7 @@ static int resolve(const gee_addr_t *addr, gee_sockaddr_t *candidates, size_t ca
 /* ---- the handshake ---- */
 
 typedef struct state {
-    gee_http_reader_t *reader; /* null once the answer was read */
+    gee_http_reader_t *reader; /* null after the answer was read */
     bool established;
     char path[GEE_ADDR_TEXT];
 } state_t;
@@ -114,7 +114,7 @@ static int receive(void *data, gee_inbox_t *from_wire, gee_inbox_t *up, gee_chai
         return -1;
     if (!state->established || gee_inbox_length(from_wire) == 0)
         return 0;
-    if (gee_inbox_length(up) == 0) { /* as a rule: nothing is copied */
+    if (gee_inbox_length(up) == 0) { /* the usual case: nothing is copied */
         gee_inbox_t empty = *up;
         *up = *from_wire;
         *from_wire = empty;

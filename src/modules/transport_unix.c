@@ -1,8 +1,8 @@
 /* transport_unix.c: unix@path.
  *
- * The socket file never has wider rights than asked for, not even for a moment: the mode is set on the socket before it
- * is bound, and the kernel makes the file with it. A file that a dead server left is replaced; one that is no socket,
- * or behind which somebody listens, is left alone. */
+ * The socket file never has wider rights than asked for, not even for a moment: the mode is set on the socket before
+ * the bind, and the kernel makes the file with this mode. A file that a dead server left is replaced; a file that is no
+ * socket, or on which a process listens, is left alone. */
 #include <gee/transport.h>
 
 #include <errno.h>
@@ -51,7 +51,7 @@ static int open_socket(void) {
     return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/* Does anybody accept on this socket file? 0 when not, else the errno that says why the file must be left alone. */
+/* Does a process accept on this socket file? 0: no; else the errno that says why the file must be left alone. */
 static int probe(const gee_sockaddr_t *address) {
     int descriptor = open_socket();
     if (descriptor < 0)
@@ -62,7 +62,7 @@ static int probe(const gee_sockaddr_t *address) {
     case ECONNREFUSED:
     case ENOENT:
         return 0;
-    case EAGAIN:     /* its queue is full */
+    case EAGAIN:     /* the queue of the listener is full */
     case EPROTOTYPE: /* a socket of another type */
         return EADDRINUSE;
     default:
@@ -75,7 +75,7 @@ static int remove_stale(const gee_sockaddr_t *address, gee_error_t *error) {
     const char *path = address->local.sun_path;
     struct stat found;
     if (lstat(path, &found) != 0)
-        return 0; /* nothing there, or bind() says what is wrong */
+        return 0; /* there is no file, or bind() reports what is wrong */
     if (!S_ISSOCK(found.st_mode))
         return gee_error_set(error, GEE_ALREADY_EXISTS,
                              "unix@%s: something that is not a socket is there: remove it or take another path", path);
@@ -108,7 +108,7 @@ static int unix_listen(const gee_sockaddr_t *address, const gee_listen_options_t
     if (bind(descriptor, &address->any, gee_sockaddr_length(address)) != 0)
         goto fail;
     bound = true;
-    call = "chmod"; /* gives back what the umask took away */
+    call = "chmod"; /* gives back the rights that the umask took away */
     if (mode != 0 && chmod(path, mode) != 0)
         goto fail;
     call = "listen";

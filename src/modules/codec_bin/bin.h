@@ -8,17 +8,17 @@
 
 #include <gee/codec.h>
 
-/* Protobuf's wire types. 3 and 4 began and ended groups; they are refused. */
+/* Protobuf's wire types. The types 3 and 4 began and ended groups; the codec refuses both. */
 enum { GEE_WIRE_VARINT = 0, GEE_WIRE_FIXED64 = 1, GEE_WIRE_BYTES = 2, GEE_WIRE_FIXED32 = 5 };
 
 #define GEE_BIN_VARINT_LONGEST 10
 
-/* Kinds that a packed list may hold. */
+/* True for the kinds that a packed list may hold. */
 static inline bool gee_bin_is_number(gee_kind_t kind) {
     return kind >= GEE_KIND_BOOL && kind <= GEE_KIND_DOUBLE;
 }
-/* Kinds that protobuf has only as fields, so that inside a list, a map or an optional they are wrapped in a message of
- * their own, as its field 1. */
+/* True for the kinds that protobuf has only as fields. Inside a list, a map or an optional, a value of such a kind is
+ * field 1 of a message that wraps the value. */
 static inline bool gee_bin_is_wrapped(gee_kind_t kind) {
     return kind >= GEE_KIND_LIST;
 }
@@ -30,7 +30,7 @@ static inline unsigned gee_bin_wire(gee_kind_t kind) {
     return kind <= GEE_KIND_UINT64 ? GEE_WIRE_VARINT : GEE_WIRE_BYTES;
 }
 
-/* Sets the error; -1, also where the compiler must see that. */
+/* Sets the error and is -1, so that the compiler sees the result, too. */
 #define GEE_BIN_FAIL(...) (gee_error_set(__VA_ARGS__), -1)
 
 /* ---- encode.c, decode.c, check.c: members of gee_codec_t ---- */
@@ -41,24 +41,25 @@ int gee_bin_check(const void *state, const gee_type_t *type, const uint8_t *byte
                   const gee_codec_limits_t *limits, unsigned way, gee_error_t *error);
 
 /* ---- lookup.c ---- */
-#define GEE_BIN_FEW 32 /* fields of a struct, up to which they are searched from end to end */
+#define GEE_BIN_FEW 32 /* a struct of up to so many fields is searched from end to end */
 
 typedef struct gee_bin_index gee_bin_index_t;
 
-/* Where a message's fields are looked for. Zeroed but for the first two members when a message begins. */
+/* The fields in which those of a message are looked up. When a message begins, all but the first two members are
+ * zero. */
 typedef struct gee_bin_fields {
     const gee_field_t *fields;
     size_t count;
-    size_t next; /* the field after the one found last: most often the next to come */
+    size_t next; /* the field behind the last one found: in most messages the next to come */
     const gee_bin_index_t *index;
 } gee_bin_fields_t;
 
-/* The indices of one decoding, made when a large struct's fields come out of order; in the pool. */
+/* The indices of one decoding, in the pool: an index is made when the fields of a large struct come out of order. */
 typedef struct gee_bin_indices {
     gee_bin_index_t *first;
 } gee_bin_indices_t;
 
-/* The slow half of gee_bin_find. Sets *found to null for an unknown tag. -1: out of memory. */
+/* The slow half of gee_bin_find(). Sets *found to null for an unknown tag. -1: out of memory. */
 int gee_bin_search(gee_bin_fields_t *fields, uint32_t tag, gee_bin_indices_t *indices, gee_pool_t *pool,
                    const gee_field_t **found);
 
@@ -73,10 +74,10 @@ static inline int gee_bin_find(gee_bin_fields_t *fields, uint32_t tag, gee_bin_i
     return gee_bin_search(fields, tag, indices, pool, found);
 }
 
-/* ---- map.c: what stands before the items of every list and map that the decoder makes ---- */
+/* ---- map.c: the block before the items of each list and map that the decoder makes ---- */
 typedef struct gee_bin_keys gee_bin_keys_t;
 typedef struct gee_bin_store {
-    size_t capacity; /* items that there is room for */
+    size_t capacity; /* items for which there is room */
     gee_bin_keys_t *keys;
 } gee_bin_store_t;
 _Static_assert(sizeof(gee_bin_store_t) <= 16, "items behind the store stay aligned");
@@ -86,8 +87,8 @@ static inline gee_bin_store_t *gee_bin_store(const gee_list_value_t *list) {
     return (gee_bin_store_t *)(void *)((char *)list->items - GEE_BIN_STORE_SIZE);
 }
 
-/* The entry at map->items[map->count] is complete: counts it, or, when its key is there already, lets its value replace
- * the one that was there. -1: out of memory. */
+/* Precondition: the entry at map->items[map->count] is complete. Counts the entry or, when the map has its key already,
+ * gives its value to the older entry. -1: out of memory. */
 int gee_bin_map_add(gee_list_value_t *map, const gee_type_t *type, gee_pool_t *pool);
 
 #endif

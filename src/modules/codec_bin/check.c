@@ -1,6 +1,6 @@
-/* check.c: may a message go on undecoded? Its keys and lengths must be right, and so must those of the messages in it,
- * down to limits.nesting, as far as the type tells which of the counted bytes are messages. Whether a field is of the
- * right kind, and its value in range, is for the reader to say. */
+/* check.c: may a message go on undecoded? The keys and lengths of the message must be right, and also the keys and
+ * lengths of the messages in it, down to limits.nesting, as far as the type tells which of the counted bytes are
+ * messages. The reader of the message checks the kind and the range of each field. */
 #include "reader.h"
 
 #include <endian.h>
@@ -8,7 +8,7 @@
 static int check_message(gee_bin_reader_t *reader, gee_bin_span_t span, gee_bin_fields_t fields);
 static int check_field(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type);
 
-/* As decode.c's read_element(). */
+/* The same cases as read_element() in decode.c. */
 static int check_element(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type) {
     const gee_field_t field = { .name = "", .tag = 1, .type = type };
     gee_bin_span_t inner;
@@ -32,7 +32,7 @@ static int check_entry(gee_bin_reader_t *reader, gee_bin_span_t span, const gee_
     return 0;
 }
 
-/* Of counted bytes. */
+/* Checks a list, a map or an optional in its counted bytes. */
 static int check_container(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type) {
     gee_bin_span_t inner;
     if (type->kind == GEE_KIND_LIST)
@@ -95,7 +95,7 @@ GEE_APART static int check(const gee_type_t *type, const uint8_t *bytes, size_t 
     return result == 0 ? 0 : gee_path_apply(&path, error);
 }
 
-/* Are those all numbers below 128 with tags below 16, as in most small messages? Two bytes each. */
+/* True when all fields are numbers below 128 with tags below 16, two bytes each, as in most small messages. */
 static inline bool is_small(const uint8_t *at, size_t length) {
     const uint8_t *end = at + (length & ~(size_t)1);
     for (; at < end; at += 2) {

@@ -2,10 +2,10 @@
  *
  *   [ key | value ] [ key | value ] ...      key = tag * 8 + wire type
  *
- * As protobuf has it: of a field that comes again the last number or string counts, structs are merged, lists and maps
- * go on. What is not as the type says is refused; only fields that the type does not know are skipped. Everything made
- * here is in the pool. Items that come in one run are counted before there is room made for them; further runs double
- * it, so that a list costs its length. */
+ * A field that comes again follows protobuf's rules: the last number or string counts, structs are merged, lists and
+ * maps go on. A field of another kind than its type's is refused; only fields that the type does not know are skipped.
+ * All memory is from the pool. The items of a run are counted before room is made for them; further runs double the
+ * room, so that the cost of a list is linear in its length. */
 #include "reader.h"
 
 #include <endian.h>
@@ -82,7 +82,7 @@ static inline int store_varint(gee_bin_reader_t *reader, gee_kind_t kind, uint64
     }
 }
 
-/* A float or double: its bytes, least significant first. */
+/* Stores a float or double from its bytes, least significant first. */
 static inline void store_fixed(gee_kind_t kind, const uint8_t *bytes, void *place) {
     if (kind == GEE_KIND_FLOAT) {
         uint32_t narrow;
@@ -114,7 +114,7 @@ static inline int read_number(gee_bin_reader_t *reader, gee_bin_span_t *span, ui
 
 /* ---- strings ---- */
 
-/* Of one that is not UTF-8. */
+/* Replaces the bytes of a string that are not UTF-8, or refuses the string. */
 GEE_APART static int repair(gee_bin_reader_t *reader, gee_bytes_t *bytes) {
     if (!reader->repair)
         return GEE_BIN_FAIL(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
@@ -145,11 +145,11 @@ static int read_string(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t 
 
 /* ---- messages ---- */
 
-/* As many fields as come in their places and are 64-bit numbers below 128: what most of small messages is, in a fifth
- * of the instructions. *next is the field that comes next. Returns where the others begin. */
+/* Reads fields as long as each is the next in order and a 64-bit number below 128: most fields of small messages, in a
+ * fifth of the instructions. *next is the index of the next field. Returns the place where the other fields begin. */
 static inline const uint8_t *read_small(const gee_field_t *fields, size_t count, size_t *next, gee_bin_span_t span,
                                         void *base) {
-    if (count == 0) /* and `fields` may be null */
+    if (count == 0) /* `fields` may be null then */
         return span.at;
     const gee_field_t *field = fields + *next, *end = fields + count;
     const uint8_t *at = span.at;
@@ -164,7 +164,8 @@ static inline const uint8_t *read_small(const gee_field_t *fields, size_t count,
     return at;
 }
 
-/* The fields of one message up to its end. Zero fields are left alone, so that a second message is merged. */
+/* Reads the fields of one message up to its end. Fields that do not come stay as they are, so that a second message is
+ * merged. */
 static int read_message(gee_bin_reader_t *reader, gee_bin_span_t span, gee_bin_fields_t fields, void *base) {
     while ((span.at = read_small(fields.fields, fields.count, &fields.next, span, base)) < span.end) {
         uint32_t key;
@@ -194,13 +195,13 @@ static int read_struct(gee_bin_reader_t *reader, gee_bin_span_t inner, gee_bin_f
     return result;
 }
 
-/* A message of which the value is field 1. */
+/* Reads a message with the value as field 1. */
 static int read_wrapped(gee_bin_reader_t *reader, gee_bin_span_t inner, const gee_type_t *type, void *place) {
     const gee_field_t field = { .name = "", .tag = 1, .type = type };
     return read_message(reader, inner, (gee_bin_fields_t){ .fields = &field, .count = 1 }, place);
 }
 
-/* An item of a list, a value of a map, what an optional holds. */
+/* Reads an item of a list, a value of a map, or the content of an optional. */
 static int read_element(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_t key, const gee_type_t *type,
                         void *place) {
     gee_bin_span_t inner;
@@ -227,7 +228,7 @@ static int read_optional(gee_bin_reader_t *reader, gee_bin_span_t *span, uint32_
 
 /* ---- lists and maps ---- */
 
-/* Room for `wanted` more items, zeroed. */
+/* Makes room for `wanted` more items, zeroed. */
 static int grow(gee_bin_reader_t *reader, gee_list_value_t *list, size_t item_size, size_t wanted) {
     gee_bin_store_t *old = list->items ? gee_bin_store(list) : NULL, *store;
     size_t capacity, size;
@@ -247,8 +248,8 @@ static int grow(gee_bin_reader_t *reader, gee_list_value_t *list, size_t item_si
     return 0;
 }
 
-/* How many values with this key follow each other, the one at `span` being the first. What is malformed ends the count
- * and is reported when it is read. */
+/* Counts the values with this key that follow each other, the value at `span` being the first. A malformed value ends
+ * the count; reading it reports the error. */
 static size_t run_length(const gee_bin_reader_t *reader, gee_bin_span_t span, uint32_t key) {
     gee_bin_reader_t silent = { .nesting = reader->nesting };
     uint32_t next = key;
@@ -290,7 +291,7 @@ static int read_packed(gee_bin_reader_t *reader, gee_bin_span_t *span, const gee
         return -1;
     char *place = (char *)list->items + list->count * element->size;
     for (; inner.at < inner.end; place += element->size) {
-        /* With a last varint that has no end, the count is one short; reading it fails before it is stored. */
+        /* When the last varint has no end, the count is too low by one; the read fails before the value is stored. */
         if (read_number(reader, &inner, gee_bin_wire(element->kind), element, place) != 0)
             return in_item(reader, list->count);
         list->count++;
@@ -394,13 +395,13 @@ int gee_bin_decode(void *state, const gee_type_t *type, const uint8_t *bytes, si
     if (limits->message != 0 && length > limits->message)
         return GEE_BIN_FAIL(error, GEE_RESOURCE_EXHAUSTED, "a message of %zu bytes is over limits.message = %zu",
                             length, limits->message);
-    if (length == 0) /* and bytes may be null */
+    if (length == 0) /* `bytes` may be null then */
         return 0;
     gee_bin_span_t span = { .at = bytes, .end = bytes + length };
     size_t next = 0;
     if (type->kind == GEE_KIND_STRUCT && limits->nesting > 0) {
         span.at = read_small(type->fields, type->field_count, &next, span, value);
-        if (span.at == span.end) /* so it is with most; a reader is not needed */
+        if (span.at == span.end) /* most small messages end here, and need no reader */
             return 0;
     }
     return decode(type, span, next, limits, copy, pool, value, error);

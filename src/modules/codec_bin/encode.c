@@ -3,30 +3,30 @@
  *        <------------------------------- writing
  *   [ room ........ | key | length | nested message ]
  *
- * A message's length stands before it and is known only when the message is there. Written backwards, it is: the bytes
- * just put down are counted, and length and key go before them. So no lengths are computed twice, kept or patched,
- * however deep the nesting, and every varint is minimal.
+ * The length of a message stands before the message and is known only when the message is complete. Written backwards,
+ * the message is complete first: its bytes are counted, then length and key are put before them. So no length is
+ * computed twice, kept or patched, however deep the nesting, and every varint is minimal.
  *
- * The first try writes into FIRST_ROOM bytes, where most messages fit, and moves them to the front of their place. One
- * that is longer goes on being counted without being written; then its size is known and a second pass writes it to
- * exactly that room. The cost is linear in both cases, and nothing is allocated beside the chain.
+ * The first pass writes into FIRST_ROOM bytes, where most messages fit, and moves the bytes to the front of their
+ * place. The rest of a longer message is counted, not written; a second pass writes the message into room of exactly
+ * that size. The cost is linear in both cases, and nothing is allocated beside the chain.
  *
- * A small message of nothing but numbers, as many are, has no lengths, and is written forwards. */
+ * A small message that holds only numbers has no lengths, and is written forwards. */
 #include "bin.h"
 
 #include <endian.h>
 #include <string.h>
 
 #define FIRST_ROOM 512
-/* Types can be recursive and a service can tie a knot: then this ends it. */
+/* Bounds the recursion: types may be recursive, and a service may make a value that contains itself. */
 #define DEEPEST 500
 
 typedef struct writer {
-    uint8_t *end;    /* behind the room */
+    uint8_t *end;    /* behind the last byte of the room */
     size_t capacity; /* of the room */
-    size_t length;   /* written so far, or only counted when beyond the capacity */
+    size_t length;   /* bytes written so far; beyond the capacity: counted only */
     unsigned depth;
-    bool checked; /* the strings were found to be UTF-8 by the pass before */
+    bool checked; /* the pass before has found that the strings are UTF-8 */
     gee_path_t *path;
     gee_error_t *error;
 } writer_t;
@@ -34,7 +34,7 @@ typedef struct writer {
 static int write_element(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value);
 static int put_contents(writer_t *writer, const gee_type_t *type, const void *value);
 
-/* Errors name their place: each level that a failure unwinds through puts its step before those inside. */
+/* Errors name their place: each level of an unwinding failure puts its own step before the inner steps. */
 static int in_field(const writer_t *writer, const gee_field_t *field) {
     gee_path_field(writer->path, gee_str(field->name));
     return -1;
@@ -54,7 +54,7 @@ static int too_deep(const writer_t *writer) {
     return GEE_BIN_FAIL(writer->error, GEE_INTERNAL, "nested deeper than %d levels", DEEPEST);
 }
 
-/* The place for `count` bytes before what is there; null when they are only counted. */
+/* The place for `count` bytes before the bytes written so far; null when bytes are only counted. */
 static inline uint8_t *place_for(writer_t *writer, size_t count) {
     writer->length += count;
     return writer->length <= writer->capacity ? writer->end - writer->length : NULL;
@@ -86,14 +86,14 @@ static inline void put_bytes(writer_t *writer, const void *bytes, size_t count) 
         memcpy(place, bytes, count);
 }
 
-/* The length and key of what was written since `before`. */
+/* Puts the length and the key before the bytes written since `before`. */
 static inline void close_message(writer_t *writer, uint32_t tag, size_t before) {
     put_varint(writer, writer->length - before);
     put_key(writer, tag, GEE_WIRE_BYTES);
 }
 
-/* The bits of a number as they travel: a varint's value, or those of a float or double. Zero is what is not written, so
- * -0.0 is. */
+/* The bits of a number on the wire: a varint's value, or the bits of a float or double. Zero bits are not written; -0.0
+ * has bits, and is written. */
 static inline uint64_t number_bits(gee_kind_t kind, const void *value) {
     uint32_t narrow;
     uint64_t wide;
@@ -176,7 +176,7 @@ static int put_list(writer_t *writer, uint32_t tag, const gee_type_t *type, cons
     return result;
 }
 
-/* A field of a message: what is zero, empty or absent is not written. */
+/* Writes a field of a message: a zero, empty or absent value is not written. */
 static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
     if (gee_bin_is_number(type->kind)) {
         uint64_t bits = number_bits(type->kind, value);
@@ -205,7 +205,7 @@ static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *
     }
 }
 
-/* An item of a list, a value of a map, what an optional holds: written whatever it is. */
+/* Writes an item of a list, a value of a map, or the content of an optional: also when zero. */
 static int write_element(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
     if (gee_bin_is_number(type->kind)) {
         put_number(writer, type->kind, number_bits(type->kind, value));
@@ -231,7 +231,8 @@ static int put_fields(writer_t *writer, const gee_type_t *type, const void *valu
     return 0;
 }
 
-/* What stands between a length and the next key: of a string, a struct, or the message that wraps anything else. */
+/* Writes the bytes between a length and the next key: the contents of a string, of a struct, or of the message that
+ * wraps any other value. */
 static int put_contents(writer_t *writer, const gee_type_t *type, const void *value) {
     if (type->kind == GEE_KIND_STRUCT)
         return put_fields(writer, type, value);
@@ -244,7 +245,7 @@ static int put_contents(writer_t *writer, const gee_type_t *type, const void *va
     return result;
 }
 
-/* The outermost message: a struct's fields, or the field 1 that anything else is. */
+/* Writes the outermost message: the fields of a struct, or any other value as field 1. */
 static int write_message(writer_t *writer, const gee_type_t *type, const void *value) {
     return type->kind == GEE_KIND_STRUCT ? put_fields(writer, type, value) : write_field(writer, 1, type, value);
 }
@@ -253,7 +254,7 @@ static int out_of_memory(gee_error_t *error, size_t length) {
     return GEE_BIN_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a message of %zu bytes", length);
 }
 
-/* The second pass, for a message that the first has found to be too long for its room. */
+/* The second pass, for a message that is too long for the room of the first. */
 static int write_long(const writer_t *first, const gee_type_t *type, const void *value, gee_chain_t *out) {
     uint8_t *room = gee_chain_reserve(out, first->length);
     if (room == NULL)
@@ -269,9 +270,9 @@ static int write_long(const writer_t *first, const gee_type_t *type, const void 
     return 0;
 }
 
-/* ---- small messages of numbers: from the front, as there is nothing whose length must stand before it ---- */
+/* ---- small messages of numbers: forwards, as no length stands before anything ---- */
 
-#define NUMBER_LONGEST (5 + GEE_BIN_VARINT_LONGEST) /* with its key */
+#define NUMBER_LONGEST (5 + GEE_BIN_VARINT_LONGEST) /* key included */
 
 static inline uint8_t *append_varint(uint8_t *at, uint64_t number) {
     for (; number >= 0x80; number >>= 7)
@@ -289,11 +290,12 @@ static inline uint8_t *append_number(uint8_t *at, uint32_t tag, gee_kind_t kind,
         return append_varint(at, bits);
     size_t size = kind == GEE_KIND_FLOAT ? sizeof(uint32_t) : sizeof(uint64_t);
     bits = htole64(bits);
-    memcpy(at, &bits, sizeof bits); /* of a float the first half counts */
+    memcpy(at, &bits, sizeof bits); /* for a float the first half is written */
     return at + size;
 }
 
-/* Its end; null: there is something else in it. `room` has FIRST_ROOM bytes. */
+/* Returns the end of the message; null: the message holds something other than numbers. Precondition: `room` has
+ * FIRST_ROOM bytes. */
 static uint8_t *append_numbers(uint8_t *room, const gee_type_t *type, const void *value) {
     if (gee_bin_is_number(type->kind))
         return append_number(room, 1, type->kind, value);

@@ -1,7 +1,8 @@
-/* lookup.c: from a tag to its field, when it is not the field that was expected next.
+/* lookup.c: from a tag to its field, when the field is not the next in order.
  *
- * Small structs are searched from end to end. For large ones that would let a message of fields in the worst order cost
- * its length times theirs, so an index sorted by tag is made, once a type and decoding, and searched by halves. */
+ * Small structs are searched from end to end. In a large struct a message with fields in the worst order would cost its
+ * length times the number of fields; so an index sorted by tag is made, once for each type in a decoding, and searched
+ * by halves. */
 #include "bin.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@ typedef struct entry {
 
 struct gee_bin_index {
     gee_bin_index_t *next;
-    const gee_field_t *fields; /* whose index it is */
+    const gee_field_t *fields; /* the fields of which this is the index */
     entry_t entries[];
 };
 

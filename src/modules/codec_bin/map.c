@@ -1,8 +1,8 @@
 /* map.c: entries of a map as they are decoded, each key once.
  *
  * Protobuf lets a key come again: its last value counts. A few entries are compared one by one; from INDEXED on a hash
- * table of positions is kept, with a secret of its own, so that a peer who chooses the keys cannot choose collisions.
- * */
+ * table of positions is kept, with a secret of its own, so that a peer who chooses the keys cannot choose
+ * collisions. */
 #include "bin.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ static const gee_str_t *key_at(const gee_list_value_t *map, const gee_type_t *ty
     return (const gee_str_t *)(const void *)((const char *)map->items + position * type->entry_size);
 }
 
-/* The slot of that key, or the free one where it belongs. */
+/* The slot of `key`, or the free slot where the key belongs. */
 static uint32_t *slot_of(gee_bin_keys_t *keys, const gee_list_value_t *map, const gee_type_t *type, gee_str_t key) {
     size_t slot = (size_t)gee_siphash(keys->secret, key.data, key.length) & keys->mask;
     while (keys->positions[slot] != 0 && !gee_str_equal(*key_at(map, type, keys->positions[slot] - 1), key))
@@ -31,11 +31,11 @@ static uint32_t *slot_of(gee_bin_keys_t *keys, const gee_list_value_t *map, cons
 static void draw_secret(uint64_t secret[2], const void *pool) {
     if (getrandom(secret, 2 * sizeof secret[0], GRND_NONBLOCK) == 2 * (ssize_t)sizeof secret[0])
         return;
-    secret[0] = (uint64_t)gee_clock_monotonic(); /* early in the boot: what a peer can hardly know */
+    secret[0] = (uint64_t)gee_clock_monotonic(); /* early in the boot: values that a peer can hardly know */
     secret[1] = (uint64_t)(uintptr_t)pool ^ (uint64_t)gee_clock_wall();
 }
 
-/* A table for four times the entries that there are, all of them in it. */
+/* Makes a table with four times as many slots as there are entries, and puts all entries in. */
 static gee_bin_keys_t *make_keys(const gee_list_value_t *map, const gee_type_t *type, gee_pool_t *pool) {
     size_t slots = 4 * INDEXED;
     while (slots < 4 * map->count)
@@ -50,7 +50,8 @@ static gee_bin_keys_t *make_keys(const gee_list_value_t *map, const gee_type_t *
     return keys;
 }
 
-/* The position of the entry with the new one's key, or map->count after noting the new one. SIZE_MAX: out of memory. */
+/* The position of the older entry with the new entry's key, or map->count after the new key is put in the table.
+ * SIZE_MAX: out of memory. */
 static size_t find_or_note(gee_list_value_t *map, const gee_type_t *type, gee_bin_store_t *store, gee_pool_t *pool) {
     gee_str_t key = *key_at(map, type, map->count);
     if (map->count < INDEXED) {

@@ -1,4 +1,4 @@
-/* reader.c: what reader.h has that is rare or long. */
+/* reader.c: the rare and the long functions of reader.h. */
 #include "reader.h"
 
 int gee_bin_truncated(gee_bin_reader_t *reader) {

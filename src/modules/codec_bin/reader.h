@@ -13,14 +13,14 @@ typedef struct gee_bin_reader {
     gee_pool_t *pool;
     gee_path_t *path;
     gee_error_t *error;
-    unsigned depth; /* structs, lists, maps (and the messages that wrap optionals) around what is read */
+    unsigned depth; /* structs, lists, maps (and messages that wrap optionals) around the value that is being read */
     unsigned nesting;
     bool copy;
     bool repair; /* limits->repair */
     gee_bin_indices_t indices;
 } gee_bin_reader_t;
 
-/* Each sets the error; -1. */
+/* Set the error and return -1. */
 int gee_bin_truncated(gee_bin_reader_t *reader);
 int gee_bin_no_memory(gee_bin_reader_t *reader);
 
@@ -76,7 +76,7 @@ static inline gee_bin_fields_t gee_bin_fields_of(const gee_type_t *type) {
     return (gee_bin_fields_t){ .fields = type->fields, .count = type->field_count };
 }
 
-/* Errors name their place: each level that a failure unwinds through puts its step before those inside. */
+/* Errors name their place: each level of an unwinding failure puts its own step before the inner steps. */
 static inline int gee_bin_in_field(const gee_bin_reader_t *reader, const gee_field_t *field) {
     if (field->name[0] != '\0') /* a bare value's pseudo field has no name */
         gee_path_field(reader->path, gee_str(field->name));

@@ -1,4 +1,5 @@
-/* calling.c: the calling role: 1.0, as Go's net/rpc/jsonrpc speaks it; replies of 2.0 are understood too.
+/* calling.c: the calling role: requests are of JSON-RPC 1.0, as Go's net/rpc/jsonrpc writes them; replies may be of
+ * 2.0, too.
  *
  *   {"method":"Arith.Multiply","params":[{"A":7,"B":8}],"id":1}  -->  {"id":1,"result":56,"error":null} */
 #include "jsonrpc.h"
@@ -47,14 +48,14 @@ static gee_code_t code_from(int64_t number) {
     case JSONRPC_INTERNAL_ERROR:
         return GEE_INTERNAL;
     default:
-        /* As our own servers number them. */
+        /* the numbers that servers of this project give (code_of() in reply.c) */
         return number < JSONRPC_SERVER_ERROR && number >= JSONRPC_SERVER_ERROR - GEE_UNAUTHENTICATED
                    ? (gee_code_t)(JSONRPC_SERVER_ERROR - number)
                    : GEE_UNKNOWN;
     }
 }
 
-/* Go's servers send a string, 2.0's an object; of anything else the JSON is the text. */
+/* Servers written in Go send a string, servers of 2.0 an object; of any other error the JSON is the text. */
 static void read_error(const gee_session_t *session, gee_str_t value, gee_status_t *status) {
     gee_pool_t *pool = gee_engine_scratch(session->engine);
     *status = (gee_status_t){ .code = GEE_UNKNOWN, .text = value };
@@ -73,7 +74,7 @@ static void read_error(const gee_session_t *session, gee_str_t value, gee_status
         status->text = GEE_STR("unspecified error");
 }
 
-/* An id of ours, which is a whole number; some servers keep numbers as doubles and write 1.0. */
+/* Reads an id that this side has chosen: a whole number. Some servers keep numbers as doubles and write 1.0. */
 static bool read_id(const gee_session_t *session, gee_str_t id, uint64_t *number) {
     gee_codec_limits_t limits = { .message = id.length, .nesting = 1 };
     double value;
@@ -87,8 +88,8 @@ static bool read_id(const gee_session_t *session, gee_str_t id, uint64_t *number
     return *number > 0 && (double)*number == value;
 }
 
-/* What a server says of itself: of no call's concern without an id, as 2.0 has notifications and 1.0 an id of null.
- * With one of ours it stands in the place of that call's reply. */
+/* A request from the server. Without an id the request concerns no call: 2.0 has notifications, 1.0 an id of null. A
+ * request with the id of a call of ours counts as that call's reply, an error. */
 GEE_APART static int take_request(gee_session_t *session, gee_str_t id, gee_error_t *error) {
     gee_event_t event = { .parts = GEE_EVENT_REPLY,
                           .status = { .code = GEE_INTERNAL,
@@ -106,7 +107,8 @@ GEE_APART static int take_request(gee_session_t *session, gee_str_t id, gee_erro
     return 0;
 }
 
-/* Of two values one must be null or missing: in 1.0 both stand there, in 2.0 only one does. A result of null is one. */
+/* A reply has either a result or an error: 1.0 writes both members, one of them null; 2.0 writes only one. Null is a
+ * valid result. */
 static void read_outcome(const gee_session_t *session, gee_str_t result, gee_str_t failure, gee_event_t *event) {
     if (!is_null(failure)) {
         read_error(session, failure, &event->status);
@@ -146,7 +148,7 @@ int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, const gee_stat
     if (refusal == NULL)
         read_outcome(session, result, failure, &event);
     if (!read_id(session, id, &event.token.number)) {
-        /* Such as what a server says to a request that it could not read. */
+        /* such as the server's answer to a request that the server could not read */
         if (refusal != NULL)
             return gee_error_set(error, refusal->code, "reply: %.*s, and its id is none of ours",
                                  GEE_STR_ARGUMENTS(refusal->text));

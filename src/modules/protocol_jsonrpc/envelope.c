@@ -1,24 +1,25 @@
-/* envelope.c: what a message that is not taken says of its call. Its bytes are seen once, as they come, and of them
- * only the members of the outermost object are kept, and of these only what is short:
+/* envelope.c: finds the call of a message that is over a limit. Each byte is seen once, as it comes; only the short
+ * members of the outermost object are kept:
  *
  *   {"method":"Foo.Sum","params":[{"x":"xxxxxx…"}],"id":7}   -->   {"method":"Foo.Sum","params":null,"id":7}
  *
- * So the id is found where Go puts it, behind all else, and what reads whole messages reads the rest. Strings and
- * brackets have been checked by codec_json; whether the rest is JSON is checked as of any message. */
+ * So the id is found where Go puts the id, behind all other members, and the reader of whole messages can read the
+ * short text. codec_json has checked strings and brackets; the reader checks whether the rest is JSON, as for any
+ * message. */
 #include "jsonrpc.h"
 
 #include <stdlib.h>
 
-#define PART 1100 /* bytes of one name or value: those of a method, or of an id */
-#define ROOM 8192 /* of what is kept; later members are left out */
+#define PART 1100 /* bytes of one name or value: enough for a method or an id */
+#define ROOM 8192 /* bytes of the text that is kept; later members are left out */
 
 struct jsonrpc_envelope {
     gee_error_t reason;
     unsigned depth;
     bool in_string, escaped;
-    bool too_long;       /* the part that is being read, which is null then */
-    size_t length;       /* of text */
-    size_t part, member; /* where they begin in it */
+    bool too_long;       /* the part that is being read is too long, and becomes null */
+    size_t length;       /* bytes of text */
+    size_t part, member; /* where the current part and member begin in the text */
     char text[ROOM];
 };
 
@@ -34,7 +35,8 @@ void jsonrpc_envelope_destroy(jsonrpc_envelope_t **envelope) {
     *envelope = NULL;
 }
 
-/* What finds no room is not JSON: a member of a hundred colons. */
+/* A byte for which there is no room is dropped: only a text that is not JSON, such as a member of a hundred colons,
+ * gets there. */
 static void put(jsonrpc_envelope_t *envelope, char byte) {
     if (envelope->length < sizeof(envelope->text))
         envelope->text[envelope->length++] = byte;
@@ -51,7 +53,7 @@ static void keep(jsonrpc_envelope_t *envelope, char byte) {
     put(envelope, byte);
 }
 
-/* What is too long is something short. */
+/* Puts something short in the place of a part that is too long. */
 static void end_part(jsonrpc_envelope_t *envelope, bool is_name) {
     for (const char *at = is_name ? "\"\"" : "null"; envelope->too_long && *at != '\0'; at++)
         put(envelope, *at);
@@ -64,7 +66,7 @@ static void begin_part(jsonrpc_envelope_t *envelope, char separator) {
     envelope->part = envelope->length;
 }
 
-/* The member stays if it leaves room for another; the first member does. */
+/* The member stays if there is room for another one behind it; the first member always stays. */
 static void end_member(jsonrpc_envelope_t *envelope) {
     end_part(envelope, false);
     if (envelope->length > ROOM - 3 * PART)

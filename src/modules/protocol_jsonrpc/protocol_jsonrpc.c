@@ -1,7 +1,8 @@
 /* protocol_jsonrpc.c: JSON-RPC 1.0, as Go's net/rpc/jsonrpc speaks it, and 2.0, on a bare stream.
  *
- * A message is one JSON value. It is measured by codec_json where it lies, each byte once, and looked into when it is
- * whole. What is not JSON is answered and then the end: nobody knows where the next message begins. */
+ * A message is one JSON value. codec_json measures the message in the inbox, each byte once; the message is read when
+ * it is complete. Bytes that are not JSON get an error as answer, and end the conversation: nobody knows where the next
+ * message begins. */
 #include "jsonrpc.h"
 
 static gee_claim_t claims(const uint8_t *bytes, size_t length) {
@@ -26,7 +27,7 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
     return gee_session_establish(session, &chosen, error);
 }
 
-/* LONG and REFUSED: with the reason. */
+/* GEE_MEASURE_LONG and GEE_MEASURE_REFUSED come with the reason in `error`. */
 static gee_measured_t measure(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
                               gee_error_t *error) {
     const gee_codec_limits_t *limits = gee_engine_codec_limits(session->engine);
@@ -40,7 +41,7 @@ static gee_measured_t measure(gee_session_t *session, jsonrpc_state_t *state, co
     return GEE_MEASURE_LONG;
 }
 
-/* The last word to a peer whose bytes are no messages. */
+/* Sends the last error to a peer whose bytes are not JSON. */
 static int give_up(gee_session_t *session, const jsonrpc_state_t *state, gee_error_t *error) {
     if (state->role == GEE_CALLING)
         return gee_error_prefix(error, "reply: ");
@@ -53,7 +54,7 @@ static int give_up(gee_session_t *session, const jsonrpc_state_t *state, gee_err
     return -1;
 }
 
-/* `refusal`: it is the envelope of one that is not taken; null: it is whole. */
+/* `refusal` is null, or the reason for which `message` is only the envelope of a refused message. */
 static int take(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, const gee_status_t *refusal,
                 gee_error_t *error) {
     if (state->role == GEE_CALLING)
@@ -72,7 +73,7 @@ static int end_skipping(gee_session_t *session, jsonrpc_state_t *state, gee_erro
     return result;
 }
 
-/* On through a message that is not taken, of which the envelope alone is kept. */
+/* Goes on through a refused message, of which the envelope alone is kept. */
 static int skip_on(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
                    size_t *consumed, gee_error_t *error) {
     gee_measured_t measured = session->codec->skip_value(session->receive_state, &state->measure, bytes, length,
@@ -101,7 +102,7 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
     jsonrpc_state_t *state = data;
     *consumed = 0;
     if (!state->started) {
-        /* What stands between messages is dropped at once, so that a quiet connection holds no buffer. */
+        /* Padding between messages is dropped at once, so that a quiet connection holds no buffer. */
         *consumed = session->codec->padding(bytes, length);
         if (*consumed > 0)
             return 0;
@@ -122,7 +123,7 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
 static int send_event(gee_session_t *session, void *data, const gee_event_t *event, gee_error_t *error) {
     jsonrpc_state_t *state = data;
     if (!(event->parts & GEE_EVENT_MESSAGE))
-        return 0; /* cancel, ping, drain: no form here */
+        return 0; /* cancel, ping and drain have no form on this wire */
     return state->role == GEE_CALLING ? jsonrpc_send_request(session, event, error)
                                       : jsonrpc_send_reply(session, state, event, error);
 }
@@ -138,7 +139,7 @@ static void stop(gee_session_t *session GEE_UNUSED, void *data) {
     jsonrpc_batches_destroy(state);
 }
 
-/* ---- handover: no batch is under way while no call is, and their numbers are ours alone ---- */
+/* ---- handover: no batch is under way while no call is, and the numbers of batches stay in this process ---- */
 
 static void export_state(const gee_session_t *session GEE_UNUSED, const void *data GEE_UNUSED,
                          gee_record_t *out GEE_UNUSED) {}

@@ -4,8 +4,8 @@
  *   2.0   {"jsonrpc":"2.0","id":0,"result":56}
  *         {"jsonrpc":"2.0","id":0,"error":{"code":…,"message":…,"data":…}}
  *
- * Those of a batch are gathered in a chain of their own, "[reply,reply", which is closed and sent when the last of its
- * calls has ended. What all batches of a session hold is bounded by limits.message. */
+ * The replies of a batch are gathered in a chain of the batch, "[reply,reply", which is closed and sent when the last
+ * call of the batch has ended. limits.message bounds the bytes in all batches of a session. */
 #include "jsonrpc.h"
 
 #include <stdio.h>
@@ -21,8 +21,8 @@ static int put_text(const gee_session_t *session, gee_chain_t *out, gee_str_t te
 
 /* ---- errors ---- */
 
-/* What the server itself has to say, beside that there is no such method, begins with "rpc server: "; a service's texts
- * do not. Its codes are its own matter, and none of JSON-RPC's. */
+/* Texts of errors that the server itself gives begin with "rpc server: ", except for an unknown method; texts of
+ * services do not. The codes of a service are none of JSON-RPC's. */
 static int code_of(const gee_event_t *event) {
     gee_code_t code = event->status.code;
     if (code == GEE_OK)
@@ -53,7 +53,7 @@ static int put_error_object(const gee_session_t *session, gee_chain_t *out, int 
     return 0;
 }
 
-/* What a gateway carries may have the line feed before it that ended its header. */
+/* A carried body may begin with the line feed that ended the header before it. */
 GEE_APART static int put_trimmed(const gee_session_t *session, gee_chain_t *out, gee_payload_t payload,
                                  gee_error_t *error) {
     size_t padding = session->codec->padding(payload.bytes, payload.length);
@@ -69,7 +69,7 @@ static int put_result(const gee_session_t *session, gee_chain_t *out, const gee_
     return gee_payload_encode(payload, session->codec, session->send_state, out, error);
 }
 
-/* `status` as an error in the version's form, or, where it is good, the value. */
+/* Writes `status` as an error in the form of the version or, where the status is good, the value. */
 static int put_outcome(const gee_session_t *session, gee_chain_t *out, bool two, int code, const gee_status_t *status,
                        const gee_payload_t *payload, gee_error_t *error) {
     if (status->code != GEE_OK) {
@@ -95,9 +95,9 @@ static int put_reply(const gee_session_t *session, gee_chain_t *out, bool two, g
     return JSONRPC_PUT(out, "}") == 0 ? 0 : jsonrpc_no_memory(error);
 }
 
-/* ---- where they go ---- */
+/* ---- where replies go ---- */
 
-/* A reply in the batch's chain, or as a line of its own; all of it or nothing. */
+/* Puts a reply into the chain of the batch, or out as a line; either all of it or nothing. */
 static int put_in_place(gee_session_t *session, jsonrpc_batch_t *batch, bool two, gee_str_t id, int code,
                         const gee_status_t *status, const gee_payload_t *payload, gee_error_t *error) {
     gee_chain_t *out = batch ? &batch->replies : gee_session_out(session);
@@ -121,13 +121,13 @@ int jsonrpc_send_error(gee_session_t *session, jsonrpc_batch_t *batch, unsigned 
     return put_in_place(session, batch, flags & JSONRPC_TWO, id, code, status, NULL, error);
 }
 
-/* What all batches hold, brought up to date with what this one does. */
+/* Brings `gathered` of the state up to date with this batch. */
 static void count(jsonrpc_state_t *state, jsonrpc_batch_t *batch) {
     state->gathered += batch->replies.length - batch->counted;
     batch->counted = batch->replies.length;
 }
 
-/* Into the batch, or, where that is full, an error that says so. */
+/* Puts a reply into the batch or, where the batch is full, an error that says so. */
 static int gather(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_t *batch, const gee_event_t *event,
                   gee_error_t *error) {
     const gee_status_t full = { .code = GEE_RESOURCE_EXHAUSTED,

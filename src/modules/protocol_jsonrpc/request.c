@@ -4,25 +4,25 @@
  *   list  --> the same for each element, with their replies gathered in one list
  *
  * 1.0 is what Go's net/rpc/jsonrpc makes of it: `params` is a list of one, `id` any value, names of members are in any
- * case, and a request without an id is answered too, with null; `{}` is a request, and is told that it names no method.
- * 2.0 is its specification: what has no id is a notification. */
+ * case, and a request without an id is answered too, with null; `{}` is a request, and gets the error that no method is
+ * named. 2.0 follows its specification: a request without an id is a notification. */
 #include "jsonrpc.h"
 
 #include <stdio.h>
 
-#define BATCH_LIMIT 1000 /* elements, where limits.calls does not say */
+#define BATCH_LIMIT 1000 /* elements, where limits.calls sets no bound */
 
 typedef struct request {
-    gee_str_t method, params, id; /* JSON; data null: it has none */
-    size_t length;                /* of all of it */
+    gee_str_t method, params, id; /* JSON; data null: not present */
+    size_t length;                /* of the whole request */
 } request_t;
 
-/* Where the replies to what is being read go. */
+/* Where the replies to the request that is being read go. */
 typedef struct reading {
     gee_session_t *session;
     jsonrpc_state_t *state;
-    jsonrpc_batch_t *batch;      /* null: straight out */
-    const gee_status_t *refusal; /* of what is not taken; null: it is */
+    jsonrpc_batch_t *batch;      /* null: replies go straight out */
+    const gee_status_t *refusal; /* why the request is refused; null: the request is taken */
 } reading_t;
 
 static int refuse(const reading_t *reading, unsigned flags, gee_str_t id, int code, const char *text,
@@ -35,18 +35,18 @@ static int refuse(const reading_t *reading, unsigned flags, gee_str_t id, int co
     return 0;
 }
 
-/* What of `params` is the argument, as JSON. False, with the reason: nothing is. */
+/* Finds the part of `params` that is the argument, as JSON. False, with the reason: there is no argument. */
 static bool find_argument(const request_t *request, bool two, gee_str_t *argument, int *code, const char **reason) {
     gee_str_t list = request->params, further;
     char first = jsonrpc_first(list);
-    *argument = GEE_STR("null"); /* which every type takes for zero */
+    *argument = GEE_STR("null"); /* every type reads null as zero */
     *code = JSONRPC_INVALID_PARAMS;
     switch (first) {
-    case '{': /* by name */
+    case '{': /* parameters by name */
         *argument = list;
         return true;
     case '[':
-        /* Of more than one Go's server takes the first. */
+        /* Of several elements a server written in Go takes the first. */
         if (!jsonrpc_next_element(&list, argument) || !two || !jsonrpc_next_element(&list, &further))
             return true;
         *reason = "Invalid params: one argument is needed, in a list of one or as an object";
@@ -62,7 +62,7 @@ static bool find_argument(const request_t *request, bool two, gee_str_t *argumen
     }
 }
 
-/* The bytes of the message are in the inbox, and can be held there; those of a literal are not. */
+/* The bytes of a message are in the inbox, where a reference can hold them; the bytes of a literal are not. */
 static gee_buf_t *home_of(const gee_session_t *session, gee_str_t bytes) {
     const gee_inbox_t *inbox = gee_stream_inbox(session->stream);
     uintptr_t at = (uintptr_t)bytes.data, start = (uintptr_t)gee_inbox_bytes(inbox);
@@ -92,7 +92,7 @@ static void begin_call(const reading_t *reading, const request_t *request, unsig
     gee_session_event(session, &event);
 }
 
-/* 1.0: Go's server takes any value for an id, and a request without one for one with null. */
+/* 1.0: a server written in Go takes any value for an id, and a request without an id as a request with the id null. */
 static int serve_one(const reading_t *reading, const request_t *request, gee_error_t *error) {
     gee_engine_t *engine = reading->session->engine;
     gee_str_t id = request->id.data ? request->id : GEE_STR("null");
@@ -102,7 +102,7 @@ static int serve_one(const reading_t *reading, const request_t *request, gee_err
     if (jsonrpc_first(request->method) != '\0' && jsonrpc_first(request->method) != 'n' &&
         jsonrpc_text(request->method, reading->session->codec, gee_engine_scratch(engine), &method) != 0)
         return refuse(reading, 0, id, JSONRPC_INVALID_REQUEST, "jsonrpc: method is not a string", error);
-    /* In Go, too, what is wrong with the method is said before what is wrong with its argument. */
+    /* As in Go, an error of the method is reported before an error of the argument. */
     if (!find_argument(request, false, &argument, &code, &reason) && reading->refusal == NULL &&
         gee_dispatch_knows(gee_engine_dispatch(engine), method))
         return refuse(reading, 0, id, code, reason, error);
@@ -110,7 +110,7 @@ static int serve_one(const reading_t *reading, const request_t *request, gee_err
     return 0;
 }
 
-/* 2.0, section 4: a string, a number, or null. */
+/* 2.0, section 4: an id is a string, a number, or null. */
 static bool is_id(gee_str_t id) {
     return jsonrpc_first(id) == '"' || jsonrpc_first(id) == 'n' || jsonrpc_is_number(id);
 }
@@ -154,7 +154,8 @@ static int serve_element(const reading_t *reading, gee_str_t element, gee_error_
                           .length = element.length };
     if (two)
         return serve_two(reading, &request, error);
-    /* Batches are 2.0's; what says neither its version nor a method is none of 1.0's requests there. */
+    /* Batches exist only in 2.0: an element without a version and without a method is not read as a request of 1.0
+     * there. */
     bool lost = reading->batch != NULL && request.method.data == NULL;
     if (version == 1 && !lost)
         return serve_one(reading, &request, error);
@@ -190,7 +191,7 @@ static int serve_batch(reading_t *reading, gee_str_t list, gee_error_t *error) {
     return 0;
 }
 
-/* A batch, or no request at all: none of its calls is known. */
+/* Refuses a batch, or a value that is no request: none of its calls is known. */
 static int refuse_list(const reading_t *reading, gee_error_t *error) {
     const gee_status_t *refusal = reading->refusal;
     if (jsonrpc_send_error(reading->session, NULL, JSONRPC_TWO, GEE_STR("null"),

@@ -3,7 +3,7 @@
  *   {"method":"Arith.Multiply","params":[{"A":7,"B":8}],"id":0}
  *             `--------------'          `-------------'      `
  *
- * Checking and slicing are two steps: what is sliced was checked before, so that a slice begins and ends where its
+ * Checking and slicing are two steps: a text is checked before it is sliced, so that a slice begins and ends where its
  * value does. The text has been measured by codec_json, which bounds its nesting. */
 #include "jsonrpc.h"
 
@@ -23,7 +23,7 @@ static void skip_space(cursor_t *cursor) {
         cursor->at++;
 }
 
-/* The next byte; 0, which stands for nothing in JSON, at the end. */
+/* The next byte; at the end 0, which has no meaning in JSON. */
 static char peek(const cursor_t *cursor) {
     return cursor->at < cursor->end ? *cursor->at : '\0';
 }
@@ -63,7 +63,7 @@ static bool check_number(cursor_t *cursor) {
     return check_digits(cursor);
 }
 
-/* Behind the backslash. */
+/* Precondition: the cursor is behind the backslash. */
 static bool check_escape(cursor_t *cursor) {
     char byte = peek(cursor);
     if (byte == '\0' || strchr("\"\\/bfnrtu", byte) == NULL)
@@ -77,13 +77,13 @@ static bool check_escape(cursor_t *cursor) {
     return true;
 }
 
-/* Whether it is UTF-8 is for its reader to say, as that is no reason to end the conversation. */
+/* Bytes that are not UTF-8 are for the reader of the string: they are no reason to end the conversation. */
 static bool check_string(cursor_t *cursor) {
     if (!skip_byte(cursor, '"'))
         return false;
     for (;;) {
         char byte = peek(cursor);
-        if ((unsigned char)byte < 0x20) /* the end, too */
+        if ((unsigned char)byte < 0x20) /* also at the end of the text */
             return false;
         cursor->at++;
         if (byte == '"')
@@ -103,7 +103,7 @@ static bool check_word(cursor_t *cursor, const char *word) {
 
 static bool check_value(cursor_t *cursor);
 
-/* At '{' or '['. */
+/* Precondition: the cursor is at '{' or '['. */
 static bool check_items(cursor_t *cursor) {
     char close = *cursor->at++ == '{' ? '}' : ']';
     skip_space(cursor);
@@ -155,9 +155,9 @@ bool jsonrpc_check(gee_str_t text) {
     return cursor.at == cursor.end;
 }
 
-/* ---- slicing what was checked ---- */
+/* ---- slicing a checked text ---- */
 
-/* Behind the closing quote of the string that begins here. */
+/* Moves behind the closing quote of the string that begins here. */
 static void skip_string(cursor_t *cursor) {
     for (cursor->at++; peek(cursor) != '"' && cursor->at < cursor->end; cursor->at++)
         if (*cursor->at == '\\')
@@ -166,7 +166,7 @@ static void skip_string(cursor_t *cursor) {
         cursor->at++;
 }
 
-/* Behind the list or object that begins here. */
+/* Moves behind the list or object that begins here. */
 static void skip_items(cursor_t *cursor) {
     unsigned depth = 0;
     do {
@@ -200,12 +200,12 @@ static gee_str_t slice_value(cursor_t *cursor) {
     return (gee_str_t){ .data = start, .length = (size_t)(cursor->at - start) };
 }
 
-/* What stands between the quotes. */
+/* The bytes between the quotes. */
 static gee_str_t inside_of(gee_str_t string) {
     return (gee_str_t){ .data = string.data + 1, .length = string.length - 2 };
 }
 
-/* A string with escapes, or with bytes that are not ASCII. */
+/* Decodes a string with escapes, or with bytes that are not ASCII. */
 GEE_APART static int decode_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee_str_t *text) {
     gee_codec_limits_t limits = { .message = value.length, .nesting = 1, .repair = true };
     return json->decode(NULL, GEE_TYPE_OF(gee_str_t), (const uint8_t *)value.data, value.length, &limits, false, pool,
@@ -223,7 +223,7 @@ int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee
     return 0;
 }
 
-/* A member whose name is no slot's byte for byte, but may be that in another case or with escapes. */
+/* Looks at a member whose name is none of the slots' byte for byte, but may be one in another case or with escapes. */
 GEE_APART static void note_in_any_case(gee_str_t string, gee_str_t value, const gee_codec_t *json, gee_pool_t *pool,
                                        jsonrpc_slot_t *slots, size_t count) {
     gee_str_t name;
