@@ -243,6 +243,22 @@ static void test_a_negative_timeout_is_over(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
+/* A server ends a unary call as it may end a streaming call alone: without a reply, though well. */
+static void no_reply_is_no_success(void **state GEE_UNUSED) {
+    static const char close[] = "\0\0\0\0\0\x04\0\0\0\0\x10\x01\x20\x06";
+    static const pair_t pair = { .a = 7, .b = 8 };
+    fixture_t *fixture = fixture_create(&limits, NULL);
+    outcome_t outcome = { .reply = GEE_TYPE_OF(int64_t) };
+    int peer;
+    gee_session_t *session = dial(fixture, "geerpc", "bin", &peer);
+    begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &outcome);
+    peer_write(fixture, peer, close, sizeof(close) - 1);
+    await(fixture, &outcome);
+    assert_int_equal(outcome.code, GEE_INTERNAL);
+    assert_string_equal(outcome.text, "the call has ended without a reply");
+    finish(fixture, peer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unknown_names),
@@ -252,6 +268,7 @@ int main(void) {
         cmocka_unit_test(test_names_that_are_not_utf8),
         cmocka_unit_test(test_names_that_are_not_utf8_in_bytes),
         cmocka_unit_test(test_a_negative_timeout_is_over),
+        cmocka_unit_test(no_reply_is_no_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

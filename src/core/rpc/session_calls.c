@@ -52,11 +52,16 @@ static void fetch_later(const gee_waiting_t *waiting, uint64_t number) {
         gee_fetch_lines(later - AROUND, 2 * AROUND);
 }
 
-/* There is a reply, which is not taken: the peer is not to be asked again. */
-GEE_APART static void refuse_reply(gee_session_t *session, gee_outgoing_t *outgoing, const gee_status_t *reason) {
-    gee_event_t end = { .parts = GEE_EVENT_END, .status = *reason };
+/* There is a reply, which is not taken: the peer is not to be asked again. Or the call has ended as a streaming call does,
+ * without a reply. */
+GEE_APART static void refuse_reply(gee_session_t *session, gee_outgoing_t *outgoing, const gee_payload_t *reply) {
+    gee_event_t end = { .parts = GEE_EVENT_END,
+                        .status = { .code = GEE_INTERNAL, .text = GEE_STR("the call has ended without a reply") } };
     take_off(session, outgoing);
-    outgoing->answered = outgoing->refused = true;
+    outgoing->answered = true;
+    outgoing->refused = reply->kind == GEE_PAYLOAD_REFUSED;
+    if (outgoing->refused)
+        end.status = *reply->refusal;
     outgoing->done(outgoing, &end);
 }
 
@@ -70,8 +75,8 @@ void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
         gee_session_on_flow_end(session, outgoing, event);
         return;
     }
-    if (event->payload.kind == GEE_PAYLOAD_REFUSED && event->status.code == GEE_OK) {
-        refuse_reply(session, outgoing, event->payload.refusal);
+    if (event->payload.kind != GEE_PAYLOAD_BYTES && event->status.code == GEE_OK) {
+        refuse_reply(session, outgoing, &event->payload);
         return;
     }
     fetch_later(&session->calling.waiting, event->token.number);

@@ -107,6 +107,8 @@ int geerpc_header_to_event(gee_session_t *session, const geerpc_header_t *header
                           .timeout_ns = timeout_of(header),
                           .metadata = header->metadata,
                           .payload = *payload };
+    if (!(event.parts & GEE_EVENT_MESSAGE) && payload->kind == GEE_PAYLOAD_BYTES)
+        event.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
     if (event.parts == 0)
         return geerpc_unknown_kind(header->kind, error);
     if (more.credit > 0 || more.trailing.count > 0 || more.details.length > 0)
