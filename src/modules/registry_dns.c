@@ -26,7 +26,7 @@ typedef struct watch {
     uint64_t random;
 } watch_t;
 
-/* The part that the thread sees. */
+/* The part that the thread uses. */
 typedef struct look {
     gee_addr_t addr;
     gee_sockaddr_t found[MOST];
@@ -35,7 +35,7 @@ typedef struct look {
     gee_error_t error;
 } look_t;
 
-/* The same place as a tcp@ address: dns@name:port takes the same places, but for the empty host. */
+/* As tcp@: dns@name:port takes the same places, except for an empty host. */
 static int parse(const char *source, gee_addr_t *addr, gee_error_t *error) {
     gee_addr_t dns;
     char text[GEE_ADDR_TEXT + sizeof("tcp@")], host[256];
@@ -64,13 +64,13 @@ static void look_in(watch_t *watch, int64_t delay_ns) {
     (void)gee_timer_start(gee_engine_loop(watch->engine), &watch->timer, delay_ns);
 }
 
-/* The callbacks come last: they may end the watch. */
+/* Callbacks come last: a callback may end the watch. */
 static void fail(watch_t *watch, const gee_error_t *error) {
     look_in(watch, gee_back_off_next(&watch->back_off, RETRY, watch->refresh_ns, &watch->random));
     watch->failed(watch->data, error);
 }
 
-/* The version is a hash of the addresses, which a name server gives in any order. */
+/* A hash of the addresses, which a name server gives in any order. */
 static uint64_t version_of(const gee_server_t *servers, size_t count) {
     static const uint64_t key[2] = { 1, 2 };
     uint64_t version = count;
@@ -132,7 +132,7 @@ static void on_timer(gee_timer_t *timer) {
     fail(watch, &error);
 }
 
-/* ---- from beginning to end ---- */
+/* ---- beginning and end ---- */
 
 static void unwatch(void *state) {
     watch_t *watch = state;

@@ -201,15 +201,15 @@ static void write_other(board_slot_t *slot) {
     board_writer_t writer;
     board_begin(&writer, &board, slot);
     board_put_upstream(&writer, "<foo>", "roundrobin", 3);
-    board_put_peer(&writer, "tcp@10.0.0.1:9999",
-                   &(board_peer_t){ .weight = 5,
-                                    .state = GEE_BACKEND_DOWN,
-                                    .connections = 1,
-                                    .in_flight = 4,
-                                    .calls = 100,
-                                    .failures = 7,
-                                    .latency_us = 250 });
-    board_put_peer(&writer, "tcp@10.0.0.3:9999", &(board_peer_t){ .weight = 1, .state = GEE_BACKEND_UP });
+    board_put_backend(&writer, "tcp@10.0.0.1:9999",
+                      &(board_backend_t){ .weight = 5,
+                                          .state = GEE_BACKEND_DOWN,
+                                          .connections = 1,
+                                          .in_flight = 4,
+                                          .calls = 100,
+                                          .failures = 7,
+                                          .latency_us = 250 });
+    board_put_backend(&writer, "tcp@10.0.0.3:9999", &(board_backend_t){ .weight = 1, .state = GEE_BACKEND_UP });
     board_publish(&writer);
 }
 
@@ -277,9 +277,9 @@ static void test_servers_without_room_are_counted(void **state GEE_UNUSED) {
     board_begin(&writer, &board, other);
     board_put_upstream(&writer, "a", "least", 0);
     for (size_t i = 0; i < 1000; i++)
-        board_put_peer(&writer, "tcp@10.0.0.1:9999", &(board_peer_t){ .weight = 1 });
+        board_put_backend(&writer, "tcp@10.0.0.1:9999", &(board_backend_t){ .weight = 1 });
     board_put_upstream(&writer, long_name, "least", 0);
-    board_put_peer(&writer, "tcp@10.0.0.1:9999", &(board_peer_t){ .weight = 1 });
+    board_put_backend(&writer, "tcp@10.0.0.1:9999", &(board_backend_t){ .weight = 1 });
     board_publish(&writer);
     int peer = fetch(fixture, "application/json");
     cJSON *json = json_of(fixture);

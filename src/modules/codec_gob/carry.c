@@ -1,15 +1,15 @@
-/* carry.c: values that are handed on as they came, under the ids of the connection that they go to:
+/* carry.c: values that are carried: the same bytes, under the ids of the next connection:
  *
  *   received  [definitions] [length id value]   -->   [our definitions, once] [length our-id value]
  *
- * check() comes before. Go's decoder believes what it reads: it makes a map as large as its count says, goes down as
- * deep as values are nested until its stack is used up, and when it discards an interface value that is nil (a member
- * that its own type lacks, the argument of a method that it does not know) it takes the next message, which is another
- * caller's, for what is in it. So the value is walked through. A flat one, which most are, has nothing of that in it
- * and is not: what is wrong with it costs Go an error, within its message. */
+ * check() comes before. Go's decoder trusts its input: the decoder makes a map as large as the count says, follows
+ * nested values until the stack is used up, and on discarding a nil interface value (a member that the receiving type
+ * lacks, the argument of an unknown method) takes the next message, which is another caller's, for the content of the
+ * interface. So check() walks through the value. A flat value, as most are, can do none of this and is not walked: a
+ * malformed flat value costs Go an error within its own message. */
 #include "gob.h"
 
-/* Stands behind the id of the value that is in the last of the messages then. */
+/* Moves the input to the value, behind the id, in the last of the messages. */
 static int find_value(gee_gob_input_t *input, int64_t *id, gee_error_t *error) {
     gee_gob_input_t rest = *input;
     do {
@@ -24,7 +24,7 @@ static int find_value(gee_gob_input_t *input, int64_t *id, gee_error_t *error) {
     return 0;
 }
 
-/* The schema of the value, with *value behind its id. */
+/* The schema of the value; *value is the input behind the id. */
 static gee_gob_schema_t *find_schema(const gee_gob_state_t *state, gee_gob_input_t *value, gee_error_t *error) {
     int64_t id;
     if (find_value(value, &id, error) != 0)
@@ -37,14 +37,14 @@ static gee_gob_schema_t *find_schema(const gee_gob_state_t *state, gee_gob_input
 
 /* ---- checking ---- */
 
-/* Whatever is in an interface names its type by an id of the connection that it came on, in the middle of its bytes. So
- * it is walked through without a state. */
+/* A value in an interface names its type by an id of the connection on which the value came, in the middle of the
+ * bytes. So the walk has no state, and refuses such values. */
 static int walk(const gee_gob_schema_t *schema, gee_gob_input_t value, unsigned nesting, unsigned way,
                 gee_error_t *error) {
     union {
         gee_gob_walk_t walk;
         uint8_t room[sizeof(gee_gob_walk_t) + GEE_GOB_NESTING * sizeof(gee_gob_step_t)];
-    } own; /* as deep as the value is, it is written to; not more */
+    } own; /* only as much of the room is written to as the value is deep */
     own.walk = (gee_gob_walk_t){ .nil_too = way & GEE_WAY_TO_SERVER, .capacity = nesting };
     gee_gob_walked_t result = gee_gob_walk_begin(&own.walk, &value, schema->root, true, error);
     if (result == GEE_GOB_WALK_DONE)

@@ -1,7 +1,7 @@
 /* decode.c: gob into C memory, by a plan.
  *
- * A struct's members come in order, with zeros left out; lists and maps say their length first, and each element takes
- * a byte or more, so a count past the bytes that are left is refused before there is room made for it. */
+ * A struct's members come in order, with zeros left out. The length of a list or map comes first, and each element
+ * takes at least one byte, so a count above the number of bytes left is refused before room is made. */
 #include "gob.h"
 
 #include <inttypes.h>
@@ -65,7 +65,7 @@ static int read_bool(gee_gob_reader_t *reader, bool *place) {
 
 /* ---- structs, lists, maps ---- */
 
-/* False: it is not right, or there is no memory. */
+/* False: malformed, or out of memory. */
 static inline bool take_text(gee_gob_input_t *in, uint64_t length, bool utf8, gee_pool_t *pool, gee_str_t *text) {
     gee_str_t found = { .data = (const char *)in->at, .length = (size_t)length };
     if (length > gee_gob_left(in) || (utf8 && !gee_utf8_valid(found.data, found.length)))
@@ -75,7 +75,7 @@ static inline bool take_text(gee_gob_input_t *in, uint64_t length, bool utf8, ge
     return text->data != NULL;
 }
 
-/* A number was read; where it is the length of a text, that follows. */
+/* Stores a number that was read or, when the number is the length of a text, reads the text. */
 static inline bool take_scalar(gee_gob_input_t *in, const gee_gob_slot_t *slot, uint64_t number, gee_pool_t *pool,
                                void *place) {
     switch (slot->scalar) {
@@ -101,18 +101,18 @@ static inline bool take_scalar(gee_gob_input_t *in, const gee_gob_slot_t *slot, 
     case GEE_KIND_BYTES:
         return take_text(in, number, slot->scalar == GEE_KIND_STRING, pool, place);
     default:
-        return false; /* GEE_KIND_FLOAT: is it in range? */
+        return false; /* GEE_KIND_FLOAT: the range has to be checked */
     }
 }
 
-/* Where in a struct: behind a member, and that one's number, from 1. */
+/* A place in a struct: behind a member, and the number of that member, from 1. */
 typedef struct spot {
     const uint8_t *at;
     size_t next;
 } spot_t;
 
-/* Past members of numbers and text, as most are, with all that takes in registers. To the struct's end, or to a member
- * that takes more or is not right, which the general way will see. Texts are copied where there is a pool. */
+/* Reads members that are numbers and text, as most are, with all state in registers: to the end of the struct, or to a
+ * member that is of another kind or malformed, which the general way handles. Texts are copied when there is a pool. */
 static spot_t read_scalars(gee_gob_input_t in, size_t next, const gee_gob_plan_t *plan, gee_pool_t *pool, char *place) {
     spot_t spot = { .at = in.at, .next = next };
     while (in.at != in.end && *in.at != 0 && *in.at < 0x80 && *in.at <= plan->count - spot.next) {
@@ -128,7 +128,7 @@ static spot_t read_scalars(gee_gob_input_t in, size_t next, const gee_gob_plan_t
     return spot;
 }
 
-/* From behind the member number `next` on. */
+/* Reads the members behind the member number `next`. */
 static int read_members(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, size_t next, void *place) {
     const gee_gob_plan_t *plan = slot->plan;
     bool more;
@@ -236,8 +236,8 @@ static int read_slot(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, void 
     }
 }
 
-/* The whole, or what follows a spot in the struct that it is. Its reader takes room on the stack that a short value
- * must not pay for. */
+/* Reads the whole value, or the part behind a spot when the value is a struct. The reader takes room on the stack that
+ * a short value must not pay for. */
 GEE_APART static int read_long(gee_gob_state_t *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
                                const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, spot_t spot,
                                gee_error_t *error) {
@@ -255,8 +255,8 @@ GEE_APART static int read_long(gee_gob_state_t *state, const gee_type_t *type, c
     return gee_gob_reader_close(&reader, read_members(&reader, slot, spot.next, value));
 }
 
-/* Most values: a struct of numbers and text in one short message, with a plan. Reads what it can. Decoding { A, B int }
- * takes 220 instructions so, where the general way takes 515. */
+/* Most values are a struct of numbers and text in one short message, with a plan. Reads as many members as possible.
+ * Decoding { A, B int } takes 220 instructions here, where the general way takes 515. */
 static inline spot_t read_short(const gee_gob_state_t *state, const gee_type_t *type, const uint8_t *bytes,
                                 size_t length, gee_pool_t *pool, void *value) {
     gee_gob_input_t in;
@@ -272,7 +272,7 @@ int gee_gob_decode(void *state, const gee_type_t *type, const uint8_t *bytes, si
     spot_t spot = { .next = 0 };
     if (state != NULL && (limits->message == 0 || length <= limits->message)) {
         spot = read_short(state, type, bytes, length, copy ? pool : NULL, value);
-        /* The zero that ends it is the last of its message, and nothing is behind that. */
+        /* The zero that ends the struct is the last byte of the message, and no bytes follow. */
         if (spot.next > 0 && bytes[0] == length - 1 && spot.at + 1 == bytes + length && *spot.at == 0)
             return 0;
     }

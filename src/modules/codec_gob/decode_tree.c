@@ -1,20 +1,20 @@
-/* decode_tree.c: gob into a tree. The wire says its types, so nothing is guessed:
+/* decode_tree.c: gob into a tree. Types are on the wire, so nothing is guessed:
  *
- *   bool, int, uint, float, string, []byte   as they are, uint as unsigned even where it is small
+ *   bool, int, uint, float, string, []byte   the same kind; a uint is unsigned even when small
  *   slice, array                             list
  *   struct                                   struct with all fields of its definition, in their order
  *   map                                      map; keys that are numbers become decimals, as encoding/json has it
  *
- * A field that is not there was zero or a nil pointer: gob does not tell which. A scalar, list or map becomes zero or
- * empty, as the Go program that sent it sees it; a struct, which is only left out when it is nil, becomes null. */
+ * A missing field was zero or a nil pointer: gob does not tell which. A scalar, list or map becomes zero or empty, as
+ * the sending Go program sees it; a struct, which is only left out when nil, becomes null. */
 #include "gob.h"
 
 #include <inttypes.h>
 
-/* The definitions go with the connection, the tree with the call: names are copied, once a decoding. */
+/* The definitions belong to the connection, the tree to the call: names are copied, once a decoding. */
 typedef struct tree_reader {
     gee_gob_reader_t base;
-    gee_str_t **names; /* by the node's index: null, or its members' names */
+    gee_str_t **names; /* by the node's index: null, or the names of the members */
 } tree_reader_t;
 
 static int read_any(tree_reader_t *reader, const gee_gob_node_t *node, gee_value_t *value);

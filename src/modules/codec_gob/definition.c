@@ -1,12 +1,14 @@
-/* definition.c: the bytes of a type definition, read and written. It is itself a gob, of types that every peer knows:
+/* definition.c: the bytes of a type definition, read and written. A definition is itself a gob, of types that every
+ * peer knows:
  *
- *   -id, struct { Array, Slice, Struct, Map, GobEncoder, BinaryMarshaler, TextMarshaler }     exactly one of them there
+ *   -id, struct { Array, Slice, Struct, Map, GobEncoder, BinaryMarshaler, TextMarshaler }     exactly one of these
  *
  *   Array   Common, Elem, Len       Common  Name, Id
  *   Slice   Common, Elem            Struct  Common, Field: list of { Name, Id }
  *   Map     Common, Key, Elem       the others: Common
  *
- * As in every struct each member's number is given as the distance from the last one's (-1 at first), 0 ends it. */
+ * As in every struct, a member's number is written as the distance from the previous member's number (-1 at first), and
+ * 0 ends the struct. */
 #include "gob.h"
 
 enum { ARRAY_MEMBER, SLICE_MEMBER, STRUCT_MEMBER, MAP_MEMBER };
@@ -17,7 +19,7 @@ static int malformed(gee_error_t *error) {
     return GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "a type definition is cut off or malformed");
 }
 
-/* 1: a further member of a struct of `count`; 0: its end; -1: neither. */
+/* 1: a further member of a struct of `count` members; 0: the end of the struct; -1: malformed. */
 static int next_member(gee_gob_input_t *input, unsigned count, int *member, gee_error_t *error) {
     uint64_t delta;
     if (!gee_gob_read_uint(input, &delta))
@@ -50,7 +52,7 @@ static int read_reference(gee_gob_input_t *input, int64_t *id, gee_error_t *erro
     return 0;
 }
 
-/* { Name, Id }: what a Common is, and an entry of Field. */
+/* Reads { Name, Id }: a Common, or an entry of Field. */
 static int read_pair(gee_gob_input_t *input, gee_str_t *name, int64_t *id, gee_error_t *error) {
     int member = -1, more;
     *name = (gee_str_t){ 0 };
@@ -92,7 +94,7 @@ static int read_length(gee_gob_input_t *input, gee_gob_view_t *view, gee_error_t
 }
 
 static int read_member(gee_gob_input_t *input, gee_gob_view_t *view, int member, gee_error_t *error) {
-    int64_t own_id; /* says the same as the one before the definition */
+    int64_t own_id; /* repeats the id before the definition */
     if (member == 0)
         return read_pair(input, &view->name, &own_id, error);
     if (view->kind == GEE_GOB_STRUCT)
@@ -160,7 +162,7 @@ static void put_name(gee_gob_writer_t *writer, gee_str_t name) {
     gee_gob_put_bytes(writer, name.data, name.length);
 }
 
-/* As a struct's first member. A name that is empty is not there, as nothing that is zero. */
+/* Writes a Common as the first member of a struct. An empty name is left out, as all zeros are. */
 static void put_common(gee_gob_writer_t *writer, const gee_gob_node_t *node, int64_t first) {
     gee_gob_put_uint(writer, 1);
     if (node->name.length > 0) {

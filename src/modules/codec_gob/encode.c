@@ -1,13 +1,13 @@
 /* encode.c: a C value into gob: its definitions where the peer does not have them yet, then the value.
  *
- * As Go writes it: of a struct's fields those that are zero are left out, nested structs are not; in lists and maps
- * everything is written. An optional that is there is written even when it is zero, where Go would leave it out: Go
- * reads it as a pointer to zero, and our peers see that it is there. */
+ * As in Go, fields of a struct that are zero are left out, nested structs are not; in lists and maps every element is
+ * written. An optional that is present is written even when zero, where Go would leave the field out: Go reads a
+ * pointer to zero, and peers of this project see that the optional is present. */
 #include "gob.h"
 
 static int put_value(gee_gob_writer_t *writer, const gee_type_t *type, const void *value);
 
-/* What stands on the wire for a number, and of a text its length; false: it is neither. Zero is what is left out. */
+/* The number on the wire: a number's value, or the length of a text. False: `kind` is neither. A zero is left out. */
 static inline bool scalar_of(gee_kind_t kind, const void *value, uint64_t *number) {
     switch (kind) {
     case GEE_KIND_BOOL:
@@ -63,19 +63,20 @@ static int put_map(gee_gob_writer_t *writer, const gee_type_t *type, const gee_l
     return 0;
 }
 
-/* Left out as a struct's field? Only what Go leaves out too: not a struct, whatever is in it. */
+/* Is a struct's field left out? As in Go, a nested struct is never left out. */
 static bool left_out(const gee_type_t *type, const void *value) {
     return type->kind != GEE_KIND_STRUCT && gee_type_is_zero(type, value);
 }
 
-/* Where in a struct: behind what was written last, the next field's number, and the last written one's, + 1. */
+/* A place in a struct: behind the last byte written, the index of the next field, and the index of the last written
+ * field, + 1. */
 typedef struct spot {
     uint8_t *at;
     uint32_t next, last;
 } spot_t;
 
-/* Fields of numbers and text, as most are, with all that takes in registers. Up to one that takes more, has no certain
- * room, or is not right, which the general way will see. */
+/* Writes fields of numbers and text, as most are, with all state in registers. Stops at a field that is of another
+ * kind, may not fit into the room, or is not valid, which the general way handles. */
 static spot_t put_scalars(spot_t spot, const uint8_t *end, const gee_type_t *type, const char *value) {
     for (; spot.next < type->field_count; spot.next++) {
         const gee_field_t *field = &type->fields[spot.next];
@@ -106,7 +107,7 @@ static spot_t put_scalars(spot_t spot, const uint8_t *end, const gee_type_t *typ
 }
 
 static int put_struct(gee_gob_writer_t *writer, const gee_type_t *type, const void *value) {
-    size_t last = 0; /* number of the field written last, + 1 */
+    size_t last = 0; /* index of the field written last, + 1 */
     for (size_t i = 0; i < type->field_count; i++) {
         const gee_field_t *field = &type->fields[i];
         const void *member = (const char *)value + field->offset;
@@ -159,8 +160,8 @@ static int put_value(gee_gob_writer_t *writer, const gee_type_t *type, const voi
 
 #define SHORT 127 /* a length of one byte */
 
-/* A number, or a struct of numbers and text, all in one go: 80 instructions for an int, where the general way takes
- * 340. False: it is something else, or long. */
+/* Writes a number, or a struct of numbers and text, in one go: 80 instructions for an int, where the general way takes
+ * 340. False: another kind of value, or too long. */
 static inline bool put_short(int64_t id, const gee_type_t *type, const void *value, gee_chain_t *out) {
     uint64_t number = 0;
     if (type->kind != GEE_KIND_STRUCT && (type->kind >= GEE_KIND_STRING || !scalar_of(type->kind, value, &number)))
@@ -185,8 +186,8 @@ static inline bool put_short(int64_t id, const gee_type_t *type, const void *val
 }
 
 typedef struct message {
-    int64_t id; /* of the type; 0: it stands there already */
-    bool bare;  /* no struct: after a zero */
+    int64_t id; /* of the type; 0: already written */
+    bool bare;  /* not a struct: the value comes after a zero */
     const gee_type_t *type;
     const void *value;
 } message_t;
@@ -200,7 +201,7 @@ static int put_message(gee_gob_writer_t *writer, const void *data) {
     return put_value(writer, message->type, message->value);
 }
 
-/* Of any length, in a type that the peer knows under the id, or (0) does not. */
+/* Writes a value of any length. `id` is the peer's id of the type, or 0 when the peer does not know the type. */
 GEE_APART static int put_long(gee_gob_state_t *state, int64_t id, const gee_type_t *type, const void *value,
                               gee_chain_t *out, gee_error_t *error) {
     gee_gob_schema_t *schema = gee_gob_schema_of(state->shared, type, error);

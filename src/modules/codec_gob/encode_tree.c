@@ -1,7 +1,7 @@
 /* encode_tree.c: a tree into gob, by the types that infer.c has found in it.
  *
- * Of a struct only nulls are left out. Zeros are written, where Go would not: a Go pointer that they are read into is
- * then not nil, as little as what was in the tree was null. */
+ * In a struct only nulls are left out. Zeros are written, where Go would leave them out: a Go pointer that reads a zero
+ * is then not nil, just as the value in the tree was not null. */
 #include "gob.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ typedef struct tree_message {
     gee_gob_shape_t *shape;
     const gee_value_t *value;
     gee_pool_t *pool;
-    uint64_t *structs; /* written so far */
+    uint64_t *structs; /* structs written so far */
 } tree_message_t;
 
 static int put_value(gee_gob_writer_t *writer, const tree_message_t *message, gee_gob_shape_t *shape,
@@ -23,8 +23,9 @@ static int compare(const void *a, const void *b) {
     return left < right ? -1 : left > right;
 }
 
-/* The indices of the parts that this struct has go to shape->order, sorted. Work in proportion to what it has, not to
- * what structs of its shape may have. Of two values with one name the last stays. */
+/* Writes the indices of the parts that this struct has to shape->order, sorted. The work is in proportion to the parts
+ * that the struct has, not to the parts that structs of its shape may have. Of two values with one name the last
+ * stays. */
 static size_t arrange(const tree_message_t *message, gee_gob_shape_t *shape, const gee_value_t *value) {
     uint64_t number = ++*message->structs;
     size_t count = 0, guess = 0;

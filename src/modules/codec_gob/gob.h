@@ -2,9 +2,9 @@
  *
  *   received bytes                                           value to be sent
  *        |                                                         |
- *   measure.c   where does the value end; definitions are    send.c    which definitions has the peer; our ids
+ *   measure.c   where the value ends; definitions are    send.c    which definitions the peer has; our ids
  *        |      taken in: wire id -> definition              outline.c a gee_type_t or an inferred shape as a key
- *        |      (walk.c where interfaces hide the end); skip.c: the same of a value that is not taken
+ *        |      (walk.c where interfaces hide the end); skip.c: the same for a value that is refused
  *        |                                                      encode.c  a typed value        infer.c   a tree's types
  *        v                                                         ^   encode_tree.c  a tree by its inferred types
  *   received.c  wire id -> schema, once a type                     |
@@ -16,9 +16,8 @@
  *   decode.c    bytes to C memory by a plan                  decode_tree.c  bytes to a tree
  *
  *   carry.c       bytes from one connection to another, checked
- *   plain.c       headers that are as nearly all are, both ways, past all of this
- *   definition.c  the bytes of a type definition, both ways      handover.c  a state as a record      wire.h  numbers
- */
+ *   plain.c       the usual form of a header, both ways, in a fixed shape
+ *   definition.c  the bytes of a type definition, both ways     handover.c  a state as a record     wire.h  numbers */
 #ifndef GEE_CODEC_GOB_H
 #define GEE_CODEC_GOB_H
 
@@ -27,19 +26,19 @@
 #include "wire.h"
 
 /* ---- bounds of one connection each way, beside limits.message ---- */
-#define GEE_GOB_FEW         8u              /* types, up to which a list is searched rather than a map */
+#define GEE_GOB_FEW         8u              /* up to so many types a list is searched, above that a map */
 #define GEE_GOB_IDS         1024u           /* type ids, each way */
 #define GEE_GOB_DEFINITIONS (1024UL * 1024) /* bytes of type definitions */
 #define GEE_GOB_UNITS       32768u          /* types and fields, summed over the schemas of the types of values */
-#define GEE_GOB_NESTING     1000u           /* even where limits.nesting is 0 or more */
+#define GEE_GOB_NESTING     1000u           /* levels, even where limits.nesting is 0 or more */
 
-/* What lives longer than its connections is bounded too. */
+/* Things that outlive their connections are bounded too. */
 #define GEE_GOB_IDLE       256u                /* schemas, and definitions, that nobody refers to at the moment */
-#define GEE_GOB_IDLE_BYTES (16UL * 1024)       /* a longer one is not kept */
-#define GEE_GOB_PLAN_BYTES (8UL * 1024 * 1024) /* all plans of a worker; past it a plan lives for one decoding */
-#define GEE_GOB_PLAN_SLOTS (256UL * 1024)      /* of one plan, with those that it refers to */
+#define GEE_GOB_IDLE_BYTES (16UL * 1024)       /* a longer definition or key is not kept idle */
+#define GEE_GOB_PLAN_BYTES (8UL * 1024 * 1024) /* all plans of a worker; above that a plan lives for one decoding */
+#define GEE_GOB_PLAN_SLOTS (256UL * 1024)      /* of one plan, including the plans to which the plan refers */
 
-/* Sets the error; -1, also where the compiler must see that. */
+/* Sets the error and is -1, so that the compiler sees the result, too. */
 #define GEE_GOB_FAIL(...) (gee_error_set(__VA_ARGS__), -1)
 
 static inline unsigned gee_gob_nesting(const gee_codec_limits_t *limits) {
@@ -63,11 +62,11 @@ typedef enum gee_gob_kind {
     GEE_GOB_SLICE,
     GEE_GOB_STRUCT,
     GEE_GOB_MAP,
-    GEE_GOB_OPAQUE /* has its own encoding: GobEncoder, BinaryMarshaler, TextMarshaler */
+    GEE_GOB_OPAQUE /* a type with an encoding of its own: GobEncoder, BinaryMarshaler, TextMarshaler */
 } gee_gob_kind_t;
 
 #define GEE_GOB_BUILTIN_LAST GEE_GOB_INTERFACE
-#define GEE_GOB_FIRST_ID     64 /* the lowest that a definition may have; Go 1.19 begins with 65 */
+#define GEE_GOB_FIRST_ID     64 /* the lowest id that a definition may have; Go 1.19 begins with 65 */
 
 typedef struct gee_gob_node gee_gob_node_t;
 typedef struct gee_gob_member {
@@ -75,24 +74,24 @@ typedef struct gee_gob_member {
     const gee_gob_node_t *node;
 } gee_gob_member_t;
 
-/* One type. Nodes refer to each other within their schema, in circles too. */
+/* One type. Nodes refer to each other within their schema, also in circles. */
 struct gee_gob_node {
     gee_gob_kind_t kind;
-    uint32_t index;  /* in the schema */
+    uint32_t index;  /* in the schema's nodes */
     gee_str_t name;  /* struct, opaque */
-    uint64_t length; /* array; opaque: which of the three, as its member's number in a definition */
+    uint64_t length; /* array; opaque: which of the three encodings, as the member's number in a definition */
     const gee_gob_node_t *key, *element;
     gee_gob_member_t *members; /* struct */
     size_t member_count;
 };
 
-/* What a text calls it: "int", "[]byte", "struct Args", "map". */
+/* The type's name in texts: "int", "[]byte", "struct Args", "map". */
 char *gee_gob_label(const gee_gob_node_t *node, char *target, size_t capacity);
 #define GEE_GOB_LABEL 80
 
 /* ---- schema.c: interned things ---- */
 
-/* A thing with a key, alive while something refers to it, and then a while longer in its table's list of the idle. */
+/* An object that is found by its key. An object without references stays for a while in the idle list of its table. */
 typedef struct gee_gob_interned {
     gee_link_t idle;
     gee_str_t key;
@@ -101,12 +100,12 @@ typedef struct gee_gob_interned {
 
 typedef struct gee_gob_table {
     gee_string_map_t *by_key;
-    gee_list_t idle; /* the longest idle first */
+    gee_list_t idle; /* the object that is idle for the longest time comes first */
     size_t idle_count;
     void (*destroy)(gee_gob_interned_t *thing);
 } gee_gob_table_t;
 
-/* The bytes of a type definition, its id first: the key is all there is. */
+/* The bytes of a type definition, its id first: the key is the whole content. */
 typedef struct gee_gob_definition {
     gee_gob_interned_t interned;
     uint8_t bytes[];
@@ -114,17 +113,17 @@ typedef struct gee_gob_definition {
 
 typedef struct gee_gob_planned gee_gob_planned_t;
 
-/* A type and all that it refers to, by structure: the same for every connection, whatever its ids. */
+/* A type and all types to which the type refers, by structure: the same for every connection, whatever its ids. */
 typedef struct gee_gob_schema {
-    gee_gob_interned_t interned; /* the key says the same as the nodes: see outline.c */
-    gee_pool_t *pool;            /* of everything here */
+    gee_gob_interned_t interned; /* the key describes the same types as the nodes: see outline.c */
+    gee_pool_t *pool;            /* the memory of everything in the schema */
     const gee_gob_node_t *root;  /* a builtin, or nodes[0] */
     gee_gob_node_t *nodes;
     size_t node_count, units;
-    size_t definition_bytes; /* that its definitions take on a connection, at most */
+    size_t definition_bytes; /* upper bound of the bytes that the definitions take on a connection */
     size_t base_bytes;       /* of the pool, without the plans */
     bool has_interface;
-    bool flat; /* a number or text, or a struct of these: its value has neither depth nor counts */
+    bool flat; /* a number or text, or a struct of these: such a value has neither depth nor counts */
     gee_gob_planned_t *plans;
     size_t *plan_bytes; /* the worker's sum */
 } gee_gob_schema_t;
@@ -160,7 +159,7 @@ typedef struct gee_gob_shared {
 gee_gob_shared_t *gee_gob_shared_create(gee_error_t *error);
 void gee_gob_shared_destroy(gee_gob_shared_t **shared);
 
-/* With one more reference. Null: out of memory. */
+/* Return one more reference. Null: out of memory. */
 gee_gob_definition_t *gee_gob_definition_intern(gee_gob_shared_t *shared, const uint8_t *bytes, size_t length);
 gee_gob_schema_t *gee_gob_schema_intern(gee_gob_shared_t *shared, gee_str_t key);
 void gee_gob_definition_release(gee_gob_shared_t *shared, gee_gob_definition_t **definition);
@@ -172,7 +171,7 @@ static inline gee_gob_schema_t *gee_gob_schema_hold(gee_gob_schema_t *schema) {
 
 /* ---- definition.c ---- */
 
-/* A definition's parts; they point into its bytes. */
+/* The parts of a definition; they point into its bytes. */
 typedef struct gee_gob_view {
     int64_t id; /* positive */
     gee_gob_kind_t kind;
@@ -180,12 +179,14 @@ typedef struct gee_gob_view {
     int64_t key, element; /* ids */
     uint64_t length;
     size_t member_count;
-    gee_gob_input_t members; /* of the struct */
+    gee_gob_input_t members; /* of a struct */
 } gee_gob_view_t;
 
-/* At the (negative) id; ends behind the definition. Checks everything that can be checked without other definitions. */
+/* Reads a definition. Precondition: the input is at the (negative) id. Afterwards the input is behind the definition.
+ * Checks everything that can be checked without other definitions. */
 int gee_gob_definition_read(gee_gob_input_t *input, gee_gob_view_t *view, gee_error_t *error);
-/* The next of view->members, which were checked. */
+/* Reads the next member. Precondition: `members` is a part of view->members, which gee_gob_definition_read() has
+ * checked. */
 void gee_gob_definition_next(gee_gob_input_t *members, gee_str_t *name, int64_t *id);
 
 /* ---- outline.c: keys of schemas ----
@@ -196,23 +197,24 @@ void gee_gob_definition_next(gee_gob_input_t *members, gee_str_t *name, int64_t 
  *                                   map ref ref     struct name count (name ref)*     opaque which name
  *   ref = builtin id, or 16 + number
  *
- * So types of the same structure have the same key, whoever defined them and under whatever ids. */
+ * So types of the same structure have the same key, independent of the peer that defined them and of their ids. */
 #define GEE_GOB_REF 16u
 
 void gee_gob_key_begin(gee_gob_shared_t *shared);
 void gee_gob_key_number(gee_gob_buffer_t *key, uint64_t number);
 void gee_gob_key_string(gee_gob_buffer_t *key, gee_str_t string);
-/* A reference to the type known by `type`, which gets a number when it is new. */
+/* Writes a reference to the type known by `type`. A new type gets the next number. */
 void gee_gob_key_refer(gee_gob_shared_t *shared, uint64_t type);
 void gee_gob_key_builtin(gee_gob_shared_t *shared, gee_gob_kind_t kind);
 /* The schema of the key that was built, with one more reference. Null: out of memory, or too many types. */
 gee_gob_schema_t *gee_gob_key_end(gee_gob_shared_t *shared, gee_error_t *error);
-/* Of a C type, with one more reference. Null: memory, or what gob cannot express. */
+/* The schema of a C type, with one more reference. Null: out of memory, or gob cannot express the type. */
 gee_gob_schema_t *gee_gob_schema_of(gee_gob_shared_t *shared, const gee_type_t *type, gee_error_t *error);
 static inline size_t gee_gob_recent_place(const gee_type_t *type) {
     return ((uintptr_t)type >> 4 ^ (uintptr_t)type >> 10) % GEE_LENGTH(((gee_gob_shared_t *)0)->recent);
 }
-/* The same where it is at hand, without the reference: `shared` has one as long as it lives. Null: it is not. */
+/* The same schema without a new reference, when `recent` has the schema: `shared` holds a reference as long as it
+ * lives. Null: `recent` does not have the schema. */
 static inline gee_gob_schema_t *gee_gob_recent_schema(const gee_gob_shared_t *shared, const gee_type_t *type) {
     size_t place = gee_gob_recent_place(type);
     return shared->recent[place].type == type ? shared->recent[place].schema : NULL;
@@ -224,13 +226,13 @@ typedef struct gee_gob_plan gee_gob_plan_t;
 
 /* What to do with one value on the wire. */
 typedef struct gee_gob_slot {
-    const gee_type_t *type; /* optionals looked through; null: skip */
+    const gee_type_t *type; /* the type inside of optionals; null: the value is skipped */
     const gee_gob_node_t *node;
     const gee_gob_plan_t *plan; /* struct, list, map */
     const gee_field_t *field;   /* of a struct's slots */
     uint32_t offset;            /* of a struct's scalars: where the field is */
-    uint8_t scalar; /* the gee_kind_t of a number or a text, BYTES where UTF-8 is not asked; 0: takes more */
-    bool optional;  /* `type` is what the optional around it has */
+    uint8_t scalar; /* the gee_kind_t of a number or a text, BYTES where UTF-8 is not asked; 0: any other kind */
+    bool optional;  /* `type` is the content of an optional */
 } gee_gob_slot_t;
 
 struct gee_gob_plan {
@@ -245,7 +247,7 @@ struct gee_gob_plan {
     const gee_gob_slot_t *parent_slot;
 };
 
-/* A plan that is kept, or why there is none. */
+/* A plan that is kept, or the reason why there is none. */
 struct gee_gob_planned {
     gee_gob_planned_t *next;
     const gee_type_t *type;
@@ -254,28 +256,28 @@ struct gee_gob_planned {
     const char *reason;
 };
 
-/* The plan that is kept for the type, or the reason that is; null: neither. */
+/* The plan that is kept for the type, or the reason why there is none; null: not tried yet, or not kept. */
 static inline const gee_gob_planned_t *gee_gob_planned(const gee_gob_schema_t *schema, const gee_type_t *type) {
     const gee_gob_planned_t *planned = schema->plans;
     while (planned != NULL && planned->type != type)
         planned = planned->next;
     return planned;
 }
-/* What to do with the schema's root. `pool` and `made`: where that goes when it is not kept. Null: the types do not go
- * together. */
+/* What to do with the schema's root. `pool` and `made`: memory for the plan when the plan is not kept. Null: the types
+ * do not go together. */
 const gee_gob_slot_t *gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type,
                                    gee_pool_t *pool, gee_gob_slot_t *made, gee_error_t *error);
 
 /* ---- a connection's state ---- */
 
-/* What a wire id stands for. */
+/* The type that a wire id names. */
 typedef struct gee_gob_wire_type {
     int64_t id;
     gee_gob_definition_t *definition; /* null: builtin */
-    gee_gob_schema_t *schema;         /* null until a value of it comes */
+    gee_gob_schema_t *schema;         /* null until a value of the type comes */
 } gee_gob_wire_type_t;
 
-/* A schema that was defined to the peer, its types under the ids from `first` on. */
+/* A schema that was defined to the peer: its types have the ids from `first` on. */
 typedef struct gee_gob_sent {
     gee_gob_schema_t *schema;
     int64_t first;
@@ -283,7 +285,7 @@ typedef struct gee_gob_sent {
 
 typedef struct gee_gob_walk gee_gob_walk_t;
 
-/* Of both directions. A server has one for each idle connection. */
+/* The state of both directions. A server has one for each idle connection. */
 typedef struct gee_gob_state {
     gee_gob_shared_t *shared;
     /* receiving */
@@ -292,13 +294,13 @@ typedef struct gee_gob_state {
     gee_gob_walk_t *walk;             /* through a value with interfaces that is being measured */
     uint32_t definition_bytes;
     uint16_t units;
-    bool resumed; /* another process had it: bytes may come once more that it had measured already */
-    bool own;     /* `shared` is, and is destroyed with the state */
+    bool resumed; /* another process had the connection: bytes that were measured there may come once more */
+    bool own;     /* `shared` belongs to this state alone, and is destroyed with the state */
     uint16_t definition_count;
-    uint16_t received_count, received_capacity; /* builtin types, too */
-    uint16_t plain_received; /* what the peer has as the type of headers, when it is as ours: index, + 1; plain.c */
+    uint16_t received_count, received_capacity; /* including builtin types */
+    uint16_t plain_received; /* index + 1 of the peer's type of headers, when it is like ours (plain.c) */
     /* sending */
-    uint16_t plain_sent; /* what we call the type of headers; 0: not defined yet */
+    uint16_t plain_sent; /* the id of our type of headers; 0: not defined yet */
     uint16_t next_id;
     uint16_t sent_count, sent_capacity;
     gee_gob_sent_t *sent;
@@ -310,7 +312,7 @@ _Static_assert(GEE_GOB_DEFINITIONS <= UINT32_MAX && GEE_GOB_UNITS <= UINT16_MAX 
                "what gee_gob_state_t counts");
 
 /* ---- measure.c ---- */
-/* The length of the message that begins here. */
+/* Reads the length of the message that begins here. */
 gee_measured_t gee_gob_read_length(gee_gob_input_t *input, uint64_t *length, gee_error_t *error);
 
 /* ---- skip.c ---- */
@@ -330,7 +332,7 @@ int gee_gob_import(void *state, gee_record_reader_t *in, gee_error_t *error);
 
 /* ---- send.c ---- */
 int64_t gee_gob_sent_id_among_many(const gee_gob_state_t *state, const gee_gob_schema_t *schema);
-/* The id under which the peer knows the schema; 0: it does not. */
+/* The id under which the peer knows the schema; 0: the peer does not know the schema. */
 static inline int64_t gee_gob_known_id(const gee_gob_state_t *state, const gee_gob_schema_t *schema) {
     if (schema->node_count == 0)
         return (int64_t)schema->root->kind;
@@ -341,13 +343,14 @@ static inline int64_t gee_gob_known_id(const gee_gob_state_t *state, const gee_g
             return state->sent[i].first;
     return 0;
 }
-/* Notes that the peer knows the schema, under the ids from `first` on, which must be the next ones. */
+/* Notes that the peer knows the schema, under the ids from `first` on. Precondition: `first` is the next id. */
 int gee_gob_note_sent(gee_gob_state_t *state, gee_gob_schema_t *schema, int64_t first, gee_error_t *error);
 
 /* ---- received.c ---- */
-/* Takes a definition in. One that is there already under that id is taken for the same when `again`, else refused. */
+/* Takes a definition in. With `again`, a definition that already stands under the id counts as the same; else it is
+ * refused. */
 int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, gee_error_t *error);
-/* The schema of a value's type, complete. Null: never defined, or refers to what was not. */
+/* The schema of a value's type, complete. Null: the type was never defined, or refers to a type that was not. */
 gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error_t *error);
 gee_gob_wire_type_t *gee_gob_received_find_among_many(const gee_gob_state_t *state, int64_t id);
 /* Null: never defined. */
@@ -359,13 +362,13 @@ static inline gee_gob_wire_type_t *gee_gob_received_find(const gee_gob_state_t *
             return &state->received[i];
     return NULL;
 }
-/* The same as gee_gob_received, where it was asked for before; else null. */
+/* The same as gee_gob_received() for a type that was asked for before; else null. */
 static inline gee_gob_schema_t *gee_gob_received_before(const gee_gob_state_t *state, int64_t id) {
     const gee_gob_wire_type_t *type = gee_gob_received_find(state, id);
     return type ? type->schema : NULL;
 }
-/* Most values are one message of at most 127 bytes, of a type that was asked for before: the schema, with *value behind
- * the id. Null: it is not so, or not right; then the long way will say. */
+/* Most values are one message of at most 127 bytes, of a type that was asked for before. Returns the schema, with
+ * *value behind the id. Null: another form, or malformed, for the general way to handle. */
 static inline gee_gob_schema_t *gee_gob_received_short(const gee_gob_state_t *state, const uint8_t *bytes,
                                                        size_t length, gee_gob_input_t *value) {
     int64_t id;
@@ -376,7 +379,7 @@ static inline gee_gob_schema_t *gee_gob_received_short(const gee_gob_state_t *st
 }
 void gee_gob_received_clear(gee_gob_state_t *state);
 
-/* ---- walk.c: through a value that nobody wants ---- */
+/* ---- walk.c: through a value that is not decoded ---- */
 typedef struct gee_gob_step {
     const gee_gob_node_t *node;
     uint64_t at; /* struct: number of the next member; others: values left */
@@ -384,15 +387,15 @@ typedef struct gee_gob_step {
 
 struct gee_gob_walk {
     gee_gob_state_t *state; /* null: an interface that is not nil is an error */
-    bool nil_too;           /* then: one that is, too */
-    bool again;             /* definitions inside interfaces were taken in already */
+    bool nil_too;           /* if `state` is null: a nil interface is an error, too */
+    bool again;             /* definitions inside interfaces have been taken in before */
     unsigned depth, capacity;
     uint64_t behind; /* bytes of the message that have not come yet: skip.c */
-    uint64_t beyond; /* so many of these are passed already */
+    uint64_t beyond; /* how many of these bytes are passed already */
     gee_gob_step_t steps[];
 };
 
-/* Any step but a definition takes less. */
+/* Upper bound of the bytes of a step, other than a definition. */
 #define GEE_GOB_STEP 64u
 
 typedef enum gee_gob_walked {
@@ -402,17 +405,19 @@ typedef enum gee_gob_walked {
     GEE_GOB_WALK_STARVED /* the next step may need bytes that have not come yet */
 } gee_gob_walked_t;
 
-/* For a value that is being measured or skipped, of any nesting: the decoders judge that. Null: no memory. */
+/* Makes a walk for a value that is being measured or skipped, of any nesting: the decoders check the nesting. Null: out
+ * of memory. */
 gee_gob_walk_t *gee_gob_walk_create(gee_gob_state_t *state, gee_error_t *error);
-/* The state's, if it has one. */
+/* Ends the walk of the state, if there is one. */
 void gee_gob_walk_end(gee_gob_state_t *state);
 
-/* Begins with a value of that type. `top`: not part of another, so that what is no struct comes after a zero. */
+/* Begins with a value of the type `node`. `top`: the value is not part of another, so a value that is no struct comes
+ * after a zero. */
 gee_gob_walked_t gee_gob_walk_begin(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node, bool top,
                                     gee_error_t *error);
-/* SUSPENDED: a type definition within an interface has ended the message; the value goes on in the next. */
+/* SUSPENDED: a type definition within an interface has ended the message; the value goes on in the next message. */
 gee_gob_walked_t gee_gob_walk_on(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_error_t *error);
-/* After an error: puts the names of the fields that it is in before its text. Returns -1. */
+/* After an error: puts the names of the enclosing fields before its text. Returns -1. */
 int gee_gob_walk_locate(const gee_gob_walk_t *walk, gee_error_t *error);
 
 /* ---- reader of one value's messages, for the decoders ---- */
@@ -431,19 +436,20 @@ typedef struct gee_gob_reader {
     gee_path_t path;
 } gee_gob_reader_t;
 
-/* Passes the definitions; stands at the value, behind its id. */
+/* Passes the definitions. Afterwards the reader is at the value, behind the id. */
 int gee_gob_reader_open(gee_gob_reader_t *reader, gee_gob_state_t *state, const uint8_t *bytes, size_t length,
                         const gee_codec_limits_t *limits, gee_pool_t *pool, gee_error_t *error);
-/* After the value nothing may come. Puts the path into the error when `result` is -1. */
+/* Checks that no bytes follow the value. Puts the path into the error when `result` is -1. */
 int gee_gob_reader_close(gee_gob_reader_t *reader, int result);
 int gee_gob_skip(gee_gob_reader_t *reader, const gee_gob_node_t *node);
 int gee_gob_truncated(gee_gob_reader_t *reader);
 int gee_gob_no_memory(gee_gob_reader_t *reader);
 int gee_gob_enter(gee_gob_reader_t *reader);
 int gee_gob_read_text(gee_gob_reader_t *reader, bool utf8, bool copy, gee_bytes_t *text);
-/* The count before a slice's, an array's or a map's elements, of which each takes `least` bytes or more. */
+/* Reads the count before the elements of a slice, an array or a map. Each element takes at least `least` bytes. */
 int gee_gob_read_count(gee_gob_reader_t *reader, const gee_gob_node_t *node, unsigned least, size_t *count);
-/* The number of the member after `*member` (-1 at first); false with 0: that was the last one. */
+/* Adds the distance to the next member to *next, the number of the member before (from 1; 0 at first). *more false: the
+ * struct ends. */
 int gee_gob_read_member(gee_gob_reader_t *reader, const gee_gob_node_t *node, size_t *next, bool *more);
 
 static inline int gee_gob_take_uint(gee_gob_reader_t *reader, uint64_t *number) {
@@ -469,14 +475,14 @@ void gee_gob_rewind(void *state, uint64_t mark);
 
 /* ---- infer.c: the types of a tree ----
  *
- * Lists and maps have one type of element: what all of them have in common, which for structs is the fields of all. */
+ * Lists and maps have one type of element: for structs, one with the fields of all elements. */
 typedef struct gee_gob_shape gee_gob_shape_t;
 typedef struct gee_gob_part {
     gee_str_t name;
     gee_gob_shape_t *shape;
-    size_t number;            /* on the wire, from 1; 0: left out, since nothing tells its type (null, an empty list) */
-    const gee_value_t *value; /* of the struct that is being written */
-    uint64_t written;         /* in which struct that was */
+    size_t number;            /* on the wire, from 1; 0: left out, since nothing tells the type (null, an empty list) */
+    const gee_value_t *value; /* in the struct that is being written */
+    uint64_t written;         /* the number of the struct in which the part was written last */
 } gee_gob_part_t;
 
 struct gee_gob_shape {
@@ -485,7 +491,7 @@ struct gee_gob_shape {
     gee_gob_shape_t *element;
     gee_gob_part_t *parts; /* struct */
     size_t count, capacity;
-    size_t *order;             /* room for the numbers of the parts that one struct has */
+    size_t *order;             /* room for the indices of the parts that one struct has */
     gee_string_map_t *by_name; /* of wide structs */
     gee_gob_shape_t *next_wide;
 };
@@ -498,21 +504,22 @@ typedef struct gee_gob_inference {
     gee_path_t path;
 } gee_gob_inference_t;
 
-/* Makes `shape` wide enough for the value too. Whatever comes out, the inference must be cleared. */
+/* Widens `shape` so that the value fits, too. Precondition of the next inference: this one is cleared, whatever the
+ * result. */
 int gee_gob_infer(gee_gob_inference_t *inference, gee_gob_shape_t *shape, const gee_value_t *value);
 void gee_gob_inference_clear(gee_gob_inference_t *inference);
-/* The part of that name; `guess` is where it is most likely. Null: none. */
+/* The part of that name; `guess` is its most likely index. Null: none. */
 gee_gob_part_t *gee_gob_find_part(const gee_gob_shape_t *shape, gee_str_t name, size_t guess);
-/* Numbers the parts; with one more reference. Null: failed. */
+/* Numbers the parts; returns one more reference. Null: failed. */
 gee_gob_schema_t *gee_gob_schema_of_shape(gee_gob_shared_t *shared, gee_gob_shape_t *shape, gee_error_t *error);
 
-/* ---- writer: bytes of one message ----
- * What does not fit is counted; then a second pass has exactly that room. */
+/* ---- writer: bytes of one message ---- Bytes that do not fit are only counted; a second pass then has room of exactly
+ * that size. */
 typedef struct gee_gob_writer {
     uint8_t *bytes;
     size_t capacity, length;
-    unsigned levels; /* left */
-    bool checked;    /* the strings were found to be UTF-8 by the pass before */
+    unsigned levels; /* levels left */
+    bool checked;    /* the pass before has found that the strings are UTF-8 */
     gee_error_t *error;
     gee_path_t path;
 } gee_gob_writer_t;
@@ -531,18 +538,18 @@ static inline void gee_gob_put_int(gee_gob_writer_t *writer, int64_t number) {
 int gee_gob_put_string(gee_gob_writer_t *writer, gee_str_t string);
 int gee_gob_writer_enter(gee_gob_writer_t *writer);
 
-/* Writes the content of one message, and the same each time it is called; -1 with the writer's error. */
+/* Writes the content of one message, the same at each call; -1 with the writer's error. */
 typedef int (*gee_gob_put_t)(gee_gob_writer_t *writer, const void *data);
 /* Appends one message, with its length before it. */
 int gee_gob_put_message(gee_chain_t *out, gee_error_t *error, gee_gob_put_t put, const void *data);
 
-/* A definition's content, for send.c. */
+/* Writes the content of a definition, for send.c. */
 void gee_gob_put_definition(gee_gob_writer_t *writer, const gee_gob_node_t *node, int64_t first);
 
 /* ---- send.c ---- */
-/* Appends the schema's definitions where the peer does not know it yet, then a message of its id and what `put` writes.
- * Takes a reference to the schema. -1: failed, and the definitions do not count as sent; what was appended is the
- * caller's to rewind. */
+/* Appends the schema's definitions when the peer does not know the schema yet, then a message of the id and the bytes
+ * that `put` writes. Takes a reference to the schema. -1: failed, and the definitions do not count as sent; the caller
+ * must rewind `out`. */
 int gee_gob_send(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error,
                  gee_gob_put_t put, const void *data);
 void gee_gob_sent_clear(gee_gob_state_t *state);

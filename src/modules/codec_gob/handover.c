@@ -3,8 +3,9 @@
  *   receiving  the peer's definitions, as their bytes
  *   sending    first id, count, and the definitions of these types as they were sent, for each schema
  *
- * What is sent is known by schemas, so these are made again from their definitions, as if a peer had sent them; written
- * out once more they must give the same bytes, or this process would name types otherwise than the peer knows them. */
+ * A state knows the sent types by schemas, so the schemas are made again from their definitions, as if a peer had sent
+ * these. Written out once more, the schemas must give the same bytes, or this process would use other ids than the peer
+ * knows. */
 #include "gob.h"
 
 #include <stdlib.h>
@@ -68,7 +69,7 @@ static int define(gee_gob_state_t *state, gee_record_reader_t *in, gee_error_t *
     return gee_gob_left(&input) == 0 ? 0 : broken(error);
 }
 
-/* Does the schema, written under these ids, give the definitions from `in` on? */
+/* Does the schema, written under the ids from `first` on, give the definitions in `in`? */
 static bool is_written_so(const gee_gob_schema_t *schema, int64_t first, gee_record_reader_t in) {
     bool same = true;
     for (size_t i = 0; i < schema->node_count && same; i++) {

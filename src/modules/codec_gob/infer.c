@@ -1,12 +1,12 @@
-/* infer.c: what types a tree has, so that it can be sent as gob, which does not go without.
+/* infer.c: finds the types of a tree, since gob sends no value without its type.
  *
  *   [ {A: 1}, {A: 2, B: "x"} ]    =>    []struct { A int; B string }
  *
- * An integer is an int, or a uint where the tree says unsigned; a number with a point a float; null and empty lists say
- * nothing and take the type that their neighbours have. What has two types in one list is refused. */
+ * An integer is an int, or a uint where the tree says unsigned; a number with a point a float; null and empty lists
+ * take the type of their neighbours. A list with elements of two types is refused. */
 #include "gob.h"
 
-#define WIDE 16 /* parts, from which on names are looked up in a table */
+#define WIDE 16 /* from so many parts on, names are looked up in a table */
 
 static int no_memory(const gee_gob_inference_t *inference) {
     return GEE_GOB_FAIL(inference->error, GEE_RESOURCE_EXHAUSTED, "out of memory for the types of a value");
@@ -163,7 +163,7 @@ static bool is_known(const gee_gob_shape_t *shape) {
     return shape->kind != GEE_VALUE_NULL;
 }
 
-/* What only nulls and empty lists could tell has to be something; nothing of it is ever sent. */
+/* A type that only nulls and empty lists could tell becomes an arbitrary one; no value of it is ever sent. */
 static void refer(gee_gob_shared_t *shared, const gee_gob_shape_t *shape) {
     static const gee_gob_kind_t kinds[] = {
         [GEE_VALUE_NULL] = GEE_GOB_INT,    [GEE_VALUE_BOOL] = GEE_GOB_BOOL,    [GEE_VALUE_INT] = GEE_GOB_INT,

@@ -1,10 +1,10 @@
 /* measure.c: where one value ends: after any number of definitions, with the message that holds it.
  *
  *   [length -id definition] [length -id definition] [length id value]
- *   ^ progress->scanned goes from message to message; each is looked at when it is whole
+ *   ^ progress->scanned goes from message to message; a message is read when it is complete
  *
- * Messages carry their length, so the bytes of a value are not looked at. Only where its type has interfaces in it the
- * value can go on in further messages, and is walked through to find out. */
+ * Messages carry their length, so the bytes of a value are not read. Only a value whose type has interfaces can go on
+ * in further messages; such a value is walked through to find its end. */
 #include "gob.h"
 
 size_t gee_gob_padding(const uint8_t *bytes GEE_UNUSED, size_t length GEE_UNUSED) {
@@ -17,7 +17,7 @@ typedef struct measuring {
     gee_error_t *error;
 } measuring_t;
 
-/* No message is longer: beyond it a length is no length. */
+/* No message is longer: a length above this is malformed. */
 #define LONGEST 0xffffffffu
 
 gee_measured_t gee_gob_read_length(gee_gob_input_t *input, uint64_t *length, gee_error_t *error) {
@@ -35,7 +35,7 @@ gee_measured_t gee_gob_read_length(gee_gob_input_t *input, uint64_t *length, gee
     return GEE_MEASURE_ERROR;
 }
 
-/* DONE: *message is the one at progress->scanned. */
+/* DONE: *message is the message at progress->scanned. */
 static gee_measured_t find_message(const measuring_t *measuring, const gee_measure_t *progress, const uint8_t *bytes,
                                    size_t length, gee_gob_input_t *message) {
     gee_gob_input_t input = { .at = bytes + progress->scanned, .end = bytes + length };
@@ -78,7 +78,7 @@ static gee_measured_t begin_walk(const measuring_t *measuring, gee_gob_input_t *
     return walk_through(measuring, message);
 }
 
-/* MORE: the value is not at its end with this message. */
+/* MORE: the value does not end with this message. */
 static gee_measured_t take_message(const measuring_t *measuring, gee_gob_input_t message) {
     gee_gob_state_t *state = measuring->state;
     gee_gob_input_t ahead = message;
@@ -98,7 +98,7 @@ static gee_measured_t take_message(const measuring_t *measuring, gee_gob_input_t
         return GEE_MEASURE_ERROR;
     }
     const gee_gob_schema_t *schema = gee_gob_received(state, id, measuring->error);
-    if (schema == NULL) /* never defined, which costs no more than this value; or there are too many */
+    if (schema == NULL) /* never defined, which costs no more than this value; or too many types */
         return measuring->error->code == GEE_RESOURCE_EXHAUSTED ? GEE_MEASURE_ERROR : GEE_MEASURE_REFUSED;
     return schema->has_interface ? begin_walk(measuring, &ahead, schema) : GEE_MEASURE_DONE;
 }
@@ -109,7 +109,7 @@ GEE_APART static gee_measured_t measure_long(gee_gob_state_t *state, gee_measure
     measuring_t measuring = { .state = state, .limits = limits, .error = error };
     gee_measured_t result = GEE_MEASURE_DONE;
     if (progress->scanned == 0)
-        gee_gob_walk_end(state); /* of a value that was given up */
+        gee_gob_walk_end(state); /* the walk of a value that was given up */
     for (;;) {
         gee_gob_input_t message;
         result = find_message(&measuring, progress, bytes, length, &message);
@@ -126,7 +126,7 @@ GEE_APART static gee_measured_t measure_long(gee_gob_state_t *state, gee_measure
     }
 }
 
-/* 0: it is not short, not whole, or not right. */
+/* 0: the value is not short, not complete, or malformed. */
 static size_t measure_short(const gee_gob_state_t *state, const uint8_t *bytes, size_t length,
                             const gee_codec_limits_t *limits) {
     gee_gob_input_t value;

@@ -1,4 +1,4 @@
-/* outline.c: the keys of schemas, of which gob.h has the form; and the key of a C type.
+/* outline.c: the keys of schemas, in the form that gob.h describes; and the key of a C type.
  *
  *   refer(root)      queue: root
  *   take a type off the queue, write its node: each type that it refers to for the first time joins the queue */
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_LIMIT (16UL * 1024 * 1024) /* what a peer defines is bounded far below; this bounds what we send */
+#define KEY_LIMIT (16UL * 1024 * 1024) /* for the types of this side; a peer's have lower bounds */
 
 /* ---- the buffer ---- */
 
@@ -108,7 +108,7 @@ gee_gob_schema_t *gee_gob_key_end(gee_gob_shared_t *shared, gee_error_t *error) 
     return schema;
 }
 
-/* ---- of a C type ---- */
+/* ---- the key of a C type ---- */
 
 static const gee_type_t *inside(const gee_type_t *type) {
     unsigned levels = 0;
@@ -117,7 +117,7 @@ static const gee_type_t *inside(const gee_type_t *type) {
     return type;
 }
 
-/* 0: it has a definition. */
+/* 0: the type has a definition. */
 static gee_gob_kind_t builtin_of(const gee_type_t *type) {
     switch (type->kind) {
     case GEE_KIND_BOOL:
@@ -167,7 +167,7 @@ static void put_type(gee_gob_shared_t *shared, const gee_type_t *type) {
     } else if (type->kind == GEE_KIND_LIST) {
         gee_gob_key_number(key, GEE_GOB_SLICE);
     } else {
-        key->failed = true; /* optionals without end */
+        key->failed = true; /* optionals that nest without end */
         return;
     }
     refer(shared, type->element);

@@ -1,15 +1,15 @@
-/* plain.c: headers as nearly all are: a string, an unsigned number, nothing else.
+/* plain.c: the usual form of a header: a string, an unsigned number, nothing else.
  *
  *   length  id  01  length text  01 number  00          a number that is zero is left out:  ... length text  00
  *
- * Their types are defined by the first header, which goes the long way, in both directions. From then on this is a
- * fixed shape, and this way takes a tenth of the instructions. */
+ * The first header, which goes the general way, defines the types of headers, in both directions. From then on headers
+ * have a fixed shape, and reading that shape takes a tenth of the instructions. */
 #include "gob.h"
 
 #define SHORT 127 /* a length of one byte */
 
-/* Has the peer's type our two fields, as its own first two? What else it has does not matter where nothing else is
- * said. */
+/* Does the peer's type begin with our two fields? Further fields of the type do not matter as long as they are not
+ * sent. */
 static bool is_like(const gee_gob_schema_t *schema, const gee_type_t *header) {
     const gee_gob_node_t *node = schema->root;
     return node->kind == GEE_GOB_STRUCT && node->member_count >= 2 &&
@@ -19,7 +19,7 @@ static bool is_like(const gee_gob_schema_t *schema, const gee_type_t *header) {
            node->members[1].node->kind == GEE_GOB_UINT;
 }
 
-/* Once a connection; the many that come after must not pay for its registers. */
+/* Runs once a connection; kept out of line so that later headers do not pay for its registers. */
 GEE_APART static bool comes_to_know(gee_gob_state_t *state, int64_t id, const gee_type_t *header) {
     const gee_gob_wire_type_t *type = gee_gob_received_find(state, id);
     if (type == NULL || type->schema == NULL || !is_like(type->schema, header))
@@ -58,12 +58,12 @@ size_t gee_gob_read_plain(void *data, const gee_type_t *header, const uint8_t *b
     return (size_t)(input.end - bytes);
 }
 
-/* ---- of a header that is too long ---- */
+/* ---- the beginning of a header that is too long ---- */
 
-/* A method's name and a number stand within it. */
+/* So many bytes hold the name of a method and a number. */
 #define BEGINNING 2048
 
-/* Fields 1 and 2 of a struct; those that are zero are not there. False: cut off, or no text. */
+/* Reads fields 1 and 2 of a struct; a field that is zero is missing. False: cut off, or no text. */
 static bool read_fields(gee_gob_input_t *input, gee_str_t *text, uint64_t *number) {
     uint64_t delta, length;
     *text = GEE_STR("");
@@ -103,7 +103,7 @@ gee_measured_t gee_gob_read_beginning(void *data, const gee_measure_t *progress,
     return more ? GEE_MEASURE_MORE : GEE_MEASURE_ERROR;
 }
 
-/* Once a connection. 0: it is not. */
+/* Runs once a connection. 0: the peer does not know the type. */
 GEE_APART static int64_t comes_to_be_known(gee_gob_state_t *state, const gee_type_t *header) {
     if (!header->lasting)
         return 0;

@@ -1,13 +1,14 @@
-/* plan.c: what decoding a type as received into a C type amounts to, found out once.
+/* plan.c: how to decode a received type into a C type, found out once.
  *
  *   struct Args { A int; X string; B int }  on the wire        plan for args_t { int64_t a, b }
  *                                                                slots[0]  int64 at the offset of a
  *                                                                slots[1]  skip
  *                                                                slots[2]  int64 at the offset of b
  *
- * Kept with the schema for types that live as long as the program; for others, and past the worker's allowance, made in
- * the call's pool each time. As strict as Go: what does not go together is refused even where no value of it comes.
- * Plans refer to plans (types are recursive), so they are filled from a queue, each (node, type) once. */
+ * Plans for types that live as long as the program are kept with the schema; other plans, and plans above the worker's
+ * bound, are made in the call's pool each time. As strict as Go: two types that do not go together are refused even
+ * when no value of them comes. Plans refer to plans (types are recursive), so they are filled from a queue, each (node,
+ * type) once. */
 #include "gob.h"
 
 #include <stdio.h>
@@ -60,7 +61,7 @@ static int mismatch(const compiler_t *compiler, const gee_gob_node_t *node, cons
                         gee_gob_label(node, label, sizeof label), gee_type_label(type));
 }
 
-/* The plan for a pair, filled later when it is new. Null: failed. */
+/* The plan for a pair; a new plan is filled later. Null: failed. */
 static gee_gob_plan_t *plan_for(compiler_t *compiler, const gee_gob_node_t *node, const gee_type_t *type,
                                 const gee_gob_plan_t *parent, const gee_gob_slot_t *parent_slot) {
     for (gee_gob_plan_t *plan = compiler->by_node[node->index]; plan != NULL; plan = plan->same_node)
@@ -109,7 +110,7 @@ static int make_slot(compiler_t *compiler, gee_gob_slot_t *slot, const gee_gob_n
     return slot->plan ? 0 : -1;
 }
 
-/* Exact, as in Go. Most often the fields are in the same order. */
+/* Names must be equal, as in Go. Most often the fields are in the same order. */
 static const gee_field_t *find_field(const gee_type_t *type, gee_str_t name, size_t *next) {
     for (size_t i = 0; i < type->field_count; i++) {
         size_t at = (*next + i) % type->field_count;
@@ -166,7 +167,7 @@ static int fill(compiler_t *compiler, gee_gob_plan_t *plan) {
     return -1;
 }
 
-/* Where in the root's value the plan's is. */
+/* Puts the path from the root's value to the plan's value into the error. */
 static int locate(compiler_t *compiler, const gee_gob_plan_t *plan) {
     for (; plan->parent != NULL; plan = plan->parent) {
         if (plan->parent_slot->field != NULL)
@@ -194,7 +195,7 @@ static int compile(gee_gob_shared_t *shared, const gee_gob_schema_t *schema, con
     return 0;
 }
 
-/* Fails without a record when there is no memory for one. */
+/* Fails without a record when there is no memory for the record. */
 static gee_gob_planned_t *compile_and_keep(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type,
                                            gee_error_t *error) {
     gee_error_t reason;
@@ -210,7 +211,7 @@ static gee_gob_planned_t *compile_and_keep(gee_gob_shared_t *shared, gee_gob_sch
         planned->reason = gee_pool_strdup(schema->pool, reason.text);
     }
     shared->plan_bytes += gee_pool_used(schema->pool) - before;
-    if (planned->failed == GEE_RESOURCE_EXHAUSTED) { /* may go better the next time */
+    if (planned->failed == GEE_RESOURCE_EXHAUSTED) { /* the next try may succeed */
         gee_error_set(error, reason.code, "%s", reason.text);
         return NULL;
     }

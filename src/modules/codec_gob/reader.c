@@ -1,6 +1,6 @@
 /* reader.c: one value's messages, as the decoders read them: definitions passed, counts and members checked.
  *
- *   [length definition] ... [length id value]          bytes of the value, all of them
+ *   [length definition] ... [length id value]          the bytes of the whole value
  *                                   ^ reader->in */
 #include "gob.h"
 
@@ -22,7 +22,7 @@ int gee_gob_enter(gee_gob_reader_t *reader) {
 
 /* ---- messages ---- */
 
-/* `in` becomes the message behind the one it is. */
+/* `in` becomes the next message. */
 static int next_message(gee_gob_reader_t *reader) {
     gee_gob_input_t rest = { .at = reader->in.end, .end = reader->limit };
     uint64_t length;
@@ -32,7 +32,7 @@ static int next_message(gee_gob_reader_t *reader) {
     return 0;
 }
 
-/* Stands behind the id of the value's type then. */
+/* Afterwards the input is behind the id of the value's type. */
 static int pass_definitions(gee_gob_reader_t *reader, int64_t *id) {
     for (;;) {
         gee_gob_input_t ahead;
@@ -52,7 +52,7 @@ static int pass_definitions(gee_gob_reader_t *reader, int64_t *id) {
     }
 }
 
-/* Stands behind the id then; the schema is of its type. */
+/* Afterwards the input is behind the id, and the schema is that of the value's type. */
 static int find_value(gee_gob_reader_t *reader, const uint8_t *bytes, size_t length) {
     int64_t id;
     gee_gob_input_t value;
@@ -67,7 +67,7 @@ static int find_value(gee_gob_reader_t *reader, const uint8_t *bytes, size_t len
     return reader->schema ? 0 : -1;
 }
 
-/* Field by field: the room for a path is 200 bytes, which need not be zero. */
+/* Sets field by field: the room for a path is 200 bytes, which need not be zero. */
 static void begin(gee_gob_reader_t *reader, gee_gob_state_t *state, const gee_codec_limits_t *limits, gee_pool_t *pool,
                   gee_error_t *error) {
     reader->state = state;
@@ -129,7 +129,7 @@ int gee_gob_skip(gee_gob_reader_t *reader, const gee_gob_node_t *node) {
 
 /* ---- parts of values ---- */
 
-/* Of one that is not UTF-8. */
+/* Replaces the bytes of a text that are not UTF-8, or refuses the text. */
 GEE_APART static int repair(gee_gob_reader_t *reader, gee_bytes_t *text) {
     if (!reader->repair)
         return GEE_GOB_FAIL(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
@@ -159,7 +159,7 @@ int gee_gob_read_text(gee_gob_reader_t *reader, bool utf8, bool copy, gee_bytes_
     return 0;
 }
 
-/* Elements may lie in later messages too, where interfaces are among them; never behind the last. */
+/* Elements may also lie in later messages, when interfaces are among them; never behind the last message. */
 int gee_gob_read_count(gee_gob_reader_t *reader, const gee_gob_node_t *node, unsigned least, size_t *count) {
     uint64_t number;
     if (gee_gob_take_uint(reader, &number) != 0)

@@ -1,7 +1,7 @@
 /* received.c: the types that a peer has defined on its connection.
  *
- *   wire id -> definition (its bytes)                          when it comes
- *   wire id -> schema (it and all that it refers to)           when the first value of it comes
+ *   wire id -> definition (its bytes)                          when the definition comes
+ *   wire id -> schema (of the type and all its parts)          when the first value of the type comes
  *
  * A definition may refer to ids that are defined after it, so nothing is looked up before a value comes. */
 #include "gob.h"
@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Its registers are not to be paid for where types are few. */
+/* Out of line, so that a connection with few types does not pay for its registers. */
 GEE_APART gee_gob_wire_type_t *gee_gob_received_find_among_many(const gee_gob_state_t *state, int64_t id) {
     uintptr_t place = (uintptr_t)gee_number_map_get(state->received_by_id, (uint64_t)id);
     return place != 0 ? &state->received[place - 1] : NULL;
 }
 
-/* They have become too many to be looked through. */
+/* Makes the index when there are too many types for a linear search. */
 static int index_types(gee_gob_state_t *state) {
     gee_number_map_t *map = gee_number_map_create();
     for (size_t i = 0; map != NULL && i < state->received_count; i++)
@@ -28,7 +28,7 @@ static int index_types(gee_gob_state_t *state) {
 static int make_room(gee_gob_state_t *state) {
     if (state->received_count < state->received_capacity)
         return 0;
-    size_t capacity = state->received_capacity ? 2u * state->received_capacity : 2; /* a header, and one argument's */
+    size_t capacity = state->received_capacity ? 2u * state->received_capacity : 2; /* a header, and one argument */
     gee_gob_wire_type_t *received = realloc(state->received, capacity * sizeof *received);
     if (received == NULL)
         return -1;
@@ -37,7 +37,7 @@ static int make_room(gee_gob_state_t *state) {
     return 0;
 }
 
-/* Good until the next is added. */
+/* The result is valid until the next type is added. */
 static gee_gob_wire_type_t *add(gee_gob_state_t *state, int64_t id) {
     size_t place = state->received_count;
     if (make_room(state) != 0 || (state->received_by_id == NULL && place == GEE_GOB_FEW && index_types(state) != 0) ||
@@ -89,7 +89,7 @@ int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, g
     return 0;
 }
 
-/* ---- a definition and those that it refers to, as a key ---- */
+/* ---- a definition and the definitions to which it refers, as a key ---- */
 
 static void refer(gee_gob_shared_t *shared, int64_t id) {
     if (id <= GEE_GOB_BUILTIN_LAST)
@@ -125,7 +125,7 @@ static int undefined(int64_t id, gee_error_t *error) {
     return GEE_GOB_FAIL(error, GEE_INVALID_ARGUMENT, "type id %lld was never defined", (long long)id);
 }
 
-/* The units that this takes are in *units. */
+/* *units becomes the number of types and fields in these definitions. */
 static int put_definitions(gee_gob_state_t *state, size_t *units, gee_error_t *error) {
     const gee_gob_numbering_t *numbering = state->shared->numbering;
     *units = 0;

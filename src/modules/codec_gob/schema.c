@@ -1,9 +1,10 @@
-/* schema.c: what the connections of a worker share: type definitions and schemas, each there once and known by its key.
+/* schema.c: type definitions and schemas, which the connections of a worker share: each exists once and is found by its
+ * key.
  *
- *   key --> thing, counted references --0--> idle list --too many--> gone
+ *   key --> object, counted references --0--> idle list --too many--> destroyed
  *
- * A thing that nobody refers to any more stays for a while, so that connections that come and go with the same types
- * cost neither memory nor compiling. */
+ * An object without references stays for a while, so that connections that come and go with the same types cost neither
+ * memory nor compiling. */
 #include "gob.h"
 
 #include <stdio.h>
@@ -44,7 +45,7 @@ char *gee_gob_label(const gee_gob_node_t *node, char *target, size_t capacity) {
     return target;
 }
 
-/* ---- a table of interned things ---- */
+/* ---- a table of interned objects ---- */
 
 static void table_init(gee_gob_table_t *table, void (*destroy)(gee_gob_interned_t *thing)) {
     gee_list_init(&table->idle);
@@ -64,7 +65,7 @@ static gee_gob_interned_t *find(gee_gob_table_t *table, gee_str_t key) {
     return thing ? hold(table, thing) : NULL;
 }
 
-/* Null, and the thing destroyed, when there is no memory. */
+/* Null, and the object destroyed: out of memory. */
 static gee_gob_interned_t *add(gee_gob_table_t *table, gee_gob_interned_t *thing) {
     if (table->by_key == NULL)
         table->by_key = gee_string_map_create();
@@ -137,7 +138,7 @@ static void destroy_schema(gee_gob_interned_t *thing) {
     gee_pool_destroy(&pool);
 }
 
-/* Keys are made here and nowhere else, so their form is not in doubt; only memory is. */
+/* Keys are only made by outline.c, so their form needs no check; only memory can fail. */
 static uint64_t take_number(gee_gob_input_t *key) {
     uint64_t number = 0;
     (void)gee_gob_read_uint(key, &number);
@@ -206,7 +207,7 @@ static bool is_flat(const gee_gob_node_t *root) {
     return root->kind == GEE_GOB_STRUCT || is_leaf(root);
 }
 
-/* With the longest ids that there are. */
+/* Computed with the longest possible ids. */
 static size_t definition_bytes(const gee_gob_schema_t *schema) {
     gee_gob_writer_t counting = { .capacity = 0 };
     for (size_t i = 0; i < schema->node_count; i++)
@@ -214,7 +215,7 @@ static size_t definition_bytes(const gee_gob_schema_t *schema) {
     return counting.length;
 }
 
-/* The nodes have their places before they are filled: they refer to each other. */
+/* The nodes get their places before they are filled: they refer to each other. */
 static int build(gee_gob_schema_t *schema, gee_str_t text) {
     gee_str_t copy = gee_pool_str(schema->pool, text);
     if (copy.data == NULL)

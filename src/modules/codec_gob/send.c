@@ -1,14 +1,14 @@
-/* send.c: which types the peer knows from us, and under which ids.
+/* send.c: which types this side has defined to the peer, and under which ids.
  *
  *   sent[0] schema of Header, ids 65..65    sent[1] schema of Reply, ids 66..68    next_id 69
  *
- * A mark is the count of what was sent. Rewinding to it forgets the later ones: their definitions were in bytes that
- * never left. */
+ * A mark is the count of sent schemas. Rewinding to a mark forgets the later schemas: their definitions were in bytes
+ * that never left. */
 #include "gob.h"
 
 #include <stdlib.h>
 
-#define FIRST_SENT 65 /* as Go 1.19 does */
+#define FIRST_SENT 65 /* as in Go 1.19 */
 
 static int no_memory(gee_error_t *error) {
     return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a type definition");
@@ -39,7 +39,7 @@ void gee_gob_sent_clear(gee_gob_state_t *state) {
     state->sent = NULL;
 }
 
-/* They have become too many to be looked through. */
+/* Makes the index when there are too many schemas for a linear search. */
 static int index_sent(gee_gob_state_t *state) {
     gee_number_map_t *map = gee_number_map_create();
     for (size_t i = 0; map != NULL && i < state->sent_count; i++)
@@ -54,7 +54,7 @@ int64_t gee_gob_sent_id_among_many(const gee_gob_state_t *state, const gee_gob_s
     return place != 0 ? state->sent[place - 1].first : 0;
 }
 
-/* A receiver of ours has these bounds, too, and ends the connection when they are passed. */
+/* A receiver of this project has these bounds, too, and ends the connection when they are passed. */
 static int check_bounds(const gee_gob_state_t *state, const gee_gob_schema_t *schema, gee_error_t *error) {
     size_t ids = schema->node_count, units = schema->units, bytes = schema->definition_bytes;
     for (size_t i = 0; i < state->sent_count; i++) {
@@ -74,12 +74,12 @@ static int check_bounds(const gee_gob_state_t *state, const gee_gob_schema_t *sc
     return 0;
 }
 
-/* Notes it as sent, under the next ids. */
+/* Notes the schema as sent, under the next ids. */
 static int note(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_error_t *error) {
     if (state->sent_by_schema == NULL && state->sent_count == GEE_GOB_FEW && index_sent(state) != 0)
         return no_memory(error);
     if (state->sent_count == state->sent_capacity) {
-        size_t capacity = state->sent_capacity ? 2u * state->sent_capacity : 1; /* a header; of many replies no other */
+        size_t capacity = state->sent_capacity ? 2u * state->sent_capacity : 1; /* many replies have a header only */
         gee_gob_sent_t *sent = realloc(state->sent, capacity * sizeof *sent);
         if (sent == NULL)
             return no_memory(error);
@@ -131,7 +131,8 @@ static int define(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t 
     return 0;
 }
 
-/* The id under which the peer knows the schema; its definitions are appended first where it does not yet. 0: failed. */
+/* The id under which the peer knows the schema; when the peer does not, the definitions are appended first. 0:
+ * failed. */
 static int64_t announce(gee_gob_state_t *state, gee_gob_schema_t *schema, gee_chain_t *out, gee_error_t *error) {
     int64_t id = gee_gob_known_id(state, schema);
     if (id != 0)

@@ -1,21 +1,21 @@
-/* skip.c: past a value that is not taken, as its bytes come, without keeping them.
+/* skip.c: passes over a value that is refused, as its bytes come, without keeping them.
  *
  *   [length -id definition] [length id value ........................]  by its length: a value ends with its message
  *    taken in, as always     [length id value .. name -id definition] [length id' ...]  interfaces: walked through
  *
- * Definitions are never passed over: later values are of these types. So the connection goes on as if the value had
- * been taken. */
+ * Definitions are never passed over: later values are of these types. So the connection goes on as after a value that
+ * was taken. */
 #include "gob.h"
 
-/* gee_measure_t.private_state: 0 at the beginning of a message; else, in a value that is walked through, how much of
- * its message has not been passed, and 1. */
+/* gee_measure_t.private_state: 0 at the beginning of a message; inside a value that is walked through, the bytes of its
+ * message that have not been passed, and 1. */
 #define INSIDE(progress) ((progress)->private_state[0])
 
 typedef struct skipping {
     gee_gob_state_t *state;
     gee_measure_t *progress;
     const uint8_t *bytes;
-    size_t length, at; /* `at` may be beyond: those are passed as they come */
+    size_t length, at; /* `at` may be beyond `length`: the bytes between are passed as they come */
     gee_error_t *error;
 } skipping_t;
 
@@ -26,15 +26,14 @@ static gee_measured_t refuse(const skipping_t *skipping, const char *text) {
 
 /* ---- at the beginning of a message ---- */
 
-/* What is known of it. */
+/* The head of a message, as far as the bytes have come. */
 typedef struct head {
-    gee_gob_input_t content; /* as far as it is there */
+    gee_gob_input_t content; /* as far as the bytes have come */
     uint64_t length;
     int64_t id;
 } head_t;
 
-/* DONE: with so much of its content that what stands before the value can be read; without an id where a value goes on.
- * */
+/* DONE: the bytes before the value are complete. No id is read where a value goes on from the message before. */
 static gee_measured_t read_head(const skipping_t *skipping, head_t *head) {
     gee_gob_input_t input = { .at = skipping->bytes + skipping->at, .end = skipping->bytes + skipping->length };
     gee_measured_t read = gee_gob_read_length(&input, &head->length, skipping->error);
@@ -50,7 +49,7 @@ static gee_measured_t read_head(const skipping_t *skipping, head_t *head) {
     return GEE_MEASURE_DONE;
 }
 
-/* DONE: it is taken in. */
+/* DONE: the definition is taken in. */
 static gee_measured_t take_definition(skipping_t *skipping, const head_t *head) {
     gee_gob_input_t content = head->content;
     if (gee_gob_left(&content) < head->length && head->length <= GEE_GOB_DEFINITIONS)
@@ -79,19 +78,18 @@ static gee_measured_t begin_walk(skipping_t *skipping, const head_t *head, const
     return GEE_MEASURE_MORE;
 }
 
-/* DONE: the value ends with this message. MORE: it is inside now, or more bytes are wanted first. */
+/* DONE: the value ends with this message. MORE: `skipping` is inside of the value now, or needs more bytes first. */
 static gee_measured_t begin_value(skipping_t *skipping, const head_t *head) {
     const gee_gob_schema_t *schema = gee_gob_received(skipping->state, head->id, skipping->error);
     if (schema == NULL && skipping->error->code == GEE_RESOURCE_EXHAUSTED)
         return GEE_MEASURE_ERROR;
     if (schema != NULL && schema->has_interface)
         return begin_walk(skipping, head, schema);
-    skipping->at =
-        (size_t)(head->content.at - skipping->bytes) + (size_t)head->length; /* of a type never defined, too */
+    skipping->at = (size_t)(head->content.at - skipping->bytes) + (size_t)head->length; /* also of an unknown type */
     return GEE_MEASURE_DONE;
 }
 
-/* Up to the beginning of the value that is to be passed, or past it. */
+/* Goes on to the beginning of the value that is to be passed, or past the value. */
 static gee_measured_t begin_message(skipping_t *skipping) {
     for (;;) {
         head_t head;
@@ -123,7 +121,7 @@ static gee_gob_walked_t walk_on(skipping_t *skipping) {
     gee_gob_walked_t result = gee_gob_walk_on(walk, &input, skipping->error);
     uint64_t passed = (uint64_t)(input.at - start) + walk->beyond;
     if (result == GEE_GOB_WALK_DONE)
-        passed = left; /* what is behind the value belongs to its message */
+        passed = left; /* bytes behind the value belong to its message */
     skipping->at += (size_t)passed;
     INSIDE(skipping->progress) = result == GEE_GOB_WALK_STARVED ? left - passed + 1 : 0;
     return result;
@@ -150,7 +148,7 @@ gee_measured_t gee_gob_skip_value(void *state, gee_measure_t *progress, const ui
                             .progress = progress,
                             .bytes = bytes,
                             .length = length,
-                            .at = progress->scanned, /* what measure() has taken in */
+                            .at = progress->scanned, /* what measure() has taken in before */
                             .error = error };
     progress->scanned = 0;
     gee_measured_t result = skip(&skipping);

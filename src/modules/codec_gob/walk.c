@@ -1,8 +1,8 @@
-/* walk.c: through a value that nobody wants, to find its end. An explicit stack, so that it can stop where a message
- * ends and go on in the next.
+/* walk.c: walks through a value that is not decoded, to find its end. The stack is explicit, so that a walk can stop
+ * where a message ends and go on in the next.
  *
- * That happens to interfaces alone. Their value is the name of a type, its definitions where they are new, its id, a
- * count of bytes, the value; and Go sends each definition off together with what stands before it:
+ * Only interfaces make a value go on. The value of an interface is the name of a type, its definitions if they are new,
+ * its id, a count of bytes, the value; and Go sends each definition together with the bytes before it:
  *
  *   message 1   id, fields ..., name, -id' definition'
  *   message 2   -id'' definition''
@@ -49,7 +49,7 @@ static gee_gob_walked_t pass_bytes(gee_gob_walk_t *walk, gee_gob_input_t *input,
     return GEE_GOB_WALK_DONE;
 }
 
-/* The value is to be forwarded. What Go leaves out of a struct, as a nil member, is not there to be refused. */
+/* A value with interfaces cannot be carried. A nil member that Go leaves out of a struct has no bytes to refuse. */
 static gee_gob_walked_t refuse_interface(const gee_gob_walk_t *walk, bool nil, gee_error_t *error) {
     gee_error_set(error, GEE_UNIMPLEMENTED, "%s interface value cannot be forwarded in gob%s", nil ? "a nil" : "an",
                   walk->nil_too ? ": a Go server that discards it would take the next message for its content" : "");
@@ -58,7 +58,7 @@ static gee_gob_walked_t refuse_interface(const gee_gob_walk_t *walk, bool nil, g
 
 static gee_gob_walked_t begin_interface(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node,
                                         gee_error_t *error) {
-    bool nil = input->at < input->end && *input->at == 0; /* without a name */
+    bool nil = input->at < input->end && *input->at == 0; /* no name follows */
     if (walk->state == NULL && (!nil || walk->nil_too))
         return refuse_interface(walk, nil, error);
     if (nil) {
@@ -68,7 +68,7 @@ static gee_gob_walked_t begin_interface(gee_gob_walk_t *walk, gee_gob_input_t *i
     return pass_bytes(walk, input, error) == GEE_GOB_WALK_DONE ? push(walk, node, 0, error) : GEE_GOB_WALK_ERROR;
 }
 
-/* Each element takes a byte or more; of those behind an interface that is not nil some may be in later messages. */
+/* Each element takes at least one byte; elements behind an interface that is not nil may be in later messages. */
 static gee_gob_walked_t begin_elements(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node,
                                        gee_error_t *error) {
     uint64_t count, each = node->kind == GEE_GOB_MAP ? 2 : 1;
@@ -87,7 +87,7 @@ static gee_gob_walked_t begin_elements(gee_gob_walk_t *walk, gee_gob_input_t *in
     return push(walk, node, each * count, error);
 }
 
-/* A scalar is passed at once, anything else begun. */
+/* Passes a scalar at once, and begins anything else. */
 static gee_gob_walked_t begin(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node,
                               gee_error_t *error) {
     uint64_t number;
@@ -143,7 +143,7 @@ static gee_gob_walked_t step_elements(gee_gob_walk_t *walk, gee_gob_input_t *inp
     return begin(walk, input, is_key ? step->node->key : step->node->element, error);
 }
 
-/* Behind the name, or behind a definition that came after it. */
+/* Goes on behind the name, or behind a definition after the name. */
 static gee_gob_walked_t step_interface(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_error_t *error) {
     gee_gob_input_t ahead = *input;
     int64_t id;
@@ -154,10 +154,10 @@ static gee_gob_walked_t step_interface(gee_gob_walk_t *walk, gee_gob_input_t *in
         return truncated(error);
     if (id < 0) {
         if (walk->behind > 0 && gee_gob_left(input) < GEE_GOB_DEFINITIONS)
-            return GEE_GOB_WALK_STARVED; /* where it ends is not known before it is read */
+            return GEE_GOB_WALK_STARVED; /* the end is not known before the definition is read */
         if (gee_gob_define(walk->state, input, walk->again, error) != 0)
             return GEE_GOB_WALK_ERROR;
-        /* Of an interface within an interface the pieces lie in one message, each after its count. */
+        /* The parts of an interface within an interface are in one message, each after its count. */
         return input->at == input->end || gee_gob_read_uint(input, &number) ? GEE_GOB_WALK_DONE : truncated(error);
     }
     *input = ahead;

@@ -1,7 +1,7 @@
 /* wire.h: gob's numbers.
  *
- *   unsigned  below 128: one byte      else: a byte with the count of bytes, negated; then those, the high ones first
- *   signed    bits 1 and up the value; bit 0: they are complemented
+ *   unsigned  below 128: one byte      else: a byte with the count of bytes, negated; then the bytes, high ones first
+ *   signed    bits 1 and up: the value; bit 0: the value is complemented
  *   float     the bits of a double, bytes in reverse, as an unsigned number */
 #ifndef GEE_CODEC_GOB_WIRE_H
 #define GEE_CODEC_GOB_WIRE_H
@@ -20,19 +20,20 @@ static inline size_t gee_gob_left(const gee_gob_input_t *input) {
     return (size_t)(input->end - input->at);
 }
 
-/* Bytes of the number that begins with that one; 0: none does. */
+/* The count of bytes of a number with this first byte; 0: no number begins so. */
 static inline unsigned gee_gob_uint_length(uint8_t first) {
     return first < 0x80 ? 1 : first < 0xf8 ? 0 : 257u - first;
 }
 
-/* Of any length; there is a first byte. By value, so that an input that is read in a loop can stay in registers. */
+/* Reads a number of any length. Precondition: there is a first byte. The input is passed by value, so that an input
+ * that is read in a loop can stay in registers. */
 typedef struct gee_gob_number {
-    const uint8_t *behind; /* null: there is none */
+    const uint8_t *behind; /* null: there is no number */
     uint64_t value;
 } gee_gob_number_t;
 gee_gob_number_t gee_gob_long_number(const uint8_t *at, const uint8_t *end);
 
-/* False: cut off, or more than 64 bits. Leading zero bytes are let pass, as Go does. */
+/* False: cut off, or more than 64 bits. Leading zero bytes are accepted, as in Go. */
 static inline bool gee_gob_read_uint(gee_gob_input_t *input, uint64_t *number) {
     if (input->at == input->end)
         return false;
@@ -40,7 +41,7 @@ static inline bool gee_gob_read_uint(gee_gob_input_t *input, uint64_t *number) {
         *number = *input->at++;
         return true;
     }
-    if (*input->at == 0xff && gee_gob_left(input) > 1) { /* two bytes, as most type ids have */
+    if (*input->at == 0xff && gee_gob_left(input) > 1) { /* two bytes, as for most type ids */
         *number = input->at[1];
         input->at += 2;
         return true;
@@ -53,7 +54,8 @@ static inline bool gee_gob_read_uint(gee_gob_input_t *input, uint64_t *number) {
     return true;
 }
 
-/* Behind it. What it writes to, beyond the number too, are GEE_GOB_UINT_LONGEST bytes. */
+/* Returns the place behind the number. Precondition: there is room for GEE_GOB_UINT_LONGEST bytes, all of which may be
+ * written. */
 static inline uint8_t *gee_gob_store_uint(uint8_t *target, uint64_t number) {
     if (number < 0x80) {
         *target = (uint8_t)number;

@@ -1,14 +1,14 @@
 /* writer.c: the bytes of one message, whose length stands before them.
  *
- *   room  [ length? | content ........ ]     first try: FIRST_ROOM bytes, moved when the length takes more bytes
+ *   room  [ length? | content ........ ]     first pass: FIRST_ROOM bytes, moved when the length takes more bytes
  *
- * One that is longer goes on being counted without being written; then its size is known, and a second pass writes it
- * to exactly that room. The cost is linear in both cases, and nothing is allocated beside the chain. */
+ * The rest of a longer message is counted, not written; a second pass writes the message into room of exactly that
+ * size. The cost is linear in both cases, and nothing is allocated beside the chain. */
 #include "gob.h"
 
 #define FIRST_ROOM 512
 
-static unsigned byte_count(uint64_t number) { /* above 127 */
+static unsigned byte_count(uint64_t number) { /* for numbers above 127 */
     return (71 - (unsigned)__builtin_clzll(number)) / 8;
 }
 
@@ -16,7 +16,7 @@ static size_t uint_size(uint64_t number) {
     return number < 0x80 ? 1 : 1 + byte_count(number);
 }
 
-/* Exactly its bytes. */
+/* Writes exactly the bytes of the number. */
 static void store_uint(uint8_t *target, uint64_t number) {
     if (number < 0x80) {
         *target = (uint8_t)number;
@@ -30,7 +30,7 @@ static void store_uint(uint8_t *target, uint64_t number) {
     }
 }
 
-/* The place for `count` bytes; null when they are only counted. */
+/* The place for `count` bytes; null when bytes are only counted. */
 static uint8_t *place_for(gee_gob_writer_t *writer, size_t count) {
     size_t before = writer->length;
     writer->length += count;
@@ -73,7 +73,7 @@ static int no_memory(gee_error_t *error, size_t length) {
     return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a message of %zu bytes", length);
 }
 
-/* Field by field: the room for a path is 200 bytes, which need not be zero. */
+/* Sets field by field: the room for a path is 200 bytes, which need not be zero. */
 static void start(gee_gob_writer_t *writer, uint8_t *bytes, size_t capacity, gee_error_t *error) {
     writer->bytes = bytes;
     writer->capacity = capacity;

@@ -8,7 +8,7 @@
  *   writer.c         strings, numbers, punctuation into a chain                 used by
  *     write_typed.c    ... a typed value
  *     write_value.c    ... a tree
- *   plain.c          headers as nearly all are, both ways, past all of this
+ *   plain.c          the usual form of a header, both ways, in a fixed shape
  *   module.c         the table of these, for the core */
 #ifndef GEE_CODEC_JSON_H
 #define GEE_CODEC_JSON_H
@@ -30,8 +30,8 @@ static inline unsigned gee_json_nesting(const gee_codec_limits_t *limits) {
 #define GEE_JSON_ONES 0x0101010101010101u
 #define GEE_JSON_HIGH 0x8080808080808080u
 
-/* The high bit of each byte that is a quote, a backslash or a control character. Right up to the first such byte, which
- * is all that is asked: a borrow can only set bits behind it. */
+/* Sets the high bit of each byte that is a quote, a backslash or a control character. Correct up to the first such
+ * byte, which suffices: a borrow can only set bits behind it. */
 static inline uint64_t gee_json_special(uint64_t word) {
     uint64_t quote = word ^ GEE_JSON_ONES * '"', backslash = word ^ GEE_JSON_ONES * '\\';
     return (((quote - GEE_JSON_ONES) & ~quote) | ((backslash - GEE_JSON_ONES) & ~backslash) |
@@ -40,7 +40,7 @@ static inline uint64_t gee_json_special(uint64_t word) {
 }
 
 #ifdef __SSE2__
-/* The same of sixteen bytes, exact, one bit for each. */
+/* The same for sixteen bytes: exact, with one bit for each byte. */
 static inline unsigned gee_json_special_of_16(__m128i block) {
     __m128i quote = _mm_cmpeq_epi8(block, _mm_set1_epi8('"')), backslash = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
     __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
@@ -48,16 +48,18 @@ static inline unsigned gee_json_special_of_16(__m128i block) {
 }
 #endif
 
-/* The first byte of a string's inside that does not stand for itself, or `end`. *foreign, where it is asked for, is set
- * when one of the bytes passed over is outside ASCII, and else left as it is. */
+/* The first byte in a string that does not stand for itself, or `end`. Sets *foreign, unless `foreign` is null, when
+ * one of the bytes before it is outside ASCII; else *foreign stays as it is. */
 const uint8_t *gee_json_plain_end_of_few(const uint8_t *at, const uint8_t *end, bool *foreign);
 static inline const uint8_t *gee_json_plain_end(const uint8_t *at, const uint8_t *end, bool *foreign) {
 #ifdef __SSE2__
     for (; end - at >= 16; at += 16) {
         __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
-        unsigned special = gee_json_special_of_16(block), passed = special ^ (special - 1); /* all, where none is */
+        unsigned special = gee_json_special_of_16(block),
+                 passed = special ^ (special - 1); /* `passed`: all bytes, when none is special */
         if (foreign != NULL)
-            *foreign |= ((unsigned)_mm_movemask_epi8(block) & passed) != 0; /* which the byte that ends it never is */
+            *foreign |=
+                ((unsigned)_mm_movemask_epi8(block) & passed) != 0; /* the byte that ends the run is never foreign */
         if (special)
             return at + __builtin_ctz(special);
     }
@@ -67,7 +69,7 @@ static inline const uint8_t *gee_json_plain_end(const uint8_t *at, const uint8_t
 
 /* ---- short texts, in place ---- */
 
-/* Are these twice eight bytes ASCII characters of which each stands for itself in a string? */
+/* True when these two blocks of eight bytes are ASCII characters that each stand for themselves in a string. */
 static inline bool gee_json_clean_16(const uint8_t *first, const uint8_t *last) {
 #ifdef __SSE2__
     __m128i block = _mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i *)(const void *)first),
@@ -103,42 +105,42 @@ gee_measured_t gee_json_measure(void *state, gee_measure_t *progress, const uint
 
 /* ---- number.c ---- */
 
-/* A number's parts, as they stand in the bytes. */
+/* The parts of a number, as slices of the bytes. */
 typedef struct gee_json_number {
     gee_str_t text;
-    bool negative, integral; /* integral: neither fraction nor exponent is written */
-    const uint8_t *digits;   /* of the whole part, without the sign */
-    size_t whole, fraction;  /* digits of both; one '.' stands between them */
+    bool negative, integral; /* integral: the number has neither fraction nor exponent */
+    const uint8_t *digits;   /* of the whole part, without sign */
+    size_t whole, fraction;  /* counts of digits; one '.' stands between them */
     int64_t exponent;
 } gee_json_number_t;
 
-/* Rounded correctly; false: too big. */
+/* Rounds correctly; false: too big. */
 bool gee_json_number_double(const gee_json_number_t *number, double *value);
 bool gee_json_number_float(const gee_json_number_t *number, float *value);
 
 #define GEE_JSON_NUMBER_TEXT 32
-/* The shortest decimal that reads back as the same number, in Go's form; finite numbers only. Not terminated; returns
- * its length. */
+/* Writes the shortest decimal that reads back as the same number, in Go's form. Returns the length; the text is not
+ * terminated. Precondition: the number is finite. */
 size_t gee_json_format_double(char *target, double number);
 size_t gee_json_format_float(char *target, float number);
 
 /* ---- reader.c ---- */
 typedef struct gee_json_reader {
     const uint8_t *start, *at, *end;
-    unsigned levels; /* of nesting, left */
-    bool copy;       /* strings may not point into the bytes */
+    unsigned levels; /* of nesting that are left */
+    bool copy;       /* strings must not point into the bytes */
     bool repair;     /* limits->repair */
     gee_pool_t *pool;
     gee_error_t *error;
-    gee_path_t path; /* of a failure */
+    gee_path_t path; /* to the place of a failure */
 } gee_json_reader_t;
 
 void gee_json_reader_init(gee_json_reader_t *reader, const uint8_t *bytes, size_t length,
                           const gee_codec_limits_t *limits, gee_pool_t *pool, gee_error_t *error);
-/* After the value nothing but white space may come. Puts the path into the error when `result` is -1. */
+/* Checks that only white space follows the value. Puts the path into the error when `result` is -1. */
 int gee_json_reader_finish(gee_json_reader_t *reader, int result);
 
-/* These fail the reader with a text; each returns -1. */
+/* Each fails the reader with a text and returns -1. */
 int gee_json_no_memory(gee_json_reader_t *reader);
 int gee_json_expected(gee_json_reader_t *reader, const char *what);
 int gee_json_mismatch(gee_json_reader_t *reader, const char *label);
@@ -149,18 +151,19 @@ static inline void gee_json_space(gee_json_reader_t *reader) {
         at++;
     reader->at = at;
 }
-/* The next byte; 0, which begins nothing, at the end. */
+/* The next byte; at the end 0, with which nothing begins. */
 static inline uint8_t gee_json_peek(const gee_json_reader_t *reader) {
     return reader->at < reader->end ? *reader->at : 0;
 }
 
 int gee_json_read_literal(gee_json_reader_t *reader, const char *word);
 int gee_json_read_number(gee_json_reader_t *reader, gee_json_number_t *number);
-/* Of an integral number, without its sign. False: more than 64 bits. */
+/* The magnitude of an integral number, without the sign. False: more than 64 bits. */
 bool gee_json_number_magnitude(const gee_json_number_t *number, uint64_t *magnitude);
 int gee_json_not_integer(gee_json_reader_t *reader, gee_str_t number, const char *label);
 int gee_json_does_not_fit(gee_json_reader_t *reader, gee_str_t number, const char *label);
-/* At the opening quote. What has escapes is put into the pool; the rest too with `copy`, else points into the bytes. */
+/* Precondition: the reader is at the opening quote. A string with escapes is put into the pool, and with `copy` every
+ * string; other strings point into the bytes. */
 int gee_json_read_string(gee_json_reader_t *reader, bool copy, gee_str_t *string);
 /* Begins at '{' or '[', ends behind the closing one. Usage:
  *   if (enter() < 0) fail; for (first = true; (more = next(first, ']')) > 0; first = false) read one; */
@@ -170,17 +173,18 @@ static inline int gee_json_leave(gee_json_reader_t *reader) {
     reader->levels++;
     return 0;
 }
-/* 1: a further item is there, at its first byte; 0: that was the end, closed; -1: neither. */
+/* 1: the reader is at the first byte of a further item; 0: the list or object has ended, and is closed; -1:
+ * malformed. */
 int gee_json_next(gee_json_reader_t *reader, bool first, char close);
-/* A key and its colon; stands at the first byte of the value then. */
+/* Reads a key and its colon; afterwards the reader is at the first byte of the value. */
 int gee_json_read_key(gee_json_reader_t *reader, bool copy, gee_str_t *key);
 int gee_json_read_colon(gee_json_reader_t *reader);
-/* Any value, checked and forgotten. */
+/* Checks any value without keeping it. */
 int gee_json_skip(gee_json_reader_t *reader);
 int gee_json_check(const void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
                    const gee_codec_limits_t *limits, unsigned way, gee_error_t *error);
 
-/* Makes `items` one longer by doubling, but never longer than the bytes that are left can fill. -1: no memory. */
+/* Makes `items` larger by doubling, but never larger than the bytes that are left can fill. -1: out of memory. */
 int gee_json_grow(gee_json_reader_t *reader, void **items, size_t count, size_t *capacity, size_t size);
 
 /* ---- read_typed.c, read_value.c ---- */
@@ -192,16 +196,16 @@ int gee_json_decode_value(void *state, const uint8_t *bytes, size_t length, cons
 /* ---- writer.c ---- */
 typedef struct gee_json_writer {
     gee_chain_t *out;
-    uint8_t *start, *at, *end; /* of the room reserved; [start, at) is written and not yet committed */
+    uint8_t *start, *at, *end; /* of the reserved room; [start, at) is written and not yet committed */
     unsigned levels;
     gee_error_t *error;
     gee_path_t path;
 } gee_json_writer_t;
 
 void gee_json_writer_init(gee_json_writer_t *writer, gee_chain_t *out, gee_error_t *error);
-/* Commits what is written; with `result` -1 puts the path into the error. */
+/* Commits the written bytes; with `result` -1 puts the path into the error. */
 int gee_json_writer_finish(gee_json_writer_t *writer, int result);
-/* Room for `count` bytes at writer->at, count up to a few hundred. */
+/* Makes room for `count` bytes at writer->at. Precondition: count is at most a few hundred. */
 int gee_json_make_room(gee_json_writer_t *writer, size_t count);
 static inline int gee_json_room(gee_json_writer_t *writer, size_t count) {
     return (size_t)(writer->end - writer->at) >= count ? 0 : gee_json_make_room(writer, count);
@@ -213,18 +217,18 @@ static inline int gee_json_put(gee_json_writer_t *writer, char c) {
     return 0;
 }
 int gee_json_put_text(gee_json_writer_t *writer, const char *text, size_t length); /* short */
-#define GEE_JSON_DIGITS 20                                                         /* of any unsigned number */
-size_t gee_json_format_unsigned(char *target, uint64_t number);                    /* returns how many */
+#define GEE_JSON_DIGITS 20                                      /* upper bound of the digits of an unsigned number */
+size_t gee_json_format_unsigned(char *target, uint64_t number); /* returns the count of digits */
 int gee_json_put_unsigned(gee_json_writer_t *writer, uint64_t number);
 int gee_json_put_signed(gee_json_writer_t *writer, int64_t number);
 int gee_json_put_double(gee_json_writer_t *writer, double number);
 int gee_json_put_float(gee_json_writer_t *writer, float number);
 int gee_json_put_string(gee_json_writer_t *writer, gee_str_t string);
 int gee_json_put_bytes(gee_json_writer_t *writer, gee_bytes_t bytes);
-/* '{' or '[', counted as a level; gee_json_close takes the level back. */
+/* Writes '{' or '[' and takes one level; gee_json_close() gives the level back. */
 int gee_json_open(gee_json_writer_t *writer, char bracket);
 int gee_json_close(gee_json_writer_t *writer, char bracket);
-/* The comma before every item but the first, then the key and its colon. */
+/* Writes the comma (except before the first item), then the key and its colon. */
 int gee_json_put_key(gee_json_writer_t *writer, bool first, gee_str_t key);
 
 /* ---- plain.c ---- */

@@ -1,7 +1,7 @@
 /* number.c: decimal digits to floating point and back, rounded correctly whatever the process's locale.
  *
- * strtod() and printf() know the locale's decimal point. strtod() is therefore given digits and an exponent, never a
- * point; of what printf("%e") makes, only digits and exponent are taken, and laid out here. */
+ * strtod() and printf() know the locale's decimal point. So strtod() gets digits and an exponent, never a point; and
+ * from the output of printf("%e") only digits and exponent are used, and laid out here. */
 #include "json.h"
 
 #include <float.h>
@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DIGITS_MAX   800    /* 767 decide any double; the rest is one digit that says "and something more" */
-#define EXPONENT_MAX 100000 /* beyond it everything is zero or too big */
+#define DIGITS_MAX   800    /* 767 digits decide any double; one more digit says "and something more" */
+#define EXPONENT_MAX 100000 /* beyond this every number is zero or too big */
 
 static void skip_zeros(const uint8_t **digits, size_t *count) {
     while (*count > 0 && **digits == '0') {
@@ -19,13 +19,13 @@ static void skip_zeros(const uint8_t **digits, size_t *count) {
     }
 }
 
-/* Is one of them not zero? */
+/* True when one of the digits is not zero. */
 static bool any_digit(const uint8_t *digits, size_t count) {
     skip_zeros(&digits, &count);
     return count > 0;
 }
 
-/* Decimal digits and a power of ten, as text without a point: what strtod() reads alike in every locale. */
+/* Writes decimal digits and a power of ten as text without a point, which strtod() reads alike in every locale. */
 static void normalize(char text[DIGITS_MAX + 32], const uint8_t *digits, size_t count, int64_t exponent) {
     size_t used = count < DIGITS_MAX ? count : DIGITS_MAX;
     memcpy(text, digits, used);
@@ -41,10 +41,10 @@ static void normalize(char text[DIGITS_MAX + 32], const uint8_t *digits, size_t 
     snprintf(text + used, 16, "e%d", (int)power);
 }
 
-/* Where double and float differ. A float's values stand in doubles, too. */
+/* The differences between double and float. Values of floats are kept in doubles, too. */
 typedef struct precision {
-    size_t exact_digits;            /* that many are exact, whatever they are */
-    int64_t exact_powers;           /* so are the powers of ten up to this one */
+    size_t exact_digits;            /* so many digits are exact, whatever they are */
+    int64_t exact_powers;           /* the powers of ten up to this one are exact */
     int fewest_digits, most_digits; /* of the shortest decimal of a normal number */
     double least_normal;
     bool single;
@@ -57,8 +57,9 @@ static const precision_t float_precision = {
     .exact_digits = 7, .exact_powers = 10, .fewest_digits = 6, .most_digits = 9, .least_normal = FLT_MIN, .single = true
 };
 
-/* One operation on two exact numbers rounds once. Done in double and then made a float it still does: the rounding to
- * 53 bits, over twice 24, never decides the other. Not where the machine computes with more than it stores. */
+/* One operation on two exact numbers rounds once. An operation in double whose result becomes a float also rounds
+ * correctly: the rounding to 53 bits, more than twice 24, never changes the second rounding. False on machines that
+ * compute with more bits than they store. */
 static bool is_exact(const precision_t *precision, size_t count, int64_t exponent) {
 #if FLT_EVAL_METHOD == 0
     int64_t powers = precision->exact_powers;
@@ -95,8 +96,8 @@ static bool to_binary(const precision_t *precision, const uint8_t *digits, size_
     return !isinf(*number);
 }
 
-/* The digits of whole part and fraction in one run: as they stand there when all before the fraction is zero, else
- * joined in `room`. Of more than fit, the last one tells that something came behind. */
+/* The digits of whole part and fraction in one run: in place when all digits before the fraction are zero, else joined
+ * in `room`. When there are more digits than fit, the last digit says whether the rest is zero. */
 static const uint8_t *join(const gee_json_number_t *number, uint8_t room[DIGITS_MAX + 1], size_t *count,
                            int64_t *exponent) {
     const uint8_t *whole = number->digits, *fraction = number->digits + number->whole + 1;
@@ -152,13 +153,13 @@ typedef struct decimal { /* d.ddd times ten to the exponent */
     int exponent;
 } decimal_t;
 
-/* `precision` digits of a positive number, rounded; zeros at the end taken off. */
+/* Takes `precision` rounded digits of a positive number, without zeros at the end. */
 static void take_digits(decimal_t *decimal, double number, int precision) {
     char text[48];
     snprintf(text, sizeof(text), "%.*e", precision - 1, number);
     const char *at = text;
     decimal->count = 0;
-    for (; *at && *at != 'e'; at++) { /* between the digits stands the locale's point, of one byte or more */
+    for (; *at && *at != 'e'; at++) { /* between the digits is the locale's point, of one byte or more */
         if (*at >= '0' && *at <= '9' && decimal->count < sizeof(decimal->digits))
             decimal->digits[decimal->count++] = (uint8_t)*at;
     }
@@ -178,7 +179,8 @@ static char *put_zeros(char *at, int count) {
     return at;
 }
 
-/* 0.000001 to 99999...(21 digits) without an exponent, the rest with one: as Go and JavaScript do. */
+/* Writes numbers from 0.000001 up to 21 digits without an exponent, others with an exponent, as Go and JavaScript
+ * do. */
 static size_t lay_out(char *target, const decimal_t *decimal, bool negative) {
     char *at = target;
     const uint8_t *digits = decimal->digits;

@@ -1,21 +1,21 @@
-/* plain.c: headers as nearly all are, written as Go and we write them:
+/* plain.c: the usual form of a header, as Go and this project write it:
  *
  *   {"ServiceMethod":"Arith.Multiply","Seq":1}      or with further strings that are empty:  ... "Seq":1,"Error":""}
  *
- * Names are those of the type's fields, in their order, without white space or escapes. Whatever looks otherwise goes
- * the long way, which takes five times the instructions. */
+ * The names are those of the type's fields, in their order, without white space or escapes. Every other form goes the
+ * general way, which takes five times the instructions. */
 #include "json.h"
 
 #define MOST_DIGITS 19  /* of a number that cannot overflow 64 bits */
 #define LONGEST     192 /* bytes of the text, and of the three names together */
 
-/* What stands around names, text and number: {"":"","":} and ,"":"" and the line feed */
+/* The bytes around names, text and number: {"":"","":} and ,"":"" and the line feed. */
 #define PUNCTUATION (12 + 6 + 1)
 
 #define STANDS(at, literal) (memcmp(at, literal, sizeof(literal) - 1) == 0)
 #define PUT(at, literal)    ((uint8_t *)memcpy(at, literal, sizeof(literal) - 1) + (sizeof(literal) - 1))
 
-/* Null: none that is well-formed and fits. */
+/* Null: no number that is well-formed and fits. */
 static const uint8_t *read_number(const uint8_t *at, const uint8_t *end, uint64_t *number) {
     const uint8_t *first = at;
     uint64_t value = 0;
@@ -27,7 +27,7 @@ static const uint8_t *read_number(const uint8_t *at, const uint8_t *end, uint64_
     return at == first || (*first == '0' && at > first + 1) ? NULL : at;
 }
 
-/* From behind the number to the end; the third field may be written as an empty string. Null: not like this. */
+/* Reads from behind the number to the end; the third field may be there as an empty string. Null: another form. */
 static const uint8_t *read_rest(const uint8_t *at, const uint8_t *end, const gee_type_t *header) {
     if (at < end && *at == '}')
         return at + 1;
@@ -40,7 +40,7 @@ static const uint8_t *read_rest(const uint8_t *at, const uint8_t *end, const gee
     return at + name.length + 7;
 }
 
-/* Up to behind the number. Null: not like this. */
+/* Reads up to the end of the number. Null: another form. */
 static inline const uint8_t *read_first_two(const gee_type_t *header, const uint8_t *bytes, size_t length,
                                             gee_str_t *text, uint64_t *number) {
     gee_str_t first = gee_field_name(&header->fields[0]), second = gee_field_name(&header->fields[1]);
@@ -79,12 +79,12 @@ static uint8_t *put(uint8_t *at, gee_str_t text) {
     return at + text.length;
 }
 
-/* Is the third written though it is empty? */
+/* Is the third field written although empty? */
 static bool has_third(const gee_type_t *header) {
     return header->field_count > 2 && (header->fields[2].flags & GEE_FIELD_OMIT_EMPTY) == 0;
 }
 
-/* Names have nothing in them that needs an escape: gee_type_check(). */
+/* Names need no escapes: gee_type_check(). */
 int gee_json_write_plain(void *state GEE_UNUSED, const gee_type_t *header, gee_str_t text, uint64_t number,
                          gee_chain_t *out) {
     gee_str_t first = gee_field_name(&header->fields[0]), second = gee_field_name(&header->fields[1]);

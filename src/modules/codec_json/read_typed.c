@@ -1,7 +1,7 @@
 /* read_typed.c: one JSON value into C memory, by its type.
  *
- * Every value is written over the whole of its memory, so of two members with one name the last wins. null leaves zero,
- * as in Go. A failure names the field on its way out (gee_path_t). */
+ * Every value overwrites the whole of its memory, so of two members with one name the last wins. null means zero, as in
+ * Go. An unwinding failure adds the names of the fields (gee_path_t). */
 #include "json.h"
 
 static int read_any(gee_json_reader_t *reader, const gee_type_t *type, void *value);
@@ -13,8 +13,8 @@ static bool at_number(const gee_json_reader_t *reader) {
 
 /* ---- numbers ---- */
 
-/* Behind an integer of up to 18 digits, what nearly every number is. Null: it is something else, or not well-formed.
- * There is a byte at `at`. */
+/* Reads an integer of up to 18 digits, as nearly every number is, and returns the place behind it. Null: another
+ * number, or malformed. Precondition: there is a byte at `at`. */
 static inline const uint8_t *short_integer(const uint8_t *at, const uint8_t *end, bool *negative, uint64_t *magnitude) {
     const uint8_t *limit = end;
     uint64_t value = 0;
@@ -27,7 +27,8 @@ static inline const uint8_t *short_integer(const uint8_t *at, const uint8_t *end
         value = value * 10 + (uint64_t)(*at - '0');
     if (at == first || (*first == '0' && at - first > 1))
         return NULL;
-    if (at<end && * at> ',' && *at != '}' && *at != ']') /* a further digit, a fraction, an exponent; or no JSON */
+    if (at<end && * at> ',' && *at != '}' &&
+        *at != ']') /* a further digit, a fraction or an exponent follows; or the text is not JSON */
         return NULL;
     *magnitude = value;
     return at;
@@ -62,7 +63,7 @@ static int read_signed(gee_json_reader_t *reader, const gee_type_t *type, uint64
     gee_str_t text;
     if (read_magnitude(reader, type, &negative, &magnitude, &text) < 0)
         return -1;
-    if (magnitude > most + negative) /* two's complement reaches one further down */
+    if (magnitude > most + negative) /* in two's complement the least number has a magnitude of one more */
         return gee_json_does_not_fit(reader, text, gee_type_label(type));
     *value = (int64_t)(negative ? 0 - magnitude : magnitude);
     return 0;
@@ -198,7 +199,7 @@ static int read_optional(gee_json_reader_t *reader, const gee_type_t *type, void
 
 /* ---- structs ---- */
 
-/* At a key: is it this one, written without escapes? Then stands behind it. */
+/* At a key: moves behind the key and returns true when the key is this field's name, written without escapes. */
 static bool take_key(gee_json_reader_t *reader, const gee_field_t *field) {
     gee_str_t name = gee_field_name(field);
     const uint8_t *at = reader->at;
@@ -209,7 +210,7 @@ static bool take_key(gee_json_reader_t *reader, const gee_field_t *field) {
     return true;
 }
 
-/* Which field is the member at hand, null for an unknown one? Stands at the member's value then. */
+/* Finds the field of the next member, null for an unknown one. Afterwards the reader is at the value of the member. */
 static int read_field_key(gee_json_reader_t *reader, const gee_type_t *type, size_t expected,
                           const gee_field_t **field) {
     gee_str_t key;
@@ -231,14 +232,14 @@ static int read_field(gee_json_reader_t *reader, const gee_field_t *field, char 
     return -1;
 }
 
-/* An integer of its type, where it is short and fits. Null: not so. */
+/* Reads an integer of its type, when the integer is short and fits. Null: another number. */
 static inline const uint8_t *quick_integer(const uint8_t *at, const uint8_t *end, const gee_type_t *type, void *value) {
     uint64_t magnitude;
     bool negative;
     at = short_integer(at, end, &negative, &magnitude);
     if (at == NULL)
         return NULL;
-    int64_t number = negative ? -(int64_t)magnitude : (int64_t)magnitude; /* 18 digits do */
+    int64_t number = negative ? -(int64_t)magnitude : (int64_t)magnitude; /* 18 digits fit into 64 bits */
     if (type->kind == GEE_KIND_INT64)
         *(int64_t *)value = number;
     else if (type->kind == GEE_KIND_UINT64 && number >= 0)
@@ -252,8 +253,8 @@ static inline const uint8_t *quick_integer(const uint8_t *at, const uint8_t *end
     return at;
 }
 
-/* At a key, or at the comma before it: is it this one, written as nearly everybody does, with neither escapes in it nor
- * white space around it? Then where its value begins. */
+/* At a key, or at the comma before the key: when the key is this field's name, with neither escapes in it nor white
+ * space around it, returns the place where the value begins, else null. */
 static inline const uint8_t *behind_key(const uint8_t *at, const uint8_t *end, bool comma, const gee_field_t *field) {
     gee_str_t name = gee_field_name(field);
     if ((size_t)(end - at) < comma + name.length + 4 || (comma && *at++ != ','))
@@ -264,8 +265,8 @@ static inline const uint8_t *behind_key(const uint8_t *at, const uint8_t *end, b
     return at[0] == '"' && at[1] == ':' && at[2] > ' ' ? at + 2 : NULL;
 }
 
-/* Behind the '{': reads members as long as they come in the struct's order and without white space, for a third of the
- * instructions. Stands then behind the last of them, in *count. */
+/* Behind the '{': reads members as long as they come in the struct's order and without white space, in a third of the
+ * instructions. Afterwards the reader is behind the last such member; *count is their number. */
 static int read_in_order(gee_json_reader_t *reader, const gee_type_t *type, char *value, size_t *count) {
     const uint8_t *behind = reader->at, *end = reader->end;
     size_t i = 0;
@@ -357,7 +358,7 @@ int gee_json_decode(void *state GEE_UNUSED, const gee_type_t *type, const uint8_
     gee_json_reader_init(&reader, bytes, length, limits, pool, error);
     reader.copy = copy;
     int result = type->kind == GEE_KIND_STRUCT && gee_json_peek(&reader) == '{'
-                     ? read_members(&reader, type, value) /* it is zeroed already */
+                     ? read_members(&reader, type, value) /* `value` is zeroed already */
                      : read_any(&reader, type, value);
     return gee_json_reader_finish(&reader, result);
 }

@@ -5,8 +5,8 @@
 
 static int read_value(gee_json_reader_t *reader, gee_value_t *value);
 
-/* Has it no more digits than a double, but zeros at the end? So is written, without an exponent, a double below 1e21.
- * */
+/* True when the number has no more digits than a double, then zeros: a double below 1e21 is written in this form,
+ * without an exponent. */
 static bool has_digits_of_double(const gee_json_number_t *number) {
     size_t count = number->whole;
     while (count > 0 && number->digits[count - 1] == '0')

@@ -1,7 +1,7 @@
-/* reader.c: the parts of a JSON value, read strictly (RFC 8259) from bytes that are there as a whole. */
+/* reader.c: the parts of a JSON value, read strictly (RFC 8259) from bytes that are complete. */
 #include "json.h"
 
-#define SHOWN 40 /* bytes of a number in a text */
+#define SHOWN 40 /* bytes of a number in an error's text */
 
 void gee_json_reader_init(gee_json_reader_t *reader, const uint8_t *bytes, size_t length,
                           const gee_codec_limits_t *limits, gee_pool_t *pool, gee_error_t *error) {
@@ -23,7 +23,7 @@ int gee_json_reader_finish(gee_json_reader_t *reader, int result) {
     return reader->at < reader->end ? gee_json_expected(reader, "the end of the value") : 0;
 }
 
-/* ---- what can be wrong ---- */
+/* ---- errors ---- */
 
 int gee_json_no_memory(gee_json_reader_t *reader) {
     return gee_error_set(reader->error, GEE_RESOURCE_EXHAUSTED,
@@ -83,7 +83,7 @@ static size_t count_digits(gee_json_reader_t *reader) {
     return (size_t)(reader->at - first);
 }
 
-/* The power of ten behind an e; held where further digits do not matter any more. */
+/* Reads the power of ten behind an e. The value stops growing where further digits make no difference. */
 static int read_exponent(gee_json_reader_t *reader, int64_t *exponent) {
     bool negative = gee_json_peek(reader) == '-';
     if (negative || gee_json_peek(reader) == '+')
@@ -176,7 +176,7 @@ const uint8_t *gee_json_plain_end_of_few(const uint8_t *at, const uint8_t *end, 
     return at;
 }
 
-/* The value of four hexadecimal digits; -1 when they are not that. */
+/* The value of four hexadecimal digits; -1: other bytes. */
 static int hexadecimal(const uint8_t *at, const uint8_t *end) {
     int value = 0;
     if (end - at < 4)
@@ -212,7 +212,7 @@ static uint8_t *put_utf8(uint8_t *target, uint32_t point) {
     return target;
 }
 
-/* Behind "\u": four digits, or with a second escape a pair of surrogates. */
+/* Precondition: the reader is behind "\u". Reads four digits, or with a second escape a pair of surrogates. */
 static uint8_t *read_code_point(gee_json_reader_t *reader, uint8_t *target) {
     int unit = hexadecimal(reader->at, reader->end);
     if (unit < 0) {
@@ -227,7 +227,7 @@ static uint8_t *read_code_point(gee_json_reader_t *reader, uint8_t *target) {
     if (point < 0xdc00 && reader->end - reader->at >= 6 && reader->at[0] == '\\' && reader->at[1] == 'u')
         low = hexadecimal(reader->at + 2, reader->end);
     if ((low < 0xdc00 || low > 0xdfff) && reader->repair)
-        return put_utf8(target, 0xfffd); /* and what follows is looked at for itself, as in Go */
+        return put_utf8(target, 0xfffd); /* the next escape is read for itself, as in Go */
     if (low < 0xdc00 || low > 0xdfff) {
         gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "the string has half of a surrogate pair in it (\\u%04x)",
                       (unsigned)unit);
@@ -237,7 +237,7 @@ static uint8_t *read_code_point(gee_json_reader_t *reader, uint8_t *target) {
     return put_utf8(target, 0x10000 + ((point - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
 }
 
-/* Behind a backslash. No escape is shorter than what it stands for. */
+/* Precondition: the reader is behind a backslash. The text of an escape is never shorter than its character. */
 static uint8_t *read_escape(gee_json_reader_t *reader, uint8_t *target) {
     static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
     uint8_t c = gee_json_peek(reader);
@@ -255,7 +255,7 @@ static uint8_t *read_escape(gee_json_reader_t *reader, uint8_t *target) {
     return target;
 }
 
-/* Where the string's closing quote is, from inside it; the end when there is none. */
+/* The place of the string's closing quote; `end` when there is none. */
 static const uint8_t *closing_quote(const uint8_t *at, const uint8_t *end) {
     while ((at = gee_json_plain_end(at, end, NULL)) < end && *at != '"')
         at += *at == '\\' && end - at > 1 ? 2 : 1;
@@ -268,13 +268,13 @@ static int check_utf8(gee_json_reader_t *reader, const void *bytes, size_t lengt
     return gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
 }
 
-/* Of one that is not empty. */
+/* Replaces the bytes that are not UTF-8. Precondition: the string is not empty. */
 GEE_APART static int repair(gee_json_reader_t *reader, gee_str_t *string) {
     *string = gee_pool_utf8(reader->pool, *string);
     return string->data != NULL ? 0 : gee_json_no_memory(reader);
 }
 
-/* The rest of a string from its first escape on; `first` is where its inside begins. */
+/* Reads the rest of a string from its first escape on; `first` is the first byte behind the opening quote. */
 static int read_escaped(gee_json_reader_t *reader, const uint8_t *first, bool foreign, gee_str_t *string) {
     size_t most = (size_t)(closing_quote(reader->at, reader->end) - first);
     size_t plain = (size_t)(reader->at - first);
@@ -367,7 +367,7 @@ int gee_json_read_key(gee_json_reader_t *reader, bool copy, gee_str_t *key) {
     return gee_json_read_string(reader, copy, key) < 0 ? -1 : gee_json_read_colon(reader);
 }
 
-/* Behind the opening quote. Nothing is kept: escapes are written where the next one overwrites them. */
+/* Precondition: the reader is behind the opening quote. Nothing is kept: each escape is written over the one before. */
 static int skip_string(gee_json_reader_t *reader) {
     uint8_t scratch[4];
     for (;;) {
@@ -433,7 +433,8 @@ int gee_json_skip(gee_json_reader_t *reader) {
     }
 }
 
-/* In a frame nothing depends on where the value ends, and who reads frames reads JSON with limits of its own. */
+/* In a frame nothing depends on where the value ends, and the reader of the frame reads the JSON with its own
+ * limits. */
 int gee_json_check(const void *state GEE_UNUSED, const gee_type_t *type GEE_UNUSED, const uint8_t *bytes, size_t length,
                    const gee_codec_limits_t *limits, unsigned way, gee_error_t *error) {
     gee_json_reader_t reader;
@@ -447,7 +448,7 @@ int gee_json_grow(gee_json_reader_t *reader, void **items, size_t count, size_t 
     if (count < *capacity)
         return 0;
     size_t wanted = count < 4 ? 8 : count * 2, bytes;
-    size_t most = count + (size_t)(reader->end - reader->at) / 2 + 1; /* an item has a byte and a comma at least */
+    size_t most = count + (size_t)(reader->end - reader->at) / 2 + 1; /* an item takes at least a byte and a comma */
     if (wanted > most)
         wanted = most;
     if (__builtin_mul_overflow(wanted, size, &bytes))

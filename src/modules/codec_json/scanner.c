@@ -3,12 +3,12 @@
  *   START --"--> STRING --\--> ESCAPE      at the closing quote: done, or back to INSIDE
  *     | --{ [--> INSIDE                    at the closing bracket of the first: done
  *     | --t f n--> LITERAL                 at its last letter: done
- *     ' --0-9 --> NUMBER                   at the first byte that is not part of it: done
+ *     ' --0-9 --> NUMBER                   at the first byte behind the number: done
  *
- * It keeps no bytes: past a value that is not taken it goes on in the same way, and the caller drops what it has looked
- * at. It looks at each byte once, and refuses at once what no further byte can make right: a value that cannot start
- * so, a byte that JSON has only within strings, a control character in a string, the wrong closing bracket. The order
- * of commas, colons and values is the reader's to judge. */
+ * The scanner keeps no bytes: a value that is refused is passed over in the same way, and the caller drops the scanned
+ * bytes. The scanner looks at each byte once, and refuses at once a text that no further byte can make right: a value
+ * with a wrong first byte, a byte that JSON has only within strings, a control character in a string, the wrong closing
+ * bracket. The reader checks the order of commas, colons and values. */
 #include "json.h"
 
 #include <limits.h>
@@ -16,16 +16,16 @@
 enum mode { START, INSIDE, STRING, ESCAPE, NUMBER, LITERAL };
 
 /* How gee_measure_t.private_state is used: [0] mode, depth and literal; [1] to [3] one bit a level, set for '['.
- * Brackets that are nested deeper than there are bits are counted but not matched. */
+ * Brackets on levels without a bit are counted but not matched. */
 #define MATCHED_LEVELS 192u
 
 typedef struct scan {
     enum mode mode;
     unsigned depth;
-    unsigned word, letter; /* literal: which, and how many letters are there */
+    unsigned word, letter; /* literal: its index, and the count of its letters so far */
 } scan_t;
 
-/* PART: of punctuation or of a literal. From PART on nothing is to be done about it between brackets. */
+/* PART: a byte of punctuation or of a literal. Between brackets, bytes of the classes from PART on need no action. */
 enum byte_class { BAD, QUOTE, OPEN, CLOSE, PART, SPACE, DIGIT };
 
 static const uint8_t classes[256] = {
@@ -85,7 +85,7 @@ static bool open_level(scan_t *scan, gee_measure_t *progress, uint8_t bracket, c
     return true;
 }
 
-/* Does the closing bracket fit the one that opened this level? Takes the level back. */
+/* Gives a level back; false when the closing bracket does not match the opening bracket. */
 static bool close_level(scan_t *scan, const gee_measure_t *progress, uint8_t bracket) {
     unsigned level = --scan->depth;
     if (level >= MATCHED_LEVELS)
@@ -94,7 +94,7 @@ static bool close_level(scan_t *scan, const gee_measure_t *progress, uint8_t bra
     return list == (bracket == ']');
 }
 
-/* The first byte of a value, behind white space. */
+/* Reads the first byte of a value, behind white space. */
 static gee_measured_t start(scan_t *scan, gee_measure_t *progress, const uint8_t **position, const uint8_t *bytes,
                             const gee_codec_limits_t *limits, gee_error_t *error) {
     const uint8_t *at = *position;
@@ -125,7 +125,7 @@ static gee_measured_t start(scan_t *scan, gee_measure_t *progress, const uint8_t
     return GEE_MEASURE_MORE;
 }
 
-/* Between the brackets of the outermost list or object. */
+/* Scans between the brackets of the outermost list or object. */
 static gee_measured_t inside(scan_t *scan, gee_measure_t *progress, const uint8_t **position, const uint8_t *end,
                              const uint8_t *bytes, const gee_codec_limits_t *limits, gee_error_t *error) {
     const uint8_t *at = *position;
@@ -135,7 +135,7 @@ static gee_measured_t inside(scan_t *scan, gee_measure_t *progress, const uint8_
         if (at == end)
             break;
         switch (classes[*at]) {
-        case QUOTE: /* a string that ends in this piece does not leave this loop */
+        case QUOTE: /* a string that ends in this piece stays in this loop */
             at = gee_json_plain_end(at + 1, end, NULL);
             if (at < end && *at == '"')
                 break;
@@ -208,10 +208,10 @@ static gee_measured_t too_long(const gee_codec_limits_t *limits, gee_error_t *er
     return GEE_MEASURE_LONG;
 }
 
-/* With a nesting that is a number of levels. */
+/* Scans any value; `nesting` is a number of levels, never "no limit". */
 static gee_measured_t measure_any(gee_measure_t *progress, const uint8_t *bytes, size_t length,
                                   const gee_codec_limits_t *limits, gee_error_t *error) {
-    /* One byte beyond the limit is looked at: a number of that very length is only ended by it. */
+    /* One byte beyond the limit is looked at: only this byte ends a number of exactly that length. */
     size_t visible = limits->message > 0 && limits->message < length ? limits->message + 1 : length;
     const uint8_t *at = bytes + progress->scanned, *end = bytes + visible;
     gee_measured_t result = GEE_MEASURE_MORE;
@@ -250,15 +250,15 @@ static gee_measured_t measure_any(gee_measure_t *progress, const uint8_t *bytes,
     return result;
 }
 
-/* ---- what nearly every value is: a short list or object that is there as a whole, without escapes ---- */
+/* ---- nearly every value: a short list or object, complete, without escapes ---- */
 
-#define SHORT 4096u /* bytes, of which those of a longer value are looked at twice */
+#define SHORT 4096u /* bytes; in a longer value so many bytes are scanned twice */
 #define FLAT  62u   /* levels */
 
-/* The same for two thirds of the instructions, as there is nothing to be kept or said. Null: it is not like this, not
- * whole, or wrong. */
+/* The same scan in two thirds of the instructions, as there is no state to keep and no error to report. Null: another
+ * form, incomplete, or malformed. */
 static const uint8_t *short_end(const uint8_t *at, const uint8_t *end, unsigned nesting) {
-    uint64_t levels = 1, deepest = (uint64_t)1 << nesting; /* a bit a level, set for '[', below the first bit */
+    uint64_t levels = 1, deepest = (uint64_t)1 << nesting; /* one bit a level, set for '[', below the first bit */
     while (at < end) {
         uint8_t c = *at, class = classes[c];
         if (class >= PART) {
@@ -312,7 +312,7 @@ gee_measured_t gee_json_measure(void *state GEE_UNUSED, gee_measure_t *progress,
     return measure_long(progress, bytes, length, limits, error);
 }
 
-/* So much is looked at for the end of a value that is not taken, in limits.message. */
+/* The end of a refused value is looked for in so many times limits.message bytes. */
 #define PATIENCE 16
 
 gee_measured_t gee_json_skip_value(void *state GEE_UNUSED, gee_measure_t *progress, const uint8_t *bytes, size_t length,

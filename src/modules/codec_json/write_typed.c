@@ -91,7 +91,8 @@ static int write_any(gee_json_writer_t *writer, const gee_type_t *type, const vo
     return gee_error_set(writer->error, GEE_INTERNAL, "a type has the unknown kind %d", (int)type->kind);
 }
 
-/* An integer alone, what many a method replies: into the chain at once, for half of what the writer takes. */
+/* Writes an integer alone, the reply of many methods, straight into the chain, in half the instructions of the
+ * writer. */
 static bool encode_integer(const gee_type_t *type, const void *value, gee_chain_t *out) {
     bool is_signed = type->kind == GEE_KIND_INT64 || type->kind == GEE_KIND_INT32;
     int64_t number = type->kind == GEE_KIND_INT64    ? *(const int64_t *)value

@@ -1,13 +1,13 @@
 /* writer.c: the parts of a JSON value into a chain.
  *
- *   chain: ... committed | start ... at ... end      room is reserved a piece at a time; what is written of it is
+ *   chain: ... committed | start ... at ... end      room is reserved a piece at a time; written bytes are
  *                          written  free             committed when the piece is full, and at the end */
 #include "json.h"
 
 #include <math.h>
 
 #define PIECE    256 /* bytes reserved at a time */
-#define LONG_RUN 192 /* from here on a run of plain characters goes to the chain directly */
+#define LONG_RUN 192 /* a run of plain characters of this length goes to the chain directly */
 
 void gee_json_writer_init(gee_json_writer_t *writer, gee_chain_t *out, gee_error_t *error) {
     writer->out = out;
@@ -124,7 +124,7 @@ static int put_run(gee_json_writer_t *writer, const uint8_t *bytes, size_t lengt
     return gee_chain_append(writer->out, bytes, length) < 0 ? no_memory(writer) : 0;
 }
 
-/* What stands for a quote, a backslash or a control character. */
+/* Writes the escape of a quote, a backslash or a control character. */
 static int put_escape(gee_json_writer_t *writer, uint8_t c) {
     static const char hexadecimal[] = "0123456789abcdef", plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
     const char *found = c ? strchr(plain, c) : NULL;
@@ -162,7 +162,8 @@ static int put_any(gee_json_writer_t *writer, gee_str_t string) {
     return gee_json_put(writer, '"');
 }
 
-/* In quotes, when it is short and needs no escape, as names are. There is room for it. */
+/* Writes a string in quotes when the string is short and needs no escape, as names are. Precondition: the writer has
+ * room. */
 static bool put_short(gee_json_writer_t *writer, gee_str_t string) {
     uint8_t *at = writer->at;
     if (string.length > GEE_SHORT_BYTES || !gee_json_is_clean(string))

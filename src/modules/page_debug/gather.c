@@ -1,4 +1,4 @@
-/* gather.c: joins the services of this worker with the counts of all. */
+/* gather.c: joins the services of this worker with the counts of all workers. */
 #include "debug.h"
 
 #include <string.h>
@@ -25,7 +25,7 @@ static const char *short_text(const gee_type_t *type, gee_pool_t *pool, unsigned
     }
 }
 
-/* A struct with its fields, theirs by name only: types may contain themselves. Null: out of memory. */
+/* A struct with its fields, of nested structs the names only: types may contain themselves. Null: out of memory. */
 static const char *type_text(const gee_type_t *type, gee_pool_t *pool) {
     if (type->kind != GEE_KIND_STRUCT)
         return short_text(type, pool, 0);
@@ -41,7 +41,7 @@ static const char *type_text(const gee_type_t *type, gee_pool_t *pool) {
 
 static const gee_counters_sum_t no_calls = { .method = { .data = "", .length = 0 } };
 
-/* As counters cut long names. */
+/* Cuts long names as the counters do. */
 static const gee_counters_sum_t *find_sum(const gee_counters_sums_t *sums, const char *name) {
     gee_str_t wanted = gee_str(name);
     if (wanted.length >= GEE_COUNTERS_METHOD)
@@ -69,7 +69,7 @@ static int gather_method(const gee_service_t *service, const gee_method_t *metho
     return 0;
 }
 
-/* Methods that no declaration names are known by their counts. */
+/* Methods without a declaration are known from their counts. */
 static void gather_undeclared(const char *service, const gee_counters_sums_t *sums, bool *used,
                               debug_service_t *target) {
     gee_str_t name = gee_str(service);
@@ -80,7 +80,7 @@ static void gather_undeclared(const char *service, const gee_counters_sums_t *su
             continue;
         used[i] = true;
         target->methods[target->method_count++] =
-            (debug_method_t){ .name = method.data + name.length + 1, /* terminated: gee_pool_str() made it */
+            (debug_method_t){ .name = method.data + name.length + 1, /* terminated by gee_pool_str() */
                               .argument = "",
                               .reply = "",
                               .sum = &sums->items[i] };
@@ -135,7 +135,7 @@ static void gather_others(const gee_counters_sums_t *sums, const bool *used, deb
     }
 }
 
-/* Where the lists of servers come from is known by the settings of this worker. */
+/* Only the settings of this worker name the sources of lists. */
 static void gather_sources(const gee_engine_t *engine, const debug_upstreams_t *upstreams) {
     size_t next = 0;
     const gee_gateway_t *gateway = gee_engine_gateway(engine);

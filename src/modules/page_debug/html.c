@@ -24,7 +24,7 @@ static void number(gee_http_response_t *response, uint64_t value) {
     gee_http_print(response, "<td class=\"n\">%" PRIu64 "</td>", value);
 }
 
-/* "850 µs", "1.2 ms", "3.5 s"; a dash when nothing was measured. */
+/* Writes "850 µs", "1.2 ms" or "3.5 s"; a dash without a measurement. */
 static void duration(gee_http_response_t *response, bool measured, double value) {
     if (!measured)
         gee_http_print(response, "<td class=\"n\">–</td>");
@@ -141,17 +141,17 @@ static void write_upstream(const debug_upstream_t *upstream, gee_http_response_t
                    "<th scope=\"col\" class=\"n\">Weight</th><th scope=\"col\" class=\"n\">Connections</th>"
                    "<th scope=\"col\" class=\"n\">In flight</th><th scope=\"col\" class=\"n\">Calls</th>"
                    "<th scope=\"col\" class=\"n\">Failures</th><th scope=\"col\" class=\"n\">Latency</th></tr>\n");
-    for (size_t i = 0; i < upstream->peer_count; i++) {
-        const board_peer_t *peer = &upstream->peers[i].sums;
+    for (size_t i = 0; i < upstream->backend_count; i++) {
+        const board_backend_t *backend = &upstream->backends[i].sums;
         gee_http_print(response, "<tr><td>");
-        escape(response, upstream->peers[i].address);
-        gee_http_print(response, "</td><td>%s</td>", gee_backend_state_name((gee_backend_state_t)peer->state));
-        number(response, peer->weight);
-        number(response, peer->connections);
-        number(response, peer->in_flight);
-        number(response, peer->calls);
-        number(response, peer->failures);
-        duration(response, peer->latency_us > 0, (double)peer->latency_us);
+        escape(response, upstream->backends[i].address);
+        gee_http_print(response, "</td><td>%s</td>", gee_backend_state_name((gee_backend_state_t)backend->state));
+        number(response, backend->weight);
+        number(response, backend->connections);
+        number(response, backend->in_flight);
+        number(response, backend->calls);
+        number(response, backend->failures);
+        duration(response, backend->latency_us > 0, (double)backend->latency_us);
         gee_http_print(response, "</tr>\n");
     }
     gee_http_print(response, "</table>\n");

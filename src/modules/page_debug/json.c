@@ -1,4 +1,4 @@
-/* json.c: the same for a program. */
+/* json.c: the page as JSON, for a program. */
 #include "debug.h"
 
 #include <cjson/cJSON.h>
@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Exact: cJSON's own numbers are doubles. */
+/* Adds an exact number: cJSON's own numbers are doubles. */
 static bool add_count(cJSON *object, const char *name, uint64_t value) {
     char text[32];
     snprintf(text, sizeof(text), "%" PRIu64, value);
@@ -25,7 +25,7 @@ static bool add_counts(cJSON *object, const gee_counters_worker_t *counts) {
            add_count(object, "in_flight", counts->in_flight) && add_count(object, "late", counts->late);
 }
 
-/* A new object at the end of the list; null: out of memory. */
+/* Appends a new object to the list; null: out of memory. */
 static cJSON *add_object(cJSON *list) {
     cJSON *object = cJSON_CreateObject();
     if (object != NULL && !cJSON_AddItemToArray(list, object)) {
@@ -64,17 +64,17 @@ static bool add_other(cJSON *others, const gee_counters_sum_t *sum) {
     return object != NULL && cJSON_AddStringToObject(object, "method", name) && add_sum(object, sum);
 }
 
-static bool add_peer(cJSON *peers, const debug_peer_t *server) {
-    cJSON *object = add_object(peers);
-    const board_peer_t *peer = &server->sums;
+static bool add_backend(cJSON *backends, const debug_backend_t *server) {
+    cJSON *object = add_object(backends);
+    const board_backend_t *backend = &server->sums;
     return object != NULL && cJSON_AddStringToObject(object, "address", server->address) &&
-           cJSON_AddStringToObject(object, "state", gee_backend_state_name((gee_backend_state_t)peer->state)) &&
-           add_count(object, "weight", peer->weight) && add_count(object, "connections", peer->connections) &&
-           add_count(object, "in_flight", peer->in_flight) && add_count(object, "calls", peer->calls) &&
-           add_count(object, "failures", peer->failures) && add_count(object, "latency_us", peer->latency_us);
+           cJSON_AddStringToObject(object, "state", gee_backend_state_name((gee_backend_state_t)backend->state)) &&
+           add_count(object, "weight", backend->weight) && add_count(object, "connections", backend->connections) &&
+           add_count(object, "in_flight", backend->in_flight) && add_count(object, "calls", backend->calls) &&
+           add_count(object, "failures", backend->failures) && add_count(object, "latency_us", backend->latency_us);
 }
 
-/* Null stands for what there is not: a list that was never confirmed, trouble. */
+/* Null for what is missing: the time of a list that was never confirmed, the error of one without trouble. */
 static bool add_source(cJSON *object, const debug_upstream_t *upstream) {
     const gee_shared_report_t *found = &upstream->found;
     int64_t age_ns = gee_clock_wall() - found->confirmed_ns;
@@ -93,10 +93,10 @@ static bool add_upstream(cJSON *upstreams, const debug_upstream_t *upstream) {
         !cJSON_AddStringToObject(object, "balance", upstream->balance) ||
         !add_count(object, "waiting", upstream->waiting) || (upstream->source != NULL && !add_source(object, upstream)))
         return false;
-    cJSON *peers = cJSON_AddArrayToObject(object, "peers");
-    bool added = peers != NULL;
-    for (size_t i = 0; i < upstream->peer_count && added; i++)
-        added = add_peer(peers, &upstream->peers[i]);
+    cJSON *backends = cJSON_AddArrayToObject(object, "peers");
+    bool added = backends != NULL;
+    for (size_t i = 0; i < upstream->backend_count && added; i++)
+        added = add_backend(backends, &upstream->backends[i]);
     return added;
 }
 

@@ -1,12 +1,13 @@
-/* page_debug.c: /debug/geerpc and /debug/rpc: what is served here and how it does, over all workers.
+/* page_debug.c: /debug/geerpc and /debug/rpc: the services of this server with their counts, and the upstreams, over
+ * all workers.
  *
  *   shared counters + services of this worker -> debug_view_t -> HTML for a person, JSON for a program
- *   shared board of upstreams ---------------------^                                                    */
+ *   shared board of upstreams ---------------------^ */
 #include "debug.h"
 
 #include <unistd.h>
 
-/* What a page says of the upstreams of workers other than the one that answers is at most so old. */
+/* The greatest age of the page's data about the upstreams of other workers. */
 #define BOARD_INTERVAL (250 * GEE_MILLISECOND)
 
 typedef struct conf {
@@ -15,7 +16,7 @@ typedef struct conf {
 
     /* the worker's */
     const gee_engine_t *engine;
-    board_slot_t *slot; /* null: it has no upstreams, or there is no room */
+    board_slot_t *slot; /* null: no upstreams, or no free slot */
     gee_timer_t timer;
 } conf_t;
 

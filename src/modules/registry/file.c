@@ -2,9 +2,9 @@
  *
  *   geerpc registry 2 1732323600000
  *   tcp@10.0.0.1:9999 3 300s Arith         address, weight (0: not said), time to live, service (or none)
- *   end 1                                  of so many entries: without it the file was cut off
+ *   end 1                                  the count of entries; a file without this line was cut off
  *
- * It is not forced to the disk, which could take long: what a power failure costs, the servers register again. */
+ * The file is not forced to the disk, which could take long: after a power failure the servers register again. */
 #include "registry.h"
 
 #include <errno.h>
@@ -19,13 +19,13 @@
 #define TITLE       "geerpc registry 2 "
 #define END         "end "
 #define NOT_REGULAR "%s: this is no regular file; remove it"
-#define MOST_SIZE   (16 * GEE_MIB) /* more is none of ours */
+#define MOST_SIZE   (16 * GEE_MIB) /* a larger file was not written here */
 #define MOST_VERSION                                                                                                   \
-    ((uint64_t)1 << 52) /* milliseconds of 142,000 years: counting on neither wraps nor leaves JSON's numbers */
+    ((uint64_t)1 << 52) /* milliseconds of 142,000 years: a sum neither wraps nor leaves JSON's numbers */
 
 /* ---- reading ---- */
 
-/* Its first `size` bytes, in `text`; fewer where it ends. -1: errno. */
+/* Reads the first `size` bytes of a file into `text`; fewer when the file is shorter. -1: errno. */
 static ssize_t read_all(int descriptor, char *text, size_t size) {
     size_t length = 0;
     while (length < size) {
@@ -51,7 +51,7 @@ static int read_entry(gee_str_t line, registry_table_t *table, int64_t now_ns) {
         gee_parse_uint64(weight, &number) != 0 || number > UINT16_MAX || gee_parse_duration(ttl, &ttl_ns) != 0 ||
         ttl_ns < REGISTRY_SHORTEST_TTL || ttl_ns > REGISTRY_LONGEST_TTL)
         return -1;
-    /* Each has its whole time again: while the registry was away nobody could refresh. */
+    /* Each entry gets its whole time to live: while the registry was away nobody could refresh. */
     return registry_table_put(table, &key, (uint32_t)number, ttl_ns, gee_time_add(now_ns, ttl_ns), REGISTRY_ENTRIES) ==
                    REGISTRY_DONE
                ? 0
@@ -68,7 +68,7 @@ static int read_title(const char *path, gee_str_t title, registry_table_t *table
     return 0;
 }
 
-/* The last line, whole. */
+/* True for a complete last line with this count. */
 static bool is_end(gee_str_t line, gee_str_t rest, size_t count) {
     uint64_t number;
     if (!gee_str_starts_with(line, GEE_STR(END)) || rest.length > 0)
@@ -96,18 +96,18 @@ static int read_lines(const char *path, gee_str_t text, registry_table_t *table,
 }
 
 int registry_file_read(const char *path, gee_str_t text, registry_table_t *table, int64_t now_ns, gee_error_t *error) {
-    /* A line that has no end may be a part of one. */
+    /* A line without a line feed may be cut off. */
     bool whole = text.length > 0 && text.data[text.length - 1] == '\n';
     int result = read_lines(path, text, table, now_ns, error);
     if (result == 0 && !whole)
         result = gee_error_set(error, GEE_DATA_LOSS, "%s: it is cut off: its last line has no end", path);
     if (result != 0)
         registry_table_clear(table);
-    table->changed = true; /* as far as watchers of the process before know */
+    table->changed = true; /* for the watchers of the process before */
     return result;
 }
 
-/* Not a directory, a device or a pipe, whose opening or reading could take for ever. */
+/* Refuses a directory, a device and a pipe, whose opening or reading could take for ever. */
 static int check_regular(int descriptor, const char *path, struct stat *about, gee_error_t *error) {
     if (fstat(descriptor, about) != 0)
         return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, strerror(errno));
@@ -176,13 +176,13 @@ static int write_all(int descriptor, const char *text, size_t length) {
     return 0;
 }
 
-/* Empty, whatever a process that died has left there. Nothing else that may be in its place is touched, or waited for.
- * */
+/* Opens the file beside `path`, and empties a file that a dead process has left there. Any other object in that place
+ * is neither touched nor waited for. */
 static int open_beside(const char *path, gee_error_t *error) {
     struct stat about;
     int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0644);
     if (descriptor < 0) {
-        /* As the kernel says it of a pipe that nobody reads, or of a socket; of a link. */
+        /* the kernel's errors for a pipe without a reader, a socket, and a link */
         if (errno == ENXIO || errno == ELOOP)
             return gee_error_set(error, GEE_FAILED_PRECONDITION, NOT_REGULAR, path);
         return gee_error_set(error, GEE_UNAVAILABLE, "%s: %s", path, strerror(errno));
@@ -196,18 +196,18 @@ static int open_beside(const char *path, gee_error_t *error) {
     return -1;
 }
 
-/* path, then suffix. */
+/* Writes path, then suffix. */
 static int name_beside(char target[PATH_MAX], const char *path, const char *suffix, gee_error_t *error) {
     if (snprintf(target, PATH_MAX, "%s%s", path, suffix) < PATH_MAX)
         return 0;
     return gee_error_set(error, GEE_INVALID_ARGUMENT, "%s: the path is too long", path);
 }
 
-/* Renaming would replace whatever is there: a setting that names a device must not cost the device. */
+/* A rename would replace any object: a setting that names a device must not cost the device. */
 static int check_replaceable(const char *path, gee_error_t *error) {
     struct stat about;
     if (stat(path, &about) != 0 || S_ISREG(about.st_mode))
-        return 0; /* what cannot be looked at is said when it is renamed */
+        return 0; /* the rename reports the error */
     return gee_error_set(error, GEE_FAILED_PRECONDITION, NOT_REGULAR, path);
 }
 

@@ -1,4 +1,4 @@
-/* list.c: a worker's copy of the list, and the answers made of it, which many requests share.
+/* list.c: a worker's copy of the list, and the formatted answers, which many requests share.
  *
  *   shared list -> copy, when it has changed -> X-Geerpc-Servers, or JSON; by service -> responses refer to it */
 #include "registry.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define FORMS      16                      /* answers that are kept */
-#define JSON_VALID (100 * GEE_MILLISECOND) /* its expires_in_ms grow old */
+#define JSON_VALID (100 * GEE_MILLISECOND) /* `expires_in_ms` in the text grows old */
 
 typedef struct form {
     bool json;
@@ -23,7 +23,7 @@ typedef struct registry_view {
     gee_engine_t *engine;
     gee_double_copy_t copy;
     form_t forms[FORMS];
-    size_t next; /* of the forms, to be replaced */
+    size_t next; /* index of the form that is replaced next */
 } view_t;
 
 static const registry_list_t *list_of(const view_t *view) {
@@ -40,7 +40,7 @@ uint64_t registry_view_version(registry_conf_t *conf) {
 /* ---- formatting ---- */
 
 typedef struct text {
-    char *at, *end; /* null: only counted */
+    char *at, *end; /* null: bytes are only counted */
     size_t length;
 } text_t;
 
@@ -54,7 +54,7 @@ static void put(text_t *text, const char *bytes, size_t length) {
 
 static void print(text_t *text, const char *format, ...) GEE_PRINTF(2, 3);
 
-/* Short pieces only. */
+/* Precondition: the result is short. */
 static void print(text_t *text, const char *format, ...) {
     char piece[128];
     va_list arguments;
@@ -82,7 +82,7 @@ static void write_header(text_t *text, const registry_list_t *list, const char *
     print(text, "\r\n");
 }
 
-/* No text in it needs to be escaped: registry_text_valid(). */
+/* No text in an entry needs to be escaped: registry_text_valid(). */
 static void write_json_entry(text_t *text, const registry_entry_t *entry, int64_t now, bool first) {
     int64_t left_ns = entry->expires_ns > now ? entry->expires_ns - now : 0;
     print(text, "%s{\"address\":\"", first ? "" : ",");
@@ -108,7 +108,7 @@ static void write_json(text_t *text, const registry_list_t *list, const char *se
     print(text, "]}\n");
 }
 
-/* Twice: to know how long it is, then to write it. */
+/* Writes twice: first to know the length, then into a buffer. */
 static int make_form(const view_t *view, form_t *form) {
     const registry_list_t *list = list_of(view);
     void (*write)(text_t *, const registry_list_t *, const char *, int64_t) = form->json ? write_json : write_header;
@@ -169,7 +169,7 @@ void registry_view_write(registry_conf_t *conf, gee_str_t service, bool json, ge
     }
 }
 
-/* ---- from beginning to end ---- */
+/* ---- beginning and end ---- */
 
 int registry_view_start(registry_conf_t *conf, gee_engine_t *engine, gee_error_t *error) {
     conf->view = calloc(1, sizeof(*conf->view));

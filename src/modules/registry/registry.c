@@ -1,4 +1,4 @@
-/* registry.c: the registry: settings, routes, and which part of it runs in which process. */
+/* registry.c: the registry: settings, routes, and which of its parts run in which process. */
 #include "registry.h"
 
 static int check_path(const void *value, gee_error_t *error) {

@@ -1,7 +1,8 @@
-/* request.c: POST and DELETE in a worker: checked, sent to the helper, answered when it has been applied.
+/* request.c: POST and DELETE in a worker: a request is checked, sent to the helper, and answered when the helper has
+ * applied it.
  *
- *   exchange -> who may? well-formed? -> request -> message --> helper      sent again when no result comes: the helper
- *                                           '<---- result -----'            may have died with it; then 503 */
+ *   exchange -> allowed? well-formed? -> request -> message -> helper      sent again when no result comes: the helper
+ *                                           '<---- result -----'            may have died before; then 503 */
 #include "registry.h"
 
 #include <stdio.h>
@@ -9,10 +10,10 @@
 #include <unistd.h>
 
 #define LOOK_INTERVAL (100 * GEE_MILLISECOND) /* while there are requests; usually a wake comes first */
-#define SEND_INTERVAL GEE_SECOND              /* until the same is sent again: applying it twice does no harm */
+#define SEND_INTERVAL GEE_SECOND /* the same message is sent again after this time: applying it twice does no harm */
 #define PATIENCE      (5 * GEE_SECOND)
 #define BARE          "without spaces, commas, quotes and backslashes"
-#define MOST          4096 /* requests at a time: as many results as are kept */
+#define MOST          4096 /* requests at a time: as many as results are kept */
 
 typedef struct request {
     gee_link_t link;
@@ -42,7 +43,7 @@ bool registry_text_valid(gee_str_t text) {
     return true;
 }
 
-/* ---- on its way ---- */
+/* ---- requests in flight ---- */
 
 static void forget(request_t *request) {
     gee_list_remove(&request->link);
@@ -75,7 +76,7 @@ static void answer(request_t *request, uint32_t status) {
     }
     if (put)
         gee_http_set_header(&exchange->response, "X-Geerpc-Ttl", gee_str(ttl));
-    else /* that there was nothing to remove is what was wanted, too */
+    else /* an entry that was not there is removed, too */
         gee_http_set_header(&exchange->response, "X-Geerpc-Removed", status == 200 ? GEE_STR("1") : GEE_STR("0"));
     gee_exchange_answer(exchange);
 }
@@ -85,7 +86,7 @@ static void send_request(request_t *request, int64_t now) {
         request->sent_ns = now;
 }
 
-/* The results since we last looked; when there were too many, those that are lost are sent again. */
+/* Reads the results since the last look. When there were too many, the messages of the lost results are sent again. */
 static void look(requests_t *requests) {
     const registry_zone_t *zone = requests->conf->zone;
     uint64_t count = atomic_load_explicit(&zone->result_count, memory_order_acquire);
@@ -97,7 +98,7 @@ static void look(requests_t *requests) {
         uint32_t status = atomic_load_explicit(&result->status, memory_order_relaxed);
         atomic_thread_fence(memory_order_acquire);
         if (atomic_load_explicit(&zone->result_count, memory_order_relaxed) - at >= REGISTRY_RESULTS)
-            continue; /* it was being overwritten */
+            continue; /* a writer was overwriting the slot */
         request_t *request = gee_number_map_get(requests->map, number);
         if (request != NULL)
             answer(request, status);
@@ -140,7 +141,7 @@ static void begin(requests_t *requests, gee_exchange_t *exchange, request_t *req
     request->exchange = exchange;
     request->began_ns = now;
     if (gee_list_empty(&requests->list)) {
-        /* Nothing before this is for us. */
+        /* No earlier result is for this worker. */
         requests->seen = atomic_load_explicit(&requests->conf->zone->result_count, memory_order_acquire);
         if (gee_timer_start(gee_engine_loop(requests->engine), &requests->timer, LOOK_INTERVAL) != 0) {
             free(request);
@@ -160,19 +161,19 @@ static void begin(requests_t *requests, gee_exchange_t *exchange, request_t *req
     send_request(request, now);
 }
 
-/* ---- what is asked ---- */
+/* ---- reading a request ---- */
 
 static bool may_register(const registry_conf_t *conf, const char *peer) {
     gee_ip_t address;
     if (gee_ip_of_peer(peer, &address) != 0)
-        return true; /* a Unix socket: whoever may connect to it */
+        return true; /* a Unix socket: any process that may connect */
     for (size_t i = 0; i < conf->allow.count; i++)
         if (gee_network_contains(&conf->networks[i], &address))
             return true;
     return false;
 }
 
-/* Once at most. Absent: data is null. */
+/* Reads a header that may be there once. Absent: data is null. */
 static bool take_header(const gee_http_message_t *message, const char *name, gee_str_t *value) {
     *value = gee_http_header(message, name);
     return gee_http_header_count(message, name) <= 1;
@@ -199,9 +200,9 @@ int registry_address_parse(gee_str_t text, gee_addr_t *addr, gee_error_t *error)
     return gee_addr_parse(terminated, addr, error) != 0 ? -1 : gee_addr_check_dialled(addr, error);
 }
 
-/* Followers dial what is listed, with their own rights, from where they are: somebody elsewhere must not be able to
- * send them to what each has beside itself, nor have them say CONNECT to a server that is none of ours. Null: they may
- * go there. */
+/* Followers dial the listed addresses with their own rights from their own hosts: a stranger must not be able to send
+ * followers to servers beside them, nor have them send CONNECT to servers that are no servers of GeeRPC. Null:
+ * followers may dial the address. */
 static const char *flaw_from_afar(const gee_addr_t *addr) {
     char host[256];
     uint16_t port;
@@ -214,7 +215,7 @@ static const char *flaw_from_afar(const gee_addr_t *addr) {
                : NULL;
 }
 
-/* scheme@place; of a scheme that we know ourselves the place is looked at too. HTTP's status. */
+/* Checks scheme@place; the place only of the schemes that this server knows. Returns a status of HTTP. */
 static int check_address(const gee_exchange_t *exchange, gee_str_t text, gee_error_t *error) {
     gee_addr_t addr;
     if (registry_address_parse(text, &addr, error) != 0)
@@ -243,7 +244,7 @@ static int read_request(const registry_conf_t *conf, const gee_exchange_t *excha
     once = take_header(request, "X-Geerpc-Weight", &weight) && once;
     once = take_header(request, "X-Geerpc-Ttl", &ttl) && once;
     message->ttl_ns = conf->timeout;
-    if (address.length == 0) { /* 500 is GeeRPC's */
+    if (address.length == 0) { /* GeeRPC's registry answers 500, too */
         gee_error_set(error, GEE_INVALID_ARGUMENT,
                       "the header X-Geerpc-Server is missing: it names the server's address");
         return 500;
@@ -300,7 +301,7 @@ void registry_delete(gee_exchange_t *exchange) {
     ask(exchange, REGISTRY_REMOVE);
 }
 
-/* ---- from beginning to end ---- */
+/* ---- beginning and end ---- */
 
 int registry_requests_start(registry_conf_t *conf, gee_engine_t *engine, gee_error_t *error) {
     requests_t *requests = calloc(1, sizeof(*requests));
@@ -313,7 +314,7 @@ int registry_requests_start(registry_conf_t *conf, gee_engine_t *engine, gee_err
     requests->conf = conf;
     requests->engine = engine;
     requests->timer.fire = on_timer;
-    /* Another process's numbers, even of one that had our id before, are not ours. */
+    /* The numbers of other processes, also of an earlier one with the same process id, differ from these. */
     requests->last_number = (uint64_t)getpid() << 40 | ((uint64_t)gee_clock_wall() / GEE_MICROSECOND & 0xffffffffff);
     gee_list_init(&requests->list);
     conf->requests = requests;
@@ -327,7 +328,7 @@ void registry_requests_stop(registry_conf_t *conf) {
         return;
     GEE_LIST_EACH(&requests->list, link) {
         request_t *request = GEE_CONTAINER(link, request_t, link);
-        request->exchange->gone = NULL; /* the connection ends after us */
+        request->exchange->gone = NULL; /* the connection ends later than this */
         gee_list_remove(link);
         free(request);
     }

@@ -11,7 +11,7 @@ static gee_str_t service_of(const registry_entry_t *entry) {
     return (gee_str_t){ .data = registry_service(entry), .length = entry->service_length };
 }
 
-/* The first place whose entry is not before the key; *found: it is the key's own. */
+/* The index of the first entry that is not before the key; *found: the entry has this key. */
 static size_t find(const registry_table_t *table, const registry_key_t *key, bool *found) {
     size_t low = 0, high = table->count;
     *found = false;
@@ -128,12 +128,12 @@ void registry_table_clear(registry_table_t *table) {
 
 /* ---- publishing ---- */
 
-/* No entry is longer here than as JSON, and there are no more bytes of that. */
+/* No entry is longer here than as JSON, whose bytes are bounded. */
 size_t registry_list_capacity(void) {
     return sizeof(registry_list_t) + REGISTRY_BYTES;
 }
 
-/* Not less than the time, so that a registry that begins anew never gives a number for the second time. */
+/* At least the time of day, so that a registry that begins anew never gives the same number twice. */
 static uint64_t next_version(uint64_t version) {
     uint64_t now = (uint64_t)gee_clock_wall() / GEE_MILLISECOND;
     return version < now ? now : version + 1;

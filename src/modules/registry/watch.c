@@ -1,6 +1,6 @@
-/* watch.c: GET in a worker: answered at once, or when the list has another version than the asker knows.
+/* watch.c: GET in a worker: answered at once, or when the list has another version than the client knows.
  *
- *   GET ?version=N&wait=30s --version is N--> watcher -> another version, the wait is over, the worker leaves -> answer
+ *   GET ?version=N&wait=30s --version is N--> watcher -> another version, end of the wait, end of the worker -> answer
  */
 #include "registry.h"
 
@@ -13,7 +13,7 @@ typedef struct watcher {
     gee_link_t link;
     gee_exchange_t *exchange;
     gee_timer_t timer;
-    uint64_t version; /* that the asker knows; 0: none, and there is none */
+    uint64_t version; /* the version that the client knows; 0: none, and there is no list */
     bool json;
     size_t service_length;
     char service[REGISTRY_TEXT];
@@ -70,7 +70,7 @@ void registry_watchers_wake(registry_conf_t *conf) {
 /* ---- asking ---- */
 
 typedef struct question {
-    uint64_t version; /* 0: none was given */
+    uint64_t version; /* 0: none given */
     int64_t wait_ns;
     gee_str_t service; /* in `pool` */
     bool json;
@@ -146,7 +146,7 @@ void registry_get(gee_exchange_t *exchange) {
     gee_pool_destroy(&question.pool);
 }
 
-/* ---- from beginning to end ---- */
+/* ---- beginning and end ---- */
 
 int registry_watchers_start(registry_conf_t *conf, gee_engine_t *engine, gee_error_t *error) {
     conf->watchers = calloc(1, sizeof(*conf->watchers));
@@ -162,7 +162,7 @@ void registry_watchers_stop(registry_conf_t *conf) {
         return;
     GEE_LIST_EACH(&conf->watchers->list, link) {
         watcher_t *watcher = GEE_CONTAINER(link, watcher_t, link);
-        watcher->exchange->gone = watcher->exchange->hurry = NULL; /* the connection ends after us */
+        watcher->exchange->gone = watcher->exchange->hurry = NULL; /* the connection ends later than this */
         forget(watcher);
     }
     free(conf->watchers);

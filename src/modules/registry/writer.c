@@ -1,4 +1,5 @@
-/* writer.c: the registry in the helper: applies what workers send, lets entries expire, publishes, keeps the file.
+/* writer.c: the registry in the helper: applies the messages of workers, lets entries expire, publishes, keeps the
+ * file.
  *
  *   message -> table, result noted -+-> end of the pass: publish -> results -> workers are woken
  *   the next entry's time is over  -'                       '-> SAVE_DELAY later: the file */
@@ -6,9 +7,9 @@
 
 #include <stdlib.h>
 
-#define TEND_INTERVAL (500 * GEE_MILLISECOND) /* how fine the time without a helper is measured */
+#define TEND_INTERVAL (500 * GEE_MILLISECOND) /* the precision of the measured time without a helper */
 #define SAVE_DELAY    GEE_SECOND              /* changes come in bursts */
-#define RESULTS       256                     /* of one pass; more are published in between */
+#define RESULTS       256                     /* of one pass; when there are more they are published in between */
 
 typedef struct result {
     uint64_t request;
@@ -24,7 +25,7 @@ typedef struct registry_writer {
     gee_task_t publish_task;
     gee_timer_t expire_timer, tend_timer, save_timer;
     uint64_t saved_version;
-    bool save_failed; /* said already */
+    bool save_failed; /* the failure is logged already */
 } writer_t;
 
 /* ---- the file ---- */
@@ -69,7 +70,7 @@ static void save(writer_t *writer) {
 static void on_save(gee_timer_t *timer) {
     writer_t *writer = GEE_CONTAINER(timer, writer_t, save_timer);
     save(writer);
-    save_later(writer); /* it failed */
+    save_later(writer); /* the last try failed */
 }
 
 /* ---- publishing ---- */
@@ -137,7 +138,7 @@ static uint32_t apply(writer_t *writer, const registry_message_t *message) {
     return 200;
 }
 
-/* A worker has checked it; but it reads what strangers send. */
+/* The worker has checked the message, but a worker reads bytes of strangers and may be compromised. */
 static bool is_sound(const registry_message_t *message, size_t length) {
     size_t texts = offsetof(registry_message_t, texts);
     if (length < texts || message->address_length > REGISTRY_TEXT || message->service_length > REGISTRY_TEXT ||
@@ -169,7 +170,7 @@ void registry_writer_message(registry_conf_t *conf, const void *bytes, size_t le
 
 /* ---- from beginning to end ---- */
 
-/* Since a helper was last there: nobody could refresh. */
+/* The time since a helper was last there, in which nobody could refresh. */
 static int64_t absence(const registry_zone_t *zone, int64_t now) {
     int64_t gap = now - atomic_load_explicit(&zone->tended_ns, memory_order_relaxed);
     return gap > 0 ? gap : 0;
@@ -187,7 +188,7 @@ static void begin_empty(const writer_t *writer, const gee_error_t *reason) {
                 error.text);
 }
 
-/* What another helper has left, or else the file. */
+/* Takes the list that another helper has left, or else the file. */
 static int take_over(writer_t *writer, gee_error_t *error) {
     const registry_conf_t *conf = writer->conf;
     int64_t now = gee_loop_now(gee_engine_loop(writer->engine));

@@ -7,9 +7,8 @@
 
 #include <gee/registry.h>
 
-/* One address a line, a weight behind it where there is one, # and what follows is not looked at. Everything in
- * *snapshot (but the version, which is left alone) is in the pool. -1: a line is something else; the text says which,
- * as SOURCE:LINE. */
+/* Reads one address a line, optionally with a weight; # begins a comment. Everything in *snapshot is in the pool; the
+ * version is left alone. -1: a line is malformed; the error says which, as SOURCE:LINE. */
 int gee_file_read_lines(const char *source, gee_str_t text, gee_pool_t *pool, gee_snapshot_t *snapshot,
                         gee_error_t *error);
 

@@ -1,4 +1,4 @@
-/* lines.c: the text of a file as a list: an address a line, perhaps with a weight. */
+/* lines.c: the text of a file as a list: an address a line, optionally with a weight. */
 #include "file.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ static gee_str_t cut_word(gee_str_t *line) {
     return word;
 }
 
-/* "tcp@10.0.0.1:9999 3"; nothing in a line without one. */
+/* Reads "tcp@10.0.0.1:9999 3"; leaves *server empty for a line without an address. */
 static int read_line(gee_str_t line, gee_pool_t *pool, gee_server_t *server, gee_error_t *error) {
     gee_addr_t addr;
     uint64_t weight = 1;

@@ -1,11 +1,12 @@
-/* watch.c: the registry itself: looks at the file when it has changed, and now and then.
+/* watch.c: the registry itself: reads the file when it has changed, and every `refresh`.
  *
- *   inotify on its directory ---+--> open, read on a thread -> lines -> snapshot, or FILE:LINE and what is wrong
+ *   inotify on its directory ---+--> open, read on a thread -> lines -> snapshot, or an error with FILE:LINE
  *   every `refresh` ------------+
  *
  * The directory is watched, so that a file which is renamed over the old one is noticed. A file that is being written
- * is looked at when it is closed; but `refresh` may come in between: hence "write a new one and rename it" in the
- * documentation. What inotify does not see (network file systems, links to files elsewhere) is found by `refresh`. */
+ * is read when it is closed; but `refresh` may come in between: so the documentation says to write a new file and
+ * rename it. Changes that inotify does not see (network file systems, links to files elsewhere) are found by
+ * `refresh`. */
 #include "file.h"
 
 #include <errno.h>
@@ -16,24 +17,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RETRY        (250 * GEE_MILLISECOND) /* the first one */
+#define RETRY        (250 * GEE_MILLISECOND) /* the first pause */
 #define SIZE_LIMIT   GEE_SNAPSHOT_BYTES
 #define MEMORY_LIMIT (32 * GEE_MIB)
 #define CHUNK        4096
-#define SETTLING     (20 * GEE_MILLISECOND) /* from a change to the look at it: changes come in bursts */
+#define SETTLING     (20 * GEE_MILLISECOND) /* from a change to the reading of the file: changes come in bursts */
 
 typedef struct watch {
     gee_engine_t *engine;
     char *source;
-    const char *path; /* in source */
+    const char *path; /* points into source */
     char *directory;
-    const char *name; /* in path, without directory */
+    const char *name; /* points into path: the name without directory */
     int64_t refresh_ns;
     void (*changed)(void *data, const gee_snapshot_t *snapshot);
     void (*failed)(void *data, const gee_error_t *error);
     void *data;
 
-    gee_watch_t events; /* inotify; -1: there is none */
+    gee_watch_t events; /* inotify; -1: none */
     gee_work_t *work;
     bool again; /* the file has changed while it was being read */
     gee_timer_t timer;
@@ -57,12 +58,12 @@ static int check(const char *source, gee_error_t *error) {
 
 /* ---- reading, on a thread ---- */
 
-/* Not IN_CREATE: a file that was just made has nothing in it yet; its writer closes it. */
+/* IN_CREATE is left out: a new file is empty; its writer closes it later. */
 #define INTERESTING (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
 
 typedef struct reading {
     char *path, *directory;
-    int events; /* inotify; -1: there is none */
+    int events; /* inotify; -1: none */
     char *bytes;
     size_t length;
     int reason; /* an errno; 0: the file was read */
@@ -74,7 +75,7 @@ static void reading_failed(reading_t *reading, const char *failure) {
     reading->failure = failure;
 }
 
-/* Reads to the end of the file, or until the file is larger than allowed. */
+/* Reads to the end of the file, or until the file is too large. */
 static void read_descriptor(reading_t *reading, int descriptor) {
     ssize_t n;
     reading->bytes = malloc(SIZE_LIMIT + 1);
@@ -95,8 +96,8 @@ static void read_descriptor(reading_t *reading, int descriptor) {
 static void run_read(void *memory) {
     reading_t *reading = memory;
     struct stat status;
-    /* Each time, as the path may name another directory by now; before the reading, so that no change is missed
-     * between. */
+    /* The watch is set each time, as the path may name another directory by now; and before the reading, so that no
+     * change between is missed. */
     if (reading->events >= 0)
         (void)inotify_add_watch(reading->events, reading->directory, INTERESTING);
     int descriptor = open(reading->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* the file may be a pipe */
@@ -124,13 +125,13 @@ static void clear_reading(void *memory) {
     free(reading->bytes);
 }
 
-/* ---- one look ---- */
+/* ---- one reading ---- */
 
 static void look_in(watch_t *watch, int64_t delay_ns) {
     (void)gee_timer_start(gee_engine_loop(watch->engine), &watch->timer, watch->again ? SETTLING : delay_ns);
 }
 
-/* The callbacks come last: they may end the watch. */
+/* Callbacks come last: a callback may end the watch. */
 static void fail(watch_t *watch, const gee_error_t *error) {
     look_in(watch, gee_back_off_next(&watch->back_off, RETRY, watch->refresh_ns, &watch->random));
     watch->failed(watch->data, error);
@@ -179,7 +180,7 @@ static int look(watch_t *watch, gee_error_t *error) {
     reading_t *reading = gee_work_memory(watch->work);
     reading->path = strdup(watch->path);
     reading->directory = strdup(watch->directory);
-    /* Its own descriptor: ours may be closed while the thread works. */
+    /* A descriptor of its own: the watch's may be closed while the thread works. */
     reading->events = watch->events.descriptor < 0 ? -1 : fcntl(watch->events.descriptor, F_DUPFD_CLOEXEC, 0);
     if (reading->path == NULL || reading->directory == NULL)
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
@@ -239,7 +240,7 @@ static int open_events(watch_t *watch, gee_error_t *error) {
     return gee_loop_watch(gee_engine_loop(watch->engine), &watch->events, EPOLLIN, error);
 }
 
-/* ---- from beginning to end ---- */
+/* ---- beginning and end ---- */
 
 static void unwatch(void *state) {
     watch_t *watch = state;

@@ -1,6 +1,6 @@
 /* http.h: what the parts of registry_http share.
  *
- *   source.c   where the registry is; one request to it; what is wrong with an answer     used by
+ *   source.c   where the registry is; one request to it; errors of an answer                used by
  *     list.c      an answer -> a snapshot                                                 used by
  *       watch.c     asks again and again
  *     publish.c   posts again and again, deletes in the end
@@ -12,7 +12,7 @@
 #include <gee/registry.h>
 
 #define GEE_HTTP_REGISTRY_PATIENCE (10 * GEE_SECOND)       /* for an answer */
-#define GEE_HTTP_REGISTRY_RETRY    (250 * GEE_MILLISECOND) /* the first one */
+#define GEE_HTTP_REGISTRY_RETRY    (250 * GEE_MILLISECOND) /* the first pause */
 
 /* ---- source.c ---- */
 typedef struct gee_http_source {
@@ -20,14 +20,14 @@ typedef struct gee_http_source {
     const gee_transport_t *transport;
     char *url;
     gee_addr_t addr;
-    const char *target; /* in url */
+    const char *target; /* points into url */
     uint64_t random;    /* base/random.h */
 } gee_http_source_t;
 
 int gee_http_source_check(const char *url, gee_error_t *error);
 int gee_http_source_open(gee_http_source_t *source, gee_engine_t *engine, const char *url, gee_error_t *error);
 void gee_http_source_close(gee_http_source_t *source);
-/* Completes and starts `ask`, whose target is the source's unless it has one. */
+/* Completes and starts `ask`. When `ask` has no target, the source's is used. */
 gee_http_call_t *gee_http_source_ask(gee_http_source_t *source, gee_http_ask_t *ask, gee_http_answered_t answered,
                                      void *data, gee_error_t *error);
 /* 0: the request was answered with a status of 200 to 299. Else -1, and `error` says why, with the URL. */
@@ -37,15 +37,15 @@ int gee_http_source_accepted(const gee_http_source_t *source, const gee_http_mes
 /* ---- list.c ---- */
 typedef struct gee_http_list {
     gee_snapshot_t snapshot; /* in the pool */
-    bool versioned;          /* the registry has said the version itself: a request can wait for the next version */
+    bool versioned;          /* the registry has given the version: a request can wait for the next version */
 } gee_http_list_t;
 
 /* `service` null: all. */
 int gee_http_list_read(const gee_engine_t *engine, const gee_http_message_t *response, const char *service,
                        gee_pool_t *pool, gee_http_list_t *list, gee_error_t *error);
-/* Is the codec compiled in? Else the list is asked for as a header. */
+/* Is the JSON codec compiled in? Else the list is asked for as a header. */
 bool gee_http_list_reads_json(const gee_engine_t *engine);
-extern const gee_http_limits_t gee_http_list_limits; /* of such an answer */
+extern const gee_http_limits_t gee_http_list_limits; /* limits of such an answer */
 
 /* ---- watch.c ---- */
 typedef struct gee_http_watch {
@@ -57,11 +57,11 @@ typedef struct gee_http_watch {
     void *data;
 
     gee_pool_t *fixed; /* strings */
-    gee_pool_t *pool;  /* of one request and its answer */
+    gee_pool_t *pool;  /* for one request and its answer */
     gee_http_call_t *call;
     gee_timer_t timer;
     gee_back_off_t back_off;
-    bool versioned; /* the request waits for another version than this: */
+    bool versioned; /* the request waits for a version other than this: */
     uint64_t version;
     int64_t asked_ns;
 } gee_http_watch_t;
@@ -79,13 +79,13 @@ typedef struct gee_http_publish {
     gee_pool_t *pool; /* strings */
     gee_http_header_t headers[GEE_HTTP_PUBLISH_HEADERS];
     size_t header_count;
-    int64_t ttl_ns;      /* as asked for; 0: the registry's own */
-    int64_t interval_ns; /* between two requests, when all is well */
+    int64_t ttl_ns;      /* as configured; 0: the registry's default */
+    int64_t interval_ns; /* between two requests while all is well */
     void (*told)(void *data, const gee_error_t *error);
     void *data;
 
     gee_http_call_t *call;
-    gee_timer_t timer; /* to the next request; leaving: the end of patience */
+    gee_timer_t timer; /* until the next request; when leaving, until patience ends */
     gee_back_off_t back_off;
     enum { GEE_HTTP_UNKNOWN, GEE_HTTP_PUBLISHED, GEE_HTTP_MISSING } standing;
 

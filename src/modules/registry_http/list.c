@@ -1,7 +1,7 @@
-/* list.c: what a registry answers, as a list of servers.
+/* list.c: a registry's answer as a list of servers.
  *
  *   X-Geerpc-Servers: tcp@10.0.0.1:9999,tcp@10.0.0.2:9999        any registry of GeeRPC's
- *   {"version":7,"servers":[{"address":...,"weight":3}]}         one of ours, which also says X-Geerpc-Version */
+ *   {"version":7,"servers":[{"address":...,"weight":3}]}         ours, with X-Geerpc-Version */
 #include "http.h"
 
 #include <string.h>
@@ -105,7 +105,7 @@ static int read_header(gee_str_t header, gee_pool_t *pool, gee_snapshot_t *snaps
     return 0;
 }
 
-/* ---- both ---- */
+/* ---- either ---- */
 
 int gee_http_list_read(const gee_engine_t *engine, const gee_http_message_t *response, const char *service,
                        gee_pool_t *pool, gee_http_list_t *list, gee_error_t *error) {

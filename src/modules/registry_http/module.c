@@ -1,4 +1,5 @@
-/* module.c: registries over HTTP: the protocol of GeeRPC's registry, and what ours adds to it (docs/registry.md). */
+/* module.c: registries over HTTP: the protocol of GeeRPC's registry, with this project's additions
+ * (docs/registry.md). */
 #include "http.h"
 
 static const gee_registry_t registry = {

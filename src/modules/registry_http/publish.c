@@ -1,15 +1,15 @@
 /* publish.c: keeps one entry in a registry: posted, posted again well before its time is over, deleted in the end.
  *
- *   POST --ok--> a third of its time -> POST ...          withdraw: the POST that is on its way is awaited, so that the
+ *   POST --ok--> a third of its time -> POST ...          withdraw: the POST in flight is awaited, so that the
  *     '--failed-> a pause that grows -> POST ...               registry does not see it last -> DELETE -> done() */
 #include "http.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define TTL           (300 * GEE_SECOND)      /* GeeRPC's, where nobody has said another */
+#define TTL           (300 * GEE_SECOND)      /* GeeRPC's default */
 #define LONGEST_PAUSE (10 * GEE_SECOND)       /* while posting fails */
-#define LEAST_PAUSE   (100 * GEE_MILLISECOND) /* whatever the registry says */
+#define LEAST_PAUSE   (100 * GEE_MILLISECOND) /* the least pause, whatever the registry says */
 #define CHUNK         1024
 #define SERVICE       "X-Geerpc-Service"
 
@@ -28,7 +28,7 @@ void gee_http_abandon(void *state) {
 
 /* ---- leaving ---- */
 
-/* The state is the caller's again when done() is called. */
+/* The state belongs to the caller again when done() is called. */
 static void end(gee_http_publish_t *publish, const gee_error_t *error) {
     void (*done)(void *, const gee_error_t *) = publish->done;
     void *data = publish->done_data;
@@ -36,7 +36,7 @@ static void end(gee_http_publish_t *publish, const gee_error_t *error) {
     done(data, error);
 }
 
-/* Not every registry says so. */
+/* Not every registry says whether there was an entry. */
 static int check_was_there(const gee_http_publish_t *publish, const gee_http_message_t *response, gee_error_t *error) {
     gee_str_t address = publish->headers[0].value, service = GEE_STR("");
     if (!gee_str_equal(gee_http_header(response, "X-Geerpc-Removed"), GEE_STR("0")))
@@ -96,7 +96,7 @@ void gee_http_withdraw(void *state, int64_t patience_ns, void (*done)(void *data
     publish->done_data = data;
     publish->leave_deadline_ns = gee_time_add(gee_loop_now(loop_of(publish)), patience_ns > 0 ? patience_ns : 0);
     if (gee_timer_start_at(loop_of(publish), &publish->timer, publish->leave_deadline_ns) != 0)
-        gee_http_cancel(&publish->call); /* nothing would end the wait for the answer */
+        gee_http_cancel(&publish->call); /* nothing else would end the wait for the answer */
     if (publish->call == NULL)
         gee_loop_defer(loop_of(publish), &publish->leave_task);
 }
@@ -107,8 +107,8 @@ static void post_in(gee_http_publish_t *publish, int64_t delay_ns) {
     (void)gee_timer_start(loop_of(publish), &publish->timer, delay_ns);
 }
 
-/* The registry may have less patience than we asked for. That it says more does not make us rarer: an answer that is
- * wrong must not end the refreshing. */
+/* The registry may give a shorter time than asked for. A longer time does not make the posts rarer: a wrong answer must
+ * not end the refreshing. */
 static void set_interval(gee_http_publish_t *publish, const gee_http_message_t *response) {
     int64_t ttl_ns = publish->ttl_ns > 0 ? publish->ttl_ns : TTL, given_ns;
     gee_str_t given = response ? gee_http_header(response, "X-Geerpc-Ttl") : GEE_STR("");

@@ -11,7 +11,7 @@ int gee_http_source_check(const char *url, gee_error_t *error) {
     const char *target;
     if (gee_http_parse_url(url, &addr, &target, error) != 0)
         return -1;
-    /* What cannot stand in the first line of a request is refused here, once and for all. */
+    /* A URL with bytes that cannot stand in the first line of a request is refused here. */
     bool clean = strlen(url) <= LONGEST_URL;
     for (const char *at = target; *at != '\0'; at++)
         clean = clean && (unsigned char)*at > ' ' && *at != '#' && *at != 0x7f;
@@ -56,7 +56,7 @@ gee_http_call_t *gee_http_source_ask(gee_http_source_t *source, gee_http_ask_t *
     return call;
 }
 
-/* The text begins with the address, which stands in the URL already. */
+/* The text without the address at its beginning, which is in the URL already. */
 static const char *without_address(const gee_http_source_t *source, const char *text) {
     size_t length = strlen(source->addr.text);
     return strncmp(text, source->addr.text, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2

@@ -1,5 +1,5 @@
-/* watch.c: follows a registry: waits for changes where the registry can hold a request until there is a change, else
- * asks every `refresh`.
+/* watch.c: follows a registry: a request waits for a change where the registry can hold it, else the list is asked for
+ * every `refresh`.
  *
  *   GET -> list --versioned--> GET ?version=N&wait=30s -> list, at the latest when the wait is over -> ...
  *            '---unversioned-> a pause of `refresh` -> GET -> ...
@@ -10,7 +10,7 @@
 
 #define WAIT         (30 * GEE_SECOND) /* for a change, in one request */
 #define WAIT_TEXT    "30s"
-#define APART        (100 * GEE_MILLISECOND) /* at least, the beginnings of two requests: changes come in bursts */
+#define APART        (100 * GEE_MILLISECOND) /* least time between two requests: changes come in bursts */
 #define CHUNK        4096
 #define MEMORY_LIMIT (32 * GEE_MIB)
 
@@ -18,7 +18,7 @@ static int out_of_memory(const gee_http_watch_t *watch, gee_error_t *error) {
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "%.*s: out of memory", GEE_QUOTED(watch->source.url));
 }
 
-/* ---- what is answered ---- */
+/* ---- answers ---- */
 
 static void ask_in(gee_http_watch_t *watch, int64_t delay_ns) {
     (void)gee_timer_start(gee_engine_loop(watch->source.engine), &watch->timer, delay_ns);
@@ -37,7 +37,7 @@ static void fail(gee_http_watch_t *watch, const gee_error_t *error) {
 
 static int64_t pause_after(gee_http_watch_t *watch, const gee_http_list_t *list) {
     int64_t now = gee_loop_now(gee_engine_loop(watch->source.engine));
-    /* The registry was to wait and did not, though nothing has changed. */
+    /* The registry did not wait, though nothing has changed. */
     bool hasty = watch->versioned && list->snapshot.version == watch->version && now - watch->asked_ns < WAIT / 2;
     if (list->versioned && hasty)
         return pause_after_failure(watch);
@@ -121,7 +121,7 @@ static void on_timer(gee_timer_t *timer) {
         fail(watch, &error);
 }
 
-/* ---- from beginning to end ---- */
+/* ---- beginning and end ---- */
 
 void gee_http_unwatch(void *state) {
     gee_http_watch_t *watch = state;

@@ -8,7 +8,7 @@ _Static_assert(GEE_NOISE_KEY == crypto_aead_chacha20poly1305_ietf_KEYBYTES, "the
 _Static_assert(GEE_NOISE_TAG == crypto_aead_chacha20poly1305_ietf_ABYTES, "the AEAD's tag");
 
 #define NONCE_BYTES    crypto_aead_chacha20poly1305_ietf_NPUBBYTES
-#define RESERVED_NONCE UINT64_MAX /* of REKEY alone */
+#define RESERVED_NONCE UINT64_MAX /* only for REKEY */
 
 /* Four zero bytes, then the counter with its lowest byte first. */
 static void write_nonce(uint8_t bytes[NONCE_BYTES], uint64_t nonce) {
@@ -59,7 +59,7 @@ int gee_noise_decrypt(gee_noise_cipher_t *cipher, const void *bound, size_t boun
     return 0;
 }
 
-/* The first bytes of what 32 zeros become under the reserved nonce. */
+/* The new key: the first bytes of 32 zeros encrypted under the reserved nonce. */
 void gee_noise_rekey(gee_noise_cipher_t *cipher) {
     uint8_t nonce[NONCE_BYTES], key[GEE_NOISE_KEY] = { 0 }, tag[GEE_NOISE_TAG];
     write_nonce(nonce, RESERVED_NONCE);

@@ -4,9 +4,8 @@
  *   gee-pub:BASE64 NAME
  *   gee-pub:BASE64 NAME services=Arith,Foo.Sum
  *
- * A client may have several keys (lines), a key stands for one client. The list decides who may call, so nobody but its
- * owner may be able to write it. Whether an identity is revoked stands in memory that is shared with processes forked
- * later. */
+ * A client may have several keys (lines); a key belongs to one client. The list decides who may call, so only its owner
+ * may be able to write the file. The marks of revoked identities are in memory shared with processes forked later. */
 #include "channel.h"
 
 #include <errno.h>
@@ -27,15 +26,15 @@ typedef struct client {
 
 struct gee_noise_clients {
     gee_pool_t *pool;
-    client_t *items; /* the first is for those without a key */
+    client_t *items; /* the first item is for clients without a key */
     size_t count, capacity;
     bool anonymous;
     gee_string_map_t *by_key;
-    atomic_bool *revoked; /* one each, shared */
+    atomic_bool *revoked; /* a mark for each item, shared */
     size_t revoked_bytes;
 };
 
-/* What is being read. */
+/* The state of reading a list. */
 typedef struct reading {
     const char *path;
     unsigned line;
@@ -74,7 +73,7 @@ static char *take_file(const reading_t *reading, gee_pool_t *pool, int descripto
     return NULL;
 }
 
-/* The text in the pool, terminated; null: failed. */
+/* The text of the file in the pool, terminated; null: failed. */
 static char *read_file(const reading_t *reading, gee_pool_t *pool) {
     size_t length;
     int descriptor = gee_noise_file_open(reading->path, &list_file, &length, reading->error);
@@ -91,7 +90,7 @@ static int refuse(const reading_t *reading, const char *text) {
     return gee_error_set(reading->error, GEE_INVALID_ARGUMENT, "%s:%u: %s", reading->path, reading->line, text);
 }
 
-/* The next word of the line, cut off; null: none. */
+/* Cuts off the next word of the line; null: none. */
 static char *next_word(char **at) {
     char *word = *at + strspn(*at, " \t\r");
     if (*word == '\0' || *word == '#')
@@ -110,7 +109,7 @@ static bool is_name(const char *word, size_t most) {
     return word[0] != '\0' && strlen(word) <= most;
 }
 
-/* "Arith,Foo.Sum" as a list that ends with null. */
+/* Splits "Arith,Foo.Sum" into a list that ends with null. */
 static int split_services(const reading_t *reading, gee_pool_t *pool, char *text, gee_identity_t *identity) {
     size_t count = 1;
     for (const char *at = text; *at != '\0'; at++)
@@ -190,7 +189,7 @@ static gee_str_t key_text(const uint8_t key[GEE_NOISE_KEY]) {
     return (gee_str_t){ (const char *)key, GEE_NOISE_KEY };
 }
 
-/* Once the items do not move any more. */
+/* Precondition: the items do not move any more. */
 static int index_items(reading_t *reading, gee_noise_clients_t *clients) {
     clients->by_key = gee_string_map_create();
     clients->revoked_bytes = clients->count * sizeof(*clients->revoked);

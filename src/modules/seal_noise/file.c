@@ -1,4 +1,4 @@
-/* file.c: opening and reading the files that others must not be able to use, or to write. */
+/* file.c: opens and reads files that others must not be able to use, or to write. */
 #include "channel.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static int check(const char *path, const gee_noise_file_rules_t *rules, int desc
 }
 
 int gee_noise_file_open(const char *path, const gee_noise_file_rules_t *rules, size_t *length, gee_error_t *error) {
-    /* Not blocking: a FIFO is to be refused, not waited for. */
+    /* O_NONBLOCK: a FIFO must be refused, not waited for. */
     int links = rules->follow_links ? 0 : O_NOFOLLOW;
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | links), reason = errno;
     if (descriptor < 0)

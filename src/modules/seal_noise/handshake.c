@@ -25,7 +25,7 @@ static const gee_noise_token_t *next_tokens(const gee_noise_handshake_t *handsha
     return handshake->pattern->tokens[handshake->step];
 }
 
-/* Mixes one DH result in. -1: all zero, from a low-order point: anybody could know it. */
+/* Mixes one DH result in. -1: the result is all zero, from a low-order point: anybody could know it. */
 static int agree(gee_noise_handshake_t *handshake, const uint8_t secret[GEE_NOISE_KEY],
                  const uint8_t public[GEE_NOISE_KEY]) {
     uint8_t shared[GEE_NOISE_KEY];

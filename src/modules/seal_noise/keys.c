@@ -1,7 +1,7 @@
-/* keys.c: keys as text, and secret ones in files: who may own such a file, and how one is made.
+/* keys.c: keys as text, and secret keys in files: the checks of such a file, and its making.
  *
- * What is secret stays in memory of sodium_malloc(), which core dumps leave out and which is zeroed when it is freed.
- * No text of an error shows a byte of what was read. */
+ * Secrets stay in memory of sodium_malloc(), which core dumps leave out and which is zeroed when it is freed. No error
+ * shows a byte of the file. */
 #include "channel.h"
 
 #include <errno.h>
@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREFIX_LENGTH 8 /* of both */
+#define PREFIX_LENGTH 8 /* of either prefix */
 #define BASE64_LENGTH GEE_BASE64_ENCODED(GEE_NOISE_KEY)
 #define TEXT_LENGTH   (PREFIX_LENGTH + BASE64_LENGTH)
-#define FILE_MOST     128 /* bytes that a key's file may have, white space counted */
+#define FILE_MOST     128 /* bytes that the file of a key may have, white space included */
 
 static const char public_prefix[] = "gee-pub:", secret_prefix[] = "gee-sec:";
 
@@ -27,7 +27,7 @@ static bool has_prefix(gee_str_t text, const char *prefix) {
     return gee_str_starts_with(text, (gee_str_t){ prefix, PREFIX_LENGTH });
 }
 
-/* -1: not the one form of a key that there is. */
+/* -1: not the canonical form of a key. */
 static int decode(gee_str_t text, const char *prefix, uint8_t key[GEE_NOISE_KEY]) {
     uint8_t bytes[GEE_BASE64_DECODED(BASE64_LENGTH)];
     char again[BASE64_LENGTH];
@@ -109,7 +109,7 @@ done:
     return result;
 }
 
-/* ---- making one ---- */
+/* ---- making a key ---- */
 
 static int write_all(int descriptor, const char *text, size_t length) {
     while (length > 0) {
@@ -124,7 +124,7 @@ static int write_all(int descriptor, const char *text, size_t length) {
     return 0;
 }
 
-/* The file must not be there yet. What was not written whole is removed again. */
+/* Precondition: the file does not exist yet. An incomplete file is removed again. */
 static int write_new_file(const char *path, const char *text, size_t length, gee_error_t *error) {
     int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (descriptor < 0)

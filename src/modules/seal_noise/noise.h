@@ -6,9 +6,9 @@
  *        |
  *   cipher.c      AEAD with a counting nonce, REKEY
  *
- * Pure functions of their arguments: no sockets, no allocation. What is secret in these structures the owner zeroes
- * with sodium_memzero(); locals are zeroed here. -1 means that the conversation is over: nothing may be sent or taken
- * any more. */
+ * Pure functions of their arguments: no sockets, no allocation. The owner of these structures zeroes their secrets with
+ * sodium_memzero(); locals are zeroed here. -1 means that the conversation is over: nothing may be sent or accepted any
+ * more. */
 #ifndef GEE_SEAL_NOISE_NOISE_H
 #define GEE_SEAL_NOISE_NOISE_H
 
@@ -26,17 +26,18 @@
 typedef struct gee_noise_cipher {
     uint8_t key[GEE_NOISE_KEY];
     uint64_t nonce;
-    bool keyed; /* without a key plaintext passes as it is */
+    bool keyed; /* false: plaintext passes unchanged */
 } gee_noise_cipher_t;
 
 void gee_noise_cipher_start(gee_noise_cipher_t *cipher, const uint8_t key[GEE_NOISE_KEY]);
 /* Writes length + GEE_NOISE_TAG bytes (without a key: length); `plain` may be `target`. -1: the nonces are used up. */
 int gee_noise_encrypt(gee_noise_cipher_t *cipher, const void *bound, size_t bound_length, const uint8_t *plain,
                       size_t length, uint8_t *target);
-/* `length` counts the tag; writes length - GEE_NOISE_TAG bytes. -1: not genuine, and nothing of it is in `target`. */
+/* `length` counts the tag; writes length - GEE_NOISE_TAG bytes. -1: not genuine, and `target` has none of the
+ * plaintext. */
 int gee_noise_decrypt(gee_noise_cipher_t *cipher, const void *bound, size_t bound_length, const uint8_t *sealed,
                       size_t length, uint8_t *target);
-/* k = REKEY(k); the nonce counts on. */
+/* k = REKEY(k); the nonce goes on counting. */
 void gee_noise_rekey(gee_noise_cipher_t *cipher);
 
 /* ---- symmetric.c: SymmetricState ---- */
@@ -50,7 +51,7 @@ typedef struct gee_noise_symmetric {
 void gee_noise_symmetric_start(gee_noise_symmetric_t *symmetric, const char *protocol_name);
 void gee_noise_mix_key(gee_noise_symmetric_t *symmetric, const uint8_t secret[GEE_NOISE_KEY]);
 void gee_noise_mix_hash(gee_noise_symmetric_t *symmetric, const void *bytes, size_t length);
-/* As gee_noise_encrypt() and gee_noise_decrypt(), bound to the transcript, which takes in the ciphertext. */
+/* As gee_noise_encrypt() and gee_noise_decrypt(), bound to the transcript, to which the ciphertext is added. */
 int gee_noise_encrypt_and_hash(gee_noise_symmetric_t *symmetric, const uint8_t *plain, size_t length, uint8_t *target);
 int gee_noise_decrypt_and_hash(gee_noise_symmetric_t *symmetric, const uint8_t *sealed, size_t length, uint8_t *target);
 void gee_noise_symmetric_split(const gee_noise_symmetric_t *symmetric, gee_noise_cipher_t *first,
@@ -62,7 +63,7 @@ void gee_noise_hmac(const uint8_t key[GEE_NOISE_HASH], const void *first, size_t
 /* ---- pattern.c: handshake patterns ---- */
 
 typedef enum gee_noise_token {
-    GEE_NOISE_END, /* of a message */
+    GEE_NOISE_END, /* end of a message */
     GEE_NOISE_E,
     GEE_NOISE_S,
     GEE_NOISE_EE,
@@ -72,20 +73,20 @@ typedef enum gee_noise_token {
 } gee_noise_token_t;
 
 #define GEE_NOISE_MESSAGES 3 /* of the longest handshake */
-#define GEE_NOISE_TOKENS   5 /* of the longest message, the end counted */
+#define GEE_NOISE_TOKENS   5 /* of the longest message, with the end */
 
 typedef struct gee_noise_pattern {
     const char *name;               /* "XK" */
     const char *protocol;           /* "Noise_XK_25519_ChaChaPoly_BLAKE2b" */
-    bool initiator_has_static;      /* it needs a key pair of its own */
+    bool initiator_has_static;      /* the initiator needs a key pair of its own */
     bool responder_static_is_known; /* <- s before the first message */
-    size_t messages;                /* the initiator writes the first, then in turn */
+    size_t messages;                /* the initiator writes the first message, then both in turn */
     gee_noise_token_t tokens[GEE_NOISE_MESSAGES][GEE_NOISE_TOKENS];
 } gee_noise_pattern_t;
 
 extern const gee_noise_pattern_t gee_noise_xk, gee_noise_nk, gee_noise_ik, gee_noise_xx;
 
-/* Bytes of the nth message with an empty payload. */
+/* Length of the nth message with an empty payload. */
 size_t gee_noise_message_length(const gee_noise_pattern_t *pattern, size_t n);
 
 /* ---- handshake.c: HandshakeState ---- */
@@ -102,23 +103,23 @@ typedef struct gee_noise_handshake {
     gee_noise_pair_t ephemeral;
     uint8_t peer_static[GEE_NOISE_KEY], peer_ephemeral[GEE_NOISE_KEY];
     bool initiator;
-    bool has_ephemeral; /* set beforehand by tests only */
+    bool has_ephemeral; /* set beforehand only by tests */
     size_t step;        /* messages written and read so far */
 } gee_noise_handshake_t;
 
-/* `own` stays the caller's. `peer_static`: of the responder, where the pattern knows it beforehand and this is the
- * initiator; else null. */
+/* `own` stays the caller's. `peer_static`: the responder's key, when this is the initiator and the pattern has the key
+ * known beforehand; else null. */
 void gee_noise_begin(gee_noise_handshake_t *handshake, const gee_noise_pattern_t *pattern, bool initiator,
                      const void *prologue, size_t prologue_length, const gee_noise_pair_t *own,
                      const uint8_t peer_static[GEE_NOISE_KEY]);
-/* The next message: gee_noise_message_length() + length bytes. -1: a low-order point of the peer. */
+/* Writes the next message: gee_noise_message_length() + length bytes. -1: a low-order point of the peer. */
 int gee_noise_write(gee_noise_handshake_t *handshake, const uint8_t *payload, size_t length, uint8_t *target);
 /* `payload` gets length - gee_noise_message_length() bytes. -1: too short, not genuine, or a low-order point. */
 int gee_noise_read(gee_noise_handshake_t *handshake, const uint8_t *message, size_t length, uint8_t *payload);
 static inline bool gee_noise_complete(const gee_noise_handshake_t *handshake) {
     return handshake->step == handshake->pattern->messages;
 }
-/* After the last message: the ciphers of the two directions, as this end uses them. */
+/* Precondition: the last message is done. Makes the ciphers of the two directions, as this end uses them. */
 void gee_noise_split(const gee_noise_handshake_t *handshake, gee_noise_cipher_t *sending,
                      gee_noise_cipher_t *receiving);
 

@@ -1,4 +1,4 @@
-/* pattern.c: the table of handshake patterns. On the wire are XK and NK; IK and XX hold the machine to more of the
+/* pattern.c: the table of handshake patterns. The wire uses XK and NK; IK and XX test the code with more of the
  * published vectors. */
 #include "noise.h"
 
@@ -22,7 +22,7 @@ const gee_noise_pattern_t gee_noise_xx = { PATTERN("XX"), .initiator_has_static 
                                                        { GEE_NOISE_E, GEE_NOISE_EE, GEE_NOISE_S, GEE_NOISE_ES },
                                                        { GEE_NOISE_S, GEE_NOISE_SE } } };
 
-/* A static key and the payload carry a tag as soon as a DH has given a key. */
+/* A static key and the payload carry a tag once a DH has given a key. */
 size_t gee_noise_message_length(const gee_noise_pattern_t *pattern, size_t n) {
     size_t tag = 0, length = 0;
     for (size_t message = 0; message <= n; message++) {

@@ -3,14 +3,15 @@
  *   chain of many small messages -> one record        one large message -> several records, the last one shorter
  *   inbox of the wire -> tag verified -> decrypted into the inbox above, each byte once
  *
- * A record's nonce is its number, counted in its direction from 0, so the nonce also says when the key is due. */
+ * The nonce of a record is its number in its direction, from 0, so the nonce also says when the key must change. */
 #include "channel.h"
 
-/* What we put into one record: with length and tag it fills a buffer of 64 KiB. A peer's may be a little longer. */
+/* Bytes that this side puts into one record: with length and tag a record fills a buffer of 64 KiB. A peer's record may
+ * be a little longer. */
 #define PLAIN_MOST (64 * GEE_KIB - sizeof(gee_buf_t) - GEE_NOISE_FRAME - GEE_NOISE_TAG)
 _Static_assert(PLAIN_MOST + GEE_NOISE_TAG <= GEE_NOISE_MOST, "a record's length has 16 bits");
 
-/* A segment of this length is a record of its own rather than copied together with what comes behind it. */
+/* A segment of this length becomes a record of its own, instead of being copied together with the next one. */
 #define PLAIN_LONG (16 * GEE_KIB)
 
 static int no_memory(gee_error_t *error) {
@@ -24,7 +25,7 @@ static void count_record(gee_noise_cipher_t *cipher) {
 
 /* ---- writing ---- */
 
-/* `plain` null: it is in its place in the frame already. */
+/* `plain` null: the plaintext is in its place in the frame already. */
 static int seal_frame(gee_noise_cipher_t *cipher, uint8_t *frame, const uint8_t *plain, size_t length,
                       gee_error_t *error) {
     uint8_t *body = frame + GEE_NOISE_FRAME;
@@ -95,7 +96,7 @@ static int read_record(gee_noise_cipher_t *cipher, const uint8_t *record, size_t
     return 0;
 }
 
-/* Room for the rest of a record, so that it does not come in many small reads and moves. */
+/* Makes room for the rest of a record, so that the rest does not come in many small reads and moves. */
 static int make_room(gee_inbox_t *from, size_t frame) {
     size_t space;
     return gee_inbox_space(from, frame - gee_inbox_length(from), &space) != NULL ? 0 : -1;

@@ -1,14 +1,13 @@
 /* seal_noise.c: the sealed channel as a layer.
  *
  *   client                                              server
- *   preamble, message 1: e, es  ------------------->    knows its key was meant
+ *   preamble, message 1: e, es  ------------------->    knows that its key was meant
  *   knows the server            <-------------------    message 2: e, ee
  *   XK: message 3: s, se        ------------------->    knows the client: is it in the list?
  *   records                     <------------------>    records
  *
- * Each message of the handshake has one length; it is compared before anything is computed. Whatever is wrong, the
- * server answers nothing and the stream ends: an unknown key looks like a forged message. The reason stands in the log
- * only. */
+ * Each message of the handshake has one length, which is compared before anything is computed. On any error the server
+ * answers nothing and the stream ends: an unknown key looks like a forged message. Only the log has the reason. */
 #include "channel.h"
 
 #include <sodium.h>
@@ -21,10 +20,10 @@ static const char prologue_prefix[] = { 'g', 'e', 'e', 'r', 'p', 'c', '-', 's', 
 enum { VERSION_AT = 4, PATTERN_AT = 5, FLAGS_AT = 6, PREAMBLE = 8, VERSION = 1, BY_XK = 1, BY_NK = 2 };
 
 typedef enum phase {
-    PHASE_PREAMBLE, /* serving: it has not come yet */
+    PHASE_PREAMBLE, /* serving: the preamble has not come yet */
     PHASE_HANDSHAKE,
     PHASE_OPEN,
-    PHASE_OVER /* refused: nothing is taken any more */
+    PHASE_OVER /* refused: no bytes are accepted any more */
 } phase_t;
 
 typedef struct state {
@@ -32,9 +31,9 @@ typedef struct state {
     gee_role_t role;
     phase_t phase;
     bool heard;      /* calling: a record of the server has come */
-    bool peer_ended; /* its end record has come */
-    bool opened;     /* the handshake is over: there are `records` */
-    uint8_t pair;    /* serving: which of our keys the client means, as far as we know */
+    bool peer_ended; /* the peer's end record has come */
+    bool opened;     /* the handshake is over: `records` is in use */
+    uint8_t pair;    /* serving: index of the key that the client means, as far as known */
     uint8_t preamble[PREAMBLE];
     union { /* each open connection has one of these */
         gee_noise_handshake_t *handshake;
@@ -84,7 +83,7 @@ static int put_message(state_t *state, gee_chain_t *down, gee_error_t *error) {
     return 0;
 }
 
-/* Serving, message 1: does the client mean our other key, while keys are changed? */
+/* Serving, message 1: while keys are changed, the client may mean the other key. */
 static bool read_with_other_key(state_t *state, const uint8_t *message, size_t length, uint8_t *nothing) {
     gee_noise_handshake_t *handshake = state->handshake;
     if (state->role != GEE_SERVING || handshake->step != 0 || state->pair + 1u >= state->setup->pair_count)
@@ -104,7 +103,7 @@ static int refuse_message(const state_t *state, gee_error_t *error) {
                          state->handshake->step == 0 ? ": it means another server's key, or it was changed" : "");
 }
 
-/* *waits: it has not come whole. */
+/* *waits: the message is not complete. */
 static int take_message(state_t *state, gee_inbox_t *from_wire, bool *waits, gee_error_t *error) {
     gee_noise_handshake_t *handshake = state->handshake;
     size_t wanted = gee_noise_message_length(handshake->pattern, handshake->step), have = gee_inbox_length(from_wire);
@@ -134,7 +133,7 @@ static gee_noise_records_t *take_records(const state_t *state, gee_error_t *erro
     return records;
 }
 
-/* The keys of the records take the place of the handshake's. */
+/* The keys of the records take the place of the handshake. */
 static int open_channel(state_t *state, gee_error_t *error) {
     gee_noise_records_t *records = take_records(state, error);
     if (records == NULL)
@@ -159,7 +158,7 @@ static int complete(state_t *state, gee_error_t *error) {
     return open_channel(state, error);
 }
 
-/* The initiator has the even messages. */
+/* The initiator writes the even messages. */
 static int shake_hands(state_t *state, gee_inbox_t *from_wire, gee_chain_t *down, gee_error_t *error) {
     const gee_noise_handshake_t *handshake = state->handshake;
     bool waits = false;
@@ -293,7 +292,7 @@ static int ended(void *data, gee_error_t *error) {
     const state_t *state = data;
     if (state->peer_ended)
         return 0;
-    /* Whom a server has answered without asking for a key, it has taken. */
+    /* A server that has answered without asking for a key has admitted the client. */
     if (state->phase == PHASE_OPEN &&
         (state->role == GEE_SERVING || state->heard || state->preamble[PATTERN_AT] == BY_NK))
         return gee_error_set(error, GEE_DATA_LOSS,
@@ -314,7 +313,7 @@ static void stop(void *data) {
     gee_noise_setup_close(&state->setup);
 }
 
-/* ---- handover: an open channel in another process; there, too, its client must be in the list ---- */
+/* ---- handover: an open channel goes on in another process, where its client must be in the list, too ---- */
 
 static void export_state(const void *data, gee_record_t *out) {
     const state_t *state = data;

@@ -1,4 +1,4 @@
-/* setup.c: what a listener or a dialer configures, opened: keys in guarded memory, the list of clients, a vault. */
+/* setup.c: the settings of a listener or a dialer, opened: keys in guarded memory, the list of clients, a vault. */
 #include "channel.h"
 
 #include <sodium.h>
@@ -36,7 +36,7 @@ static int load_pair(gee_seal_setup_t *setup, const char *path, gee_error_t *err
     return 0;
 }
 
-/* Nobody writes to them any more, not by mistake either. */
+/* Makes the pairs read-only: nobody writes to them any more, and a stray write faults. */
 static int protect_pairs(gee_seal_setup_t *setup, gee_error_t *error) {
     return setup->pairs == NULL || sodium_mprotect_readonly(setup->pairs) == 0
                ? 0
@@ -77,8 +77,8 @@ gee_seal_setup_t *gee_noise_setup_hold(const gee_seal_setup_t *setup) {
     return own;
 }
 
-/* Streams that are closing write their last bytes, and their keys go back to the vault, when a client has been freed
- * already: on a loop that others have, too. */
+/* The last reference may be a stream's: closing streams write their last bytes, and return their keys to the vault,
+ * after the client library has freed the client, on a loop that is shared with other clients. */
 void gee_noise_setup_close(gee_seal_setup_t **pointer) {
     gee_seal_setup_t *setup = *pointer;
     *pointer = NULL;

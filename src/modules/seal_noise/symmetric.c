@@ -4,7 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#define BLOCK 128u /* BLAKE2b's, to which HMAC pads its key */
+#define BLOCK 128u /* block size of BLAKE2b, to which HMAC pads its key */
 
 typedef crypto_generichash_state hash_state_t;
 
@@ -21,7 +21,7 @@ static void hash_end(hash_state_t *state, uint8_t hash[GEE_NOISE_HASH]) {
 
 /* ---- HMAC (RFC 2104), HKDF ---- */
 
-/* The keyed mode of BLAKE2b is another function, so it is written out. */
+/* HMAC is written out, as the keyed mode of BLAKE2b is another function. */
 void gee_noise_hmac(const uint8_t key[GEE_NOISE_HASH], const void *first, size_t first_length, const void *second,
                     size_t second_length, uint8_t mac[GEE_NOISE_HASH]) {
     hash_state_t state;
@@ -71,7 +71,7 @@ void gee_noise_mix_key(gee_noise_symmetric_t *symmetric, const uint8_t secret[GE
     uint8_t next[GEE_NOISE_HASH], key[GEE_NOISE_HASH];
     derive(symmetric->chaining_key, secret, GEE_NOISE_KEY, next, key);
     memcpy(symmetric->chaining_key, next, GEE_NOISE_HASH);
-    gee_noise_cipher_start(&symmetric->cipher, key); /* its first 32 bytes */
+    gee_noise_cipher_start(&symmetric->cipher, key); /* the first 32 bytes of the hash */
     sodium_memzero(next, sizeof(next));
     sodium_memzero(key, sizeof(key));
 }
