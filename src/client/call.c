@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/base/random.h"
 #include "core/type/type_copy.h"
 
@@ -159,7 +160,7 @@ static int set_text(gee_pending_t *operation, const char *text, bool copy, char 
     gee_payload_t *payload = &operation->call.payload;
     gee_str_t value = gee_str(text);
     if (!caller->codec->types_on_wire) {
-        if (gee_text_check(caller, &value, error) != 0)
+        if (gee_text_check(caller->json, &caller->codec_limits, &value, error) != 0)
             return -1;
         value = place_string(at, value.data, value.length, copy);
         *payload = (gee_payload_t){ .kind = GEE_PAYLOAD_BYTES,
@@ -188,8 +189,8 @@ static void set_typed(gee_pending_t *operation, const gee_request_t *request, bo
         *at += gee_type_copy_size(type, request->arguments);
 }
 
-static void set_metadata(gee_pending_t *operation, const gee_call_options_t *options, bool copy, char **at) {
-    metadata_block_t *block = (metadata_block_t *)(operation + 1);
+static void set_metadata(gee_pending_t *operation, metadata_block_t *block, const gee_call_options_t *options,
+                         bool copy, char **at) {
     if (options->metadata_count == 0)
         return;
     for (size_t i = 0; i < options->metadata_count; i++) {
@@ -258,19 +259,21 @@ static int check_wire(const gee_caller_t *caller, const gee_call_options_t *opti
 }
 
 /* With `copy` the request may be freed after the return. */
-static gee_pending_t *create_call(gee_caller_t *caller, const gee_request_t *request, const gee_call_options_t *options,
-                                  bool copy, gee_error_t *error) {
+static inline gee_pending_t *create(gee_caller_t *caller, size_t own, const gee_operation_kind_t *kind,
+                                    const gee_request_t *request, const gee_call_options_t *options, bool copy,
+                                    gee_error_t *error) {
     if (check_request(request, options, error) != 0 || check_wire(caller, options, error) != 0)
         return NULL;
-    size_t size = add_size(sizeof(gee_pending_t), extra_size(request, options, copy));
+    size_t size = add_size(own, extra_size(request, options, copy));
     gee_pending_t *operation = size < SIZE_MAX ? malloc(size) : NULL;
     if (operation == NULL) {
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "arguments: no memory for them, or they are nested too deep");
         return NULL;
     }
-    memset(operation, 0, sizeof(*operation));
-    gee_operation_init(operation, caller, &call_kind, options->timeout_ns);
-    char *at = (char *)(operation + 1) + metadata_size(options->metadata_count);
+    memset(operation, 0, own);
+    gee_operation_init(operation, caller, kind, options->timeout_ns);
+    metadata_block_t *block = (metadata_block_t *)((char *)operation + own);
+    char *at = (char *)block + metadata_size(options->metadata_count);
     operation->to_all = request->to_all;
     operation->call.done = call_answered;
     operation->call.idempotent = options->idempotent;
@@ -283,8 +286,20 @@ static gee_pending_t *create_call(gee_caller_t *caller, const gee_request_t *req
         return NULL;
     }
     operation->call.method = place_string(&at, request->method, strlen(request->method), copy);
-    set_metadata(operation, options, copy, &at);
+    set_metadata(operation, block, options, copy, &at);
     return operation;
+}
+
+static gee_pending_t *create_call(gee_caller_t *caller, const gee_request_t *request, const gee_call_options_t *options,
+                                  bool copy, gee_error_t *error) {
+    return create(caller, sizeof(gee_pending_t), &call_kind, request, options, copy, error);
+}
+
+gee_pending_t *gee_call_prepare(gee_caller_t *caller, size_t size, const gee_operation_kind_t *kind, const char *method,
+                                const gee_call_options_t *options, gee_error_t *error) {
+    const gee_request_t request = gee_request_typed(method, NULL, NULL, NULL, NULL);
+    GEE_ASSERT(size % _Alignof(metadata_block_t) == 0);
+    return create(caller, size, kind, &request, options, true, error);
 }
 
 gee_pending_t *gee_call_go(gee_caller_t *caller, const gee_request_t *request, gee_done_t done, void *data,

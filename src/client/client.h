@@ -7,6 +7,7 @@
  *   operation.c: wait for it        <- futex ---        operation.c: end   <- reply.c, text.c <- answer
  *                cancel it          -- post -->         broadcast.c: one operation, a call to every server
  *                                                       follow.c: the servers of a registry
+ *   stream.c:    a call of many messages  <- messages.h ->  stream.c, on the loop
  *
  * A client and an xclient are each a caller; a client's list has one server. An operation is a call, or another thing
  * that the loop is asked to do (open, connect, ping); operation.c calls the kind's functions, so that the files above
@@ -149,8 +150,12 @@ typedef struct gee_operation_kind {
     void (*described)(gee_pending_t *operation);
     /* Gives up what is in flight. *where, which is zero before, gets the place that the error is to name. */
     void (*cancel)(gee_pending_t *operation, gee_upstream_result_t *where);
+    /* gee_operation_post_again(): the program has something for an operation that has begun and has not ended. */
+    void (*again)(gee_pending_t *operation);
     /* Releases what the operation holds, before `done` is called. */
     void (*release)(gee_pending_t *operation);
+    /* Any thread: the memory of the operation is about to be freed. */
+    void (*destroy)(gee_pending_t *operation);
 } gee_operation_kind_t;
 
 struct gee_pending {
@@ -203,6 +208,10 @@ void gee_operation_fail(gee_pending_t *operation, const gee_error_t *error, unsi
 /* Fails with the error in `result`; or, with `reason`, because the answer in `result` is wrong. */
 void gee_operation_fail_result(gee_pending_t *operation, const gee_upstream_result_t *result,
                                const gee_error_t *reason);
+/* Gives the operation up; the error says where the operation was. */
+void gee_operation_abort(gee_pending_t *operation, const gee_error_t *reason);
+/* Any thread, with a reference: lets the kind's again() run on the loop, unless the operation ends before. */
+void gee_operation_post_again(gee_pending_t *operation);
 /* Loop: gives up all operations of the list. */
 void gee_operation_fail_all(gee_list_t *operations, const gee_error_t *reason);
 
@@ -235,6 +244,10 @@ static inline gee_request_t gee_request_typed(const char *method, const gee_type
 /* Any thread: begins a call. Null: not begun; `done` is never called. */
 gee_pending_t *gee_call_go(gee_caller_t *caller, const gee_request_t *request, gee_done_t done, void *data,
                            gee_error_t *error);
+/* A call without arguments, not posted, in `size` bytes of memory that begin with the operation and are zero behind it:
+ * for streaming calls. Null: refused, with the reason. */
+gee_pending_t *gee_call_prepare(gee_caller_t *caller, size_t size, const gee_operation_kind_t *kind, const char *method,
+                                const gee_call_options_t *options, gee_error_t *error);
 /* Begin a call and wait for its end. *reply: text for gee_free(), or null; a value of request->reply_type. */
 int gee_call_text(gee_caller_t *caller, const gee_request_t *request, char **reply, gee_error_t *error);
 int gee_call_typed(gee_caller_t *caller, const gee_request_t *request, void *reply, gee_error_t *error);
@@ -256,7 +269,7 @@ void gee_broadcast_cancel(gee_pending_t *operation);
 
 /* ---- text.c: JSON text to a payload, a payload to JSON text ---- */
 /* Any thread. 0: the text is one JSON value; *text is cut to the value, without white space around. */
-int gee_text_check(const gee_caller_t *caller, gee_str_t *text, gee_error_t *error);
+int gee_text_check(const gee_codec_t *json, const gee_codec_limits_t *limits, gee_str_t *text, gee_error_t *error);
 /* Any thread. Decodes a value of `type` into `pool`; strings may point into the text. Null: refused, with the
  * reason. */
 void *gee_text_read(const gee_caller_t *caller, gee_str_t text, const gee_type_t *type, gee_pool_t *pool,

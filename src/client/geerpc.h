@@ -243,6 +243,95 @@ GEE_EXPORT void gee_pending_cancel(gee_pending_t *pending);
  * allowed. */
 GEE_EXPORT void gee_pending_release(gee_pending_t **pending);
 
+/* ---- streaming calls ----
+ *
+ * A streaming call has any number of messages from the client, from the server, or both ways at the same time:
+ *
+ *   open -> send ... -> finish -> receive ... until 0 (the end) or -1 (an error) -> release
+ *
+ * A method that does not stream in a direction has one message in that direction. Only a wire with streaming calls
+ * ("geerpc" with the codec "bin") can carry them. Messages are JSON text, or, in a stream that was opened with `typed`,
+ * C values.
+ *
+ * A server that does not read holds back the sender, and a program that does not receive holds back the server: the
+ * library keeps at most some 160 KiB and a message of each direction of a stream. So a program that sends much and
+ * receives much on one stream receives while it sends: from two threads, or with `ready`.
+ *
+ * Threads: one thread at a time sends and finishes, one thread at a time receives; these may be two threads. Any thread
+ * may cancel. In a child process a stream of the parent is as the parent's client is.
+ *
+ * Closing the client ends its streams with GEE_CANCELLED; a stream stays valid until the program releases the stream. */
+typedef struct gee_client_stream gee_client_stream_t;
+
+typedef enum gee_streamed {
+    GEE_STREAM_FAILED = -1,
+    GEE_STREAM_END = 0,  /* receive: after the last message, the call has succeeded. send: the call is over */
+    GEE_STREAM_DONE = 1, /* a message was received, or taken for sending */
+    GEE_STREAM_LATER = 2 /* not within timeout_ns; nothing was received, or taken */
+} gee_streamed_t;
+
+enum {
+    GEE_STREAM_READABLE = 1, /* a message can be received */
+    GEE_STREAM_WRITABLE = 2, /* a message can be sent, after GEE_STREAM_LATER */
+    GEE_STREAM_OVER = 4      /* the call is over: receive has the last messages, and then the outcome */
+};
+
+/* Called on the runtime's thread when something can be done that could not be done before: READABLE after the
+ * beginning and after a receive with GEE_STREAM_LATER, WRITABLE after a send with GEE_STREAM_LATER, OVER once. So a
+ * program receives until GEE_STREAM_LATER. Inside, all functions act as with `timeout_ns` 0. Not called once
+ * gee_client_stream_release() has returned in a callback; after a release on another thread a call that has begun goes
+ * on. */
+typedef void (*gee_stream_ready_t)(gee_client_stream_t *stream, unsigned events, void *data);
+
+typedef struct gee_client_stream_options {
+    size_t size;
+    const gee_call_options_t *call; /* may be null. The timeout is that of the whole stream; `pool` and `received` are
+                                     * not used */
+    bool typed;                     /* messages are C values */
+    gee_stream_ready_t ready;       /* null: the program waits, or asks with `timeout_ns` 0 */
+    void *data;                     /* for `ready` */
+} gee_client_stream_options_t;
+
+/* Opens a stream, and returns at once: what fails on the way to the server is the stream's outcome. The stream is the
+ * program's, until gee_client_stream_release(). Null: not opened; GEE_UNIMPLEMENTED for a wire without streaming
+ * calls. */
+GEE_EXPORT gee_client_stream_t *gee_client_stream_open(gee_client_t *client, const char *method,
+                                                       const gee_client_stream_options_t *options, gee_error_t *error);
+/* At the server that the balancer picks. The stream stays there: only the beginning can be tried elsewhere. */
+GEE_EXPORT gee_client_stream_t *gee_xclient_stream_open(gee_xclient_t *xclient, const char *method,
+                                                        const gee_client_stream_options_t *options, gee_error_t *error);
+
+/* Sends one JSON value, which is copied. Waits at most `timeout_ns` nanoseconds (0: not at all, negative: without limit)
+ * for room. May block; inside a callback as with `timeout_ns` 0. GEE_STREAM_DONE does not say that the server has the
+ * message. GEE_STREAM_FAILED: the value was refused here, and the stream goes on. */
+GEE_EXPORT gee_streamed_t gee_client_stream_send(gee_client_stream_t *stream, const char *json, int64_t timeout_ns,
+                                                 gee_error_t *error);
+/* The same: gee_client_stream_send_typed(stream, GEE_ARGUMENT(number_t, &number), -1, &error). */
+GEE_EXPORT gee_streamed_t gee_client_stream_send_typed(gee_client_stream_t *stream, const gee_type_t *type,
+                                                       const void *message, int64_t timeout_ns, gee_error_t *error);
+/* Tells the server that no further message comes, behind those that were sent. -1: in a child of the process that
+ * opened the stream. */
+GEE_EXPORT int gee_client_stream_finish(gee_client_stream_t *stream, gee_error_t *error);
+
+/* The next message of the server. Waits as gee_client_stream_send(). GEE_STREAM_DONE (1): *json is the message, with a
+ * zero at the end, valid until the next receive. GEE_STREAM_END (0): the call has ended well, and *json is null as for
+ * the following. GEE_STREAM_FAILED (-1): the call has failed, or a message cannot be read, which cancels the call. */
+GEE_EXPORT gee_streamed_t gee_client_stream_receive(gee_client_stream_t *stream, const char **json, int64_t timeout_ns,
+                                                    gee_error_t *error);
+/* The same: gee_client_stream_receive_typed(stream, GEE_REPLY(number_t, &number), -1, &error). What the value points to
+ * is valid until the next receive. */
+GEE_EXPORT gee_streamed_t gee_client_stream_receive_typed(gee_client_stream_t *stream, const gee_type_t *type,
+                                                          void *message, int64_t timeout_ns, gee_error_t *error);
+
+/* Metadata and details. Never null. The initial metadata are there with the first message at the latest, the rest with
+ * the end. What this function returns is valid until the stream is released. */
+GEE_EXPORT const gee_received_t *gee_client_stream_received(const gee_client_stream_t *stream);
+/* Ends the call with GEE_CANCELLED, unless the call has ended before. The server is told. Messages that have come can
+ * still be received. Any thread. */
+GEE_EXPORT void gee_client_stream_cancel(gee_client_stream_t *stream);
+/* Cancels a call that has not ended. Sets *stream to null; a null *stream is allowed. */
+GEE_EXPORT void gee_client_stream_release(gee_client_stream_t **stream);
+
 /* ---- many servers ---- */
 
 typedef struct gee_xclient_options {

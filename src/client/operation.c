@@ -6,7 +6,7 @@
  * drops. So nothing that the loop holds is on a program's stack, except for what a waiting program lends
  * (gee_outcome_place_t and the arguments): that program waits until the operation has ended.
  *
- * The task begins the operation, and is posted once more to cancel the operation. POSTED: the task is on its way. An
+ * The task begins the operation, and is posted once more to cancel the operation or to go on with it. POSTED: the task is on its way. An
  * operation that ends meanwhile lingers, and keeps its caller from ending, until the task has come. */
 #include "client/client.h"
 
@@ -29,6 +29,8 @@ static void drop_reference(gee_pending_t *operation) {
         return;
     if (operation->place == NULL)
         free(operation->error);
+    if (operation->kind->destroy != NULL)
+        operation->kind->destroy(operation);
     free(operation->reply);
     free(operation->received);
     gee_runtime_release(operation->runtime);
@@ -100,8 +102,7 @@ void gee_operation_fail_result(gee_pending_t *operation, const gee_upstream_resu
     gee_operation_fail(operation, &error, failure.tries);
 }
 
-/* Gives the operation up; the error says where it was. */
-static void abort_operation(gee_pending_t *operation, const gee_error_t *reason) {
+void gee_operation_abort(gee_pending_t *operation, const gee_error_t *reason) {
     gee_upstream_result_t where = { 0 };
     gee_error_t error;
     if (operation->kind->cancel != NULL)
@@ -114,7 +115,7 @@ static void abort_operation(gee_pending_t *operation, const gee_error_t *reason)
 void gee_operation_fail_all(gee_list_t *operations, const gee_error_t *reason) {
     gee_link_t *link;
     while ((link = gee_list_first(operations)) != NULL)
-        abort_operation(GEE_CONTAINER(link, gee_pending_t, link), reason);
+        gee_operation_abort(GEE_CONTAINER(link, gee_pending_t, link), reason);
 }
 
 /* ---- on the loop's thread: on its way ---- */
@@ -129,7 +130,9 @@ static void run_operation(gee_task_t *task) {
         gee_gate_relieve(&caller->gate);
     } else if (before & CANCELLED) {
         gee_error_set(&error, GEE_CANCELLED, "the call was cancelled");
-        abort_operation(operation, &error);
+        gee_operation_abort(operation, &error);
+    } else if (gee_link_in_list(&operation->link)) {
+        operation->kind->again(operation);
     } else {
         gee_list_append(&caller->operations, &operation->link);
         operation->kind->begin(operation);
@@ -245,17 +248,26 @@ const gee_received_t *gee_pending_received(const gee_pending_t *pending) {
     return !foreign(pending) && is_known(pending) && pending->received != NULL ? pending->received : &nothing;
 }
 
-void gee_pending_cancel(gee_pending_t *pending) {
-    if (foreign(pending))
-        return;
+/* Posts the task, unless the task is on its way or the state has one of the bits `not_with`. The exchange is made in any
+ * case, so that a task on its way sees what this thread has done before. */
+static void post_task(gee_pending_t *pending, unsigned add, unsigned not_with) {
     unsigned now = atomic_load_explicit(&pending->state, memory_order_relaxed);
     do {
-        if (now & (KNOWN | CANCELLED))
+        if (now & not_with)
             return;
-    } while (!atomic_compare_exchange_weak_explicit(&pending->state, &now, now | CANCELLED | POSTED,
-                                                    memory_order_acq_rel, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&pending->state, &now, now | add | POSTED, memory_order_acq_rel,
+                                                    memory_order_relaxed));
     if (!(now & POSTED)) /* keeps the operation, its caller and the loop until the task has come */
         gee_runtime_post(pending->runtime, &pending->task);
+}
+
+void gee_operation_post_again(gee_pending_t *operation) {
+    post_task(operation, 0, KNOWN);
+}
+
+void gee_pending_cancel(gee_pending_t *pending) {
+    if (!foreign(pending))
+        post_task(pending, CANCELLED, KNOWN | CANCELLED);
 }
 
 void gee_pending_release(gee_pending_t **handle) {

@@ -16,7 +16,7 @@
 static int check_json(const gee_caller_t *caller, const gee_payload_t *payload, gee_error_t *error) {
     gee_str_t text = { .data = (const char *)payload->bytes, .length = payload->length };
     if (payload->kind != GEE_PAYLOAD_BYTES || payload->codec != caller->json ||
-        gee_text_check(caller, &text, error) == 0)
+        gee_text_check(caller->json, &caller->codec_limits, &text, error) == 0)
         return 0;
     return gee_error_prefix(error, "the reply is not JSON: ");
 }

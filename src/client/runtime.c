@@ -343,6 +343,13 @@ bool gee_runtime_await(gee_runtime_t *runtime, atomic_uint *word, int64_t deadli
     return (now & GEE_ENDED) != 0;
 }
 
+bool gee_runtime_signal(atomic_uint *word) {
+    unsigned before = atomic_fetch_or_explicit(word, GEE_ENDED, memory_order_acq_rel);
+    if ((before & (GEE_ENDED | GEE_AWAITED)) == GEE_AWAITED)
+        gee_futex_wake(word);
+    return (before & GEE_ENDED) == 0;
+}
+
 unsigned gee_runtime_ended(atomic_uint *word) {
     unsigned before = atomic_fetch_or_explicit(word, GEE_ENDED, memory_order_acq_rel);
     GEE_ASSERT((before & GEE_ENDED) == 0);

@@ -11,28 +11,28 @@
 #include <string.h>
 
 /* The text without white space around the value. */
-static gee_str_t trimmed(const gee_caller_t *caller, gee_str_t text) {
+static gee_str_t trimmed(const gee_codec_t *json, gee_str_t text) {
     const uint8_t *bytes = (const uint8_t *)text.data;
-    size_t padding = caller->json->padding(bytes, text.length);
+    size_t padding = json->padding(bytes, text.length);
     size_t length = text.length - padding;
     bytes += padding;
-    while (length > 0 && caller->json->padding(bytes + length - 1, 1) == 1)
+    while (length > 0 && json->padding(bytes + length - 1, 1) == 1)
         length--;
     return (gee_str_t){ .data = (const char *)bytes, .length = length };
 }
 
-static int trim(const gee_caller_t *caller, gee_str_t *text, gee_error_t *error) {
-    *text = trimmed(caller, *text);
+static int trim(const gee_codec_t *json, gee_str_t *text, gee_error_t *error) {
+    *text = trimmed(json, *text);
     if (text->length == 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "a JSON value is needed, the text is empty");
     return 0;
 }
 
-int gee_text_check(const gee_caller_t *caller, gee_str_t *text, gee_error_t *error) {
-    if (trim(caller, text, error) != 0)
+int gee_text_check(const gee_codec_t *json, const gee_codec_limits_t *limits, gee_str_t *text, gee_error_t *error) {
+    if (trim(json, text, error) != 0)
         return -1;
     /* Numbers are not converted: a number that no 64-bit integer or double can hold is sent as written. */
-    return caller->json->check(NULL, NULL, (const uint8_t *)text->data, text->length, &caller->codec_limits, 0, error);
+    return json->check(NULL, NULL, (const uint8_t *)text->data, text->length, limits, 0, error);
 }
 
 void *gee_text_read(const gee_caller_t *caller, gee_str_t text, const gee_type_t *type, gee_pool_t *pool,
@@ -57,8 +57,9 @@ gee_value_t *gee_text_read_value(const gee_caller_t *caller, gee_str_t text, gee
         gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    if (trim(caller, &text, error) != 0 || caller->json->decode_value(NULL, (const uint8_t *)text.data, text.length,
-                                                                      &caller->codec_limits, pool, tree, error) != 0)
+    if (trim(caller->json, &text, error) != 0 ||
+        caller->json->decode_value(NULL, (const uint8_t *)text.data, text.length, &caller->codec_limits, pool, tree,
+                                   error) != 0)
         return NULL;
     return tree;
 }
@@ -101,7 +102,7 @@ char *gee_text_write(const gee_caller_t *caller, const gee_payload_t *payload, c
         return text_of(caller, NULL, payload->value, error);
     if (payload->codec == caller->json) {
         gee_str_t text = { .data = (const char *)payload->bytes, .length = payload->length };
-        return copy_text(trimmed(caller, text), error);
+        return copy_text(trimmed(caller->json, text), error);
     }
     void *value = gee_pool_zalloc(pool, type ? type->size : sizeof(gee_value_t));
     if (value == NULL) {

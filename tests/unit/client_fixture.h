@@ -96,11 +96,73 @@ static inline void tell_more(gee_call_t *call, const text_t *arguments, text_t *
         gee_fail_with(call, GEE_ABORTED, "no",
                       (gee_bytes_t){ .data = (const uint8_t *)arguments->text.data, .length = arguments->text.length });
 }
+/* ---- its streaming methods ---- */
+
+static atomic_int streams_open; /* calls of Stuck and Count that have begun and not ended */
+
+static inline void stream_closed(void *data GEE_UNUSED) {
+    atomic_fetch_sub(&streams_open, 1);
+}
+static inline void stream_opened(gee_call_t *call, void *data) {
+    atomic_fetch_add(&streams_open, 1);
+    gee_call_set_data(call, data, stream_closed);
+}
+static inline void count_on(gee_call_t *call, void *data) {
+    pair_t *left = data;
+    while (left->a <= left->b) {
+        gee_sent_t sent = GEE_SEND(call, int64_t, &left->a);
+        left->a++;
+        if (sent == GEE_SENT_FULL)
+            gee_call_on_room(call, count_on, left);
+        if (sent != GEE_SENT)
+            return;
+    }
+    gee_end(call);
+}
+static inline void count_up(gee_call_t *call, const pair_t *range) {
+    pair_t *left = gee_call_alloc(call, sizeof(*left));
+    *left = *range;
+    stream_opened(call, left);
+    count_on(call, left);
+}
+static inline void total(gee_call_t *call GEE_UNUSED, const int64_t *number, int64_t *sum) {
+    *sum += *number;
+}
+static inline void total_known(gee_call_t *call, int64_t *sum GEE_UNUSED) {
+    gee_reply(call);
+}
+static inline void say_back(gee_call_t *call, const everything_t *message) {
+    (void)GEE_SEND(call, everything_t, message);
+}
+static atomic_int stuck_heard;
+static inline void stuck(gee_call_t *call, const everything_t *message GEE_UNUSED) {
+    atomic_fetch_add(&stuck_heard, 1);
+    if (gee_call_data(call) == NULL)
+        stream_opened(call, call);
+    gee_call_pause(call);
+}
+static inline void break_off(gee_call_t *call, const pair_t *count) {
+    gee_call_send_metadata(call, GEE_STR("color"), GEE_STR("red"));
+    for (int64_t i = 1; i <= count->a; i++)
+        (void)GEE_SEND(call, int64_t, &i);
+    gee_call_end_metadata(call, GEE_STR("mark-bin"), GEE_STR("a\0\xff"));
+    gee_fail_with(call, GEE_ABORTED, "broken off", (gee_bytes_t){ .data = (const uint8_t *)"why", .length = 3 });
+}
+
 static const gee_method_t test_methods[] = {
-    GEE_METHOD("Add", add, pair_t, int64_t, GEE_IDEMPOTENT), GEE_METHOD("Echo", echo, everything_t, everything_t, 0),
-    GEE_METHOD("Fail", fail_with, text_t, text_t, 0),        GEE_METHOD("Keep", keep, gee_empty_t, gee_empty_t, 0),
-    GEE_METHOD("Metadata", metadata, text_t, text_t, 0),     GEE_METHOD("Left", time_left, gee_empty_t, int64_t, 0),
-    GEE_METHOD("Long", long_text, pair_t, text_t, 0),        GEE_METHOD("More", tell_more, text_t, text_t, 0),
+    GEE_METHOD("Add", add, pair_t, int64_t, GEE_IDEMPOTENT),
+    GEE_METHOD("Echo", echo, everything_t, everything_t, 0),
+    GEE_METHOD("Fail", fail_with, text_t, text_t, 0),
+    GEE_METHOD("Keep", keep, gee_empty_t, gee_empty_t, 0),
+    GEE_METHOD("Metadata", metadata, text_t, text_t, 0),
+    GEE_METHOD("Left", time_left, gee_empty_t, int64_t, 0),
+    GEE_METHOD("Long", long_text, pair_t, text_t, 0),
+    GEE_METHOD("More", tell_more, text_t, text_t, 0),
+    GEE_SERVER_STREAM("Count", count_up, pair_t, int64_t, 0),
+    GEE_SERVER_STREAM("Break", break_off, pair_t, int64_t, 0),
+    GEE_CLIENT_STREAM("Total", total, total_known, int64_t, int64_t, 0),
+    GEE_BIDI_STREAM("Parrot", say_back, gee_end, everything_t, everything_t, 0),
+    GEE_BIDI_STREAM("Stuck", stuck, gee_end, everything_t, everything_t, 0),
 };
 static const gee_service_t test_service = { .name = "Test",
                                             .methods = test_methods,
@@ -189,7 +251,12 @@ static inline server_t *server_start(const char *address, bool describe) {
     gee_engine_options_t options = {
         .loop = server->loop,
         .modules = gee_modules,
-        .limits = { .message = 16 << 20, .call_memory = 64 << 20, .nesting = 100, .calls = 1000, .output = 256 << 10 },
+        .limits = { .message = 16 << 20,
+                    .call_memory = 64 << 20,
+                    .nesting = 100,
+                    .calls = 1000,
+                    .streams = 1000,
+                    .output = 256 << 10 },
     };
     server->engine = gee_engine_create(&options, &error);
     assert_non_null(server->engine);
