@@ -23,8 +23,13 @@ void gee_upstream_where(const gee_upstream_call_t *call, gee_upstream_result_t *
     if (call->upstream == NULL)
         return;
     result->tries = call->tried_count;
-    result->address = call->backend ? call->backend->addr.text : NULL;
-    result->phase = call->at == NULL ? GEE_PHASE_CONNECT : gee_upstream_phase_of(call);
+    const gee_backend_t *backend = call->backend;
+    if (backend == NULL && call->stream != NULL)
+        backend = call->stream->answered_by;
+    result->address = backend ? backend->addr.text : NULL;
+    result->phase = call->at != NULL           ? gee_upstream_phase_of(call)
+                    : backend != call->backend ? GEE_PHASE_WAIT
+                                               : GEE_PHASE_CONNECT;
 }
 
 void gee_upstream_time_error(const gee_upstream_call_t *call, bool sent, gee_phase_t phase, gee_error_t *error) {

@@ -64,7 +64,10 @@ extern _Thread_local const gee_call_t *gee_dispatch_running __attribute__((tls_m
 /* A call that no session has: its session is null; with depth above 0, apart->tell() is told of the answer. Takes the
  * call, whose token, codec, metadata and timeout are set. `method` need not stay. */
 void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload);
-/* The end of a streaming call that a target has: behind what its flow has sent. `payload` null: without a message. */
+/* Of a call that a target has, and whose target does not keep its deadline: the call ends then, by cancel(). */
+void gee_dispatch_start_deadline(gee_call_t *call);
+/* The end of a streaming call that a target has. `payload` null: without a message. What waits in the call's flow is not
+ * sent: gee_flow_flushed(). */
 void gee_dispatch_end_streaming(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
 /* A copy in the call's arena. -1: out of memory. */
 int gee_dispatch_copy_metadata(gee_call_t *call, const gee_metadata_t *metadata);

@@ -16,7 +16,6 @@ gee_verdict_t gee_dispatch_pass_filters(gee_call_t *call);
 /* The call has no method, or its time was over when it came. True: the call was answered and released. */
 bool gee_dispatch_refuse(gee_call_t *call);
 void gee_dispatch_set_deadline(gee_call_t *call);
-void gee_dispatch_start_deadline(gee_call_t *call);
 /* A unary method's arguments, and then its handler. -1: the call was answered and released. */
 int gee_dispatch_take_arguments(gee_call_t *call, const gee_payload_t *payload);
 void gee_dispatch_run(gee_call_t *call);

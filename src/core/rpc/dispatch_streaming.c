@@ -359,8 +359,10 @@ static void tell_parts(gee_session_t *session, const gee_event_t *event, gee_flo
     gee_call_t *call = &gee_streaming_of(flow)->call;
     gee_error_t error;
     int failed = 0;
-    if (event->parts & GEE_EVENT_MESSAGE)
+    if (event->parts & GEE_EVENT_MESSAGE) {
+        gee_session_count_message(flow, &event->payload);
         failed = gee_flow_on_message(flow, &event->payload, &error);
+    }
     if (failed == 0 && event->parts & GEE_EVENT_HALF_CLOSE && is_alive(session, event, flow))
         failed = gee_flow_on_half_close(flow, &error);
     if (failed != 0)
@@ -423,6 +425,7 @@ void gee_streaming_begin(gee_session_t *session, const gee_event_t *event) {
         return;
     }
     gee_flow_t *flow = call->flow;
+    call->request_bytes = 0;
     session->calls_total++;
     if (!gee_dispatch_identify(call, event->method))
         return;

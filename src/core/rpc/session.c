@@ -308,6 +308,26 @@ bool gee_session_quiet(gee_session_t *session) {
     return session->call_count == 0 && at_boundary(session) && gee_stream_queued(session->stream) == 0;
 }
 
+static gee_call_t *first_streaming_call(const gee_session_t *session) {
+    GEE_LIST_EACH(&session->calls, link) {
+        gee_call_t *call = GEE_CONTAINER(link, gee_call_t, session_link);
+        if (call->flow != NULL)
+            return call;
+    }
+    return NULL;
+}
+
+/* The peer, which has ended, can neither give credit nor close its half of a call any more. (`parsing`: an answer does not come
+ * back here for each of them.) */
+GEE_APART static void end_streaming_calls(gee_session_t *session) {
+    gee_call_t *call;
+    session->parsing = true;
+    while (!session->closing && (call = first_streaming_call(session)) != NULL)
+        session->engine->server->cancel(call, true);
+    session->parsing = false;
+    gee_stream_flush(session->stream);
+}
+
 /* The end that was waited for: the peer's, or a drain's. */
 static void close_when_through(gee_session_t *session) {
     if (session->closing || session->parsing || session->unparsed)
@@ -320,6 +340,8 @@ static void close_when_through(gee_session_t *session) {
         }
         return;
     }
+    if (session->peer_ended && session->flows != NULL && session->call_count > 0)
+        end_streaming_calls(session);
     bool boundary = at_boundary(session);
     if (session->draining && boundary)
         gee_stream_pause(session->stream); /* the next request would be a new call */

@@ -95,6 +95,8 @@ static int send_of_flow(gee_session_t *session, const gee_event_t *event, size_t
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the message would be %zu bytes, over %zu (limits.message)",
                              too_long, limit);
     }
+    if (session->role == GEE_SERVING && event->parts & GEE_EVENT_MESSAGE)
+        gee_streaming_of(event->flow)->call.reply_bytes += out->length - before;
     if (length != NULL)
         *length = session->flows->body_length;
     if (!session->parsing) /* else parse() sees to it, once for all that it was shown */
@@ -159,8 +161,11 @@ void gee_session_on_flow_event(gee_session_t *session, const gee_event_t *event)
     }
     if (flow->calling && event->metadata.count > 0 && flow->events->began != NULL)
         flow->events->began(flow, &event->metadata);
-    if (event->parts & GEE_EVENT_MESSAGE)
+    if (event->parts & GEE_EVENT_MESSAGE) {
+        if (!flow->calling)
+            gee_session_count_message(flow, &event->payload);
         failed = take_message(flow, event, &error);
+    }
     /* What a message did may have ended the call. */
     if (failed == 0 && event->parts & GEE_EVENT_HALF_CLOSE && gee_session_find_flow(session, event) == flow)
         failed = gee_flow_on_half_close(flow, &error);

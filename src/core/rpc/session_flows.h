@@ -76,6 +76,10 @@ int gee_session_add_flow(gee_session_t *session, gee_flow_t *flow);
 /* The stream has room again. */
 void gee_session_flows_drained(gee_session_t *session);
 
+/* Serving: for the access log. */
+static inline void gee_session_count_message(gee_flow_t *flow, const gee_payload_t *payload) {
+    gee_streaming_of(flow)->call.request_bytes += payload->message_length ? payload->message_length : payload->length;
+}
 /* Message, half-close, credit of a streaming call. */
 void gee_session_on_flow_event(gee_session_t *session, const gee_event_t *event);
 /* Calling: the end of one. */

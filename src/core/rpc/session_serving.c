@@ -77,6 +77,12 @@ static void end_flow(gee_call_t *call) {
         gee_flow_end(call->flow);
 }
 
+/* The answer of a streaming call may be its last message. */
+GEE_APART static void end_answered_flow(gee_call_t *call, const gee_event_t *event) {
+    call->flow->messages_out += (event->parts & GEE_EVENT_MESSAGE) != 0 && event->status.code == GEE_OK;
+    gee_flow_end(call->flow);
+}
+
 static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *event) {
     gee_error_t error;
     const gee_chain_t *out = gee_session_out(session);
@@ -97,7 +103,8 @@ static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *e
         return;
     }
     call->reply_bytes += out->length - before;
-    end_flow(call);
+    if (call->flow != NULL)
+        end_answered_flow(call, event);
     if (call->kept || !session->parsing) /* else parse() sees to it, once for all that it was shown */
         gee_session_answered(session);
 }
