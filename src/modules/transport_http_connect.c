@@ -177,7 +177,7 @@ static const gee_option_t options[] = {
       .type = GEE_OPTION_STRING,
       .offset = offsetof(conf_t, path),
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "A further path for CONNECT, as clients of Go dial it with rpc.DialHTTPPath",
+      .doc = "A further path for CONNECT, for clients in Go that call rpc.DialHTTPPath",
       .check = check_path },
     { .name = NULL },
 };

@@ -23,14 +23,14 @@ static const gee_option_t options[] = {
       .type = GEE_OPTION_STRING,
       .offset = offsetof(registry_conf_t, path),
       .flags = GEE_OPTION_REQUIRED | GEE_OPTION_RELOADABLE,
-      .doc = "Be a registry, at this path of every listener that takes HTTP; GeeRPC's is /_geerpc_/registry",
+      .doc = "The path of the registry on every listener that takes HTTP; GeeRPC's is /_geerpc_/registry",
       .check = check_path },
     { .name = "timeout",
       .type = GEE_OPTION_DURATION,
       .offset = offsetof(registry_conf_t, timeout),
       .fallback = "5m",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "How long a server stays in the list that is not heard of again and has not named a time itself",
+      .doc = "How long a server stays in the list after its last post, when the post names no time",
       .minimum = REGISTRY_SHORTEST_TTL,
       .maximum = REGISTRY_LONGEST_TTL },
     { .name = "entries",
@@ -38,7 +38,7 @@ static const gee_option_t options[] = {
       .offset = offsetof(registry_conf_t, entries),
       .fallback = "10000",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "Entries of the list, at most; further ones are refused",
+      .doc = "Entries of the list, at most; further entries are refused",
       .minimum = 1,
       .maximum = REGISTRY_ENTRIES },
     { .name = "allow",
@@ -55,9 +55,8 @@ static const gee_option_t options[] = {
       .offset = offsetof(registry_conf_t, file),
       .fallback = "run/registry/servers",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc = "Where the list is kept over restarts; \"\" for nowhere. Its directory must be one that the workers' user "
-             "can "
-             "write to; the last one of the path is made, for that user, when it is missing" },
+      .doc = "The file that keeps the list over restarts; \"\" for none. The workers' user must be able to write to "
+             "its directory, which is made for that user when only the last directory of the path is missing" },
     { .name = NULL },
 };
 
