@@ -55,6 +55,8 @@ void gee_streaming_thread_destroy(gee_streaming_thread_t **thread);
 /* Loop thread: runs `run` on the pool; then `ran`, on the loop's thread. -1: the pool's queue is full. */
 int gee_streaming_thread_run(gee_streaming_thread_t *thread, void (*run)(gee_call_t *call),
                              void (*ran)(gee_call_t *call));
+/* Loop thread. True: the handler has not begun, and will not run. */
+bool gee_streaming_thread_cancel(gee_streaming_thread_t *thread);
 /* Loop thread: no message is sent any more, nobody waits. */
 void gee_streaming_thread_over(gee_streaming_thread_t *thread);
 /* A task is on its way that will look at the thread. */

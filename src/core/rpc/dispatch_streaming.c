@@ -117,8 +117,11 @@ void gee_streaming_end(gee_call_t *call, gee_code_t code, const char *text) {
         streaming->task_comes = true;
     gee_dispatch_say_end(call, (gee_status_t){ .code = code, .text = gee_str(text) });
     gee_call_cancel(call);
-    if (streaming->thread != NULL)
+    if (streaming->thread != NULL) {
         gee_streaming_thread_over(streaming->thread);
+        if (call->handler_running && gee_streaming_thread_cancel(streaming->thread))
+            call->handler_running = false;
+    }
     release_when_through(call);
 }
 
@@ -239,7 +242,9 @@ static int decode_message(gee_call_t *call, const gee_payload_t *payload, gee_er
 static void on_message(gee_flow_t *flow, const gee_payload_t *payload) {
     gee_call_t *call = &gee_streaming_of(flow)->call;
     gee_error_t error;
-    if (kind_of(call) == GEE_SERVER_STREAMING && flow->messages_in > 1) {
+    if (gee_call_has_finished(call)) {
+        gee_flow_took(flow); /* nobody hears what comes while the end waits behind messages */
+    } else if (kind_of(call) == GEE_SERVER_STREAMING && flow->messages_in > 1) {
         gee_streaming_end(call, GEE_INVALID_ARGUMENT, "rpc server: a second message for a method that takes one");
     } else if (decode_message(call, payload, &error) != 0) {
         give_message_pool(call->engine, &streaming_of(call)->message);
@@ -251,6 +256,8 @@ static void on_message(gee_flow_t *flow, const gee_payload_t *payload) {
 
 static void on_half_closed(gee_flow_t *flow) {
     gee_call_t *call = &gee_streaming_of(flow)->call;
+    if (gee_call_has_finished(call))
+        return;
     if ((kind_of(call) & GEE_CLIENT_STREAMING) != 0)
         run_handler(call, run_last, ran_last);
     else if (flow->messages_in == 0)
@@ -266,7 +273,7 @@ static void on_room(gee_flow_t *flow) {
         return;
     }
     streaming->room = NULL;
-    if (room != NULL) {
+    if (room != NULL && !gee_call_has_finished(&streaming->call)) {
         gee_dispatch_running = &streaming->call;
         room(&streaming->call, streaming->room_data);
         gee_dispatch_running = NULL;

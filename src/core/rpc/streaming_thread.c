@@ -96,6 +96,10 @@ int gee_streaming_thread_run(gee_streaming_thread_t *thread, void (*run)(gee_cal
     return gee_thread_pool_submit(thread->streaming->call.engine->threads, &thread->job) ? 0 : -1;
 }
 
+bool gee_streaming_thread_cancel(gee_streaming_thread_t *thread) {
+    return gee_thread_pool_cancel(thread->streaming->call.engine->threads, &thread->job);
+}
+
 bool gee_streaming_thread_is_posted(gee_streaming_thread_t *thread) {
     pthread_mutex_lock(&thread->lock);
     bool posted = thread->posted;
