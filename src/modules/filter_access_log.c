@@ -125,20 +125,20 @@ static const char *stamp(state_t *state) {
 static void put_line(state_t *state, const gee_call_t *call) {
     char *start = state->buffer + state->length, *at = start;
     gee_peer_t peer = gee_call_peer(call);
-    int64_t taken = gee_clock_monotonic() - call->started_ns;
+    int64_t taken = gee_clock_monotonic() - gee_call_started_ns(call);
     at = put_text(at, GEE_TIMESTAMP_TEXT + 8, stamp(state));
     *at++ = ' ';
     at = put_text(at, PEER_TEXT, peer.address);
     *at++ = ' ';
     at = put_text(at, NAME_TEXT, peer.name);
     *at++ = ' ';
-    at = put_escaped(at, METHOD_TEXT, call->method_name.data, call->method_name.length);
+    at = put_escaped(at, METHOD_TEXT, gee_call_method(call).data, gee_call_method(call).length);
     *at++ = ' ';
-    at = put_text(at, 32, call->codec ? call->codec->name : NULL);
-    at += sprintf(at, " %d %zu %zu %" PRId64 " ", (int)call->status.code, call->request_bytes, call->reply_bytes,
-                  taken > 0 ? taken / 1000 : 0);
-    at = put_text(at, PEER_TEXT, call->forwarded ? call->forwarded->address : NULL);
-    at += sprintf(at, " %u\n", call->forwarded ? call->forwarded->tries : 0);
+    at = put_text(at, 32, gee_call_codec(call) ? gee_call_codec(call)->name : NULL);
+    at += sprintf(at, " %d %zu %zu %" PRId64 " ", (int)gee_call_status(call)->code, gee_call_request_bytes(call),
+                  gee_call_reply_bytes(call), taken > 0 ? taken / 1000 : 0);
+    at = put_text(at, PEER_TEXT, gee_call_forwarded(call) ? gee_call_forwarded(call)->address : NULL);
+    at += sprintf(at, " %u\n", gee_call_forwarded(call) ? gee_call_forwarded(call)->tries : 0);
     state->length += (size_t)(at - start);
 }
 

@@ -72,13 +72,13 @@ static void stop(void *data) {
 
 /* Rows are looked for by name once a method and worker. */
 GEE_APART static gee_counters_row_t *look_for_row(state_t *state, const gee_call_t *call) {
-    bool known = call->method_number < state->methods;
+    bool known = gee_call_method_number(call) < state->methods;
     return gee_counters_row(state->slot,
                             known ? gee_dispatch_method_name(state->dispatch, call) : GEE_STR(GEE_COUNTERS_UNKNOWN));
 }
 
 static inline gee_counters_row_t *row_of(state_t *state, const gee_call_t *call) {
-    size_t number = call->method_number;
+    size_t number = gee_call_method_number(call);
     gee_counters_row_t **row = &state->rows[number < state->methods ? number : state->methods];
     return *row != NULL ? *row : (*row = look_for_row(state, call));
 }
@@ -105,7 +105,8 @@ static inline int64_t now(state_t *state) {
 
 static void on_end(void *data, gee_call_t *call) {
     state_t *state = data;
-    gee_counters_end(row_of(state, call), call->status.code != GEE_OK, now(state) - call->started_ns);
+    gee_counters_end(row_of(state, call), gee_call_status(call)->code != GEE_OK,
+                     now(state) - gee_call_started_ns(call));
 }
 
 static void on_release(void *data, gee_call_t *call) {
@@ -115,7 +116,8 @@ static void on_release(void *data, gee_call_t *call) {
 
 static void on_done(void *data, gee_call_t *call) {
     state_t *state = data;
-    gee_counters_done(row_of(state, call), call->status.code != GEE_OK, now(state) - call->started_ns);
+    gee_counters_done(row_of(state, call), gee_call_status(call)->code != GEE_OK,
+                      now(state) - gee_call_started_ns(call));
 }
 
 static bool idle(const void *data) {

@@ -309,7 +309,7 @@ static void stop_services(services_t *services) {
 
 /* Null: the service has no limits, or there is no such service. */
 static service_t *service_of(const services_t *services, const gee_call_t *call) {
-    gee_str_t name = call->method_name;
+    gee_str_t name = gee_call_method(call);
     ptrdiff_t dot = services->by_name != NULL ? gee_str_find_last(name, '.') : -1;
     if (dot < 0)
         return NULL;
@@ -376,8 +376,8 @@ typedef struct counts {
 } counts_t;
 
 static const char *say(gee_call_t *call, const char *what, const char *setting, int64_t limit) {
-    const char *text =
-        gee_pool_printf(call->pool, "rpc server: too many calls %s: %s = %lld", what, setting, (long long)limit);
+    const char *text = gee_pool_printf(gee_call_pool(call), "rpc server: too many calls %s: %s = %lld", what, setting,
+                                       (long long)limit);
     return text ? text : "rpc server: too many calls";
 }
 

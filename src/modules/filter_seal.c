@@ -18,13 +18,14 @@ static gee_verdict_t refuse(gee_status_t *status, const char *text) {
 }
 
 static gee_verdict_t on_call(void *data GEE_UNUSED, gee_call_t *call, gee_status_t *status) {
-    const gee_identity_t *identity = call->peer->identity;
+    const gee_identity_t *identity = gee_call_identity(call);
     const char *name = gee_identity_name(identity);
     if (gee_identity_revoked(identity))
-        return refuse(status, gee_pool_printf(call->pool, "rpc server: client %s may not call here any more", name));
-    if (!allowed(identity, call->method_name))
-        return refuse(status, gee_pool_printf(call->pool, "rpc server: client %s may not call %.*s", name,
-                                              GEE_STR_ARGUMENTS(call->method_name)));
+        return refuse(status,
+                      gee_pool_printf(gee_call_pool(call), "rpc server: client %s may not call here any more", name));
+    if (!allowed(identity, gee_call_method(call)))
+        return refuse(status, gee_pool_printf(gee_call_pool(call), "rpc server: client %s may not call %.*s", name,
+                                              GEE_STR_ARGUMENTS(gee_call_method(call))));
     return GEE_FILTER_PASS;
 }
 

@@ -76,9 +76,8 @@ static bool find_in(const gee_route_t *route, void *conf, unsigned closed, gee_e
 
 /* The kinds of routes that the listener of this session does not answer. */
 static unsigned closed_routes(const gee_session_t *session) {
-    const gee_way_back_t *door = session->serving.way_back;
-    return (door != NULL && door->options.pages ? 0 : GEE_ROUTE_GUARDED) |
-           (door != NULL && door->options.health ? 0 : GEE_ROUTE_HEALTH);
+    return (gee_session_has_pages(session) ? 0 : GEE_ROUTE_GUARDED) |
+           (gee_session_has_health(session) ? 0 : GEE_ROUTE_HEALTH);
 }
 
 /* Filters decide which calls a peer may make in a tunnel. */
@@ -91,16 +90,16 @@ static bool is_forbidden(const gee_exchange_t *exchange, const gee_identity_t *i
 static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
     const state_t *state = owner;
     const gee_session_t *session = state->session;
-    gee_engine_t *engine = session->engine;
+    gee_engine_t *engine = gee_session_engine(session);
     unsigned closed = closed_routes(session);
     exchange->engine = engine;
     exchange->peer = gee_session_peer_text(session);
-    if (session->draining)
+    if (gee_session_is_draining(session))
         gee_http_connection_drain(state->connection);
     const gee_module_entry_t *modules = gee_engine_modules(engine);
     for (size_t i = 0; modules[i].module != NULL; i++)
         if (find_in(gee_module_routes(modules[i].module), gee_engine_conf(engine, i), closed, exchange, allow)) {
-            exchange->forbidden = is_forbidden(exchange, session->peer->identity);
+            exchange->forbidden = is_forbidden(exchange, gee_session_identity(session));
             return true;
         }
     return false;
@@ -115,7 +114,7 @@ static gee_chain_t *out(void *owner) {
 
 static void written(void *owner) {
     const state_t *state = owner;
-    gee_stream_flush(state->session->stream);
+    gee_stream_flush(gee_session_stream(state->session));
 }
 
 static void begun(void *owner) {
@@ -139,7 +138,7 @@ static void end(void *owner, const char *reason) {
         return;
     }
     gee_error_set(&error, GEE_INVALID_ARGUMENT, "HTTP: %s", reason);
-    gee_log(gee_engine_log(state->session->engine), GEE_LOG_WARN, "%s: %s: connection closed",
+    gee_log(gee_engine_log(gee_session_engine(state->session)), GEE_LOG_WARN, "%s: %s: connection closed",
             gee_session_peer_text(state->session), error.text);
     gee_session_close(state->session, &error);
 }
@@ -147,13 +146,12 @@ static void end(void *owner, const char *reason) {
 /* A session upgrades once: a tunnel in a tunnel would only serve peers that pile tunnels up. */
 static bool may_upgrade(void *owner) {
     const state_t *state = owner;
-    return state->session->serving.way_back != NULL && state->session->serving.way_back->upgrades == 0;
+    return gee_session_can_hand_back(state->session);
 }
 
 static void upgraded(void *owner, const gee_route_t *route) {
     const state_t *state = owner;
-    int64_t began = gee_http_connection_began(state->connection);
-    gee_session_hand_back(state->session, route->layer, began ? began : state->session->serving.way_back->started_ns);
+    gee_session_hand_back(state->session, route->layer, gee_http_connection_began(state->connection));
 }
 
 static const gee_http_host_t host = { .find = find,
@@ -187,7 +185,7 @@ static gee_http_hosts_t hosts_of(const gee_engine_t *engine) {
 static int start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup GEE_UNUSED,
                  gee_error_t *error) {
     state_t *state = data;
-    const gee_engine_t *engine = session->engine;
+    const gee_engine_t *engine = gee_session_engine(session);
     if (role != GEE_SERVING)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "http carries no calls by itself: dial http@HOST:PORT and speak another protocol in it");

@@ -35,7 +35,8 @@ static int start(gee_session_t *session, void *data GEE_UNUSED, gee_role_t role 
     gee_session_setup_t chosen = { 0 };
     if (setup != NULL)
         chosen = *setup;
-    const gee_codec_t *gob = gee_module_find(gee_engine_modules(session->engine), GEE_MODULE_CODEC, GEE_STR("gob"));
+    const gee_codec_t *gob =
+        gee_module_find(gee_engine_modules(gee_session_engine(session)), GEE_MODULE_CODEC, GEE_STR("gob"));
     if (gob == NULL)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "netrpc needs the codec gob, which is not compiled in (configure --with-codec_gob)");
@@ -77,14 +78,15 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
     static const gee_value_form_t requests = { .header = GEE_TYPE_OF(request_t), .take = take_request };
     static const gee_value_form_t responses = { .header = GEE_TYPE_OF(response_t), .take = take_response };
     netrpc_state_t *state = data;
-    return gee_value_stream_receive(session, &state->values, session->role == GEE_SERVING ? &requests : &responses,
-                                    state, bytes, length, consumed, error);
+    return gee_value_stream_receive(session, &state->values,
+                                    gee_session_role(session) == GEE_SERVING ? &requests : &responses, state, bytes,
+                                    length, consumed, error);
 }
 
 static int send_event(gee_session_t *session, void *data GEE_UNUSED, const gee_event_t *event, gee_error_t *error) {
     if (!(event->parts & GEE_EVENT_MESSAGE))
         return 0; /* cancel, ping and drain have no form on this wire */
-    bool calling = session->role == GEE_CALLING;
+    bool calling = gee_session_role(session) == GEE_CALLING;
     if (calling || event->status.code == GEE_OK) {
         int result = gee_value_stream_send_plain(session, calling ? GEE_TYPE_OF(request_t) : GEE_TYPE_OF(response_t),
                                                  event, error);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "core/rpc/door.h"
 #include "core/rpc/engine_private.h"
 
 /* ---- the services ---- */

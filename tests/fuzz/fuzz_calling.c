@@ -3,6 +3,7 @@
  *
  * First byte: bits 0 to 2 protocol and codec, bit 3 inside CONNECT, the rest how it is cut. */
 #include "conversation.h"
+#include "core/rpc/session_private.h"
 
 #define WAYS    0x07
 #define CONNECT 0x08

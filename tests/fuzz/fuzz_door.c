@@ -4,6 +4,7 @@
  * First byte: bit 7 the peer leaves without a goodbye, bit 6 it does not read before its end, the rest how it is
  * cut. */
 #include "conversation.h"
+#include "core/rpc/door.h"
 
 #define ABRUPT 0x80
 #define SILENT 0x40

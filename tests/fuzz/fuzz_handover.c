@@ -11,6 +11,7 @@
 #include "seal.h"
 
 #include "core/rpc/handover.h"
+#include "core/rpc/session_private.h"
 
 #define MADE_UP     0x80
 #define ANOTHER     0x40 /* another version */

@@ -3,6 +3,7 @@
  *
  * First byte: how it is cut. */
 #include "conversation.h"
+#include "core/rpc/door.h"
 
 extern const gee_module_t gee_codec_json_module;
 

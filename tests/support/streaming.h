@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <gee.h>
+#include "core/rpc/door.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/session_flows.h"
 

@@ -15,6 +15,7 @@
 
 #include <gee.h>
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 #define OUTCOMES 200
 

@@ -5,6 +5,7 @@
 
 #include "rpc_fixture.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 typedef struct outcome {
     const gee_type_t *reply; /* as what a reply is read: int64_t or text_t; null: its bytes are the text */

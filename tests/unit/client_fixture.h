@@ -21,6 +21,7 @@
 
 #include <gee.h>
 #include "client/geerpc.h"
+#include "core/rpc/door.h"
 #include "core/rpc/engine_private.h"
 
 /* ---- the service ---- */

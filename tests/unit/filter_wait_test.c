@@ -1,6 +1,7 @@
 /* filter_wait_test.c: filters that make calls wait: what is kept of a call, who hears of it in which order, and all
  * that ends the wait: gee_call_proceed(), gee_call_refuse(), a peer that leaves, one that cancels. */
 #include "calling_fixture.h"
+#include "core/rpc/call_private.h"
 
 /* ---- three filters: "a", "b" and "c" ---- */
 

@@ -1,6 +1,7 @@
 /* forward_key_test.c: by what calls are sent to one server of several: the same key gives the same number whichever
  * wire the call came by, and a call that has none goes by its client. */
 #include "rpc_fixture.h"
+#include "core/rpc/call_private.h"
 
 typedef struct {
     gee_str_t name;

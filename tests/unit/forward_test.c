@@ -5,6 +5,8 @@
 
 #include "core/type/describe.h"
 #include "core/rpc/service_table.h"
+#include "core/rpc/door.h"
+#include "core/rpc/session_private.h"
 
 /* ---- every wire ---- */
 

@@ -3,6 +3,7 @@
 #include "call_fixture.h"
 
 #include <gee/service.h>
+#include "core/rpc/session_private.h"
 
 typedef struct {
     int64_t a, b;

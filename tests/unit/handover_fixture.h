@@ -8,6 +8,7 @@
 #include "calling_fixture.h"
 
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 #include "core/rpc/handover.h"
 
 /* ---- what is on its way: a session, or a door ---- */

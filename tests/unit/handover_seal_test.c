@@ -4,6 +4,7 @@
 #include "seal_fixture.h"
 
 #include "support/secrets.h"
+#include "core/rpc/session_private.h"
 
 #define REKEY_AFTER 1024u
 

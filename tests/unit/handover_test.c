@@ -2,6 +2,7 @@
  * what travels with them, and what a record has to be to be taken. */
 #include "handover_fixture.h"
 #include "core/rpc/modules.h"
+#include "core/rpc/session_private.h"
 
 /* ---- nothing of it is to be seen on the wire ---- */
 

@@ -1,6 +1,8 @@
 /* http_server_test.c: HTTP on a listener: routes, keeping alive, later answers, refusals, time, and CONNECT. */
 #include "rpc_fixture.h"
 #include "core/rpc/modules.h"
+#include "core/rpc/door.h"
+#include "core/rpc/session_private.h"
 
 /* ---- a module with pages ---- */
 

@@ -4,7 +4,9 @@
 #define TEST_LISTENER_FIXTURE_H
 
 #include "rpc_fixture.h"
+#include "core/rpc/door.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 typedef struct listener {
     gee_watch_t watch;

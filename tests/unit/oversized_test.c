@@ -5,6 +5,7 @@
 #include "calling_fixture.h"
 
 #include "core/rpc/session.h"
+#include "core/rpc/session_private.h"
 
 #define SMALL  1024 /* limits.message of the side under test */
 #define MEDIUM 16384

@@ -4,6 +4,7 @@
 #include "modules/page_debug/board.h"
 
 #include <cjson/cJSON.h>
+#include "core/rpc/door.h"
 
 static gee_counters_t *counters;
 static board_t board;

@@ -5,6 +5,7 @@
  *
  * What sessions make of the events is not looked at: no call begins here. */
 #include "calling_fixture.h"
+#include "core/rpc/session_private.h"
 
 /* ---- what the protocol reports, as a line of text for each event ---- */
 

@@ -1,6 +1,7 @@
 /* protocol_jsonrpc_test.c: JSON-RPC byte by byte: 1.0 as Go speaks it, 2.0 with its error codes, notifications and
  * batches, and the calling role. */
 #include "calling_fixture.h"
+#include "core/rpc/session_private.h"
 
 #define CALL_1  "{\"method\":\"Test.Multiply\",\"params\":[{\"A\":7,\"B\":8}],\"id\":0}"
 #define REPLY_1 "{\"id\":0,\"result\":56,\"error\":null}\n"

@@ -1,6 +1,7 @@
 /* protocol_netrpc_test.c: Go's net/rpc byte by byte: what Go 1.19 sent and got (its own bytes, as captured), in both
  * roles, cut at every place. */
 #include "calling_fixture.h"
+#include "core/rpc/session_private.h"
 
 /* Test.Multiply{7,8} with seq 0, as the first call of a connection: both types are defined before their values. */
 #define GO_REQUEST_1                                                                                                   \

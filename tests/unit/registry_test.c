@@ -4,6 +4,7 @@
 
 #include "rpc_fixture.h"
 #include "modules/registry/registry.h"
+#include "core/rpc/door.h"
 
 #define MOST_SENT 64
 

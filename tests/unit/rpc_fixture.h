@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include <gee.h>
+#include "core/rpc/door.h"
 #include "core/rpc/engine_private.h"
 
 /* ---- the service under test ---- */

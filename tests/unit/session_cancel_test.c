@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "rpc_fixture.h"
+#include "core/rpc/session_private.h"
 
 #define MOST 4096
 

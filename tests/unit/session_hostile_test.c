@@ -2,6 +2,7 @@
 #include "rpc_fixture.h"
 
 #include <time.h>
+#include "core/rpc/session_private.h"
 
 #define CALL_1  "{\"ServiceMethod\":\"Test.Multiply\",\"Seq\":1}{\"A\":7,\"B\":8}"
 #define REPLY_1 "{\"ServiceMethod\":\"Test.Multiply\",\"Seq\":1,\"Error\":\"\"}\n56\n"

@@ -1,6 +1,8 @@
 /* session_test.c: conversations in the serving role, byte by byte: geerpc's JSON and bin, calls that end in every
  * way. */
 #include "rpc_fixture.h"
+#include "core/rpc/door.h"
+#include "core/rpc/session_private.h"
 
 #define CALL_1  "{\"ServiceMethod\":\"Test.Multiply\",\"Seq\":1}{\"A\":7,\"B\":8}"
 #define REPLY_1 "{\"ServiceMethod\":\"Test.Multiply\",\"Seq\":1,\"Error\":\"\"}\n56\n"

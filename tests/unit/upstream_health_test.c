@@ -3,6 +3,7 @@
 #include "upstream_fixture.h"
 
 #include <netinet/tcp.h>
+#include "core/rpc/session_private.h"
 
 #define TRY_TIMEOUT (30 * GEE_MILLISECOND)
 

@@ -1,5 +1,6 @@
 /* upstream_test.c: calls to a set of servers: connections, retries, the queue, servers that go down and come back. */
 #include "upstream_fixture.h"
+#include "core/rpc/session_private.h"
 
 /* ---- tests ---- */
 

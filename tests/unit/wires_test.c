@@ -1,6 +1,7 @@
 /* wires_test.c: names and texts of every kind, on every wire, between our two roles: what is wrong with one call is
  * that call's alone, and the connection goes on. */
 #include "calling_fixture.h"
+#include "core/rpc/session_private.h"
 
 typedef struct wire {
     const char *protocol, *codec;

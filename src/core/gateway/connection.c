@@ -5,6 +5,7 @@
 
 #include "core/base/clock.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 /* Never congested: a client that stops reading replies because requests wait to be written could wait for a server
  * that stopped reading requests because replies wait. The waiting bytes are bounded by the calls that are allowed. */

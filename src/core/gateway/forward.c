@@ -4,7 +4,6 @@
 
 #include "core/base/short_bytes.h"
 #include "core/gateway/translate.h"
-#include "core/rpc/session.h"
 
 /* ---- the way back ---- */
 

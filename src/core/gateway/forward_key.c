@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/base/hash.h"
+#include "core/rpc/call_private.h"
 #include "core/rpc/engine_private.h"
 
 #define SCALAR_TEXT 40 /* of a number */

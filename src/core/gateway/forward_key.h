@@ -10,6 +10,7 @@
 #define GEE_GATEWAY_FORWARD_KEY_H
 
 #include "core/rpc/call.h"
+#include "core/rpc/protocol.h"
 
 typedef enum gee_key_source { GEE_KEY_CLIENT, GEE_KEY_METHOD, GEE_KEY_METADATA, GEE_KEY_ARGUMENT } gee_key_source_t;
 

@@ -6,6 +6,7 @@
 #include "core/gateway/forward.h"
 #include "core/gateway/translate.h"
 #include "core/rpc/service_table.h"
+#include "core/rpc/session_private.h"
 
 /* A body up to this size is copied into the arena, so that a call in flight does not keep a whole read buffer. */
 #define GEE_FORWARD_COPY_UP_TO 256

@@ -11,7 +11,6 @@
 
 #include "core/base/assert.h"
 #include "core/gateway/forward_private.h"
-#include "core/rpc/session.h"
 
 /* In the arena of the call. */
 typedef struct gee_piped {

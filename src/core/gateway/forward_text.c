@@ -5,7 +5,6 @@
 
 #include "core/base/clock.h"
 #include "core/gateway/forward_private.h"
-#include "core/rpc/session.h"
 #include "core/rpc/words.h"
 
 /* "(2 tries, 3.1 ms)" behind the text that is there, however long. */

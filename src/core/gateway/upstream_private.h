@@ -33,6 +33,7 @@
 #include "core/base/random.h"
 #include "core/gateway/upstream.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 #define GEE_SILENCE GEE_SECOND /* of a backend that was asked something: from then on the silence counts as a failure */
 /* While a backend is down and calls wait for it, a dial that has hung for so long gets another one beside it, as the

@@ -4,8 +4,6 @@
 
 #include "core/gee/codec.h"
 #include "core/event/stream.h"
-#include "core/rpc/dispatch.h"
-#include "core/rpc/door.h"
 #include "core/rpc/engine.h"
 #include "core/rpc/metadata.h"
 #include "core/rpc/modules.h"

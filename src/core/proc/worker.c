@@ -20,6 +20,7 @@
 #include "core/proc/worker_crash.h"
 #include "core/proc/worker_private.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 #define EXIT_FAILED_START 1
 #define EXIT_BROKEN_LOOP  2

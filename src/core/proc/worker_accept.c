@@ -10,6 +10,7 @@
 
 #include "core/base/assert.h"
 #include "core/proc/worker_private.h"
+#include "core/rpc/session_private.h"
 
 #define ACCEPTS_A_PASS  16
 #define ACCEPTS_AT_ONCE 100000 /* from a queue that is emptied */

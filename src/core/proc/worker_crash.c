@@ -23,6 +23,7 @@
 #include "core/base/clock.h"
 #include "core/base/lines.h"
 #include "core/base/defs.h"
+#include "core/rpc/call_private.h"
 #include "core/rpc/dispatch.h"
 
 #define STACK_SIZE (64 * GEE_KIB) /* backtrace() takes some 10 KiB of it */

@@ -15,6 +15,7 @@
 #include "core/proc/handover_packet.h"
 #include "core/proc/worker_private.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 /* A connection that waits for its answer: a session, or else a door. */
 typedef struct offer {

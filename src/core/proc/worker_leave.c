@@ -12,6 +12,7 @@
 
 #include "core/proc/worker_private.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 #define SWEEP_INTERVAL (50 * GEE_MILLISECOND)
 #define GIVE_INTERVAL  (10 * GEE_MILLISECOND)

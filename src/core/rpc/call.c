@@ -7,7 +7,7 @@
  *
  * Nearly all handlers reply within their invocation, on its thread. That is noted plainly, and becomes the finish when the
  * invocation returns: then all three are set at once, as a locked operation costs as much as forty others. */
-#include "core/rpc/call.h"
+#include "core/rpc/call_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "core/base/clock.h"
 #include "core/rpc/dispatch.h"
 #include "core/rpc/engine_private.h"
-#include "core/rpc/session.h"
+#include "core/rpc/session_private.h"
 
 enum { CLAIMED = 1u, FINISHED = 2u, RETURNED = 4u, OVER = 8u }; /* OVER: claimed by gee_call_claim() */
 

@@ -9,7 +9,7 @@
 #include "core/rpc/call_wait.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/service_table.h"
-#include "core/rpc/session.h"
+#include "core/rpc/session_private.h"
 
 /* In the arena of `other`. */
 typedef struct other_call {

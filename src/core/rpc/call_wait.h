@@ -5,7 +5,7 @@
 #ifndef GEE_RPC_CALL_WAIT_H
 #define GEE_RPC_CALL_WAIT_H
 
-#include "core/rpc/call.h"
+#include "core/rpc/call_private.h"
 
 /* Preconditions: loop thread; the call is not finished; `call` and `drop` are set. -1: out of memory, or the call is
  * over. */

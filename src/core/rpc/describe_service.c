@@ -1,6 +1,7 @@
 /* describe_service.c: the built-in service Gee: Gee.Describe tells which methods there are and their types. */
 #include <string.h>
 
+#include "core/rpc/call_private.h"
 #include "core/rpc/engine_private.h"
 #include "core/type/describe.h"
 #include "core/rpc/service_table.h"

@@ -4,7 +4,7 @@
 
 #include "core/rpc/dispatch.h"
 #include "core/rpc/service_table.h"
-#include "core/rpc/session.h"
+#include "core/rpc/session_private.h"
 
 /* ---- dispatch.c ---- */
 /* Session, peer, token, codec, timeout, metadata of a call. -1: out of memory. */

@@ -15,6 +15,7 @@
 #include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 #include "core/rpc/seal.h"
 
 struct gee_door {

@@ -11,8 +11,9 @@
 #include "core/rpc/memory.h"
 
 #include "core/base/clock.h"
-#include "core/rpc/call.h"
+#include "core/rpc/call_private.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 #define LARGE       (64 * GEE_KIB) /* an inbox that grows beyond it is looked at */
 #define ROOM        (16 * GEE_KIB) /* what a stream reads at once */

@@ -10,7 +10,8 @@
 #ifndef GEE_RPC_MEMORY_H
 #define GEE_RPC_MEMORY_H
 
-#include "core/rpc/session.h"
+#include "core/rpc/engine.h"
+#include "core/rpc/protocol.h"
 
 size_t gee_memory_held(const gee_engine_t *engine);
 /* Is memory too short for a new call? The one large message that is read on does not count. Logged once an episode. */

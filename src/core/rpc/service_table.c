@@ -7,6 +7,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/short_bytes.h"
+#include "core/rpc/call_private.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/words.h"
 #include "core/type/type_copy.h"

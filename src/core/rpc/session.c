@@ -5,7 +5,6 @@
  *                        |  ^ stalls while too many calls are in flight or too much output waits
  *                        v  |
  *                   timers: peer_timer bounds what the peer has begun, idle_timer what it does not begin */
-#include "core/rpc/session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -295,7 +294,7 @@ void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int
     }
     session->handing_back = true;
     session->serving.way_back->next_layer = layer;
-    session->serving.way_back->next_started_ns = started_ns;
+    session->serving.way_back->next_started_ns = started_ns != 0 ? started_ns : session->serving.way_back->started_ns;
     gee_session_close(session, NULL);
 }
 

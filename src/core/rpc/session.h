@@ -8,24 +8,11 @@
 #define GEE_RPC_SESSION_H
 
 #include "core/event/stream.h"
-#include "core/rpc/call.h"
 #include "core/rpc/call_flow.h"
 #include "core/rpc/engine.h"
+#include "core/rpc/identity.h"
 #include "core/rpc/outgoing.h"
 #include "core/rpc/protocol.h"
-
-/* Who answers the calls of an engine's serving sessions: dispatch. All functions run on the loop's thread. */
-typedef struct gee_session_server {
-    /* A peer's call begins, by an event with GEE_EVENT_BEGIN. */
-    void (*begin)(gee_session_t *session, const gee_event_t *event);
-    /* Precondition: the call is a streaming call, and was not answered: the peer broke the rules of the call, which ends. */
-    void (*refuse)(gee_call_t *call, const gee_error_t *error);
-    /* The memory of a streaming call is about to be used anew. */
-    void (*clear)(gee_call_t *call);
-    /* Precondition: the call is kept, and was not answered. The call ends now: with GEE_CANCELLED where `answer`, else
-     * without a word, as the peer is gone. */
-    void (*cancel)(gee_call_t *call, bool answer);
-} gee_session_server_t;
 
 /* Why a session is not read: any of these is enough. */
 typedef enum gee_pause {
@@ -53,67 +40,6 @@ typedef struct gee_session_events {
     void (*pong)(gee_session_t *session, void *owner, uint64_t number);
 } gee_session_events_t;
 
-/* What only a session of that role has. */
-typedef struct gee_serving_part {
-    size_t call_bytes; /* what its calls take, see gee_session_keep() */
-    gee_timer_t idle_timer;
-    gee_timer_t age_timer;         /* when it is drained */
-    int64_t aged_ns;               /* since when it is too old; 0: it is not */
-    struct gee_way_back *way_back; /* door.h; null where the protocol has no use for it */
-    gee_number_map_t *by_token;    /* session_tokens.c; null: none */
-} gee_serving_part_t;
-
-typedef struct gee_calling_part {
-    gee_waiting_t waiting; /* by our own number */
-    size_t abandoned;      /* given up, but the peer was not told and works on them */
-    uint64_t next_number;
-    size_t message_limit; /* a longer request is refused before it is sent; 0: any */
-    const char *upstream; /* for the log; null: none */
-} gee_calling_part_t;
-
-struct gee_session {
-    gee_link_t link; /* in the engine's sessions */
-    gee_engine_t *engine;
-    gee_stream_t *stream;
-    const gee_protocol_t *protocol;
-    const gee_codec_t *codec;                      /* null until the handshake has chosen it */
-    void *receive_state, *send_state;              /* may be the same: codec->one_state */
-    int64_t connect_timeout_ns, handle_timeout_ns; /* as the Option carries them: 0 no limit */
-    const gee_session_events_t *events;
-    void *owner;
-    gee_peer_record_t *peer;
-    gee_session_flows_t *flows; /* session_flows.h; null: no streaming call so far */
-    gee_list_t calls;           /* serving */
-    uint64_t calls_total;
-    gee_role_t role : 8;
-    bool established;
-    bool draining;
-    bool peer_ended;
-    uint8_t pauses; /* GEE_PAUSE_ bits: why the session is not read; 0: it is */
-    bool holding;   /* the message that is looked at is held if it begins a call: session_held.c */
-    bool unparsed;  /* bytes may be waiting that the parser was not shown yet */
-    bool skipping;  /* what was consumed last is not the end of a message: gee_session_set_skipping() */
-    bool parsing;
-    bool closing;
-    /* Timers that wait while the session is on its way to another process. */
-    bool frozen_peer_timer : 1, frozen_idle_timer : 1, frozen_age_timer : 1;
-    bool handing_back : 1;   /* closing, but the stream goes back to the door */
-    bool failed : 1;         /* close_reason says why */
-    uint32_t call_count;     /* that wait for their answers */
-    gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
-    int64_t active_ns;       /* when bytes came last */
-    uint64_t to_skip;        /* bytes to come of a message that is not taken */
-    gee_link_t starved_link; /* while it is not read on because memory is short: memory.c */
-    gee_task_t close_task;
-    char *close_reason;
-    union {
-        gee_serving_part_t serving;
-        gee_calling_part_t calling;
-    };
-    uint64_t protocol_state[]; /* of protocol->state_size bytes */
-};
-_Static_assert(sizeof(struct gee_session) <= 320, "each idle connection has one");
-
 /* Takes the stream. Bytes that are in its inbox already are the protocol's first. `handshake_started_ns`: when the
  * connection was made, for the handshake timeout; the door hands on its own. `setup`: calling role only. */
 gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, const gee_protocol_t *protocol,
@@ -133,9 +59,6 @@ void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns);
  * twice counts once. */
 void gee_session_pause(gee_session_t *session, gee_pause_t reason);
 void gee_session_unpause(gee_session_t *session, gee_pause_t reason);
-static inline bool gee_session_is_paused(const gee_session_t *session, gee_pause_t reason) {
-    return (session->pauses & reason) != 0;
-}
 
 /* ---- handover.c: a serving session on its way to another process; handover.h has the picture ---- */
 /* Is it at a point, and of a kind, at which it can be passed on? False for one that is ending. */
@@ -152,6 +75,27 @@ void gee_session_leave(gee_session_t **session);
 void gee_sessions_destroy(gee_engine_t *engine);
 
 /* ---- for protocols ---- */
+gee_engine_t *gee_session_engine(const gee_session_t *session);
+gee_stream_t *gee_session_stream(const gee_session_t *session);
+gee_role_t gee_session_role(const gee_session_t *session);
+/* Null until the handshake has chosen the codec. */
+const gee_codec_t *gee_session_codec(const gee_session_t *session);
+/* The codec's states; may be the same: codec->one_state. */
+void *gee_session_receive_state(const gee_session_t *session);
+void *gee_session_send_state(const gee_session_t *session);
+/* Null: the peer was not asked. */
+const gee_identity_t *gee_session_identity(const gee_session_t *session);
+/* No new calls are taken. */
+bool gee_session_is_draining(const gee_session_t *session);
+/* Calling: does a request of that number wait for its reply? */
+bool gee_session_awaits(const gee_session_t *session, uint64_t number);
+/* Serving: is there a method of that name, here or, as far as is known, behind an upstream? */
+bool gee_session_knows_method(const gee_session_t *session, gee_str_t method);
+/* Does the listener answer those routes (http/route.h)? */
+bool gee_session_has_pages(const gee_session_t *session);
+bool gee_session_has_health(const gee_session_t *session);
+/* False: the stream was handed back before, or did not come through a door. */
+bool gee_session_can_hand_back(const gee_session_t *session);
 gee_chain_t *gee_session_out(gee_session_t *session);
 const char *gee_session_peer_text(const gee_session_t *session);
 /* The handshake chose the codec (null where a protocol has none) and timeouts: makes the codec's states. -1 when a
@@ -179,7 +123,7 @@ static inline int gee_session_receive_each(gee_session_t *session, void *state, 
 void gee_session_set_skipping(gee_session_t *session, bool skipping);
 /* At the end of this pass the session is dissolved, without closed(), and the door reads the bytes that were not consumed
  * as those of a new connection: of what is inside a tunnel, or above `layer`, which may be null. The handshake timeout
- * runs from `started_ns`. For a serving protocol with `upgrades`, with no call in flight. */
+ * runs from `started_ns`; 0: from the accept. For a serving protocol with `upgrades`, with no call in flight. */
 void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int64_t started_ns);
 /* One or more things happened. Strings and payload need to live only during the call. */
 void gee_session_event(gee_session_t *session, const gee_event_t *event);
@@ -211,16 +155,6 @@ int gee_session_open(gee_session_t *session, gee_outgoing_t *outgoing, gee_flow_
 void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing);
 /* The events->pong() that comes of it has the same number. -1: not sent; GEE_UNIMPLEMENTED: the wire has none. */
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error);
-
-/* ---- serving role: dispatch answers through this ---- */
-/* The call is not answered within its request's event, as most are: puts it on the list of those in flight, and notes what
- * it takes by now (its message, which it may hold, and its arena). May be called again, when it takes more. */
-void gee_session_keep(gee_session_t *session, gee_call_t *call);
-/* Writes reply or error (call->status), takes the call off the session, ends its flow. `payload` null: a streaming call ends
- * without a further message. */
-void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
-/* The same for what is most often said: success, with a value in memory. */
-void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value);
 
 /* Nothing in flight, nothing half received, nothing waiting to be written. */
 bool gee_session_quiet(gee_session_t *session);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "core/rpc/engine_private.h"
-#include "core/rpc/session.h"
 #include "core/rpc/session_flows.h"
 #include "core/rpc/session_private.h"
 

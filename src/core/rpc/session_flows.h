@@ -4,7 +4,7 @@
 #define GEE_RPC_SESSION_FLOWS_H
 
 #include "core/base/hash.h"
-#include "core/rpc/session.h"
+#include "core/rpc/session_private.h"
 
 /* A call that waits for its turn: session_held.c. */
 typedef struct gee_held_call {

@@ -1,13 +1,103 @@
-/* session_private.h: between session.c, session_serving.c, session_calls.c and handover.c. */
+/* session_private.h: the session's body, and what the files of the session call of each other; modules see session.h. */
 #ifndef GEE_RPC_SESSION_PRIVATE_H
 #define GEE_RPC_SESSION_PRIVATE_H
 
+#include "core/rpc/call_private.h"
+#include "core/rpc/outgoing.h"
 #include "core/rpc/session.h"
+
+/* Who answers the calls of an engine's serving sessions: dispatch. All functions run on the loop's thread. */
+typedef struct gee_session_server {
+    /* A peer's call begins, by an event with GEE_EVENT_BEGIN. */
+    void (*begin)(gee_session_t *session, const gee_event_t *event);
+    /* Precondition: the call is a streaming call, and was not answered: the peer broke the rules of the call, which ends. */
+    void (*refuse)(gee_call_t *call, const gee_error_t *error);
+    /* The memory of a streaming call is about to be used anew. */
+    void (*clear)(gee_call_t *call);
+    /* Precondition: the call is kept, and was not answered. The call ends now: with GEE_CANCELLED where `answer`, else
+     * without a word, as the peer is gone. */
+    void (*cancel)(gee_call_t *call, bool answer);
+} gee_session_server_t;
+
+/* What only a session of that role has. */
+typedef struct gee_serving_part {
+    size_t call_bytes; /* what its calls take, see gee_session_keep() */
+    gee_timer_t idle_timer;
+    gee_timer_t age_timer;         /* when it is drained */
+    int64_t aged_ns;               /* since when it is too old; 0: it is not */
+    struct gee_way_back *way_back; /* door.h; null where the protocol has no use for it */
+    gee_number_map_t *by_token;    /* session_tokens.c; null: none */
+} gee_serving_part_t;
+
+typedef struct gee_calling_part {
+    gee_waiting_t waiting; /* by our own number */
+    size_t abandoned;      /* given up, but the peer was not told and works on them */
+    uint64_t next_number;
+    size_t message_limit; /* a longer request is refused before it is sent; 0: any */
+    const char *upstream; /* for the log; null: none */
+} gee_calling_part_t;
+
+struct gee_session {
+    gee_link_t link; /* in the engine's sessions */
+    gee_engine_t *engine;
+    gee_stream_t *stream;
+    const gee_protocol_t *protocol;
+    const gee_codec_t *codec;                      /* null until the handshake has chosen it */
+    void *receive_state, *send_state;              /* may be the same: codec->one_state */
+    int64_t connect_timeout_ns, handle_timeout_ns; /* as the Option carries them: 0 no limit */
+    const gee_session_events_t *events;
+    void *owner;
+    gee_peer_record_t *peer;
+    gee_session_flows_t *flows; /* session_flows.h; null: no streaming call so far */
+    gee_list_t calls;           /* serving */
+    uint64_t calls_total;
+    gee_role_t role : 8;
+    bool established;
+    bool draining;
+    bool peer_ended;
+    uint8_t pauses; /* GEE_PAUSE_ bits: why the session is not read; 0: it is */
+    bool holding;   /* the message that is looked at is held if it begins a call: session_held.c */
+    bool unparsed;  /* bytes may be waiting that the parser was not shown yet */
+    bool skipping;  /* what was consumed last is not the end of a message: gee_session_set_skipping() */
+    bool parsing;
+    bool closing;
+    /* Timers that wait while the session is on its way to another process. */
+    bool frozen_peer_timer : 1, frozen_idle_timer : 1, frozen_age_timer : 1;
+    bool handing_back : 1;   /* closing, but the stream goes back to the door */
+    bool failed : 1;         /* close_reason says why */
+    uint32_t call_count;     /* that wait for their answers */
+    gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
+    int64_t active_ns;       /* when bytes came last */
+    uint64_t to_skip;        /* bytes to come of a message that is not taken */
+    gee_link_t starved_link; /* while it is not read on because memory is short: memory.c */
+    gee_task_t close_task;
+    char *close_reason;
+    union {
+        gee_serving_part_t serving;
+        gee_calling_part_t calling;
+    };
+    uint64_t protocol_state[]; /* of protocol->state_size bytes */
+};
+_Static_assert(sizeof(struct gee_session) <= 320, "each idle connection has one");
+
+static inline bool gee_session_is_paused(const gee_session_t *session, gee_pause_t reason) {
+    return (session->pauses & reason) != 0;
+}
 
 /* The peer did what it must not, or cannot be told what it must be: said in the log, then closed. */
 void gee_session_refuse(gee_session_t *session, const gee_error_t *error);
 /* What is no reply of a call's own; without it the conversation cannot go on. */
 void gee_session_send_event(gee_session_t *session, const gee_event_t *event);
+
+/* ---- serving: dispatch and the gateway answer through this ---- */
+/* The call is not answered within its request's event, as most are: puts it on the list of those in flight, and notes what
+ * it takes by now (its message, which it may hold, and its arena). May be called again, when it takes more. */
+void gee_session_keep(gee_session_t *session, gee_call_t *call);
+/* Writes reply or error (call->status), takes the call off the session, ends its flow. `payload` null: a streaming call ends
+ * without a further message. */
+void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
+/* The same for what is most often said: success, with a value in memory. */
+void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value);
 
 /* ---- serving ---- */
 void gee_session_on_cancel(gee_session_t *session, const gee_event_t *event);

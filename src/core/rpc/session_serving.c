@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "core/rpc/engine_private.h"
-#include "core/rpc/session.h"
 #include "core/rpc/session_flows.h"
 #include "core/rpc/session_private.h"
 

@@ -4,7 +4,6 @@
  *
  * The map is made when a peer cancels a call while many are in flight, and is there until none is. Until then a call pays one
  * comparison with null. */
-#include "core/rpc/session.h"
 #include "core/rpc/session_private.h"
 
 #define FEW 16 /* calls: looking at each costs less than a map */

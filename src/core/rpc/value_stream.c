@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/rpc/engine_private.h"
+#include "core/rpc/session_private.h"
 
 /* ---- progress: some are kept for the next messages that come in pieces ---- */
 

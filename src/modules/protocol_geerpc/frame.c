@@ -60,9 +60,9 @@ static bool is_plain(const gee_session_t *session, const gee_event_t *event) {
     if (event->method.length - 1 >= SHORT_METHOD || event->token.number == 0 ||
         ((uint64_t)event->status.code | event->metadata.count | (uintptr_t)event->more | (uintptr_t)event->flow) != 0)
         return false;
-    return session->role == GEE_SERVING ? event->parts == GEE_EVENT_REPLY
-                                        : event->parts == GEE_EVENT_REQUEST && event->timeout_ns == 0 &&
-                                              gee_is_short_ascii(event->method.data, event->method.length);
+    return gee_session_role(session) == GEE_SERVING ? event->parts == GEE_EVENT_REPLY
+                                                    : event->parts == GEE_EVENT_REQUEST && event->timeout_ns == 0 &&
+                                                          gee_is_short_ascii(event->method.data, event->method.length);
 }
 
 #define PLAIN_LONGEST (2 + SHORT_METHOD + 1 + LONGEST_NUMBER)
@@ -121,12 +121,13 @@ static uint8_t *write_message(uint8_t *at, uint64_t number) {
 
 static const gee_codec_t *body_codec(const gee_session_t *session, uint8_t number, gee_error_t *error) {
     if (number == BODY_BIN)
-        return session->codec;
+        return gee_session_codec(session);
     if (number != BODY_JSON) {
         gee_error_set(error, GEE_INVALID_ARGUMENT, "frame: unknown body codec %u", number);
         return NULL;
     }
-    const gee_codec_t *json = gee_module_find(gee_engine_modules(session->engine), GEE_MODULE_CODEC, GEE_STR("json"));
+    const gee_codec_t *json =
+        gee_module_find(gee_engine_modules(gee_session_engine(session)), GEE_MODULE_CODEC, GEE_STR("json"));
     if (json == NULL)
         gee_error_set(error, GEE_UNIMPLEMENTED, "frame: body codec json is not compiled in");
     return json;
@@ -137,12 +138,12 @@ static const gee_codec_t *body_codec(const gee_session_t *session, uint8_t numbe
 
 static int decode_header(gee_session_t *session, const uint8_t *bytes, size_t length, geerpc_header_t *header,
                          gee_error_t *error) {
-    gee_pool_t *pool = gee_engine_scratch(session->engine);
-    gee_codec_limits_t limits = *gee_engine_header_limits(session->engine);
+    gee_pool_t *pool = gee_engine_scratch(gee_session_engine(session));
+    gee_codec_limits_t limits = *gee_engine_header_limits(gee_session_engine(session));
     limits.nesting = HEADER_NESTING;
     gee_pool_reset(pool);
-    if (session->codec->decode(session->receive_state, geerpc_frame_header, bytes, length, &limits, false, pool, header,
-                               error) != 0)
+    if (gee_session_codec(session)->decode(gee_session_receive_state(session), geerpc_frame_header, bytes, length,
+                                           &limits, false, pool, header, error) != 0)
         return gee_error_prefix(error, "header: ");
     if (gee_metadata_repair(&header->metadata, pool) != 0 || gee_metadata_repair(&header->trailing, pool) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "header: metadata: out of memory");
@@ -161,15 +162,17 @@ GEE_APART static int read_other(gee_session_t *session, geerpc_state_t *state, c
 
 static int hand_on(gee_session_t *session, geerpc_state_t *state, const gee_codec_t *codec, const uint8_t *header_bytes,
                    size_t header_length, size_t body_length, gee_error_t *error) {
-    gee_event_t plain = { .parts = session->role == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY,
-                          .codec = codec,
-                          .payload = { .kind = GEE_PAYLOAD_BYTES,
-                                       .codec = codec,
-                                       .codec_state = codec == session->codec ? session->receive_state : NULL,
-                                       .bytes = header_bytes + header_length,
-                                       .length = body_length,
-                                       .message_length = PREFIX + header_length + body_length,
-                                       .buf = gee_stream_inbox(session->stream)->buf } };
+    gee_event_t plain = {
+        .parts = gee_session_role(session) == GEE_SERVING ? GEE_EVENT_REQUEST : GEE_EVENT_REPLY,
+        .codec = codec,
+        .payload = { .kind = GEE_PAYLOAD_BYTES,
+                     .codec = codec,
+                     .codec_state = codec == gee_session_codec(session) ? gee_session_receive_state(session) : NULL,
+                     .bytes = header_bytes + header_length,
+                     .length = body_length,
+                     .message_length = PREFIX + header_length + body_length,
+                     .buf = gee_stream_inbox(gee_session_stream(session))->buf }
+    };
     if (read_plain(header_bytes, header_length, &plain.method, &plain.token.number)) {
         gee_session_event(session, &plain);
         return 0;
@@ -215,7 +218,7 @@ static int hand_on_beginning(gee_session_t *session, const uint8_t *header, size
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED,
                              "header: %.*s, and the call's number is not at its beginning",
                              GEE_STR_ARGUMENTS(body->refusal->text));
-    event.parts = geerpc_parts(session->role, kind, event.method.length > 0);
+    event.parts = geerpc_parts(gee_session_role(session), kind, event.method.length > 0);
     if (event.parts == 0)
         return geerpc_unknown_kind(kind, error);
     gee_session_event(session, &event);
@@ -226,12 +229,12 @@ static int hand_on_beginning(gee_session_t *session, const uint8_t *header, size
 GEE_APART static int refuse(gee_session_t *session, geerpc_state_t *state, const gee_codec_t *codec,
                             const uint8_t *header, size_t length, size_t header_length, size_t *consumed,
                             gee_error_t *error) {
-    size_t limit = gee_engine_codec_limits(session->engine)->message;
+    size_t limit = gee_engine_codec_limits(gee_session_engine(session))->message;
     bool whole = header_length <= limit;
     size_t wanted = whole || header_length < BEGINNING ? header_length : BEGINNING;
     gee_error_t reason;
     gee_error_set(&reason, GEE_RESOURCE_EXHAUSTED, "a message of %zu bytes, over %zu (%s)", *consumed - PREFIX, limit,
-                  gee_message_limit_name(gee_engine_codec_limits(session->engine)));
+                  gee_message_limit_name(gee_engine_codec_limits(gee_session_engine(session))));
     const gee_status_t status = { .code = reason.code, .text = gee_str(reason.text) };
     const gee_payload_t body = { .kind = GEE_PAYLOAD_REFUSED, .codec = codec, .refusal = &status };
     if (length < wanted) {
@@ -255,7 +258,7 @@ static int receive_one(gee_session_t *session, void *data, const uint8_t *bytes,
     if (bytes[1] != 0)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "frame: flags %u, must be 0", bytes[1]);
     uint64_t header_length = read_be32(bytes + 2), body_length = read_be32(bytes + 6);
-    if (header_length + body_length > gee_engine_codec_limits(session->engine)->message) {
+    if (header_length + body_length > gee_engine_codec_limits(gee_session_engine(session))->message) {
         *consumed = PREFIX + (size_t)(header_length + body_length);
         return refuse(session, state, codec, bytes + PREFIX, length - PREFIX, (size_t)header_length, consumed, error);
     }
@@ -278,7 +281,8 @@ static int append_header(const gee_session_t *session, const gee_event_t *event,
     gee_pool_t *pool;
     int result = geerpc_header_from_event(session, event, &header, &pool, error);
     if (result == 0)
-        result = session->codec->encode(session->send_state, geerpc_frame_header, &header, out, error);
+        result = gee_session_codec(session)->encode(gee_session_send_state(session), geerpc_frame_header, &header, out,
+                                                    error);
     gee_pool_destroy(&pool);
     return result == 0 ? 0 : gee_error_prefix(error, "header: ");
 }
@@ -341,7 +345,7 @@ static bool append_short(gee_session_t *session, const gee_event_t *event, const
         return false;
     uint8_t *at = plain ? write_plain(prefix + PREFIX, event->method, event->token.number)
                         : write_message(prefix + PREFIX, event->token.number);
-    fill_prefix(prefix, codec == session->codec, (size_t)(at - prefix) - PREFIX, body->length);
+    fill_prefix(prefix, codec == gee_session_codec(session), (size_t)(at - prefix) - PREFIX, body->length);
     gee_copy_short(at, body->bytes, body->length);
     gee_chain_commit(out, (size_t)(at - prefix) + body->length);
     if (!plain)
@@ -353,10 +357,10 @@ static bool append_short(gee_session_t *session, const gee_event_t *event, const
 GEE_ALWAYS_INLINE int append_body(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec,
                                   gee_chain_t *out, uint8_t *prefix, size_t start, size_t *body_length,
                                   gee_error_t *error) {
-    bool is_own = codec == session->codec;
+    bool is_own = codec == gee_session_codec(session);
     size_t header_end = out->length;
     if (event->parts & GEE_EVENT_MESSAGE &&
-        gee_payload_encode(&event->payload, codec, is_own ? session->send_state : NULL, out, error) != 0)
+        gee_payload_encode(&event->payload, codec, is_own ? gee_session_send_state(session) : NULL, out, error) != 0)
         return -1;
     size_t header_length = header_end - start;
     *body_length = out->length - header_end;
@@ -401,7 +405,7 @@ GEE_APART static int send_other(gee_session_t *session, const gee_event_t *event
 
 int geerpc_frame_send(gee_session_t *session, const gee_event_t *event, gee_error_t *error) {
     gee_chain_t *out = gee_session_out(session);
-    const gee_codec_t *codec = event->codec ? event->codec : session->codec;
+    const gee_codec_t *codec = event->codec ? event->codec : gee_session_codec(session);
     bool plain = is_plain(session, event);
     if ((plain || is_message(event)) && append_short(session, event, codec, plain, out))
         return 0;

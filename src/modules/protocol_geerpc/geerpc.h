@@ -69,7 +69,7 @@ unsigned geerpc_parts(gee_role_t role, uint64_t kind, bool named);
 int geerpc_unknown_kind(uint64_t kind, gee_error_t *error); /* sets the error; -1 */
 /* Of an event that is sent: is it a request that wants one reply? */
 static inline bool geerpc_is_unary_request(const gee_session_t *session, const gee_event_t *event) {
-    return event->parts == GEE_EVENT_REQUEST && event->flow == NULL && session->role == GEE_CALLING;
+    return event->parts == GEE_EVENT_REQUEST && event->flow == NULL && gee_session_role(session) == GEE_CALLING;
 }
 /* Hands the message on as an event; `payload` is the body. */
 int geerpc_header_to_event(gee_session_t *session, const geerpc_header_t *header, const gee_payload_t *payload,

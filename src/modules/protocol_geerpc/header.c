@@ -100,7 +100,8 @@ int geerpc_header_to_event(gee_session_t *session, const geerpc_header_t *header
                                     .details = { .data = (const char *)header->details.data,
                                                  .length = header->details.length },
                                     .credit = header->credit };
-    gee_event_t event = { .parts = geerpc_parts(session->role, header->kind, header->service_method.length > 0),
+    gee_event_t event = { .parts =
+                              geerpc_parts(gee_session_role(session), header->kind, header->service_method.length > 0),
                           .token = { .number = header->seq },
                           .method = header->service_method,
                           .codec = payload->codec,
@@ -139,7 +140,7 @@ static uint32_t kind_of(const gee_session_t *session, const gee_event_t *event) 
 /* In the form of this wire. */
 static int take_metadata(const gee_session_t *session, const gee_metadata_t *metadata, gee_metadata_t *taken,
                          gee_pool_t **pool, gee_error_t *error) {
-    const gee_codec_t *codec = session->codec;
+    const gee_codec_t *codec = gee_session_codec(session);
     if (metadata->count == 0 || codec->types_on_wire) /* there is no place for them */
         return 0;
     *taken = *metadata;
@@ -173,7 +174,7 @@ int geerpc_header_from_event(const gee_session_t *session, const gee_event_t *ev
         header->error = event->status.text;
         header->code = (uint32_t)event->status.code;
     }
-    if (header->kind == KIND_PONG && session->role == GEE_SERVING)
+    if (header->kind == KIND_PONG && gee_session_role(session) == GEE_SERVING)
         header->credit = GEE_FLOW_WINDOW;
     if (more != NULL) {
         header->details = (gee_bytes_t){ .data = (const uint8_t *)more->details.data, .length = more->details.length };

@@ -47,13 +47,13 @@ static int read_codec(const gee_session_t *session, const gee_value_t *option, c
     const gee_value_t *type = member(option, "CodecType");
     if (type == NULL || type->kind != GEE_VALUE_STRING)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "Option: no CodecType");
-    *codec = gee_codec_by_content_type(gee_engine_modules(session->engine), type->string);
+    *codec = gee_codec_by_content_type(gee_engine_modules(gee_session_engine(session)), type->string);
     if (*codec == NULL) {
         char wanted[128], known[128];
         gee_str_escape(wanted, sizeof(wanted), type->string.data, type->string.length);
         return gee_error_set(
             error, GEE_UNIMPLEMENTED, "Option: codec %s is not compiled in (here: %s)", wanted,
-            gee_module_names(gee_engine_modules(session->engine), GEE_MODULE_CODEC, known, sizeof(known)));
+            gee_module_names(gee_engine_modules(gee_session_engine(session)), GEE_MODULE_CODEC, known, sizeof(known)));
     }
     return 0;
 }
@@ -85,7 +85,7 @@ static int read_option(const gee_session_t *session, const gee_value_t *option, 
 /* The Option is JSON whatever the codec of what follows. */
 static int parse(const gee_session_t *session, const uint8_t *bytes, size_t length, gee_value_t *option,
                  gee_error_t *error) {
-    gee_engine_t *engine = session->engine;
+    gee_engine_t *engine = gee_session_engine(session);
     const gee_codec_t *json = gee_module_find(gee_engine_modules(engine), GEE_MODULE_CODEC, GEE_STR("json"));
     if (json == NULL)
         return gee_error_set(error, GEE_UNIMPLEMENTED,

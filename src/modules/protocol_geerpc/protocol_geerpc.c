@@ -30,22 +30,22 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
             return 0;
         }
     }
-    if (session->codec->self_delimiting)
+    if (gee_session_codec(session)->self_delimiting)
         return geerpc_values_receive(session, state, bytes, length, consumed, error);
     return geerpc_frame_receive(session, state, bytes, length, consumed, error);
 }
 
 static int send_event(gee_session_t *session, void *data GEE_UNUSED, const gee_event_t *event, gee_error_t *error) {
-    return session->codec->self_delimiting ? geerpc_values_send(session, event, error)
-                                           : geerpc_frame_send(session, event, error);
+    return gee_session_codec(session)->self_delimiting ? geerpc_values_send(session, event, error)
+                                                       : geerpc_frame_send(session, event, error);
 }
 
 /* Only frames have kinds. A peer of version 0.1 ends the connection at a kind of streaming calls. */
 static unsigned can(const gee_session_t *session, const void *data) {
     const geerpc_state_t *state = data;
-    if (session->codec == NULL || session->codec->self_delimiting)
+    if (gee_session_codec(session) == NULL || gee_session_codec(session)->self_delimiting)
         return 0;
-    unsigned streaming = session->role == GEE_SERVING || state->peer_streams ? GEE_EVENT_CREDIT : 0;
+    unsigned streaming = gee_session_role(session) == GEE_SERVING || state->peer_streams ? GEE_EVENT_CREDIT : 0;
     return streaming | GEE_EVENT_CANCEL | GEE_EVENT_PING | GEE_EVENT_PONG | GEE_EVENT_DRAIN;
 }
 
@@ -71,7 +71,7 @@ static void export_state(const gee_session_t *session GEE_UNUSED, const void *da
 
 static int import_state(gee_session_t *session, void *data, gee_record_reader_t *in, gee_error_t *error) {
     geerpc_state_t *state = data;
-    if (session->codec == NULL)
+    if (gee_session_codec(session) == NULL)
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "geerpc: a record of a session without a codec");
     state->phase = gee_record_take_u8(in) != 0 ? PHASE_NEWLINE : PHASE_MESSAGES;
     return 0;

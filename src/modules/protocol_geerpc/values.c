@@ -2,13 +2,13 @@
 #include "geerpc.h"
 
 static const gee_type_t *header_type(const gee_session_t *session) {
-    return session->codec->types_on_wire ? geerpc_stock_header : geerpc_value_header;
+    return gee_session_codec(session)->types_on_wire ? geerpc_stock_header : geerpc_value_header;
 }
 
 /* Metadata that cannot be read cost their call only. */
 GEE_APART static int take_metadata(gee_session_t *session, geerpc_header_t header, const gee_payload_t *body,
                                    gee_error_t *error) {
-    gee_pool_t *pool = gee_engine_scratch(session->engine);
+    gee_pool_t *pool = gee_engine_scratch(gee_session_engine(session));
     gee_error_t reason;
     if (gee_metadata_from_texts(&header.metadata, pool, &reason) == 0 &&
         gee_metadata_from_texts(&header.trailing, pool, &reason) == 0)

@@ -12,11 +12,13 @@ static int put_request(gee_session_t *session, const gee_event_t *event, gee_err
     char end[40];
     if (JSONRPC_PUT(out, "{\"method\":") != 0)
         return jsonrpc_no_memory(error);
-    if (session->codec->encode(session->send_state, GEE_TYPE_OF(gee_str_t), &event->method, out, error) != 0)
+    if (gee_session_codec(session)->encode(gee_session_send_state(session), GEE_TYPE_OF(gee_str_t), &event->method, out,
+                                           error) != 0)
         return gee_error_prefix(error, "method: ");
     if (JSONRPC_PUT(out, ",\"params\":[") != 0)
         return jsonrpc_no_memory(error);
-    if (gee_payload_encode(&event->payload, session->codec, session->send_state, out, error) != 0)
+    if (gee_payload_encode(&event->payload, gee_session_codec(session), gee_session_send_state(session), out, error) !=
+        0)
         return -1;
     int length = snprintf(end, sizeof(end), "],\"id\":%" PRIu64 "}\n", event->token.number);
     return gee_chain_append(out, end, (size_t)length) == 0 ? 0 : jsonrpc_no_memory(error);
@@ -57,18 +59,18 @@ static gee_code_t code_from(int64_t number) {
 
 /* Servers written in Go send a string, servers of 2.0 an object; of any other error the JSON is the text. */
 static void read_error(const gee_session_t *session, gee_str_t value, gee_status_t *status) {
-    gee_pool_t *pool = gee_engine_scratch(session->engine);
+    gee_pool_t *pool = gee_engine_scratch(gee_session_engine(session));
     *status = (gee_status_t){ .code = GEE_UNKNOWN, .text = value };
     if (jsonrpc_first(value) == '{') {
         jsonrpc_slot_t slots[] = { { .name = GEE_STR("code") }, { .name = GEE_STR("message") } };
         int64_t number;
-        jsonrpc_members(value, session->codec, pool, slots, GEE_LENGTH(slots));
+        jsonrpc_members(value, gee_session_codec(session), pool, slots, GEE_LENGTH(slots));
         if (gee_parse_int64(slots[0].value, &number) == 0)
             status->code = code_from(number);
         if (slots[1].value.data != NULL)
             value = slots[1].value;
     }
-    if (jsonrpc_text(value, session->codec, pool, &status->text) != 0)
+    if (jsonrpc_text(value, gee_session_codec(session), pool, &status->text) != 0)
         status->text = gee_pool_utf8(pool, value);
     if (status->text.length == 0)
         status->text = GEE_STR("unspecified error");
@@ -81,8 +83,8 @@ static bool read_id(const gee_session_t *session, gee_str_t id, uint64_t *number
     if (gee_parse_uint64(id, number) == 0)
         return true;
     if (!jsonrpc_is_number(id) ||
-        session->codec->decode(NULL, GEE_TYPE_OF(double), (const uint8_t *)id.data, id.length, &limits, false,
-                               gee_engine_scratch(session->engine), &value, NULL) != 0)
+        gee_session_codec(session)->decode(NULL, GEE_TYPE_OF(double), (const uint8_t *)id.data, id.length, &limits,
+                                           false, gee_engine_scratch(gee_session_engine(session)), &value, NULL) != 0)
         return false;
     *number = value >= 0 && value <= 0x1p53 ? (uint64_t)value : 0;
     return *number > 0 && (double)*number == value;
@@ -96,12 +98,11 @@ GEE_APART static int take_request(gee_session_t *session, gee_str_t id, gee_erro
                                       .text =
                                           GEE_STR("jsonrpc: the server sent a request in the place of the reply") } };
     if (is_null(id)) {
-        gee_log(gee_engine_log(session->engine), GEE_LOG_DEBUG, "%s: a notification of the server was ignored",
-                gee_session_peer_text(session));
+        gee_log(gee_engine_log(gee_session_engine(session)), GEE_LOG_DEBUG,
+                "%s: a notification of the server was ignored", gee_session_peer_text(session));
         return 0;
     }
-    if (!read_id(session, id, &event.token.number) ||
-        gee_waiting_find(&session->calling.waiting, event.token.number) == NULL)
+    if (!read_id(session, id, &event.token.number) || !gee_session_awaits(session, event.token.number))
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "the server sent a request, and here is none who serves it");
     gee_session_event(session, &event);
     return 0;
@@ -114,9 +115,9 @@ static void read_outcome(const gee_session_t *session, gee_str_t result, gee_str
         read_error(session, failure, &event->status);
         if (is_null(result))
             return;
-        const char *text =
-            gee_pool_printf(gee_engine_scratch(session->engine), "jsonrpc: the reply has a result and an error: %.*s",
-                            GEE_STR_ARGUMENTS(event->status.text));
+        const char *text = gee_pool_printf(gee_engine_scratch(gee_session_engine(session)),
+                                           "jsonrpc: the reply has a result and an error: %.*s",
+                                           GEE_STR_ARGUMENTS(event->status.text));
         event->status =
             (gee_status_t){ .code = GEE_INTERNAL,
                             .text = text ? gee_str(text) : GEE_STR("jsonrpc: the reply has a result and an error") };
@@ -135,10 +136,10 @@ int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, const gee_stat
     gee_event_t event = { .parts = GEE_EVENT_REPLY };
     if (!jsonrpc_check(message) || jsonrpc_first(message) != '{')
         return gee_error_set(error, GEE_INVALID_ARGUMENT, "reply: not a JSON object");
-    gee_pool_t *pool = gee_engine_scratch(session->engine);
+    gee_pool_t *pool = gee_engine_scratch(gee_session_engine(session));
     gee_pool_reset(pool);
-    jsonrpc_members(message, session->codec, pool, slots, GEE_LENGTH(slots));
-    bool two = jsonrpc_version(slots[0].value, session->codec, pool) == 2;
+    jsonrpc_members(message, gee_session_codec(session), pool, slots, GEE_LENGTH(slots));
+    bool two = jsonrpc_version(slots[0].value, gee_session_codec(session), pool) == 2;
     gee_str_t id = two ? slots[1].value : slots[1].in_any_case;
     gee_str_t result = two ? slots[2].value : slots[2].in_any_case;
     gee_str_t failure = two ? slots[3].value : slots[3].in_any_case;
@@ -160,12 +161,12 @@ int jsonrpc_take_reply(gee_session_t *session, gee_str_t message, const gee_stat
         event.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_REFUSED, .refusal = refusal };
     else if (event.status.code == GEE_OK)
         event.payload = (gee_payload_t){ .kind = GEE_PAYLOAD_BYTES,
-                                         .codec = session->codec,
-                                         .codec_state = session->receive_state,
+                                         .codec = gee_session_codec(session),
+                                         .codec_state = gee_session_receive_state(session),
                                          .bytes = (const uint8_t *)result.data,
                                          .length = result.length,
                                          .message_length = message.length,
-                                         .buf = gee_stream_inbox(session->stream)->buf };
+                                         .buf = gee_stream_inbox(gee_session_stream(session))->buf };
     gee_session_event(session, &event);
     return 0;
 }

@@ -16,7 +16,8 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
     state->role = role;
     if (setup != NULL)
         chosen = *setup;
-    const gee_codec_t *json = gee_module_find(gee_engine_modules(session->engine), GEE_MODULE_CODEC, GEE_STR("json"));
+    const gee_codec_t *json =
+        gee_module_find(gee_engine_modules(gee_session_engine(session)), GEE_MODULE_CODEC, GEE_STR("json"));
     if (json == NULL)
         return gee_error_set(error, GEE_UNIMPLEMENTED,
                              "jsonrpc needs the codec json, which is not compiled in (configure --with-codec_json)");
@@ -30,9 +31,9 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
 /* GEE_MEASURE_LONG and GEE_MEASURE_REFUSED come with the reason in `error`. */
 static gee_measured_t measure(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
                               gee_error_t *error) {
-    const gee_codec_limits_t *limits = gee_engine_codec_limits(session->engine);
-    gee_measured_t measured =
-        session->codec->measure(session->receive_state, &state->measure, bytes, length, limits, error);
+    const gee_codec_limits_t *limits = gee_engine_codec_limits(gee_session_engine(session));
+    gee_measured_t measured = gee_session_codec(session)->measure(gee_session_receive_state(session), &state->measure,
+                                                                  bytes, length, limits, error);
     if (measured != GEE_MEASURE_LONG &&
         (measured != GEE_MEASURE_MORE || limits->message == 0 || length < limits->message))
         return measured;
@@ -50,7 +51,7 @@ static int give_up(gee_session_t *session, const jsonrpc_state_t *state, gee_err
     gee_status_t status = { .code = error->code, .text = gee_str(error->text) };
     int code = error->code == GEE_INVALID_ARGUMENT ? JSONRPC_PARSE_ERROR : JSONRPC_SERVER_ERROR - (int)error->code;
     if (jsonrpc_send_error(session, NULL, JSONRPC_TWO, GEE_STR("null"), code, &status, &ignored) == 0)
-        gee_stream_flush(session->stream);
+        gee_stream_flush(gee_session_stream(session));
     return -1;
 }
 
@@ -76,8 +77,9 @@ static int end_skipping(gee_session_t *session, jsonrpc_state_t *state, gee_erro
 /* Goes on through a refused message, of which the envelope alone is kept. */
 static int skip_on(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
                    size_t *consumed, gee_error_t *error) {
-    gee_measured_t measured = session->codec->skip_value(session->receive_state, &state->measure, bytes, length,
-                                                         consumed, gee_engine_codec_limits(session->engine), error);
+    gee_measured_t measured =
+        gee_session_codec(session)->skip_value(gee_session_receive_state(session), &state->measure, bytes, length,
+                                               consumed, gee_engine_codec_limits(gee_session_engine(session)), error);
     if (measured == GEE_MEASURE_ERROR)
         return give_up(session, state, error);
     jsonrpc_envelope_add(state->envelope, bytes, *consumed);
@@ -103,7 +105,7 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
     *consumed = 0;
     if (!state->started) {
         /* Padding between messages is dropped at once, so that a quiet connection holds no buffer. */
-        *consumed = session->codec->padding(bytes, length);
+        *consumed = gee_session_codec(session)->padding(bytes, length);
         if (*consumed > 0)
             return 0;
         state->started = true;

@@ -16,7 +16,8 @@ static int put_str(gee_chain_t *out, gee_str_t string) {
 }
 
 static int put_text(const gee_session_t *session, gee_chain_t *out, gee_str_t text, gee_error_t *error) {
-    return session->codec->encode(session->send_state, GEE_TYPE_OF(gee_str_t), &text, out, error);
+    return gee_session_codec(session)->encode(gee_session_send_state(session), GEE_TYPE_OF(gee_str_t), &text, out,
+                                              error);
 }
 
 /* ---- errors ---- */
@@ -56,17 +57,17 @@ static int put_error_object(const gee_session_t *session, gee_chain_t *out, int 
 /* A carried body may begin with the line feed that ended the header before it. */
 GEE_APART static int put_trimmed(const gee_session_t *session, gee_chain_t *out, gee_payload_t payload,
                                  gee_error_t *error) {
-    size_t padding = session->codec->padding(payload.bytes, payload.length);
+    size_t padding = gee_session_codec(session)->padding(payload.bytes, payload.length);
     payload.bytes += padding;
     payload.length -= padding;
-    return gee_payload_encode(&payload, session->codec, session->send_state, out, error);
+    return gee_payload_encode(&payload, gee_session_codec(session), gee_session_send_state(session), out, error);
 }
 
 static int put_result(const gee_session_t *session, gee_chain_t *out, const gee_payload_t *payload,
                       gee_error_t *error) {
     if (payload->kind == GEE_PAYLOAD_BYTES && payload->length > 0 && *payload->bytes <= ' ')
         return put_trimmed(session, out, *payload, error);
-    return gee_payload_encode(payload, session->codec, session->send_state, out, error);
+    return gee_payload_encode(payload, gee_session_codec(session), gee_session_send_state(session), out, error);
 }
 
 /* Writes `status` as an error in the form of the version or, where the status is good, the value. */
@@ -138,7 +139,7 @@ static int gather(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_
         0)
         return -1;
     count(state, batch);
-    if (state->gathered > gee_engine_codec_limits(session->engine)->message) {
+    if (state->gathered > gee_engine_codec_limits(gee_session_engine(session))->message) {
         gee_chain_rewind(&batch->replies, mark);
         if (put_in_place(session, batch, two, event->token.raw, JSONRPC_SERVER_ERROR - (int)full.code, &full, NULL,
                          error) != 0)
@@ -178,7 +179,7 @@ jsonrpc_batch_t *jsonrpc_batch_create(gee_session_t *session, jsonrpc_state_t *s
     }
     batch->number = ++state->last_batch;
     batch->pending = 1;
-    gee_chain_init(&batch->replies, gee_engine_buffers(session->engine));
+    gee_chain_init(&batch->replies, gee_engine_buffers(gee_session_engine(session)));
     return batch;
 }
 

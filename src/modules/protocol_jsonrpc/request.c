@@ -31,7 +31,7 @@ static int refuse(const reading_t *reading, unsigned flags, gee_str_t id, int co
     if (jsonrpc_send_error(reading->session, reading->batch, flags, id, code, &status, error) != 0)
         return -1;
     if (reading->batch == NULL)
-        gee_stream_flush(reading->session->stream);
+        gee_stream_flush(gee_session_stream(reading->session));
     return 0;
 }
 
@@ -64,7 +64,7 @@ static bool find_argument(const request_t *request, bool two, gee_str_t *argumen
 
 /* The bytes of a message are in the inbox, where a reference can hold them; the bytes of a literal are not. */
 static gee_buf_t *home_of(const gee_session_t *session, gee_str_t bytes) {
-    const gee_inbox_t *inbox = gee_stream_inbox(session->stream);
+    const gee_inbox_t *inbox = gee_stream_inbox(gee_session_stream(session));
     uintptr_t at = (uintptr_t)bytes.data, start = (uintptr_t)gee_inbox_bytes(inbox);
     return at >= start && at - start < gee_inbox_length(inbox) ? inbox->buf : NULL;
 }
@@ -75,10 +75,10 @@ static void begin_call(const reading_t *reading, const request_t *request, unsig
     gee_event_t event = { .parts = GEE_EVENT_REQUEST,
                           .token = { .number = flags, .raw = id },
                           .method = method,
-                          .codec = session->codec,
+                          .codec = gee_session_codec(session),
                           .payload = { .kind = GEE_PAYLOAD_BYTES,
-                                       .codec = session->codec,
-                                       .codec_state = session->receive_state,
+                                       .codec = gee_session_codec(session),
+                                       .codec_state = gee_session_receive_state(session),
                                        .bytes = (const uint8_t *)argument.data,
                                        .length = argument.length,
                                        .message_length = request->length,
@@ -94,17 +94,17 @@ static void begin_call(const reading_t *reading, const request_t *request, unsig
 
 /* 1.0: a server written in Go takes any value for an id, and a request without an id as a request with the id null. */
 static int serve_one(const reading_t *reading, const request_t *request, gee_error_t *error) {
-    gee_engine_t *engine = reading->session->engine;
+    gee_engine_t *engine = gee_session_engine(reading->session);
     gee_str_t id = request->id.data ? request->id : GEE_STR("null");
     gee_str_t method = { 0 }, argument;
     const char *reason;
     int code;
     if (jsonrpc_first(request->method) != '\0' && jsonrpc_first(request->method) != 'n' &&
-        jsonrpc_text(request->method, reading->session->codec, gee_engine_scratch(engine), &method) != 0)
+        jsonrpc_text(request->method, gee_session_codec(reading->session), gee_engine_scratch(engine), &method) != 0)
         return refuse(reading, 0, id, JSONRPC_INVALID_REQUEST, "jsonrpc: method is not a string", error);
     /* As in Go, an error of the method is reported before an error of the argument. */
     if (!find_argument(request, false, &argument, &code, &reason) && reading->refusal == NULL &&
-        gee_dispatch_knows(gee_engine_dispatch(engine), method))
+        gee_session_knows_method(reading->session, method))
         return refuse(reading, 0, id, code, reason, error);
     begin_call(reading, request, 0, method, id, argument);
     return 0;
@@ -116,7 +116,7 @@ static bool is_id(gee_str_t id) {
 }
 
 static int serve_two(const reading_t *reading, const request_t *request, gee_error_t *error) {
-    gee_engine_t *engine = reading->session->engine;
+    gee_engine_t *engine = gee_session_engine(reading->session);
     unsigned flags = JSONRPC_TWO | (request->id.data == NULL ? JSONRPC_NOTIFICATION : 0);
     gee_str_t id = is_id(request->id) ? request->id : GEE_STR("null");
     gee_str_t method, argument;
@@ -125,7 +125,7 @@ static int serve_two(const reading_t *reading, const request_t *request, gee_err
     if (request->id.data != NULL && !is_id(request->id))
         return refuse(reading, JSONRPC_TWO, id, JSONRPC_INVALID_REQUEST,
                       "Invalid Request: id is neither a string nor a number nor null", error);
-    if (jsonrpc_text(request->method, reading->session->codec, gee_engine_scratch(engine), &method) != 0)
+    if (jsonrpc_text(request->method, gee_session_codec(reading->session), gee_engine_scratch(engine), &method) != 0)
         return refuse(reading, JSONRPC_TWO, id, JSONRPC_INVALID_REQUEST, "Invalid Request: method is not a string",
                       error);
     if (find_argument(request, true, &argument, &code, &reason))
@@ -136,7 +136,7 @@ static int serve_two(const reading_t *reading, const request_t *request, gee_err
 }
 
 static int serve_element(const reading_t *reading, gee_str_t element, gee_error_t *error) {
-    gee_engine_t *engine = reading->session->engine;
+    gee_engine_t *engine = gee_session_engine(reading->session);
     jsonrpc_slot_t slots[] = { { .name = GEE_STR("jsonrpc") },
                                { .name = GEE_STR("method") },
                                { .name = GEE_STR("params") },
@@ -145,8 +145,8 @@ static int serve_element(const reading_t *reading, gee_str_t element, gee_error_
         return refuse(reading, JSONRPC_TWO, GEE_STR("null"), JSONRPC_INVALID_REQUEST, "Invalid Request: not an object",
                       error);
     gee_pool_reset(gee_engine_scratch(engine));
-    jsonrpc_members(element, reading->session->codec, gee_engine_scratch(engine), slots, GEE_LENGTH(slots));
-    unsigned version = jsonrpc_version(slots[0].value, reading->session->codec, gee_engine_scratch(engine));
+    jsonrpc_members(element, gee_session_codec(reading->session), gee_engine_scratch(engine), slots, GEE_LENGTH(slots));
+    unsigned version = jsonrpc_version(slots[0].value, gee_session_codec(reading->session), gee_engine_scratch(engine));
     bool two = version == 2;
     request_t request = { .method = two ? slots[1].value : slots[1].in_any_case,
                           .params = two ? slots[2].value : slots[2].in_any_case,
@@ -169,7 +169,7 @@ static size_t batch_limit(const gee_engine_t *engine) {
 
 static int serve_batch(reading_t *reading, gee_str_t list, gee_error_t *error) {
     gee_str_t rest = list, element;
-    size_t count = 0, most = batch_limit(reading->session->engine);
+    size_t count = 0, most = batch_limit(gee_session_engine(reading->session));
     while (count <= most && jsonrpc_next_element(&rest, &element))
         count++;
     if (count == 0 || count > most) {
@@ -187,7 +187,7 @@ static int serve_batch(reading_t *reading, gee_str_t list, gee_error_t *error) {
             return -1;
     if (jsonrpc_batch_release(reading->session, reading->state, reading->batch, error) != 0)
         return -1;
-    gee_stream_flush(reading->session->stream);
+    gee_stream_flush(gee_session_stream(reading->session));
     return 0;
 }
 
@@ -197,7 +197,7 @@ static int refuse_list(const reading_t *reading, gee_error_t *error) {
     if (jsonrpc_send_error(reading->session, NULL, JSONRPC_TWO, GEE_STR("null"),
                            JSONRPC_SERVER_ERROR - (int)refusal->code, refusal, error) != 0)
         return -1;
-    gee_stream_flush(reading->session->stream);
+    gee_stream_flush(gee_session_stream(reading->session));
     return 0;
 }
 
