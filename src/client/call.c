@@ -41,6 +41,9 @@ static int read_arguments(gee_pending_t *operation, gee_error_t *error) {
     gee_payload_t *payload = &operation->call.payload;
     gee_str_t text = { .data = (const char *)payload->bytes, .length = payload->length };
     const gee_type_t *type = operation->types->argument;
+    if (operation->types->streams)
+        return gee_error_set(error, GEE_UNIMPLEMENTED, "%.*s is a streaming method: gee_client_stream_open() calls it",
+                             GEE_STR_ARGUMENTS(operation->types->method));
     operation->pool = gee_pool_create(0);
     if (operation->pool == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");

@@ -30,6 +30,7 @@ typedef struct gee_method_types {
     gee_pool_t *pool;    /* holds the types, and this structure */
     gee_str_t method;
     const gee_type_t *argument, *reply;
+    bool streams;                       /* the method has no unary calls */
     bool known;                         /* false while `question` is in flight */
     gee_upstream_call_t question;       /* Gee.Describe */
     gee_describe_arguments_t arguments; /* of the question */

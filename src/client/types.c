@@ -109,6 +109,7 @@ static int learn(gee_method_types_t *types, const gee_payload_t *payload, gee_po
         types->argument = gee_describe_type(&description, method->argument, types->pool, error);
         if (types->argument != NULL)
             types->reply = gee_describe_type(&description, method->reply, types->pool, error);
+        types->streams = method->client_streaming || method->server_streaming;
         types->known = types->reply != NULL;
         return types->known ? 0 : -1;
     }

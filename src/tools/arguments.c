@@ -91,6 +91,8 @@ static const option_t options[] = {
       "call for this long before anything is counted (0)" },
     { "--threads", "N", ON_BENCH, OPTION_NUMBER, MEMBER(threads), NULL, 1, 256,
       "threads that share the connections (one for every two processors)" },
+    { "--verbose", NULL, ON_CALL, OPTION_FLAG, MEMBER(verbose), NULL, 0, 0,
+      "or -v: print metadata and error details of the reply on stderr" },
     { "--json", NULL, ON_STATUS, OPTION_FLAG, MEMBER(json), NULL, 0, 0, "print the page's JSON as the server sent it" },
     { "--json", NULL, ON_BENCH, OPTION_FLAG, MEMBER(json), NULL, 0, 0, "print the result as a JSON object" },
     { "--json", NULL, ON_DESCRIBE, OPTION_FLAG, MEMBER(json), NULL, 0, 0,
@@ -222,6 +224,10 @@ static int read_option(const command_t *command, int count, char **words, int *a
     char *word = words[*at];
     if (strcmp(word, "-h") == 0) {
         arguments->help = true;
+        return 0;
+    }
+    if (strcmp(word, "-v") == 0 && (command->bit & ON_CALL) != 0) {
+        arguments->verbose = true;
         return 0;
     }
     char *equals = strchr(word, '=');

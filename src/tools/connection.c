@@ -51,16 +51,23 @@ int gee_connect(const arguments_t *arguments, connection_t *connection, int *sta
     return -1;
 }
 
-int gee_call(connection_t *connection, const arguments_t *arguments, const char *method, const char *json, char **reply,
-             gee_error_t *error) {
+gee_call_options_t gee_call_options(const arguments_t *arguments, int64_t deadline) {
     gee_call_options_t options = { .size = sizeof(options),
+                                   .timeout_ns = arguments->timeout,
                                    .metadata = arguments->metadata,
                                    .metadata_count = arguments->metadata_count,
+                                   .key = arguments->key,
                                    .strict = arguments->strict };
-    if (connection->deadline > 0) {
-        int64_t left = connection->deadline - gee_now();
+    if (deadline > 0) {
+        int64_t left = deadline - gee_now();
         options.timeout_ns = left > 0 ? left : 1; /* the library then reports that the time is over */
     }
+    return options;
+}
+
+int gee_call(connection_t *connection, const arguments_t *arguments, const char *method, const char *json, char **reply,
+             gee_error_t *error) {
+    const gee_call_options_t options = gee_call_options(arguments, connection->deadline);
     return gee_client_call(connection->client, method, json, reply, &options, error);
 }
 
@@ -135,41 +142,58 @@ gee_xclient_t *gee_connect_all(const arguments_t *arguments, int *status) {
 
 /* ---- the JSON argument ---- */
 
-/* All of standard input, with a zero at the end; null: failed, after a complaint. */
-static char *read_input(void) {
+/* All of the file, with a zero at the end; null: failed, after a complaint. */
+static char *read_all(FILE *file, const char *name) {
     size_t length = 0, capacity = 4096;
     char *text = malloc(capacity + 1);
     while (text != NULL) {
-        length += fread(text + length, 1, capacity - length, stdin);
+        length += fread(text + length, 1, capacity - length, file);
         if (length < capacity)
             break;
         capacity *= 2;
         char *larger = capacity <= INPUT_LIMIT ? realloc(text, capacity + 1) : NULL;
         if (larger == NULL) {
             free(text);
-            gee_complain("standard input is too long");
+            gee_complain("%s is too long", name);
             return NULL;
         }
         text = larger;
     }
     if (text == NULL) {
         gee_complain("out of memory");
-    } else if (ferror(stdin)) {
-        gee_complain("standard input: %s", strerror(errno));
-        free(text);
-        text = NULL;
-    } else if (memchr(text, '\0', length) != NULL) {
-        gee_complain("standard input holds a zero byte: it is no JSON");
-        free(text);
-        text = NULL;
-    } else {
-        text[length] = '\0';
+        return NULL;
     }
+    text[length] = '\0';
+    if (!ferror(file) && memchr(text, '\0', length) == NULL)
+        return text;
+    if (ferror(file))
+        gee_complain("%s: %s", name, strerror(errno));
+    else
+        gee_complain("%s holds a zero byte: it is no JSON", name);
+    free(text);
+    return NULL;
+}
+
+static char *read_file(const char *name) {
+    FILE *file = fopen(name, "re");
+    if (file == NULL) {
+        gee_complain("%s: %s", name, strerror(errno));
+        return NULL;
+    }
+    char *text = read_all(file, name);
+    fclose(file);
     return text;
+}
+
+bool gee_json_from_input(const arguments_t *arguments, size_t index) {
+    const char *json = arguments->count > index ? arguments->items[index] : "";
+    return json[0] == '@' || strcmp(json, "-") == 0;
 }
 
 const char *gee_json_argument(const arguments_t *arguments, size_t index, char **input) {
     const char *json = arguments->count > index ? arguments->items[index] : "{}";
     *input = NULL;
-    return strcmp(json, "-") == 0 ? *input = read_input() : json;
+    if (!gee_json_from_input(arguments, index))
+        return json;
+    return *input = json[0] == '@' ? read_file(json + 1) : read_all(stdin, "standard input");
 }

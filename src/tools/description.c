@@ -86,12 +86,30 @@ static int read_description(const char *json, description_t *description) {
     return -1;
 }
 
-/* The arguments of Gee.Describe as text for cJSON_free(); null: out of memory. */
-static char *request(const char *name) {
+char *gee_description_request(const char *name) {
     cJSON *tree = cJSON_CreateObject();
     char *text = tree && cJSON_AddStringToObject(tree, "Method", name) ? cJSON_PrintUnformatted(tree) : NULL;
     cJSON_Delete(tree);
     return text;
+}
+
+void gee_description_request_free(char *request) {
+    cJSON_free(request);
+}
+
+int gee_description_who_streams(const char *reply, const char *method, who_streams_t *who) {
+    description_t description;
+    int result = -1;
+    if (read_description(reply, &description) != 0)
+        return -1;
+    for (size_t i = 0; i < description.method_count; i++)
+        if (strcmp(description.methods[i].name, method) == 0) {
+            *who = (who_streams_t){ .client = description.methods[i].client_streaming,
+                                    .server = description.methods[i].server_streaming };
+            result = 0;
+        }
+    free_description(&description);
+    return result;
 }
 
 static int show_reply(const connection_t *connection, const arguments_t *arguments, char *reply,
@@ -117,7 +135,7 @@ int gee_description_show(const arguments_t *arguments, const char *name,
     int status;
     if (gee_connect(arguments, &connection, &status) != 0)
         return status;
-    char *json = request(name);
+    char *json = gee_description_request(name);
     if (json == NULL)
         status = gee_complain("out of memory");
     else if (gee_call(&connection, arguments, "Gee.Describe", json, &reply, &error) != 0)

@@ -123,6 +123,44 @@ void gee_print_json(char *text) {
     putchar('\n');
 }
 
+static void print_bytes(FILE *out, gee_str_t bytes) {
+    bool printable = true;
+    for (size_t i = 0; i < bytes.length; i++)
+        printable = printable && bytes.data[i] >= ' ' && bytes.data[i] <= '~';
+    if (printable)
+        fprintf(out, "\"%s\"", bytes.data);
+    for (size_t i = 0; !printable && i < bytes.length; i++)
+        fprintf(out, "%02x", (unsigned char)bytes.data[i]);
+}
+
+static bool is_binary(gee_str_t key) {
+    return key.length >= 4 && memcmp(key.data + key.length - 4, "-bin", 4) == 0;
+}
+
+void gee_print_metadata(const char *title, const gee_received_pair_t *pairs, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        fprintf(stderr, "%-8s  ", title);
+        gee_print_text(stderr, STYLE_NAME, pairs[i].key.data);
+        fputs(": ", stderr);
+        if (is_binary(pairs[i].key))
+            print_bytes(stderr, pairs[i].value);
+        else
+            gee_print_text(stderr, STYLE_PLAIN, pairs[i].value.data);
+        fputc('\n', stderr);
+    }
+}
+
+void gee_print_received(const gee_received_t *received, bool initial) {
+    if (initial)
+        gee_print_metadata("initial", received->initial, received->initial_count);
+    gee_print_metadata("trailing", received->trailing, received->trailing_count);
+    if (received->details.length == 0)
+        return;
+    fprintf(stderr, "%-8s  ", "details");
+    print_bytes(stderr, received->details);
+    fputc('\n', stderr);
+}
+
 char *gee_time_text(char *target, double nanoseconds) {
     static const char *const units[] = { "ns", "us", "ms", "s" };
     size_t unit = 0;

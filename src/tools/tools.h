@@ -5,6 +5,7 @@
  *   connection.c             the client, or several
  *   call.c ping.c list.c describe.c bench.c status.c top.c registry.c keygen.c
  *   report.c table.c interrupt.c   output, with colours and columns; Ctrl-C
+ *   stream.c values.c        a streaming call: values in, lines out
  *   description.c json.c     reading the reply of Gee.Describe */
 #ifndef GEE_TOOLS_H
 #define GEE_TOOLS_H
@@ -59,6 +60,7 @@ typedef struct arguments {
     gee_metadata_pair_t metadata[METADATA_MAX];
     size_t metadata_count;
     bool strict;
+    bool verbose;
     bool json;
     bool help;
 } arguments_t;
@@ -95,6 +97,10 @@ void gee_print_text(FILE *out, style_t style, const char *text);
 size_t gee_text_width(const char *text);
 /* Prints a JSON value on stdout, as a line; removes white space outside strings, in place. */
 void gee_print_json(char *text);
+/* Prints "TITLE  KEY: VALUE" lines on stderr; values that are bytes in hexadecimal digits, or in quotes where all are printable. */
+void gee_print_metadata(const char *title, const gee_received_pair_t *pairs, size_t count);
+/* Prints trailing metadata and details; `initial`: before that, initial metadata. */
+void gee_print_received(const gee_received_t *received, bool initial);
 #define TIME_TEXT 32
 /* Three digits and a unit: "850 ns", "1.23 ms", "12.3 s". Returns `target`, which has room for TIME_TEXT bytes. */
 char *gee_time_text(char *target, double nanoseconds);
@@ -146,6 +152,8 @@ char *gee_wire_text(char *target, const arguments_t *arguments);
 gee_dial_options_t gee_dial_options(const arguments_t *arguments);
 /* Dials arguments->items[0]. -1: failed, after a complaint, with the exit status in *status. */
 int gee_connect(const arguments_t *arguments, connection_t *connection, int *status);
+/* The options of one call. `deadline`: what is left of --timeout until then; 0: all of --timeout. */
+gee_call_options_t gee_call_options(const arguments_t *arguments, int64_t deadline);
 /* Makes one call within the rest of --timeout. -1: failed, with the reason. */
 int gee_call(connection_t *connection, const arguments_t *arguments, const char *method, const char *json, char **reply,
              gee_error_t *error);
@@ -155,8 +163,10 @@ bool gee_several_servers(const arguments_t *arguments);
 /* An xclient of all servers in arguments->items[0], or of --registry. Null: failed, as gee_connect(). */
 gee_xclient_t *gee_connect_all(const arguments_t *arguments, int *status);
 
-/* The JSON argument at items[index]; without that argument "{}"; for "-" all of standard input, which *input owns, for
- * free(). Null: failed, after a complaint. */
+/* Is the JSON argument at items[index] "-" or "@FILE"? */
+bool gee_json_from_input(const arguments_t *arguments, size_t index);
+/* The JSON argument at items[index]; without that argument "{}"; for "-" all of standard input and for "@FILE" all of the
+ * file, which *input owns, for free(). Null: failed, after a complaint. */
 const char *gee_json_argument(const arguments_t *arguments, size_t index, char **input);
 
 /* ---- description.c ---- */
@@ -191,6 +201,20 @@ typedef struct description {
  * Returns the exit status. */
 int gee_description_show(const arguments_t *arguments, const char *name,
                          void (*print)(const description_t *description));
+/* The arguments of Gee.Describe, for gee_description_request_free(). Null: out of memory. */
+char *gee_description_request(const char *name);
+void gee_description_request_free(char *request);
+typedef struct who_streams {
+    bool client, server;
+} who_streams_t;
+/* -1: the reply of Gee.Describe does not have the method. */
+int gee_description_who_streams(const char *reply, const char *method, who_streams_t *who);
+/* ---- stream.c ---- */
+/* Sends the values of `argument` (as gee_values_open() takes them), prints each reply; returns the exit status. `one`: a second
+ * value is refused. */
+int gee_stream_run(gee_client_stream_t *stream, const char *argument, bool one, bool verbose);
+
+/* ---- description.c, again ---- */
 /* "int64", "Args", "list of map of string to Args". */
 void gee_print_type(FILE *out, const description_t *description, size_t type);
 

@@ -542,6 +542,15 @@ static void test_wires_without_streams(void **state GEE_UNUSED) {
     assert_int_equal(error.code, GEE_UNIMPLEMENTED);
     assert_string_equal(error.text, "geerpc with json has no streaming calls; geerpc with bin has");
     expect_reply(client, "Test.Add", "{\"A\":1,\"B\":2}", "3");
+    /* The other way round, whatever the arguments are: a unary call of a streaming method. */
+    error = expect_error(client, "Test.Total", "\"no number\"", 0);
+    assert_int_equal(error.code, GEE_UNIMPLEMENTED);
+    assert_string_equal(error.text, "rpc server: Test.Total is a streaming method: call it as one");
+    gee_client_close(&client);
+    client = dial(server->address, "bin");
+    error = expect_error(client, "Test.Total", "\"no number\"", 0);
+    assert_int_equal(error.code, GEE_UNIMPLEMENTED);
+    assert_string_equal(error.text, "Test.Total is a streaming method: gee_client_stream_open() calls it");
     gee_client_close(&client);
     server_stop(&server);
 }

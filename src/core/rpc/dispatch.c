@@ -410,7 +410,10 @@ static int decode_arguments(gee_call_t *call, const gee_payload_t *payload, gee_
 
 GEE_APART static void refuse_arguments(gee_call_t *call, gee_error_t *error) {
     gee_str_t shown = gee_str_quoted(call->method_name);
-    gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(shown));
+    if ((call->method->flags & GEE_STREAMING) != 0)
+        gee_streaming_explain_unary(call, error); /* first things first: other arguments would not help */
+    else
+        gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(shown));
     answer_and_release(call, error->code, error->text);
 }
 

@@ -459,11 +459,15 @@ void gee_streaming_proceed(gee_call_t *call) {
         gee_flow_resume(flow);
 }
 
+void gee_streaming_explain_unary(const gee_call_t *call, gee_error_t *error) {
+    gee_error_set(error, GEE_UNIMPLEMENTED, "rpc server: %.*s is a streaming method: call it as one",
+                  GEE_STR_ARGUMENTS(gee_str_quoted(call->method_name)));
+}
+
 void gee_streaming_refuse_unary(gee_call_t *call) {
-    char text[GEE_ERROR_TEXT];
-    (void)gee_str_format(text, sizeof(text), "rpc server: %.*s is a streaming method: call it as one",
-                         GEE_STR_ARGUMENTS(gee_str_quoted(call->method_name)));
-    gee_dispatch_end(call, GEE_UNIMPLEMENTED, text);
+    gee_error_t error;
+    gee_streaming_explain_unary(call, &error);
+    gee_dispatch_end(call, error.code, error.text);
 }
 
 /* ---- what a handler asks ---- */
