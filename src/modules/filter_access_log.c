@@ -1,11 +1,12 @@
 /* filter_access_log: one line a call in a file:
  *
- *   2026-11-22T08:38:33.123Z tcp@127.0.0.1:40312 - Arith.Multiply json 0 55 57 35 tcp@10.0.0.1:9999 1
+ *   2026-11-22T08:38:33.123Z tcp@127.0.0.1:40312 - Arith.Multiply json 0 55 57 35 tcp@10.0.0.1:9999 1 1 1
  *   time                     peer          its name method       codec code bytes in, bytes out, microseconds
- *                            and, of a call that was forwarded, the server that answered or failed last, servers tried
+ *                            of a call that was forwarded, the server that answered or failed last, servers tried
+ *                            messages in, messages out
  *
  * Fields are separated by one space; "-" stands for an absent field. Text that a peer chose is escaped, spaces too, so
- * a line is always eleven fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the
+ * a line is always thirteen fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the
  * loop's pass or when BUFFER bytes are full. Lines that the file does not take at once are dropped and counted; the
  * error log says when the dropping begins and when it ends. */
 #include <gee/filter.h>
@@ -122,6 +123,16 @@ static const char *stamp(state_t *state) {
     return state->stamp;
 }
 
+/* Of nearly all calls a digit each. */
+static char *put_messages(char *at, const gee_call_t *call) {
+    uint32_t in = gee_call_messages_in(call), out = gee_call_messages_out(call);
+    if (in > 9 || out > 9)
+        return at + sprintf(at, " %" PRIu32 " %" PRIu32 "\n", in, out);
+    const char digits[] = { ' ', (char)('0' + in), ' ', (char)('0' + out), '\n' };
+    memcpy(at, digits, sizeof(digits));
+    return at + sizeof(digits);
+}
+
 static void put_line(state_t *state, const gee_call_t *call) {
     char *start = state->buffer + state->length, *at = start;
     gee_peer_t peer = gee_call_peer(call);
@@ -138,7 +149,8 @@ static void put_line(state_t *state, const gee_call_t *call) {
     at += sprintf(at, " %d %zu %zu %" PRId64 " ", (int)gee_call_status(call)->code, gee_call_request_bytes(call),
                   gee_call_reply_bytes(call), taken > 0 ? taken / 1000 : 0);
     at = put_text(at, PEER_TEXT, gee_call_forwarded(call) ? gee_call_forwarded(call)->address : NULL);
-    at += sprintf(at, " %u\n", gee_call_forwarded(call) ? gee_call_forwarded(call)->tries : 0);
+    at += sprintf(at, " %u", gee_call_forwarded(call) ? gee_call_forwarded(call)->tries : 0);
+    at = put_messages(at, call);
     state->length += (size_t)(at - start);
 }
 

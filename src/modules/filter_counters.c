@@ -103,8 +103,19 @@ static inline int64_t now(state_t *state) {
     return state->now_ns;
 }
 
+/* How long a streaming call is open says nothing about the server: such calls are left out of the times. */
+GEE_APART static void count_stream(gee_counters_row_t *row, const gee_call_t *call) {
+    if (gee_call_status(call)->code != GEE_OK)
+        gee_counters_add(&row->errors, 1);
+}
+
 static void on_end(void *data, gee_call_t *call) {
     state_t *state = data;
+    if (gee_call_flow(call) != NULL) {
+        gee_counters_add(&row_of(state, call)->late, 1);
+        count_stream(row_of(state, call), call);
+        return;
+    }
     gee_counters_end(row_of(state, call), gee_call_status(call)->code != GEE_OK,
                      now(state) - gee_call_started_ns(call));
 }
@@ -116,6 +127,11 @@ static void on_release(void *data, gee_call_t *call) {
 
 static void on_done(void *data, gee_call_t *call) {
     state_t *state = data;
+    if (gee_call_flow(call) != NULL) {
+        count_stream(row_of(state, call), call);
+        gee_counters_add(&row_of(state, call)->in_flight, (uint64_t)-1);
+        return;
+    }
     gee_counters_done(row_of(state, call), gee_call_status(call)->code != GEE_OK,
                       now(state) - gee_call_started_ns(call));
 }

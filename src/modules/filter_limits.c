@@ -376,8 +376,10 @@ typedef struct counts {
 } counts_t;
 
 static const char *say(gee_call_t *call, const char *what, const char *setting, int64_t limit) {
-    const char *text = gee_pool_printf(gee_call_pool(call), "rpc server: too many calls %s: %s = %lld", what, setting,
-                                       (long long)limit);
+    gee_pool_t *pool = gee_call_pool(call); /* null: out of memory */
+    const char *text = pool == NULL ? NULL
+                                    : gee_pool_printf(pool, "rpc server: too many calls %s: %s = %lld", what, setting,
+                                                      (long long)limit);
     return text ? text : "rpc server: too many calls";
 }
 

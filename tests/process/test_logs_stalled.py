@@ -178,7 +178,7 @@ def test_an_access_log_that_nobody_reads(stopped):
         "the count of what was dropped",
     )
     for line in drain(reader).splitlines():
-        assert line == "" or len(line.split(" ")) == 11, line
+        assert line == "" or len(line.split(" ")) == 13, line
     os.close(reader)
     os.close(writer)
 

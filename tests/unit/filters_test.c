@@ -202,11 +202,12 @@ static void a_pass_writes_its_lines_at_once(void **state) {
     assert_int_equal(next_write(reader, text, sizeof text), -1); /* not before the end of the pass */
     pump(fixture);
     assert_true(next_write(reader, text, sizeof text) > 0);
-    assert_int_equal(sscanf(text,
-                            "%39s - - Test.Echo json 0 12 0 %u - 0\n%*s - - Test.Echo json 11 13 0 %u - 0\n%*s - - "
-                            "No\\x20Such\\x0a\\x22Method\\x5c\\xff json %*u 2 0 %u - 0\n%n",
-                            stamp, &microseconds[0], &microseconds[1], &microseconds[2], &end),
-                     4);
+    assert_int_equal(
+        sscanf(text,
+               "%39s - - Test.Echo json 0 12 0 %u - 0 1 1\n%*s - - Test.Echo json 11 13 0 %u - 0 1 0\n%*s - - "
+               "No\\x20Such\\x0a\\x22Method\\x5c\\xff json %*u 2 0 %u - 0 1 0\n%n",
+               stamp, &microseconds[0], &microseconds[1], &microseconds[2], &end),
+        4);
     assert_int_equal(end, strlen(text));
     assert_int_equal(strlen(stamp), strlen("2026-11-22T08:38:33.123Z"));
     assert_int_equal(next_write(reader, text, sizeof text), -1);

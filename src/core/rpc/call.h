@@ -23,6 +23,9 @@ const gee_codec_t *gee_call_codec(const gee_call_t *call);
 const gee_identity_t *gee_call_identity(const gee_call_t *call);
 size_t gee_call_request_bytes(const gee_call_t *call);
 size_t gee_call_reply_bytes(const gee_call_t *call);
+/* Messages each way; of a unary call 1, and 1 where it has succeeded. */
+uint32_t gee_call_messages_in(const gee_call_t *call);
+uint32_t gee_call_messages_out(const gee_call_t *call);
 /* How the call ended, once it was answered. */
 const gee_status_t *gee_call_status(const gee_call_t *call);
 /* gateway/forward.h; null: the call was not forwarded. */

@@ -18,6 +18,14 @@ const gee_identity_t *gee_call_identity(const gee_call_t *call) {
     return call->peer->identity;
 }
 
+uint32_t gee_call_messages_in(const gee_call_t *call) {
+    return call->flow != NULL ? call->flow->messages_in : 1;
+}
+
+uint32_t gee_call_messages_out(const gee_call_t *call) {
+    return call->flow != NULL ? call->flow->messages_out : call->status.code == GEE_OK;
+}
+
 size_t gee_call_request_bytes(const gee_call_t *call) {
     return call->request_bytes;
 }
