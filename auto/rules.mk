@@ -256,7 +256,7 @@ include auto/bench.mk
 MINUTES ?= 10
 NEIGHBOURS ?= -requests 100000 -least 60s
 chaos: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## reloads without loss in full, then MINUTES (10) of chaos, 6 with servers behind a gateway, 1 with a hostile neighbour; SEED=7 ONLY='reload,kill'
-	@GEERPC_FULL=1 $(PYTHON) tests/run-process -k 'handover or killed_workers' tests/process
+	@GEERPC_FULL=1 $(PYTHON) tests/run-process -k 'handover or killed_workers or many_messages_each_way' tests/process
 	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run $(MINUTES)
 	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run 6 backends
 	@$(if $(ONLY),,SEED='$(SEED)' $(PYTHON) tests/chaos/neighbours $(NEIGHBOURS))
