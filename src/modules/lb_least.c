@@ -29,7 +29,7 @@ typedef struct record {
     int64_t used_ns;   /* the last pick or outcome */
 } record_t;
 
-static int start(void *data, uint64_t seed, gee_error_t *error GEE_UNUSED) {
+static int least_start(void *data, uint64_t seed, gee_error_t *error GEE_UNUSED) {
     state_t *state = data;
     state->random = seed;
     return 0;
@@ -82,7 +82,7 @@ static const gee_balancer_t balancer = {
     .name = "least",
     .state_size = sizeof(state_t),
     .candidate_state_size = sizeof(record_t),
-    .start = start,
+    .start = least_start,
     .changed = gee_candidates_changed,
     .pick = pick,
     .done = done,

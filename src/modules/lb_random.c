@@ -6,7 +6,7 @@ typedef struct state {
     uint64_t random;
 } state_t;
 
-static int start(void *data, uint64_t seed, gee_error_t *error GEE_UNUSED) {
+static int random_start(void *data, uint64_t seed, gee_error_t *error GEE_UNUSED) {
     state_t *state = data;
     state->random = seed;
     return 0;
@@ -20,7 +20,7 @@ static gee_candidate_t *pick(void *data, const gee_pick_t *pick) {
 static const gee_balancer_t balancer = {
     .name = "random",
     .state_size = sizeof(state_t),
-    .start = start,
+    .start = random_start,
     .changed = gee_candidates_changed,
     .pick = pick,
 };

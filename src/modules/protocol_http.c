@@ -87,7 +87,7 @@ static bool is_forbidden(const gee_exchange_t *exchange, const gee_identity_t *i
             !gee_identity_lists(identity, gee_str(gee_route_path(exchange->route, exchange->conf))));
 }
 
-static bool find(void *owner, gee_exchange_t *exchange, char allow[64]) {
+static bool find_route(void *owner, gee_exchange_t *exchange, char allow[64]) {
     const state_t *state = owner;
     const gee_session_t *session = state->session;
     gee_engine_t *engine = gee_session_engine(session);
@@ -130,7 +130,7 @@ static void resume(void *owner) {
     gee_session_unpause(state->session, GEE_PAUSE_PROTOCOL);
 }
 
-static void end(void *owner, const char *reason) {
+static void end_session(void *owner, const char *reason) {
     const state_t *state = owner;
     gee_error_t error;
     if (reason == NULL) {
@@ -154,12 +154,12 @@ static void upgraded(void *owner, const gee_route_t *route) {
     gee_session_hand_back(state->session, route->layer, gee_http_connection_began(state->connection));
 }
 
-static const gee_http_host_t host = { .find = find,
+static const gee_http_host_t host = { .find = find_route,
                                       .out = out,
                                       .written = written,
                                       .begun = begun,
                                       .resume = resume,
-                                      .end = end,
+                                      .end = end_session,
                                       .may_upgrade = may_upgrade,
                                       .upgraded = upgraded };
 
@@ -182,8 +182,8 @@ static gee_http_hosts_t hosts_of(const gee_engine_t *engine) {
     return (gee_http_hosts_t){ 0 };
 }
 
-static int start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup GEE_UNUSED,
-                 gee_error_t *error) {
+static int http_start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup GEE_UNUSED,
+                      gee_error_t *error) {
     state_t *state = data;
     const gee_engine_t *engine = gee_session_engine(session);
     if (role != GEE_SERVING)
@@ -228,7 +228,7 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
     return gee_http_connection_quiet(state->connection);
 }
 
-static void stop(gee_session_t *session GEE_UNUSED, void *data) {
+static void http_stop(gee_session_t *session GEE_UNUSED, void *data) {
     state_t *state = data;
     gee_http_connection_destroy(&state->connection);
 }
@@ -239,12 +239,12 @@ static const gee_protocol_t protocol = {
     .upgrades = true,
     .claims = claims,
     .serving_only = true,
-    .start = start,
+    .start = http_start,
     .receive = receive,
     .send = send_event,
     .can = can,
     .quiet = quiet,
-    .stop = stop,
+    .stop = http_stop,
 };
 
 extern const gee_module_t gee_protocol_http_module;

@@ -30,8 +30,8 @@ static gee_claim_t claims(const uint8_t *bytes, size_t length) {
     return gee_opening_claim(bytes, length, GEE_OPENING_NETRPC);
 }
 
-static int start(gee_session_t *session, void *data GEE_UNUSED, gee_role_t role GEE_UNUSED,
-                 const gee_session_setup_t *setup, gee_error_t *error) {
+static int netrpc_start(gee_session_t *session, void *data GEE_UNUSED, gee_role_t role GEE_UNUSED,
+                        const gee_session_setup_t *setup, gee_error_t *error) {
     gee_session_setup_t chosen = { 0 };
     if (setup != NULL)
         chosen = *setup;
@@ -108,7 +108,7 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
     return !state->values.started;
 }
 
-static void stop(gee_session_t *session, void *data) {
+static void netrpc_stop(gee_session_t *session, void *data) {
     netrpc_state_t *state = data;
     gee_value_stream_stop(session, &state->values);
 }
@@ -131,11 +131,11 @@ static const gee_protocol_t protocol = {
     .go_words = true,
     .state_size = sizeof(netrpc_state_t),
     .claims = claims,
-    .start = start,
+    .start = netrpc_start,
     .receive = receive,
     .send = send_event,
     .quiet = quiet,
-    .stop = stop,
+    .stop = netrpc_stop,
     .export_state = export_state,
     .import_state = import_state,
 };

@@ -48,7 +48,7 @@ static int parse(const char *source, gee_addr_t *addr, gee_error_t *error) {
     return gee_addr_parse(text, addr, error);
 }
 
-static int check(const char *source, gee_error_t *error) {
+static int dns_check(const char *source, gee_error_t *error) {
     gee_addr_t addr;
     return parse(source, &addr, error);
 }
@@ -65,7 +65,7 @@ static void look_in(watch_t *watch, int64_t delay_ns) {
 }
 
 /* Callbacks come last: a callback may end the watch. */
-static void fail(watch_t *watch, const gee_error_t *error) {
+static void dns_fail(watch_t *watch, const gee_error_t *error) {
     look_in(watch, gee_back_off_next(&watch->back_off, RETRY, watch->refresh_ns, &watch->random));
     watch->failed(watch->data, error);
 }
@@ -101,7 +101,7 @@ static void looked(void *memory, void *data) {
     if (look->outcome != 0)
         gee_error_prefix(&look->error, "%s: ", watch->source);
     if (look->outcome != 0 || make_snapshot(watch, look, pool, &snapshot, &look->error) != 0) {
-        fail(watch, &look->error);
+        dns_fail(watch, &look->error);
     } else {
         watch->back_off.last_ns = 0;
         look_in(watch, gee_jitter(watch->refresh_ns, &watch->random));
@@ -123,13 +123,13 @@ static int look(watch_t *watch, gee_error_t *error) {
     return -1;
 }
 
-static void on_timer(gee_timer_t *timer) {
+static void dns_on_timer(gee_timer_t *timer) {
     watch_t *watch = GEE_CONTAINER(timer, watch_t, timer);
     gee_error_t error;
     if (look(watch, &error) == 0)
         return;
     gee_error_prefix(&error, "%s: ", watch->source);
-    fail(watch, &error);
+    dns_fail(watch, &error);
 }
 
 /* ---- beginning and end ---- */
@@ -147,7 +147,7 @@ static int watch(void *state, gee_engine_t *engine, const char *source, const ge
     watch_t *watch = state;
     *watch = (watch_t){ .engine = engine, .refresh_ns = options->refresh_ns, .changed = changed, .failed = failed };
     watch->data = data;
-    watch->timer.fire = on_timer;
+    watch->timer.fire = dns_on_timer;
     watch->random = (uint64_t)gee_clock_wall() ^ (uint64_t)(uintptr_t)watch;
     if (parse(source, &watch->addr, error) != 0)
         return -1;
@@ -164,7 +164,7 @@ static int watch(void *state, gee_engine_t *engine, const char *source, const ge
 static const gee_registry_t registry = {
     .scheme = "dns",
     .watch_size = sizeof(watch_t),
-    .check = check,
+    .check = dns_check,
     .watch = watch,
     .unwatch = unwatch,
 };

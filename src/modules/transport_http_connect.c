@@ -33,7 +33,7 @@ static bool is_visible(const char *path) {
     return true;
 }
 
-static int check(const gee_addr_t *addr, gee_error_t *error) {
+static int connect_check(const gee_addr_t *addr, gee_error_t *error) {
     gee_addr_t plain;
     const char *path;
     split(addr, &plain, &path);
@@ -67,7 +67,7 @@ typedef struct state {
     char path[GEE_ADDR_TEXT];
 } state_t;
 
-static int start(void *data, gee_role_t role, const void *setup, gee_chain_t *down, gee_error_t *error) {
+static int connect_start(void *data, gee_role_t role, const void *setup, gee_chain_t *down, gee_error_t *error) {
     state_t *state = data;
     gee_http_limits_t limits = GEE_HTTP_LIMITS;
     gee_addr_t plain;
@@ -144,19 +144,19 @@ static int ended(void *data, gee_error_t *error) {
                                state->path);
 }
 
-static void stop(void *data) {
+static void connect_stop(void *data) {
     state_t *state = data;
     gee_http_reader_destroy(&state->reader);
 }
 
 static const gee_layer_t connect_layer = { .name = "connect",
                                            .state_size = sizeof(state_t),
-                                           .start = start,
+                                           .start = connect_start,
                                            .receive = receive,
                                            .send = send_down,
                                            .established = established,
                                            .ended = ended,
-                                           .stop = stop };
+                                           .stop = connect_stop };
 
 /* ---- the module ---- */
 
@@ -207,7 +207,7 @@ static const gee_route_t routes[] = {
 
 static const gee_transport_t transport = { .scheme = "http",
                                            .socket_per_worker = true,
-                                           .check = check,
+                                           .check = connect_check,
                                            .resolve = resolve,
                                            .numeric = numeric,
                                            .listen = gee_tcp_listen,

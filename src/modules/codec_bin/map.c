@@ -73,6 +73,7 @@ static size_t find_or_note(gee_list_value_t *map, const gee_type_t *type, gee_bi
 }
 
 int gee_bin_map_add(gee_list_value_t *map, const gee_type_t *type, gee_pool_t *pool) {
+    GEE_ASSERT(map->count < gee_bin_store(map)->capacity);
     size_t position = find_or_note(map, type, gee_bin_store(map), pool);
     if (position == SIZE_MAX)
         return -1;

@@ -182,8 +182,8 @@ typedef struct gee_gob_view {
     gee_gob_input_t members; /* of a struct */
 } gee_gob_view_t;
 
-/* Reads a definition. Precondition: the input is at the (negative) id. Afterwards the input is behind the definition.
- * Checks everything that can be checked without other definitions. */
+/* Reads a definition, from its (negative) id on; afterwards the input is behind the definition. Checks everything that
+ * can be checked without other definitions. */
 int gee_gob_definition_read(gee_gob_input_t *input, gee_gob_view_t *view, gee_error_t *error);
 /* Reads the next member. Precondition: `members` is a part of view->members, which gee_gob_definition_read() has
  * checked. */
@@ -343,7 +343,8 @@ static inline int64_t gee_gob_known_id(const gee_gob_state_t *state, const gee_g
             return state->sent[i].first;
     return 0;
 }
-/* Notes that the peer knows the schema, under the ids from `first` on. Precondition: `first` is the next id. */
+/* Notes that the peer knows the schema, under the ids from `first` on. -1: failed, also when `first` is not the next
+ * id. */
 int gee_gob_note_sent(gee_gob_state_t *state, gee_gob_schema_t *schema, int64_t first, gee_error_t *error);
 
 /* ---- received.c ---- */

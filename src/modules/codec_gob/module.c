@@ -17,7 +17,7 @@ static void attach(void *data, void *shared) {
     state->shared = shared;
 }
 
-static int start(void *data, gee_error_t *error) {
+static int gob_start(void *data, gee_error_t *error) {
     gee_gob_state_t *state = data;
     if (state->shared == NULL) {
         state->shared = gee_gob_shared_create(error);
@@ -26,7 +26,7 @@ static int start(void *data, gee_error_t *error) {
     return state->shared ? 0 : -1;
 }
 
-static void stop(void *data) {
+static void gob_stop(void *data) {
     gee_gob_state_t *state = data;
     gee_gob_received_clear(state);
     gee_gob_sent_clear(state);
@@ -46,8 +46,8 @@ static const gee_codec_t codec = {
     .shared_create = create_shared,
     .shared_destroy = destroy_shared,
     .attach = attach,
-    .start = start,
-    .stop = stop,
+    .start = gob_start,
+    .stop = gob_stop,
     .padding = gee_gob_padding,
     .measure = gee_gob_measure,
     .decode = gee_gob_decode,

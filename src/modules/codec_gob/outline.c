@@ -29,7 +29,7 @@ static uint8_t *room(gee_gob_buffer_t *key, size_t count) {
     return key->bytes + key->length;
 }
 
-static void put(gee_gob_buffer_t *key, const void *bytes, size_t count) {
+static void key_put(gee_gob_buffer_t *key, const void *bytes, size_t count) {
     uint8_t *place = room(key, count);
     if (place == NULL)
         return;
@@ -49,12 +49,12 @@ void gee_gob_key_number(gee_gob_buffer_t *key, uint64_t number) {
             bytes[count - i] = (uint8_t)(number >> (8 * i));
         length += count;
     }
-    put(key, bytes, length);
+    key_put(key, bytes, length);
 }
 
 void gee_gob_key_string(gee_gob_buffer_t *key, gee_str_t string) {
     gee_gob_key_number(key, string.length);
-    put(key, string.data, string.length);
+    key_put(key, string.data, string.length);
 }
 
 /* ---- numbering ---- */
@@ -73,7 +73,7 @@ void gee_gob_key_begin(gee_gob_shared_t *shared) {
     shared->key.failed = false;
     shared->numbering->count = 0;
     memset(shared->numbering->slots, 0, sizeof shared->numbering->slots);
-    put(&shared->key, &no_nodes, sizeof no_nodes);
+    key_put(&shared->key, &no_nodes, sizeof no_nodes);
 }
 
 void gee_gob_key_refer(gee_gob_shared_t *shared, uint64_t type) {

@@ -68,8 +68,8 @@ static int find_value(gee_gob_reader_t *reader, const uint8_t *bytes, size_t len
 }
 
 /* Sets field by field: the room for a path is 200 bytes, which need not be zero. */
-static void begin(gee_gob_reader_t *reader, gee_gob_state_t *state, const gee_codec_limits_t *limits, gee_pool_t *pool,
-                  gee_error_t *error) {
+static void reader_begin(gee_gob_reader_t *reader, gee_gob_state_t *state, const gee_codec_limits_t *limits,
+                         gee_pool_t *pool, gee_error_t *error) {
     reader->state = state;
     reader->walk = NULL;
     reader->pool = pool;
@@ -82,7 +82,7 @@ static void begin(gee_gob_reader_t *reader, gee_gob_state_t *state, const gee_co
 
 int gee_gob_reader_open(gee_gob_reader_t *reader, gee_gob_state_t *state, const uint8_t *bytes, size_t length,
                         const gee_codec_limits_t *limits, gee_pool_t *pool, gee_error_t *error) {
-    begin(reader, state, limits, pool, error);
+    reader_begin(reader, state, limits, pool, error);
     if (length == 0)
         return gee_gob_truncated(reader);
     reader->in = (gee_gob_input_t){ .at = bytes, .end = bytes };

@@ -38,7 +38,7 @@ static int make_room(gee_gob_state_t *state) {
 }
 
 /* The result is valid until the next type is added. */
-static gee_gob_wire_type_t *add(gee_gob_state_t *state, int64_t id) {
+static gee_gob_wire_type_t *add_type(gee_gob_state_t *state, int64_t id) {
     size_t place = state->received_count;
     if (make_room(state) != 0 || (state->received_by_id == NULL && place == GEE_GOB_FEW && index_types(state) != 0) ||
         (state->received_by_id != NULL &&
@@ -78,7 +78,7 @@ int gee_gob_define(gee_gob_state_t *state, gee_gob_input_t *input, bool again, g
         return GEE_GOB_FAIL(error, GEE_RESOURCE_EXHAUSTED, "over %lu bytes of type definitions on one connection",
                             GEE_GOB_DEFINITIONS);
     gee_gob_definition_t *definition = gee_gob_definition_intern(state->shared, start, length);
-    gee_gob_wire_type_t *type = definition ? add(state, view.id) : NULL;
+    gee_gob_wire_type_t *type = definition ? add_type(state, view.id) : NULL;
     if (type == NULL) {
         gee_gob_definition_release(state->shared, &definition);
         return no_memory(error);
@@ -168,7 +168,7 @@ gee_gob_schema_t *gee_gob_received(gee_gob_state_t *state, int64_t id, gee_error
             (void)undefined(id, error);
             return NULL;
         }
-        type = add(state, id);
+        type = add_type(state, id);
         if (type == NULL) {
             (void)no_memory(error);
             return NULL;

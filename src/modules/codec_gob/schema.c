@@ -60,13 +60,13 @@ static gee_gob_interned_t *hold(gee_gob_table_t *table, gee_gob_interned_t *thin
     return thing;
 }
 
-static gee_gob_interned_t *find(gee_gob_table_t *table, gee_str_t key) {
+static gee_gob_interned_t *table_find(gee_gob_table_t *table, gee_str_t key) {
     gee_gob_interned_t *thing = table->by_key ? gee_string_map_get(table->by_key, key) : NULL;
     return thing ? hold(table, thing) : NULL;
 }
 
 /* Null, and the object destroyed: out of memory. */
-static gee_gob_interned_t *add(gee_gob_table_t *table, gee_gob_interned_t *thing) {
+static gee_gob_interned_t *table_add(gee_gob_table_t *table, gee_gob_interned_t *thing) {
     if (table->by_key == NULL)
         table->by_key = gee_string_map_create();
     if (table->by_key == NULL || gee_string_map_put(table->by_key, thing->key, thing) != 0) {
@@ -82,6 +82,7 @@ static void forget(gee_gob_table_t *table, gee_gob_interned_t *thing) {
 }
 
 static void release(gee_gob_table_t *table, gee_gob_interned_t *thing) {
+    GEE_ASSERT(thing->references > 0);
     if (--thing->references > 0)
         return;
     if (thing->key.length > GEE_GOB_IDLE_BYTES) {
@@ -111,14 +112,14 @@ static void destroy_definition(gee_gob_interned_t *thing) {
 
 gee_gob_definition_t *gee_gob_definition_intern(gee_gob_shared_t *shared, const uint8_t *bytes, size_t length) {
     gee_str_t key = { .data = (const char *)bytes, .length = length };
-    gee_gob_interned_t *thing = find(&shared->definitions, key);
+    gee_gob_interned_t *thing = table_find(&shared->definitions, key);
     if (thing == NULL) {
         gee_gob_definition_t *definition = malloc(sizeof *definition + length);
         if (definition == NULL)
             return NULL;
         memcpy(definition->bytes, bytes, length);
         definition->interned = (gee_gob_interned_t){ .key = { (const char *)definition->bytes, length } };
-        thing = add(&shared->definitions, &definition->interned);
+        thing = table_add(&shared->definitions, &definition->interned);
     }
     return thing ? GEE_CONTAINER(thing, gee_gob_definition_t, interned) : NULL;
 }
@@ -243,7 +244,7 @@ static int build(gee_gob_schema_t *schema, gee_str_t text) {
 }
 
 gee_gob_schema_t *gee_gob_schema_intern(gee_gob_shared_t *shared, gee_str_t key) {
-    gee_gob_interned_t *thing = find(&shared->schemas, key);
+    gee_gob_interned_t *thing = table_find(&shared->schemas, key);
     if (thing != NULL)
         return GEE_CONTAINER(thing, gee_gob_schema_t, interned);
     gee_pool_t *pool = gee_pool_create(1024);
@@ -258,7 +259,7 @@ gee_gob_schema_t *gee_gob_schema_intern(gee_gob_shared_t *shared, gee_str_t key)
         gee_pool_destroy(&pool);
         return NULL;
     }
-    return add(&shared->schemas, &schema->interned) ? schema : NULL;
+    return table_add(&shared->schemas, &schema->interned) ? schema : NULL;
 }
 
 void gee_gob_schema_release(gee_gob_shared_t *shared, gee_gob_schema_t **schema) {

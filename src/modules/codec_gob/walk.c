@@ -88,8 +88,8 @@ static gee_gob_walked_t begin_elements(gee_gob_walk_t *walk, gee_gob_input_t *in
 }
 
 /* Passes a scalar at once, and begins anything else. */
-static gee_gob_walked_t begin(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node,
-                              gee_error_t *error) {
+static gee_gob_walked_t walk_into(gee_gob_walk_t *walk, gee_gob_input_t *input, const gee_gob_node_t *node,
+                                  gee_error_t *error) {
     uint64_t number;
     switch (node->kind) {
     case GEE_GOB_BOOL:
@@ -129,7 +129,7 @@ static gee_gob_walked_t step_struct(gee_gob_walk_t *walk, gee_gob_input_t *input
         return GEE_GOB_WALK_ERROR;
     }
     step->at += delta;
-    return begin(walk, input, step->node->members[step->at - 1].node, error);
+    return walk_into(walk, input, step->node->members[step->at - 1].node, error);
 }
 
 static gee_gob_walked_t step_elements(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_gob_step_t *step,
@@ -140,7 +140,7 @@ static gee_gob_walked_t step_elements(gee_gob_walk_t *walk, gee_gob_input_t *inp
     }
     bool is_key = step->node->kind == GEE_GOB_MAP && step->at % 2 == 0;
     step->at--;
-    return begin(walk, input, is_key ? step->node->key : step->node->element, error);
+    return walk_into(walk, input, is_key ? step->node->key : step->node->element, error);
 }
 
 /* Goes on behind the name, or behind a definition after the name. */
@@ -176,7 +176,7 @@ gee_gob_walked_t gee_gob_walk_begin(gee_gob_walk_t *walk, gee_gob_input_t *input
         gee_error_set(error, GEE_INVALID_ARGUMENT, "a value that is no struct does not begin with a zero");
         return GEE_GOB_WALK_ERROR;
     }
-    return begin(walk, input, node, error);
+    return walk_into(walk, input, node, error);
 }
 
 gee_gob_walked_t gee_gob_walk_on(gee_gob_walk_t *walk, gee_gob_input_t *input, gee_error_t *error) {

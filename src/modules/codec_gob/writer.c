@@ -74,7 +74,7 @@ static int no_memory(gee_error_t *error, size_t length) {
 }
 
 /* Sets field by field: the room for a path is 200 bytes, which need not be zero. */
-static void start(gee_gob_writer_t *writer, uint8_t *bytes, size_t capacity, gee_error_t *error) {
+static void writer_start(gee_gob_writer_t *writer, uint8_t *bytes, size_t capacity, gee_error_t *error) {
     writer->bytes = bytes;
     writer->capacity = capacity;
     writer->length = 0;
@@ -91,7 +91,7 @@ static int put_long_message(gee_chain_t *out, size_t length, gee_error_t *error,
     if (room == NULL)
         return no_memory(error, length);
     store_uint(room, length);
-    start(&writer, room + prefix, length, error);
+    writer_start(&writer, room + prefix, length, error);
     writer.checked = true;
     if (put(&writer, data) != 0)
         return gee_path_apply(&writer.path, error);
@@ -106,7 +106,7 @@ int gee_gob_put_message(gee_chain_t *out, gee_error_t *error, gee_gob_put_t put,
     gee_gob_writer_t writer;
     if (room == NULL)
         return no_memory(error, FIRST_ROOM);
-    start(&writer, room + 1, FIRST_ROOM - GEE_GOB_UINT_LONGEST, error);
+    writer_start(&writer, room + 1, FIRST_ROOM - GEE_GOB_UINT_LONGEST, error);
     if (put(&writer, data) != 0)
         return gee_path_apply(&writer.path, error);
     if (writer.length > writer.capacity)

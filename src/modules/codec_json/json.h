@@ -162,10 +162,10 @@ int gee_json_read_number(gee_json_reader_t *reader, gee_json_number_t *number);
 bool gee_json_number_magnitude(const gee_json_number_t *number, uint64_t *magnitude);
 int gee_json_not_integer(gee_json_reader_t *reader, gee_str_t number, const char *label);
 int gee_json_does_not_fit(gee_json_reader_t *reader, gee_str_t number, const char *label);
-/* Precondition: the reader is at the opening quote. A string with escapes is put into the pool, and with `copy` every
- * string; other strings point into the bytes. */
+/* Reads the string that begins here. A string with escapes is put into the pool, and with `copy` every string; other
+ * strings point into the bytes. */
 int gee_json_read_string(gee_json_reader_t *reader, bool copy, gee_str_t *string);
-/* Begins at '{' or '[', ends behind the closing one. Usage:
+/* Precondition: the reader is at '{' or '['. The loop ends behind the closing bracket. Usage:
  *   if (enter() < 0) fail; for (first = true; (more = next(first, ']')) > 0; first = false) read one; */
 int gee_json_enter(gee_json_reader_t *reader);
 static inline int gee_json_leave(gee_json_reader_t *reader) {

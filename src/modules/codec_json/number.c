@@ -218,6 +218,7 @@ static size_t format_zero(char *target, bool negative) {
 }
 
 static size_t format(char *target, double number, const precision_t *precision) {
+    GEE_ASSERT(isfinite(number));
     bool negative = signbit(number);
     double positive = fabs(number), back = 0;
     decimal_t decimal;

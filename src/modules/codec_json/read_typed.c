@@ -16,6 +16,7 @@ static bool at_number(const gee_json_reader_t *reader) {
 /* Reads an integer of up to 18 digits, as nearly every number is, and returns the place behind it. Null: another
  * number, or malformed. Precondition: there is a byte at `at`. */
 static inline const uint8_t *short_integer(const uint8_t *at, const uint8_t *end, bool *negative, uint64_t *magnitude) {
+    GEE_ASSERT(at < end);
     const uint8_t *limit = end;
     uint64_t value = 0;
     *negative = *at == '-';
@@ -27,8 +28,8 @@ static inline const uint8_t *short_integer(const uint8_t *at, const uint8_t *end
         value = value * 10 + (uint64_t)(*at - '0');
     if (at == first || (*first == '0' && at - first > 1))
         return NULL;
-    if (at<end && * at> ',' && *at != '}' &&
-        *at != ']') /* a further digit, a fraction or an exponent follows; or the text is not JSON */
+    /* Another byte is a further digit, the beginning of a fraction or exponent, or not JSON. */
+    if (at<end && * at> ',' && *at != '}' && *at != ']')
         return NULL;
     *magnitude = value;
     return at;

@@ -214,6 +214,7 @@ static uint8_t *put_utf8(uint8_t *target, uint32_t point) {
 
 /* Precondition: the reader is behind "\u". Reads four digits, or with a second escape a pair of surrogates. */
 static uint8_t *read_code_point(gee_json_reader_t *reader, uint8_t *target) {
+    GEE_ASSERT(reader->at[-1] == 'u');
     int unit = hexadecimal(reader->at, reader->end);
     if (unit < 0) {
         gee_json_expected(reader, "an escape of four hexadecimal digits");
@@ -239,6 +240,7 @@ static uint8_t *read_code_point(gee_json_reader_t *reader, uint8_t *target) {
 
 /* Precondition: the reader is behind a backslash. The text of an escape is never shorter than its character. */
 static uint8_t *read_escape(gee_json_reader_t *reader, uint8_t *target) {
+    GEE_ASSERT(reader->at[-1] == '\\');
     static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
     uint8_t c = gee_json_peek(reader);
     if (c == 'u') {
@@ -270,6 +272,7 @@ static int check_utf8(gee_json_reader_t *reader, const void *bytes, size_t lengt
 
 /* Replaces the bytes that are not UTF-8. Precondition: the string is not empty. */
 GEE_APART static int repair(gee_json_reader_t *reader, gee_str_t *string) {
+    GEE_ASSERT(string->length > 0);
     *string = gee_pool_utf8(reader->pool, *string);
     return string->data != NULL ? 0 : gee_json_no_memory(reader);
 }
@@ -328,6 +331,7 @@ int gee_json_read_string(gee_json_reader_t *reader, bool copy, gee_str_t *string
 /* ---- objects and lists ---- */
 
 int gee_json_enter(gee_json_reader_t *reader) {
+    GEE_ASSERT(gee_json_peek(reader) == '{' || gee_json_peek(reader) == '[');
     if (reader->levels == 0)
         return gee_error_set(reader->error, GEE_RESOURCE_EXHAUSTED,
                              "the JSON value nests deeper than limits.nesting allows");
@@ -369,6 +373,7 @@ int gee_json_read_key(gee_json_reader_t *reader, bool copy, gee_str_t *key) {
 
 /* Precondition: the reader is behind the opening quote. Nothing is kept: each escape is written over the one before. */
 static int skip_string(gee_json_reader_t *reader) {
+    GEE_ASSERT(reader->at[-1] == '"');
     uint8_t scratch[4];
     for (;;) {
         bool foreign = false;

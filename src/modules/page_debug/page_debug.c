@@ -33,13 +33,13 @@ static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error)
 
 /* ---- in a worker ---- */
 
-static void on_interval(gee_timer_t *timer) {
+static void page_on_interval(gee_timer_t *timer) {
     conf_t *conf = GEE_CONTAINER(timer, conf_t, timer);
     board_write(&conf->board, conf->slot, conf->engine);
     (void)gee_timer_start(gee_engine_loop(conf->engine), timer, BOARD_INTERVAL);
 }
 
-static int start(void *data, gee_engine_t *engine, gee_error_t *error) {
+static int page_start(void *data, gee_engine_t *engine, gee_error_t *error) {
     conf_t *conf = data;
     if (gee_engine_gateway(engine)->count == 0)
         return 0;
@@ -51,14 +51,14 @@ static int start(void *data, gee_engine_t *engine, gee_error_t *error) {
         return 0;
     }
     board_write(&conf->board, conf->slot, engine);
-    conf->timer.fire = on_interval;
+    conf->timer.fire = page_on_interval;
     if (gee_timer_start(gee_engine_loop(engine), &conf->timer, BOARD_INTERVAL) == 0)
         return 0;
     board_yield(conf->slot);
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
 }
 
-static void stop(void *data, gee_engine_t *engine) {
+static void page_stop(void *data, gee_engine_t *engine) {
     conf_t *conf = data;
     gee_timer_stop(gee_engine_loop(engine), &conf->timer);
     if (conf->slot != NULL)
@@ -112,6 +112,6 @@ const gee_module_t gee_page_debug_module = {
     .interface = routes,
     .conf_size = sizeof(conf_t),
     .prepare = prepare,
-    .worker_start = start,
-    .worker_stop = stop,
+    .worker_start = page_start,
+    .worker_stop = page_stop,
 };

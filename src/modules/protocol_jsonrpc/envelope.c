@@ -37,12 +37,12 @@ void jsonrpc_envelope_destroy(jsonrpc_envelope_t **envelope) {
 
 /* A byte for which there is no room is dropped: only a text that is not JSON, such as a member of a hundred colons,
  * gets there. */
-static void put(jsonrpc_envelope_t *envelope, char byte) {
+static void envelope_put(jsonrpc_envelope_t *envelope, char byte) {
     if (envelope->length < sizeof(envelope->text))
         envelope->text[envelope->length++] = byte;
 }
 
-static void keep(jsonrpc_envelope_t *envelope, char byte) {
+static void envelope_keep(jsonrpc_envelope_t *envelope, char byte) {
     if (envelope->too_long)
         return;
     if (envelope->length - envelope->part >= PART) {
@@ -50,19 +50,19 @@ static void keep(jsonrpc_envelope_t *envelope, char byte) {
         envelope->length = envelope->part;
         return;
     }
-    put(envelope, byte);
+    envelope_put(envelope, byte);
 }
 
 /* Puts something short in the place of a part that is too long. */
 static void end_part(jsonrpc_envelope_t *envelope, bool is_name) {
     for (const char *at = is_name ? "\"\"" : "null"; envelope->too_long && *at != '\0'; at++)
-        put(envelope, *at);
+        envelope_put(envelope, *at);
     envelope->too_long = false;
 }
 
 static void begin_part(jsonrpc_envelope_t *envelope, char separator) {
     end_part(envelope, separator == ':');
-    put(envelope, separator);
+    envelope_put(envelope, separator);
     envelope->part = envelope->length;
 }
 
@@ -90,16 +90,16 @@ static void close_bracket(jsonrpc_envelope_t *envelope, char bracket) {
     if (--envelope->depth > 0)
         return;
     end_member(envelope);
-    put(envelope, bracket);
+    envelope_put(envelope, bracket);
 }
 
-static void add(jsonrpc_envelope_t *envelope, char byte) {
+static void envelope_scan(jsonrpc_envelope_t *envelope, char byte) {
     bool outermost = envelope->depth == 1;
     if (envelope->in_string) {
         envelope->in_string = byte != '"' || envelope->escaped;
         envelope->escaped = byte == '\\' && !envelope->escaped;
         if (outermost)
-            keep(envelope, byte);
+            envelope_keep(envelope, byte);
     } else if (byte == '{' || byte == '[') {
         open_bracket(envelope, byte);
     } else if (byte == '}' || byte == ']') {
@@ -111,13 +111,13 @@ static void add(jsonrpc_envelope_t *envelope, char byte) {
         if (outermost && (byte == ',' || byte == ':'))
             begin_part(envelope, byte);
         else if (outermost)
-            keep(envelope, byte);
+            envelope_keep(envelope, byte);
     }
 }
 
 void jsonrpc_envelope_add(jsonrpc_envelope_t *envelope, const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i++)
-        add(envelope, (char)bytes[i]);
+        envelope_scan(envelope, (char)bytes[i]);
 }
 
 const gee_error_t *jsonrpc_envelope_reason(const jsonrpc_envelope_t *envelope) {

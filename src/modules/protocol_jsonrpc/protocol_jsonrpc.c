@@ -9,8 +9,8 @@ static gee_claim_t claims(const uint8_t *bytes, size_t length) {
     return gee_opening_claim(bytes, length, GEE_OPENING_JSONRPC);
 }
 
-static int start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup,
-                 gee_error_t *error) {
+static int jsonrpc_start(gee_session_t *session, void *data, gee_role_t role, const gee_session_setup_t *setup,
+                         gee_error_t *error) {
     jsonrpc_state_t *state = data;
     gee_session_setup_t chosen = { 0 };
     state->role = role;
@@ -29,8 +29,8 @@ static int start(gee_session_t *session, void *data, gee_role_t role, const gee_
 }
 
 /* GEE_MEASURE_LONG and GEE_MEASURE_REFUSED come with the reason in `error`. */
-static gee_measured_t measure(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes, size_t length,
-                              gee_error_t *error) {
+static gee_measured_t measure_message(gee_session_t *session, jsonrpc_state_t *state, const uint8_t *bytes,
+                                      size_t length, gee_error_t *error) {
     const gee_codec_limits_t *limits = gee_engine_codec_limits(gee_session_engine(session));
     gee_measured_t measured = gee_session_codec(session)->measure(gee_session_receive_state(session), &state->measure,
                                                                   bytes, length, limits, error);
@@ -56,8 +56,8 @@ static int give_up(gee_session_t *session, const jsonrpc_state_t *state, gee_err
 }
 
 /* `refusal` is null, or the reason for which `message` is only the envelope of a refused message. */
-static int take(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, const gee_status_t *refusal,
-                gee_error_t *error) {
+static int take_message(gee_session_t *session, jsonrpc_state_t *state, gee_str_t message, const gee_status_t *refusal,
+                        gee_error_t *error) {
     if (state->role == GEE_CALLING)
         return jsonrpc_take_reply(session, message, refusal, error);
     return jsonrpc_serve(session, state, message, refusal, error) == 0 ? 0 : give_up(session, state, error);
@@ -66,7 +66,7 @@ static int take(gee_session_t *session, jsonrpc_state_t *state, gee_str_t messag
 static int end_skipping(gee_session_t *session, jsonrpc_state_t *state, gee_error_t *error) {
     const gee_error_t *reason = jsonrpc_envelope_reason(state->envelope);
     const gee_status_t refusal = { .code = reason->code, .text = gee_str(reason->text) };
-    int result = take(session, state, jsonrpc_envelope_text(state->envelope), &refusal, error);
+    int result = take_message(session, state, jsonrpc_envelope_text(state->envelope), &refusal, error);
     jsonrpc_envelope_destroy(&state->envelope);
     state->measure = (gee_measure_t){ 0 };
     state->started = false;
@@ -112,14 +112,14 @@ static int receive(gee_session_t *session, void *data, const uint8_t *bytes, siz
     } else if (state->envelope != NULL) {
         return skip_on(session, state, bytes, length, consumed, error);
     }
-    gee_measured_t measured = measure(session, state, bytes, length, error);
+    gee_measured_t measured = measure_message(session, state, bytes, length, error);
     if (measured != GEE_MEASURE_DONE)
         return receive_part(session, state, measured, bytes, length, consumed, error);
     gee_str_t message = { .data = (const char *)bytes, .length = state->measure.length };
     state->measure = (gee_measure_t){ 0 };
     state->started = false;
     *consumed = message.length;
-    return take(session, state, message, NULL, error);
+    return take_message(session, state, message, NULL, error);
 }
 
 static int send_event(gee_session_t *session, void *data, const gee_event_t *event, gee_error_t *error) {
@@ -135,7 +135,7 @@ static bool quiet(gee_session_t *session GEE_UNUSED, void *data) {
     return !state->started;
 }
 
-static void stop(gee_session_t *session GEE_UNUSED, void *data) {
+static void jsonrpc_stop(gee_session_t *session GEE_UNUSED, void *data) {
     jsonrpc_state_t *state = data;
     jsonrpc_envelope_destroy(&state->envelope);
     jsonrpc_batches_destroy(state);
@@ -158,11 +158,11 @@ static const gee_protocol_t protocol = {
     .go_words = true,
     .state_size = sizeof(jsonrpc_state_t),
     .claims = claims,
-    .start = start,
+    .start = jsonrpc_start,
     .receive = receive,
     .send = send_event,
     .quiet = quiet,
-    .stop = stop,
+    .stop = jsonrpc_stop,
     .export_state = export_state,
     .import_state = import_state,
 };

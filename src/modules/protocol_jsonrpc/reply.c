@@ -123,14 +123,14 @@ int jsonrpc_send_error(gee_session_t *session, jsonrpc_batch_t *batch, unsigned 
 }
 
 /* Brings `gathered` of the state up to date with this batch. */
-static void count(jsonrpc_state_t *state, jsonrpc_batch_t *batch) {
+static void count_batch(jsonrpc_state_t *state, jsonrpc_batch_t *batch) {
     state->gathered += batch->replies.length - batch->counted;
     batch->counted = batch->replies.length;
 }
 
 /* Puts a reply into the batch or, where the batch is full, an error that says so. */
-static int gather(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_t *batch, const gee_event_t *event,
-                  gee_error_t *error) {
+static int gather_reply(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_t *batch,
+                        const gee_event_t *event, gee_error_t *error) {
     const gee_status_t full = { .code = GEE_RESOURCE_EXHAUSTED,
                                 .text = GEE_STR("rpc server: the replies of the batch are too long (limits.message)") };
     bool two = event->token.number & JSONRPC_TWO;
@@ -138,7 +138,7 @@ static int gather(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_
     if (put_in_place(session, batch, two, event->token.raw, code_of(event), &event->status, &event->payload, error) !=
         0)
         return -1;
-    count(state, batch);
+    count_batch(state, batch);
     if (state->gathered > gee_engine_codec_limits(gee_session_engine(session))->message) {
         gee_chain_rewind(&batch->replies, mark);
         if (put_in_place(session, batch, two, event->token.raw, JSONRPC_SERVER_ERROR - (int)full.code, &full, NULL,
@@ -149,7 +149,7 @@ static int gather(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_
         return 0;
     gee_chain_rewind(&batch->replies, mark);
 fail:
-    count(state, batch);
+    count_batch(state, batch);
     return -1;
 }
 
@@ -163,7 +163,7 @@ int jsonrpc_send_reply(gee_session_t *session, jsonrpc_state_t *state, const gee
     jsonrpc_batch_t *batch = gee_number_map_get(state->batches, number >> JSONRPC_BATCH_SHIFT);
     if (batch == NULL)
         return gee_error_set(error, GEE_INTERNAL, "a reply to a batch that has ended");
-    return gather(session, state, batch, event, error);
+    return gather_reply(session, state, batch, event, error);
 }
 
 /* ---- batches ---- */
@@ -184,7 +184,8 @@ jsonrpc_batch_t *jsonrpc_batch_create(gee_session_t *session, jsonrpc_state_t *s
 }
 
 int jsonrpc_batch_release(gee_session_t *session, jsonrpc_state_t *state, jsonrpc_batch_t *batch, gee_error_t *error) {
-    count(state, batch);
+    GEE_ASSERT(batch->pending > 0);
+    count_batch(state, batch);
     if (batch->pending > 1) {
         batch->pending--;
         return 0;

@@ -65,6 +65,7 @@ static bool check_number(cursor_t *cursor) {
 
 /* Precondition: the cursor is behind the backslash. */
 static bool check_escape(cursor_t *cursor) {
+    GEE_ASSERT(cursor->at[-1] == '\\');
     char byte = peek(cursor);
     if (byte == '\0' || strchr("\"\\/bfnrtu", byte) == NULL)
         return false;
@@ -105,6 +106,7 @@ static bool check_value(cursor_t *cursor);
 
 /* Precondition: the cursor is at '{' or '['. */
 static bool check_items(cursor_t *cursor) {
+    GEE_ASSERT(peek(cursor) == '{' || peek(cursor) == '[');
     char close = *cursor->at++ == '{' ? '}' : ']';
     skip_space(cursor);
     if (skip_byte(cursor, close))
@@ -157,8 +159,9 @@ bool jsonrpc_check(gee_str_t text) {
 
 /* ---- slicing a checked text ---- */
 
-/* Moves behind the closing quote of the string that begins here. */
+/* Precondition: a string begins here. Moves behind its closing quote. */
 static void skip_string(cursor_t *cursor) {
+    GEE_ASSERT(peek(cursor) == '"');
     for (cursor->at++; peek(cursor) != '"' && cursor->at < cursor->end; cursor->at++)
         if (*cursor->at == '\\')
             cursor->at++;
@@ -166,8 +169,9 @@ static void skip_string(cursor_t *cursor) {
         cursor->at++;
 }
 
-/* Moves behind the list or object that begins here. */
+/* Precondition: a list or object begins here. Moves behind its closing bracket. */
 static void skip_items(cursor_t *cursor) {
+    GEE_ASSERT(peek(cursor) == '{' || peek(cursor) == '[');
     unsigned depth = 0;
     do {
         char byte = *cursor->at;

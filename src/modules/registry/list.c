@@ -44,7 +44,7 @@ typedef struct text {
     size_t length;
 } text_t;
 
-static void put(text_t *text, const char *bytes, size_t length) {
+static void text_put(text_t *text, const char *bytes, size_t length) {
     if (text->at != NULL && (size_t)(text->end - text->at) >= length) {
         memcpy(text->at, bytes, length);
         text->at += length;
@@ -61,7 +61,8 @@ static void print(text_t *text, const char *format, ...) {
     va_start(arguments, format);
     int length = vsnprintf(piece, sizeof(piece), format, arguments);
     va_end(arguments);
-    put(text, piece, length > 0 && (size_t)length < sizeof(piece) ? (size_t)length : 0);
+    GEE_ASSERT(length >= 0 && (size_t)length < sizeof(piece));
+    text_put(text, piece, length > 0 && (size_t)length < sizeof(piece) ? (size_t)length : 0);
 }
 
 static bool is_wanted(const registry_entry_t *entry, const char *service) {
@@ -75,8 +76,8 @@ static void write_header(text_t *text, const registry_list_t *list, const char *
         if (!is_wanted(entry, service) || (before && strcmp(registry_address(before), registry_address(entry)) == 0))
             continue;
         if (before != NULL)
-            put(text, ",", 1);
-        put(text, registry_address(entry), entry->address_length);
+            text_put(text, ",", 1);
+        text_put(text, registry_address(entry), entry->address_length);
         before = entry;
     }
     print(text, "\r\n");
@@ -86,10 +87,10 @@ static void write_header(text_t *text, const registry_list_t *list, const char *
 static void write_json_entry(text_t *text, const registry_entry_t *entry, int64_t now, bool first) {
     int64_t left_ns = entry->expires_ns > now ? entry->expires_ns - now : 0;
     print(text, "%s{\"address\":\"", first ? "" : ",");
-    put(text, registry_address(entry), entry->address_length);
+    text_put(text, registry_address(entry), entry->address_length);
     if (entry->service_length > 0) {
         print(text, "\",\"service\":\"");
-        put(text, registry_service(entry), entry->service_length);
+        text_put(text, registry_service(entry), entry->service_length);
     }
     print(text, "\",\"weight\":%u,\"expires_in_ms\":%lld}", entry->weight ? entry->weight : 1,
           (long long)(left_ns / GEE_MILLISECOND));

@@ -92,21 +92,21 @@ static int prepare(void *data, const gee_prepare_t *prepare, gee_error_t *error)
 
 /* ---- in a worker ---- */
 
-static void stop(void *data, gee_engine_t *engine GEE_UNUSED) {
+static void registry_stop(void *data, gee_engine_t *engine GEE_UNUSED) {
     registry_conf_t *conf = data;
     registry_watchers_stop(conf);
     registry_requests_stop(conf);
     registry_view_stop(conf);
 }
 
-static int start(void *data, gee_engine_t *engine, gee_error_t *error) {
+static int registry_start(void *data, gee_engine_t *engine, gee_error_t *error) {
     registry_conf_t *conf = data;
     if (conf->path == NULL)
         return 0;
     if (registry_view_start(conf, engine, error) == 0 && registry_requests_start(conf, engine, error) == 0 &&
         registry_watchers_start(conf, engine, error) == 0)
         return 0;
-    stop(conf, engine);
+    registry_stop(conf, engine);
     return -1;
 }
 
@@ -163,8 +163,8 @@ const gee_module_t gee_registry_module = {
     .options = options,
     .conf_size = sizeof(registry_conf_t),
     .prepare = prepare,
-    .worker_start = start,
-    .worker_stop = stop,
+    .worker_start = registry_start,
+    .worker_stop = registry_stop,
     .worker_wake = wake,
     .helper_wanted = helper_wanted,
     .helper_start = helper_start,

@@ -120,7 +120,7 @@ static void attend(requests_t *requests) {
     }
 }
 
-static void on_timer(gee_timer_t *timer) {
+static void requests_on_timer(gee_timer_t *timer) {
     requests_t *requests = GEE_CONTAINER(timer, requests_t, timer);
     attend(requests);
     if (!gee_list_empty(&requests->list))
@@ -132,7 +132,7 @@ void registry_requests_wake(registry_conf_t *conf) {
         attend(conf->requests);
 }
 
-static void begin(requests_t *requests, gee_exchange_t *exchange, request_t *request) {
+static void begin_request(requests_t *requests, gee_exchange_t *exchange, request_t *request) {
     int64_t now = gee_loop_now(gee_engine_loop(requests->engine));
     const registry_message_t *message = &request->message;
     request->message.request = ++requests->last_number;
@@ -286,7 +286,7 @@ static void ask(gee_exchange_t *exchange, registry_verb_t verb) {
     request->message.verb = verb;
     int status = read_request(conf, exchange, &request->message, &error);
     if (status == 200) {
-        begin(conf->requests, exchange, request);
+        begin_request(conf->requests, exchange, request);
         return;
     }
     free(request);
@@ -313,7 +313,7 @@ int registry_requests_start(registry_conf_t *conf, gee_engine_t *engine, gee_err
     }
     requests->conf = conf;
     requests->engine = engine;
-    requests->timer.fire = on_timer;
+    requests->timer.fire = requests_on_timer;
     /* The numbers of other processes, also of an earlier one with the same process id, differ from these. */
     requests->last_number = (uint64_t)getpid() << 40 | ((uint64_t)gee_clock_wall() / GEE_MICROSECOND & 0xffffffffff);
     gee_list_init(&requests->list);

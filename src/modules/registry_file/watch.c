@@ -47,7 +47,7 @@ static const char *path_of(const char *source) {
     return at ? at + 1 : "";
 }
 
-static int check(const char *source, gee_error_t *error) {
+static int file_check(const char *source, gee_error_t *error) {
     const char *path = path_of(source);
     size_t length = strlen(path);
     if (length == 0 || length >= 4096 || path[length - 1] == '/')
@@ -132,7 +132,7 @@ static void look_in(watch_t *watch, int64_t delay_ns) {
 }
 
 /* Callbacks come last: a callback may end the watch. */
-static void fail(watch_t *watch, const gee_error_t *error) {
+static void file_fail(watch_t *watch, const gee_error_t *error) {
     look_in(watch, gee_back_off_next(&watch->back_off, RETRY, watch->refresh_ns, &watch->random));
     watch->failed(watch->data, error);
 }
@@ -143,8 +143,8 @@ static void succeed(watch_t *watch, const gee_snapshot_t *snapshot) {
     watch->changed(watch->data, snapshot);
 }
 
-static int take(const watch_t *watch, const reading_t *reading, gee_pool_t *pool, gee_snapshot_t *snapshot,
-                gee_error_t *error) {
+static int take_list(const watch_t *watch, const reading_t *reading, gee_pool_t *pool, gee_snapshot_t *snapshot,
+                     gee_error_t *error) {
     static const uint64_t key[2] = { 1, 2 };
     *snapshot = (gee_snapshot_t){ 0 };
     if (reading->reason != 0)
@@ -163,8 +163,8 @@ static void was_read(void *memory, void *data) {
     gee_error_t error;
     gee_pool_t *pool = gee_pool_create(CHUNK);
     watch->work = NULL;
-    if (take(watch, memory, pool, &snapshot, &error) != 0)
-        fail(watch, &error);
+    if (take_list(watch, memory, pool, &snapshot, &error) != 0)
+        file_fail(watch, &error);
     else
         succeed(watch, &snapshot);
     gee_pool_destroy(&pool);
@@ -219,13 +219,13 @@ static void on_events(gee_watch_t *base, uint32_t events GEE_UNUSED) {
         on_change(watch);
 }
 
-static void on_timer(gee_timer_t *timer) {
+static void file_on_timer(gee_timer_t *timer) {
     watch_t *watch = GEE_CONTAINER(timer, watch_t, timer);
     gee_error_t error;
     if (look(watch, &error) == 0)
         return;
     gee_error_prefix(&error, "%s: ", watch->source);
-    fail(watch, &error);
+    file_fail(watch, &error);
 }
 
 /* Without inotify (too many instances) `refresh` finds changes. */
@@ -265,10 +265,10 @@ static int watch(void *state, gee_engine_t *engine, const char *source, const ge
     watch_t *watch = state;
     *watch = (watch_t){ .engine = engine, .refresh_ns = options->refresh_ns, .changed = changed, .failed = failed };
     watch->data = data;
-    watch->timer.fire = on_timer;
+    watch->timer.fire = file_on_timer;
     watch->random = (uint64_t)gee_clock_wall() ^ (uint64_t)(uintptr_t)watch;
     watch->events.descriptor = -1;
-    if (check(source, error) != 0)
+    if (file_check(source, error) != 0)
         return -1;
     if (gee_engine_resolver(engine) == NULL)
         return gee_error_set(error, GEE_FAILED_PRECONDITION, "%s: files cannot be read here (there are no threads)",
@@ -292,7 +292,7 @@ fail:
 static const gee_registry_t registry = {
     .scheme = "file",
     .watch_size = sizeof(watch_t),
-    .check = check,
+    .check = file_check,
     .watch = watch,
     .unwatch = unwatch,
 };

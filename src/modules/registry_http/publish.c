@@ -29,7 +29,7 @@ void gee_http_abandon(void *state) {
 /* ---- leaving ---- */
 
 /* The state belongs to the caller again when done() is called. */
-static void end(gee_http_publish_t *publish, const gee_error_t *error) {
+static void end_publish(gee_http_publish_t *publish, const gee_error_t *error) {
     void (*done)(void *, const gee_error_t *) = publish->done;
     void *data = publish->done_data;
     gee_http_abandon(publish);
@@ -59,12 +59,12 @@ static void on_deleted(void *data, const gee_http_message_t *response, const gee
                       "%.*s: the registry takes no DELETE: it forgets the server when its time is over",
                       GEE_QUOTED(publish->source.url));
         error.phase = GEE_PHASE_WAIT;
-        end(publish, &error);
+        end_publish(publish, &error);
         return;
     }
     bool left = gee_http_source_accepted(&publish->source, response, failure, &error) == 0 &&
                 check_was_there(publish, response, &error) == 0;
-    end(publish, left ? NULL : &error);
+    end_publish(publish, left ? NULL : &error);
 }
 
 static void run_leave(gee_task_t *task) {
@@ -78,14 +78,14 @@ static void run_leave(gee_task_t *task) {
         ask.timeout_ns = 1;
     publish->call = gee_http_source_ask(&publish->source, &ask, on_deleted, publish, &error);
     if (publish->call == NULL)
-        end(publish, &error);
+        end_publish(publish, &error);
 }
 
 static void leave_in_vain(gee_http_publish_t *publish) {
     gee_error_t error;
     gee_error_set(&error, GEE_DEADLINE_EXCEEDED, "%.*s: the registry does not answer in time",
                   GEE_QUOTED(publish->source.url));
-    end(publish, &error);
+    end_publish(publish, &error);
 }
 
 void gee_http_withdraw(void *state, int64_t patience_ns, void (*done)(void *data, const gee_error_t *error),
@@ -152,7 +152,7 @@ static int64_t patience(const gee_http_publish_t *publish) {
     return interval_ns < GEE_HTTP_REGISTRY_PATIENCE ? interval_ns : GEE_HTTP_REGISTRY_PATIENCE;
 }
 
-static void on_timer(gee_timer_t *timer) {
+static void publish_on_timer(gee_timer_t *timer) {
     gee_http_publish_t *publish = GEE_CONTAINER(timer, gee_http_publish_t, timer);
     gee_error_t error;
     gee_http_ask_t ask = { .method = "POST",
@@ -205,7 +205,7 @@ int gee_http_publish(void *state, gee_engine_t *engine, const char *source, cons
     publish->data = data;
     publish->ttl_ns = entry->ttl_ns;
     set_interval(publish, NULL);
-    publish->timer.fire = on_timer;
+    publish->timer.fire = publish_on_timer;
     publish->leave_task.run = run_leave;
     if (gee_http_source_open(&publish->source, engine, source, error) != 0 ||
         gee_addr_parse(entry->address, &addr, error) != 0)

@@ -29,7 +29,7 @@ static int64_t pause_after_failure(gee_http_watch_t *watch) {
 }
 
 /* The callback comes last: it may end the watch. */
-static void fail(gee_http_watch_t *watch, const gee_error_t *error) {
+static void watch_fail(gee_http_watch_t *watch, const gee_error_t *error) {
     watch->versioned = false;
     ask_in(watch, pause_after_failure(watch));
     watch->failed(watch->data, error);
@@ -51,12 +51,12 @@ static void on_answer(void *data, const gee_http_message_t *response, const gee_
     gee_error_t error;
     watch->call = NULL;
     if (gee_http_source_accepted(&watch->source, response, failure, &error) != 0) {
-        fail(watch, &error);
+        watch_fail(watch, &error);
         return;
     }
     if (gee_http_list_read(watch->source.engine, response, watch->service, watch->pool, &list, &error) != 0) {
         gee_error_prefix(&error, "%.*s: ", GEE_QUOTED(watch->source.url));
-        fail(watch, &error);
+        watch_fail(watch, &error);
         return;
     }
     ask_in(watch, pause_after(watch, &list));
@@ -114,11 +114,11 @@ static int ask(gee_http_watch_t *watch, gee_error_t *error) {
     return watch->call != NULL ? 0 : -1;
 }
 
-static void on_timer(gee_timer_t *timer) {
+static void watch_on_timer(gee_timer_t *timer) {
     gee_http_watch_t *watch = GEE_CONTAINER(timer, gee_http_watch_t, timer);
     gee_error_t error;
     if (ask(watch, &error) != 0)
-        fail(watch, &error);
+        watch_fail(watch, &error);
 }
 
 /* ---- beginning and end ---- */
@@ -155,7 +155,7 @@ int gee_http_watch(void *state, gee_engine_t *engine, const char *source, const 
     watch->changed = changed;
     watch->failed = failed;
     watch->data = data;
-    watch->timer.fire = on_timer;
+    watch->timer.fire = watch_on_timer;
     if (gee_http_source_open(&watch->source, engine, source, error) != 0 || copy_options(watch, options, error) != 0)
         goto fail;
     if (gee_timer_start(gee_engine_loop(engine), &watch->timer, 0) == 0)

@@ -1,6 +1,8 @@
 /* handshake.c: Noise's HandshakeState: walks the tokens of a pattern, writing and reading in turn. */
 #include "noise.h"
 
+#include <gee/layer.h>
+
 #include <sodium.h>
 #include <string.h>
 
@@ -22,6 +24,7 @@ void gee_noise_begin(gee_noise_handshake_t *handshake, const gee_noise_pattern_t
 }
 
 static const gee_noise_token_t *next_tokens(const gee_noise_handshake_t *handshake) {
+    GEE_ASSERT(handshake->step < handshake->pattern->messages);
     return handshake->pattern->tokens[handshake->step];
 }
 
@@ -102,6 +105,7 @@ int gee_noise_read(gee_noise_handshake_t *handshake, const uint8_t *message, siz
 
 void gee_noise_split(const gee_noise_handshake_t *handshake, gee_noise_cipher_t *sending,
                      gee_noise_cipher_t *receiving) {
+    GEE_ASSERT(handshake->step == handshake->pattern->messages);
     bool initiator = handshake->initiator;
     gee_noise_symmetric_split(&handshake->symmetric, initiator ? sending : receiving, initiator ? receiving : sending);
 }

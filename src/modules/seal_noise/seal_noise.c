@@ -55,7 +55,7 @@ static void forget(state_t *state) {
 
 /* ---- the handshake ---- */
 
-static void begin(state_t *state) {
+static void begin_handshake(state_t *state) {
     const gee_seal_setup_t *setup = state->setup;
     bool calling = state->role == GEE_CALLING;
     uint8_t prologue[sizeof(prologue_prefix) + PREAMBLE];
@@ -89,7 +89,7 @@ static bool read_with_other_key(state_t *state, const uint8_t *message, size_t l
     if (state->role != GEE_SERVING || handshake->step != 0 || state->pair + 1u >= state->setup->pair_count)
         return false;
     state->pair++;
-    begin(state);
+    begin_handshake(state);
     return gee_noise_read(handshake, message, length, nothing) == 0;
 }
 
@@ -206,7 +206,7 @@ static int take_preamble(state_t *state, gee_inbox_t *from_wire, gee_error_t *er
         return 0;
     memcpy(state->preamble, gee_inbox_bytes(from_wire), PREAMBLE);
     gee_inbox_consume(from_wire, PREAMBLE);
-    begin(state);
+    begin_handshake(state);
     return 0;
 }
 
@@ -214,7 +214,7 @@ static int put_preamble(state_t *state, gee_chain_t *down, gee_error_t *error) {
     memcpy(state->preamble, magic, sizeof(magic));
     state->preamble[VERSION_AT] = VERSION;
     state->preamble[PATTERN_AT] = state->setup->pair_count > 0 ? BY_XK : BY_NK;
-    begin(state);
+    begin_handshake(state);
     return gee_chain_append(down, state->preamble, PREAMBLE) == 0
                ? put_message(state, down, error)
                : gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "seal: out of memory");
@@ -234,7 +234,7 @@ static int hold_setup(state_t *state, gee_role_t role, const void *setup, gee_er
     return 0;
 }
 
-static int start(void *data, gee_role_t role, const void *setup, gee_chain_t *down, gee_error_t *error) {
+static int seal_start(void *data, gee_role_t role, const void *setup, gee_chain_t *down, gee_error_t *error) {
     state_t *state = data;
     if (hold_setup(state, role, setup, error) != 0)
         return -1;
@@ -307,7 +307,7 @@ static int ended(void *data, gee_error_t *error) {
                                                       "may not be sealed");
 }
 
-static void stop(void *data) {
+static void seal_stop(void *data) {
     state_t *state = data;
     forget(state);
     gee_noise_setup_close(&state->setup);
@@ -373,14 +373,14 @@ static const gee_layer_t layer = { .name = "seal",
                                    .state_size = sizeof(state_t),
                                    .seal = &seal,
                                    .claims = claims,
-                                   .start = start,
+                                   .start = seal_start,
                                    .receive = receive,
                                    .send = send_down,
                                    .established = established,
                                    .finish = finish,
                                    .ended = ended,
                                    .identity = identity,
-                                   .stop = stop,
+                                   .stop = seal_stop,
                                    .export_state = export_state,
                                    .import_state = import_state };
 

@@ -38,6 +38,7 @@ static int add_chunk(gee_noise_vault_t *vault) {
 }
 
 void *gee_noise_vault_take(gee_noise_vault_t *vault) {
+    GEE_ASSERT(vault->slot_bytes > 0 && vault->slot_bytes % 8 == 0 && vault->slot_bytes <= 2048);
     if (vault->free == NULL && add_chunk(vault) != 0)
         return NULL;
     struct gee_noise_slot *slot = vault->free;
