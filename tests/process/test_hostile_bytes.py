@@ -241,7 +241,7 @@ def conversation(rng):
         return pieces
     pieces = [OPTION_BIN + b"\n"]
     for i in range(rng.randrange(8)):
-        kind = rng.choice([0, 0, 0, 1, 2, 3, 4])
+        kind = rng.choice([0, 0, 0, 1, 2, 3, 4, 5, 6, 7])
         extra = field(4, kind) + field(5, 50000) + field(6, field(1, "k") + field(2, "v"))
         pieces.append(bin_call(field(1, rng.choice(numbers)) + field(2, 3), rng.choice(methods), extra))
     return pieces

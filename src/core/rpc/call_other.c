@@ -169,7 +169,7 @@ static int take_argument(other_call_t *made, const gee_type_t *type, const void 
     gee_call_t *other = made->other;
     gee_engine_t *engine = other->engine;
     gee_payload_t typed = { .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = argument };
-    const gee_method_slot_t *slot = gee_service_table_find(gee_dispatch_table(engine->dispatch), made->method);
+    const gee_method_slot_t *slot = gee_service_table_find_apart(gee_dispatch_table(engine->dispatch), made->method);
     if (slot != NULL && slot->target != NULL) {
         made->payload = typed;
         made->payload.typed = convert(engine, &typed, other->codec, type, other->pool, error);

@@ -360,7 +360,7 @@ GEE_APART static void run_on_pool(gee_call_t *call) {
                        "rpc server: the queue for blocking methods is full (thread_pool.queue)");
 }
 
-static void run_on_loop(gee_call_t *call) {
+GEE_ALWAYS_INLINE void run_on_loop(gee_call_t *call) {
     run(call);
     if (gee_call_returned(call)) {
         finished(call);
@@ -391,7 +391,7 @@ static void *take_zeroed(gee_pool_t *pool, size_t size) {
     return memory ? memset(memory, 0, BLOCK) : NULL;
 }
 
-static int decode_arguments(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
+GEE_ALWAYS_INLINE int decode_arguments(gee_call_t *call, const gee_payload_t *payload, gee_error_t *error) {
     const gee_method_slot_t *slot = call->method_slot;
     char *arguments = take_zeroed(call->pool, slot->memory);
     if (arguments == NULL)
@@ -439,7 +439,7 @@ GEE_ALWAYS_INLINE void run_decoded(gee_call_t *call) {
         run_on_loop(call);
 }
 
-static void invoke(gee_call_t *call, const gee_payload_t *payload) {
+GEE_ALWAYS_INLINE void invoke(gee_call_t *call, const gee_payload_t *payload) {
     gee_error_t error;
     if (decode_arguments(call, payload, &error) != 0) {
         refuse_arguments(call, &error);
@@ -450,8 +450,6 @@ static void invoke(gee_call_t *call, const gee_payload_t *payload) {
 }
 
 /* ---- filters, then the method ---- */
-
-static void go_on(gee_call_t *call, const gee_payload_t *payload);
 
 GEE_APART static void refuse_unknown(gee_call_t *call) {
     gee_error_t error;
@@ -544,7 +542,7 @@ GEE_ALWAYS_INLINE gee_verdict_t pass_filters(gee_call_t *call) {
     return GEE_FILTER_PASS;
 }
 
-static void go_on(gee_call_t *call, const gee_payload_t *payload) {
+GEE_ALWAYS_INLINE void go_on(gee_call_t *call, const gee_payload_t *payload) {
     gee_verdict_t verdict = pass_filters(call);
     if (verdict != GEE_FILTER_PASS) {
         if (verdict == GEE_FILTER_WAIT)
@@ -567,8 +565,7 @@ static void go_on(gee_call_t *call, const gee_payload_t *payload) {
 }
 
 /* False: the call was answered and released. */
-GEE_ALWAYS_INLINE bool identify(gee_call_t *call, gee_str_t method) {
-    const gee_method_slot_t *slot = gee_service_table_find(call->engine->dispatch->table, method);
+GEE_ALWAYS_INLINE bool identify(gee_call_t *call, gee_str_t method, const gee_method_slot_t *slot) {
     call->started_ns = gee_loop_now(call->engine->loop);
     if (has_name(slot, method)) {
         call->method_name = slot->name; /* which stays */
@@ -587,12 +584,19 @@ GEE_ALWAYS_INLINE bool identify(gee_call_t *call, gee_str_t method) {
 
 GEE_ALWAYS_INLINE void begin_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
     call->request_bytes = payload->message_length ? payload->message_length : payload->length;
-    if (identify(call, method))
+    if (identify(call, method, gee_service_table_find(call->engine->dispatch->table, method)))
         go_on(call, payload);
 }
 
+/* For what is rare. */
+GEE_APART static void go_on_apart(gee_call_t *call, const gee_payload_t *payload) {
+    go_on(call, payload);
+}
+
 void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload) {
-    begin_request(call, method, payload);
+    call->request_bytes = payload->message_length ? payload->message_length : payload->length;
+    if (gee_dispatch_identify(call, method))
+        go_on_apart(call, payload);
 }
 
 /* ---- from a session ---- */
@@ -669,7 +673,7 @@ GEE_APART int gee_dispatch_fill(gee_session_t *session, gee_call_t *call, const 
 }
 
 GEE_APART bool gee_dispatch_identify(gee_call_t *call, gee_str_t method) {
-    return identify(call, method);
+    return identify(call, method, gee_service_table_find_apart(call->engine->dispatch->table, method));
 }
 
 GEE_APART gee_verdict_t gee_dispatch_pass_filters(gee_call_t *call) {
@@ -727,8 +731,10 @@ GEE_APART void gee_dispatch_release(gee_call_t *call) {
 
 GEE_APART void gee_dispatch_say_reply(gee_call_t *call) {
     stop_waiting(call);
+    const gee_payload_t reply = { .kind = GEE_PAYLOAD_TYPED, .type = call->method->reply, .typed = call->reply };
+    call->status = (gee_status_t){ .code = GEE_OK };
     if (call->session != NULL)
-        gee_session_reply(call->session, call, call->method->reply, call->reply);
+        gee_session_answer(call->session, call, &reply);
     end(call);
 }
 
@@ -746,7 +752,7 @@ void gee_call_proceed(gee_call_t *call) {
         return;
     }
     gee_payload_t payload = call->apart->payload;
-    go_on(call, &payload);
+    go_on_apart(call, &payload);
 }
 
 void gee_call_refuse(gee_call_t *call, const gee_status_t *status) {

@@ -229,7 +229,7 @@ static const gee_method_slot_t *slot_or_any(const gee_service_table_t *table, ge
     return service ? service->any : NULL;
 }
 
-const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_str_t method) {
+GEE_ALWAYS_INLINE const gee_method_slot_t *find(gee_service_table_t *table, gee_str_t method) {
     if (method.length == 0)
         return NULL;
     const gee_method_slot_t **recent = &table->recent[place_of(method)];
@@ -240,6 +240,14 @@ const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_
     if (slot != NULL)
         *recent = slot;
     return slot_or_any(table, method, slot);
+}
+
+const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_str_t method) {
+    return find(table, method);
+}
+
+GEE_APART const gee_method_slot_t *gee_service_table_find_apart(gee_service_table_t *table, gee_str_t method) {
+    return find(table, method);
 }
 
 bool gee_service_table_knows(const gee_service_table_t *table, gee_str_t method) {

@@ -34,6 +34,8 @@ gee_service_table_t *gee_service_table_create(const gee_engine_t *engine, const 
                                               size_t count, bool describe, gee_error_t *error);
 void gee_service_table_destroy(gee_service_table_t **table);
 const gee_method_slot_t *gee_service_table_find(gee_service_table_t *table, gee_str_t method);
+/* The same, for what is rare: with one caller, the function above becomes a part of that caller. */
+const gee_method_slot_t *gee_service_table_find_apart(gee_service_table_t *table, gee_str_t method);
 bool gee_service_table_knows(const gee_service_table_t *table, gee_str_t method);
 /* Why that name was not found, in GeeRPC's words or Go's. */
 void gee_service_table_explain(const gee_service_table_t *table, gee_str_t method, bool go_words, gee_error_t *error);

@@ -598,12 +598,19 @@ GEE_APART static void on_other_event(gee_session_t *session, const gee_event_t *
         on_drain(session);
 }
 
+GEE_APART static void handle_while_full(gee_session_t *session, const gee_event_t *event) {
+    if (session->closing || gee_session_hold_event(session, event))
+        return;
+    if (event->parts & GEE_EVENT_BEGIN)
+        session->engine->server->begin(session, event);
+    else
+        on_other_event(session, event);
+}
+
 void gee_session_event(gee_session_t *session, const gee_event_t *event) {
-    if (session->closing)
-        return;
-    if (session->holding && gee_session_hold_event(session, event))
-        return;
-    if (event->parts & GEE_EVENT_BEGIN && session->role == GEE_SERVING)
+    if (session->closing || session->holding)
+        handle_while_full(session, event);
+    else if (event->parts & GEE_EVENT_BEGIN && session->role == GEE_SERVING)
         session->engine->server->begin(session, event);
     else if (event->parts & GEE_EVENT_END && session->role == GEE_CALLING)
         gee_session_on_reply(session, event);

@@ -34,7 +34,7 @@ void gee_session_fail_calls(gee_session_t *session, const gee_error_t *reason) {
     gee_waiting_end(&session->calling.waiting, session->calling.next_number, end, (void *)(uintptr_t)reason);
 }
 
-static void drop_reply(gee_session_t *session, const gee_event_t *event) {
+GEE_APART static void drop_reply(gee_session_t *session, const gee_event_t *event) {
     gee_log(session->engine->log, GEE_LOG_DEBUG, "%s: a reply that nobody waits for was dropped",
             gee_session_peer_text(session));
     if (!gee_waiting_was_given_up(&session->calling.waiting, event->token.number))
@@ -64,7 +64,7 @@ GEE_APART static void refuse_reply(gee_session_t *session, gee_outgoing_t *outgo
     outgoing->done(outgoing, &end);
 }
 
-void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
+GEE_APART void gee_session_on_reply(gee_session_t *session, const gee_event_t *event) {
     gee_outgoing_t *outgoing = gee_waiting_find(&session->calling.waiting, event->token.number);
     if (outgoing == NULL) {
         drop_reply(session, event);
