@@ -253,9 +253,15 @@ size_t gee_stream_queued(const gee_stream_t *stream) {
         bytes += gee_stream_see_level(stream, i)->out.length;
     return bytes;
 }
-bool gee_stream_congested(const gee_stream_t *stream) {
+GEE_ALWAYS_INLINE bool is_congested(const gee_stream_t *stream) {
     size_t queued = stream->layer_count == 0 ? stream->wire.out.length : gee_stream_queued(stream);
     return stream->congested || queued > gee_stream_options(stream)->high_water;
+}
+bool gee_stream_congested(const gee_stream_t *stream) {
+    return is_congested(stream);
+}
+GEE_APART bool gee_stream_congested_apart(const gee_stream_t *stream) {
+    return is_congested(stream);
 }
 bool gee_stream_has_ended(const gee_stream_t *stream) {
     return stream->ended;

@@ -71,6 +71,8 @@ gee_inbox_t *gee_stream_inbox(gee_stream_t *stream);
 gee_chain_t *gee_stream_out(gee_stream_t *stream); /* after appending: gee_stream_flush() */
 void gee_stream_flush(gee_stream_t *stream);       /* at the end of this pass */
 bool gee_stream_congested(const gee_stream_t *stream);
+/* The same, for what is rare: with few callers, the function above becomes a part of them. */
+bool gee_stream_congested_apart(const gee_stream_t *stream);
 size_t gee_stream_queued(const gee_stream_t *stream); /* bytes waiting to be written, all layers */
 /* The owner wants no bytes for now; and again. Independent of the water marks. */
 void gee_stream_pause(gee_stream_t *stream);

@@ -41,8 +41,8 @@ static void run_end(gee_task_t *task) {
         free(failure);
 }
 
-void gee_upstream_end_without_reply(gee_upstream_call_t *call, const gee_error_t *error, bool from_peer,
-                                    const char *address) {
+GEE_APART void gee_upstream_end_without_reply(gee_upstream_call_t *call, const gee_error_t *error, bool from_peer,
+                                              const char *address) {
     GEE_ASSERT(!gee_link_in_list(&call->link) && call->backend == NULL);
     if (!call->starting) {
         finish_failed(call, error, from_peer, address);
@@ -74,7 +74,7 @@ GEE_APART static void after_release(gee_backend_t *backend, gee_backend_connecti
     gee_backend_release(backend);
 }
 
-static inline void release_slot_at(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept, int64_t at) {
+GEE_ALWAYS_INLINE void release_slot_at(gee_upstream_call_t *call, gee_outcome_t outcome, bool kept, int64_t at) {
     gee_upstream_t *upstream = call->upstream;
     gee_backend_t *backend = call->backend;
     gee_backend_connection_t *connection = call->at;

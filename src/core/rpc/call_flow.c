@@ -154,7 +154,7 @@ static void drop_first(gee_flow_t *flow, gee_flow_queue_t **queue, size_t length
 /* ---- sending ---- */
 
 static bool is_congested(const gee_flow_t *flow) {
-    return gee_stream_congested(flow->session->stream);
+    return gee_stream_congested_apart(flow->session->stream);
 }
 
 bool gee_flow_has_room(const gee_flow_t *flow) {

@@ -167,7 +167,15 @@ GEE_APART static void tell_caller(gee_call_t *call, const gee_payload_t *payload
         apart->tell(call, payload);
 }
 
-/* Its peer hears of the outcome (call->status) when it is still there. */
+/* The peer hears of the outcome (call->status) when it is still there. Apart: for outcomes that are rare. */
+GEE_APART static void tell_peer_apart(gee_call_t *call, const gee_payload_t *payload) {
+    stop_waiting(call);
+    if (call->session != NULL)
+        gee_session_answer_apart(call->session, call, payload);
+    else if (call->depth > 0)
+        tell_caller(call, payload);
+}
+
 static void tell_peer(gee_call_t *call, const gee_payload_t *payload) {
     stop_waiting(call);
     if (call->session != NULL)
@@ -273,7 +281,7 @@ static void answer_early(gee_call_t *call, gee_code_t code, const char *text) {
     gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
     call->engine->late_handlers++;
     call->status = (gee_status_t){ .code = code, .text = gee_str(text) };
-    tell_peer(call, &empty);
+    tell_peer_apart(call, &empty);
     end(call);
     /* What the callback finishes is handed on by a task, so the call outlives this line. */
     gee_call_cancel(call);
@@ -721,7 +729,7 @@ GEE_APART void gee_dispatch_end_early(gee_call_t *call, gee_code_t code, const c
 
 GEE_APART void gee_dispatch_say_end(gee_call_t *call, gee_status_t status) {
     call->status = status;
-    tell_peer(call, NULL);
+    tell_peer_apart(call, NULL);
     end(call);
 }
 
@@ -734,13 +742,13 @@ GEE_APART void gee_dispatch_say_reply(gee_call_t *call) {
     const gee_payload_t reply = { .kind = GEE_PAYLOAD_TYPED, .type = call->method->reply, .typed = call->reply };
     call->status = (gee_status_t){ .code = GEE_OK };
     if (call->session != NULL)
-        gee_session_answer(call->session, call, &reply);
+        gee_session_answer_apart(call->session, call, &reply);
     end(call);
 }
 
 void gee_dispatch_end_streaming(gee_call_t *call, gee_status_t status, const gee_payload_t *payload) {
     call->status = status;
-    tell_peer(call, payload);
+    tell_peer_apart(call, payload);
     end_and_release(call);
 }
 

@@ -170,11 +170,16 @@ GEE_ALWAYS_INLINE unsigned current_reasons(const gee_session_t *session) {
     return calls | (gee_stream_congested(session->stream) ? GEE_PAUSE_OUTPUT : 0);
 }
 
+/* For what is rare. */
+GEE_APART static unsigned current_reasons_apart(const gee_session_t *session) {
+    return current_reasons(session);
+}
+
 static void on_peer_timeout(gee_timer_t *timer) {
     gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, peer_timer);
     gee_error_t error;
     char text[GEE_DURATION_TEXT];
-    if (session->established && ((session->pauses & ~GEE_PAUSE_MEMORY) != 0 || current_reasons(session) != 0 ||
+    if (session->established && ((session->pauses & ~GEE_PAUSE_MEMORY) != 0 || current_reasons_apart(session) != 0 ||
                                  gee_stream_queued(session->stream) > 0)) {
         /* The peer does not fetch its replies, which may be why it cannot send on: timeouts.write judges that. */
         (void)gee_timer_start(session->engine->loop, timer, session->engine->timeouts.read);
@@ -268,7 +273,7 @@ static void read_on(gee_session_t *session) {
     if (session->pauses == 0 || session->closing)
         return;
     session->pauses &= (uint8_t) ~(GEE_PAUSE_CALLS | GEE_PAUSE_OUTPUT);
-    session->pauses |= (uint8_t)current_reasons(session);
+    session->pauses |= (uint8_t)current_reasons_apart(session);
     if (session->pauses != 0)
         return;
     if (is_skipping(session)) /* maybe nothing comes any more */
@@ -328,7 +333,7 @@ GEE_APART static void end_streaming_calls(gee_session_t *session) {
 }
 
 /* The end that was waited for: the peer's, or a drain's. */
-static void close_when_through(gee_session_t *session) {
+GEE_APART static void close_if_through(gee_session_t *session) {
     if (session->closing || session->parsing || session->unparsed)
         return;
     if (session->role == GEE_CALLING) {
@@ -354,6 +359,11 @@ static void close_when_through(gee_session_t *session) {
         gee_session_close(session, NULL);
 }
 
+static inline void close_when_through(gee_session_t *session) {
+    if (session->peer_ended || session->draining)
+        close_if_through(session);
+}
+
 bool gee_session_reads_on(const gee_session_t *session) {
     return !session->closing && session->pauses == 0 && !gee_stream_congested(session->stream) &&
            !(session->call_count > 0 && session->role == GEE_SERVING && gee_session_is_full(session));
@@ -373,7 +383,7 @@ static void consume(gee_session_t *session, gee_inbox_t *inbox, size_t count) {
 }
 
 /* One receive(). False: no further message is whole, or the session is not read on. */
-static bool parse_once(gee_session_t *session, gee_inbox_t *inbox) {
+GEE_ALWAYS_INLINE bool parse_once(gee_session_t *session, gee_inbox_t *inbox) {
     gee_error_t error;
     size_t consumed = session->to_skip;
     session->holding = session->call_count > 0 && session->role == GEE_SERVING && gee_session_must_hold(session) &&
@@ -399,6 +409,14 @@ static bool parse_once(gee_session_t *session, gee_inbox_t *inbox) {
     return true;
 }
 
+/* A call may have ended meanwhile. */
+GEE_APART static void stop_holding(gee_session_t *session) {
+    session->holding = false;
+    gee_session_start_held(session);
+    session->parsing = false;
+    read_on(session);
+}
+
 static void parse(gee_session_t *session) {
     gee_inbox_t *inbox = gee_stream_inbox(session->stream);
     session->parsing = true;
@@ -406,11 +424,9 @@ static void parse(gee_session_t *session) {
     while (!session->closing && session->pauses == 0 && gee_inbox_length(inbox) > 0)
         if (!parse_once(session, inbox))
             break;
-    session->holding = false;
-    if (session->flows != NULL)
-        gee_session_start_held(session);
+    if (session->holding)
+        stop_holding(session);
     session->parsing = false;
-    read_on(session);
     if (gee_session_out(session)->length > 0)
         gee_stream_flush(session->stream);
     close_when_through(session);

@@ -119,7 +119,7 @@ void gee_session_flows_drained(gee_session_t *session) {
     if (session->flows == NULL)
         return;
     for (size_t turns = session->flows->count; turns > 0 && !session->closing; turns--) {
-        if (gee_stream_congested(session->stream) || (link = gee_list_pop(&session->flows->blocked)) == NULL)
+        if (gee_stream_congested_apart(session->stream) || (link = gee_list_pop(&session->flows->blocked)) == NULL)
             return;
         gee_flow_on_drained(GEE_CONTAINER(link, gee_flow_t, blocked_link));
     }

@@ -96,6 +96,8 @@ void gee_session_keep(gee_session_t *session, gee_call_t *call);
 /* Writes reply or error (call->status), takes the call off the session, ends its flow. `payload` null: a streaming call ends
  * without a further message. */
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
+/* The same, for answers that are rare: with one caller, the function above becomes a part of that caller. */
+void gee_session_answer_apart(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
 /* The same for what is most often said: success, with a value in memory. */
 void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value);
 

@@ -30,6 +30,8 @@ GEE_APART static int send_refused(gee_session_t *session, gee_call_t *call, gee_
     gee_code_t code = error->code == GEE_RESOURCE_EXHAUSTED ? error->code : GEE_INTERNAL;
     call->status = (gee_status_t){ .code = code, .text = gee_str(text) };
     event->payload = (gee_payload_t){ .kind = GEE_PAYLOAD_EMPTY };
+    event->metadata = (gee_metadata_t){ .count = 0 }; /* may be what cannot be written */
+    event->more = NULL;
     event->status = call->status;
     int result = session->protocol->send(session, session->protocol_state, event, error);
     call->status.text = GEE_STR("rpc server: the reply could not be written");
@@ -120,7 +122,7 @@ GEE_APART static void send_repaired(gee_session_t *session, gee_call_t *call, ge
     free(text);
 }
 
-void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
+GEE_ALWAYS_INLINE void answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
     static const gee_payload_t empty = { .kind = GEE_PAYLOAD_EMPTY };
     if (call->status.code != GEE_OK && call->status.text.length == 0)
         call->status.text = gee_str(gee_code_name(call->status.code)); /* an empty text would read as success */
@@ -135,6 +137,14 @@ void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payl
         send_answer(session, call, &event);
     else
         send_repaired(session, call, &event);
+}
+
+void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
+    answer(session, call, payload);
+}
+
+GEE_APART void gee_session_answer_apart(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload) {
+    answer(session, call, payload);
 }
 
 void gee_session_reply(gee_session_t *session, gee_call_t *call, const gee_type_t *type, const void *value) {
