@@ -49,8 +49,8 @@ struct gee_session_flows {
     uint64_t held_bytes;              /* ever */
     gee_number_map_t *held_by_number; /* their places + 1; null until one is cancelled */
     uint64_t to_hold_number;
-    bool to_hold;     /* the message that is looked at */
-    bool cancelling;  /* the call that begins is answered at once: GEE_CANCELLED */
+    bool to_hold;    /* the message that is looked at */
+    bool cancelling; /* the call that begins is answered at once: GEE_CANCELLED */
     /* Calling. */
     gee_streams_known_t known;
     int64_t credit;     /* with YES: what a call begins with */
