@@ -307,13 +307,13 @@ def alike(text):
 
 
 @pytest.mark.parametrize("command, output", RUNS, ids=[command.replace("./", "") for command, _ in RUNS])
-def test_the_page_says_what_happens(installation, make_server, command, output):
-    """Each server of the page is one of ours; nobody listens at port 1."""
+def test_the_page_says_what_happens(installation, make_server, extended_build, command, output):
+    """Each server of the page is one of ours, with the service Stream; nobody listens at port 1."""
     places = {"127.0.0.1:1": "127.0.0.1:1"}
 
     def place(match):
         if match[0] not in places:
-            places[match[0]] = make_server().start().tcp.removeprefix("tcp@")
+            places[match[0]] = make_server(build=extended_build).start().tcp.removeprefix("tcp@")
         return places[match[0]]
 
     command, output = [re.sub(r"127\.0\.0\.1:\d+", place, text) for text in (command, output)]
