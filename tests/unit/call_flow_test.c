@@ -21,7 +21,12 @@
 #include "core/rpc/session_flows.h"
 
 enum { CALLER, SERVER, SIDES };
-enum { DEPTH = 8, MESSAGES = 3, BODY = 40000, WIRE_ROOM = 64 };
+#ifdef __SANITIZE_ADDRESS__
+#define DEPTH 7
+#else
+#define DEPTH 8
+#endif
+enum { MESSAGES = 3, BODY = 40000, WIRE_ROOM = 64 };
 
 /* ---- the world: made once ---- */
 

@@ -345,7 +345,8 @@ static void test_data_is_released_once_however_a_call_ends(void **state GEE_UNUS
             end_so(world, &caller, ending);
             TURN_UNTIL(world, world->engine->live_calls == 0);
             assert_int_equal(releases, 1);
-            if (where == 0 || ending != RULE_BROKEN) /* on the pool the handler may have been faster */
+            /* The caller's own clock may be faster than the server's, and on the pool the handler faster than the broken rule. */
+            if (ending != DEADLINE ? where == 0 || ending != RULE_BROKEN : last_code != GEE_CANCELLED)
                 assert_int_equal(last_code, codes[ending]);
             world_destroy(world);
             assert_int_equal(caller.ended, ending != CANCEL);
