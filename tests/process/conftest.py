@@ -35,7 +35,8 @@ PEERS = pathlib.Path(os.environ.get("GEERPC_PEERS", BUILD))  # programs in other
 EXTENDED = BUILD / "tests/extended"
 SERVICES = ["Arith", "Foo"]  # examples: served only where a configuration names them, and then nothing else is
 EXTENDED_SERVICES = [  # with those of tests/modules
-    *SERVICES, "Bin", "Clock", "Crash", "Gob", "Handler", "Json", "Kinds", "Later", "Process", "Stream", "Tally"
+    *SERVICES, "Bin", "Chat", "Clock", "Countdown", "Crash", "Gob", "Handler", "Json", "Kinds",
+    "Later", "Process", "Stream", "Tally", "Total"
 ]
 SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
 TIMEOUT = 30 if not SANITIZED else 90

@@ -13,7 +13,7 @@ from scripted import GEECTL
 from wire import BinPeer, field, fields
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-EXAMPLES = ("clock", "later", "tally")
+EXAMPLES = ("chat", "clock", "countdown", "later", "tally", "total")
 CODECS = ("json", "bin", "gob")
 CANCEL, MESSAGE, CLOSE = 1, 5, 6  # kinds of frames: docs/geerpc.proto
 CANCELLED = 1  # a code

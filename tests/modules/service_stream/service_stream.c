@@ -49,12 +49,24 @@ static void count(gee_call_t *call, const int64_t *nothing GEE_UNUSED, counts_t 
 
 /* ---- server streaming ---- */
 
+/* Takes the first number off. False: none is left. */
+static bool take_number(range_t *left, int64_t *number) {
+    *number = left->from;
+    if (left->from > left->to)
+        return false;
+    if (left->from == INT64_MAX)
+        left->to = INT64_MIN;
+    else
+        left->from++;
+    return true;
+}
+
 /* As far as there is room; the rest when there is room again. */
 static void list_on(gee_call_t *call, void *data) {
     range_t *left = data;
-    while (left->from <= left->to) {
-        gee_sent_t sent = GEE_SEND(call, int64_t, &left->from);
-        left->from++;
+    int64_t number;
+    while (take_number(left, &number)) {
+        gee_sent_t sent = GEE_SEND(call, int64_t, &number);
         if (sent == GEE_SENT_FULL) {
             gee_call_on_room(call, list_on, left);
             return;
@@ -78,7 +90,9 @@ static void list(gee_call_t *call, const range_t *range) {
 
 /* On the pool GEE_SEND waits for room itself. */
 static void list_blocking(gee_call_t *call, const range_t *range) {
-    for (int64_t number = range->from; number <= range->to; number++)
+    range_t left = *range;
+    int64_t number;
+    while (take_number(&left, &number))
         if (GEE_SEND(call, int64_t, &number) == GEE_SEND_ENDED)
             return;
     gee_end(call);
@@ -86,7 +100,9 @@ static void list_blocking(gee_call_t *call, const range_t *range) {
 
 /* What no service should do: the library ends the call when limits.output is reached. */
 static void flood(gee_call_t *call, const range_t *range) {
-    for (int64_t number = range->from; number <= range->to; number++)
+    range_t left = *range;
+    int64_t number;
+    while (take_number(&left, &number))
         if (GEE_SEND(call, int64_t, &number) == GEE_SEND_ENDED)
             return;
     gee_end(call);
@@ -199,7 +215,8 @@ static void fail_with(gee_call_t *call, const failure_t *failure) {
 
 static void fail_after(gee_call_t *call, const failure_t *failure) {
     for (int64_t number = 1; number <= failure->after; number++)
-        (void)GEE_SEND(call, int64_t, &number);
+        if (GEE_SEND(call, int64_t, &number) == GEE_SEND_ENDED)
+            return;
     fail_with(call, failure);
 }
 
