@@ -87,6 +87,8 @@ static const option_t options[] = {
     { "--duration", "TIME", ON_BENCH, OPTION_TIME, MEMBER(duration), NULL, 1, LONGEST,
       "end after this time (10s, unless there is a --count)" },
     { "--count", "N", ON_BENCH, OPTION_NUMBER, MEMBER(calls), NULL, 1, LONGEST, "end after so many calls" },
+    { "--stream", NULL, ON_BENCH, OPTION_FLAG, MEMBER(stream), NULL, 0, 0,
+      "messages of a streaming method, on a stream for each connection; not with --rate" },
     { "--warmup", "TIME", ON_BENCH, OPTION_TIME, MEMBER(warmup), "0", 0, LONGEST,
       "call for this long before anything is counted (0)" },
     { "--threads", "N", ON_BENCH, OPTION_NUMBER, MEMBER(threads), NULL, 1, 256,

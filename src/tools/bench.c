@@ -50,19 +50,29 @@ static double rate_of(const load_result_t *result) {
     return result->seconds > 0 ? (double)answered / result->seconds : 0;
 }
 
-static void print_head(const arguments_t *arguments, const load_t *load) {
+/* What is counted. */
+static const char *unit_of(const arguments_t *arguments) {
+    return arguments->stream ? "messages" : "calls";
+}
+
+static void print_head(const arguments_t *arguments, const load_t *load, const who_streams_t *streams) {
     char wire[WIRE_TEXT];
     gee_print_text(stdout, STYLE_PLAIN, arguments->items[1]);
     printf(" of ");
     gee_print_text(stdout, STYLE_PLAIN, arguments->items[0]);
     printf(" (%s)\n", gee_wire_text(wire, arguments));
-    if (arguments->rate > 0)
+    if (streams != NULL && streams->client && streams->server)
+        printf("streams both ways: ");
+    else if (streams != NULL)
+        printf("streams from the %s: ", streams->client ? "client" : "server");
+    else if (arguments->rate > 0)
         printf("open loop: %llu calls/s, %s; ", (unsigned long long)arguments->rate, arguments->arrivals);
     else
         printf("closed loop: ");
-    printf("%llu connections, %s%zu in flight on each, %zu thread%s\n", (unsigned long long)arguments->connections,
-           arguments->rate > 0 ? "at most " : "", gee_load_depth(load), gee_load_threads(load),
-           gee_load_threads(load) == 1 ? "" : "s");
+    printf("%llu connections, ", (unsigned long long)arguments->connections);
+    if (streams == NULL || (streams->client && streams->server))
+        printf("%s%zu in flight on each, ", arguments->rate > 0 ? "at most " : "", gee_load_depth(load));
+    printf("%zu thread%s\n", gee_load_threads(load), gee_load_threads(load) == 1 ? "" : "s");
 }
 
 static void print_times(const load_result_t *result) {
@@ -76,11 +86,13 @@ static void print_times(const load_result_t *result) {
                i + 1 < SHARES ? " " : "\n");
 }
 
-static void print_result(const arguments_t *arguments, const load_t *load, const load_result_t *result) {
+static void print_result(const arguments_t *arguments, const load_t *load, const who_streams_t *streams,
+                         const load_result_t *result) {
     uint64_t errors = result->error_replies + result->unanswered;
-    print_head(arguments, load);
-    printf("\n  calls     %llu in %.2f s: %.0f calls/s\n", (unsigned long long)result->times.count, result->seconds,
-           rate_of(result));
+    const char *unit = unit_of(arguments);
+    print_head(arguments, load, streams);
+    printf("\n  %-9s %llu in %.2f s: %.0f %s/s\n", unit, (unsigned long long)(result->replies + errors),
+           result->seconds, rate_of(result), unit);
     if (result->times.count > 0)
         print_times(result);
     printf("  errors    %llu\n", (unsigned long long)errors);
@@ -98,6 +110,13 @@ static void print_result(const arguments_t *arguments, const load_t *load, const
 
 static bool add(cJSON *object, const char *name, double number) {
     return cJSON_AddNumberToObject(object, name, number) != NULL;
+}
+
+static bool add_streams(cJSON *root, const who_streams_t *streams) {
+    return streams == NULL || cJSON_AddStringToObject(root, "stream",
+                                                      !streams->client   ? "server"
+                                                      : !streams->server ? "client"
+                                                                         : "both");
 }
 
 static bool add_settings(cJSON *root, const arguments_t *arguments, const load_t *load) {
@@ -133,14 +152,17 @@ static bool add_errors(cJSON *root, const load_result_t *result) {
     return added;
 }
 
-static int print_json(const arguments_t *arguments, const load_t *load, const load_result_t *result) {
+static int print_json(const arguments_t *arguments, const load_t *load, const who_streams_t *streams,
+                      const load_result_t *result) {
     cJSON *root = cJSON_CreateObject();
-    bool made = root && add_settings(root, arguments, load) && add(root, "seconds", result->seconds) &&
-                add(root, "calls", (double)result->times.count) && add(root, "replies", (double)result->replies) &&
-                add(root, "error_replies", (double)result->error_replies) &&
-                add(root, "unanswered", (double)result->unanswered) &&
-                add(root, "redialled", (double)result->redialled) && add(root, "calls_per_second", rate_of(result)) &&
-                add_times(root, &result->times) && add_errors(root, result);
+    double count = (double)(result->replies + result->error_replies + result->unanswered);
+    bool made =
+        root && add_settings(root, arguments, load) && add_streams(root, streams) &&
+        add(root, "seconds", result->seconds) && add(root, unit_of(arguments), count) &&
+        add(root, "replies", (double)result->replies) && add(root, "error_replies", (double)result->error_replies) &&
+        add(root, "unanswered", (double)result->unanswered) && add(root, "redialled", (double)result->redialled) &&
+        add(root, arguments->stream ? "messages_per_second" : "calls_per_second", rate_of(result)) &&
+        add_times(root, &result->times) && add_errors(root, result);
     char *text = made ? cJSON_PrintUnformatted(root) : NULL;
     if (text != NULL) {
         gee_print_text(stdout, STYLE_PLAIN, text);
@@ -155,7 +177,7 @@ static int print_json(const arguments_t *arguments, const load_t *load, const lo
 
 /* ---- the command ---- */
 
-static int report(const arguments_t *arguments, load_t *load) {
+static int report(const arguments_t *arguments, load_t *load, const who_streams_t *streams) {
     int status = EXIT_REPLY;
     load_result_t *result = gee_load_finish(load, &status);
     if (result == NULL)
@@ -163,23 +185,23 @@ static int report(const arguments_t *arguments, load_t *load) {
     if (result->error_replies + result->unanswered > 0)
         status = result->replies + result->error_replies > 0 ? EXIT_ERROR_REPLY : EXIT_CONNECTION;
     if (!arguments->json)
-        print_result(arguments, load, result);
-    else if (print_json(arguments, load, result) != 0)
+        print_result(arguments, load, streams, result);
+    else if (print_json(arguments, load, streams, result) != 0)
         status = EXIT_USAGE;
     gee_load_result_free(&result);
     return status;
 }
 
-static int run_with(const arguments_t *arguments, const char *json) {
+static int run_with(const arguments_t *arguments, const char *json, const who_streams_t *streams) {
     int status;
-    load_t *load = gee_load_open(arguments, json, &status);
+    load_t *load = gee_load_open(arguments, json, streams, &status);
     if (load == NULL)
         return status;
     int interrupt = gee_interrupt_open();
     status = EXIT_USAGE;
     if (interrupt >= 0 && gee_load_start(load) == 0) {
         watch(load, interrupt);
-        status = report(arguments, load);
+        status = report(arguments, load, streams);
     }
     gee_load_close(&load);
     if (interrupt >= 0)
@@ -187,10 +209,27 @@ static int run_with(const arguments_t *arguments, const char *json) {
     return status;
 }
 
+static int run_streams(const arguments_t *given, const char *json) {
+    arguments_t arguments = *given;
+    who_streams_t who;
+    int status;
+    if (arguments.rate > 0)
+        return gee_complain("--stream and --rate: messages of a stream begin when there is room, not at fixed times");
+    if (arguments.codec == NULL && arguments.protocol == NULL)
+        arguments.codec = "bin";
+    if (gee_description_ask_who_streams(&arguments, &who, &status) != 0)
+        return status;
+    if (!who.client && !who.server)
+        return gee_complain("%s does not stream", arguments.items[1]);
+    return run_with(&arguments, json, &who);
+}
+
 static int run_bench(const arguments_t *arguments) {
     char *input;
     const char *json = gee_json_argument(arguments, 2, &input);
-    int status = json ? run_with(arguments, json) : EXIT_USAGE;
+    int status = EXIT_USAGE;
+    if (json != NULL)
+        status = arguments->stream ? run_streams(arguments, json) : run_with(arguments, json, NULL);
     free(input);
     return status;
 }
@@ -198,7 +237,7 @@ static int run_bench(const arguments_t *arguments) {
 const command_t gee_bench_command = {
     .bit = ON_BENCH,
     .name = "bench",
-    .synopsis = "ADDRESS METHOD [JSON]",
+    .synopsis = "ADDRESS METHOD [JSON|@FILE|-]",
     .summary = "put a load on a server, measure it",
     .text = "Calls METHOD again and again and prints calls a second, latencies and errors. In a closed loop, the\n"
             "default, a call begins when one has ended. With --rate, an open loop, calls begin at times that\n"
@@ -206,6 +245,10 @@ const command_t gee_bench_command = {
             "is seen. A call without an answer counts with the time that it was waited for. A connection that\n"
             "is lost is dialled anew, and counted; without any for 3 s the bench ends. Ctrl-C ends the bench\n"
             "early, with the result so far.\n"
+            "\n"
+            "With --stream each connection has a stream of a streaming method, with the codec bin: messages a\n"
+            "second from the client or from the server; or both ways, at most --depth without their replies,\n"
+            "with latencies (one reply a message, in their order): --depth 1, the default, is ping-pong.\n"
             "\n"
             "Exit status: 0 a reply to every call, 1 errors among them, 3 no connection, or no answer at all.\n"
             "\n"

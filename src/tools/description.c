@@ -112,6 +112,28 @@ int gee_description_who_streams(const char *reply, const char *method, who_strea
     return result;
 }
 
+int gee_description_ask_who_streams(const arguments_t *arguments, who_streams_t *who, int *status) {
+    const char *method = arguments->items[1];
+    connection_t connection;
+    gee_error_t error;
+    char *reply = NULL;
+    if (gee_connect(arguments, &connection, status) != 0)
+        return -1;
+    char *json = gee_description_request(method);
+    int result = -1;
+    *status = EXIT_USAGE;
+    if (json == NULL)
+        gee_complain("out of memory");
+    else if (gee_call(&connection, arguments, "Gee.Describe", json, &reply, &error) != 0)
+        *status = gee_report_error(&error);
+    else if ((result = gee_description_who_streams(reply, method, who)) != 0)
+        gee_complain("%s: the reply of Gee.Describe does not have %s", arguments->items[0], method);
+    gee_free(reply);
+    cJSON_free(json);
+    gee_client_close(&connection.client);
+    return result;
+}
+
 static int show_reply(const connection_t *connection, const arguments_t *arguments, char *reply,
                       void (*print)(const description_t *description)) {
     description_t description;

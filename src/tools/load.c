@@ -1,5 +1,5 @@
 /* load.c: threads that make calls and measure them. */
-#include "tools/load.h"
+#include "tools/load_private.h"
 
 #include <errno.h>
 #include <math.h>
@@ -16,121 +16,7 @@
 #define REDIAL     (NANOSECONDS / 10) /* pause after a dial that failed */
 #define NO_SERVER  (3 * NANOSECONDS)  /* a thread without any connection for so long ends */
 
-typedef struct lane lane_t;
-typedef struct worker worker_t;
-
-/* A call in flight. */
-typedef struct slot {
-    lane_t *lane;
-    int64_t due; /* the call is measured from here; 0: the slot is free */
-    struct slot *next;
-} slot_t;
-
-/* A connection. */
-struct lane {
-    worker_t *worker;
-    gee_client_t *client;
-    slot_t *slots, *free;
-    size_t slots_used, in_flight;
-    bool lost;
-    int64_t redial; /* of a lost connection: the next dial is not before then */
-};
-
-struct worker {
-    load_t *load;
-    pthread_t thread;
-    bool started;
-    gee_runtime_t *runtime;
-    lane_t *lanes;
-    size_t lane_count, next_lane, lanes_lost;
-    int64_t all_lost; /* since when every connection is lost; valid while so */
-    uint64_t redialled;
-    uint64_t in_flight;
-    uint64_t left;  /* measured calls that may still begin */
-    bool beginning; /* inside gee_client_go() */
-    bool closing;   /* calls that end now are not counted */
-    bool refused;   /* a call could not begin, because of `error` */
-    gee_error_t error;
-
-    /* An open loop's next call. */
-    double offset; /* from load->start */
-    int64_t due;
-    int64_t end; /* calls due from then on do not begin: load->end, or when the load was stopped */
-    uint64_t random;
-
-    histogram_t times;
-    int64_t last_answer;
-    load_error_t errors[LOAD_TEXTS + 1];
-    _Atomic uint64_t replies, error_replies, unanswered, warmups; /* written by this thread only */
-};
-
-struct load {
-    const arguments_t *arguments;
-    const char *json;
-    gee_call_options_t options;
-    size_t depth;
-    int64_t start, begin, end; /* calls due from `begin` on are measured; no call is due from `end` on */
-    worker_t *workers;
-    size_t worker_count;
-    int finished; /* eventfd, readable when every thread has finished */
-    atomic_size_t running;
-    atomic_bool stop;
-};
-
-static void count_one(_Atomic uint64_t *counter) {
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
-}
-
 /* ---- the end of a call ---- */
-
-/* Counts the text without the time spent, which differs each time: "tcp@a:1: connect: Connection refused (0.2 ms)". */
-static void note_error(worker_t *worker, const gee_error_t *error) {
-    size_t length = strlen(error->text), i = 0;
-    const char *bracket = strrchr(error->text, '(');
-    if (!error->from_peer && bracket > error->text && error->text[length - 1] == ')')
-        length = (size_t)(bracket - error->text) - 1;
-    for (; i < LOAD_TEXTS && worker->errors[i].text != NULL; i++)
-        if (strlen(worker->errors[i].text) == length && memcmp(worker->errors[i].text, error->text, length) == 0)
-            break;
-    if (i < LOAD_TEXTS && worker->errors[i].text == NULL)
-        worker->errors[i].text = strndup(error->text, length); /* null: counted with all other texts */
-    worker->errors[i].count++;
-}
-
-static void lose(lane_t *lane) {
-    worker_t *worker = lane->worker;
-    lane->lost = true;
-    lane->redial = 0;
-    if (++worker->lanes_lost == worker->lane_count)
-        worker->all_lost = gee_now();
-}
-
-/* Marks a lost connection, to be dialled anew; a call that can never be sent ends the bench. */
-static void judge_failure(lane_t *lane, const gee_error_t *error) {
-    worker_t *worker = lane->worker;
-    if (error->from_peer || error->code == GEE_DEADLINE_EXCEEDED || lane->lost)
-        return;
-    lose(lane);
-    if (error->phase == GEE_PHASE_NONE) {
-        worker->refused = true;
-        worker->error = *error;
-        atomic_store(&worker->load->stop, true);
-    }
-}
-
-static void count_end(worker_t *worker, int64_t due, const gee_error_t *error, int64_t now) {
-    bool answered = error == NULL || error->from_peer;
-    if (due < worker->load->begin) {
-        count_one(&worker->warmups);
-        return;
-    }
-    gee_histogram_add(&worker->times, now - due);
-    count_one(error == NULL ? &worker->replies : answered ? &worker->error_replies : &worker->unanswered);
-    if (error != NULL)
-        note_error(worker, error);
-    if (answered)
-        worker->last_answer = now;
-}
 
 static void give_back(slot_t *slot) {
     lane_t *lane = slot->lane;
@@ -143,12 +29,6 @@ static void give_back(slot_t *slot) {
 
 static void begin_call(lane_t *lane, int64_t due);
 
-/* True: a closed loop may begin another call now. */
-static bool may_begin(const worker_t *worker, int64_t now) {
-    const load_t *load = worker->load;
-    return now < load->end && worker->left > 0 && !atomic_load_explicit(&load->stop, memory_order_relaxed);
-}
-
 static void call_done(gee_pending_t *pending, void *data) {
     slot_t *slot = data;
     lane_t *lane = slot->lane;
@@ -158,11 +38,11 @@ static void call_done(gee_pending_t *pending, void *data) {
     give_back(slot);
     if (worker->closing)
         return;
-    count_end(worker, due, error, now);
+    gee_load_count(worker, due, error, now);
     if (error != NULL)
-        judge_failure(lane, error);
+        gee_load_judge(lane, error);
     /* Inside gee_client_go() a call that begins here would recurse without bound; the thread's loop begins the call. */
-    if (worker->load->arguments->rate == 0 && !worker->beginning && !lane->lost && may_begin(worker, now))
+    if (worker->load->arguments->rate == 0 && !worker->beginning && !lane->lost && gee_load_may_begin(worker, now))
         begin_call(lane, now);
 }
 
@@ -188,8 +68,8 @@ static void begin_call(lane_t *lane, int64_t due) {
         return;
     }
     give_back(slot);
-    count_end(worker, due, &error, gee_now());
-    judge_failure(lane, &error);
+    gee_load_count(worker, due, &error, gee_now());
+    gee_load_judge(lane, &error);
 }
 
 /* The next connection that takes a call; null: all are lost or full. */
@@ -207,7 +87,10 @@ static void begin_closed(worker_t *worker) {
     for (size_t i = 0; i < worker->lane_count; i++) {
         lane_t *lane = &worker->lanes[i];
         int64_t now = gee_now();
-        while (!lane->lost && lane->in_flight < worker->load->depth && may_begin(worker, now))
+        if (worker->load->streams && !lane->lost)
+            gee_load_stream_go(lane);
+        while (!worker->load->streams && !lane->lost && lane->in_flight < worker->load->depth &&
+               gee_load_may_begin(worker, now))
             begin_call(lane, now);
     }
 }
@@ -250,6 +133,7 @@ static gee_client_t *dial(const worker_t *worker, gee_error_t *error) {
 }
 
 static void redial(worker_t *worker, lane_t *lane) {
+    gee_client_stream_release(&lane->stream);
     gee_client_close(&lane->client);
     lane->client = dial(worker, NULL);
     if (lane->client == NULL) {
@@ -293,14 +177,16 @@ static void count_unanswered(worker_t *worker) {
     static const gee_error_t error = { .code = GEE_DEADLINE_EXCEEDED, .text = "no answer until the end" };
     const load_t *load = worker->load;
     int64_t now = gee_now();
-    for (size_t i = 0; i < worker->lane_count; i++)
+    for (size_t i = 0; load->streams && i < worker->lane_count; i++)
+        gee_load_stream_count_unanswered(&worker->lanes[i], &error, now);
+    for (size_t i = 0; !load->streams && i < worker->lane_count; i++)
         for (size_t j = 0; j < worker->lanes[i].slots_used; j++)
             if (worker->lanes[i].slots[j].due != 0)
-                count_end(worker, worker->lanes[i].slots[j].due, &error, now);
+                gee_load_count(worker, worker->lanes[i].slots[j].due, &error, now);
     if (load->arguments->rate == 0 || worker->lanes_lost == worker->lane_count)
         return;
     for (; worker->due < worker->end && worker->left > 0; worker->left--) {
-        count_end(worker, worker->due, &error, now);
+        gee_load_count(worker, worker->due, &error, now);
         schedule_next(worker);
     }
 }
@@ -316,6 +202,8 @@ static bool has_more(const worker_t *worker) {
 
 static void finish_begun(worker_t *worker) {
     int64_t patience = gee_now() + PATIENCE;
+    for (size_t i = 0; worker->load->streams && i < worker->lane_count; i++)
+        gee_load_stream_finish(&worker->lanes[i]);
     while (has_more(worker) && !worker->refused && gee_now() < patience) {
         if (worker->load->arguments->rate > 0)
             (void)begin_open(worker, worker->end);
@@ -406,7 +294,7 @@ static int prepare(load_t *load, gee_error_t *error) {
     return 0;
 }
 
-load_t *gee_load_open(const arguments_t *arguments, const char *json, int *status) {
+load_t *gee_load_open(const arguments_t *arguments, const char *json, const who_streams_t *streams, int *status) {
     gee_error_t error;
     load_t *load = calloc(1, sizeof(*load));
     *status = EXIT_USAGE;
@@ -416,6 +304,9 @@ load_t *gee_load_open(const arguments_t *arguments, const char *json, int *statu
     }
     load->arguments = arguments;
     load->json = json;
+    load->streams = streams != NULL;
+    if (streams != NULL)
+        load->who = *streams;
     load->finished = -1;
     if (prepare(load, &error) == 0)
         return load;
@@ -487,6 +378,7 @@ static void join(load_t *load) {
 static void close_worker(worker_t *worker) {
     worker->closing = true;
     for (size_t i = 0; worker->lanes != NULL && i < worker->lane_count; i++) {
+        gee_client_stream_release(&worker->lanes[i].stream);
         gee_client_close(&worker->lanes[i].client);
         free(worker->lanes[i].slots);
     }

@@ -61,6 +61,7 @@ typedef struct arguments {
     size_t metadata_count;
     bool strict;
     bool verbose;
+    bool stream;
     bool json;
     bool help;
 } arguments_t;
@@ -215,6 +216,9 @@ int gee_description_who_streams(const char *reply, const char *method, who_strea
 int gee_stream_run(gee_client_stream_t *stream, const char *argument, bool one, bool verbose);
 
 /* ---- description.c, again ---- */
+/* Asks the server of arguments->items[0] who streams in the method items[1]. -1: failed, after a complaint, with the exit status
+ * in *status. */
+int gee_description_ask_who_streams(const arguments_t *arguments, who_streams_t *who, int *status);
 /* "int64", "Args", "list of map of string to Args". */
 void gee_print_type(FILE *out, const description_t *description, size_t type);
 

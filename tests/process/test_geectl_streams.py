@@ -222,3 +222,48 @@ def test_describe(one):
     assert streaming["Stream.Sum"] == (True, False)
     assert streaming["Stream.List"] == (False, True)
     assert streaming["Stream.Count"] == (False, False)
+
+
+# ---- bench ----
+
+
+def bench(*arguments, status=0):
+    done = geectl("bench", "--json", *arguments)
+    assert done.returncode == status, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("depth", [1, 100])
+def test_bench_both_ways(one, depth):
+    result = bench("--stream", "--connections", 3, "--depth", depth, "--count", 3000, one.tcp, "Stream.Double", "7")
+    assert (result["stream"], result["wire"], result["depth"]) == ("both", "geerpc, bin", depth)
+    assert (result["messages"], result["replies"], result["errors"]) == (3000, 3000, [])
+    assert 0 < result["latency_us"]["min"] <= result["latency_us"]["p50"] <= result["latency_us"]["max"]
+    assert result["messages_per_second"] > 0
+
+
+def test_bench_one_way(one):
+    result = bench("--stream", "--connections", 2, "--count", 20000, one.tcp, "Stream.Sum", "7")
+    assert (result["stream"], result["messages"], result["errors"]) == ("client", 20000, [])
+    result = bench("--stream", "--connections", 2, "--count", 20000, one.tcp, "Stream.List", '{"From":1,"To":300}')
+    assert (result["stream"], result["messages"], result["errors"]) == ("server", 20000, [])
+    done = geectl("bench", "--stream", "--count", "1000", one.tcp, "Stream.List", '{"From":1,"To":300}')
+    assert done.returncode == 0, done.stderr
+    assert "streams from the server: 16 connections, 1 thread\n" in done.stdout
+    assert "  messages  1000 in " in done.stdout
+
+
+def test_bench_of_streams_that_fail(one):
+    result = bench("--stream", "--count", 10, one.tcp, "Stream.Sum", '"seven"', status=1)
+    assert "int64" in result["errors"][0]["text"]
+    result = bench("--stream", "--connections", 1, "--count", 10, one.tcp, "Stream.List", '"seven"', status=1)
+    assert (result["replies"], sum(error["count"] for error in result["errors"])) == (0, 10)
+    done = geectl("bench", "--stream", one.tcp, "Stream.Sum", "7 nul")
+    assert (done.returncode, done.stdout) == (2, "")
+    done = geectl("bench", "--stream", one.tcp, "Arith.Multiply", "{}")
+    assert outcome(done) == (2, "", "geectl: Arith.Multiply does not stream\n")
+    done = geectl("bench", "--stream", "--rate", "10", one.tcp, "Stream.Sum", "7")
+    assert done.returncode == 2
+    done = geectl("bench", "--stream", "--codec", "json", one.tcp, "Stream.Sum", "7")
+    assert done.returncode == 2
+    assert "geerpc with json has no streaming calls; geerpc with bin has" in done.stderr
