@@ -48,7 +48,9 @@ const gee_option_t gee_limits_options[] = {
       .flags = GEE_OPTION_RELOADABLE,
       .minimum = 1,
       .maximum = 1000000,
-      .doc = "Calls in flight on one connection; past it the connection is not read until one ends" },
+      .doc = "Calls in flight on one connection, streaming calls apart; further calls wait until one ends: on geerpc "
+             "with bin "
+             "they are read and held, so that cancels and pings pass them, else the connection is not read" },
     { .name = "streams",
       .type = GEE_OPTION_INT,
       .offset = offsetof(gee_limits_t, streams),
@@ -64,7 +66,8 @@ const gee_option_t gee_limits_options[] = {
       .flags = GEE_OPTION_RELOADABLE,
       .minimum = 4096,
       .maximum = 1LL << 40,
-      .doc = "Memory of the calls in flight on one connection; past it the connection is not read until one ends" },
+      .doc = "Memory of the calls on one connection, in flight and held; past it the connection is not read until one "
+             "ends" },
     { .name = "output",
       .type = GEE_OPTION_SIZE,
       .offset = offsetof(gee_limits_t, output),

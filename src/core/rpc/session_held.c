@@ -21,9 +21,12 @@ static size_t held_count(const gee_session_t *session) {
 
 GEE_APART bool gee_session_is_full(const gee_session_t *session) {
     const gee_limits_t *limits = &session->engine->limits;
+    if (limits->input > 0 && session->serving.call_bytes >= limits->input)
+        return true;
+    if (session->call_count < (size_t)limits->calls)
+        return false;
     size_t streaming = session->flows != NULL ? session->flows->count : 0;
-    return session->call_count - streaming >= (size_t)limits->calls ||
-           (limits->input > 0 && session->serving.call_bytes >= limits->input);
+    return session->call_count - streaming >= (size_t)limits->calls;
 }
 
 GEE_APART bool gee_session_may_hold(const gee_session_t *session) {
