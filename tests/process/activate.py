@@ -29,7 +29,7 @@ def main():
     end = sys.argv.index("--")
     words = [word if "=" in word else "=" + word for word in sys.argv[1:end]]
     sockets = [open_socket(word.split("=", 1)[1]) for word in words]
-    # Out of the way first: their numbers may be those that they shall have.
+    # The sockets move away first: their numbers may be numbers that they shall have.
     spare = [os.dup2(opened.fileno(), 100 + index) for index, opened in enumerate(sockets)]
     for index, descriptor in enumerate(spare):
         os.dup2(descriptor, 3 + index, inheritable=True)

@@ -1,5 +1,5 @@
-"""A gateway before three servers in Go, and what an operator does to them all while callers go on and on, with calls
-that may be repeated: none of these fails.
+"""A gateway before three servers in Go, and an operator's actions on all of them while callers go on and on. The calls
+may be repeated, so no call fails.
 
     with Backends(interop) as backends:      three processes; each can be killed, started again, stopped and continued
         BackendChaos(backends, server, interop, seconds=360, seed=7).run()      as chaos.py has it
@@ -68,7 +68,7 @@ upstreams = ( {{ name = "{NAME}"; protocol = "netrpc"; {words} servers = ( {serv
 
 
 def states(server, backend):
-    """The worst state that the asked worker, and the workers that it knows of, see of the server."""
+    """The worst state of the server that the asked worker, and the workers that it knows of, see."""
     for upstream in page(server)["upstreams"]:
         for peer in upstream["peers"]:
             if upstream["name"] == NAME and peer["address"] == backend.address:
@@ -77,7 +77,7 @@ def states(server, backend):
 
 
 def gets_calls(chaos, backend):
-    """Some worker uses the server again. Workers that leave take their counts with them."""
+    """True when some worker uses the server again. The counts of a leaving worker end with the worker."""
     seen = []
 
     def used():
@@ -91,8 +91,8 @@ def gets_calls(chaos, backend):
 
 
 def kill_backend(chaos):
-    """Its calls in flight are repeated elsewhere, and nobody waits for it. It is away for a moment, or through a
-    reload."""
+    """The calls in flight are repeated elsewhere, and no caller waits for the server, which is away for a moment or
+    during a reload."""
     backend = chaos.random.choice(chaos.backends.all)
     backend.kill()
     chaos.crowd.wait_for_calls(100)
@@ -107,7 +107,7 @@ def kill_backend(chaos):
 
 
 def stop_backend(chaos):
-    """The server stands still, and its system takes connections: after try_timeout its calls go elsewhere."""
+    """The server is stopped, while its system accepts connections: after try_timeout the calls go elsewhere."""
     backend = chaos.random.choice(chaos.backends.all)
     backend.send_signal(signal.SIGSTOP)
     until = time.monotonic() + STOPPED
@@ -126,7 +126,7 @@ def stop_backend(chaos):
 
 
 def all_backends_away(chaos):
-    """Nothing is up. What is asked meanwhile fails, and once they are back nothing does."""
+    """No server is up. Calls in the meantime fail; once the servers are back no call fails."""
     for backend in chaos.backends.all:
         backend.kill()
     eventually(lambda: any(event.what == "failed" for event in chaos.crowd.take_events()), "calls fail")

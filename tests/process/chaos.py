@@ -1,12 +1,12 @@
 """Chaos: clients on every wire call on and on while a server is disturbed in every way that an operating system and an
-operator know. Each disturbance says what was expected, and whether it came so.
+operator know. Each disturbance states its expected outcome and checks it.
 
     chaos = Chaos(server, interop, seconds=600, seed=7, say=print)
-    chaos.run()          what did not come as expected: a list of texts
+    chaos.run()          the unexpected outcomes: a list of texts
 
-    ChaosServer          a server whose logs are on a small file system, where we may mount one
+    ChaosServer          a server with its logs on a small file system, where the user may mount one
     Chaos                the clients, the configuration as it is just now, the figures, the end
-    disturbances.py      what is done
+    disturbances.py      the disturbances
 """
 import contextlib
 import ctypes
@@ -25,13 +25,13 @@ from wires import WIRES
 DISK = 16 << 20  # bytes, for logs
 MOST_FAILURES = 5
 WARM = 60  # seconds after which memory is level
-LEVEL = {"master": 2 << 20, "workers": 8 << 20}  # bytes that may be added to it
+LEVEL = {"master": 2 << 20, "workers": 8 << 20}  # bytes by which the memory may grow
 LONGEST_CALL = 10 if not SANITIZED else 60  # seconds
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18
 
 
 def mount_small(directory):
-    """A file system of its own there, which this process and its children see and nobody else."""
+    """Mounts a file system that only this process and its children see."""
     libc = ctypes.CDLL(None, use_errno=True)
     for result in (
         libc.unshare(CLONE_NEWNS),
@@ -50,13 +50,13 @@ def can_mount(directory):
 
 
 class ChaosServer(Server):
-    """A daemon: an upgrade changes its process. What its logs said outlives their rotation."""
+    """A daemon: an upgrade changes its process. The texts of its logs stay known after a rotation."""
 
     def __init__(self, build):
         super().__init__(build)
         self.small_disk = can_mount(self.root)
         self.kept = ""
-        self.directory = None  # of the logs, open: where the server sees them, while and after it runs
+        self.directory = None  # the open log files: the server's view, while and after the server runs
 
     def start_daemon(self):
         logs = self.root / "logs"
@@ -76,7 +76,7 @@ class ChaosServer(Server):
         return self.kept + self.read_log("error.log.1") + self.read_log("error.log")
 
     def rotate(self):
-        """As logrotate does: what still comes to the old file is read with the next rotation."""
+        """Rotates as logrotate does: the next rotation reads the lines that still come to the old file."""
         self.kept += self.read_log("error.log.1")
         for name in ("error.log", "access.log"):
             with contextlib.suppress(FileNotFoundError):
@@ -136,7 +136,7 @@ class Chaos:
         self.server.reload(self.conf())
 
     def settle(self):
-        """Until only the workers of the running configuration are left, and every client is served by one of them."""
+        """Waits until only workers of the running configuration are left, and one of them serves every client."""
         serving = eventually(self.all_serve, f"{self.workers} workers serve")
         others = set(self.server.processes()) - {self.server.pid, *serving}
         wait_until_moved(self.server, others)
@@ -150,7 +150,7 @@ class Chaos:
     # ---- the clients ----
 
     def assert_undisturbed(self):
-        """No failed call, no wrong answer, no closed connection, no dial in vain, since the last time."""
+        """Since the last time there was no failed call, no wrong answer, no closed connection, and no failed dial."""
         events = self.crowd.take_events()
         assert not events, self.crowd.describe_events(events)
         assert self.crowd.oldest() < LONGEST_CALL, f"a call has been waiting for {self.crowd.oldest():.1f} s"
@@ -158,16 +158,16 @@ class Chaos:
     # ---- figures ----
 
     def measure(self):
-        """When the server has settled."""
+        """Measures when the server has settled."""
         pids = self.server.worker_pids()
         self.figures.append((self.elapsed(), resident(self.server.pid), max(map(resident, pids))))
         self.check_descriptors()
 
     def check_descriptors(self):
-        """The master has no more than ever, in the configuration of the beginning. It keeps a socket of each TCP port
-        for as many workers as there ever were; a master that has come by an upgrade has others than the first. The
-        first look may come before it has closed what was of a worker that has just ended: the fewest ever seen
-        count."""
+        """The master has no more descriptors than at any time before, in the first configuration. The master keeps a
+        socket of each TCP port for the largest number of workers so far; a master after an upgrade has others than the
+        first. The first look may come before the master has closed the descriptors of a worker that has just ended: the
+        lowest count so far is the bound."""
         self.most_workers = max(self.most_workers, self.workers)
         if self.workers != 2 or self.extra:
             return
@@ -198,7 +198,7 @@ class Chaos:
             if max(after) > max(before) + LEVEL[name] and not SANITIZED:
                 self.failures.append(f"memory is not level: {text}")
 
-    # ---- the course of it ----
+    # ---- the course of a run ----
 
     def run(self):
         self.say(f"seed {self.seed}, {self.seconds:.0f} s, the server in {self.server.root}")
@@ -234,8 +234,8 @@ class Chaos:
         self.say(f"{began:7.1f} s  {name:<18} {verdict}, {self.elapsed() - began:4.1f} s  {said}")
 
     def calm_down(self):
-        """The configuration of the beginning, and all clients leave. New workers, to which others come and go, then
-        have as many descriptors as when nobody had come."""
+        """The first configuration again, and all clients leave. New workers, after clients have come and gone, then
+        have as many descriptors as without clients."""
         self.workers, self.extra = 2, []
         self.reload()
         self.settle()

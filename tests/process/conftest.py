@@ -1,4 +1,4 @@
-"""Starts the real server in a private directory, and looks at what it leaves behind.
+"""Starts the real server in a private directory, and checks what the server leaves behind.
 
     server        running in the foreground, tcp on a free port and a Unix socket, two workers
     stopped       the same, not started: server.start(), server.start(daemon=True), server.run("-t")
@@ -33,7 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GEERPC_BUILD", ROOT / "build"))
 PEERS = pathlib.Path(os.environ.get("GEERPC_PEERS", BUILD))  # programs in other languages, built once for all builds
 EXTENDED = BUILD / "tests/extended"
-SERVICES = ["Arith", "Foo"]  # examples: served only where a configuration names them, and then nothing else is
+SERVICES = ["Arith", "Foo"]  # examples: served only when a configuration names them; then no other services are served
 EXTENDED_SERVICES = [  # with those of tests/modules
     *SERVICES, "Bin", "Chat", "Clock", "Countdown", "Crash", "Gob", "Handler", "Json", "Kinds",
     "Later", "Process", "Stream", "Tally", "Total"
@@ -53,7 +53,7 @@ SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING
 
 
 def eventually(check, what, timeout=TIMEOUT):
-    """Waits until check() gives something true, and returns that."""
+    """Waits until check() returns a true value, and returns that value."""
     end = time.monotonic() + timeout
     while True:
         result = check()
@@ -66,7 +66,7 @@ def eventually(check, what, timeout=TIMEOUT):
 class Server:
     def __init__(self, build=BUILD):
         self.build = pathlib.Path(build)
-        # Short, as paths of Unix sockets are; and passable for workers, which run as nobody when the tests run as root.
+        # A short path, as for Unix sockets; and open to workers, which run as nobody when the tests run as root.
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="gee-", dir="/tmp"))
         self.root.chmod(0o755)
         self.reports = self.root / "sanitizer"
@@ -92,7 +92,7 @@ class Server:
         environment[name] = value
         return environment
 
-    # ---- running ----
+    # ---- starting and ending the server ----
 
     @property
     def conf(self):
@@ -100,21 +100,21 @@ class Server:
 
     @conf.setter
     def conf(self, text):
-        """The services that tests call are served, unless the text names others."""
+        """The configuration serves the services that tests call, unless the text names others."""
         if not re.search(r"^services\s*=", text, re.MULTILINE):
             names = EXTENDED_SERVICES if self.build == EXTENDED else SERVICES
             text += "\nservices = ( %s );\n" % ", ".join(f'{{ name = "{name}"; }}' for name in names)
         self.write_conf(text)
 
     def write_conf(self, text):
-        """As it is."""
+        """Writes the text unchanged."""
         (self.root / "conf/geerpc.conf").write_text(text)
 
     def command(self, *arguments):
         return [str(self.build / "geerpc"), "-p", str(self.root), *map(str, arguments)]
 
     def run(self, *arguments, status=0, **options):
-        """geerpc with these arguments, to its end; what it printed on both streams is looked at by the test."""
+        """Runs geerpc with these arguments to its end; the test checks the output on both streams."""
         options = {"stdin": subprocess.DEVNULL, "cwd": self.root, **options}
         done = subprocess.run(
             self.command(*arguments),
@@ -171,13 +171,13 @@ class Server:
         )
 
     def wait_for_access(self, text, count=1):
-        """Waits until the access log has that text so often: lines are written by a thread of their own, after the
+        """Waits until the access log has the text that many times: a thread of its own writes the lines, after the
         reply."""
         path = self.root / "logs/access.log"
         return eventually(lambda: (log := path.read_text()).count(text) >= count and log, f"{text!r} in the access log")
 
     def allow(self, pattern):
-        """Lines [alert] and [crit] that this test causes."""
+        """Lines of level alert and crit that this test causes."""
         self.allowed.append(pattern)
 
     def allow_crash(self, name):
@@ -186,7 +186,7 @@ class Server:
         self.allow(r"\[alert\] \d+: #\d+ ")
         self.allow(rf"was killed by signal \d+ \({name}\)")
 
-    # ---- asking it ----
+    # ---- commands to the server ----
 
     def ask(self, command, status=0):
         return self.run("-s", command, status=status)
@@ -219,7 +219,7 @@ class Server:
     def send_signal(self, number):
         os.kill(self.pid, number)
 
-    # ---- talking to it ----
+    # ---- conversations with the server ----
 
     @property
     def tcp(self):
@@ -242,11 +242,11 @@ class Server:
     # ---- the end ----
 
     def processes(self):
-        """All that this server has started and that still live."""
+        """All processes that this server has started and that still live."""
         return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and self.has_started(entry)]
 
     def has_started(self, pid):
-        """And it lives."""
+        """True when the server has started and lives."""
         with contextlib.suppress(OSError):
             return self.mark.encode() in pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         return False
@@ -282,7 +282,7 @@ class Server:
         return problems
 
     def finish(self, failed):
-        """Stops it, whatever it takes, and says what was wrong about it."""
+        """Stops the server in any state, and returns its problems."""
         problems = []
         try:
             status = self.stop()
@@ -342,7 +342,7 @@ def server(stopped):
 
 @pytest.fixture
 def one_worker(stopped):
-    """Not started. What one worker does is told without guessing which one it was."""
+    """Not started. With one worker a test knows which worker acts."""
     stopped.conf = CONF.replace("workers = 2", "workers = 1")
     return stopped
 
@@ -366,7 +366,7 @@ def serve():
 
 @pytest.fixture(scope="session")
 def extended_build():
-    """The build with the services of tests/modules as well: make check-process has made it."""
+    """The build with the services of tests/modules, which make check-process has made."""
     return EXTENDED
 
 
@@ -393,7 +393,7 @@ SPEAKERS = {
 
 @pytest.fixture
 def client(interop):
-    """client("netrpc", address, "load"): what the Go program said, on one line."""
+    """client("netrpc", address, "load"): the output of the Go program, on one line."""
 
     def run(speaker, address, scenario, *options):
         done = subprocess.run(
@@ -413,8 +413,8 @@ def client(interop):
 
 @pytest.fixture
 def go_program(interop):
-    """go_program("server", "-protocol", ...): the place at which it says that it is ready. It runs until the test
-    ends."""
+    """go_program("server", "-protocol", ...): the place at which the program says that it is ready. The program runs
+    until the test ends."""
     processes = []
 
     def start(*arguments):
@@ -438,7 +438,8 @@ def go_program(interop):
 
 @pytest.fixture
 def go_server(go_program):
-    """go_server("netrpc", "tcp"): the address of a Go server; registry: the URL at which it announces itself."""
+    """go_server("netrpc", "tcp"): the address of a Go server; registry: the URL at which the server announces
+    itself."""
 
     def start(protocol, scheme, directory=None, registry=None):
         place = f"{scheme}@{directory}/go.sock" if scheme == "unix" else f"{scheme}@127.0.0.1:0"
@@ -450,13 +451,14 @@ def go_server(go_program):
 
 @pytest.fixture
 def go_registry(go_program):
-    """go_registry(): the URL of a registry as GeeRPC's own."""
+    """go_registry(): the URL of a registry like GeeRPC's own."""
     return lambda: go_program("registry", "-address", "tcp@127.0.0.1:0")
 
 
 @pytest.fixture
 def go_xclient(interop):
-    """go_xclient(url, "roundrobin", 100): what a Go program said that called the servers of a registry, on one line."""
+    """go_xclient(url, "roundrobin", 100): the output, on one line, of a Go program that called the servers of a
+    registry."""
 
     def run(registry, mode, calls):
         words = ["-protocol", "geerpc", "-registry", registry, "-mode", mode, "-calls", str(calls)]

@@ -22,7 +22,7 @@ class Disturbance:
 
 
 def disturbance(name, weight):
-    """act(chaos) raises AssertionError, or says what it did."""
+    """act(chaos) raises AssertionError, or returns a text about its action."""
 
     def register(act):
         DISTURBANCES.append(Disturbance(name, weight, act))
@@ -32,7 +32,7 @@ def disturbance(name, weight):
 
 
 def settled(chaos):
-    """The end of nearly every disturbance: nobody noticed."""
+    """The end of nearly every disturbance: no client has noticed it."""
     chaos.settle()
     chaos.assert_undisturbed()
     chaos.measure()
@@ -49,7 +49,7 @@ def reload(chaos):
 
 @disturbance("reloads", 3)
 def reloads_in_a_row(chaos):
-    """Without waiting for the old workers."""
+    """Reloads without waiting for the old workers."""
     count = chaos.random.randint(2, 10)
     for _ in range(count):
         chaos.reload()
@@ -123,7 +123,7 @@ def rotate(chaos):
 
 
 def kill_one(chaos, serving):
-    """(its process, the clients' events) once there is another in its place and all clients are connected again."""
+    """(its process, the clients' events) once another worker is in its place and all clients are connected again."""
     chaos.server.allow(r"was killed by signal 9 \(SIGKILL\)")
     victim = chaos.random.choice(serving)
     os.kill(victim, signal.SIGKILL)
@@ -136,7 +136,7 @@ def kill_one(chaos, serving):
 
 @disturbance("kill", 2)
 def kill(chaos):
-    """Only what the worker served is lost, and each of its clients is told by the end of the connection."""
+    """Only the calls of the killed worker are lost; each of its clients learns so from the end of the connection."""
     serving = chaos.settle()
     chaos.assert_undisturbed()
     victim, events = kill_one(chaos, serving)
@@ -148,7 +148,7 @@ def kill(chaos):
 
 @disturbance("kill in a reload", 1)
 def kill_in_a_reload(chaos):
-    """While connections move, nobody outside can say whose they are: some are closed, none gets nonsense."""
+    """While connections move, an observer cannot tell which worker has one: some are closed, none gets nonsense."""
     chaos.settle()
     chaos.assert_undisturbed()
     chaos.reload()
@@ -163,7 +163,7 @@ def kill_in_a_reload(chaos):
 
 @disturbance("stopped worker", 1)
 def stopped_worker(chaos):
-    """A worker does not run while others take over from it."""
+    """A worker is stopped while others take over from it."""
     victim = chaos.random.choice(chaos.settle())
     os.kill(victim, signal.SIGSTOP)
     try:
@@ -209,7 +209,7 @@ def fill(file):
 
 
 def limit_descriptors(pid, most):
-    """Of another process, which may belong to another user: as that user."""
+    """Sets the limit of another process, as its user when it belongs to another user."""
     with open(f"/proc/{pid}/status") as file:
         text = file.read()
     user, group = (int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE).group(1)) for name in ("Uid", "Gid"))
@@ -246,11 +246,11 @@ def no_descriptors(chaos):
     return f"{len(peers)} connections waited"
 
 
-# ---- what strangers do ----
+# ---- strangers ----
 
 
 def nonsense(chaos):
-    """Bytes that mean little: noise, beginnings of what a wire is, a conversation with some bytes changed."""
+    """Bytes with little meaning: noise, the beginnings of a wire, a conversation with some bytes changed."""
     choose = chaos.random
     noise = choose.randbytes(choose.randint(1, 4000))
     beginnings = (b"", OPTION_JSON, OPTION_BIN, OPTION_JSON[: choose.randint(1, 40)], b"\xc1GEE\1\1\0\0\0\x30",
@@ -267,7 +267,7 @@ def changed(chaos, data):
 
 
 def say_nonsense(chaos):
-    """A connection on which it was said, left open, or None."""
+    """The connection with the nonsense, left open, or None."""
     server, choose = chaos.server, chaos.random
     with contextlib.suppress(OSError, EOFError):
         if choose.random() < 0.5:
@@ -288,7 +288,7 @@ def say_nonsense(chaos):
 
 @disturbance("garbage", 3)
 def garbage(chaos):
-    """Some of it is still there when workers change."""
+    """Some of these connections are still there when workers change."""
     left = [sock for _ in range(200) if (sock := say_nonsense(chaos))]
     if chaos.random.random() < 0.5:
         chaos.reload()

@@ -1,5 +1,5 @@
-"""Shared by tests of the gateway: its configuration, its page about the servers behind it, and servers that the test
-plays itself, well or badly.
+"""Shared by tests of the gateway: its configuration, its page about its backends, and fake servers, which behave well
+or badly.
 
     gateway = start_gateway(make_server(), [("tcp@127.0.0.1:9999", 5), ...], services=["Arith"], retries=1)
     peers(gateway)["tcp@127.0.0.1:9999"]["in_flight"]
@@ -63,7 +63,7 @@ def peers(gateway):
 
 
 def wait_until_idle(gateway):
-    """In-flight counts return to zero, everywhere."""
+    """Waits until all in-flight counts return to zero."""
 
     def idle():
         shown = page(gateway)
@@ -86,7 +86,7 @@ def answered_by(gateway, count):
 
 
 def at_once(works):
-    """Runs them on a thread each; what they return, or the first exception."""
+    """Runs each function on a thread; returns their results, or raises the first exception."""
     results = [None] * len(works)
 
     def run(i):
@@ -106,14 +106,14 @@ def at_once(works):
     return results
 
 
-# ---- servers that a test plays ----
+# ---- fake servers ----
 
 CALL, PING, DRAIN = 0, 3, 2  # kinds of frames
 MANNERS = ("good", "slow", "silent", "garbage", "reset", "smuggling")
 
 
 class PlayedServer:
-    """Speaks GeeRPC's frames with JSON bodies: the answer to every call is its argument. In its manner:
+    """A fake server that speaks GeeRPC's frames with JSON bodies: the answer to every call is its argument. Manners:
 
     good       answers at once
     slow       after 100 ms
@@ -134,7 +134,7 @@ class PlayedServer:
         self.address = "tcp@127.0.0.1:%d" % self.socket.getsockname()[1]
         self.connections = set()
         self.requests = 0
-        self.kinds = set()  # of the frames that came
+        self.kinds = set()  # of the received frames
         if listen:
             self.listen()
 
@@ -215,7 +215,7 @@ class PlayedServer:
 
 
 class Hole:
-    """An address at which connecting never ends: what may wait to be accepted is full."""
+    """An address at which connecting never ends: the queue of the listener is full."""
 
     def __init__(self):
         self.socket = socket.socket()
@@ -238,7 +238,7 @@ class Hole:
 
 
 def timed(function, *arguments, **options):
-    """(seconds, what it returned)"""
+    """(seconds, result)"""
     began = time.monotonic()
     result = function(*arguments, **options)
     return time.monotonic() - began, result

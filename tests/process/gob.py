@@ -1,5 +1,5 @@
-"""encoding/gob by hand, for what no Go program sends: type definitions and values, right and wrong, and net/rpc on
-them.
+"""encoding/gob by hand, for bytes that no Go program sends: type definitions and values, right and wrong, and net/rpc
+on them.
 
     with GobPeer(gateway.tcp) as peer:
         peer.send("Foo.Sum", message(INTERFACE, b"\0\0"))                           # a nil interface value
@@ -31,7 +31,7 @@ def text(value):
 
 
 def member(distance, value):
-    """A member of a struct, so many behind the one before."""
+    """A member of a struct, `distance` behind the member before."""
     return natural(distance) + value
 
 

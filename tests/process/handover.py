@@ -1,4 +1,4 @@
-"""A server whose connections are passed on by reloads, and what is watched meanwhile: for test_handover.py, chaos.py.
+"""A server whose connections are passed on by reloads, and clients that watch: for test_handover.py and chaos.py.
 
     make_passing(server)      its configuration: tcp, a Unix socket, tcp that takes sealed channels only
     Crowd(server, interop)    clients on every wire that call on and on
@@ -54,7 +54,7 @@ def sealed_of(server):
 
 
 def wait_until_moved(server, old, timeout=LONGEST_MOVE):
-    """Until those workers are no more."""
+    """Waits until these workers have ended."""
     eventually(lambda: not any(map(server.has_started, old)), f"the old workers {old} have left", timeout)
 
 
@@ -73,12 +73,12 @@ def descriptors(pid):
 
 
 def plain_socket(sock):
-    """Under a seal."""
+    """The TCP socket below a seal."""
     return getattr(sock, "sock", sock)
 
 
 def wait_until_taken(socks):
-    """Until the server has read all that was sent on these sockets, sealed ones or not."""
+    """Waits until the server has read all bytes sent on these sockets, sealed or not."""
     waiting = [plain_socket(sock) for sock in socks]
     with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
 
@@ -90,7 +90,7 @@ def wait_until_taken(socks):
 
 
 def unread(kernel, sock):
-    """Bytes in the queue of the other side."""
+    """Bytes in the receive queue of the other side."""
     if sock.family == socket.AF_UNIX:
         return unsent(sock)
     (host, port), (own_host, own_port) = sock.getpeername(), sock.getsockname()
@@ -129,7 +129,7 @@ CLIENTS = {
 }
 
 
-# Of a gateway whose services may all be repeated: so many calls a second on each connection.
+# Clients of a gateway whose services may all be repeated: the calls a second on each connection.
 STEADY = {
     "steady-netrpc": ("go", "tcp", "-protocol netrpc -plain -rate 100"),
     "steady-json": ("go", "tcp", "-protocol geerpc -codec json -plain -rate 100"),
@@ -137,7 +137,7 @@ STEADY = {
 
 
 class Event:
-    """Something that went wrong for a client, by its own words."""
+    """A failure, in the client's own words."""
 
     def __init__(self, client, what, pid, reason):
         self.client, self.what, self.pid, self.reason = client, what, pid, reason
@@ -177,13 +177,13 @@ class Client:
         report = self.last = json.loads(line)
         events = [Event(self.name, event["what"], event["pid"], event["reason"]) for event in report["events"]]
         silently = report["connects"] - self.connections - report["closed"] - report["refused"] - self.redialled
-        if self.stays and silently > 0:  # a library's own idea
+        if self.stays and silently > 0:  # an address that a library chose
             events.append(Event(self.name, "closed", 0, f"{silently} times dialled anew without a word"))
             self.redialled += silently
         return report, events
 
     def finish(self):
-        """Its last report, with its events, once the calls in flight have ended."""
+        """The last report with its events, once the calls in flight have ended."""
         self.process.stdin.close()
         last = self._read()
         assert self.process.wait(TIMEOUT) == 0
@@ -197,7 +197,7 @@ class Client:
 
 
 class Crowd:
-    """All of them; with Crowd(...) as crowd: they end with the block, and are killed when it fails."""
+    """All clients. with Crowd(...) as crowd: they end with the block, and are killed when the block fails."""
 
     def __init__(self, server, interop, connections=3, depth=4, names=CLIENTS):
         self.clients = [Client(name, server, interop, connections, depth) for name in names]
@@ -211,7 +211,7 @@ class Crowd:
             client.kill()
 
     def look(self):
-        """Asks everybody for a report: what has gone wrong is in self.events."""
+        """Asks every client for a report; failures are in self.events."""
         self.events += [event for client in self.clients for event in client.report()[1]]
 
     def take_events(self):
@@ -228,8 +228,8 @@ class Crowd:
         return max(client.last["oldest"] for client in self.clients)
 
     def is_loss(self, event, victim=None):
-        """A worker was killed: is this what its clients see? victim: and only those that it served. Who had just
-        dialled may have been in the middle of a handshake."""
+        """A worker was killed: does the event fit? With `victim`, only clients of that worker may report one. A client
+        that had just dialled may have been in the middle of a handshake."""
         stays = next(client.stays for client in self.clients if client.name == event.client)
         if stays:
             return event.what in ("lost", "closed") and victim in (None, event.pid)
@@ -242,7 +242,7 @@ class Crowd:
         return "\n".join(lines + (["..."] if len(counts) > most else []))
 
     def wait_until_served_by(self, pids, timeout=LONGEST_MOVE):
-        """Every connection that stays."""
+        """Waits until these workers serve every connection that stays."""
         allowed = set(pids)
 
         def all_served():
@@ -252,7 +252,7 @@ class Crowd:
         eventually(all_served, f"every client is served by one of {sorted(allowed)}", timeout)
 
     def wait_for_calls(self, count=1, only_staying=False):
-        """That many further ones by each client."""
+        """Waits until each client has made that many further calls."""
         self.look()
         before = {client: client.last["calls"] for client in self.clients if client.stays or not only_staying}
 
@@ -263,7 +263,7 @@ class Crowd:
         eventually(all_called, f"{count} more calls by each client")
 
     def finish(self):
-        """All calls end. What has gone wrong since the events were taken last."""
+        """Ends all calls. Returns the failures since take_events()."""
         self.events += [event for client in self.clients for event in client.finish()[1]]
         return self.events[self.taken:]
 
@@ -274,8 +274,9 @@ MOST_IN_A_PROCESS = 5000  # connections: descriptors of one process are limited
 
 
 def hold(server, wires, count, pipe):
-    """In a process of its own: `count` connections on these wires by turns, each after one call; then, each time it is
-    told to, their second call. Says how many of them were closed or talked to meanwhile, and who served."""
+    """Runs in a process of its own: `count` connections on these wires in turn, each after one call; then, at each
+    command, a second call on each. Reports how many connections were closed or received bytes in the meantime, and
+    which processes served."""
     try:
         made = []
         with select.epoll() as watched:
@@ -294,7 +295,7 @@ def hold(server, wires, count, pipe):
 
 
 class Idle:
-    """with Idle(server, WIRES, 20000) as idle: so many connections that say nothing."""
+    """with Idle(server, WIRES, 20000) as idle: that many idle connections."""
 
     def __init__(self, server, wires, count):
         fork = multiprocessing.get_context("fork")
@@ -319,7 +320,7 @@ class Idle:
         return said
 
     def call(self):
-        """(how many were closed or talked to since their last call, the processes that serve them now)"""
+        """(connections that were closed or received bytes since their last call, the processes that serve them now)"""
         for _, pipe in self.holders:
             pipe.send("call")
         said = self._hear()

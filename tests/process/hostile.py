@@ -1,8 +1,7 @@
-"""Peers that mean harm, for test_hostile_*.py: what they say, and what is watched meanwhile.
+"""Hostile peers, for test_hostile_*.py: their bytes, and the checks of the server in the meantime.
 
-Each test watches the same things: the log says who and why, a well-behaved client beside them calls on, the workers'
-memory stays where it was.
-"""
+Each test watches the same things: the log names the peer and the reason, a well-behaved client goes on calling, and the
+workers' memory stays level."""
 import contextlib
 import os
 import pathlib
@@ -21,11 +20,11 @@ HEADER = b'{"ServiceMethod":"Foo.Sum","Seq":1}'
 MIB = 1 << 20
 
 
-# ---- what is watched ----
+# ---- checks ----
 
 
 def memory(server, row="VmRSS"):
-    """Bytes of the workers together; "VmHWM" for the most there ever were."""
+    """Bytes of all workers together; "VmHWM": the largest size so far."""
     total = 0
     for pid in server.worker_pids():
         text = pathlib.Path(f"/proc/{pid}/status").read_text()
@@ -34,7 +33,7 @@ def memory(server, row="VmRSS"):
 
 
 def assert_flat(server, before, growth=8 * MIB):
-    """Sanitizers keep what is freed for a while: under them memory says nothing."""
+    """Sanitizers keep freed memory for a while, so under a sanitizer nothing is checked."""
     now = memory(server)
     assert SANITIZED or now < before + growth, f"memory grew from {before >> 10} to {now >> 10} KiB"
 
@@ -84,11 +83,11 @@ def bystander(server):
     assert not failures, f"{failures} after {counts} calls"
 
 
-# ---- talking to the server ----
+# ---- conversations ----
 
 
 def send_all(sock, data):
-    """False: the server had enough before the end."""
+    """False: the server closed before the end."""
     try:
         sock.sendall(data)
         return True
@@ -97,7 +96,7 @@ def send_all(sock, data):
 
 
 def read_to_end(sock):
-    """All that comes until the server closes; a reset is an end, too."""
+    """Reads until the server closes; a reset counts as an end."""
     data = b""
     with contextlib.suppress(ConnectionResetError):
         while more := sock.recv(1 << 16):
@@ -106,7 +105,7 @@ def read_to_end(sock):
 
 
 def is_closed(sock, patience):
-    """By the server, within that time."""
+    """True when the server closes within that time."""
     try:
         return bool(select.select([sock], [], [], patience)[0]) and sock.recv(1 << 16) == b""
     except ConnectionResetError:
@@ -114,7 +113,7 @@ def is_closed(sock, patience):
 
 
 def say(address, data, half_close=False):
-    """(our address, what was answered) of a conversation that the server ends."""
+    """(our address, the answer) of a conversation that the server ends."""
     with connect(address, TIMEOUT) as sock:
         name = "tcp@%s:%d" % sock.getsockname() if sock.family == socket.AF_INET else "unix@"
         send_all(sock, data)
@@ -139,7 +138,7 @@ def bin_call(body=b"", method="Foo.Sum", extra=b""):
 
 
 def send_until_full(sock, data, patience=1.0):
-    """How many bytes the other side took before it took nothing for that long."""
+    """The count of bytes that the other side took before it took none for that long."""
     view, sent = memoryview(data), 0
     while sent < len(data) and select.select([], [sock], [], patience)[1]:
         with contextlib.suppress(BlockingIOError):

@@ -1,11 +1,11 @@
-"""Honest callers on every wire and a hostile one, at one gateway with one connection to each server behind.
+"""Honest callers on every wire and a hostile caller, at one gateway with one connection to each backend.
 
     with Neighbourhood(server, back, interop) as street:     a Server for the gateway, one for geerpc behind it
-        report = street.run("-requests", 3000, seed=7)        what tests/interop/go/neighbours.go has counted
-        street.check(report)                                  asserts that nobody heard of the hostile one
+        report = street.run("-requests", 3000, seed=7)        the counts of tests/interop/go/neighbours.go
+        street.check(report)                                  asserts that no honest caller was affected
 
-Again with the seed that a failure says: SEED=7. An event's hostile sessions alone: "-first", 1200, "-requests", 1.
-"""
+To repeat a run with the seed of a failure: SEED=7. To run the hostile sessions of an event alone: "-first", 1200,
+"-requests", 1."""
 import contextlib
 import json
 import os
@@ -18,14 +18,14 @@ import time
 from conftest import SANITIZED, TIMEOUT
 from gateway import page, wait_until_idle
 
-MEMORY = 3 << 30  # bytes, of a Go server: that which allocates what a caller claims shall end here
+MEMORY = 3 << 30  # bytes, of a Go server: a server that allocates as much as a caller claims ends here
 LEVEL = 8 << 20  # bytes that may be added to the gateway's memory in the second half of a run
 MUCH = 128 << 20  # bytes that it may have at most
 WARM = 200  # figures, ten a second, after which it is level
 LIMITS = 'workers = 1; limits = { message = "256k"; };'  # of the gateway, and of the geerpc server
 PATIENCE = 30 if not SANITIZED else 60  # seconds, where others take the processors
 
-# upstream: of geerpc only the codec
+# upstream: for geerpc the codec only
 GO = {
     "net": ["-protocol", "netrpc", "-service", "Net"],
     "rpc": ["-protocol", "jsonrpc", "-service", "Rpc"],
@@ -56,7 +56,7 @@ FORWARDED_TO_GEERPC = ("Json", "Bin", "Gob", "Arith")
 
 
 class GoServer:
-    """A process of its own, so that its end is seen, and what it says."""
+    """A Go server in a process of its own, so that the test sees its end and its output."""
 
     def __init__(self, interop, directory, name):
         self.name = name
@@ -199,7 +199,7 @@ upstreams = ( {upstreams} );
         return []
 
     def _strange_calls(self):
-        """Of services of the geerpc server that are not forwarded."""
+        """Calls of services of the geerpc server that are not forwarded."""
         return [
             f"{service['name']}.{method['name']} was executed {method['calls']} times"
             for service in page(self.back)["services"]

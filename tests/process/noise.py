@@ -1,5 +1,5 @@
 """The client's end of geerpc's sealed channel, for tests: Noise written once more, from its specification, over the
-primitives of libsodium and Python's BLAKE2b. Every step can be taken by hand, so that a test can get one wrong."""
+primitives of libsodium and Python's BLAKE2b. A test can take every step by hand, and so take a wrong step."""
 import base64
 import ctypes
 import ctypes.util
@@ -80,7 +80,7 @@ def derive(chaining_key, secret):
 
 
 class Handshake:
-    """An initiator of XK (with a secret key of its own) or NK (without)."""
+    """An initiator: XK with a secret key of its own, NK without a key."""
 
     def __init__(self, server, secret=None, prefix=b"geerpc-seal-v1", preamble=None):
         self.pattern = XK if secret else NK
@@ -134,8 +134,8 @@ def frame(data):
 
 
 class Sealed:
-    """As a socket, once the handshake is over. address: where to, or a socket that is connected already. cut: only so
-    many bytes of the handshake are sent before finish()."""
+    """A socket once the handshake is over. address: a text, or a connected socket. cut: only so many bytes of the
+    handshake are sent before finish()."""
 
     def __init__(self, address, server, secret=None, timeout=20, cut=None):
         self.sock = connect(address, timeout) if isinstance(address, str) else address

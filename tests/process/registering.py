@@ -1,7 +1,7 @@
-"""Shared by tests of registries: asking a registry by its wire, a registry that comes and goes at the same place, load
-that counts failures.
+"""Shared by tests of registries: requests on a registry's wire, a registry that comes and goes at the same place, and
+load that counts failures.
 
-    place = Place()                                      a port for one that comes and goes
+    place = Place()                                      a port for a registry that comes and goes
     registry = start_registry(make_server(), place)
     put(registry, "tcp@10.0.0.1:9999", weight=3)         an Answer
     servers(registry)                                    ["tcp@10.0.0.1:9999"]
@@ -20,7 +20,7 @@ PATH = "/_geerpc_/registry"
 
 
 class Place:
-    """Where a registry comes and goes."""
+    """The place of a registry that comes and goes."""
 
     def __init__(self):
         self.place = f"127.0.0.1:{free_port()}"
@@ -121,8 +121,8 @@ def wait_for_servers(server, wanted):
 
 
 class Load:
-    """Calls Arith.Multiply again and again over several connections. redial: a connection that ends is no failure
-    (workers that leave close those that are quiet)."""
+    """Calls Arith.Multiply repeatedly over several connections. redial: the end of a connection is no failure (leaving
+    workers close quiet connections)."""
 
     def __init__(self, gateway, connections=4, redial=False):
         self.gateway = gateway
@@ -145,7 +145,7 @@ class Load:
             thread.join()
 
     def wait_for(self, more):
-        """Until so many further calls were answered."""
+        """Waits until so many further calls were answered."""
         goal = self.count + more
         eventually(lambda: self.count >= goal or self.failures, f"{more} calls")
 
@@ -176,7 +176,7 @@ class Load:
 
 
 def helper_pid(server):
-    """Of the helper that serves; 0: there is none."""
+    """The pid of the helper; 0: none."""
     for line in server.status().splitlines():
         if line.startswith("helper: pid ") and ", serving" in line:
             return int(line.split()[2].rstrip(","))

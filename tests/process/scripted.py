@@ -1,7 +1,7 @@
 """A server of a few lines that speaks GeeRPC's JSON by hand, and closes on every other codec, for tests of geectl; and
 geectl itself, run to its end.
 
-    serve(answer)    a fixture of conftest: starts one, which is stopped when the test has ended"""
+    serve(answer)    a fixture of conftest: starts a server, which is stopped when the test has ended"""
 import json
 import os
 import pathlib
@@ -30,7 +30,7 @@ class ScriptedServer(threading.Thread):
         else:
             self.socket = socket.create_server(("127.0.0.1", 0))
             self.address = "tcp@127.0.0.1:%d" % self.socket.getsockname()[1]
-        self.first_bytes = b""  # what came with the first read, which is what Go's JSON decoder would see
+        self.first_bytes = b""  # the bytes of the first read: the part that Go's JSON decoder would see
         self.option, self.requests = None, []
         self.start()
 
@@ -82,7 +82,7 @@ class ScriptedServer(threading.Thread):
             connection.sendall((json.dumps(header) + "\n" + reply + "\n").encode())
 
     def stop(self):
-        """Once, or again."""
+        """May be called again."""
         if self.socket.fileno() < 0:
             return
         self.socket.shutdown(socket.SHUT_RDWR)

@@ -63,6 +63,6 @@ def make_sealed(server, seal="", more=""):
 
 
 def sealed_peer(server, client="billing", address=None, key="server"):
-    """client None: anonymous."""
+    """client None: an anonymous client."""
     secret = server.keys.secret(client) if client else None
     return SealedPeer(address or server.tcp, public_in(server.keys[key]), secret, timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""Several runs of pytest share the tests: each test is run by the one that comes to it first.
+"""Several runs of pytest share the tests: each test runs in the process that reaches the test first.
 
 run-process starts them with GEERPC_SHARED=FILE, where the number of the next test stands; all see the same tests in the
 same order. The tests of a module with `pytestmark = pytest.mark.together` stay together, for what they share is dear.
@@ -25,7 +25,7 @@ def take_number():
 
 
 def units(items):
-    """Lists of tests that one run takes as a whole; those of many tests first, so that none is left to the end."""
+    """Lists of tests that one run takes as a whole; long lists first, so that none is left to the end."""
 
     def module_or_test(item):
         return item.module.__name__ if item.get_closest_marker("together") else item.nodeid
@@ -34,14 +34,14 @@ def units(items):
 
 
 def taken(items):
-    """The tests that are this run's, each taken when the one before it is about to begin."""
+    """The tests of this run, each taken when the test before it is about to begin."""
     waiting = units(items)
     while (number := take_number()) < len(waiting):
         yield from waiting[number]
 
 
 def pytest_runtestloop(session):
-    """As pytest's own, but for where the next test comes from."""
+    """As pytest's own loop, except for the source of the next test."""
     if not SHARED or session.config.option.collectonly or session.testsfailed:
         return None
     tests = taken(session.items)

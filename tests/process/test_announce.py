@@ -1,4 +1,4 @@
-"""A server that enters itself into registries: while it runs, and not a moment longer."""
+"""A server that announces itself to registries: while the server runs, and not a moment longer."""
 import os
 import re
 import signal
@@ -31,8 +31,7 @@ def registry(make_server):
 
 @pytest.fixture
 def announced(make_server, registry):
-    """announced(ttl='"3s"'): a running server that announces itself; for so long that nothing is forgotten by
-    itself."""
+    """announced(ttl='"3s"'): a running server that announces itself, by default for so long that no entry times out."""
 
     def start(**settings):
         server = make_server()
@@ -49,7 +48,7 @@ def test_listeners_are_announced_and_refreshed(registry, announced):
     entry = entries(registry)[server.tcp, "Arith"]  # and the Unix socket is not
     assert entry["weight"] == 3 and entry["expires_in_ms"] <= 1000
     server.wait_for_log(r"\[notice\] .*announce: tcp@\S+ is in the registry http://")
-    # Longer than its time, and it was never away: the version would tell.
+    # Longer than the entry's time, and the entry was never away: the version would tell.
     before = ask(registry).version
     answer = ask(registry, query=f"version={before}&wait=3s")
     assert (answer.version, answer.servers) == (before, [server.tcp])
@@ -88,7 +87,7 @@ def test_a_reload_withdraws_what_it_drops(registry, announced):
     wait_for_servers(registry, ["tcp@10.0.0.1:1"])
     server.reload(CONF + announce(url(registry), address='"tcp@10.0.0.1:1"', service='"Foo"'))
     eventually(lambda: list(entries(registry)) == [("tcp@10.0.0.1:1", "Foo")], "the other entry")
-    # No announcements, so no helper, but for one that takes the last one out; the next reload needs none.
+    # Without announcements there is no helper, except to remove the last entry; the next reload needs none.
     server.reload(CONF)
     wait_for_servers(registry, [])
     server.reload(CONF)
@@ -106,11 +105,11 @@ def test_a_reload_keeps_what_it_does_not_drop(registry, announced):
 
 
 def test_the_end_just_after_a_reload(registry, announced):
-    """The new helper takes out what the one before has entered."""
+    """The new helper removes the entry of the helper before."""
     for number in (signal.SIGQUIT, signal.SIGTERM):
         server = announced()
         old = wait_for_helper(server)
-        os.kill(old, signal.SIGSTOP)  # it hangs: the next one waits for its end
+        os.kill(old, signal.SIGSTOP)  # the registry hangs: the next helper waits for the end of this one
         try:
             server.reload()
             server.send_signal(number)
@@ -142,7 +141,7 @@ def test_a_registry_that_comes_later(make_server):
     server.wait_for_log(r"\[warn\] .*announce: tcp@\S+ is not in the registry: .*Connection refused; it is tried again")
     registry = start_registry(make_server(), place, file='""')
     wait_for_servers(registry, [server.tcp])
-    # The registry begins anew, without a file: the server comes again by itself.
+    # The registry begins again, without a file: the server announces itself again.
     registry.stop()
     registry.start()
     wait_for_servers(registry, [server.tcp])

@@ -1,4 +1,4 @@
-"""make bench: that it measures at all, and that no wrong answer counts as a call. No test says how fast anything is."""
+"""make bench measures at all, and counts no wrong answer as a call. No test says how fast anything is."""
 import json
 import os
 import pathlib
@@ -34,7 +34,7 @@ def make(*arguments):
 
 @pytest.fixture(scope="module")
 def programs():
-    """The load generator's path; it is built, and the floor."""
+    """The path of the load generator, which is built together with the floor."""
     make("bench-programs")
     return BUILD / "bench"
 
@@ -58,7 +58,7 @@ def test_a_short_run_has_a_figure_for_everything(tmp_path):
 
 @pytest.fixture
 def short_directory():
-    """For paths of Unix sockets, which may not be long; and one that workers can enter."""
+    """A short path, for Unix sockets, which workers can enter."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="gee-", dir="/tmp"))
     path.chmod(0o755)
     yield path
@@ -100,7 +100,7 @@ def session(leader):
 
 
 class Answers:
-    """A server that answers each request of four bytes with the next of these; None: closes the connection."""
+    """A server that answers each request of four bytes with the next of these answers; None: closes the connection."""
 
     def __init__(self, *replies):
         self.replies = replies
@@ -111,7 +111,7 @@ class Answers:
     def _serve(self):
         try:
             conn, _ = self.listener.accept()
-        except OSError:  # nobody came
+        except OSError:  # no client came
             return
         with conn:
             for reply in self.replies:
@@ -124,7 +124,7 @@ class Answers:
         return self.listener.getsockname()[1]
 
     def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept
         self.listener.close()
         self.thread.join(TIMEOUT)
 

@@ -54,7 +54,7 @@ class Tree:
         return self.run("make", "-j2", *arguments, **rest)
 
     def compiled(self, *arguments):
-        """The sources that make compiles now."""
+        """The sources that make would compile now."""
         return set(re.findall(r"^ +CC +(\S+)$", self.make(*arguments), re.MULTILINE))
 
     def files(self):
@@ -259,7 +259,7 @@ def test_llhttp_is_compiled_from_debians_sources(tree, tmp_path):
 
 
 def apt_stand_ins(stand_ins, tmp_path, user, missing=()):
-    """apt-get notes its arguments in the file that is returned; dpkg-query knows all packages but `missing`."""
+    """apt-get notes its arguments in the returned file; dpkg-query knows all packages but `missing`."""
     log = tmp_path / "apt.log"
     stand_ins("id", f"echo {user}\n")
     stand_ins("apt-get", f'echo "$*" >>{log}\n')
@@ -383,7 +383,7 @@ def test_a_lost_build_directory_comes_back(tree):
     assert (tree.root / "build/second/gee_features.h").exists()
 
 
-# ---- what is built, and where it goes ----
+# ---- the results of a build, and their places ----
 
 
 def test_the_library_exports_only_its_own_names(tree):

@@ -26,7 +26,7 @@ def read_exactly(sock, count):
 
 @pytest.mark.parametrize("scheme", ["tcp", "unix"])
 def test_json_by_hand(server, scheme):
-    """The very bytes, in one segment and cut in two at every place."""
+    """The bytes of a conversation, in one segment and cut in two at every place."""
     whole = OPTION_JSON + CALL
     for cut in range(0, len(whole), 1 if scheme == "unix" else 7):
         with connect(getattr(server, scheme)) as sock:
@@ -36,7 +36,7 @@ def test_json_by_hand(server, scheme):
 
 
 def test_half_closed_client_gets_its_reply(server):
-    """As printf … | nc -N does it."""
+    """As by printf … | nc -N."""
     with connect(server.tcp) as sock:
         sock.sendall(OPTION_JSON + b"\n" + CALL + b"\n")
         sock.shutdown(socket.SHUT_WR)
@@ -71,7 +71,8 @@ def test_calls_on_one_connection_are_concurrent(server):
 
 
 def test_blocked_pool(stopped):
-    """Sleepers fill threads and queue: fast calls go on, queued ones time out where they wait, more are refused."""
+    """Sleeping calls fill threads and queue: fast calls go on, queued calls time out while they wait, further calls are
+    refused."""
     listen = 'listen = ( { address = "tcp@127.0.0.1:0"; } );'
     stopped.conf = "workers = 1; thread_pool = { threads = 4; queue = 96; };" + listen
     stopped.start()
@@ -81,7 +82,7 @@ def test_blocked_pool(stopped):
         peer.send("Foo.Sum", {"Num1": 20, "Num2": 22}, seq=1000)
         header, body = peer.reply()
         assert (header["Seq"], body) == (1000, 42)
-        # Threads take their jobs from the queue a little after they were put there.
+        # Threads take their jobs from the queue a little later.
         refused = 0
         for i in range(2000, 2010):
             peer.send("Foo.Sleep", {"Num1": 60, "Num2": 0}, seq=i)

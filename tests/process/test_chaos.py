@@ -1,4 +1,4 @@
-"""Half a minute of what make chaos does, and workers that are killed again and again."""
+"""Half a minute of make chaos, and workers that are killed again and again."""
 import os
 import random
 import signal
@@ -19,7 +19,7 @@ CLIENTS = {"connections": 3, "depth": 4} if not SANITIZED else {"connections": 1
 
 
 def test_half_a_minute_of_chaos(extended_build, interop):
-    """With other disturbances each time; the seed that it says makes them come again."""
+    """Other disturbances each time; the seed in the output repeats them."""
     server = ChaosServer(extended_build)
     failures = ["it did not come to an end"]
     try:
@@ -32,7 +32,7 @@ def test_half_a_minute_of_chaos(extended_build, interop):
 
 @pytest.mark.parametrize("name", ["kill backend", "stop backend", "all backends away"])
 def test_backends_that_die_stop_and_come_back(extended_build, interop, name):
-    """A few seconds of what make chaos does to the servers behind a gateway: no call that may be repeated fails."""
+    """A few seconds of make chaos on the servers behind a gateway: no call that may be repeated fails."""
     server = ChaosServer(extended_build)
     failures = ["it did not come to an end"]
     try:

@@ -17,7 +17,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
 
 def environment(**more):
-    """Without what a make around us has put there."""
+    """The environment without the variables of a make around this test."""
     ours = ("MAKE", "MFLAGS", "GNUMAKEFLAGS", "CC", "CFLAGS", "LDFLAGS", "DESTDIR")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, **more}
@@ -38,12 +38,12 @@ def run(command, status=0, **options):
 
 
 class Installation:
-    """The files of make install, under a directory that is not the prefix; and programs that were built with them."""
+    """The files of make install, below a directory that is not the prefix, and programs built with them."""
 
     def __init__(self, root):
         self.root = root
         makefile = ROOT / "Makefile" if BUILD == ROOT / "build" else BUILD / "Makefile"
-        # With the flags of the make around us, or all would be built anew under the feet of the tests beside this one.
+        # With the flags of the make around this test, or everything would be rebuilt while other tests run.
         flags = {name: os.environ[name] for name in ("CC", "CFLAGS", "LDFLAGS") if name in os.environ}
         run(["make", "-f", makefile, "install", f"DESTDIR={root}"], cwd=ROOT, timeout=900, env=environment(**flags))
         # Sanitizers of two compilers do not mix.
@@ -257,7 +257,7 @@ def test_the_library_is_unloaded_while_a_name_is_looked_up(installation, tmp_pat
 
 
 def sources(installation):
-    """{name: path} of the page's programs, each as it stands there."""
+    """{name: path} of the page's programs, each unchanged."""
     found = dict(re.findall(r"^```c\n(?=/\* (\w+)\.c: )(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
     paths = {}
     for name, text in found.items():
@@ -293,8 +293,8 @@ def test_every_program_of_the_page_is_built_and_run(installation):
 
 
 def environment_of(installation, command):
-    """LeakSanitizer, in a process that was forked while there were threads, looks for what they refer to and does not
-    find them: what it then says ("False leaks are possible") is about the parent's memory."""
+    """LeakSanitizer, in a process that was forked while there were threads, does not find the memory to which these
+    refer: its warning ("False leaks are possible") is about the parent's memory."""
     environment = installation.environment()
     if "./child" in command:
         environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
@@ -302,13 +302,14 @@ def environment_of(installation, command):
 
 
 def alike(text):
-    """Times differ from run to run."""
+    """Replaces times, which differ from run to run."""
     return re.sub(r"\(([0-9.]+|\d+ tries, [0-9.]+) ms\)", "(... ms)", text)
 
 
 @pytest.mark.parametrize("command, output", RUNS, ids=[command.replace("./", "") for command, _ in RUNS])
 def test_the_page_says_what_happens(installation, make_server, extended_build, command, output):
-    """Each server of the page is one of ours, with the service Stream; nobody listens at port 1."""
+    """A server of the test, with the service Stream, takes the place of each server of the page; no process listens at
+    port 1."""
     places = {"127.0.0.1:1": "127.0.0.1:1"}
 
     def place(match):
@@ -359,7 +360,7 @@ def test_the_same_program_and_a_go_server(installation, go_server, tmp_path_fact
 
 @pytest.mark.parametrize("codec", ["json", "bin", "gob"])
 def test_a_worker_is_killed_in_mid_call(installation, one_worker, codec):
-    """Every call ends once and says where; a client of many servers finds the worker that comes after."""
+    """Every call ends once, with the place of its failure; a client of many servers finds the new worker."""
     server = one_worker.start()
     server.allow(r"was killed by signal 9 \(SIGKILL\)")
     program = installation.build(ROOT / "tests/process/outlive.c")
@@ -379,7 +380,7 @@ def test_a_worker_is_killed_in_mid_call(installation, one_worker, codec):
         process.kill()
         process.wait()
     lost = r"unavailable, wait: tcp@127\.0\.0\.1:\d+: wait: [^(]+ \([0-9.]+ ms\)"
-    # The one in the main thread may have been on its way out.
+    # The call in the main thread may have been about to end.
     lost_last = r"unavailable, (wait|send): tcp@127\.0\.0\.1:\d+: (wait|send): [^(]+ \([0-9.]+ ms\)"
     assert re.fullmatch(rf"awake: {lost_last}\n(asleep: once, {lost}\n){{8}}again: 56\n", said), said
     assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""geerpc's options: what is printed where, and the exit status."""
+"""geerpc's options: output and exit status."""
 import os
 import re
 import socket
@@ -57,7 +57,7 @@ def test_mistakes(stopped, text, said):
     done = stopped.run("-t", status=1)
     assert said in done.stderr
     assert done.stdout == ""
-    assert stopped.run(status=1).stderr == done.stderr  # starting says the same
+    assert stopped.run(status=1).stderr == done.stderr  # a start reports the same
 
 
 def test_missing_file(stopped):
@@ -153,7 +153,7 @@ def test_status(server):
 
 
 def test_commands_work_when_the_file_is_broken(server):
-    """The control socket is found all the same."""
+    """The control socket is found nevertheless."""
     server.conf = "listen = ( { address ="
     assert "running" in server.status()
     server.ask("stop")
@@ -181,7 +181,7 @@ def snapshot(root):
 
 
 def test_what_cannot_be_opened_is_found_and_named_with_its_line(stopped, server_elsewhere):
-    """Directories, ports, sockets: all at once; and nothing is left behind."""
+    """Directories, ports, sockets: all errors at once; and no files are left behind."""
     (stopped.root / "run/no.sock").write_text("a file")
     stopped.conf = f"""pid = "none/geerpc.pid/x";
 control = "none/control/x";
@@ -237,8 +237,8 @@ def test_what_can_be_opened_leaves_no_trace(stopped):
 
 
 def test_what_a_running_server_has_is_left_to_it(server):
-    """A running server is known by its control socket; not one connection goes elsewhere, and another server is told
-    that it would be in the way."""
+    """A running server is known by its control socket. No connection goes to another place, and a second server gets
+    the error that its address is in use."""
     server.conf = server.conf.replace("tcp@127.0.0.1:0", server.tcp) + 'access_log = { path = "logs/access.log"; };'
     before = snapshot(server.root)
     with server.peer() as peer:

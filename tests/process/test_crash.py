@@ -1,4 +1,4 @@
-"""The last words of a worker that dies of a fault, and what its death leaves alone."""
+"""The last log lines of a worker that crashes, and the effects of its end."""
 import os
 import random
 import re
@@ -14,7 +14,7 @@ from wires import WIRES
 
 
 def crash(server, method):
-    """Calls it; the address that it was called from."""
+    """Calls Crash; returns the address of the fault."""
     with server.peer() as peer:
         name = "tcp@%s:%d" % peer.sock.getsockname()
         peer.send(method, "now")
@@ -49,7 +49,7 @@ def test_the_log_says_what_crashed(crashing, method):
     crashing.allow_crash(name)
     peer = crash(crashing, f"Crash.{method}")
     if SANITIZED and name == "SIGSEGV":
-        # The sanitizer keeps its own report of it.
+        # The sanitizer writes its own report.
         report = eventually(
             lambda: [path for path in crashing.reports.iterdir() if re.search("SEGV|overflow", path.read_text())],
             "the sanitizer's report",
@@ -90,18 +90,18 @@ def test_a_signal_from_outside(server):
         path.unlink()
 
 
-# ---- what a death leaves alone ----
+# ---- unaffected by a death ----
 
 
 class Caller(threading.Thread):
-    """Calls on one wire until it is told to stop, and dials anew when a connection fails."""
+    """Calls on one wire until stop(), and dials again when a connection fails."""
 
     def __init__(self, server, wire):
         super().__init__()
         self.server, self.wire = server, wire
         self.stop = threading.Event()
         self.calls = 0
-        self.losses = []  # which process had served the connection; None: it had not answered yet
+        self.losses = []  # the process that had served the connection; None: no answer yet
         self.failure = None
 
     def run(self):
@@ -129,7 +129,7 @@ class Caller(threading.Thread):
 
 
 def totals(server):
-    """{method: (calls, errors)} over all workers, those too that are gone."""
+    """{method: (calls, errors)} over all workers, including ended ones."""
     services = page(server)["services"]
     return {method["name"]: (method["calls"], method["errors"]) for each in services for method in each["methods"]}
 

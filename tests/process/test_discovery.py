@@ -78,7 +78,7 @@ def listed(gateway):
 
 
 def wait_for_list(gateway, wanted):
-    """Every worker has it."""
+    """Waits until every worker has the list."""
 
     def known():
         source = upstream(gateway)["registry"]
@@ -118,7 +118,7 @@ def test_one_service_of_many(registry, make_server, place):
 
 
 def test_the_server_itself_is_left_out(registry, gateway, back):
-    """Its calls would come back to it until all places are taken."""
+    """Its calls would come back until all slots are taken."""
     put(registry, gateway.tcp)
     put(registry, gateway.tcp.replace("tcp@", "http@"), service="Arith")
     gateway.wait_for_log(
@@ -151,7 +151,7 @@ def test_from_a_file_and_a_name(make_server):
 
 
 def test_a_registry_that_answers_later(make_server, gateway, back, place):
-    """Until then there are no servers, and callers are told why."""
+    """Until the registry answers there are no servers, and callers get the reason."""
     eventually(lambda: told(gateway, "Connection refused"), "the reason")
     reason = f"rpc gateway: upstream back: it has no servers: {place.url}: connect: Connection refused"
     eventually(lambda: gateway.call("Arith.Multiply", PAIR)[0].startswith(reason), "a worker says so, too")
@@ -164,7 +164,7 @@ def test_a_registry_that_answers_later(make_server, gateway, back, place):
     assert servers(registry) == [server.tcp]
 
 
-# ---- what is shown ----
+# ---- reports ----
 
 
 def test_what_the_page_shows(registry, gateway, back, place):
@@ -174,7 +174,7 @@ def test_what_the_page_shows(registry, gateway, back, place):
     source = upstream(gateway)["registry"]
     assert source["url"] == place.url and source["trouble"] is None and source["version"] >= 1
     registry.stop()
-    # The first news may be how the connection ended.
+    # The first report may be how the connection ended.
     eventually(lambda: "Connection refused" in (upstream(gateway)["registry"]["trouble"] or ""), "the trouble")
     source = upstream(gateway)["registry"]
     assert source["count"] == 1
@@ -185,7 +185,7 @@ def test_what_the_page_shows(registry, gateway, back, place):
     gateway.wait_for_log(r"gives a list again")
 
 
-# ---- whatever happens ----
+# ---- failures ----
 
 
 def test_the_registry_is_away_under_load(registry, gateway, back):
@@ -205,7 +205,7 @@ def test_the_registry_is_away_under_load(registry, gateway, back):
 
 
 def test_a_registry_that_stays_empty(registry, gateway, make_server, place):
-    """Servers that never announce themselves again: the last good list."""
+    """The servers never announce themselves again: the last good list stays."""
     server = make_server().start()
     put(registry, server.tcp)
     wait_for_list(gateway, [server.tcp])
@@ -214,14 +214,14 @@ def test_a_registry_that_stays_empty(registry, gateway, make_server, place):
         eventually(lambda: upstream(gateway)["registry"]["trouble"], "the trouble")
         assert "empty" in upstream(gateway)["registry"]["trouble"]
         load.wait_for(200)
-        # A new helper, to whom an empty list is as good as any, does not take it either.
+        # A new helper, for which an empty list is the first list, does not accept it either.
         gateway.allow(r"helper .* was killed by signal 9")
         helper = wait_for_helper(gateway)
         os.kill(helper, signal.SIGKILL)
         wait_for_helper(gateway, helper)
         gateway.wait_for_log(r"the list is empty; the list from before stays in force: 1 server", 2)
         load.wait_for(200)
-        # Nor do a reload's workers begin with nothing.
+        # The workers of a reload do not begin without servers.
         gateway.reload()
         assert listed(gateway) == [server.tcp]
     assert load.failures == []
@@ -262,7 +262,7 @@ def test_the_helper_dies_under_load(registry, gateway, back):
 
 
 def test_the_registry_is_away_and_the_helper_dies(registry, gateway, back):
-    """Workers that are new as well begin with the last good list."""
+    """New workers also begin with the last good list."""
     server = back()
     wait_for_list(gateway, [server.tcp])
     registry.stop()
@@ -327,7 +327,7 @@ def test_a_go_xclient_finds_our_servers(registry, back, go_xclient, place, mode)
 
 
 def test_our_gateway_and_a_go_registry(make_server, go_registry, go_server):
-    """A registry of GeeRPC's own, which knows no versions: it is asked again and again."""
+    """A registry like GeeRPC's own, without versions: the gateway asks repeatedly."""
     source = go_registry()
     go = go_server("geerpc", "tcp", registry=source)
     server = make_server()
@@ -380,7 +380,7 @@ def test_settings_that_are_wrong(stopped):
 
 
 def test_the_examples(make_server):
-    """conf/examples/registry*.conf together, as they stand, but for the ports."""
+    """conf/examples/registry*.conf together, unchanged except for the ports."""
     ports = {port: str(free_port()) for port in ("9990", "9991", "9999")}
     started = {}
     for name in ("registry", "registry-server", "registry-gateway"):

@@ -1,5 +1,4 @@
-"""Limits that hold for the server, however many workers it has; and connections that say nothing, which lock nobody
-out."""
+"""Limits that hold for the server, however many workers it has; and silent connections, which lock no client out."""
 import os
 import re
 import signal
@@ -47,7 +46,7 @@ def test_a_rate_is_the_servers(stopped, limit):
 
 
 def test_who_has_not_shown_who_he_is_counts_for_the_server(stopped):
-    """And what a killed worker had is not counted any more."""
+    """The connections of a killed worker no longer count."""
     server = make_sealed(stopped, more="limits = { unauthenticated = 0; unauthenticated_per_address = 8; };")
     server.conf = server.conf.replace("workers = 1", "workers = 4")
     server.start()
@@ -83,15 +82,15 @@ def test_handshakes_have_a_rate(stopped):
             assert peers[-1].call("Foo.Sum", SUM)[1] == 3
     assert 5 <= len(peers) <= 8
     server.wait_for_log(r"limits\.handshakes_per_address")
-    for peer in peers[:5]:  # those that stand are not touched
+    for peer in peers[:5]:  # established connections stay
         assert peer.call("Foo.Sum", SUM)[1] == 3
         peer.sock.close()
 
 
 @pytest.mark.parametrize("opening", [b"", b"{", b"G", b"{\"MagicNumber\":"])
 def test_silence_locks_nobody_out(one_worker, opening):
-    """The places are taken by those who say nothing, or begin and do not go on: who speaks gets one at once, and
-    again."""
+    """All places are taken by silent clients and by clients that stop in the middle: a client that speaks gets a place
+    at once, repeatedly."""
     one_worker.conf += 'limits = { connections = 64; }; timeouts = { handshake = "1h"; };'
     one_worker.start()
     with one_worker.peer() as early:
@@ -104,7 +103,7 @@ def test_silence_locks_nobody_out(one_worker, opening):
                 assert one_worker.call("Foo.Sum", SUM) == ("", 3)
         for _ in range(5):
             assert one_worker.call("Foo.Sum", SUM) == ("", 3)
-        assert early.call("Foo.Sum", SUM)[1] == 3  # who has spoken is not closed for others
+        assert early.call("Foo.Sum", SUM)[1] == 3  # a connection that has spoken is not closed for a new one
     one_worker.wait_for_log("those that are silent are closed for others")
     for sock in silent:
         sock.close()
@@ -118,7 +117,7 @@ def test_an_address_has_a_share_of_the_connections_by_default(one_worker):
 
 
 def test_counts_of_addresses_take_memory_by_the_address(server):
-    """The counts of a worker that is gone are cleared: that touches the shared memory that was used, not all of it."""
+    """The counts of an ended worker are cleared: that touches the used part of the shared memory, not all of it."""
     with server.peer() as peer:
         assert peer.call("Foo.Sum", SUM)[1] == 3
         before = shared_kib(server.pid)

@@ -1,4 +1,4 @@
-"""A gateway in front of servers: who gets which call, and that every wire in front reaches every wire behind it."""
+"""A gateway in front of servers: the choice of the server for a call; every wire in front with every wire behind."""
 import threading
 
 import pytest
@@ -13,7 +13,7 @@ PAIR = {"A": 7, "B": 8}
 
 @pytest.fixture
 def back(make_server):
-    """back(): a geerpc server with Arith and Foo, to stand behind a gateway."""
+    """back(): a geerpc server with Arith and Foo, behind a gateway."""
 
     def start(**options):
         server = make_server(**options)
@@ -23,7 +23,7 @@ def back(make_server):
     return start
 
 
-# ---- who gets which call ----
+# ---- the choice of the server ----
 
 
 def test_weights_are_kept_exactly_and_in_smooth_order(make_server, back):
@@ -71,7 +71,7 @@ def test_addresses_of_every_transport(make_server, back):
 @pytest.mark.parametrize("speaker", SPEAKERS)
 @pytest.mark.parametrize("codec", ["json", "bin", "gob"])
 def test_geerpc_behind_it(make_server, back, client, codec, speaker):
-    """Go programs in front: they see no difference."""
+    """Go programs in front see no difference."""
     gateway = start_gateway(make_server(), [back().tcp], codec=codec)
     assert client(speaker, gateway.tcp, "document") == "Arith: 7*8=56, 7/8=0 rest 7"
     assert client(speaker, gateway.tcp, "errors") == "7 failures"
@@ -95,7 +95,8 @@ def test_bin_in_front(make_server, back, go_server, protocol, codec):
 
 
 def test_what_is_not_well_formed_reaches_no_server(make_server):
-    """In bin, as keys and lengths go. What the gateway knows to be numbers is for the server to read."""
+    """In bin, the gateway checks keys and lengths. Values that the gateway knows to be numbers are for the server to
+    read."""
     with PlayedServer() as server:
         gateway = start_gateway(make_server(), [server.address], services=["Odd"], codec="bin")
         with BinPeer(gateway.tcp) as peer:
@@ -135,7 +136,7 @@ def test_values_of_go_through_the_gateway(make_server, go_server, client):
     error, got = gateway.call("Kinds.Echo", sent)
     assert error == "" and {name: got[name] for name in sent} == sent
     assert gateway.call("Kinds.Text", "x") == ("", "x")
-    with gateway.peer() as peer:  # gob has no words for this: no fault of the gateway's
+    with gateway.peer() as peer:  # gob cannot express this: no fault of the gateway
         header, _ = peer.call("Kinds.Numbers", [1, "x"])
         assert header["Code"] == 3 and "arguments: [1]: a string beside an integer" in header["Error"]
     # And JSON says no types: Go refuses an integer for a float, and its words come back.
@@ -145,7 +146,7 @@ def test_values_of_go_through_the_gateway(make_server, go_server, client):
 
 @pytest.mark.parametrize("protocol", ["netrpc", "geerpc"])
 def test_an_error_that_is_no_utf8_is_one_calls_own(make_server, go_server, protocol):
-    """All callers share the connection: it goes on, and so does the caller's own."""
+    """All callers share the connection, which goes on, and so does the caller's own connection."""
     address = go_server(protocol, "tcp")
     gateway = start_gateway(
         make_server(), [address], services=["Foo", "Kinds"], protocol=protocol, codec="gob", connections=1
@@ -206,7 +207,8 @@ def test_a_reload_lets_calls_that_are_forwarded_end(make_server, back):
 
 
 def test_a_worker_that_leaves_keeps_its_connections(make_server):
-    """Connections to servers stay, for calls that may still come; busy connections of callers are cut in the end."""
+    """Connections to servers stay, for calls that may still come; busy connections of callers are cut at the
+    deadline."""
     with PlayedServer("silent") as server:
         gateway = start_gateway(make_server(), [server.address], services=["Odd"], codec="bin")
         gateway.conf = gateway.conf.replace(
@@ -221,7 +223,7 @@ def test_a_worker_that_leaves_keeps_its_connections(make_server):
             gateway.wait_for_log(r"cut with 2 calls in flight: Odd.Echo, Odd.Echo: shutdown_timeout \(1.5s\) is over")
             with pytest.raises(EOFError):
                 busy.reply()
-            assert idle.call("Foo.Sum", {"Num1": 1, "Num2": 2})[1] == 3  # it was passed on
+            assert idle.call("Foo.Sum", {"Num1": 1, "Num2": 2})[1] == 3  # the connection was passed on
         assert server.address + ": cut" not in gateway.log()
         assert DRAIN not in server.kinds
 

@@ -1,4 +1,4 @@
-"""Servers behind a gateway that die, say nothing, talk nonsense or take their time: what callers hear, and that
+"""Servers behind a gateway that die, stay silent, send nonsense or are slow: the answers that callers get, and that
 nothing is left over. Figures are printed."""
 import os
 import re
@@ -20,7 +20,7 @@ PAIR = {"A": 7, "B": 8}
 
 
 class Load:
-    """Callers that call on until they are told to stop. Every call has one answer, the right one or an error."""
+    """Callers that call until stop(). Every call has one answer, the right one or an error."""
 
     def __init__(self, gateway, method, arguments):
         self.gateway, self.method, self.arguments = gateway, method, arguments
@@ -62,8 +62,8 @@ class Load:
 
 
 def kill_at_once(server):
-    """Connections and listening sockets end together. Killed one after the other, the process that is left would take
-    connections into its queue for a while that nobody serves, and each call on one of these were lost, too."""
+    """Connections and listening sockets end together. If the processes were killed one after the other, the last
+    process would take connections into its queue that it never serves, and each call on these would be lost, too."""
     (worker,) = server.worker_pids()
     os.kill(worker, signal.SIGSTOP)
     server.process.kill()
@@ -73,13 +73,13 @@ def kill_at_once(server):
 
 
 def test_one_is_killed_under_load_and_comes_back(make_server, extended_build, capsys):
-    """Arith is declared idempotent: its calls are repeated elsewhere. Of Kinds the gateway knows nothing: what a
-    server may have begun is not repeated, and its caller hears which server it was."""
+    """Arith is declared idempotent: its calls are repeated elsewhere. The gateway has no declaration of Kinds: a call
+    that a server may have begun is not repeated, and the error names the server."""
     servers = [make_server(build=extended_build) for _ in range(3)]
     for server in servers:
         server.conf = server.conf.replace("workers = 2", "workers = 1")
         server.start()
-        server.conf = server.conf.replace("tcp@127.0.0.1:0", server.tcp)  # where it comes back
+        server.conf = server.conf.replace("tcp@127.0.0.1:0", server.tcp)  # the address of the new server
     victim = servers[1]
     gateway = start_gateway(
         make_server(),
@@ -122,7 +122,7 @@ def test_one_is_killed_under_load_and_comes_back(make_server, extended_build, ca
         )
 
 
-# ---- bad manners beside a good twin ----
+# ---- a faulty server beside a good one ----
 
 
 def call_often(gateway, threads=8, calls=50):
@@ -209,7 +209,7 @@ def test_a_server_cannot_answer_for_another(make_server):
 
 
 def test_idempotent_calls_are_repeated_elsewhere(make_server):
-    """The same with methods that may be repeated: nobody hears of it."""
+    """The same with methods that may be repeated: no caller notices."""
     with PlayedServer("reset") as odd, PlayedServer() as good:
         gateway = start_gateway(
             make_server(),
@@ -236,7 +236,7 @@ def test_a_caller_that_goes_away_leaves_nothing(make_server):
 
 
 def test_a_place_is_taken_until_the_late_reply(make_server):
-    """net/rpc has no words for giving up: what the server still works on counts."""
+    """net/rpc has no cancel: a call on which the server still works counts as in flight."""
     server = make_server()
     server.conf = server.conf.replace("workers = 2", "workers = 1")
     server.start()
@@ -252,7 +252,7 @@ def test_a_place_is_taken_until_the_late_reply(make_server):
     assert gateway.call("Foo.Sum", {"Num1": 1, "Num2": 0}) == ("", 1)
 
 
-# ---- nobody is there ----
+# ---- no server is up ----
 
 
 def test_all_are_down_and_come_back(make_server):
@@ -315,7 +315,7 @@ def test_a_reload_keeps_who_is_down(make_server):
 
 
 def test_a_check_that_calls_sees_a_go_server_that_stands_still(make_server, interop):
-    """net/rpc has no ping, and the system goes on accepting connections for a process that is stopped."""
+    """net/rpc has no ping, and the system accepts connections for a stopped process."""
     with Backends(interop, count=2) as backends:
         stopped, other = backends.all
         gateway = start_gateway(
@@ -344,8 +344,8 @@ def test_a_check_that_calls_sees_a_go_server_that_stands_still(make_server, inte
 
 
 def test_connecting_has_an_end_and_so_has_the_queue(make_server):
-    """A server at which connecting hangs: callers hear it within connect_timeout, and past the queue's bound at
-    once."""
+    """Connecting to the server hangs: callers get an error within connect_timeout, and at once when the queue is
+    full."""
     with Hole() as hole:
         gateway = start_gateway(
             make_server(), [hole.address], services=["Odd"], connect_timeout="400ms", queue=5, fail_timeout="500ms"

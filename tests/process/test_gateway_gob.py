@@ -1,4 +1,5 @@
-"""gob that goes through a gateway undecoded, before Go's own net/rpc: what one caller sends stays with that caller."""
+"""gob that goes through a gateway undecoded, before Go's own net/rpc: the bytes of one caller never reach another
+caller's call."""
 import pytest
 
 from conftest import eventually
@@ -13,8 +14,8 @@ PAIR = {"Num1": 1, "Num2": 2}
 
 @pytest.fixture(params=["netrpc", "geerpc"])
 def go(request, make_server, go_server):
-    """(gateway, Go server behind it, which GeeRPC's protocol or net/rpc's speaks gob); one connection is
-    everybody's."""
+    """(gateway, a Go server behind it that speaks gob in GeeRPC's protocol or in net/rpc's); all callers share one
+    connection."""
     address = go_server(request.param, "tcp")
     gateway = start_gateway(
         make_server(), [address], services=[
@@ -26,15 +27,15 @@ def go(request, make_server, go_server):
 
 @pytest.fixture
 def go_work(interop, tmp_path):
-    """Another one, with the service Net, and Admin, which nobody forwards."""
+    """Another server, with the service Net, and Admin, which is not forwarded."""
     server = GoServer(interop, tmp_path, "net")
     yield server
     server.end()
 
 
 def test_a_method_that_is_not_forwarded_cannot_be_reached(make_server, go_work):
-    """Go takes the message behind a nil interface value that it discards for what is in it: so it would take the second
-    request's header for that, its body for a header, and another caller's header for the body."""
+    """When Go discards a nil interface value, it takes the next message for the content: it would take the second
+    request's header for the content, its body for a header, and another caller's header for the body."""
     gateway = start_gateway(make_server(), [go_work.address], services=["Net"], protocol="netrpc", connections=1)
     header = struct(66, "Header", ("ServiceMethod", STRING), ("Seq", UINT))
     victims_number = 3
@@ -63,7 +64,7 @@ def box(*members):
 
 
 def test_interface_values_are_refused_wherever_they_are(go):
-    """For methods that the server knows, too: it discards a field that its own type lacks in the same way."""
+    """The same for methods that the server knows: Go discards a field that the receiving type lacks in the same way."""
     gateway, address = go
     five = text("int") + number(INT) + natural(2) + b"\0" + number(5)
     rows = [
@@ -84,13 +85,13 @@ def test_interface_values_are_refused_wherever_they_are(go):
                 assert "interface value cannot be forwarded in gob" in error
                 rows = [message(INTERFACE, b"\0\0")]  # the others' types are defined once
         assert peers(gateway)[address]["calls"] == 0
-        # A member that is not set Go leaves out, and so is nothing that could be taken for something.
+        # Go leaves out a member that is not set, so there is nothing to mistake for content.
         error, total = peer.call("Foo.Sum", message(70, box(member(2, number(2)))))
         assert error == "" and total.data[-1:] == number(3)
 
 
 def test_values_that_would_bring_a_server_down_are_refused(go):
-    """By its count alone a map of any size is made; a value that is nested without end takes all of the stack."""
+    """The count alone makes a map of any size; a value with endless nesting takes the whole stack."""
     gateway, address = go
     node = struct(80, "Node", ("Next", 80), ("V", INT))
     rows = [
@@ -113,7 +114,7 @@ def test_values_that_would_bring_a_server_down_are_refused(go):
 
 
 def test_callers_may_get_nil_interfaces(go):
-    """From their own server, in what they know how to read."""
+    """Callers may get nil interfaces from their own server, in types that they can read."""
     gateway, _ = go
     with GobPeer(gateway.tcp) as peer:
         error, value = peer.call("Kinds.Nils", slice_of(70, INT) + message(70, b"\0" + natural(3) + 3 * number(5)))
@@ -123,8 +124,8 @@ def test_callers_may_get_nil_interfaces(go):
 
 @pytest.mark.parametrize("many", ["bytes", "fields", "types"])
 def test_types_of_one_caller_cost_the_others_nothing(make_server, many):
-    """Types that are new again and again soon use up the definitions of a connection: the others keep theirs,
-    with a call in flight on it."""
+    """New types again and again soon use up the definitions of a connection: other callers keep theirs, with a call in
+    flight on that connection."""
     server = make_server()
     server.conf = server.conf.replace("workers = 2", "workers = 1")
     server.start()

@@ -1,5 +1,5 @@
-"""A Go server that is as careless as GeeRPC's own behind a gateway: it leaves the body of a call unread whose method
-it does not know, and takes that body for the next header."""
+"""A Go server behind a gateway that is as careless as GeeRPC's own: the server does not read the body of a call to an
+unknown method, and takes that body for the next header."""
 import threading
 
 import pytest
@@ -22,7 +22,8 @@ def careless(request, interop, tmp_path):
 
 
 def smuggle(gateway, codec, method, number):
-    """The error for a call whose body is a header: of a method that is not forwarded, with another caller's number."""
+    """Returns the error for a call whose body is a header: of a method that is not forwarded, with another caller's
+    number."""
     if codec == "json":
         with gateway.peer() as attacker:
             return attacker.call(method, {"ServiceMethod": "Admin.Reset", "Seq": number})[0]["Error"]
@@ -32,7 +33,7 @@ def smuggle(gateway, codec, method, number):
 
 
 def test_a_body_is_never_taken_for_a_header(make_server, careless):
-    """A single connection for all, and others call on it all the while."""
+    """All callers share one connection, and others call in the meantime."""
     codec, service, server = careless
     gateway = start_gateway(make_server(), [server.address], services=[service], codec=codec, connections=1)
     stopped, answered, wrong = threading.Event(), [0], []

@@ -1,5 +1,5 @@
-"""geectl call, list, describe as a script sees them: standard output, standard error, exit status. The server here is
-a few lines of Python, so what geectl puts on the wire is looked at, too; the real server is met in other files."""
+"""geectl call, list, describe as a script sees them: standard output, standard error, exit status. The server here is a
+few lines of Python, so the tests also check geectl's bytes on the wire; other files test with the real server."""
 import json
 import os
 import re
@@ -63,7 +63,7 @@ def test_arguments_are_any_json_value(serve, text):
 
 
 def test_arguments_from_standard_input(serve):
-    """Whether the method takes many values is asked before; this server does not know."""
+    """geectl asks before whether the method is a streaming method; this server does not know."""
     server = serve(lambda header, body: product(header, body) if "A" in body else ({"Error": "no Gee"}, "{}"))
     body = '{"A": 3,\n "Pad": "%s",\n "B": 4}\n' % ("x" * 100000)
     done = geectl("call", server.address, "Arith.Multiply", "-", stdin=body)
@@ -130,7 +130,7 @@ def test_peer_is_no_geerpc_server(serve):
 
 
 def test_bin_needs_types(serve):
-    """A server that closes on an unknown codec: the trouble is told with address and phase."""
+    """A server that closes on an unknown codec: the error has address and phase."""
     server = serve()
     done = geectl("call", "--codec", "bin", server.address, "X.Y")
     assert done.returncode == 3
@@ -273,7 +273,7 @@ def test_description_as_json(serve):
     ],
 )
 def test_description_of_a_hostile_server(serve, reply):
-    """geectl ends without a crash; its output is of no use to anybody."""
+    """geectl ends without a crash."""
     server = serve(lambda header, body: ({}, reply))
     for options in ([], ["--json"]):
         assert geectl("describe", *options, server.address, "X.Y").returncode in (0, 3)
@@ -285,13 +285,12 @@ SHOWN = ("\\u001b]0;title\\u0007 \\u009b2J \\u202elasrever\\u2066 \\u000a\\u000d
 
 
 def orders_in(text):
-    """Controls, C1, and what turns the direction of writing; but for the end of the last line."""
+    """The controls, C1, and marks that turn the direction of writing, except the end of the last line."""
     return {each for each in text if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp")} - {"\n"}
 
 
 def test_orders_to_terminals_are_shown(serve):
-    """In errors, replies and names; into a pipe, too, since something shows that in the end. A reply stays the same
-    JSON."""
+    """In errors, replies and names; also in a pipe, whose reader may show the text. A reply stays equivalent JSON."""
     server = serve(lambda header, body: ({"Error": "bad " + ORDERS}, "{}"))
     assert geectl("call", server.address, "X.Y").stderr == "bad " + SHOWN + "\n"
     server = serve(lambda header, body: ({}, json.dumps({ORDERS: ORDERS}, ensure_ascii=False)))
@@ -309,7 +308,7 @@ def test_orders_to_terminals_are_shown(serve):
 
 
 def test_terminal_is_not_ordered_about(serve):
-    """On a terminal a server's text is red besides."""
+    """On a terminal the text of a server is also red."""
     evil = "bad \u001b]0;title\u0007 \u009b2J news\u00e9"
     server = serve(lambda header, body: ({"Error": evil}, "{}"))
     leader, follower = os.openpty()
@@ -323,7 +322,7 @@ def test_terminal_is_not_ordered_about(serve):
             env={**os.environ, "TERM": "xterm", "NO_COLOR": ""},
         )
         shown = b""
-        while b"\n" not in shown:  # a terminal hands on in pieces
+        while b"\n" not in shown:  # a terminal delivers its bytes in pieces
             shown += os.read(leader, 4096)
     finally:
         os.close(leader)
@@ -342,8 +341,8 @@ def test_full_disk(serve):
 
 
 def test_closed_standard_descriptors(serve):
-    """The connection must not get the number of standard error, or what is written there goes to the server: this
-    error reads like a request."""
+    """The connection must not get the number of standard error, or errors would go to the server: this error reads like
+    a request."""
     server = serve(lambda header, body: ({"Error": '{"ServiceMethod":"Written.Here","Seq":2}{}'}, "{}"))
     done = subprocess.run(
         ["sh", "-c", '"$0" call "$1" X.Y <&- >&- 2>&-', GEECTL, server.address], check=False, timeout=60
@@ -369,7 +368,7 @@ def test_closed_standard_output(serve):
     "words", [["ping", "http@"], ["bench", "http@", "X.Y"], ["top", "tcp@"]], ids=lambda words: words[0]
 )
 def test_interrupted_while_it_connects(words):
-    """Nothing has been measured yet: it ends at once."""
+    """Nothing has been measured yet: geectl ends at once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         words = [word + "127.0.0.1:%d" % listener.getsockname()[1] if word.endswith("@") else word for word in words]
         process = subprocess.Popen([GEECTL, *words, "--timeout", "10m"], stdout=subprocess.DEVNULL)
@@ -407,7 +406,7 @@ PATIENT_COMMANDS = [
 
 @pytest.mark.parametrize("words", PATIENT_COMMANDS, ids=" ".join)
 def test_every_subcommand_gives_up_in_time(words):
-    with socket.create_server(("127.0.0.1", 0)) as silent: # connections are made, and nobody says a word
+    with socket.create_server(("127.0.0.1", 0)) as silent: # connections are made, and the server is silent
         port = silent.getsockname()[1]
         words = [word.format(tcp=f"tcp@127.0.0.1:{port}", http=f"http://127.0.0.1:{port}/registry") for word in words]
         done = subprocess.run(

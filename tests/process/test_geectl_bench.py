@@ -1,4 +1,4 @@
-"""geectl bench: every call is counted once, and what a server lets its callers wait for is seen."""
+"""geectl bench counts every call once, and shows how long a server lets its callers wait."""
 import json
 import os
 import re
@@ -27,7 +27,7 @@ def bench(*arguments, status=0):
 
 
 def counted(server, method="Arith.Multiply"):
-    """The calls of a method by the server's own count."""
+    """The calls of a method as the server counts them."""
     url = "http://" + server.tcp.split("@")[1] + "/debug/geerpc?format=json"
     with urllib.request.urlopen(url, timeout=20) as page:
         services = json.load(page)["services"]
@@ -93,7 +93,7 @@ def stalling(at, seconds):
 
 
 def test_a_stall_is_charged_with_the_calls_that_had_to_wait(serve):
-    """Half of the time the server stalls: half of the calls that were due have waited, on average half of the stall."""
+    """The server stalls half of the time: half of the due calls have waited, on average half of the stall."""
     server = serve(stalling(10, 1))
     options = ["--arrivals", "fixed", "--rate", 100, "--duration", "2s", "--connections", 1]
     result = bench(*options, server.address, *MULTIPLY)
@@ -101,12 +101,12 @@ def test_a_stall_is_charged_with_the_calls_that_had_to_wait(serve):
     assert result["latency_us"]["max"] > 900_000
     assert result["latency_us"]["p90"] > 600_000
     assert result["latency_us"]["mean"] > 200_000
-    # Also when there is room for one call at a time: those that could not even be sent have waited as well.
+    # The same when there is room for one call at a time: calls that could not be sent have waited, too.
     server = serve(stalling(10, 1))
     result = bench(*options, "--depth", 1, server.address, *MULTIPLY)
     assert result["calls"] == 200
     assert result["latency_us"]["p90"] > 600_000
-    # A closed loop does not see it: one call was slow.
+    # A closed loop does not show the stall: one call was slow.
     server = serve(stalling(10, 1))
     result = bench("--count", 200, "--connections", 1, server.address, *MULTIPLY)
     assert result["latency_us"]["max"] > 900_000
@@ -162,7 +162,7 @@ def test_the_server_goes_away(serve):
 
 
 def interrupted(server, *options, number=signal.SIGINT, **streams):
-    """A run that would take a minute, interrupted when it is under way."""
+    """A run of a minute, interrupted after it has begun."""
     process = subprocess.Popen(
         [GEECTL, "bench", "--duration", "60s", *options, server.tcp, *MULTIPLY],
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **streams},

@@ -1,4 +1,4 @@
-"""geectl ping: what it prints for a person and what it returns to a script."""
+"""geectl ping: its output for a person and its exit status for a script."""
 import re
 import signal
 import subprocess
@@ -11,7 +11,7 @@ SOON = ("--interval", "1ms")
 
 
 def answers(address, text):
-    """The sequence numbers of the answers, whose times are looked at."""
+    """The sequence numbers of the answers; checks their times."""
     found = re.findall(r"^answer from %s: seq=(\d+) time=(\d+\.\d{3}) ms$" % re.escape(address), text, re.MULTILINE)
     assert all(0 < float(time) < 30000 for _, time in found)
     return [int(number) for number, _ in found]

@@ -1,5 +1,5 @@
-"""geectl registry, and calls to servers that are found: in GeeRPC's registry as a Go program makes it, in one that
-answers as ours does, in files and by names. A C xclient (geectl's, and one under load) calls Go servers; Go's XClient
+"""geectl registry, and calls to servers from a source: GeeRPC's registry in a Go program, a registry with this
+project's additions, files and DNS names. A C xclient (geectl's, and one under load) calls Go servers; Go's XClient
 calls what geectl has put there."""
 import ctypes
 import http.server
@@ -21,8 +21,8 @@ ARGUMENTS = '{"A":7,"B":8}'
 
 @pytest.fixture
 def go(interop):
-    """go("registry", "-address", "tcp@127.0.0.1:0"): what the Go program serves; go.stop(place) ends it, go.run(...)
-    waits."""
+    """go("registry", "-address", "tcp@127.0.0.1:0"): the place that the Go program serves; go.stop(place) ends the
+    program, go.run(...) waits for its end."""
     running = {}
 
     def start(*words):
@@ -88,7 +88,7 @@ def test_go_servers_found_in_a_go_registry(registry, go, speaker):
     options = ["--protocol", "netrpc"] if speaker == "netrpc" else ["--codec", "gob"]
     addresses = [
         go("server", "-protocol", speaker, "-address", place, "-registry", registry)
-        for place in ("tcp@127.0.0.1:0", "tcp@:0")  # the latter announces tcp@[::]:PORT, as Go programs do
+        for place in ("tcp@127.0.0.1:0", "tcp@:0")  # the second server announces tcp@[::]:PORT, as Go programs do
     ]
     assert sorted(listed(registry)) == sorted(addresses)
     for balance in ("random", "roundrobin"):
@@ -97,7 +97,7 @@ def test_go_servers_found_in_a_go_registry(registry, go, speaker):
             assert (done.returncode, done.stdout, done.stderr) == (0, "56\n", "")
     done = geectl("broadcast", *options, "--registry", registry, "Arith.Multiply", ARGUMENTS)
     assert (done.returncode, done.stdout, done.stderr) == (0, "56\n", "")
-    go.stop(addresses[0])  # it stays in the list for five minutes: the call goes to the other one
+    go.stop(addresses[0])  # the entry stays for five minutes: the call goes to the other server
     for _ in range(6):
         done = geectl("call", *options, "--registry", registry, "Arith.Multiply", ARGUMENTS)
         assert (done.returncode, done.stdout, done.stderr) == (0, "56\n", "")
@@ -126,7 +126,7 @@ def test_the_registry_is_not_there():
 
 # ---- under load ----
 
-SOAK = float(os.environ.get("GEERPC_SOAK", 1))  # seconds of each trouble
+SOAK = float(os.environ.get("GEERPC_SOAK", 1))  # seconds of each failure
 
 
 class DialOptions(ctypes.Structure):
@@ -196,8 +196,8 @@ class Load:
 
 @pytest.mark.skipif(SANITIZED, reason="an instrumented library cannot be loaded into Python")
 def test_no_call_fails_whatever_the_registry_does(go, capsys):
-    """The registry is stopped, started empty, filled again with two of three servers; the third is stopped when it is
-    out of the list. Not one call is tried twice."""
+    """The registry is stopped, started empty, filled again with two of three servers; the third server is stopped when
+    it has left the list. No call is tried twice."""
     registry = go("registry", "-address", "tcp@127.0.0.1:0")
     servers = [
         go("server", "-protocol", "netrpc", "-address", "tcp@127.0.0.1:0", "-registry", registry) for _ in range(3)
@@ -223,7 +223,7 @@ def test_no_call_fails_whatever_the_registry_does(go, capsys):
     assert load.failures == 0
 
 
-# ---- ours ----
+# ---- this project's registry ----
 
 
 def test_taking_out_what_is_not_there(make_server):
@@ -241,7 +241,7 @@ def test_taking_out_what_is_not_there(make_server):
     assert listed(source) == []
 
 
-# ---- a registry that says as much as ours ----
+# ---- a registry with this project's additions ----
 
 
 class Registry(http.server.ThreadingHTTPServer):
@@ -296,7 +296,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def scripted_registry():
     registry = Registry()
     yield registry
-    registry.set()  # nobody waits any more
+    registry.set()  # no client waits any more
     registry.shutdown()
     registry.server_close()
 
@@ -327,7 +327,7 @@ def test_what_is_put(scripted_registry):
 
 
 def test_watch(scripted_registry):
-    """Servers that come, change and go are seen at once: the command waits at the registry."""
+    """Servers that come, change and go are seen at once: the request waits at the registry."""
     scripted_registry.set({"address": "tcp@a:1", "weight": 1})
     watch = subprocess.Popen(
         [GEECTL, "registry", "watch", scripted_registry.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

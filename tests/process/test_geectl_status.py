@@ -1,4 +1,4 @@
-"""geectl status and geectl top: the server's page as tables, from the real server and from one that says anything."""
+"""geectl status and geectl top: the server's page as tables, from the real server and from a fake server."""
 import http.client
 import http.server
 import json
@@ -23,7 +23,7 @@ def with_http(make_server):
 
 
 def row(text, name):
-    """The words of the line that begins with that name."""
+    """The words of the line that begins with `name`."""
     return re.search(r"^%s +(.*)$" % re.escape(name), text, re.MULTILINE).group(1).split()
 
 
@@ -64,7 +64,7 @@ def test_as_json(server):
 
 
 def test_a_thousand_upstreams(one_worker):
-    """Status, page and JSON show all of their servers, with names of any length."""
+    """Status, page and JSON show all backends, with names of any length."""
     long_name = "a-name-of-more-than-64-bytes-" + "x" * 70
 
     def upstream(number):
@@ -133,12 +133,12 @@ def test_usage(where):
     assert done.stderr.startswith("geectl: ")
 
 
-# ---- a page that says what a test wants ----
+# ---- a fake page ----
 
 
 @pytest.fixture
 def page():
-    """A function: serves these bodies one after the other, the last one for ever; gives the address."""
+    """A function that serves these bodies one after the other, and the last body for ever; returns the address."""
     servers = []
 
     def start(*bodies, status=200):

@@ -1,5 +1,5 @@
-"""What handlers may use: settings, state, timers, other calls, bare lists and maps; by the examples of docs/modules.md, which
-are modules under tests/modules, and by a stranger's module that uses them all."""
+"""What handlers may use: settings, state, timers, other calls, bare lists and maps; by the examples of docs/modules.md,
+which are modules under tests/modules, and by a module of another source tree that uses all of these."""
 import json
 import pathlib
 import re

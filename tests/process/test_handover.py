@@ -1,7 +1,7 @@
 """A reload or an upgrade passes every connection to a new worker: nothing is closed, no call is lost, and the old
 worker leaves.
 
-GEERPC_FULL=1 makes of it what make chaos asks for: 200 reloads, 20 upgrades, 20,000 idle connections."""
+GEERPC_FULL=1 runs the long form for make chaos: 200 reloads, 20 upgrades, 20,000 idle connections."""
 import contextlib
 import threading
 
@@ -25,7 +25,7 @@ def passing(make_server, extended_build):
 
 @contextlib.contextmanager
 def conversations(wires, server, count=1):
-    """That many on each of the wires, by turns; the server has accepted them all."""
+    """That many on each of the wires, in turn; the server has accepted all of them."""
     made = []
     try:
         for _ in range(count):
@@ -41,7 +41,7 @@ def conversations(wires, server, count=1):
 
 
 def test_reloads_under_load_on_every_wire(passing, interop):
-    """As fast as they go: no call fails, no connection is closed; in the end, those who served have left."""
+    """Reloads in quick succession: no call fails, no connection is closed; in the end the old workers have left."""
     server = passing()
     with Crowd(server, interop) as crowd:
         crowd.wait_for_calls(20)
@@ -84,7 +84,7 @@ def test_worker_counts_change_under_load(passing, interop):
 
 
 def test_upgrades_under_load_on_every_wire(make_server, extended_build, interop):
-    """Each time another master, and after it the one before is gone, with its workers."""
+    """Each time there is another master, and the master before ends with its workers."""
     server = start_passing(make_server(build=extended_build), daemon=True)
     with Crowd(server, interop) as crowd:
         crowd.wait_for_calls(20)
@@ -118,7 +118,7 @@ def test_reloads_of_a_gateway_under_load(passing, interop):
 
 
 def cut(conversation, data, at):
-    """Sends what comes before the cut; the rest."""
+    """Sends the bytes before the cut; returns the rest."""
     data = conversation.sealed(data)
     at %= len(data)
     conversation.send_raw(data[:at])
@@ -136,8 +136,8 @@ def wait_until_all_taken(made):
 
 @pytest.mark.parametrize("wire", [wire for wire in WIRES if wire != "connect"])
 def test_half_a_message(passing, wire):
-    """A client's bytes, cut at every byte, with a reload in between; then its second request, the same way. A
-    cut before the first byte is a client that has not spoken yet."""
+    """A client's bytes, cut at every byte, with a reload in between; then the second request in the same way. A cut
+    before the first byte is a client that has not sent anything yet."""
     server = passing(more=f"limits = {{ {NO_SHARES} }};")
     with conversations([wire], server) as (sample,):
         length = len(sample.sealed(sample.opening() + sample.request(1)))
@@ -155,7 +155,7 @@ def test_half_a_message(passing, wire):
 
 
 def test_half_a_connect(passing):
-    """HTTP is not passed on: the old worker waits for the rest of the request. What it becomes moves then."""
+    """HTTP is not passed on: the old worker waits for the rest of the request. The conversation in the tunnel moves."""
     server = passing()
     with conversations(["connect"], server) as (sample,):
         length = len(sample.opening())
@@ -174,7 +174,7 @@ def test_half_a_connect(passing):
 
 
 def test_half_a_seal(passing):
-    """A handshake that a reload comes in between, after each of its bytes that matter."""
+    """A reload in the middle of a handshake, after each byte that matters."""
     server = passing()
     halves = [HalfSealed(server, count) for count in HalfSealed.CUTS]
     wait_until_taken(half.sock for half in halves)
@@ -191,7 +191,8 @@ def test_half_a_seal(passing):
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_what_was_said_before_is_known_after(passing, wire):
-    """Types that gob has defined, keys and counters of seals: over several moves, and more records than a key seals."""
+    """Types that gob has defined, keys and counters of seals: over several moves, and more records than one key
+    encrypts."""
     server = passing(workers=1)
     with conversations([wire], server) as (conversation,):
         served = [conversation.greet()]
@@ -220,7 +221,7 @@ def test_calls_in_flight_are_answered_and_the_connection_moves(passing, wire):
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_answers_that_are_not_fetched_are_not_lost(passing, wire):
-    """Thousands of requests at once, of which the client fetches the answers when all is over."""
+    """Thousands of requests at once; the client reads the answers when the reload is over."""
     server = passing()
     count = 20000 if not SANITIZED else 5000
     with conversations([wire], server) as (conversation,):
@@ -265,7 +266,7 @@ def test_a_long_call_beside_calls_with_a_deadline(passing):
 
 
 def goes_on_after(server, conf, wires):
-    """Connections that the new configuration would not take stay where they are until their clients leave."""
+    """Connections that the new configuration would not take stay in the old worker until their clients leave."""
     with conversations(wires, server) as made:
         for each in made:
             each.greet()

@@ -1,4 +1,4 @@
-"""/healthz, /readyz, and a server that says that it is not ready before it closes its ports (drain_delay)."""
+"""/healthz, /readyz, and a server that reports "not ready" before closing its ports (drain_delay)."""
 import http.client
 import os
 import re
@@ -72,7 +72,7 @@ def test_quit_says_not_ready_first_and_closes_the_port_then(stopped):
     assert get(stopped.tcp, "/healthz") == (200, "ok\n")
     assert ", quitting, " in stopped.status() and f"listening: {stopped.tcp}" in stopped.status()
     victim = stopped.worker_pids()[0]
-    os.kill(victim, signal.SIGKILL)  # one that comes later knows, too
+    os.kill(victim, signal.SIGKILL)  # also for a client that comes later
     eventually(lambda: len(now := stopped.worker_pids()) == 2 and victim not in now, "a new worker")
     for _ in range(20):
         assert get(stopped.tcp, "/readyz")[0] == 503

@@ -1,4 +1,5 @@
-"""Calls over limits.calls wait whole and in order; a cancel, a ping among and behind them does not (wire bin)."""
+"""Calls over limits.calls wait whole and in order; a cancel or a ping among and behind these calls does not (wire
+bin)."""
 import socket
 import struct
 
@@ -8,7 +9,7 @@ from conftest import CONF
 from wire import BinPeer, field
 
 CANCEL, PING, PONG = 1, 3, 4
-LONG = field(1, 60) + field(2, 1)  # Foo.Sleep: 60 s, which no test waits for
+LONG = field(1, 60) + field(2, 1)  # Foo.Sleep: 60 s, longer than any test
 
 
 def control(peer, kind, seq):
@@ -51,7 +52,7 @@ def test_a_ping_and_a_cancel_pass_held_calls(full):
 def test_a_held_call_is_cancelled_before_its_turn(full):
     for seq in (3, 4, 5, 5, 6):
         full.send("Foo.Sum", field(1, seq) + field(2, 1), seq=seq)
-    for seq in (4, 5, 99):  # of the two calls 5 the first is meant; there is no 99
+    for seq in (4, 5, 99):  # the first of the two calls 5 is cancelled; there is no call 99
         control(full, CANCEL, seq)
     control(full, PING, 77)
     assert answers(full, 3) == [(4, 1, 0), (5, 1, 0), (77, 0, PONG)]

@@ -1,4 +1,4 @@
-"""Peers that say what cannot be understood: it costs them their connection or their call, and nobody else anything."""
+"""Peers that send malformed bytes lose their connection or their call, and other peers lose nothing."""
 import contextlib
 import random
 import re
@@ -27,7 +27,7 @@ from hostile import (
 )
 from wire import OPTION_BIN, OPTION_JSON, BinPeer, connect, field, fields, varint
 
-# (what is sent, what the log says behind the peer's address)
+# (bytes sent, the text in the log behind the peer's address)
 OPENINGS = {
     "wrong magic": (option(MagicNumber=3927901), "MagicNumber is 3927901, not 3927900"),
     "magic in words": (option(MagicNumber='"3927900"'), "no MagicNumber"),
@@ -78,8 +78,7 @@ FRAMES = {
 }
 
 
-# What is odd costs one call: [(what is sent, the whole answer)] of a connection, the last of them a call like any
-# other.
+# Malformed calls cost only themselves: [(bytes sent, the whole answer)] of a connection, the last of them a good call.
 CALL_JSON = HEADER + b'{"Num1":1,"Num2":2}', b'{"ServiceMethod":"Foo.Sum","Seq":1,"Error":""}\n3\n'
 CALL_BIN = bin_call(field(1, 1) + field(2, 2)), bin_call(field(1, 3))
 CALL_JSONRPC = b'{"method":"Foo.Sum","params":[{"Num1":1,"Num2":2}],"id":7}', b'{"id":7,"result":3,"error":null}\n'
@@ -118,7 +117,7 @@ ANSWERED = {
     ids=["openings", "truncated", "messages", "frames"],
 )
 def test_refused(stopped, conversations, half_close, scheme):
-    """Each by itself: the connection is closed without an answer, the log names peer and reason."""
+    """Each alone: the connection is closed without an answer, and the log names peer and reason."""
     stopped.conf += 'error_log = { level = "info"; };'
     stopped.start()
     with bystander(stopped):
@@ -133,7 +132,7 @@ def test_refused(stopped, conversations, half_close, scheme):
 
 @pytest.mark.parametrize("scheme", ["tcp", "unix"])
 def test_answered(server, scheme):
-    """Each by itself: an error reply with its text and code, and the connection goes on with further calls."""
+    """Each alone: an error reply with text and code, and the connection goes on with further calls."""
     with bystander(server):
         for name, exchanges in ANSWERED.items():
             with connect(getattr(server, scheme), TIMEOUT) as sock:
@@ -170,7 +169,7 @@ REFUSED_BIN_CALLS = [
 
 @pytest.mark.parametrize("scheme", ["tcp", "unix"])
 def test_refused_calls(server, scheme):
-    """Where the server can still tell where messages begin, the conversation goes on."""
+    """As long as the server knows where messages begin, the conversation goes on."""
     address = getattr(server, scheme)
     with bystander(server), server.peer(address) as peer, BinPeer(address, TIMEOUT) as bin_peer:
         for body, reason in REFUSED_CALLS:
@@ -185,7 +184,7 @@ def test_refused_calls(server, scheme):
             assert fields(bin_peer.call("Foo.Sum", field(1, 1) + field(2, 2))[1]) == {1: 3}
 
 
-# ---- all of it, again and again ----
+# ---- all of them, repeatedly ----
 
 
 def hostile_rounds(server, rounds):
@@ -193,12 +192,12 @@ def hostile_rounds(server, rounds):
     conversations = [each[0] for each in (*OPENINGS.values(), *TRUNCATED.values(), *MESSAGES.values())]
     conversations += [OPTION_BIN + each[0] for each in FRAMES.values()]
     conversations += [b"".join(sent for sent, _ in exchanges) for exchanges in ANSWERED.values()]
-    # Metadata: as much as goes into a header, with a key each, or one key again and again.
+    # Metadata: as many as fit into a header, each with its own key, or all with one key.
     entries = b",".join(b'"%x":""' % i for i in range(100000))
     conversations.append(OPTION_JSON + b'{"ServiceMethod":"a.b","Metadata":{' + entries + b"}}{}")
     conversations.append(OPTION_JSON + b'{"Metadata":{' + b'"":"",' * 600000 + b'"a":""}}{}')
     conversations.append(OPTION_BIN + frame(field(6, field(1, "a") + field(2, "b")) * 300000))
-    # Large ones that are answered, and those that are called off: by their sender, by a reset.
+    # Large calls: answered ones, and calls that their sender cancels or resets.
     large = b'{"x":"' + b"x" * (3 * MIB) + b'"}'
     conversations += [OPTION_JSON + b'{"ServiceMethod":"%s"}' % name + large for name in (b"Foo.Sum", b"No.Such", b"x")]
     cancel = frame(field(2, 1) + field(4, 1))
@@ -213,8 +212,8 @@ def hostile_rounds(server, rounds):
 
 
 def test_memory_is_flat(one_worker):
-    """After some rounds the worker has what it ever needs. Each further one sends it 50 MiB: a leak of a twentieth of
-    it would show."""
+    """After some rounds the worker has all the memory that it ever needs. Each further round sends 50 MiB: a leak of a
+    twentieth of these would show."""
     server = one_worker.start()
     with bystander(server):
         hostile_rounds(server, 2)
@@ -226,11 +225,11 @@ def test_memory_is_flat(one_worker):
     eventually(lambda: connections(server) == 0, "all connections are gone")
 
 
-# ---- anything ----
+# ---- random bytes ----
 
 
 def conversation(rng):
-    """A valid one, in pieces."""
+    """A valid conversation, in pieces."""
     methods = ["Arith.Multiply", "Arith.Divide", "Foo.Sum", "Foo.Sleep", "Gee.Describe", "No.Such", "", "."]
     numbers = [0, 1, -1, 1 << 31, (1 << 63) - 1, -(1 << 63)]
     if rng.random() < 0.5:
@@ -281,7 +280,7 @@ def attack(server, seed, until):
 
 
 def test_random_and_mutated_bytes(server):
-    """Four at a time, cut anywhere, ended in order, half closed or by a reset."""
+    """Four at a time, cut anywhere, ended in order, half closed or reset."""
     failures = []
 
     def run(seed):

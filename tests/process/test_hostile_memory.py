@@ -1,11 +1,11 @@
-"""Peers that want memory: few bytes that stand for many, and many that wait."""
+"""Peers that make the server use memory: few bytes that become many, and many bytes that wait."""
 import re
 
 from conftest import CONF, SANITIZED, TIMEOUT
 from hostile import MIB, assert_flat, bin_call, bystander, memory, send_until_full
 from wire import BinPeer, field
 
-# (method, body in JSON, body in bin): few bytes that stand for many.
+# (method, body in JSON, body in bin): few bytes that become many.
 AMPLIFIERS = {
     "list of zeros": ("Kinds.Numbers", b"[" + b"0," * (MIB + 500000) + b"0]", field(1, b"\0" * (4 * MIB - 100))),
     "list of empty structs": (
@@ -34,7 +34,7 @@ AMPLIFIERS = {
 
 
 def test_amplification_is_bounded(make_server, extended_build):
-    """Items of a byte or three are structs in memory: limits.call_memory, not the sender, says how much there is."""
+    """Items of a byte or three are structs in memory: limits.call_memory bounds the memory, not the sender."""
     server = make_server(build=extended_build)
     server.conf = CONF.replace("workers = 2", "workers = 1") + 'limits = { call_memory = "24m"; };'
     server.start()
@@ -55,7 +55,7 @@ def test_amplification_is_bounded(make_server, extended_build):
             for error in answers(name, *row):
                 assert re.search("^$|memory", error), (name, error)
                 refused.extend([name] * (error != ""))
-            # The memory of one call, its message, and its input and output, and no second call's.
+            # The memory of one call, its message, input and output, but not a second call's.
             assert SANITIZED or memory(server, "VmHWM") < before + call_memory + 32 * MIB, name
 
     with bystander(server):

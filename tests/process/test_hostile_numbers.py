@@ -1,4 +1,4 @@
-"""Peers in great numbers: of connections, of calls, of refusals."""
+"""Peers with great numbers of connections, calls and refusals."""
 import os
 import re
 import resource
@@ -26,7 +26,7 @@ def many_descriptors():
 
 
 def test_thousands_that_say_nothing(stopped, many_descriptors):
-    """They cost next to nothing and are gone in time."""
+    """Silent connections cost little, and are closed in time."""
     stopped.conf += 'timeouts = { handshake = "3s"; };'
     stopped.start(before=lambda: limit_descriptors(many_descriptors + 100))
     with bystander(stopped):
@@ -60,7 +60,7 @@ def test_connections_that_are_closed_count_while_they_linger(one_worker):
 
 
 def test_silence_over_the_limit_of_connections(one_worker):
-    """Clients that hold all the places lose them in time; clients that wait behind are served then."""
+    """Silent clients that hold all places lose them in time; waiting clients are served then."""
     one_worker.conf += 'limits = { connections = 30; }; timeouts = { handshake = "500ms"; };'
     one_worker.start()
     silent = [connect(one_worker.tcp, TIMEOUT) for _ in range(100)]
@@ -71,7 +71,8 @@ def test_silence_over_the_limit_of_connections(one_worker):
 
 
 def test_no_descriptors_left(one_worker):
-    """Refused peers that linger and silent ones take all of them: accepting pauses, and goes on when they are gone."""
+    """Refused peers that linger, and silent peers, take all descriptors: accepting pauses, and goes on when they are
+    gone."""
     one_worker.conf += 'timeouts = { handshake = "700ms"; };'
     one_worker.start(before=lambda: limit_descriptors(48))
     with one_worker.peer() as early:
@@ -90,7 +91,8 @@ def test_no_descriptors_left(one_worker):
 
 
 def test_calls_over_the_limit_pause_their_connection(one_worker):
-    """Further requests wait in the kernel. When calls end they are read and answered; then the peer's end is seen."""
+    """Further requests wait in the kernel. When calls end, the requests are read and answered; then the end of the peer
+    is seen."""
     one_worker.conf += "limits = { calls = 10; }; thread_pool = { threads = 10; };"
     one_worker.start()
     call = b'{"ServiceMethod":"Foo.Sleep","Seq":%d,"Timeout":300000000}{"Num1":60,"Num2":0}'
@@ -106,8 +108,8 @@ def test_calls_over_the_limit_pause_their_connection(one_worker):
 
 @pytest.mark.parametrize("scheme", ["tcp", "unix"])
 def test_calls_of_those_who_left_end(server, scheme):
-    """Nobody waits for them any more: the threads that they keep are free again. (Over TCP only a reset says that the
-    peer is gone: one that closes its side in order may still be reading.)"""
+    """Nobody waits for these calls any more: their threads are free again. (Over TCP only a reset says that the peer is
+    gone: a peer that closes its side in order may still be reading.)"""
     for _ in range(10):
         peer = server.peer(getattr(server, scheme))
         for i in range(30):
@@ -122,13 +124,13 @@ def test_calls_of_those_who_left_end(server, scheme):
 
 
 def test_refusals_do_not_flood_the_log(server):
-    """10,000 of them: some lines and their number."""
+    """10,000 refusals: the log has some lines and their number."""
     count = 10000 if not SANITIZED else 3000
     with bystander(server):
         for i in range(count):
             with connect(server.tcp if i % 2 else server.unix, TIMEOUT) as sock:
                 send_all(sock, b"\x01\x02\x03\x04")
-    # The last ones are told of though nothing else happens.
+    # The last refusals are reported although nothing else happens.
 
     def accounted():
         log = server.log()

@@ -1,4 +1,4 @@
-"""Peers that take their time: in pieces, without reading, in the middle of something."""
+"""Slow peers: in pieces, without reading, stopping in the middle."""
 import pathlib
 import re
 import threading
@@ -24,8 +24,8 @@ from wire import OPTION_BIN, OPTION_JSON, connect
 
 
 def test_four_mebibytes_in_pieces(one_worker):
-    """Were all of the body looked at with each piece, it would cost some 10 seconds. (With one byte a read:
-    tests/unit/session_hostile_test.c. Here the kernel would gather bytes for a server that is slow.)"""
+    """If the whole body were scanned at each piece, the test would take some 10 seconds. (One byte a read is tested in
+    tests/unit/session_hostile_test.c; here the kernel would gather bytes for a slow server.)"""
     one_worker.start()
     (pid,) = one_worker.worker_pids()
     body = b'{"Num1":1,"Num2":2,"x":[' + b"{},[]," * (4 * MIB // 6 - 30) + b"0]}"
@@ -49,8 +49,8 @@ def receive_queue(sock):
 
 @pytest.mark.parametrize("scheme", ["tcp", "unix"])
 def test_a_client_that_never_reads(one_worker, scheme):
-    """The client is paused: the server reads no further, and what the client sends fills the kernel's buffers. Then
-    it is dropped."""
+    """The client is paused: the server reads no further, and the client's bytes fill the kernel's buffers. Then the
+    client is dropped."""
     one_worker.conf += 'limits = { output = "64k"; }; timeouts = { write = "1s"; };'
     one_worker.start()
     with bystander(one_worker):
@@ -71,7 +71,8 @@ def test_a_client_that_never_reads(one_worker, scheme):
 
 
 def test_clients_that_stall(stopped):
-    """Silent ones, slow ones, and those that stop in the middle: each is told off in the log and dropped in time."""
+    """Silent clients, slow clients, and clients that stop in the middle: the log names each, and each is dropped in
+    time."""
     stopped.conf += 'timeouts = { handshake = "500ms"; read = "500ms"; };'
     stopped.start()
     stalls = [
@@ -87,7 +88,7 @@ def test_clients_that_stall(stopped):
     ]
 
     def stall(said, trickle, reason):
-        """Sends a byte every 50 ms, which is no excuse."""
+        """Sends a byte every 50 ms, which must not extend the deadline."""
         start = time.monotonic()
         with connect(stopped.tcp, TIMEOUT) as sock:
             peer = "tcp@%s:%d" % sock.getsockname()

@@ -50,7 +50,7 @@ def method_of(page, service, method):
 
 
 def test_true_counts_over_all_workers(server):
-    for number in range(40):  # connections of their own, which the kernel spreads over both workers
+    for number in range(40):  # separate connections, which the kernel spreads over both workers
         assert server.call("Arith.Multiply", {"A": number, "B": 2}) == ("", 2 * number)
     assert server.call("Arith.Divide", {"A": 1, "B": 0})[0] == "divide by zero"
     assert "can't find method" in server.call("Arith.Nothing", {})[0]
@@ -117,7 +117,7 @@ def test_a_page_for_a_person(server):
     (row,) = [row for row in tables.rows if row[0] == "Multiply"]
     assert row[1:5] == ["1", "0", "0", "0"]
     assert re.fullmatch(r"\d+(\.\d)? (µs|ms|s)", row[5])
-    assert "http" not in body.decode().replace("http-equiv", "")  # nothing is fetched from elsewhere
+    assert "http" not in body.decode().replace("http-equiv", "")  # the page loads nothing from elsewhere
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_keep_alive_connection_serves_many_requests(server):
     ],
 )
 def test_connect_by_hand(server, request_bytes, answer):
-    """Bytes behind the request's empty line are the first of the conversation."""
+    """Bytes behind the empty line of the request are the first bytes of the conversation."""
     with JsonPeer(server.tcp, option=request_bytes + OPTION_JSON) as peer:
         got = b""
         while len(got) < len(answer):

@@ -1,5 +1,5 @@
-"""Web pages of strangers, in the browser of somebody who reaches the server: by a name that was made to point here,
-or across origins. And what a sealed client may read."""
+"""Foreign web pages in the browser of somebody who can reach the server: by a name that resolves to the server, or
+across origins. And the pages that a sealed client may read."""
 import http.client
 
 import pytest
@@ -75,7 +75,7 @@ def test_names_that_are_listed(registry):
 
 
 def test_a_sealed_client_reads_what_it_may(stopped):
-    """metering may call Arith and Foo.Sum; pages are no part of that until its line says so."""
+    """metering may call Arith and Foo.Sum; pages are forbidden until the client's line lists them."""
     server = make_sealed(stopped, more=f'registry = {{ path = "{PATH}"; }};').start()
 
     def status(client, path, method="GET", more=""):

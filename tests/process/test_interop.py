@@ -1,6 +1,5 @@
-"""The real thing on the other side: Go programs on Go's own net/rpc and net/rpc/jsonrpc, and on GeeRPC's protocol
-made of encoding/gob and encoding/json (tests/interop/go). First as clients of the server, then as servers for geectl
-and the library."""
+"""Go programs as peers: on Go's own net/rpc and net/rpc/jsonrpc, and on GeeRPC's protocol made of encoding/gob and
+encoding/json (tests/interop/go). First as clients of the server, then as servers for geectl and the library."""
 import ctypes
 import json
 import pathlib
@@ -94,7 +93,7 @@ CALLERS = {
 
 
 def geectl(caller, address, method, arguments):
-    """(exit status, what it said)"""
+    """(exit status, output)"""
     done = subprocess.run(
         [str(BUILD / "geectl"), "call", *CALLERS[caller], address, method, arguments],
         stdin=subprocess.DEVNULL,
@@ -152,7 +151,7 @@ def test_values_to_go_and_back(go_server, caller):
 
 @pytest.mark.parametrize("caller", ["netrpc", "geerpc-gob"])
 def test_what_go_refuses(go_server, caller):
-    """In gob's own words: a JSON object is a struct, a number with a point is no integer."""
+    """In Go's own words: a JSON object is a struct, a number with a point is no integer."""
     address = go_server(caller.split("-")[0], "tcp")
     for method, arguments, words in (
         ("Arith.Multiply", '{"A":"x","B":8}', "gob: wrong type (int) for received field"),
@@ -166,7 +165,7 @@ def test_what_go_refuses(go_server, caller):
 
 @pytest.mark.parametrize("caller", ["netrpc", "geerpc-gob"])
 def test_what_gob_cannot_say(go_server, caller):
-    """Refused before anything is sent: wrong usage."""
+    """Refused before anything is sent, as wrong usage."""
     address = go_server(caller.split("-")[0], "tcp")
     for arguments, words in (
         ('[1,"x"]', "geectl: arguments: [1]: a string beside an integer"),
@@ -229,7 +228,7 @@ class Library:
 
 
 def one(library, client, n):
-    """A call of several, by its number, with its result checked."""
+    """The nth of several calls, with a check of its result."""
     if n % 3 == 0:
         arguments, wanted = b'{"A":%d,"B":-3}' % n, b"%d" % (n * -3)
         assert library.call(client, b"Arith.Multiply", arguments) == wanted
@@ -259,8 +258,8 @@ def at_once(threads, work):
 
 @pytest.mark.parametrize("caller", CALLERS)
 def test_load_on_go(go_server, caller):
-    """8 threads on one connection, and a connection for each call; an instrumented library cannot be loaded into
-    Python, so geectl stands in for it there."""
+    """8 threads on one connection, and a connection for each call. An instrumented library cannot be loaded into
+    Python, so a sanitizer build uses geectl here."""
     address = go_server(caller.split("-")[0], "tcp")
     if SANITIZED:
         at_once(4, lambda number: [check_by_geectl(caller, address, number * 25 + n) for n in range(25)])

@@ -1,5 +1,5 @@
-"""codec_gob against Go's encoding/gob, without a server: Go writes values of every kind, our mirror reads and writes
-them, Go reads and compares (tests/interop/gob_values)."""
+"""codec_gob against Go's encoding/gob, without a server: Go writes values of every kind, a mirror program reads and
+writes them, Go reads and compares (tests/interop/gob_values)."""
 import subprocess
 
 import pytest

@@ -23,7 +23,7 @@ def go_seal():
 
 @pytest.fixture(scope="module")
 def js_seal():
-    """The command. Its packages are fetched once for a build, at the versions of package-lock.json."""
+    """The command. Its packages are fetched once a build, at the versions of package-lock.json."""
     source, home = ROOT / "tests/interop/seal_js", PEERS / "npm"
     assert shutil.which("npm"), "this test needs npm (Debian packages npm, nodejs): ./configure --install-deps"
     home.mkdir(exist_ok=True)
@@ -67,7 +67,7 @@ def test_javascript_calls(stopped, js_seal, client):
 
 
 class Echo:
-    """A program that sends back what one client says."""
+    """A program that sends a client's bytes back."""
 
     def __init__(self, *command):
         self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ LONG = {"Num1": 3600}
 
 
 class PeerFrom(JsonPeer):
-    """A conversation from an address of this machine's own, such as 127.0.0.2."""
+    """A conversation from an address of this machine, such as 127.0.0.2."""
 
     def __init__(self, server, source):
         host, port = server.tcp.split("@")[1].rsplit(":", 1)
@@ -25,7 +25,7 @@ class PeerFrom(JsonPeer):
 
 
 def limited(server, limits):
-    """Not started. One worker: each counts by itself."""
+    """Not started. With one worker, as each worker counts by itself."""
     server.conf = CONF.replace("workers = 2", "workers = 1") + "limits = { " + limits + " };"
     return server
 
@@ -35,8 +35,8 @@ def error_of(peer, method="Foo.Sum", arguments=None):
 
 
 def hang_up(peer):
-    """The connection is reset, so that its calls are cancelled. (The end of what a client sends is not the end of
-    it.)"""
+    """Resets the connection, so that its calls are cancelled. (The end of a client's input is not the end of its
+    calls.)"""
     if peer.sock.family != socket.AF_UNIX:
         peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.sock.close()

@@ -1,4 +1,4 @@
-"""Log files: levels, and opening them again after they were renamed."""
+"""Log files: levels, and reopening after a rename."""
 import re
 import signal
 import socket
@@ -104,7 +104,7 @@ def test_logs_of_modules_are_reopened_too(make_server, extended_build):
 
 
 def test_the_access_log_counts_whole_messages(stopped):
-    """From the first byte of a request to its last, header and all, but not what stands between messages."""
+    """From the first byte of a request to the last, header included, but not the bytes between messages."""
     stopped.conf += 'access_log = { path = "logs/access.log"; };'
     stopped.start()
     body = '{"A":7,"B":8}'

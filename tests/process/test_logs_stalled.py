@@ -1,4 +1,4 @@
-"""Logs that nobody reads, and standard descriptors of all kinds: the server waits for none of them."""
+"""Logs that no process reads, and standard descriptors of all kinds: the server waits for none of them."""
 import contextlib
 import fcntl
 import os
@@ -18,7 +18,7 @@ CHATTY = CONF + 'shutdown_timeout = "2s";'  # of level info a connection is two 
 
 
 def fill(descriptor):
-    """Until it takes nothing more; its mode for others stays as it was."""
+    """Fills the pipe; its mode for others stays."""
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_NONBLOCK)
     for size in (4096, 1):
@@ -39,7 +39,7 @@ def drain(descriptor):
 
 
 class Foreground:
-    """A server in the foreground, its standard output and error where the test wants them."""
+    """A server in the foreground, with the test's standard output and error."""
 
     def __init__(self, server, stdout, stderr, **options):
         self.server = server
@@ -102,7 +102,7 @@ def test_standard_output_and_error_that_nobody_reads(stopped, kind):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_pipe_of_another_user_that_nobody_reads(stopped):
-    """The pipe cannot be opened anew."""
+    """The pipe cannot be opened again."""
     for name in ("run", "logs"):
         (stopped.root / name).chmod(0o777)
     stopped.conf = CHATTY + 'error_log = { level = "info"; };'

@@ -1,4 +1,4 @@
-"""What modules see: each <gee/KIND.h> is whole by itself and has what its kind needs, and no more."""
+"""The headers of modules: each <gee/KIND.h> is complete by itself and has only what its kind needs."""
 import os
 import pathlib
 import subprocess
@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 KINDS = sorted(path.stem for path in (ROOT / "src/core/gee").glob("*.h"))
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", ROOT / "src", "-I", ROOT / "src/core"]
 
-# A kind, what such modules use, what is none of their business.
+# A kind, names that such modules use, and names that they must not see.
 NEEDS = [
     ("balancer", "gee_candidates_draw", "gee_engine_create"),
     ("codec", "gee_chain_append", "gee_loop_now"),

@@ -1,5 +1,5 @@
-"""What one caller does stays with that caller: honest ones on every wire share a gateway's connections with a hostile
-one."""
+"""One caller's actions affect no other caller: honest callers on every wire share a gateway's connections with a
+hostile caller."""
 import os
 import time
 
@@ -19,12 +19,12 @@ def street(make_server, extended_build, interop):
 
 
 def test_a_hostile_neighbour(street):
-    """With other requests each time; the seed that a failure says makes them come again."""
+    """Other requests each time; the seed in a failure's text repeats them."""
     seed = int(os.environ.get("SEED") or time.time())
     street.check(street.run("-requests", REQUESTS, seed=seed))
 
 
-# Kinds that did harm once: (productions of tests/interop/go/evil.go, services that are called).
+# Kinds of requests that once did harm: (productions of tests/interop/go/evil.go, services that are called).
 HARM = {
     "a decoder takes the next message for the content of a nil interface": (
         "nil-interfaces,values", "Net,Gob,CarelessGob"

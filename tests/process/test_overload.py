@@ -1,4 +1,5 @@
-"""More than a server can take: calls end with an error at once or wait unread, and memory stays within its bounds."""
+"""More calls than a server can take: calls end with an error at once or wait unread, and memory stays within its
+bounds."""
 import concurrent.futures
 import contextlib
 import os
@@ -35,7 +36,7 @@ def begin_message(peer, size, end=b""):
 
 
 def push(waiting):
-    """Sends what the server takes, until it takes nothing for a while. {peer: what it has to send}"""
+    """Sends as much as the server takes, until it takes nothing for a while. {peer: unsent bytes}"""
     while waiting:
         writable = select.select([], [peer.sock for peer in waiting], [], 0.3)[1]
         if not writable:
@@ -54,7 +55,7 @@ def ask(peer, message):
 
 
 def large_call(server):
-    """Its error; None: it cost its connection."""
+    """The error of the call; None: the call cost its connection."""
     try:
         return server.call("Foo.Sum", {**SUM, "Pad": "x" * (2 * MIB - 1000)})[0]
     except (OSError, EOFError):
@@ -62,8 +63,8 @@ def large_call(server):
 
 
 def test_unfinished_requests_of_many(stopped):
-    """They wait when they are too much; who is slow then is ended. Small calls are served meanwhile, and large ones
-    in time."""
+    """Large requests wait when there are too many; slow senders are ended. Meanwhile small calls are served, and large
+    calls in time."""
     server = one_worker_with(stopped, 'memory = "16m"; message = "2m"; call_memory = "4m";')
     before = memory(server)
     with contextlib.ExitStack() as stack:
@@ -94,7 +95,7 @@ def test_large_requests_that_come_at_once_wait_for_each_other(stopped):
 
 
 def test_calls_that_hold_too_much(stopped):
-    """Each refers to its request. New ones are refused at once, until others have gone."""
+    """Each call refers to its request. New calls are refused at once, until others have ended."""
     server = one_worker_with(
         stopped, 'memory = "8m"; message = "1m"; input = "1g";', "thread_pool = { queue = 10000; };"
     )
@@ -112,7 +113,7 @@ def test_calls_that_hold_too_much(stopped):
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer ends a process that gets no memory")
 def test_a_worker_that_gets_no_memory(stopped):
-    """Calls that need some fail, or cost their connection; others and the worker go on."""
+    """Calls that need memory fail, or cost their connection; other calls and the worker go on."""
     server = one_worker_with(
         stopped, 'memory = "0";', before=lambda: resource.setrlimit(resource.RLIMIT_DATA, (32 * MIB, 32 * MIB))
     )
@@ -147,7 +148,7 @@ def connections_by_worker(server):
 
 
 def spread(server, count):
-    """So many connections that have had a call, on more than one worker. More are dialled until they are spread."""
+    """That many connections that have made a call, on more than one worker. More are dialled until they are spread."""
     peers = []
     while len(peers) < count:
         peers.append(server.peer())
@@ -171,7 +172,7 @@ def test_connections_of_all_workers_are_limited_by_waiting(server):
         peer.sock.close()
     for peer in waiting:
         assert peer.reply()[1] == 3
-        # Workers report one after the other: in between a connection may have gone here and another have come there.
+        # Workers report one after the other: in between, a connection may have ended here and another begun there.
         eventually(lambda: sum(connections_by_worker(server)) <= 6, "there are no more than six")
         peer.sock.close()
 

@@ -1,5 +1,5 @@
-"""Messages over limits.message: the call ends with RESOURCE_EXHAUSTED, whoever else is on the connection notices
-nothing, and the worker keeps none of the bytes."""
+"""Messages over limits.message: the call ends with RESOURCE_EXHAUSTED, other calls on the connection go on, and the
+worker keeps none of the bytes."""
 import json
 import re
 import struct
@@ -23,7 +23,7 @@ def say_much(sock):
 
 
 def bin_conversation(server):
-    """With a ping behind the oversized one."""
+    """With a ping behind the oversized call."""
     with BinPeer(server.tcp, TIMEOUT) as peer:
         peer.send("Foo.Sum", field(1, 1) + field(2, 2), seq=1)
         header = field(1, "Foo.Sum") + field(2, 2)
@@ -53,7 +53,7 @@ def json_conversation(server):
 
 
 def jsonrpc_conversation(server):
-    """The id stands behind what is skipped, as Go writes it."""
+    """The id stands behind the skipped bytes, as Go writes it."""
     with connect(server.tcp, TIMEOUT) as sock:
         sock.sendall(b'{"method":"Foo.Sum","params":[{"x":"')
         say_much(sock)

@@ -1,5 +1,5 @@
-"""The server as a registry: GeeRPC's wire and what it has beyond it, who may register, and that nothing is lost: not
-with a worker, not with the helper, not by a reload or a restart."""
+"""The server as a registry: GeeRPC's wire and the additions, the permission to register, and that no entry is lost with
+a worker, with the helper, by a reload or a restart."""
 import os
 import signal
 import socket
@@ -72,7 +72,7 @@ def test_leaving(registry):
     assert remove(registry, B, service="Arith").status == 200
     assert servers(registry) == []
     answer = remove(registry, A)
-    # it is not there, which is what was wanted
+    # no such entry: the desired state
     assert (answer.status, answer.headers["X-Geerpc-Removed"]) == (200, "0")
     assert ask(registry, "DELETE").status == 500
 
@@ -168,7 +168,7 @@ def test_a_question_that_is_none(registry, query):
     assert ask(registry, query=query).status == 400
 
 
-# ---- bounds, and who may ----
+# ---- bounds, and permissions ----
 
 
 def test_a_full_list(make_server):
@@ -177,10 +177,10 @@ def test_a_full_list(make_server):
         assert put(registry, f"tcp@10.0.0.1:{port}").status == 200
     answer = put(registry, "tcp@10.0.0.1:4")
     assert answer.status == 503 and "entries = 3" in answer.body
-    assert put(registry, "tcp@10.0.0.1:3", weight=5).status == 200  # who is in it stays
+    assert put(registry, "tcp@10.0.0.1:3", weight=5).status == 200  # servers in the list can stay
     assert remove(registry, "tcp@10.0.0.1:1").status == 200
     assert put(registry, "tcp@10.0.0.1:4").status == 200
-    # Fewer by a reload: those that are there stay until their time is over.
+    # Fewer by a reload: existing entries stay until their time is over.
     registry.reload(registry.conf.replace("entries = 3", "entries = 1"))
     assert len(servers(registry)) == 3
     assert put(registry, "tcp@10.0.0.1:5").status == 503
@@ -192,7 +192,7 @@ def test_who_may_register(make_server):
         answer = ask(registry, method, Server=A)
         assert answer.status == 403 and "registry.allow" in answer.body
         assert ask(registry, method, address=registry.unix, Server=B).status == 200
-    assert servers(registry) == []  # everybody may ask
+    assert servers(registry) == []  # every client may read
     registry.wait_for_log(r"\[warn\] .*tcp@127\.0\.0\.1:\d+: registry: it may not register servers here")
     registry.reload(registry.conf.replace("10.0.0.0/8", "127.0.0.1"))
     eventually(lambda: put(registry, A).status == 200, "the old workers accept no more")
@@ -220,7 +220,7 @@ def test_settings_that_are_wrong(stopped):
 def test_without_the_group_there_is_none(server):
     assert ask(server).status == 404
     assert helper_pid(server) == 0
-    # With it, after a reload, there is; and at another path, and no more.
+    # With the group, after a reload, there is a registry; then at another path, and then none.
     for path in (PATH, "/elsewhere"):
         server.reload(registry_conf(server.tcp, path=f'"{path}"'))
         eventually(lambda p=path: ask(server, path=p).status == 200, "the old workers accept no more")
@@ -365,8 +365,8 @@ def test_the_helper_dies(registry):
     waiting = Waiting(registry, version)
     helper = wait_for_helper(registry)
     os.kill(helper, signal.SIGKILL)
-    assert A in servers(registry)  # nobody needs it to answer
-    assert put(registry, C).status == 200  # answered by the next one
+    assert A in servers(registry)  # answers need no helper
+    assert put(registry, C).status == 200  # the next helper answers
     assert wait_for_helper(registry, helper) != helper
     assert waiting.result().version > version
     wait_for_servers(registry, [C, A])
@@ -374,7 +374,7 @@ def test_the_helper_dies(registry):
 
 
 def test_requests_survive_the_helper(registry):
-    """Requests that were on their way to the helper are sent again."""
+    """Requests in flight to the helper are sent again."""
     registry.allow(r"helper .* was killed by signal 9")
     helper = wait_for_helper(registry)
     os.kill(helper, signal.SIGSTOP)
@@ -433,7 +433,7 @@ def test_a_file_keeps_it_over_restarts(registry):
     assert ask(registry).version > version
     kept = entries(registry)[A, "Arith"]
     assert kept["weight"] == 7 and kept["expires_in_ms"] > 3590000
-    # The file has changes just before the end, too.
+    # The file also has changes made just before the end.
     remove(registry, B)
     registry.stop(signal.SIGQUIT)
     registry.start()
@@ -472,11 +472,11 @@ def test_a_file_that_cannot_be_written(make_server):
 
 
 def test_a_pipe_where_the_file_is_written(make_server):
-    """Nobody reads it: the helper must not wait for that."""
+    """No process reads the pipe: the helper must not wait for a reader."""
     registry = start_registry(make_server())
     pipe = registry.root / "run/registry/servers.new"
     os.mkfifo(pipe)
-    pipe.chmod(0o666)  # the workers' user could open it
+    pipe.chmod(0o666)  # the workers' user could open the pipe
     assert put(registry, A).status == 200
     registry.wait_for_log(r"\[error\] .*the list cannot be kept .*servers\.new: this is no regular file; remove it")
     assert put(registry, B).status == 200

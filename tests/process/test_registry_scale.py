@@ -1,4 +1,4 @@
-"""A registry with as many entries and watchers as it promises: 10,000 and 1,000. Figures are printed."""
+"""A registry with its largest numbers of entries and watchers: 10,000 and 1,000. Figures are printed."""
 import re
 import resource
 import selectors
@@ -16,7 +16,7 @@ WATCHERS = 1000 if not SANITIZED else 100
 
 
 def cpu_seconds(pids):
-    """Of those processes so far."""
+    """Seconds of the processors so far, of all these processes."""
     ticks = 0
     for pid in pids:
         with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
@@ -45,7 +45,7 @@ class Requests:
     """Many connections that each send requests and take one answer after the other."""
 
     def __init__(self, server, connections, buffer=0):
-        """buffer: bytes that the kernel takes for who does not read; 0: as it likes."""
+        """buffer: bytes that the kernel takes for a client that does not read; 0: the kernel's default."""
         self.selector = selectors.DefaultSelector()
         self.connections = []
         for _ in range(connections):
@@ -68,7 +68,7 @@ class Requests:
         connection.setblocking(False)
 
     def answers(self, count):
-        """(connection, bytes) of so many whole answers without a body."""
+        """(connection, bytes) of so many complete answers without a body."""
         end = time.monotonic() + 2 * TIMEOUT
         while count > 0:
             assert time.monotonic() < end, f"{count} answers are missing"
@@ -143,7 +143,7 @@ def test_ten_thousand_entries_and_a_thousand_watchers(make_server, capsys):
 
 
 def watch(registry, names, figures, processes):
-    """Every watcher gets one change, whole and at once."""
+    """Every watcher gets one change, complete and at once."""
     version = ask(registry, Accept="application/json").version
     requests = Requests(registry, WATCHERS)
     for connection in requests.connections:
@@ -166,7 +166,7 @@ def watch(registry, names, figures, processes):
 
 
 def test_the_longest_list_can_be_followed(make_server):
-    """With texts as long as they may be, the list is full before it is too long for who follows it."""
+    """With the longest texts, the list is full before it is too long for followers."""
     registry = start_registry(make_server(), entries=16384)
     names = [f"tcp@{'h' * 243}{n:06}:1" for n in range(7500)]
     service = "s" * 255
@@ -184,7 +184,7 @@ def test_the_longest_list_can_be_followed(make_server):
 
 
 def test_watchers_that_never_read(make_server):
-    """They do not hold up the others."""
+    """Watchers that do not read do not delay the others."""
     registry = start_registry(make_server(), workers=1)
     register(registry, addresses())
     version = ask(registry, Accept="application/json").version

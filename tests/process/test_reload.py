@@ -1,4 +1,4 @@
-"""geerpc -s reload: all or nothing, and no call and no waiting connection is lost by it."""
+"""geerpc -s reload: a reload succeeds or changes nothing, and loses no call and no waiting connection."""
 import os
 import re
 import signal
@@ -73,7 +73,7 @@ def test_reload_by_signal(server):
 
 
 def test_addresses_come_and_go(server):
-    """The first stays, and keeps its port though the file says 0."""
+    """The first address stays, and keeps its port although the file says 0."""
     new = f"unix@{server.root}/run/new.sock"
     server.reload(conf(FREE, new))
     assert server.addresses() == [server.tcp, new]
@@ -96,7 +96,7 @@ def test_worker_count_changes(stopped, counts):
     for count in (*counts[1:], counts[0]):
         stopped.reload(conf(FREE, "unix@run/geerpc.sock", workers=count))
         assert len(stopped.worker_pids()) == count
-        for _ in range(20):  # whatever socket of the port the kernel chooses, somebody serves it
+        for _ in range(20):  # any worker may get the connection: each socket of the port is served
             assert sum_of(stopped, stopped.tcp) == ("", 42)
         assert sum_of(stopped, stopped.unix) == ("", 42)
 
@@ -117,11 +117,11 @@ def test_calls_in_flight_finish(server):
 
 
 def test_a_connection_that_has_not_spoken_yet_is_served(server):
-    """The connection was accepted before the reload; its client is in no hurry."""
+    """The connection was accepted before the reload; its client sends later."""
     with server.peer(option=b"") as peer:
         eventually(lambda: "connections 1," in server.status(), "the connection")
         server.reload()
-        time.sleep(0.2)  # longer than a quiet session is left alone
+        time.sleep(0.2)  # longer than a leaving worker waits for a quiet session
         peer.sock.sendall(b'{"MagicNumber":3927900,"CodecType":"application/json"}')
         assert peer.call("Foo.Sum", {"Num1": 1, "Num2": 2})[1] == 3
 
@@ -129,11 +129,11 @@ def test_a_connection_that_has_not_spoken_yet_is_served(server):
 @pytest.mark.parametrize("what", ["kept", "removed"])
 @pytest.mark.parametrize("workers", [1, 4])
 def test_connections_in_the_queue_are_not_reset(server, what, workers):
-    """The workers do not run while connections come in, by every socket of the port, and while they are replaced."""
+    """The workers are stopped while connections come in, by every socket of the port, and while they are replaced."""
     stopped = server.worker_pids()
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
-    # More than a worker accepts in one pass.
+    # More connections than a worker accepts in one pass.
     peers = [server.peer(address) for address in (server.tcp, server.unix) for _ in range(100)]
     for peer in peers:
         peer.send("Foo.Sum", {"Num1": 1, "Num2": 2})
@@ -151,7 +151,7 @@ def test_connections_in_the_queue_are_not_reset(server, what, workers):
 
 
 def test_no_call_is_lost_while_reloading_under_load(server):
-    """Clients that connect, call and leave, all the time, while the number of workers goes up and down."""
+    """Clients connect, call and leave, all the time, while the number of workers goes up and down."""
     finished = threading.Event()
     counts, troubles = [0] * 4, []
 
@@ -181,7 +181,7 @@ def test_no_call_is_lost_while_reloading_under_load(server):
 
 
 def test_one_reload_at_a_time(server):
-    """Each asker gets an answer, and what was asked for while one was under way is done after it."""
+    """Each command gets an answer, and a reload that was requested during another one follows it."""
     results = []
     threads = [threading.Thread(target=lambda: results.append(server.reload())) for _ in range(6)]
     for thread in threads:
@@ -201,7 +201,7 @@ def test_limits_and_services_change(server):
 
 
 def test_a_refused_reload_with_more_workers_leaves_nobody_waiting(stopped):
-    """Sockets that it opened before it was refused are served: the kernel sends connections to all of them."""
+    """Sockets that the refused reload had opened are served: the kernel sends connections to all of them."""
     stopped.conf = conf(FREE, workers=2)
     stopped.start()
     with socket.create_server(("127.0.0.1", 0)) as other:

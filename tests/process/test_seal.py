@@ -1,4 +1,4 @@
-"""Sealed channels on a running server: who gets in, what is refused and how, reloading, what is never shown."""
+"""Sealed channels on a running server: admission, refusals, reloads, and secrets that are never shown."""
 import contextlib
 import os
 import pathlib
@@ -31,14 +31,14 @@ def check_serves(server, address=None):
 
 
 def closed_without_a_word(sock):
-    """Whether by an end or by a reset: not one byte comes."""
+    """The connection ends or is reset; not one byte comes."""
     sock.settimeout(20)
     with contextlib.suppress(ConnectionResetError):
         assert sock.recv(1) == b""
     sock.close()
 
 
-# ---- who gets in ----
+# ---- admitted clients ----
 
 
 def test_a_client_of_the_list(sealed):
@@ -87,7 +87,7 @@ def test_messages_that_span_records(sealed):
 
 
 def test_pages_and_tunnels_inside(sealed):
-    """The door reads again inside the seal: HTTP there, and a conversation behind its CONNECT."""
+    """Inside the seal the door reads again: HTTP, and a conversation behind its CONNECT."""
     channel = Sealed(sealed.tcp, public_in(sealed.keys["server"]), sealed.keys.secret("billing"))
     channel.sendall(b"CONNECT /_geerpc_ HTTP/1.0\r\n\r\n")
     assert channel.recv().startswith(b"HTTP/1.0 200 ")
@@ -129,7 +129,7 @@ def test_optional(stopped):
     assert server.call("Foo.Sum", SUM) == ("", 42)
 
 
-# ---- who does not ----
+# ---- refused clients ----
 
 
 def test_required_and_a_plain_client(sealed):
@@ -241,7 +241,7 @@ def test_a_handshake_that_stalls(stopped):
 
 
 def test_message_1_replayed_runs_nothing(sealed):
-    """Message 1 and all that came behind it, recorded and said again to the same server."""
+    """Message 1 and all bytes behind it, recorded and sent again to the same server."""
     sock, handshake = start_handshake(sealed)
     first = handshake.preamble + frame(handshake.message1())
     sock.sendall(first)
@@ -330,7 +330,7 @@ def test_an_end_without_its_record(sealed):
 
 
 def test_a_record_that_stalls(stopped):
-    """A message that is begun is to be ended within timeouts.read, and so is the record that it comes in."""
+    """A message that has begun must end within timeouts.read, and so must the record in which the message comes."""
     server = make_sealed(stopped, more='timeouts = { read = "300ms"; };').start()
     channel = sealed_channel(server)
     channel.sendall(OPTION_JSON + CALL)
@@ -354,7 +354,7 @@ def test_caps_on_the_unauthenticated(stopped):
     assert server.call("Foo.Sum", SUM, server.unix) == ("", 42)
     waiting.pop().close()
     eventually(lambda: "connections 4," in server.status(), "four connections")
-    with sealed_peer(server) as first, sealed_peer(server) as second:  # who has shown who he is, does not count
+    with sealed_peer(server) as first, sealed_peer(server) as second:  # an authenticated client does not count
         assert first.call("Foo.Sum", SUM)[1] == second.call("Foo.Sum", SUM)[1] == 42
     for sock in waiting:
         sock.close()
@@ -362,7 +362,7 @@ def test_caps_on_the_unauthenticated(stopped):
 
 def test_caps_where_the_seal_is_optional(stopped):
     server = make_sealed(stopped, 'mode = "optional";', "limits = { unauthenticated = 2; };").start()
-    idle = [connect(server.tcp) for _ in range(4)]  # clear, as far as anybody knows
+    idle = [connect(server.tcp) for _ in range(4)]  # the server sees a connection in clear
     waiting = [connect(server.tcp) for _ in range(2)]
     for sock in waiting:
         sock.sendall(b"\xc1")
@@ -390,7 +390,7 @@ def test_old_sessions_are_drained(stopped):
 
 
 def refused(server, wanted):
-    """At the start, by -t, and by a reload of a running server."""
+    """The configuration is refused at the start, by -t, and by a reload of a running server."""
     for arguments in ((), ("-t",)):
         done = server.run(*arguments, status=1)
         assert wanted in done.stderr, done.stderr
@@ -448,7 +448,7 @@ def test_two_keys_while_they_are_changed(stopped):
 
 
 def test_a_key_removed_in_mid_session(sealed):
-    """Its call in flight is cut, too; another's is not."""
+    """The call in flight of the removed client is cut; another client's is not."""
     with sealed_peer(sealed) as removed, sealed_peer(sealed, "metering") as kept:
         kept.send("Foo.Sum", SUM)
         assert kept.reply()[1] == 42
@@ -477,7 +477,7 @@ def test_a_bad_list_changes_nothing(sealed):
     check_serves(sealed)
 
 
-# ---- what is never shown ----
+# ---- secrets ----
 
 
 def dumpable_memory(pid):
@@ -558,7 +558,8 @@ def test_core_dumps(stopped):
 
 
 def readable_for_its_user(pid):
-    """Could another process of the same user read its memory? That user is asked, where we may become it."""
+    """Could another process of the same user read the server's memory? The test asks as that user, where it may become
+    that user."""
     owner = re.search(r"^Uid:\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1]
     options = {"user": int(owner), "group": int(owner), "extra_groups": []} if os.geteuid() == 0 else {}
     done = subprocess.run(["head", "-c", "1", f"/proc/{pid}/environ"], stdout=subprocess.DEVNULL,
@@ -575,7 +576,7 @@ def test_memory_with_keys_is_for_nobody(stopped):
         assert peer.call("Foo.Sum", SUM)[1] == 42
     if not SANITIZED:  # there the report is the sanitizer's
         server.allow_crash("SIGSEGV")
-        os.kill(worker, signal.SIGSEGV)  # the last words come as ever
+        os.kill(worker, signal.SIGSEGV)  # the log still has the last words
         server.wait_for_log(r"worker 0 crashed: SIGSEGV from process \d+, in no call")
         server.wait_for_log(r"\[alert\] \d+: #0 ")
         eventually(lambda: server.worker_pids() not in ([], [worker]), "another worker")

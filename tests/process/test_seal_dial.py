@@ -58,9 +58,9 @@ def test_inside_connect_and_on_a_unix_socket(stopped):
     server.wait_for_access(" billing Arith.Multiply ", 2)
 
 
-# Who a client with a key is, its last message of the handshake says: it hears of a refusal when its side is
-# through. The server closes without having read what came behind that message, so the kernel may say it first, with
-# a reset.
+# The last message of the handshake says who the client is, so the client hears of a refusal after its side is
+# through. The server closes without having read the bytes behind that message, so the kernel may report a reset
+# first.
 @pytest.mark.parametrize("client, key, wrong", [
     ("stranger", "server", ": (our key may not be in its list of clients|.*Connection reset by peer)"),
     (None, "server", ": handshake: seal: "),
@@ -73,8 +73,7 @@ def test_who_is_not_let_in_hears_where_it_ended(sealed, client, key, wrong):
 
 
 def test_no_way_back_to_clear(sealed):
-    """A server that is not sealed gets nothing from a client that wants it sealed, but the first bytes of a
-    handshake."""
+    """A client that wants a seal sends a server without a seal only the first bytes of a handshake."""
     plain = f"unix@{sealed.root}/run/plain.sock"
     done = call(*keys_of(sealed, "billing"), plain, "Arith.Multiply", ARGUMENTS)
     assert done.returncode == 3 and ": handshake: seal: " in done.stderr, done.stderr

@@ -1,5 +1,5 @@
-"""Sealed channels under attack, under load and at their end: what peers that have not shown who they are may cost, who
-may call what by whichever way, what a proxy on the way sees."""
+"""Sealed channels under attack, under load and at their end: the cost of peers before authentication, the permissions
+of clients on every way in, the bytes that a proxy between both sides sees."""
 import base64
 import contextlib
 import json
@@ -43,11 +43,11 @@ def check_serves(server):
         assert peer.call("Foo.Sum", SUM)[1] == 42
 
 
-# ---- before anybody has shown who he is ----
+# ---- before authentication ----
 
 
 def test_who_says_nothing_has_the_time_of_a_handshake(stopped):
-    """seal.timeout bounds silence, too, where nothing but a seal is taken: timeouts.handshake may be long, or none."""
+    """seal.timeout also bounds silence on a listener that takes only seals: timeouts.handshake may be long, or none."""
     server = make_sealed(stopped, 'timeout = "300ms";', 'timeouts = { handshake = "0"; };'
                          "limits = { unauthenticated_per_address = 3; };").start()
     start = time.monotonic()
@@ -69,7 +69,7 @@ def test_what_is_sealed_and_silent_is_not_hurried(stopped):
 
 @pytest.mark.skipif(SANITIZED, reason="sanitizers keep what is freed")
 def test_memory_of_half_handshakes(stopped):
-    """No large buffers: a thousand of them, each cut at its worst place, are a few MiB."""
+    """Handshakes have no large buffers: a thousand of them, each cut at its worst place, take a few MiB."""
     server = make_sealed(stopped, 'timeout = "60s";', 'timeouts = { handshake = "60s"; };'
                          "limits = { unauthenticated = 0; unauthenticated_per_address = 0;"
                          " handshakes_per_address = 0; };").start()
@@ -87,11 +87,11 @@ def test_memory_of_half_handshakes(stopped):
         check_serves(server)
 
 
-# ---- who may call what ----
+# ---- permissions ----
 
 
 def test_services_hold_on_every_way_in(stopped):
-    """However a call is written: HTTP, a batch, net/rpc, a service that is answered elsewhere."""
+    """The same for every way to call: HTTP, a batch, net/rpc, a service that is forwarded."""
     server = make_sealed(stopped)
     server.keys.write_clients(f"{server.keys['billing']} billing services=Arith,Gee.Describe")
     server.conf = seal_conf(more="""
@@ -118,7 +118,7 @@ upstreams = ( { name = "far"; servers = ( { address = "tcp@127.0.0.1:1"; } ); } 
 
 @pytest.mark.parametrize("reloads", [1, 2])
 def test_a_key_removed_while_older_workers_finish(sealed, reloads):
-    """Whatever generation of workers holds the call of a client that is revoked."""
+    """The call of a revoked client ends in workers of every generation."""
     with sealed_peer(sealed) as removed:
         removed.send("Foo.Sleep", {"Num1": 20, "Num2": 0})
         eventually(lambda: "in flight 1" in sealed.status(), "the call")
@@ -134,7 +134,7 @@ def test_a_key_removed_while_older_workers_finish(sealed, reloads):
 
 
 def test_a_key_removed_before_a_word_is_said(stopped):
-    """Sealed connections that have not begun to speak are closed, too."""
+    """Sealed connections that have not sent anything yet are closed, too."""
     server = make_sealed(stopped, more='timeouts = { handshake = "0"; }; shutdown_timeout = "1h";').start()
     removed = Sealed(server.tcp, public_in(server.keys["server"]), server.keys.secret("billing"), timeout=TIMEOUT)
     kept = Sealed(server.tcp, public_in(server.keys["server"]), server.keys.secret("metering"), timeout=TIMEOUT)
@@ -149,7 +149,7 @@ def test_a_key_removed_before_a_word_is_said(stopped):
 
 
 def test_a_listener_that_is_not_sealed_any_more_revokes(sealed):
-    """required -> none on the same address: no session of before outlives the list that it came by."""
+    """required -> none on the same address: no earlier session outlives the list that admitted it."""
     with sealed_peer(sealed) as peer:
         assert peer.call("Foo.Sum", SUM)[1] == 42
         address = sealed.tcp
@@ -187,7 +187,7 @@ def test_key_files_that_would_block(stopped):
 
 @pytest.mark.skipif(SANITIZED, reason="with strict_string_checks each line is read to the end of the text")
 def test_a_large_list_of_clients(stopped):
-    """As many as fit into 4 MiB: read at a reload without anybody's calls waiting long; one byte more is refused."""
+    """A list of 4 MiB: read at a reload without a long wait of other calls; one byte more is refused."""
     server = make_sealed(stopped).start()
     clients = server.keys.directory / "clients"
     ours = f"{server.keys['billing']} billing\r\n"
@@ -208,14 +208,14 @@ def test_a_large_list_of_clients(stopped):
     check_serves(server)
 
 
-# ---- what is on the way ----
+# ---- the bytes between both sides ----
 
 
 class Relay:
-    """Carries one connection at a time, and keeps what each side said."""
+    """Carries one connection at a time, and keeps the bytes of each side."""
 
     def __init__(self, address, cut_after=None):
-        """cut_after: bytes of the server, behind which both sides see an end that nobody has said."""
+        """cut_after: bytes of the server, after which both sides see an end that neither side has sent."""
         self.cut_after = cut_after
         host, port = address.split("@")[1].rsplit(":", 1)
         self.target = (host, int(port))
@@ -244,7 +244,7 @@ class Relay:
             other.join()
 
     def frames(self, name):
-        """Lengths of the frames behind the preamble, the handshake's among them."""
+        """Lengths of the frames behind the preamble, including the handshake."""
         data, at, lengths = self.said[name], 8 if name == "client" else 0, []
         while at < len(data):
             lengths.append(int.from_bytes(data[at:at + 2], "big"))
@@ -261,7 +261,7 @@ class Relay:
 
 
 def test_small_calls_share_records(sealed):
-    """Sixteen calls in flight need far fewer than sixteen records; both sides say last that it was their last."""
+    """Sixteen calls in flight need far fewer than sixteen records; the last record of each side is an end record."""
     with Relay(sealed.tcp) as relay:
         geectl("bench", *seal_options(sealed), "--codec=bin", "--connections=1", "--depth=16", "--count=4000",
                relay.address, "Arith.Multiply", PAIR)
@@ -280,7 +280,7 @@ def test_small_calls_share_records(sealed):
     ["call", "--timeout=50ms", "{}", "Foo.Sleep", '{"Num1":20,"Num2":0}'],
 ], ids=lambda command: " ".join(command[:2]))
 def test_our_clients_end_what_they_say(sealed, command):
-    """However a command ends, the server hears an end and no truncation."""
+    """However a command ends, the server sees an end and no truncation."""
     line = [word.replace("{}", sealed.tcp) if word == "{}" else word for word in command]
     subprocess.run([str(BUILD / "geectl"), line[0], *map(str, seal_options(sealed)), *line[1:]], check=False,
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=TIMEOUT)
@@ -291,8 +291,8 @@ def test_our_clients_end_what_they_say(sealed, command):
 
 @pytest.mark.parametrize("ending", ["stop", "quit"])
 def test_the_server_ends_what_it_says(sealed, ending):
-    """Idle and in the middle of a call, which is answered first where there is time: the last record says that it is
-    the last."""
+    """Idle, and in the middle of a call, which is answered first when there is time: the last record is an end
+    record."""
     with sealed_peer(sealed) as idle, sealed_peer(sealed) as busy:
         assert idle.call("Foo.Sum", SUM)[1] == 42
         busy.send("Foo.Sleep", {"Num1": 1, "Num2": 2})
@@ -305,7 +305,8 @@ def test_the_server_ends_what_it_says(sealed, ending):
 
 
 def test_a_connection_that_is_cut_on_the_way(sealed):
-    """Both sides tell it from an end: who calls fails and says so, and so does the server's log."""
+    """Both sides see that it is no end in order: the caller's call fails with that reason, and the server's log has
+    it."""
     with Relay(sealed.tcp, cut_after=50 + 20) as relay:
         done = geectl("call", "--timeout=20s", *seal_options(sealed), "--codec=bin", relay.address, "Foo.Sleep",
                       '{"Num1":20,"Num2":0}', status=3)
@@ -315,7 +316,7 @@ def test_a_connection_that_is_cut_on_the_way(sealed):
 
 
 def test_servers_of_a_registry_are_sealed(sealed, make_server):
-    """The seal of an upstream is that of every server that is found, and a server that is not sealed gets no call."""
+    """The seal of an upstream holds for every server of the list, and a server without a seal gets no call."""
     gateway = make_server()
     found = gateway.root / "found"
     found.write_text(sealed.tcp + "\n")
@@ -358,7 +359,7 @@ upstreams = ( { name = "back"; seal = { server_key = "%s"; key = "%s"; }; server
 @pytest.mark.parametrize("codec", ["json", "bin"])
 def test_an_old_session_loses_no_call(stopped, codec):
     """A connection that is too old is closed when it is quiet: not between a request and its reply, and not while
-    requests are on their way."""
+    requests are in flight."""
     server = make_sealed(stopped, 'max_age = "100ms";').start()
     result = json.loads(geectl("bench", "--json", *seal_options(server), f"--codec={codec}", "--connections=2",
                                "--depth=16", "--duration=1500ms", server.tcp, "Arith.Multiply", PAIR).stdout)
@@ -372,7 +373,7 @@ def test_an_old_session_loses_no_call(stopped, codec):
 
 
 def test_keys_change_both_ways_under_load(sealed):
-    """Many in flight, so that either side changes its key while the other's records are on their way."""
+    """Many calls in flight, so that each side changes its key while the other side's records are in flight."""
     count = 20000 if SANITIZED else 100000
     result = json.loads(geectl("bench", "--json", *seal_options(sealed), "--codec=bin", "--connections=2", "--depth=16",
                                f"--count={count}", sealed.tcp, "Arith.Multiply", PAIR).stdout)

@@ -1,4 +1,4 @@
-"""A service as small as the documentation shows it compiles; one whose types do not fit together does not."""
+"""A service as small as in the documentation compiles; a service whose types do not fit together does not."""
 import pathlib
 import re
 import shutil
@@ -76,7 +76,7 @@ def test_the_example_compiles(compiler, source, tmp_path):
 @pytest.mark.parametrize(
     "right, wrong, complaint",
     [
-        # The handler takes another reply, another argument, a writable argument; returns something.
+        # The handler takes another reply, another argument, a writable argument; or returns a value.
         ("divide, args_t, quotient_t", "divide, args_t, int64_t", "handler divide must be"),
         ("divide, args_t, quotient_t", "divide, quotient_t, quotient_t", "handler divide must be"),
         ("const args_t *args, quotient_t", "args_t *args, quotient_t", "handler divide must be"),

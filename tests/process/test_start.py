@@ -24,7 +24,7 @@ def test_ready_line_and_a_call(server):
 
 
 def test_the_command_to_try_is_for_a_terminal(stopped):
-    """In the foreground; and it works."""
+    """The command runs in the foreground, and works."""
     if not (stopped.build / "geectl").exists():
         pytest.skip("this build has no geectl")
     server = stopped.start()
@@ -49,7 +49,7 @@ def test_the_command_to_try_is_for_a_terminal(stopped):
 
 
 def test_every_worker_serves(server):
-    """Each has a socket of its own for TCP, and the kernel spreads connections over them."""
+    """Each worker has a socket of its own for TCP, and the kernel spreads connections over them."""
     peers = []
     try:
         for _ in range(64):
@@ -87,7 +87,8 @@ def closing(descriptors):
 
 @pytest.mark.parametrize("closed", CLOSED)
 def test_started_with_closed_standard_descriptors(stopped, closed):
-    """The server runs, and opens nothing under these numbers; another binary starts from it; failures are reported."""
+    """The server runs, and opens nothing under these numbers; another binary starts from this server; failures are
+    reported."""
     stopped.daemonized = True
     stopped.run(preexec_fn=closing(closed))
     for _ in range(2):
@@ -218,7 +219,7 @@ def test_kill_of_the_master_ends_the_workers(server):
     server.allow("the master is gone")
     server.process.kill()
     server.wait_for_end()
-    # The files that it left, a pid file and sockets, are no hindrance.
+    # The files of the killed server, a pid file and sockets, do not prevent a start.
     server.start()
     assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}, server.unix) == ("", 3)
 
@@ -269,7 +270,7 @@ def test_an_ordinary_user_can_run_it(stopped):
 
 
 def test_worker_descriptors(server):
-    """A worker holds the sockets that it serves and its own; nothing of the master's or of other workers."""
+    """A worker holds the sockets that it serves and its own; no descriptors of the master or of other workers."""
     for pid in server.worker_pids():
         targets = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
         sockets = [target for target in targets if target.startswith("socket:")]

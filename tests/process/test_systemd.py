@@ -1,4 +1,5 @@
-"""As a service of systemd: sockets that it has opened, and what it is told (sd_listen_fds(3), sd_notify(3))."""
+"""The server as a service of systemd: sockets that systemd has opened, and messages to systemd (sd_listen_fds(3),
+sd_notify(3))."""
 import os
 import pathlib
 import re
@@ -19,11 +20,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 UNITS = HERE.parents[1] / "conf/systemd"
 
 
-# ---- what systemd is told ----
+# ---- messages to systemd ----
 
 
 class Manager:
-    """Receives what a service says, as [{name: value}]."""
+    """Receives the messages of a service, as [{name: value}]."""
 
     def __init__(self, name):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -34,7 +35,7 @@ class Manager:
         return dict(line.split("=", 1) for line in self.socket.recv(1 << 16).decode().splitlines())
 
     def wait_for(self, **wanted):
-        """The next message with these values; those before it are passed over."""
+        """Waits for a message with these values; earlier messages are passed over."""
         while True:
             said = self.hear()
             if all(said.get(name) == str(value) for name, value in wanted.items()):
@@ -92,7 +93,8 @@ def test_why_it_does_not_start_is_told(stopped, manager):
 
 
 def test_an_upgrade_names_the_new_main_process(stopped, manager):
-    """Nobody but the main process is listened to: the old one names the new one, which then says that it is ready."""
+    """systemd accepts messages only of the main process: the old master names the new one, which then says that it is
+    ready."""
     stopped.start()
     stopped.daemonized = True
     old = stopped.pid
@@ -121,14 +123,14 @@ def test_an_upgrade_that_is_taken_back_is_no_news(stopped, manager):
 
 
 def test_nobody_listens(stopped):
-    """The server goes on, and says so."""
+    """There is no receiver: the server goes on, and logs that."""
     stopped.environment["NOTIFY_SOCKET"] = f"{stopped.root}/nobody"
     stopped.start()
     stopped.wait_for_log(r"\[warn\] .*systemd cannot be told \(NOTIFY_SOCKET \S+/nobody\): No such file")
     assert stopped.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
 
 
-# ---- sockets of systemd's ----
+# ---- sockets from systemd ----
 
 
 @pytest.fixture
@@ -219,7 +221,7 @@ def test_a_socket_of_a_wrong_kind_is_refused(stopped, activated):
 
 
 def test_sockets_for_somebody_else_are_left_alone(stopped):
-    """LISTEN_PID is that of a parent."""
+    """LISTEN_PID is the pid of a parent."""
     stopped.environment.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
     stopped.start()
     assert stopped.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)

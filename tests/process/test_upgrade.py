@@ -1,4 +1,4 @@
-"""Another binary in the place of the one that runs: geerpc -s upgrade, USR2, and back again."""
+"""Another binary in the place of the running one: geerpc -s upgrade, USR2, and back again."""
 import contextlib
 import os
 import re
@@ -31,7 +31,7 @@ def names(server):
 
 
 def tell(server, pid, number, pattern):
-    """A signal, and what that process logs then."""
+    """Sends a signal, and waits for what the process logs then."""
     pattern = rf"{pid}: {pattern}"
     before = len(re.findall(pattern, server.log()))
     os.kill(pid, number)
@@ -39,7 +39,7 @@ def tell(server, pid, number, pattern):
 
 
 def signal_new(server):
-    """USR2, and both serve: the pids of the old and the new master."""
+    """Sends USR2; both masters serve: the pids of the old and the new master."""
     old = server.pid
     tell(server, old, signal.SIGUSR2, "QUIT to this master")
     assert old_pid(server) == old
@@ -71,14 +71,14 @@ def test_nobody_notices_an_upgrade(daemon):
 
 
 def held(server, rest):
-    """A program that begins when there is a file "go"."""
+    """A program that begins when the file "go" exists."""
     return f"#!/bin/sh\nwhile [ ! -e {server.root}/go ]; do sleep 0.02; done\n{rest}\n"
 
 
 @pytest.mark.parametrize("command", ["status", "reload", "reopen", "quit"])
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_command_in_the_moment_of_an_upgrade_waits(stopped, command, fails):
-    """When nobody has the control socket: the old master's has another name, the new one has not opened its own."""
+    """A moment without a control socket: the old master's has another name, the new master has not opened its own."""
     link = start_swapped(stopped)
     old = stopped.pid
     install(link, held(stopped, "exit 3" if fails else f'exec {stopped.build}/geerpc "$@"'))
@@ -106,7 +106,7 @@ def test_a_command_in_the_moment_of_an_upgrade_waits(stopped, command, fails):
 
 
 def test_process_1_is_not_upgraded(stopped):
-    """The system ends all processes with it."""
+    """When process 1 ends, the system ends all processes with it."""
     alone = ["unshare", "--pid", "--fork", "--kill-child"]
     if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("no right to make a namespace of processes")
@@ -127,7 +127,7 @@ def test_process_1_is_not_upgraded(stopped):
 
 
 def wait_until_alone(server):
-    """The answer to -s upgrade comes before the new master knows that the old one has ended."""
+    """The answer to -s upgrade comes before the new master knows that the old master has ended."""
     eventually(lambda: "upgrade:" not in server.status(), "one master")
 
 
@@ -170,7 +170,7 @@ def test_calls_in_flight_end_where_they_began(daemon):
 
 
 def test_who_stays_behind_is_said(stopped):
-    """A call that takes longer than anybody waits; but another upgrade waits until that one has ended."""
+    """A call takes longer than the upgrade waits; another upgrade waits until the old master has ended."""
     stopped.conf += 'shutdown_timeout = "8s";'
     stopped.start(daemon=True)
     old = stopped.pid
@@ -202,7 +202,7 @@ def test_the_configuration_changes_with_the_binary(daemon):
             daemon.ask("upgrade")
             assert daemon.addresses() == [daemon.tcp, new]
             assert len(daemon.worker_pids()) == workers
-            for _ in range(20):  # whatever socket of the port the kernel chooses, somebody serves it
+            for _ in range(20):  # any worker may get the connection: each socket of the port is served
                 assert sum_of(daemon) == ("", 42)
             assert sum_of(daemon, new) == ("", 42)
             assert not (daemon.root / "run/geerpc.sock").exists()
@@ -210,7 +210,7 @@ def test_the_configuration_changes_with_the_binary(daemon):
 
 
 def test_connections_in_the_queue_are_not_reset(daemon):
-    """The workers do not run while connections come in, and while they are replaced."""
+    """The workers are stopped while connections come in, and while they are replaced."""
     old, frozen = daemon.pid, daemon.worker_pids()
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
@@ -351,7 +351,7 @@ def test_both_serve_until_one_is_told_to_go(daemon):
 
 
 def test_the_old_one_is_stopped_at_once(daemon):
-    """Its connections are cut; the addresses are served on."""
+    """The connections of the old master are cut; the addresses are served on."""
     old, new = signal_new(daemon)
     os.kill(old, signal.SIGTERM)
     wait_for_end(daemon, old)
@@ -362,7 +362,7 @@ def test_the_old_one_is_stopped_at_once(daemon):
 
 
 def test_back_at_once(daemon):
-    """The new one has taken connections; they come back when it is told to go."""
+    """The new master has taken connections; they come back when it is told to end."""
     before = descriptors(daemon.pid)
     old, new = signal_new(daemon)
     with Calling(daemon) as calling:
@@ -377,7 +377,8 @@ def test_back_at_once(daemon):
 
 @pytest.mark.parametrize("told", [True, False])
 def test_back_after_winch(daemon, told):
-    """The old workers have left and have passed their connections on; told by HUP or not, they serve again."""
+    """The old workers have left and have passed their connections on; with or without HUP, the old master's workers
+    serve again."""
     with Calling(daemon) as calling:
         old, new = signal_new(daemon)
         tell(daemon, old, signal.SIGWINCH, "all workers have left")
@@ -427,7 +428,7 @@ while link.recv(1000):
 
 
 def test_another_way_of_speaking(stopped):
-    """A binary whose masters say other things: it takes the sockets over, and connections end as their wires can."""
+    """A binary whose masters use other messages: it takes the sockets over, and connections end as their wires can."""
     link = start_swapped(stopped)
     install(link, STRANGER.replace("{path}", f"{stopped.root}/inherited").replace("{tcp}", stopped.tcp))
     with stopped.peer() as peer:
@@ -442,7 +443,7 @@ def test_another_way_of_speaking(stopped):
     assert len([line for line in lines if re.fullmatch(r"listen \d+ [01] own tcp@127\.0\.0\.1:0", line)]) == 2
 
 
-# ---- what the helper does, and what is counted ----
+# ---- the helper, and counts ----
 
 
 def test_the_registry_is_kept(stopped):
@@ -454,7 +455,7 @@ def test_the_registry_is_kept(stopped):
     assert len(listed) == 3
     old, _ = signal_new(stopped)
     assert servers(stopped) == listed
-    put(stopped, "tcp@10.0.0.2:1", ttl="1h")  # whichever of the two is asked
+    put(stopped, "tcp@10.0.0.2:1", ttl="1h")  # for either of the two masters
     put(stopped, "tcp@10.0.0.2:2", ttl="1h")
     os.kill(old, signal.SIGQUIT)
     wait_for_end(stopped, old)
@@ -479,7 +480,7 @@ def test_calls_are_counted_on(daemon):
 
 
 def test_announcements_stay(make_server, stopped):
-    """Nobody sees the server leave, whichever of the two masters it is that ends."""
+    """No client sees the server leave, whichever of the two masters ends."""
     registry = start_registry(make_server())
     stopped.conf = CONF + 'announce = ( { registry = "%s"; ttl = "1h"; } );' % url(registry)
     stopped.start(daemon=True)

@@ -1,6 +1,5 @@
-"""Names, texts, numbers and times that one call has and its wire, or the other side, has no place for: that call
-hears of it, in the words that programs compare, and the connection goes on. Servers are Go's, or played by the
-test."""
+"""Names, texts, numbers and times of a call for which its wire, or the other side, has no place: that call fails, with
+the text that programs compare, and the connection goes on. Servers are Go's, or fake."""
 import json
 import socketserver
 import threading
@@ -39,7 +38,7 @@ class Lines:
 
 
 class PlayedJsonRpc(socketserver.ThreadingTCPServer):
-    """A JSON-RPC server that answers each line with what answer(request) says, as it is."""
+    """A fake JSON-RPC server that answers each line with answer(request), unchanged."""
 
     daemon_threads = True
     block_on_close = False
@@ -61,7 +60,7 @@ class PlayedJsonRpc(socketserver.ThreadingTCPServer):
         self.thread.join(TIMEOUT)
 
 
-# ---- what is not there ----
+# ---- missing methods ----
 
 
 @pytest.mark.parametrize("behind", ["netrpc", "jsonrpc", "geerpc"])
@@ -81,8 +80,8 @@ def test_a_gateway_says_it_in_the_words_of_its_caller(make_server, go_server, be
 
 @pytest.mark.parametrize("behind", ["netrpc", "jsonrpc"])
 def test_a_long_name_reaches_no_server(make_server, go_server, behind):
-    """A name that Go's server would give back twice, in a reply over the limit, which once ended a connection of
-    all."""
+    """A name that Go's server would return twice, in a reply over the limit, which once ended a connection of all
+    callers."""
     back = go_server(behind, "tcp")
     gateway = start_gateway(make_server(), [back], protocol=behind, connections=1)
     with Lines(gateway.tcp) as bystander, Lines(gateway.tcp) as caller, gateway.peer() as other:
@@ -96,7 +95,7 @@ def test_a_long_name_reaches_no_server(make_server, go_server, behind):
             assert bystander.call("Arith.Multiply", PAIR)["result"] == 56
             assert caller.call("Arith.Multiply", PAIR)["result"] == 56
         now = peers(gateway)[back]
-    assert now["calls"] == seen["calls"] + 6  # the bystanders' alone
+    assert now["calls"] == seen["calls"] + 6  # only the bystanders' calls
     assert (now["connections"], now["failures"], now["state"]) == (1, 0, "up")
     assert "is down" not in gateway.log()
 
@@ -154,7 +153,7 @@ def test_texts_that_are_not_utf8(server):
     ],
 )
 def test_replies_of_strangers(make_server, reply, status, said):
-    """To geectl, and to a caller behind a gateway, for whom they are an error or not as well."""
+    """The same replies are errors for geectl and for a caller behind a gateway."""
     with PlayedJsonRpc(lambda request: reply.replace("%d", str(request["id"]))) as back:
         done = geectl("call", "--protocol", "jsonrpc", "--timeout", "5s", back.address, "Arith.Multiply", PAIR)
         assert (done.returncode, (done.stderr if status else done.stdout).strip()) == (status, said)
@@ -168,7 +167,7 @@ def test_replies_of_strangers(make_server, reply, status, said):
 
 
 def test_numbers_past_64_bits_are_kept_as_text(make_server, serve):
-    """From JSON to JSON, whichever protocols carry it; the caller's, too."""
+    """From JSON to JSON, in every protocol; also for the caller's own numbers."""
     number = "123456789012345678901234567890"
     back = serve(lambda header, body: ({}, "[%d,1e999]" % body["N"]))
     done = geectl("call", back.address, "Foo.Big", '{"N":%s}' % number)
@@ -179,7 +178,7 @@ def test_numbers_past_64_bits_are_kept_as_text(make_server, serve):
         assert f'"result":[{number},1e999],' in lines.ask('{"method":"Big.One","params":[{"N":%s}],"id":1}' % number)
 
 
-# ---- times, and what a wire has no place for ----
+# ---- times, and values without a place on the wire ----
 
 
 def test_a_negative_timeout_is_over(server):

@@ -1,4 +1,4 @@
-"""Workers that die, and those who take their place."""
+"""Workers that die, and the workers that replace them."""
 import os
 import re
 import resource
@@ -76,7 +76,7 @@ def test_a_worker_that_is_told_to_stop_is_replaced(server):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGWINCH])
 def test_signals_of_a_terminal_are_the_masters_business(server, number):
-    """A terminal sends them to every process in the foreground."""
+    """A terminal sends signals to every process in the foreground."""
     workers = server.worker_pids()
     for pid in workers:
         os.kill(pid, number)
@@ -138,7 +138,7 @@ def test_a_first_start_that_fails_says_why(make_server, extended_build, daemon, 
 
 
 def test_workers_drain_and_come_back(stopped):
-    """WINCH; connections wait in the queues until a reload."""
+    """WINCH: connections wait in the queues until a reload."""
     stopped.start(daemon=True)
     stopped.send_signal(signal.SIGWINCH)
     stopped.wait_for_log("all workers have left")
@@ -185,7 +185,7 @@ def test_connections_of_one_address_are_limited(one_worker):
 
 
 def test_running_out_of_descriptors_is_survived(one_worker):
-    """With none left, connections wait; they are served when others have gone."""
+    """Without free descriptors, connections wait; they are served when others have ended."""
     one_worker.start(before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
     workers = one_worker.worker_pids()
     peers = [one_worker.peer() for _ in range(60)]

@@ -2,7 +2,7 @@
 
     link = start_swapped(server)    a daemon whose program is reached by a link
     install(link, "#!/bin/sh ...")  another program in its place; None: nothing
-    with Calling(server) as calling: ...   calling.check(): every client has called again, and none in vain
+    with Calling(server) as calling: ...   calling.check(): every client has called again, without a failure
 """
 import contextlib
 import os

@@ -10,8 +10,8 @@ OPTION_BIN = b'{"MagicNumber":3927900,"CodecType":"application/bin"}'
 
 
 def free_port():
-    """None that the system gives to who asks for any: it stays free while a server that was there is down, and
-    while tests beside us ask for theirs."""
+    """A port that the system never gives out as "any port": the port stays free while a server is down, and while other
+    tests ask for ports."""
     low = int(open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii").read().split()[0])
     while True:
         port = random.randrange(low // 2, low)
@@ -25,7 +25,7 @@ def connect(address, timeout=20):
     scheme, place = address.split("@", 1)
     if scheme == "unix":
         sock = socket.socket(socket.AF_UNIX)
-        # Waits while the server's queue is full, where a socket that has a timeout of Python's would fail at once.
+        # This waits while the server's queue is full, where a socket with a timeout in Python would fail at once.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(timeout), 0))
         sock.connect(place)
         sock.settimeout(timeout)
@@ -174,7 +174,7 @@ class BinPeer:
     # ---- streaming calls: docs/protocol.md ----
 
     def say(self, kind, seq, body=b"", *, method="", codec=0, credit=0, metadata=(), timeout_us=0):
-        """A frame; with a method the first one of its call."""
+        """Sends a frame; with a method the first frame of its call."""
         header = field(1, method) if method else b""
         header += field(2, seq) + field(4, kind)
         header += field(5, timeout_us) if timeout_us else b""
@@ -183,7 +183,7 @@ class BinPeer:
         self.sock.sendall(struct.pack(">BBII", codec, 0, len(header), len(body)) + header + body)
 
     def hear(self):
-        """The next frame."""
+        """Reads the next frame."""
         codec, flags, header_length, body_length = struct.unpack(">BBII", self.take(10))
         assert flags == 0
         header = self.take(header_length)
@@ -194,7 +194,7 @@ CALL, CANCEL, DRAIN, PING, PONG, MESSAGE, CLOSE, CREDIT = range(8)
 
 
 class Frame:
-    """What a frame says; of metadata a list of (text, bytes)."""
+    """The fields of a frame; metadata is a list of (text, bytes)."""
 
     def __init__(self, codec, header, body):
         last = dict(header)

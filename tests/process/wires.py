@@ -1,6 +1,7 @@
-"""Conversations on every wire, byte by byte: for tests that cut what a client says in two, and let time pass between.
+"""Conversations on every wire, byte by byte: for tests that cut a client's bytes in two, and let time pass between the
+parts.
 
-    WIRES    {name: a Conversation}; each asks who serves it: Process.Id of tests/modules/service_process
+    WIRES    {name: a Conversation}; each calls Process.Id of tests/modules/service_process
 
     conversation = WIRES["gob"](server)    connected, and through the handshake of a seal
     conversation.opening()                 the bytes that come before the first request
@@ -19,11 +20,11 @@ METHOD = "Process.Id"
 
 
 class ErrorReply(Exception):
-    """The server's own words."""
+    """An error in the server's own words."""
 
 
 class Conversation:
-    """In the JSON of GeeRPC's protocol, on TCP."""
+    """A conversation in the JSON of GeeRPC's protocol, on TCP."""
 
     waits = False  # after the opening, for an answer to it
 
@@ -41,7 +42,7 @@ class Conversation:
         return OPTION_JSON
 
     def opened(self):
-        """Reads the answer to the opening, where there is one."""
+        """Reads the answer to the opening, if the wire has one."""
 
     def request(self, token, method=METHOD, milliseconds=0):
         header = {"ServiceMethod": method, "Seq": token}
@@ -70,7 +71,7 @@ class Conversation:
     # ---- bytes ----
 
     def sealed(self, data):
-        """As it goes over the network; what is sealed must then be sent in that order."""
+        """The bytes on the network. Sealed bytes must be sent in the order of these calls."""
         return data
 
     def send(self, data):
@@ -192,7 +193,7 @@ class GobReader:
         return self.data[self.at - length:self.at].decode()
 
     def members(self, *kinds):
-        """Their values, by position; what is absent is zero."""
+        """The values of members by position; a missing member is absent."""
         values, at = [0 if kind != "text" else "" for kind in kinds], -1
         while delta := self.uint():
             at += delta
@@ -201,7 +202,7 @@ class GobReader:
 
 
 class NetRpc(Conversation):
-    """As Go's net/rpc: each side defines its types before it first uses them, and never again."""
+    """As Go's net/rpc: each side defines a type before its first use, and only once."""
 
     header = ("Request", {"ServiceMethod": STRING, "Seq": UINT})
     header_id, wait_id = 65, 66
@@ -232,7 +233,7 @@ class NetRpc(Conversation):
         return GobReader(self.take(GobReader(first).uint()))
 
     def value(self):
-        """The next one that is no definition, behind its type's id."""
+        """The next value, behind its type's id; definitions are passed over."""
         while True:
             reader = self.message()
             type_id = reader.int()
@@ -258,7 +259,7 @@ class Gob(NetRpc):
         return OPTION_GOB
 
 
-# ---- what lies under them ----
+# ---- the layers below ----
 
 
 class Connect(NetRpc):
@@ -287,7 +288,7 @@ class UnixNetRpc(NetRpc):
 
 
 class Seal:
-    """Beside a Conversation: it is sealed, to the listener of handover.py that takes nothing else."""
+    """A mixin for a Conversation: seals it, to the sealed-only listener of handover.py."""
 
     cut = None
 
@@ -311,8 +312,8 @@ class SealedGob(Seal, Gob):
 
 
 class HalfSealed(SealedJson):
-    """Of the handshake, only so many bytes are sent at first. CUTS: in the preamble, in the first message, and behind
-    it, before the answer is read."""
+    """A seal of which only so many bytes of the handshake are sent at first. CUTS: in the preamble, in the first
+    message, and behind it, before the answer is read."""
 
     CUTS = (0, 1, 2, 7, 8, 9, 10, 42, 57, 58)
 
