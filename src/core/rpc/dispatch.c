@@ -418,7 +418,7 @@ GEE_ALWAYS_INLINE int decode_arguments(gee_call_t *call, const gee_payload_t *pa
 
 GEE_APART static void refuse_arguments(gee_call_t *call, gee_error_t *error) {
     gee_str_t shown = gee_str_quoted(call->method_name);
-    if ((call->method->flags & GEE_STREAMING) != 0)
+    if (call->method != NULL && (call->method->flags & GEE_STREAMING) != 0)
         gee_streaming_explain_unary(call, error); /* first things first: other arguments would not help */
     else
         gee_error_prefix(error, "rpc server: %.*s: ", GEE_STR_ARGUMENTS(shown));
