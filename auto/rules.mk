@@ -178,7 +178,7 @@ export TSAN_OPTIONS    ?= halt_on_error=1:second_deadlock_stack=1
 SANITIZED_TREE := $B/sanitize
 THREADS_TREE   := $B/threads
 # Unit tests of what several threads use: they run under ThreadSanitizer too.
-THREADED       := log loop thread_pool session streaming client client_failure client_threads client_outstanding client_runtime \
+THREADED       := log loop thread_pool session streaming client client_failure client_stream client_threads client_outstanding client_runtime \
                   xclient xclient_failure xclient_registry dial registry_file handler
 THREADED       := $(patsubst tests/%.c,$(THREADS_TREE)/tests/%,$(wildcard $(THREADED:%=tests/unit/%_test.c)))
 CHECKS         := layers format docs unit process $(if $(SANITIZE),,sanitize threads)

@@ -260,7 +260,8 @@ GEE_EXPORT void gee_pending_release(gee_pending_t **pending);
  * Threads: one thread at a time sends and finishes, one thread at a time receives; these may be two threads. Any thread
  * may cancel. In a child process a stream of the parent is as the parent's client is.
  *
- * Closing the client ends its streams with GEE_CANCELLED; a stream stays valid until the program releases the stream. */
+ * Closing the client ends its streams with GEE_CANCELLED; a stream stays valid until the program releases the
+ * stream. */
 typedef struct gee_client_stream gee_client_stream_t;
 
 typedef enum gee_streamed {
@@ -301,9 +302,9 @@ GEE_EXPORT gee_client_stream_t *gee_client_stream_open(gee_client_t *client, con
 GEE_EXPORT gee_client_stream_t *gee_xclient_stream_open(gee_xclient_t *xclient, const char *method,
                                                         const gee_client_stream_options_t *options, gee_error_t *error);
 
-/* Sends one JSON value, which is copied. Waits at most `timeout_ns` nanoseconds (0: not at all, negative: without limit)
- * for room. May block; inside a callback as with `timeout_ns` 0. GEE_STREAM_DONE does not say that the server has the
- * message. GEE_STREAM_FAILED: the value was refused here, and the stream goes on. */
+/* Sends one JSON value, which is copied. Waits at most `timeout_ns` nanoseconds (0: not at all, negative: without
+ * limit) for room. May block; inside a callback as with `timeout_ns` 0. GEE_STREAM_DONE does not say that the server
+ * has the message. GEE_STREAM_FAILED: the value was refused here, and the stream goes on. */
 GEE_EXPORT gee_streamed_t gee_client_stream_send(gee_client_stream_t *stream, const char *json, int64_t timeout_ns,
                                                  gee_error_t *error);
 /* The same: gee_client_stream_send_typed(stream, GEE_ARGUMENT(number_t, &number), -1, &error). */

@@ -4,8 +4,8 @@
  *
  * A message is 4 bytes of length, the body, and a zero. The lock is held to put a message and to exchange the two
  * buffers, not to take one message of many. The buffers keep their memory: in steady state no message allocates. The
- * bodies in each buffer take GEE_MESSAGES_LIMIT bytes and one message at most. Of putter and taker one is the loop, which
- * never waits; the other is the program, which waits for `word`. */
+ * bodies in each buffer take GEE_MESSAGES_LIMIT bytes and one message at most. Of putter and taker one is the loop,
+ * which never waits; the other is the program, which waits for `word`. */
 #ifndef GEE_CLIENT_MESSAGES_H
 #define GEE_CLIENT_MESSAGES_H
 
@@ -45,14 +45,15 @@ typedef enum gee_messages_result {
 int gee_messages_init(gee_messages_t *messages, unsigned word);
 void gee_messages_destroy(gee_messages_t *messages);
 
-/* The program puts a message, from `chain`, or where that is null, from `bytes`. *first: the taker had nothing left. FULL:
- * not put, the word is cleared, and a later take says that there is room. */
+/* The program puts a message, from `chain`, or where that is null, from `bytes`. *first: the taker had nothing left.
+ * FULL: not put, the word is cleared, and a later take says that there is room. */
 gee_messages_result_t gee_messages_offer(gee_messages_t *messages, const gee_chain_t *chain, const void *bytes,
                                          size_t length, bool *first);
 /* The loop puts a message. FULL: put, but the loop is to wait until a take says that there is room. */
 gee_messages_result_t gee_messages_deliver(gee_messages_t *messages, const void *bytes, size_t length);
 /* The next message, valid until the next take: the taker may change the bytes, and a zero stands behind them.
- * *made_room: the putter waits for room, which is there now; else unchanged. EMPTY, with `wait`: the word is cleared. */
+ * *made_room: the putter waits for room, which is there now; else unchanged. EMPTY, with `wait`: the word is
+ * cleared. */
 gee_messages_result_t gee_messages_take(gee_messages_t *messages, bool wait, uint8_t **bytes, size_t *length,
                                         bool *made_room);
 /* Any thread. What was put can still be taken. */

@@ -6,8 +6,9 @@
  * drops. So nothing that the loop holds is on a program's stack, except for what a waiting program lends
  * (gee_outcome_place_t and the arguments): that program waits until the operation has ended.
  *
- * The task begins the operation, and is posted once more to cancel the operation or to go on with it. POSTED: the task is on its way. An
- * operation that ends meanwhile lingers, and keeps its caller from ending, until the task has come. */
+ * The task begins the operation, and is posted once more to cancel the operation or to go on with it. POSTED: the task
+ * is on its way. An operation that ends meanwhile lingers, and keeps its caller from ending, until the task has
+ * come. */
 #include "client/client.h"
 
 #include <stdlib.h>
@@ -248,8 +249,8 @@ const gee_received_t *gee_pending_received(const gee_pending_t *pending) {
     return !foreign(pending) && is_known(pending) && pending->received != NULL ? pending->received : &nothing;
 }
 
-/* Posts the task, unless the task is on its way or the state has one of the bits `not_with`. The exchange is made in any
- * case, so that a task on its way sees what this thread has done before. */
+/* Posts the task, unless the task is on its way or the state has one of the bits `not_with`. The exchange is made in
+ * any case, so that a task on its way sees what this thread has done before. */
 static void post_task(gee_pending_t *pending, unsigned add, unsigned not_with) {
     unsigned now = atomic_load_explicit(&pending->state, memory_order_relaxed);
     do {

@@ -68,8 +68,8 @@ void gee_runtime_post(gee_runtime_t *runtime, gee_task_t *task);
 /* Precondition: not on the loop's thread. Waits until gee_runtime_ended(word) or until `deadline_ns` (INT64_MAX: none).
  * A manual runtime works meanwhile. True: the word has GEE_ENDED. */
 bool gee_runtime_await(gee_runtime_t *runtime, atomic_uint *word, int64_t deadline_ns);
-/* Any thread: sets GEE_ENDED and wakes a waiter, for a word that its waiter clears before waiting again. True: the word did
- * not have GEE_ENDED. */
+/* Any thread: sets GEE_ENDED and wakes a waiter, for a word that its waiter clears before waiting again. True: the word
+ * did not have GEE_ENDED. */
 bool gee_runtime_signal(atomic_uint *word);
 /* Loop, once a word: sets GEE_ENDED and wakes the waiters, which may free the memory of the word before this function
  * returns. Returns the word as it was before. */

@@ -3,9 +3,9 @@
  *   program: send    -> encoded or checked -> [ out ] -- post --> loop: gee_upstream_stream_send()
  *   program: receive <- checked or decoded <- [ in  ] <---------- loop: message()
  *
- * The loop takes messages of `out` while the flow has room, and asks the flow for the next message (gee_flow_took) while
- * `in` has room. So a side that does not go on holds back the other side, and each queue is bounded. A program that waits
- * sleeps on the word of a queue; a program with `ready` hears of the same change there. */
+ * The loop takes messages of `out` while the flow has room, and asks the flow for the next message (gee_flow_took)
+ * while `in` has room. So a side that does not go on holds back the other side, and each queue is bounded. A program
+ * that waits sleeps on the word of a queue; a program with `ready` hears of the same change there. */
 #include "client/client.h"
 #include "client/messages.h"
 

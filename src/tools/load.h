@@ -36,8 +36,8 @@ typedef struct load_result {
 
 typedef struct load load_t;
 
-/* Null: failed, after a complaint, with the exit status in *status. `json` must outlive the load. `streams`: each connection has
- * a stream, on which messages go one after another; null: calls. */
+/* Null: failed, after a complaint, with the exit status in *status. `json` must outlive the load. `streams`: each
+ * connection has a stream, on which messages go one after another; null: calls. */
 load_t *gee_load_open(const arguments_t *arguments, const char *json, const who_streams_t *streams, int *status);
 /* -1: failed, after a complaint. */
 int gee_load_start(load_t *load);

@@ -86,8 +86,8 @@ bool gee_load_may_begin(const worker_t *worker, int64_t now);
 /* ---- load_stream.c ---- */
 /* Opens the connection's stream where there is none, and sends and receives as far as both can. */
 void gee_load_stream_go(lane_t *lane);
-/* After the last message: a stream from the client is finished, and its reply waited for as a call in flight; other streams
- * are over. */
+/* After the last message: a stream from the client is finished, and its reply waited for as a call in flight; other
+ * streams are over. */
 void gee_load_stream_finish(lane_t *lane);
 /* Counts messages without a reply as errors. */
 void gee_load_stream_count_unanswered(lane_t *lane, const gee_error_t *error, int64_t now);

@@ -1,4 +1,5 @@
-/* stream.c: a streaming call of geectl call: a thread reads values and sends them, while this thread prints the replies.
+/* stream.c: a streaming call of geectl call: a thread reads values and sends them, while this thread prints the
+ * replies.
  *
  *   input -> values.c -> sender's thread -> stream -> this thread -> stdout, a line each
  *

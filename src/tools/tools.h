@@ -98,7 +98,8 @@ void gee_print_text(FILE *out, style_t style, const char *text);
 size_t gee_text_width(const char *text);
 /* Prints a JSON value on stdout, as a line; removes white space outside strings, in place. */
 void gee_print_json(char *text);
-/* Prints "TITLE  KEY: VALUE" lines on stderr; values that are bytes in hexadecimal digits, or in quotes where all are printable. */
+/* Prints "TITLE  KEY: VALUE" lines on stderr; values that are bytes in hexadecimal digits, or in quotes where all are
+ * printable. */
 void gee_print_metadata(const char *title, const gee_received_pair_t *pairs, size_t count);
 /* Prints trailing metadata and details; `initial`: before that, initial metadata. */
 void gee_print_received(const gee_received_t *received, bool initial);
@@ -166,8 +167,8 @@ gee_xclient_t *gee_connect_all(const arguments_t *arguments, int *status);
 
 /* Is the JSON argument at items[index] "-" or "@FILE"? */
 bool gee_json_from_input(const arguments_t *arguments, size_t index);
-/* The JSON argument at items[index]; without that argument "{}"; for "-" all of standard input and for "@FILE" all of the
- * file, which *input owns, for free(). Null: failed, after a complaint. */
+/* The JSON argument at items[index]; without that argument "{}"; for "-" all of standard input and for "@FILE" all of
+ * the file, which *input owns, for free(). Null: failed, after a complaint. */
 const char *gee_json_argument(const arguments_t *arguments, size_t index, char **input);
 
 /* ---- description.c ---- */
@@ -211,13 +212,13 @@ typedef struct who_streams {
 /* -1: the reply of Gee.Describe does not have the method. */
 int gee_description_who_streams(const char *reply, const char *method, who_streams_t *who);
 /* ---- stream.c ---- */
-/* Sends the values of `argument` (as gee_values_open() takes them), prints each reply; returns the exit status. `one`: a second
- * value is refused. */
+/* Sends the values of `argument` (as gee_values_open() takes them), prints each reply; returns the exit status. `one`:
+ * a second value is refused. */
 int gee_stream_run(gee_client_stream_t *stream, const char *argument, bool one, bool verbose);
 
 /* ---- description.c, again ---- */
-/* Asks the server of arguments->items[0] who streams in the method items[1]. -1: failed, after a complaint, with the exit status
- * in *status. */
+/* Asks the server of arguments->items[0] who streams in the method items[1]. -1: failed, after a complaint, with the
+ * exit status in *status. */
 int gee_description_ask_who_streams(const arguments_t *arguments, who_streams_t *who, int *status);
 /* "int64", "Args", "list of map of string to Args". */
 void gee_print_type(FILE *out, const description_t *description, size_t type);

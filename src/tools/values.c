@@ -1,5 +1,5 @@
-/* values.c: finds the ends of JSON values, looking at each byte once. A value ends with its last bracket or quote; a number
- * or word ends where white space, a bracket or a quote follows. */
+/* values.c: finds the ends of JSON values, looking at each byte once. A value ends with its last bracket or quote; a
+ * number or word ends where white space, a bracket or a quote follows. */
 #include "tools/values.h"
 
 #include <errno.h>

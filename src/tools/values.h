@@ -23,8 +23,8 @@ int gee_values_open(values_t *values, const char *argument);
 void gee_values_close(values_t *values);
 /* Is the text one JSON value, or none, or wrong behind the first? Whether the value is JSON is not looked at. */
 bool gee_values_is_one(const char *text);
-/* 1: *json is the next value, until the next call; whether the value is JSON is not looked at. 0: the end. -1: failed, after a
- * complaint. May block in read(), where the thread may be cancelled. */
+/* 1: *json is the next value, until the next call; whether the value is JSON is not looked at. 0: the end. -1: failed,
+ * after a complaint. May block in read(), where the thread may be cancelled. */
 int gee_values_next(values_t *values, const char **json);
 
 #endif

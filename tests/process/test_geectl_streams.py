@@ -1,5 +1,5 @@
-"""geectl and streaming calls of the real server: values in from arguments, files and pipes, lines out, metadata and errors
-on standard error, exit status."""
+"""geectl and streaming calls of the real server: values in from arguments, files and pipes, lines out, metadata and
+errors on standard error, exit status."""
 import json
 import os
 import signal
@@ -216,7 +216,8 @@ def test_describe(one):
     assert outcome(done) == (0, "Stream.Sum\n  arguments  stream of int64\n  reply      int64\n", "")
     done = geectl("describe", one.tcp, "Stream.List")
     assert done.stdout.startswith("Stream.List\n  arguments  Range\n  reply      stream of int64\n")
-    methods = {each["Name"]: each for each in json.loads(geectl("describe", "--json", one.tcp, "Stream").stdout)["Methods"]}
+    description = json.loads(geectl("describe", "--json", one.tcp, "Stream").stdout)
+    methods = {each["Name"]: each for each in description["Methods"]}
     streaming = {name: (each["ClientStreaming"], each["ServerStreaming"]) for name, each in methods.items()}
     assert streaming["Stream.Double"] == (True, True)
     assert streaming["Stream.Sum"] == (True, False)
