@@ -133,6 +133,10 @@ static size_t metadata_size(size_t count) {
     return add_size(size, sizeof(metadata_block_t));
 }
 
+static size_t value_length(const gee_call_options_t *options, size_t i) {
+    return options->metadata_lengths ? options->metadata_lengths[i] : strlen(options->metadata[i].value);
+}
+
 /* Bytes behind the operation; SIZE_MAX: more than memory can hold, or arguments that are nested too deep. */
 static size_t extra_size(const gee_request_t *request, const gee_call_options_t *options, bool copy) {
     size_t total = metadata_size(options->metadata_count);
@@ -144,7 +148,7 @@ static size_t extra_size(const gee_request_t *request, const gee_call_options_t 
     if (request->text != NULL)
         total = add_size(total, strlen(request->text));
     for (size_t i = 0; i < options->metadata_count; i++)
-        total = add_size(add_size(total, strlen(options->metadata[i].key)), strlen(options->metadata[i].value));
+        total = add_size(add_size(total, strlen(options->metadata[i].key)), value_length(options, i));
     return total;
 }
 
@@ -199,7 +203,7 @@ static void set_metadata(gee_pending_t *operation, metadata_block_t *block, cons
     for (size_t i = 0; i < options->metadata_count; i++) {
         const gee_metadata_pair_t *pair = &options->metadata[i];
         block->items[i].key = place_string(at, pair->key, strlen(pair->key), copy);
-        block->items[i].value = place_string(at, pair->value, strlen(pair->value), copy);
+        block->items[i].value = place_string(at, pair->value, value_length(options, i), copy);
     }
     block->metadata.items = (void *)block->items;
     block->metadata.count = options->metadata_count;

@@ -184,6 +184,18 @@ static void test_metadata_and_deadline_travel(void **state GEE_UNUSED) {
             gee_client_call(client, "Test.Metadata", "{\"Text\":\"traceparent\"}", &reply, &options, &error), 0);
         assert_string_equal(reply, "{\"Text\":\"00-1-2-01\"}");
         gee_free(reply);
+        /* A value that is bytes, for a call that copies and for one that waits. */
+        pairs[1] = (gee_metadata_pair_t){ "trace-bin", "a\0b" };
+        options.metadata_lengths = (const size_t[]){ 3, 3 };
+        gee_pending_t *pending =
+            gee_client_go(client, "Test.Metadata", "{\"Text\":\"trace-bin\"}", &options, NULL, NULL, &error);
+        assert_true(gee_pending_wait(pending, -1));
+        assert_string_equal(gee_pending_json(pending), "{\"Text\":\"a\\u0000b\"}");
+        gee_pending_release(&pending);
+        assert_int_equal(gee_client_call(client, "Test.Metadata", "{\"Text\":\"trace-bin\"}", &reply, &options, &error),
+                         0);
+        assert_string_equal(reply, "{\"Text\":\"a\\u0000b\"}");
+        gee_free(reply);
         assert_int_equal(gee_client_call(client, "Test.Left", "{}", &reply, &options, &error), 0);
         assert_in_range(strtoll(reply, NULL, 10), 1, 5 * GEE_SECOND);
         gee_free(reply);
