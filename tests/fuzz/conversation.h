@@ -108,9 +108,18 @@ typedef struct world {
     size_t memory; /* that was in use before */
 } world_t;
 
+/* A target may have more services, and other limits: it defines these before it includes this. */
+#ifndef WORLD_SERVICES
+#define WORLD_SERVICES                                                                                                 \
+    {                                                                                                                  \
+        { .service = &fuzz_service }                                                                                   \
+    }
+#endif
 /* A message takes at most so much of the memory of this process; several are under way. */
+#ifndef WORLD_LIMITS
 #define WORLD_LIMITS                                                                                                   \
-    { .message = 1024, .call_memory = 1024 * 1024, .nesting = 50, .calls = 8, .output = 64 * 1024 }
+    { .message = 1024, .call_memory = 1024 * 1024, .nesting = 50, .calls = 8, .streams = 8, .output = 64 * 1024 }
+#endif
 #define WORLD_MEMORY (24u * 1024 * 1024)
 
 /* ASan's, where it is there. */
@@ -142,8 +151,8 @@ static inline void world_open(world_t *world) {
     };
     world->engine = gee_engine_create(&options, &error);
     FUZZ_CHECK(world->engine != NULL, "%s", error.text);
-    gee_service_entry_t service = { .service = &fuzz_service };
-    world->dispatch = gee_dispatch_create(world->engine, &service, 1, NULL, 0, true, &error);
+    const gee_service_entry_t services[] = WORLD_SERVICES;
+    world->dispatch = gee_dispatch_create(world->engine, services, GEE_LENGTH(services), NULL, 0, true, &error);
     FUZZ_CHECK(world->dispatch != NULL, "%s", error.text);
 }
 
