@@ -43,7 +43,7 @@ static gee_candidate_t *pick(void *data, const gee_pick_t *pick) {
     const gee_candidates_t *list = data;
     gee_candidate_t *best = NULL;
     int64_t earned = 0;
-    if (list->count == 1) /* a single server pays what it earns */
+    if (list->count == 1) /* a single server pays its own earnings */
         return gee_candidate_open(list->items[0], pick) ? list->items[0] : NULL;
     for (size_t i = 0; i < list->count; i++) {
         gee_candidate_t *candidate = list->items[i];

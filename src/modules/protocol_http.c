@@ -105,7 +105,7 @@ static bool find_route(void *owner, gee_exchange_t *exchange, char allow[64]) {
     return false;
 }
 
-/* ---- what the connection asks of its session ---- */
+/* ---- calls of the connection to its session ---- */
 
 static gee_chain_t *out(void *owner) {
     const state_t *state = owner;

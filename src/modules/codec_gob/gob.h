@@ -33,7 +33,7 @@
 #define GEE_GOB_NESTING     1000u           /* levels, even where limits.nesting is 0 or more */
 
 /* Things that outlive their connections are bounded too. */
-#define GEE_GOB_IDLE       256u                /* schemas, and definitions, that nobody refers to at the moment */
+#define GEE_GOB_IDLE       256u                /* schemas, and definitions, without references */
 #define GEE_GOB_IDLE_BYTES (16UL * 1024)       /* a longer definition or key is not kept idle */
 #define GEE_GOB_PLAN_BYTES (8UL * 1024 * 1024) /* all plans of a worker; above that a plan lives for one decoding */
 #define GEE_GOB_PLAN_SLOTS (256UL * 1024)      /* of one plan, including the plans to which the plan refers */
@@ -128,21 +128,21 @@ typedef struct gee_gob_schema {
     size_t *plan_bytes; /* the worker's sum */
 } gee_gob_schema_t;
 
-/* What a key is built in. */
+/* The buffer in which a key is built. */
 typedef struct gee_gob_buffer {
     uint8_t *bytes;
     size_t length, capacity;
     bool failed; /* out of memory, or over the limit: looked at once, at the end */
 } gee_gob_buffer_t;
 
-/* The types of one key, by what they are known by (an id, an address), and their numbers. */
+/* The types of one key, known by an id or an address, and their numbers. */
 typedef struct gee_gob_numbering {
     uint64_t types[GEE_GOB_IDS];
     size_t count;
     uint16_t slots[2 * GEE_GOB_IDS]; /* number + 1; 0: free */
 } gee_gob_numbering_t;
 
-/* One a worker (or a state's own, where nobody shares). */
+/* A worker has one, or a state that shares with no other. */
 typedef struct gee_gob_shared {
     gee_gob_table_t definitions, schemas;
     gee_number_map_t *by_type; /* address of a lasting gee_type_t -> schema; holds a reference */
@@ -224,7 +224,7 @@ static inline gee_gob_schema_t *gee_gob_recent_schema(const gee_gob_shared_t *sh
 
 typedef struct gee_gob_plan gee_gob_plan_t;
 
-/* What to do with one value on the wire. */
+/* How one value on the wire is decoded. */
 typedef struct gee_gob_slot {
     const gee_type_t *type; /* the type inside of optionals; null: the value is skipped */
     const gee_gob_node_t *node;
@@ -263,7 +263,7 @@ static inline const gee_gob_planned_t *gee_gob_planned(const gee_gob_schema_t *s
         planned = planned->next;
     return planned;
 }
-/* What to do with the schema's root. `pool` and `made`: memory for the plan when the plan is not kept. Null: the types
+/* How the schema's root is decoded. `pool` and `made`: memory for the plan when the plan is not kept. Null: the types
  * do not go together. */
 const gee_gob_slot_t *gee_gob_plan(gee_gob_shared_t *shared, gee_gob_schema_t *schema, const gee_type_t *type,
                                    gee_pool_t *pool, gee_gob_slot_t *made, gee_error_t *error);

@@ -148,7 +148,7 @@ gee_measured_t gee_gob_skip_value(void *state, gee_measure_t *progress, const ui
                             .progress = progress,
                             .bytes = bytes,
                             .length = length,
-                            .at = progress->scanned, /* what measure() has taken in before */
+                            .at = progress->scanned, /* bytes before are taken in by measure() */
                             .error = error };
     progress->scanned = 0;
     gee_measured_t result = skip(&skipping);

@@ -74,7 +74,7 @@ static bool add_backend(cJSON *backends, const debug_backend_t *server) {
            add_count(object, "failures", backend->failures) && add_count(object, "latency_us", backend->latency_us);
 }
 
-/* Null for what is missing: the time of a list that was never confirmed, the error of one without trouble. */
+/* A missing value is null: the time of a list that was never confirmed, the error of a list without trouble. */
 static bool add_source(cJSON *object, const debug_upstream_t *upstream) {
     const gee_shared_report_t *found = &upstream->found;
     int64_t age_ns = gee_clock_wall() - found->confirmed_ns;

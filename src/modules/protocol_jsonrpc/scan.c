@@ -227,7 +227,7 @@ int jsonrpc_text(gee_str_t value, const gee_codec_t *json, gee_pool_t *pool, gee
     return 0;
 }
 
-/* Looks at a member whose name is none of the slots' byte for byte, but may be one in another case or with escapes. */
+/* Looks at a member whose name equals no slot's name byte for byte, but may do so in another case or with escapes. */
 GEE_APART static void note_in_any_case(gee_str_t string, gee_str_t value, const gee_codec_t *json, gee_pool_t *pool,
                                        jsonrpc_slot_t *slots, size_t count) {
     gee_str_t name;

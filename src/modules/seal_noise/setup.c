@@ -36,7 +36,7 @@ static int load_pair(gee_seal_setup_t *setup, const char *path, gee_error_t *err
     return 0;
 }
 
-/* Makes the pairs read-only: nobody writes to them any more, and a stray write faults. */
+/* Makes the pairs read-only: a stray write faults. */
 static int protect_pairs(gee_seal_setup_t *setup, gee_error_t *error) {
     return setup->pairs == NULL || sodium_mprotect_readonly(setup->pairs) == 0
                ? 0

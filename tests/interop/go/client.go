@@ -1,4 +1,4 @@
-// Clients as a Go program makes them.
+// Clients as a Go program has them.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// connectGee is GeeRPC's way through HTTP: bare line feeds, and a reader of its own for the answer.
+// connectGee is GeeRPC's CONNECT: bare line feeds, and a reader of its own for the answer.
 func connectGee(conn net.Conn) error {
 	io.WriteString(conn, "CONNECT /_geeprc_ HTTP/1.0\n\n")
 	answer, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "CONNECT"})

@@ -1,5 +1,6 @@
-// The hostile neighbour: sessions of requests that a grammar makes, of a seed and a number alone. A session has one wire
-// and some productions; each production has a form for JSON, for gob and for bin, or says on which it has none.
+// The hostile neighbour: sessions of requests that a grammar makes from a seed and a number alone. A session has one
+// wire and some productions; each production has a form for JSON, for gob and for bin, or names the wires without a
+// form.
 package main
 
 import (
@@ -12,7 +13,7 @@ import (
 	"time"
 )
 
-// dice are splitmix64: quickly seeded.
+// dice are splitmix64, which is seeded quickly.
 type dice struct{ state uint64 }
 
 func (d *dice) roll() uint64 {
@@ -29,7 +30,7 @@ func (d *dice) chance(percent int) bool { return d.below(100) < percent }
 
 func pick[T any](d *dice, of ...T) T { return of[d.below(len(of))] }
 
-// size is small mostly, and at times large: up to most.
+// size is small most of the time, and sometimes large: up to most.
 func (d *dice) size(most int) int {
 	n := 1 << d.below(24)
 	if n > most {
@@ -45,18 +46,18 @@ type session struct {
 	wire        string
 	productions []string
 	out         []byte
-	starts      []int // of requests, in out
+	starts      []int // of the requests in out
 	requests    int
 	ending      string
 	seq         uint64
 	deaf        bool
-	left        bool // without an end, when it had said all
+	left        bool // the session leaves without an end when all bytes are sent
 	gob         gobState
 }
 
 var hostileWires = []string{"json", "gob", "bin", "netrpc", "jsonrpc", "jsonrpc2", "connect", "http"}
 
-// Of the production "everything else" there is none: what is not in this table is not sent.
+// There is no production for everything else: requests outside of this table are not sent.
 type production struct {
 	name   string
 	weight int
@@ -99,7 +100,7 @@ func (p *production) on(wire string) func(*session) {
 	return p.gob
 }
 
-// grammar is the productions that `only` names, and what is done to their bytes: all, when it is empty.
+// grammar is the productions named by `only`, and the mutations of their bytes; without names all of them.
 type grammar struct {
 	productions          []production
 	http, mutations, cut bool
@@ -171,7 +172,7 @@ func newSession(h *hostile, number int) *session {
 	return s
 }
 
-// say makes the bytes, on a wire that has some of the productions.
+// say makes the bytes of a session, on a wire that has some of the productions.
 func (s *session) say(g *grammar, wires []string) {
 	var able []production
 	for len(able) == 0 {
@@ -211,7 +212,7 @@ func (s *session) add(bytes ...[]byte) {
 	}
 }
 
-// begin is before each request.
+// begin runs before each request.
 func (s *session) begin() {
 	s.requests++
 	s.seq++
@@ -244,10 +245,10 @@ func (s *session) open() {
 
 var forwarded = append([]string{typedToGo, typedToBin}, works...)
 
-// service is one of those that it may call.
+// service is one of the services that the session may call.
 func (s *session) service() string { return pick(&s.dice, s.against...) }
 
-// work is one of those that have Work.
+// work is one of the services with the methods of Work.
 func (s *session) work() string {
 	for {
 		if service := s.service(); service != typedToGo && service != typedToBin {
@@ -256,7 +257,7 @@ func (s *session) work() string {
 	}
 }
 
-// known is a method that somebody has behind the gateway.
+// known is a method of some server behind the gateway.
 func (s *session) known() string {
 	service := s.service()
 	switch service {
@@ -295,7 +296,7 @@ func (s *session) method() string {
 	return s.secret()
 }
 
-// text is of few bytes, of any kind.
+// text is a short text of any kind.
 func (s *session) text() string {
 	return pick(&s.dice, "", "a", "text", "é", strings.Repeat("é", s.below(200)), "x"+strings.Repeat("é",
 		s.below(200)), "\xff\xfe",
@@ -327,13 +328,13 @@ func (s *session) httpRequest() []byte {
 	return []byte(head + pick(&s.dice, "\r\n\r\n", "\n\n", "\r\n") + body)
 }
 
-// ---- near to well-formed, and cut ----
+// ---- almost well-formed, and cut ----
 
 var words = []string{"\x00", "\xff", "\x7f", "\x80", "\xf8\x7f\xff\xff\xff\xff\xff\xff\xff", "{", "}", "[", "]", `"`,
 	",", ":", "null", "1e999", "\n",
 	"Admin.Reset", "\xfc\x40\x00\x00\x00", "\xff\xff\xff\xff"}
 
-// mutate leaves the opening whole, mostly.
+// mutate leaves the opening whole most of the time.
 func (s *session) mutate() {
 	s.productions = append(s.productions, "mutated")
 	least := 0
@@ -361,7 +362,7 @@ func (s *session) mutate() {
 	}
 }
 
-// splice puts bytes in the place of some.
+// splice replaces `length` bytes.
 func (s *session) splice(at, length int, bytes []byte) {
 	rest := append(append([]byte{}, bytes...), s.out[at+length:]...)
 	s.out = append(s.out[:at], rest...)
@@ -373,14 +374,14 @@ func (s *session) cut() {
 	s.ending = pick(&s.dice, "half-close", "quiet", "close", "reset")
 }
 
-// ---- what is done with the bytes ----
+// ---- sending the bytes ----
 
 const patienceOfTheHostile = 2 * time.Second
 
-// run sends them, in one piece or several; the answer is how many bytes came back.
+// run sends the bytes, in one piece or several, and returns how many bytes came back.
 func (s *session) run(network, place string) int64 {
 	patience := patienceOfTheHostile
-	if s.deaf { // it hears the end, or nothing
+	if s.deaf { // reads the end of the answers, or nothing
 		patience /= 4
 	}
 	conn, err := net.DialTimeout(network, place, patienceOfTheHostile)

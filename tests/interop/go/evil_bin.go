@@ -1,4 +1,4 @@
-// What the hostile neighbour says in bin's frames, whose bodies are protobuf or JSON.
+// The hostile neighbour's requests in bin's frames, whose bodies are protobuf or JSON.
 package main
 
 import (
@@ -12,7 +12,7 @@ func (s *session) binCall(method string, more []byte, codec byte, body []byte) {
 	s.add(binFrame(codec, header, body))
 }
 
-// binWith is a call with a JSON body now and then.
+// binWith is a call, sometimes with a JSON body.
 func (s *session) binWith(method string, more []byte) {
 	if s.chance(50) {
 		s.binCall(method, more, bodyJSON, []byte(s.jsonTask()))
@@ -68,7 +68,7 @@ func (s *session) binValues() {
 		s.protoMessage(4))
 }
 
-// binClaims says more, or less, than there is: within a body, or of a frame, behind which nothing can be read.
+// binClaims claims more bytes, or fewer, than it sends: in a body, or for a frame, after which nothing can be read.
 func (s *session) binClaims() {
 	body := binTask(&Task{1, "hostile", 2})
 	switch s.below(8) {

@@ -1,4 +1,4 @@
-// What the hostile neighbour says in gob: bytes, since encoding/gob writes none of this.
+// The hostile neighbour's requests in gob, as bytes, since encoding/gob writes none of them.
 package main
 
 import (
@@ -51,7 +51,7 @@ func gMessage(parts ...[]byte) []byte {
 	return append(gUint(uint64(len(content))), content...)
 }
 
-// gValue is the message of a value: of a struct its fields, of anything else the value itself.
+// gValue is the message of a value: the fields of a struct, or any other value itself.
 func gValue(id int, isStruct bool, value []byte) []byte {
 	if isStruct {
 		return gMessage(gInt(int64(id)), value)
@@ -137,7 +137,7 @@ func (s *session) taskType(more ...gobField) *gobType {
 var taskValue = join([]byte{1}, gInt(7), []byte{1}, gText("hostile"), []byte{1}, gInt(9), []byte{1}, gInt(2),
 	[]byte{1}, gInt(3), []byte{1}, gInt(4))
 
-// anyType is one of any kind; its definitions are added to *out, some of them behind those that use them.
+// anyType is a type of any kind; its definitions are added to *out, some of them behind their first use.
 func (s *session) anyType(depth int, out *[]byte) *gobType {
 	if depth == 0 || s.chance(30) {
 		return builtin(1 + s.below(8))
@@ -170,7 +170,7 @@ func (s *session) anyType(depth int, out *[]byte) *gobType {
 
 // ---- values ----
 
-// manner is how far from well-formed values are, in percent.
+// manner says how far values are from well-formed, in percent.
 type manner struct{ nils, lies int }
 
 func (s *session) count(n int, m manner) []byte {
@@ -216,7 +216,7 @@ func (s *session) interfaceValue(m manner) []byte {
 	return join(gText(name), gInt(int64(id)), gUint(uint64(len(value)+1)), []byte{0}, value)
 }
 
-// value is one of type t. What is deeper than depth is left out where that can be, and zero elsewhere.
+// value is a value of type t. Parts below `depth` are left out where possible, and zero elsewhere.
 func (s *session) value(t *gobType, depth int, m manner) []byte {
 	var out []byte
 	switch t.kind {
@@ -258,7 +258,7 @@ func (s *session) value(t *gobType, depth int, m manner) []byte {
 
 // ---- requests ----
 
-// gobCall is one call, whose body is there in whole messages.
+// gobCall is one call, whose body is complete in whole messages.
 func (s *session) gobCall(method string, body ...[]byte) {
 	s.gobHeader(method, s.seq+1)
 	s.add(body...)
@@ -277,7 +277,7 @@ func (s *session) gobHeader(method string, seq uint64) {
 	s.add(gMessage(gInt(int64(s.gob.headerID)), []byte{1}, gText(method), []byte{1}, gUint(seq), []byte{0}))
 }
 
-// gobTask is a task of a type of its own.
+// gobTask is a task with a type of its own.
 func (s *session) gobTask() []byte {
 	t := s.taskType()
 	return join(t.definition(), gValue(t.id, true, append(taskValue, 0)))
@@ -309,7 +309,7 @@ func (s *session) gobHeaders() {
 	}
 }
 
-// gobNilInterface has one at some place, and a header behind.
+// gobNilInterface has a nil interface at some place, and a header behind.
 func (s *session) gobNilInterface() {
 	none := builtin(gobInterface)
 	var body []byte
@@ -347,7 +347,7 @@ func (s *session) gobNilInterface() {
 func (s *session) gobValues() {
 	var body []byte
 	t := s.anyType(4, &body)
-	if s.chance(40) { // beside what the server knows
+	if s.chance(40) { // beside the fields that the server knows
 		inner := t
 		t = s.taskType(gobField{"Other", inner})
 		body = join(body, t.definition(), gValue(t.id, true, join(taskValue, []byte{1}, s.value(inner, 5,
@@ -358,7 +358,7 @@ func (s *session) gobValues() {
 	s.gobCall(s.method(), body)
 }
 
-// gobClaims says more than there is.
+// gobClaims claims more than it sends.
 func (s *session) gobClaims() {
 	m := manner{nils: 5, lies: 20}
 	var body []byte
@@ -371,7 +371,7 @@ func (s *session) gobClaims() {
 	case 1:
 		t := &gobType{id: s.newID(), kind: slice, elem: builtin(pick(&s.dice, gobInt, gobString, gobInterface))}
 		body = join(t.definition(), gValue(t.id, false, s.count(1, manner{lies: 100})))
-	case 2: // a list of nothing
+	case 2: // a list without elements
 		empty := s.structOf("Empty")
 		t := &gobType{id: s.newID(), kind: slice, elem: empty}
 		body = join(empty.definition(), t.definition(), gValue(t.id, false, join(gUint(uint64(s.size(1<<22))),
@@ -379,7 +379,7 @@ func (s *session) gobClaims() {
 	case 3: // bytes behind the value
 		t := s.taskType()
 		body = join(t.definition(), gValue(t.id, true, join(taskValue, []byte{0}, []byte(s.text()))))
-	case 4: // a type that is not there, or is no type
+	case 4: // a type that is not defined, or is no type
 		body = gMessage(gInt(int64(pick(&s.dice, 0, 9, 15, 16, 22, 23, 63, 64, s.gob.next, 1<<20, 1<<40))), []byte{0,
 			0})
 	case 5: // a message that ends in the middle
@@ -418,11 +418,11 @@ func (s *session) gobDefinitions() {
 			t.fields = append(t.fields, gobField{fmt.Sprint("f", n), builtin(gobInt)})
 		}
 		s.gobCall(method, t.definition(), gValue(t.id, true, []byte{1, 4, 0}))
-	case 4: // twice, or of what is gob's own
+	case 4: // twice, or with an id of gob's own
 		t := s.taskType()
 		t.id = pick(&s.dice, s.gob.headerID, s.gob.next-1, gobInt, gobInterface, 16, 23, 64, 1<<40)
 		s.gobCall(method, t.definition(), gValue(t.id, true, append(taskValue, 0)))
-	case 5: // of itself, or of nothing
+	case 5: // of itself, or of no type
 		t := &gobType{id: s.newID(), kind: pick(&s.dice, array, slice, mapping), length: pick(&s.dice, 0, 1, -1,
 			1<<40), key: builtin(gobString)}
 		t.elem = pick(&s.dice, t, builtin(0), builtin(s.gob.next+5), builtin(-3), builtin(17))
@@ -474,7 +474,7 @@ func (s *session) gobNested() {
 	s.gobCall(pick(&s.dice, s.work()+".Walk", s.method()), body)
 }
 
-// gobTimes: the wire has no deadlines; a caller that goes while its calls are under way is what comes next to them.
+// gobTimes: the wire has no deadlines; a caller that leaves while its calls are in flight comes closest to one.
 func (s *session) gobTimes() {
 	for n := s.below(20); n >= 0; n-- {
 		s.gobWithTask(s.service() + ".Wait")
@@ -498,13 +498,13 @@ func (s *session) gobIds() {
 	s.add(s.gobTask())
 }
 
-// gobNonsense has headers that are none.
+// gobNonsense has headers that are not headers.
 func (s *session) gobNonsense() {
 	s.gobHeader(s.known(), s.seq)
 	id := int64(s.gob.headerID)
 	switch s.below(5) {
 	case 0: // no body
-	case 1: // nothing in it
+	case 1: // an empty one
 		s.add(s.gobTask(), gMessage(gInt(id), []byte{0}), s.gobTask())
 	case 2: // of another type
 		s.add(s.gobTask(), s.gobTask(), s.gobTask())

@@ -1,4 +1,4 @@
-// What the hostile neighbour says in JSON: in GeeRPC's headers and bodies, and in JSON-RPC 1.0 and 2.0.
+// The hostile neighbour's requests in JSON: GeeRPC's headers and bodies, and JSON-RPC 1.0 and 2.0.
 package main
 
 import (
@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// jsonRequest is one call; its members are JSON as it goes over the wire.
+// jsonRequest is one call; its members are JSON as on the wire.
 type jsonRequest struct{ method, body, id, more string }
 
-// quoted is s as a JSON string, whose bytes stay what they are, UTF-8 or not.
+// quoted is s as a JSON string, whose bytes stay unchanged, UTF-8 or not.
 func quoted(s string) string {
 	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`, "\r", `\r`, "\x00", `\u0000`).Replace(s) + `"`
 }
@@ -66,7 +66,7 @@ func (s *session) jsonSecret() {
 	s.jsonCall(jsonRequest{method: quoted(s.secret()), body: s.jsonTask()})
 }
 
-// jsonHeader is what a server may take for a request, if it comes to stand where one does.
+// jsonHeader is a text that a server may take for a request when it stands in the place of one.
 func (s *session) jsonHeader() string {
 	seq := s.below(100)
 	return pick(&s.dice,
@@ -110,7 +110,7 @@ func (s *session) jsonValues() {
 	s.jsonCall(jsonRequest{method: quoted(s.method()), body: s.jsonValue(1 + s.below(6))})
 }
 
-// jsonClaims is not quite JSON, or more than one value.
+// jsonClaims is almost JSON, or more than one value.
 func (s *session) jsonClaims() {
 	body := pick(&s.dice, "", "{", "}", "[", "{}{}", "{} {}", "1 2", "nul", "tru", "+1", "01", "1.", ".5", "1e", "-",
 		"NaN", "Infinity", "'a'",
@@ -187,7 +187,7 @@ func (s *session) jsonIds() {
 	s.jsonCall(jsonRequest{method: quoted(s.method()), body: s.jsonTask(), id: id})
 }
 
-// jsonNonsense is JSON, but no request.
+// jsonNonsense is JSON, but not a request.
 func (s *session) jsonNonsense() {
 	s.begin()
 	s.add([]byte(pick(&s.dice, "{}", "[]", "null", "1", `"text"`, "[[]]", "[1,2]", `{"ServiceMethod":1,"Seq":1}{}`,

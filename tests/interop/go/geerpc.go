@@ -1,5 +1,5 @@
-// GeeRPC's protocol: an Option by encoding/json, then Header and body, each a value by encoding/gob or encoding/json, in
-// both roles, put under net/rpc's own client and server.
+// GeeRPC's protocol: an Option by encoding/json, then Header and body, each a value by encoding/gob or encoding/json,
+// in both roles, below net/rpc's own client and server.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 
 const magicNumber = 0x3bef5c
 
-// Option is what opens a connection.
+// Option opens a connection.
 type Option struct {
 	MagicNumber    int
 	CodecType      string
@@ -34,7 +34,7 @@ type Header struct {
 type encoder interface{ Encode(any) error }
 type decoder interface{ Decode(any) error }
 
-// codec is GeeRPC's GobCodec or JsonCodec: it writes through a buffer that is flushed with each message.
+// codec is GeeRPC's GobCodec or JsonCodec, which writes through a buffer that is flushed with each message.
 type codec struct {
 	conn io.ReadWriteCloser
 	buf  *bufio.Writer
@@ -74,7 +74,7 @@ func (c *codec) readHeader() error {
 	return c.dec.Decode(&c.last)
 }
 
-// readBody with nil drops the body: encoding/gob does that by itself.
+// readBody with nil drops the body, as encoding/gob does by itself.
 func (c *codec) readBody(body any) error {
 	if _, isGob := c.dec.(*gob.Decoder); body == nil && !isGob {
 		var dropped json.RawMessage
@@ -127,7 +127,7 @@ func (c serverCodec) WriteResponse(r *rpc.Response, body any) error {
 	return c.write(&Header{r.ServiceMethod, r.Seq, r.Error}, body)
 }
 
-// serveGee reads the Option as GeeRPC's server does: what encoding/json has read ahead of it is lost.
+// serveGee reads the Option as GeeRPC's server does: bytes that encoding/json has read ahead are lost.
 func serveGee(server *rpc.Server, conn net.Conn, isCareless bool) {
 	var option Option
 	if err := json.NewDecoder(conn).Decode(&option); err != nil || option.MagicNumber != magicNumber {

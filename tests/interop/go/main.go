@@ -1,5 +1,5 @@
-// Command interop is the other side of the interop tests: Go's own net/rpc and net/rpc/jsonrpc, and GeeRPC's protocol on
-// encoding/gob and encoding/json, as clients of geerpc and as servers for it.
+// Command interop is the other side of the interop tests: Go's own net/rpc and net/rpc/jsonrpc, and GeeRPC's protocol
+// on encoding/gob and encoding/json, as clients of geerpc and as servers for it.
 //
 //	interop client -protocol netrpc -address tcp@127.0.0.1:9999 SCENARIO
 //	interop server -protocol netrpc -address tcp@127.0.0.1:0 [-registry URL]
@@ -9,10 +9,10 @@
 //	interop work -protocol netrpc -address tcp@127.0.0.1:0 -service Net
 //	interop neighbours -address tcp@127.0.0.1:9999 [-seed 7] [-requests 100000]
 //
-// A client prints what it did on one line, and ends with status 1 and a reason when something was not as it must be. A
-// server prints "ready ADDRESS" (a registry: its URL) and serves until its standard input ends. An xclient calls the servers
-// that it finds in a registry. A soak goes on and on (soak.go). Neighbours are callers of one gateway, honest ones and a hostile
-// one (neighbours.go), and work is the servers behind (work.go).
+// A client prints a summary on one line, and ends with status 1 and a reason after a failure. A server prints
+// "ready ADDRESS" (a registry: its URL) and serves until its standard input ends. An xclient calls the servers of a
+// registry. A soak goes on until it is stopped (soak.go). Neighbours are callers of one gateway, honest callers and a
+// hostile one (neighbours.go), and work is the servers behind (work.go).
 package main
 
 import (
@@ -42,10 +42,10 @@ type options struct {
 	depth         int           // of a soak: calls in flight on each connection
 	fresh         bool          // of a soak: a connection for each call
 	pause         time.Duration // of a soak: between two dials
-	rate          float64       // of a soak: calls a second on each connection; 0: as many as there can be
+	rate          float64       // of a soak: calls a second on each connection; 0: as many as possible
 	plain         bool          // of a soak: only calls that may be repeated
 	service       string        // of a work: the name of Work
-	careless      bool          // of a work: it leaves bodies unread, as GeeRPC does
+	careless      bool          // of a work: bodies of unknown methods stay unread, as in GeeRPC
 	hostile       hostile       // of neighbours
 }
 
@@ -85,7 +85,7 @@ func (o *options) read(words []string) []string {
 
 const usage = "client, server, registry, xclient, soak, work or neighbours?"
 
-// ready says where it serves, and serves until nobody holds the other end of standard input.
+// ready prints the place, and serves until the other end of standard input is closed.
 func ready(place string) {
 	fmt.Println("ready", place)
 	io.Copy(io.Discard, os.Stdin)

@@ -1,8 +1,8 @@
-// Neighbours: honest callers of a gateway on every wire, with checked answers, beside a hostile one (evil.go). They share its
-// connections to the servers behind, and none of the honest ones may hear of what the hostile one does.
+// Neighbours: honest callers of a gateway on every wire, with checked answers, beside a hostile caller (evil.go). They
+// share the gateway's connections to its backends, and the hostile caller must not affect any honest caller.
 //
-// Standard output: one line, a report. A hostile session depends on the seed and its number alone, whatever the time:
-// -first 1200 -requests 50 has those that stand in an event of the report again, -only values,claims those productions.
+// Standard output: one line, a report. A hostile session depends on the seed and its number alone, not on the time:
+// -first 1200 -requests 50 repeats the sessions of an event of the report, -only values,claims only these productions.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// hostile is what the flags say.
+// hostile is the values of the flags.
 type hostile struct {
 	seed     int64
 	first    int
@@ -54,7 +54,7 @@ type neighbourEvent struct {
 	Caller   string  `json:"caller"`
 	Method   string  `json:"method"`
 	Reason   string  `json:"reason"`
-	Sessions []int   `json:"sessions"` // hostile ones that went on
+	Sessions []int   `json:"sessions"` // hostile sessions in flight
 }
 
 type neighbourReport struct {
@@ -62,15 +62,15 @@ type neighbourReport struct {
 	Sessions    int              `json:"sessions"`
 	Requests    int              `json:"requests"`
 	Bytes       int64            `json:"bytes"`
-	Answered    int64            `json:"answered"` // bytes that the hostile one got
+	Answered    int64            `json:"answered"` // bytes that the hostile caller received
 	Seconds     float64          `json:"seconds"`
-	Honest      map[string]int   `json:"honest"` // calls answered as they must be, by wire and service
+	Honest      map[string]int   `json:"honest"` // calls answered correctly, by wire and service
 	Productions map[string]int   `json:"productions"`
 	Left        []int            `json:"left"` // hostile sessions whose connection was not ended in time
 	Events      []neighbourEvent `json:"events"`
 }
 
-const mostNeighbourEvents = 20 // after so many there is no more to be learnt
+const mostNeighbourEvents = 20 // more events than these show nothing new
 
 type street struct {
 	*options
@@ -115,13 +115,13 @@ func (s *street) tell(what, caller, method string, reason any) {
 	}
 }
 
-// ---- the honest ones ----
+// ---- the honest callers ----
 
 var honestWires = []string{"json", "gob", "bin", "netrpc", "jsonrpc", "jsonrpc2"}
 
 const honestPerWire = 2
 
-// Services that have Work, and two whose declaration the gateway has.
+// Services with the methods of Work, and two services of which the gateway has the declaration.
 var works = []string{"Net", "Rpc", "CarelessGob", "CarelessJson", "Json", "Bin", "Gob"}
 
 const (
@@ -149,7 +149,8 @@ func (s *street) dial(wire string) (*rpc.Client, error) {
 	return dial(&o)
 }
 
-// honest is one caller. All its lanes share one connection, which is dialled anew when it has ended: as it must not.
+// honest is one caller. All its lanes share one connection, which is dialled again when it has ended, though it must
+// not end.
 type honest struct {
 	*street
 	name   string
@@ -178,7 +179,7 @@ func (h *honest) drop(client *rpc.Client, reason error) {
 	}
 }
 
-// ask is one call; false: nothing more can be asked here.
+// ask makes one call; false: no further call is possible.
 func (h *honest) ask(method string, args, reply any, right func(error) error) bool {
 	client, err := h.get()
 	if err != nil {
@@ -239,7 +240,7 @@ func (h *honest) askWork(service, method string, task Task) bool {
 	})
 }
 
-// lane is one call after the other to one service. No two calls of all lanes have the same token.
+// lane makes one call after the other to one service. No two calls of all lanes have the same token.
 func (h *honest) lane(index int, service string) {
 	dice := rand.New(rand.NewSource(int64(index)))
 	for token := index << 32; !h.over(); token++ {
@@ -291,7 +292,7 @@ func (s *street) honestOnes() *sync.WaitGroup {
 	return &all
 }
 
-// calls that honest ones have made on the wire and service where they are fewest.
+// fewest is the number of honest calls on the wire and service with the fewest calls.
 func (s *street) fewest() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -307,7 +308,7 @@ func (s *street) fewest() int {
 	return fewest
 }
 
-// waitForHonest is until each of them has been answered so many more times; or something has gone wrong.
+// waitForHonest waits until each honest caller has got that many further answers, or a failure is known.
 func (s *street) waitForHonest(more int) {
 	wanted := s.fewest() + more
 	for !s.over() && s.fewest() < wanted && s.calm() {
@@ -321,7 +322,7 @@ func (s *street) calm() bool {
 	return len(s.report.Events) == 0
 }
 
-// ---- the hostile one ----
+// ---- the hostile caller ----
 
 func (s *street) hostileLane() {
 	h := &s.options.hostile

@@ -1,4 +1,4 @@
-// GeeRPC's registry, from what its HTTP headers say, and the two who speak to it: a server that announces itself, and a
+// GeeRPC's registry, written from its HTTP headers, and its two kinds of clients: a server that announces itself, and a
 // discovery that asks for the list.
 package main
 
@@ -21,7 +21,7 @@ const (
 	headerServers   = "X-Geerpc-Servers"
 )
 
-// registry knows who has announced himself, and when.
+// registry knows which servers have announced themselves, and when.
 type registry struct {
 	timeout time.Duration // after which a silent server is forgotten; 0: never
 	mu      sync.Mutex
@@ -65,7 +65,7 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// serveRegistry gives the URL.
+// serveRegistry returns the URL.
 func serveRegistry(o *options) (string, error) {
 	listener, err := net.Listen("tcp", o.place)
 	if err != nil {
@@ -77,8 +77,8 @@ func serveRegistry(o *options) (string, error) {
 	return "http://" + listener.Addr().String() + registryPath, nil
 }
 
-// heartbeat posts at once and then every period; like GeeRPC's it gives up for ever when a post fails. A period of 0 is a
-// minute less than the registry's timeout.
+// heartbeat posts at once and then every period; like GeeRPC's, it gives up for ever when a post fails. A period of 0
+// is a minute less than the registry's timeout.
 func heartbeat(url, server string, period time.Duration) error {
 	if period == 0 {
 		period = registryTimeout - time.Minute
@@ -109,7 +109,7 @@ func sendHeartbeat(url, server string) error {
 		return err
 	}
 	response.Body.Close()
-	if response.StatusCode != http.StatusOK { // which GeeRPC's does not look at
+	if response.StatusCode != http.StatusOK { // GeeRPC's does not look at the status
 		return fmt.Errorf("POST of %s: %s", server, response.Status)
 	}
 	return nil

@@ -1,4 +1,4 @@
-// What clients do. Each scenario returns what it has done, or why it went wrong.
+// The scenarios of clients. Each scenario returns a summary, or the reason of its failure.
 package main
 
 import (
@@ -48,7 +48,7 @@ func document(o *options) (string, error) {
 		quotient.Rem), client.Close()
 }
 
-// Go's own words on Go's wires, GeeRPC's on GeeRPC's.
+// missing has Go's own texts on Go's wires, GeeRPC's on GeeRPC's.
 func missing(o *options) [3]string {
 	if o.protocol == "geerpc" {
 		return [3]string{"rpc server: can't find service Nobody", "rpc server: can't find method Nothing",
@@ -58,7 +58,7 @@ func missing(o *options) [3]string {
 		"rpc: service/method request ill-formed: Arith"}
 }
 
-// failures come with the server's texts, and leave the connection usable.
+// failures have the server's texts, and leave the connection usable.
 func failures(o *options) (string, error) {
 	client, err := dial(o)
 	if err != nil {
@@ -93,7 +93,7 @@ func failures(o *options) (string, error) {
 	return fmt.Sprintf("%d failures", len(rows)), nil
 }
 
-// one call of several, by its number, with its result checked.
+// one makes the nth of several calls, and checks its result.
 func one(client *rpc.Client, n int) error {
 	switch n % 4 {
 	case 0:
@@ -147,7 +147,7 @@ func atOnce(o *options, work func(g, n int) error) error {
 	return <-failed
 }
 
-// load is many goroutines on one connection.
+// load has many goroutines on one connection.
 func load(o *options) (string, error) {
 	client, err := dial(o)
 	if err != nil {
@@ -192,7 +192,7 @@ func notFinite() []Everything {
 	}
 }
 
-// same, where an empty slice or map is the same as none, and NaN as itself.
+// same compares; an empty slice or map equals none, and NaN equals NaN.
 func same(a, b *Everything) bool {
 	x, y := plain(*a), plain(*b)
 	if math.IsNaN(x.Double) && math.IsNaN(y.Double) {
@@ -254,7 +254,7 @@ func kinds(o *options) (string, error) {
 	return fmt.Sprintf("%d samples", len(all)), nil
 }
 
-// closing is a Close in mid-call: that call fails here, and nothing happens there.
+// closing is a Close in the middle of a call: the call fails here, and the server is not affected.
 func closing(o *options) (string, error) {
 	for i := 0; i < 20; i++ {
 		client, err := dial(o)
@@ -283,9 +283,9 @@ func closing(o *options) (string, error) {
 	return "20 closed", one(client, 1)
 }
 
-// manyTypes makes this process' gob give thousands of ids away before the first type of a call: ids of three bytes. Types
-// that are sent cost it time that grows with the square of their number, so these are refused for the channel beside
-// them, when they have their ids.
+// manyTypes makes the gob of this process give out thousands of ids before the first type of a call, so that the ids
+// have three bytes. The cost of sent types grows with the square of their number, so these types, once they have ids,
+// are refused for the channel beside them.
 func manyTypes(o *options) (string, error) {
 	const count = 9000
 	slices := reflect.TypeOf(0)
@@ -312,7 +312,7 @@ func manyTypes(o *options) (string, error) {
 	return fmt.Sprintf("%d types", count), nil
 }
 
-// timeout is the handle timeout of the Option: 100 ms, while others go on.
+// timeout is the handle timeout of the Option: 100 ms, while other calls go on.
 func timeout(o *options) (string, error) {
 	o.handleTimeout = 100 * time.Millisecond
 	client, err := dial(o)

@@ -1,4 +1,4 @@
-// Servers as a Go program makes them.
+// Servers as a Go program has them.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 	"net/rpc/jsonrpc"
 )
 
-// acceptGee is GeeRPC's ServeHTTP: the answer ends with bare line feeds, and what came behind the request is lost.
+// acceptGee is GeeRPC's ServeHTTP: the answer ends with bare line feeds, and bytes behind the request are lost.
 func acceptGee(server *rpc.Server, careless bool, w http.ResponseWriter, request *http.Request) {
 	if request.Method != "CONNECT" {
 		w.WriteHeader(http.StatusMethodNotAllowed)

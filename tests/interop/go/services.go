@@ -1,4 +1,5 @@
-// What both sides serve: the services of net/rpc's documentation and of GeeRPC's main, and one with a value of every kind.
+// The services of both sides: those of net/rpc's documentation and of GeeRPC's main, and a service with a value of
+// every kind.
 package main
 
 import (
@@ -73,7 +74,7 @@ func (Kinds) Text(text string, reply *string) error {
 	return nil
 }
 
-// Refuse quotes bytes that are no UTF-8, which a string in Go may have.
+// Refuse quotes bytes that are not UTF-8, which a string in Go may have.
 func (Kinds) Refuse(text string, reply *string) error {
 	return errors.New("refused: \xff\xfe " + text)
 }
@@ -88,7 +89,7 @@ func (Kinds) Counts(counts map[string]int64, reply *map[string]int64) error {
 	return nil
 }
 
-// Nils answers with as many interface values that are nil.
+// Nils answers with that many nil interface values.
 func (Kinds) Nils(numbers []int64, reply *[]any) error {
 	*reply = make([]any, len(numbers))
 	return nil

@@ -21,24 +21,24 @@ import (
 type Wait struct{ Token, Milliseconds int }
 type Served struct{ Token, Pid int }
 
-// event is something that must not happen by itself.
+// event is a failure that must not happen by itself.
 type event struct {
 	What   string `json:"what"` // a counter of the report
 	Pid    int    `json:"pid"`  // of the process that served the connection; 0: not known
 	Reason string `json:"reason"`
 }
 
-// report is what has happened so far; its events are those since the last one.
+// report has the counts so far; its events are those since the last report.
 type report struct {
 	Connects int     `json:"connects"`
-	Calls    int     `json:"calls"`   // answered as they must be
+	Calls    int     `json:"calls"`   // answered correctly
 	Failed   int     `json:"failed"`  // answered with an error
-	Wrong    int     `json:"wrong"`   // answered with something else
+	Wrong    int     `json:"wrong"`   // answered with a wrong value
 	Lost     int     `json:"lost"`    // in flight when their connection broke
 	Closed   int     `json:"closed"`  // connections that broke
-	Refused  int     `json:"refused"` // connections that did not come about
-	Pids     []int   `json:"pids"`    // who serves each connection; 0: not known yet
-	Oldest   float64 `json:"oldest"`  // seconds that a call has been waiting
+	Refused  int     `json:"refused"` // dials that failed
+	Pids     []int   `json:"pids"`    // the process that serves each connection; 0: not known yet
+	Oldest   float64 `json:"oldest"`  // seconds that the oldest call has been waiting
 	Events   []event `json:"events"`
 }
 
@@ -49,7 +49,7 @@ type soak struct {
 	stop    chan struct{}
 	mu      sync.Mutex // of what follows
 	report  report
-	waiting map[*time.Time]bool // when calls in flight began
+	waiting map[*time.Time]bool // start times of the calls in flight
 }
 
 func (s *soak) stopped() bool {
@@ -76,7 +76,7 @@ func (s *soak) tell(counter *int, what string, pid int, err error) {
 	}
 }
 
-// call is one call, which is seen while it waits.
+// call makes one call, which is in `waiting` in the meantime.
 func (s *soak) call(client *rpc.Client, method string, args, reply any) error {
 	began := time.Now()
 	s.mu.Lock()
@@ -99,14 +99,14 @@ func check(err error, right bool, format string, values ...any) error {
 	return err
 }
 
-// process is a call by which a client learns who serves it.
+// process is a call from which a client learns which process serves it.
 func (s *soak) process(client *rpc.Client, method string, n, milliseconds int) (int, error) {
 	var served Served
 	err := s.call(client, "Process."+method, Wait{n, milliseconds}, &served)
 	return served.Pid, check(err, served.Token == n, "Process.%s of %d gave that of %d", method, n, served.Token)
 }
 
-// plain is the nth call of those that may be repeated.
+// plain is the nth call of the calls that may be repeated.
 func (s *soak) plain(client *rpc.Client, n int) (int, error) {
 	if n%16 == 0 {
 		return s.process(client, "Id", n, 0)
@@ -116,7 +116,7 @@ func (s *soak) plain(client *rpc.Client, n int) (int, error) {
 	return 0, check(err, number == n*3, "%d * 3 = %d", n, number)
 }
 
-// mixed is the nth call: short ones, an error that must come, and some that are in flight for a while.
+// mixed is the nth call: short calls, an error that must come, and some calls that are in flight for a while.
 func (s *soak) mixed(client *rpc.Client, n int) (int, error) {
 	var number int
 	switch n % 16 {
@@ -150,7 +150,7 @@ func (s *soak) mixed(client *rpc.Client, n int) (int, error) {
 
 // ---- connections that stay ----
 
-// connection has lanes: as many calls are in flight on it at once.
+// connection has lanes: that many calls are in flight on it at once.
 type connection struct {
 	*soak
 	index  int
@@ -170,7 +170,7 @@ func (c *connection) setPid(pid int) {
 	c.report.Pids[c.index] = pid
 }
 
-// took notes how a call ended; false: the connection is of no use any more.
+// took notes how a call ended; false: the connection cannot be used any more.
 func (c *connection) took(pid int, err error) bool {
 	switch err.(type) {
 	case nil:
@@ -184,7 +184,7 @@ func (c *connection) took(pid int, err error) bool {
 		c.tell(&c.report.Failed, "failed", c.pid(), err)
 	default:
 		c.broken.Do(func() { c.tell(&c.report.Closed, "closed", c.pid(), err) })
-		if !errors.Is(err, rpc.ErrShutdown) { // of calls that were not sent any more
+		if !errors.Is(err, rpc.ErrShutdown) { // for calls that were not sent any more
 			c.tell(&c.report.Lost, "lost", c.pid(), err)
 		}
 		return false
@@ -192,7 +192,7 @@ func (c *connection) took(pid int, err error) bool {
 	return true
 }
 
-// pace lets a call go at each of its ticks, or always.
+// pace lets a call start at each of its ticks, or at any time.
 func (c *connection) pace() (<-chan time.Time, func()) {
 	if c.options.rate > 0 {
 		ticker := time.NewTicker(time.Duration(float64(time.Second) / c.options.rate))
@@ -203,7 +203,7 @@ func (c *connection) pace() (<-chan time.Time, func()) {
 	return always, func() {}
 }
 
-// run makes calls until the connection breaks or all is over. Numbers begin at *next, and are each used once.
+// run makes calls until the connection breaks or the soak ends. Numbers begin at *next, and each is used once.
 func (c *connection) run(next *int) {
 	pid, err := c.process(c.client, "Id", *next, 0)
 	*next++
@@ -291,8 +291,8 @@ func (s *soak) print(out *json.Encoder) {
 	s.report.Events = []event{}
 }
 
-// goOn has o.connections connections with o.depth calls in flight on each: or, with o.fresh, connections of one call,
-// that many at once.
+// goOn has o.connections connections with o.depth calls in flight on each or, with o.fresh, that many connections of
+// one call at once.
 func goOn(o *options) {
 	s := &soak{options: o, stop: make(chan struct{}), waiting: map[*time.Time]bool{}}
 	s.report.Pids, s.report.Events = make([]int, o.connections), []event{}

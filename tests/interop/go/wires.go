@@ -27,7 +27,7 @@ func protoBytes(tag int, bytes string) []byte {
 
 var errProto = errors.New("not what protobuf may have here")
 
-// protoFields are those of a message of numbers and bytes.
+// protoFields returns the fields of a message of numbers and bytes.
 func protoFields(data []byte) (numbers map[int]uint64, texts map[int]string, err error) {
 	numbers, texts = map[int]uint64{}, map[int]string{}
 	for len(data) > 0 {
@@ -59,7 +59,7 @@ const (
 	bodyJSON = 1
 )
 
-// binCodec sends what it has no tags for as JSON in bin's frames.
+// binCodec sends types without tags as JSON in bin's frames.
 type binCodec struct {
 	net.Conn
 	in    *bufio.Reader

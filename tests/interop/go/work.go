@@ -1,4 +1,4 @@
-// What neighbours call, and the servers that they share: Go's own, and one that is as careless as GeeRPC's.
+// The service that neighbours call, and the servers that they share: Go's own, and a server as careless as GeeRPC's.
 package main
 
 import (
@@ -35,7 +35,7 @@ func between(least, number, most int) int {
 	return number
 }
 
-// Work has, for geerpc, a twin in C: tests/modules/service_work.
+// Work has a twin in C, for geerpc: tests/modules/service_work.
 type Work int
 
 func (Work) Echo(task *Task, reply *Task) error {
@@ -59,7 +59,7 @@ func (Work) Grow(task *Task, reply *Task) error {
 	return nil
 }
 
-// ---- what only Go has ----
+// ---- methods that only Go has ----
 
 type Node struct {
 	Next  *Node
@@ -85,12 +85,12 @@ func (Work) Open(box *Box, reply *int) error {
 	return nil
 }
 
-// Admin is served, but not to the callers of a gateway: resets counts what reached it all the same.
+// Admin is served, but not to the callers of a gateway: resets counts the calls that got there nevertheless.
 type Admin int
 
 var resets int64
 
-// Reset takes any struct for its argument.
+// Reset takes any struct as its argument.
 func (Admin) Reset(_ struct{}, reply *int) error {
 	atomic.AddInt64(&resets, 1)
 	fmt.Fprintln(os.Stderr, "Admin.Reset was executed")
@@ -99,7 +99,7 @@ func (Admin) Reset(_ struct{}, reply *int) error {
 
 // ---- as careless as GeeRPC ----
 
-// careless does not read the body of a method that is not there: that is its next header.
+// careless does not read the body of an unknown method: the body becomes its next header.
 type careless struct{ serverCodec }
 
 func (c careless) ReadRequestBody(body any) error {
@@ -109,7 +109,7 @@ func (c careless) ReadRequestBody(body any) error {
 	return c.serverCodec.ReadRequestBody(body)
 }
 
-// WriteResponse has GeeRPC's words for it.
+// WriteResponse uses GeeRPC's text for it.
 func (c careless) WriteResponse(r *rpc.Response, body any) error {
 	for _, words := range []string{"can't find ", "service/method request ill-formed: "} {
 		if strings.HasPrefix(r.Error, "rpc: "+words) {
@@ -125,8 +125,8 @@ type counts struct {
 	Resets int64 `json:"resets"`
 }
 
-// work serves Work as o.service, and answers each line of standard input with a line of counts. A value that is nested
-// deeply ends it sooner than Go's own bound would, with less memory.
+// work serves Work as o.service, and answers each line of standard input with a line of counts. A deeply nested value
+// ends the process sooner than Go's own bound would, with less memory.
 func work(o *options) error {
 	debug.SetMaxStack(16 << 20)
 	place, err := serve(o)

@@ -40,7 +40,7 @@ func (x *xclient) pick() (string, error) {
 	return servers[rand.Intn(len(servers))], nil
 }
 
-// client dials a server when it is called for the first time.
+// client dials a server at its first call.
 func (x *xclient) client(server string) (*rpc.Client, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
