@@ -105,7 +105,7 @@ static void say(int side, said_t said) {
 
 static int line_send(gee_session_t *session, const gee_event_t *event, size_t *length, gee_error_t *error GEE_UNUSED) {
     said_t said = { .parts = event->parts };
-    assert_false(session->closing);
+    assert_false(gee_session_is_ending(session));
     if (event->parts & GEE_EVENT_MESSAGE) {
         assert_int_equal(event->payload.length, BODY);
         memcpy(&said.number, event->payload.bytes, sizeof(said.number));

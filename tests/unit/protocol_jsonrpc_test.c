@@ -570,7 +570,7 @@ static void test_notifications_of_a_server(void **state GEE_UNUSED) {
     for (size_t i = 0; i < GEE_LENGTH(rows); i++)
         peer_says(fixture, peer, rows[i]);
     assert_int_equal(outcome.count, 0);
-    assert_false(session->closing);
+    assert_false(gee_session_is_ending(session));
     peer_says(fixture, peer, "{\"id\":1,\"result\":56,\"error\":null}");
     assert_string_equal(outcome.text, "56");
     finish(fixture, peer);

@@ -59,7 +59,7 @@ static void connection_ping_expired(gee_timer_t *timer) {
 int gee_connection_ping(gee_connection_t *connection, int64_t timeout_ns, pong_t pong, gee_error_t *error) {
     if (connection->pong != NULL)
         return gee_error_set(error, GEE_FAILED_PRECONDITION, "a ping is on its way already");
-    if (!connection->ready || connection->session->closing)
+    if (!connection->ready || gee_session_is_ending(connection->session))
         return gee_error_set(error, GEE_UNAVAILABLE, "the connection is closed");
     connection->ping_timer.fire = connection_ping_expired;
     connection->ping_timeout_ns = timeout_ns;
@@ -224,10 +224,6 @@ void gee_connection_destroy(gee_connection_t **handle) {
 
 gee_session_t *gee_connection_session(const gee_connection_t *connection) {
     return connection->ready ? connection->session : NULL;
-}
-
-bool gee_connection_draining(const gee_connection_t *connection) {
-    return connection->session != NULL && connection->session->draining;
 }
 
 size_t gee_connection_in_flight(const gee_connection_t *connection) {

@@ -50,7 +50,6 @@ void gee_connection_destroy(gee_connection_t **connection);
 
 /* Null until the connection is ready. */
 gee_session_t *gee_connection_session(const gee_connection_t *connection);
-bool gee_connection_draining(const gee_connection_t *connection);
 /* Calls without an answer, those that were given up included. */
 size_t gee_connection_in_flight(const gee_connection_t *connection);
 

@@ -321,7 +321,7 @@ void gee_backend_trim(gee_backend_t *backend) {
 void gee_backend_connection_left(gee_backend_connection_t *connection, bool kept) {
     gee_backend_t *backend = connection->backend;
     bool emptied = connection->calls == 0;
-    if (connection->alone && !connection->session->closing)
+    if (connection->alone && !gee_session_is_ending(connection->session))
         wait_for_late_reply(connection, kept);
     gee_backend_connection_close_retired(connection);
     if (!emptied)

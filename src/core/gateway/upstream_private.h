@@ -175,7 +175,8 @@ void gee_backend_connection_destroy(gee_backend_connection_t *connection);
 size_t gee_backend_in_service(const gee_backend_t *backend);
 static inline bool gee_backend_connection_is_open(const gee_backend_connection_t *connection) {
     const gee_session_t *session = connection->session;
-    return session != NULL && !connection->retiring && !connection->probe && !session->closing && !session->peer_ended;
+    return session != NULL && !connection->retiring && !connection->probe && !gee_session_is_ending(session) &&
+           !session->peer_ended;
 }
 static inline bool gee_backend_connection_is_usable(const gee_backend_connection_t *connection) {
     return gee_backend_connection_is_open(connection) && !connection->spill;

@@ -96,7 +96,7 @@ static void end_stream_late(gee_upstream_call_t *call) {
 }
 
 GEE_APART void gee_upstream_stream_unanswered(gee_upstream_call_t *call, const gee_status_t *status) {
-    if (call->at->session->closing) { /* what was kept back until the peer's answer has not been sent */
+    if (gee_session_is_ending(call->at->session)) { /* what was kept back until the peer's answer has not been sent */
         end_lost(call, status, !call->stream->flow.opened || is_unsent(call));
     } else if (status->code == GEE_DEADLINE_EXCEEDED) {
         end_stream_late(call);

@@ -25,7 +25,7 @@ static gee_backend_connection_t *find(const gee_backend_t *backend, bool ending)
 gee_backend_connection_t *gee_upstream_spill_connection(const gee_backend_t *backend) {
     gee_backend_connection_t *connection = find(backend, false);
     const gee_session_t *session = connection != NULL ? connection->session : NULL;
-    return session != NULL && !session->closing && !session->peer_ended ? connection : NULL;
+    return session != NULL && !gee_session_is_ending(session) && !session->peer_ended ? connection : NULL;
 }
 
 int gee_upstream_spill_connect(gee_backend_t *backend, gee_error_t *error) {

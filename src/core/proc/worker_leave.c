@@ -93,7 +93,7 @@ static void drain_sessions(gee_worker_process_t *process) {
         if (session->role != GEE_SERVING)
             continue; /* a session to a backend, for calls in flight */
         gee_worker_connection_t *connection = session->owner;
-        if (!session->established || session->draining || session->closing ||
+        if (!session->established || session->state != GEE_SESSION_OPEN ||
             gee_session_is_paused(session, GEE_PAUSE_MOVING))
             continue;
         if (passed_on && !connection->refused && gee_session_may_leave(session)) {
@@ -117,7 +117,8 @@ static void close_revoked(gee_worker_process_t *process) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, link);
         const gee_identity_t *identity = session->peer->identity;
         gee_error_t error;
-        if (session->closing || gee_session_is_paused(session, GEE_PAUSE_MOVING) || !gee_identity_revoked(identity))
+        if (gee_session_is_ending(session) || gee_session_is_paused(session, GEE_PAUSE_MOVING) ||
+            !gee_identity_revoked(identity))
             continue;
         gee_error_set(&error, GEE_PERMISSION_DENIED, "client %s may not call any more (seal.clients)",
                       gee_identity_name(identity));

@@ -217,7 +217,7 @@ GEE_APART static gee_sent_t send_later(gee_flow_t *flow, const gee_payload_t *pa
 
 gee_sent_t gee_flow_send(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error) {
     error->code = GEE_OK;
-    if (flow->session == NULL || flow->out != GEE_HALF_OPEN || flow->session->closing)
+    if (flow->session == NULL || flow->out != GEE_HALF_OPEN || gee_session_is_ending(flow->session))
         return GEE_SEND_ENDED;
     if (!gee_flow_has_room(flow))
         return send_later(flow, payload, error);
@@ -247,7 +247,7 @@ int gee_flow_send_metadata(gee_flow_t *flow, const gee_metadata_t *metadata, gee
     GEE_ASSERT(!flow->calling);
     const gee_event_more_t more = { .credit = 0 };
     gee_event_t event = event_of(flow, GEE_EVENT_CREDIT);
-    if (flow->session == NULL || flow->messages_out > 0 || flow->session->closing)
+    if (flow->session == NULL || flow->messages_out > 0 || gee_session_is_ending(flow->session))
         return 0;
     event.metadata = *metadata;
     event.more = &more;
@@ -269,11 +269,11 @@ static void write_output(gee_flow_t *flow) {
 }
 
 static void flow_go_on(gee_flow_t *flow) {
-    if (flow->session->closing)
+    if (gee_session_is_ending(flow->session))
         return;
     write_output(flow);
-    if (flow->output != NULL || flow->session->closing) {
-        if (!flow->session->closing)
+    if (flow->output != NULL || gee_session_is_ending(flow->session)) {
+        if (!gee_session_is_ending(flow->session))
             (void)say_full(flow);
         return;
     }
@@ -417,7 +417,7 @@ void gee_flow_took(gee_flow_t *flow) {
     flow->busy = false;
     flow->taken += flow->current;
     if (flow->session != NULL && flow->taken >= GEE_FLOW_WINDOW / 2 && flow->in == GEE_HALF_OPEN &&
-        !flow->session->closing)
+        !gee_session_is_ending(flow->session))
         give_credit(flow);
     if (flow->queue != NULL || (flow->session != NULL && flow->in == GEE_HALF_CLOSED))
         flow_deliver(flow);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/base/assert.h"
 #include "core/base/cache_line.h"
 #include "core/base/list.h"
 #include "core/event/thread_pool.h"
@@ -55,6 +56,14 @@ typedef struct gee_call_said {
     gee_event_more_t more;
 } gee_call_said_t;
 
+/* Where the handler of a call runs, from its start (or its place in the queue) to the loop's seeing its finish. Set by
+ * gee_call_enter_handler() and gee_call_leave_handler(). */
+typedef enum gee_handler_state {
+    GEE_HANDLER_NONE, /* not begun, or through */
+    GEE_HANDLER_ON_LOOP,
+    GEE_HANDLER_ON_POOL /* waits for a thread, or has one */
+} gee_handler_state_t;
+
 /* In the order of when it is needed, by cache lines: with a thousand calls on their way through a gateway each line is fetched
  * from afar twice. Those four take what all calls need, the rest what only those need that are handled here. */
 struct gee_call {
@@ -87,10 +96,9 @@ struct gee_call {
     bool timed;                      /* its timer was started */
     bool answered;                   /* reply or error went out, or nobody wants one any more */
     atomic_bool replied;             /* by its handler's own invocation, before it has returned */
-    bool handler_running;            /* from its start (or its place in the queue) to the loop's seeing its finish */
-    bool queued;                     /* given to the thread pool */
-    bool finished_late;              /* by somebody else than the handler's own invocation */
-    atomic_bool watched;             /* gee_call_on_cancel() was called */
+    gee_handler_state_t handler : 8;
+    bool finished_late;  /* by somebody else than the handler's own invocation */
+    atomic_bool watched; /* gee_call_on_cancel() was called */
     atomic_bool cancelled;
     uint8_t depth; /* 0: a session's call; else how many calls it is within, as a handler has made it: call_other.c */
 
@@ -125,6 +133,16 @@ typedef struct gee_streaming_call {
     bool task_comes;                     /* the handler has finished, which the loop has not seen yet */
     bool ending;                         /* the handler has finished; the answer goes out behind what waits */
 } gee_streaming_call_t;
+
+/* Loop thread. */
+static inline void gee_call_enter_handler(gee_call_t *call, gee_handler_state_t state) {
+    GEE_ASSERT(call->handler == GEE_HANDLER_NONE && state != GEE_HANDLER_NONE);
+    call->handler = state;
+}
+static inline void gee_call_leave_handler(gee_call_t *call) {
+    GEE_ASSERT(call->handler != GEE_HANDLER_NONE);
+    call->handler = GEE_HANDLER_NONE;
+}
 
 static inline gee_streaming_call_t *gee_streaming_of(gee_flow_t *flow) {
     return GEE_CONTAINER(flow, gee_streaming_call_t, flow);

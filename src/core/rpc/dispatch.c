@@ -155,6 +155,7 @@ static const gee_method_slot_t *slot_of(const gee_call_t *call) {
 /* ---- the end of a call ---- */
 
 static void stop_waiting(gee_call_t *call) {
+    GEE_ASSERT(!call->answered);
     call->answered = true;
     if (call->timed)
         gee_timer_stop(call->engine->loop, &call->timer);
@@ -245,7 +246,7 @@ GEE_APART static void tell_reply(gee_call_t *call) {
 }
 
 static void finished(gee_call_t *call) {
-    call->handler_running = false;
+    gee_call_leave_handler(call);
     if (call->answered) {
         finished_late(call);
     } else if (call->handler_status.code != GEE_OK) {
@@ -270,11 +271,11 @@ static void answer_early(gee_call_t *call, gee_code_t code, const char *text) {
         gee_streaming_end(call, code, text);
         return;
     }
-    if (call->queued && gee_thread_pool_cancel(call->engine->threads, &call->apart->job))
-        call->handler_running = false;
+    if (call->handler == GEE_HANDLER_ON_POOL && gee_thread_pool_cancel(call->engine->threads, &call->apart->job))
+        gee_call_leave_handler(call);
     if (call->forwarded != NULL)
         slot_of(call)->target->cancel(call);
-    if (!call->handler_running) {
+    if (call->handler == GEE_HANDLER_NONE) {
         answer_and_release(call, code, text);
         return;
     }
@@ -353,22 +354,22 @@ GEE_APART static void run_on_pool(gee_call_t *call) {
     keep(call);
     gee_call_apart_t *apart = gee_call_get_apart(call); /* a unary call has it from the beginning */
     if (apart == NULL) {
-        call->handler_running = false;
         answer_and_release(call, GEE_RESOURCE_EXHAUSTED, "rpc server: out of memory");
         return;
     }
     apart->job.run = run_job;
-    call->queued = true;
+    gee_call_enter_handler(call, GEE_HANDLER_ON_POOL);
     if (gee_thread_pool_submit(call->engine->threads, &apart->job)) {
         start_deadline(call);
         return;
     }
-    call->handler_running = false;
+    gee_call_leave_handler(call);
     answer_and_release(call, GEE_RESOURCE_EXHAUSTED,
                        "rpc server: the queue for blocking methods is full (thread_pool.queue)");
 }
 
 GEE_ALWAYS_INLINE void run_on_loop(gee_call_t *call) {
+    gee_call_enter_handler(call, GEE_HANDLER_ON_LOOP);
     run(call);
     if (gee_call_returned(call)) {
         finished(call);
@@ -428,7 +429,6 @@ GEE_APART static void refuse_arguments(gee_call_t *call, gee_error_t *error) {
 /* A method that is blocking, or that has no unary calls. */
 GEE_APART static void run_apart(gee_call_t *call) {
     if ((call->method->flags & GEE_STREAMING) != 0) {
-        call->handler_running = false;
         gee_streaming_refuse_unary(call);
     } else if (call->engine->threads != NULL) {
         run_on_pool(call);
@@ -438,7 +438,6 @@ GEE_APART static void run_apart(gee_call_t *call) {
 }
 
 GEE_ALWAYS_INLINE void run_decoded(gee_call_t *call) {
-    call->handler_running = true;
     call->finished_task.run = on_finished;
     call->timer.fire = on_timeout;
     if ((call->method->flags & (GEE_BLOCKING | GEE_STREAMING)) != 0)

@@ -92,7 +92,7 @@ void gee_streaming_clear(gee_call_t *call) {
 /* A handler still runs, or has finished and the loop does not know yet: the memory waits. */
 static void release_when_through(gee_call_t *call) {
     const gee_streaming_call_t *streaming = streaming_of(call);
-    if (call->handler_running || streaming->called_back || streaming->task_comes ||
+    if (call->handler != GEE_HANDLER_NONE || streaming->called_back || streaming->task_comes ||
         (streaming->thread != NULL && gee_streaming_thread_is_posted(streaming->thread)))
         return;
     gee_dispatch_release(call);
@@ -119,8 +119,8 @@ void gee_streaming_end(gee_call_t *call, gee_code_t code, const char *text) {
     gee_call_cancel(call);
     if (streaming->thread != NULL) {
         gee_streaming_thread_over(streaming->thread);
-        if (call->handler_running && gee_streaming_thread_cancel(streaming->thread))
-            call->handler_running = false;
+        if (call->handler != GEE_HANDLER_NONE && gee_streaming_thread_cancel(streaming->thread))
+            gee_call_leave_handler(call);
     }
     release_when_through(call);
 }
@@ -191,7 +191,7 @@ static void run_last(gee_call_t *call) {
 static void ran_message(gee_call_t *call) {
     gee_streaming_call_t *streaming = streaming_of(call);
     give_message_pool(call->engine, &streaming->message);
-    call->handler_running = false;
+    gee_call_leave_handler(call);
     if (call->answered) {
         release_when_through(call);
         return;
@@ -202,19 +202,19 @@ static void ran_message(gee_call_t *call) {
 }
 
 static void ran_last(gee_call_t *call) {
-    call->handler_running = false;
+    gee_call_leave_handler(call);
     if (call->answered)
         release_when_through(call);
 }
 
 static void run_handler(gee_call_t *call, void (*run)(gee_call_t *call), void (*ran)(gee_call_t *call)) {
     gee_streaming_call_t *streaming = streaming_of(call);
-    call->handler_running = true;
+    gee_call_enter_handler(call, streaming->thread != NULL ? GEE_HANDLER_ON_POOL : GEE_HANDLER_ON_LOOP);
     if (streaming->thread == NULL) {
         run(call);
         ran(call);
     } else if (gee_streaming_thread_run(streaming->thread, run, ran) != 0) {
-        call->handler_running = false;
+        gee_call_leave_handler(call);
         gee_streaming_end(call, GEE_RESOURCE_EXHAUSTED,
                           "rpc server: the queue for blocking methods is full (thread_pool.queue)");
     }
@@ -359,7 +359,7 @@ static int start(gee_call_t *call) {
 /* The session looks for the flow again, as what was told before may have ended the call. */
 static bool is_alive(const gee_session_t *session, const gee_event_t *event, const gee_flow_t *flow) {
     const gee_event_t same = { .token = event->token };
-    return !session->closing && gee_session_find_flow(session, &same) == flow;
+    return !gee_session_is_ending(session) && gee_session_find_flow(session, &same) == flow;
 }
 
 static void tell_parts(gee_session_t *session, const gee_event_t *event, gee_flow_t *flow) {

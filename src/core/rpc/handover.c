@@ -21,7 +21,7 @@ static bool codec_can(const gee_session_t *session) {
 
 bool gee_session_may_leave(const gee_session_t *session) {
     return session->role == GEE_SERVING && session->protocol->export_state != NULL && codec_can(session) &&
-           gee_stream_may_leave(session->stream) && !session->closing && !session->draining && !session->peer_ended &&
+           gee_stream_may_leave(session->stream) && session->state == GEE_SESSION_OPEN && !session->peer_ended &&
            !gee_session_is_paused(session, GEE_PAUSE_PROTOCOL);
 }
 

@@ -56,7 +56,7 @@ static size_t inbox_capacity(const gee_session_t *session) {
 /* The favoured inbox grows past the limit by design, and no call is refused for that. */
 GEE_APART static bool is_short(gee_engine_t *engine) {
     const gee_session_t *favoured = engine->memory.favoured;
-    size_t beyond = favoured && !favoured->closing ? inbox_capacity(favoured) : 0;
+    size_t beyond = favoured && !gee_session_is_ending(favoured) ? inbox_capacity(favoured) : 0;
     if (gee_memory_held(engine) <= engine->memory.limit + beyond)
         return false;
     say_short(engine);
@@ -113,7 +113,7 @@ static void look_at_favoured(gee_engine_t *engine) {
         return;
     uint64_t bytes = gee_stream_bytes_received(session->stream);
     int64_t now = gee_loop_now(engine->loop);
-    if (session->closing || gee_inbox_length(gee_stream_inbox(session->stream)) < LARGE) {
+    if (gee_session_is_ending(session) || gee_inbox_length(gee_stream_inbox(session->stream)) < LARGE) {
         engine->memory.favoured = NULL; /* the message is whole */
     } else if (now - engine->memory.favoured_ns >= PATIENCE) {
         bool our_doing =
@@ -134,7 +134,7 @@ static void on_tick(gee_timer_t *timer) {
         gee_session_t *session = GEE_CONTAINER(link, gee_session_t, starved_link);
         if (grow_inbox(session))
             read_on(session);
-        else if (engine->memory.favoured == NULL && !session->closing)
+        else if (engine->memory.favoured == NULL && !gee_session_is_ending(session))
             favour(session);
     }
     if (gee_list_empty(&engine->memory.starved) && engine->memory.favoured == NULL)

@@ -26,16 +26,19 @@
 
 /* ---- closing ---- */
 
-void gee_session_close(gee_session_t *session, const gee_error_t *reason) {
-    if (session->closing)
-        return;
-    session->closing = true;
+static void end_with_pass(gee_session_t *session, gee_session_state_t state, const gee_error_t *reason) {
+    gee_session_enter(session, state);
     if (reason != NULL) {
         session->failed = true;
         session->close_reason = strdup(reason->text); /* null is read as "out of memory" */
     }
     gee_stream_pause(session->stream);
     gee_loop_defer(session->engine->loop, &session->close_task);
+}
+
+void gee_session_close(gee_session_t *session, const gee_error_t *reason) {
+    if (!gee_session_is_ending(session))
+        end_with_pass(session, GEE_SESSION_CLOSING, reason);
 }
 
 static int make_codec_states(gee_session_t *session, gee_error_t *error) {
@@ -81,7 +84,8 @@ static void free_part_of_role(gee_session_t *session) {
 
 void gee_session_dismantle(gee_session_t *session, const gee_error_t *reason) {
     gee_engine_t *engine = session->engine;
-    session->closing = true;
+    if (session->state != GEE_SESSION_CLOSING)
+        gee_session_enter(session, GEE_SESSION_CLOSING);
     gee_timer_stop(engine->loop, &session->peer_timer);
     gee_loop_undefer(&session->close_task);
     end_calls(session, reason);
@@ -130,7 +134,7 @@ static void run_close(gee_task_t *task) {
     gee_session_t *session = GEE_CONTAINER(task, gee_session_t, close_task);
     gee_stream_t *stream = session->stream;
     gee_error_t reason;
-    if (session->handing_back) {
+    if (session->state == GEE_SESSION_HANDING_BACK) {
         run_hand_back(session);
         return;
     }
@@ -265,12 +269,12 @@ static bool is_skipping(const gee_session_t *session) {
 void gee_session_pause(gee_session_t *session, gee_pause_t reason) {
     bool reads = session->pauses == 0;
     session->pauses |= (uint8_t)reason;
-    if (reads && !session->closing)
+    if (reads && !gee_session_is_ending(session))
         stop_reading(session, reason);
 }
 
 static void read_on(gee_session_t *session) {
-    if (session->pauses == 0 || session->closing)
+    if (session->pauses == 0 || gee_session_is_ending(session))
         return;
     session->pauses &= (uint8_t) ~(GEE_PAUSE_CALLS | GEE_PAUSE_OUTPUT);
     session->pauses |= (uint8_t)current_reasons_apart(session);
@@ -291,16 +295,15 @@ void gee_session_unpause(gee_session_t *session, gee_pause_t reason) {
 }
 
 void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int64_t started_ns) {
-    if (session->closing)
+    if (gee_session_is_ending(session))
         return;
     if (session->serving.way_back == NULL || gee_stream_has_ended(session->stream)) {
         gee_session_close(session, NULL);
         return;
     }
-    session->handing_back = true;
     session->serving.way_back->next_layer = layer;
     session->serving.way_back->next_started_ns = started_ns != 0 ? started_ns : session->serving.way_back->started_ns;
-    gee_session_close(session, NULL);
+    end_with_pass(session, GEE_SESSION_HANDING_BACK, NULL);
 }
 
 static bool at_boundary(gee_session_t *session) {
@@ -326,7 +329,7 @@ static gee_call_t *first_streaming_call(const gee_session_t *session) {
 GEE_APART static void end_streaming_calls(gee_session_t *session) {
     gee_call_t *call;
     session->parsing = true;
-    while (!session->closing && (call = first_streaming_call(session)) != NULL)
+    while (!gee_session_is_ending(session) && (call = first_streaming_call(session)) != NULL)
         session->engine->server->cancel(call, true);
     session->parsing = false;
     gee_stream_flush(session->stream);
@@ -334,7 +337,7 @@ GEE_APART static void end_streaming_calls(gee_session_t *session) {
 
 /* The end that was waited for: the peer's, or a drain's. */
 GEE_APART static void close_if_through(gee_session_t *session) {
-    if (session->closing || session->parsing || session->unparsed)
+    if (gee_session_is_ending(session) || session->parsing || session->unparsed)
         return;
     if (session->role == GEE_CALLING) {
         if (session->peer_ended) {
@@ -347,7 +350,7 @@ GEE_APART static void close_if_through(gee_session_t *session) {
     if (session->peer_ended && session->flows != NULL && session->call_count > 0)
         end_streaming_calls(session);
     bool boundary = at_boundary(session);
-    if (session->draining && boundary)
+    if (session->state == GEE_SESSION_DRAINING && boundary)
         gee_stream_pause(session->stream); /* the next request would be a new call */
     if (session->call_count > 0)
         return;
@@ -355,17 +358,17 @@ GEE_APART static void close_if_through(gee_session_t *session) {
         gee_log(session->engine->log, session->established ? GEE_LOG_INFO : GEE_LOG_WARN,
                 "%s: closed by the peer in the middle of %s", gee_session_peer_text(session),
                 session->established ? "a message" : "its handshake");
-    if (session->peer_ended || (session->draining && boundary))
+    if (session->peer_ended || (session->state == GEE_SESSION_DRAINING && boundary))
         gee_session_close(session, NULL);
 }
 
 static inline void close_when_through(gee_session_t *session) {
-    if (session->peer_ended || session->draining)
+    if (session->peer_ended || session->state == GEE_SESSION_DRAINING)
         close_if_through(session);
 }
 
 bool gee_session_reads_on(const gee_session_t *session) {
-    return !session->closing && session->pauses == 0 && !gee_stream_congested(session->stream) &&
+    return !gee_session_is_ending(session) && session->pauses == 0 && !gee_stream_congested(session->stream) &&
            !(session->call_count > 0 && session->role == GEE_SERVING && gee_session_is_full(session));
 }
 
@@ -421,7 +424,7 @@ static void parse(gee_session_t *session) {
     gee_inbox_t *inbox = gee_stream_inbox(session->stream);
     session->parsing = true;
     session->unparsed = false;
-    while (!session->closing && session->pauses == 0 && gee_inbox_length(inbox) > 0)
+    while (!gee_session_is_ending(session) && session->pauses == 0 && gee_inbox_length(inbox) > 0)
         if (!parse_once(session, inbox))
             break;
     if (session->holding)
@@ -435,14 +438,14 @@ static void parse(gee_session_t *session) {
 static void on_received(gee_stream_t *stream GEE_UNUSED, void *owner) {
     gee_session_t *session = owner;
     session->active_ns = gee_loop_now(session->engine->loop);
-    if (!session->closing && session->pauses == 0)
+    if (!gee_session_is_ending(session) && session->pauses == 0)
         parse(session);
 }
 
 static void on_partial(gee_stream_t *stream GEE_UNUSED, void *owner) {
     gee_session_t *session = owner;
     session->active_ns = gee_loop_now(session->engine->loop);
-    if (!session->closing && session->pauses == 0)
+    if (!gee_session_is_ending(session) && session->pauses == 0)
         watch_partial(session);
 }
 
@@ -459,7 +462,8 @@ static void on_drained(gee_stream_t *stream GEE_UNUSED, void *owner) {
 
 static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reason) {
     gee_session_t *session = owner;
-    session->handing_back = false;
+    if (session->state == GEE_SESSION_HANDING_BACK)
+        gee_session_enter(session, GEE_SESSION_CLOSING);
     /* A limit of ours, or our own trouble; all else is what connections do. */
     if (session->role == GEE_SERVING && (gee_stream_timed_out(stream) || reason->code == GEE_RESOURCE_EXHAUSTED)) {
         gee_session_refuse(session, reason);
@@ -545,6 +549,7 @@ void gee_session_take_setup(gee_session_t *session, const gee_session_setup_t *s
 }
 
 int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error) {
+    GEE_ASSERT(!session->established);
     gee_session_take_setup(session, setup);
     gee_engine_t *engine = session->engine;
     if (make_codec_states(session, error) != 0)
@@ -594,9 +599,9 @@ static void on_pong(gee_session_t *session, const gee_event_t *event) {
 }
 
 static void on_drain(gee_session_t *session) {
-    if (session->draining)
+    if (session->state == GEE_SESSION_DRAINING)
         return;
-    session->draining = true;
+    gee_session_enter(session, GEE_SESSION_DRAINING);
     if (session->events != NULL && session->events->draining != NULL)
         session->events->draining(session, session->owner);
 }
@@ -615,7 +620,7 @@ GEE_APART static void on_other_event(gee_session_t *session, const gee_event_t *
 }
 
 GEE_APART static void handle_while_full(gee_session_t *session, const gee_event_t *event) {
-    if (session->closing || gee_session_hold_event(session, event))
+    if (gee_session_is_ending(session) || gee_session_hold_event(session, event))
         return;
     if (event->parts & GEE_EVENT_BEGIN)
         session->engine->server->begin(session, event);
@@ -624,7 +629,7 @@ GEE_APART static void handle_while_full(gee_session_t *session, const gee_event_
 }
 
 void gee_session_event(gee_session_t *session, const gee_event_t *event) {
-    if (session->closing || session->holding)
+    if (gee_session_is_ending(session) || session->holding)
         handle_while_full(session, event);
     else if (event->parts & GEE_EVENT_BEGIN && session->role == GEE_SERVING)
         session->engine->server->begin(session, event);
@@ -640,14 +645,14 @@ void gee_session_answered(gee_session_t *session) {
     if (session->flows != NULL)
         gee_session_start_held(session);
     read_on(session);
-    if (session->peer_ended || session->draining)
+    if (session->peer_ended || session->state == GEE_SESSION_DRAINING)
         close_when_through(session);
 }
 
 void gee_session_drain(gee_session_t *session) {
-    if (session->draining || session->closing)
+    if (session->state != GEE_SESSION_OPEN)
         return;
-    session->draining = true;
+    gee_session_enter(session, GEE_SESSION_DRAINING);
     gee_event_t event = { .parts = GEE_EVENT_DRAIN };
     gee_error_t error;
     if (session->established && gee_session_can(session, GEE_EVENT_DRAIN) &&

@@ -96,12 +96,12 @@ static bool send_cancel(gee_session_t *session, const gee_outgoing_t *outgoing) 
 
 /* Nobody waits for it any more. */
 static void abandon(gee_session_t *session, gee_outgoing_t *outgoing) {
-    if (outgoing->streaming && !outgoing->flow->opened && !session->closing) {
+    if (outgoing->streaming && !outgoing->flow->opened && !gee_session_is_ending(session)) {
         gee_session_cancel_later(session, outgoing->flow);
         take_off(session, outgoing);
         return;
     }
-    if (session->closing || send_cancel(session, outgoing) || session->events == NULL ||
+    if (gee_session_is_ending(session) || send_cancel(session, outgoing) || session->events == NULL ||
         session->events->slot_freed == NULL || gee_waiting_give_up(&session->calling.waiting, outgoing) != 0) {
         take_off(session, outgoing);
         return;
@@ -162,13 +162,13 @@ GEE_ALWAYS_INLINE int put(gee_session_t *session, gee_outgoing_t *outgoing, int6
 
 GEE_APART static int refuse_call(const gee_session_t *session, gee_error_t *error) {
     return gee_error_set(error, GEE_UNAVAILABLE,
-                         session->draining ? "the peer takes no new calls on this connection"
-                                           : "the connection is closed");
+                         session->state == GEE_SESSION_DRAINING ? "the peer takes no new calls on this connection"
+                                                                : "the connection is closed");
 }
 
 GEE_ALWAYS_INLINE int begin_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request,
                                  gee_error_t *error) {
-    if (session->closing || session->peer_ended || session->draining)
+    if (session->state != GEE_SESSION_OPEN || session->peer_ended)
         return refuse_call(session, error);
     if (put(session, outgoing, request->timeout_ns, error) != 0)
         return -1;
@@ -190,7 +190,7 @@ GEE_APART void gee_session_take_outgoing(gee_session_t *session, gee_outgoing_t 
 
 GEE_APART int gee_session_put_outgoing(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout_ns,
                                        gee_error_t *error) {
-    if (session->closing || session->peer_ended || session->draining)
+    if (session->state != GEE_SESSION_OPEN || session->peer_ended)
         return refuse_call(session, error);
     if (put(session, outgoing, timeout_ns, error) != 0)
         return -1;

@@ -118,7 +118,7 @@ void gee_session_flows_drained(gee_session_t *session) {
     gee_link_t *link;
     if (session->flows == NULL)
         return;
-    for (size_t turns = session->flows->count; turns > 0 && !session->closing; turns--) {
+    for (size_t turns = session->flows->count; turns > 0 && !gee_session_is_ending(session); turns--) {
         if (gee_stream_congested_apart(session->stream) || (link = gee_list_pop(&session->flows->blocked)) == NULL)
             return;
         gee_flow_on_drained(GEE_CONTAINER(link, gee_flow_t, blocked_link));

@@ -170,7 +170,7 @@ void gee_session_start_held(gee_session_t *session) {
     if (held_count(session) == 0 || session->holding)
         return;
     session->parsing = true;
-    while (held_count(session) > 0 && !session->closing && !gee_session_is_full(session) &&
+    while (held_count(session) > 0 && !gee_session_is_ending(session) && !gee_session_is_full(session) &&
            !gee_stream_congested_apart(session->stream))
         start_first(session, session->flows);
     if (held_count(session) == 0 && session->flows != NULL)

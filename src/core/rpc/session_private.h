@@ -2,6 +2,7 @@
 #ifndef GEE_RPC_SESSION_PRIVATE_H
 #define GEE_RPC_SESSION_PRIVATE_H
 
+#include "core/base/assert.h"
 #include "core/rpc/call_private.h"
 #include "core/rpc/outgoing.h"
 #include "core/rpc/session.h"
@@ -37,6 +38,14 @@ typedef struct gee_calling_part {
     const char *upstream; /* for the log; null: none */
 } gee_calling_part_t;
 
+/* Only goes forward, by gee_session_enter(). */
+typedef enum gee_session_state {
+    GEE_SESSION_OPEN,
+    GEE_SESSION_DRAINING,     /* no new calls; calling: as the peer has said */
+    GEE_SESSION_HANDING_BACK, /* ends with this pass; the stream goes back to the door */
+    GEE_SESSION_CLOSING       /* ends with this pass, or has ended */
+} gee_session_state_t;
+
 struct gee_session {
     gee_link_t link; /* in the engine's sessions */
     gee_engine_t *engine;
@@ -52,18 +61,16 @@ struct gee_session {
     gee_list_t calls;           /* serving */
     uint64_t calls_total;
     gee_role_t role : 8;
-    bool established;
-    bool draining;
-    bool peer_ended;
-    uint8_t pauses; /* GEE_PAUSE_ bits: why the session is not read; 0: it is */
-    bool holding;   /* the message that is looked at is held if it begins a call: session_held.c */
-    bool unparsed;  /* bytes may be waiting that the parser was not shown yet */
-    bool skipping;  /* what was consumed last is not the end of a message: gee_session_set_skipping() */
+    gee_session_state_t state : 8;
+    bool established; /* the handshake is over; true for a session that ends after its handshake, too */
+    bool peer_ended;  /* nothing further comes from the peer */
+    uint8_t pauses;   /* GEE_PAUSE_ bits: why the session is not read; 0: it is */
+    bool holding;     /* the message that is looked at is held if it begins a call: session_held.c */
+    bool unparsed;    /* bytes may be waiting that the parser was not shown yet */
+    bool skipping;    /* what was consumed last is not the end of a message: gee_session_set_skipping() */
     bool parsing;
-    bool closing;
     /* Timers that wait while the session is on its way to another process. */
     bool frozen_peer_timer : 1, frozen_idle_timer : 1, frozen_age_timer : 1;
-    bool handing_back : 1;   /* closing, but the stream goes back to the door */
     bool failed : 1;         /* close_reason says why */
     uint32_t call_count;     /* that wait for their answers */
     gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
@@ -80,6 +87,13 @@ struct gee_session {
 };
 _Static_assert(sizeof(struct gee_session) <= 320, "each idle connection has one");
 
+static inline void gee_session_enter(gee_session_t *session, gee_session_state_t state) {
+    GEE_ASSERT(state > session->state);
+    session->state = state;
+}
+static inline bool gee_session_is_ending(const gee_session_t *session) {
+    return session->state >= GEE_SESSION_HANDING_BACK;
+}
 static inline bool gee_session_is_paused(const gee_session_t *session, gee_pause_t reason) {
     return (session->pauses & reason) != 0;
 }

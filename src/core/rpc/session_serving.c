@@ -93,7 +93,7 @@ static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *e
         take_off(session, call);
     if (call->said != NULL)
         add_said(call, event);
-    if (session->closing) {
+    if (gee_session_is_ending(session)) {
         end_flow(call);
         return;
     }

@@ -34,7 +34,7 @@ const gee_identity_t *gee_session_identity(const gee_session_t *session) {
 }
 
 bool gee_session_is_draining(const gee_session_t *session) {
-    return session->draining;
+    return session->state != GEE_SESSION_OPEN;
 }
 
 bool gee_session_awaits(const gee_session_t *session, uint64_t number) {
