@@ -287,6 +287,46 @@ static void test_room_is_told_once(void **state GEE_UNUSED) {
     world_destroy(world);
 }
 
+/* ---- the owner of a caller's flow gives up in a callback ---- */
+
+/* And has no flow any more when that returns. */
+static void give_up(gee_flow_t *flow) {
+    caller_t *caller = GEE_CONTAINER(flow, caller_t, flow);
+    caller->begun++;
+    caller_cancel(caller);
+    memset(flow, 0xa5, sizeof(*flow));
+}
+static void give_up_at_metadata(gee_flow_t *flow, const gee_metadata_t *metadata GEE_UNUSED) {
+    give_up(flow);
+}
+static void give_up_at_message(gee_flow_t *flow, const gee_payload_t *payload GEE_UNUSED) {
+    give_up(flow);
+}
+static const gee_flow_events_t giving_up[] = { { .began = give_up_at_metadata }, { .message = give_up_at_message } };
+
+/* Metadata, message and credit may come as one event. */
+static void test_a_caller_gives_up_in_the_middle_of_an_event(void **state GEE_UNUSED) {
+    static __typeof__(*((gee_metadata_t *)0)->items) pair = { .key = GEE_STR("key"), .value = GEE_STR("value") };
+    for (size_t where = 0; where < GEE_LENGTH(giving_up); where++) {
+        world_t *world = open_world();
+        caller_t caller = { 0 };
+        const gee_event_more_t more = { .credit = 100 };
+        settle(world);
+        caller_open(world, &caller, "Test.Hear");
+        caller.flow.events = &giving_up[where];
+        const gee_event_t event = { .parts = GEE_EVENT_MESSAGE | GEE_EVENT_CREDIT,
+                                    .token = { .number = caller.outgoing.number },
+                                    .metadata = { .items = &pair, .count = 1 },
+                                    .codec = world->client->codec,
+                                    .payload = { .kind = GEE_PAYLOAD_BYTES, .codec = world->client->codec },
+                                    .more = &more };
+        gee_session_event(world->client, &event);
+        assert_int_equal(caller.begun, 1);
+        TURN_UNTIL(world, world->engine->live_calls == 0);
+        world_destroy(world);
+    }
+}
+
 /* ---- what handlers keep ---- */
 
 static void test_data_that_is_set_again(void **state GEE_UNUSED) {
@@ -654,6 +694,7 @@ int main(void) {
         cmocka_unit_test(test_the_reply_is_the_accumulator),
         cmocka_unit_test(test_a_call_ended_by_another_thread),
         cmocka_unit_test(test_room_is_told_once),
+        cmocka_unit_test(test_a_caller_gives_up_in_the_middle_of_an_event),
         cmocka_unit_test(test_data_that_is_set_again),
         cmocka_unit_test(test_data_is_released_once_however_a_call_ends),
         cmocka_unit_test(test_a_handler_that_waits_for_room_is_told_the_end),

@@ -150,6 +150,17 @@ static int take_message(gee_flow_t *flow, const gee_event_t *event, gee_error_t 
     return gee_flow_on_message(flow, &event->payload, error);
 }
 
+/* What was told before may have ended the call, and its flow's memory may be gone. */
+static bool is_still_open(const gee_session_t *session, const gee_event_t *event, const gee_flow_t *flow) {
+    const gee_event_t same = { .token = event->token };
+    return gee_session_find_flow(session, &same) == flow;
+}
+
+static void tell_metadata(gee_flow_t *flow, const gee_event_t *event) {
+    if (flow->calling && event->metadata.count > 0 && flow->events->began != NULL)
+        flow->events->began(flow, &event->metadata);
+}
+
 void gee_session_on_flow_event(gee_session_t *session, const gee_event_t *event) {
     gee_error_t error;
     int failed = 0;
@@ -159,17 +170,20 @@ void gee_session_on_flow_event(gee_session_t *session, const gee_event_t *event)
                 gee_session_peer_text(session));
         return;
     }
-    if (flow->calling && event->metadata.count > 0 && flow->events->began != NULL)
-        flow->events->began(flow, &event->metadata);
+    if (event->metadata.count > 0) {
+        tell_metadata(flow, event);
+        if (!is_still_open(session, event, flow))
+            return;
+    }
     if (event->parts & GEE_EVENT_MESSAGE) {
         if (!flow->calling)
             gee_session_count_message(flow, &event->payload);
         failed = take_message(flow, event, &error);
     }
-    /* What a message did may have ended the call. */
-    if (failed == 0 && event->parts & GEE_EVENT_HALF_CLOSE && gee_session_find_flow(session, event) == flow)
+    if (failed == 0 && event->parts & GEE_EVENT_HALF_CLOSE && is_still_open(session, event, flow))
         failed = gee_flow_on_half_close(flow, &error);
-    if (failed == 0 && event->parts & GEE_EVENT_CREDIT && event->more != NULL && event->more->credit > 0)
+    if (failed == 0 && event->parts & GEE_EVENT_CREDIT && event->more != NULL && event->more->credit > 0 &&
+        (event->parts == GEE_EVENT_CREDIT || is_still_open(session, event, flow)))
         failed = gee_flow_on_credit(flow, event->more->credit, &error);
     if (failed != 0)
         refuse_flow(session, flow, &error);
