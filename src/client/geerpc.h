@@ -257,7 +257,7 @@ GEE_EXPORT void gee_pending_release(gee_pending_t **pending);
  * C values.
  *
  * A server that does not read holds back the sender, and a program that does not receive holds back the server: the
- * library keeps at most some 160 KiB and a message of each direction of a stream. So a program that sends much and
+ * library keeps at most 128 KiB and three messages of each direction of a stream. So a program that sends much and
  * receives much on one stream receives while it sends: from two threads, or with `ready`.
  *
  * Threads: one thread at a time sends and finishes, one thread at a time receives; these may be two threads. Any thread

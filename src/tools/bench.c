@@ -15,11 +15,16 @@ static const struct {
 
 /* ---- progress ---- */
 
-static void show_progress(load_t *load, int64_t started, uint64_t *before) {
+/* What is counted. */
+static const char *unit_of(const arguments_t *arguments) {
+    return arguments->stream ? "messages" : "calls";
+}
+
+static void show_progress(const arguments_t *arguments, load_t *load, int64_t started, uint64_t *before) {
     uint64_t answered, failed;
     gee_load_progress(load, &answered, &failed);
-    fprintf(stderr, "\r%lld s  %llu calls/s", (long long)((gee_now() - started) / NANOSECONDS),
-            (unsigned long long)(answered - *before));
+    fprintf(stderr, "\r%lld s  %llu %s/s", (long long)((gee_now() - started) / NANOSECONDS),
+            (unsigned long long)(answered - *before), unit_of(arguments));
     if (failed > 0)
         fprintf(stderr, "  %llu errors", (unsigned long long)failed);
     fputs("\033[K", stderr);
@@ -27,7 +32,7 @@ static void show_progress(load_t *load, int64_t started, uint64_t *before) {
 }
 
 /* Waits until the load has ended by itself or was interrupted. */
-static void watch(load_t *load, int interrupt) {
+static void watch(const arguments_t *arguments, load_t *load, int interrupt) {
     bool terminal = isatty(STDERR_FILENO) == 1;
     int64_t started = gee_now(), next = started;
     uint64_t before = 0;
@@ -36,7 +41,7 @@ static void watch(load_t *load, int interrupt) {
         next += NANOSECONDS;
         waited = gee_interrupt_wait(interrupt, next, gee_load_descriptor(load));
         if (terminal && waited == WAITED_TIME)
-            show_progress(load, started, &before);
+            show_progress(arguments, load, started, &before);
     } while (waited == WAITED_TIME);
     gee_load_stop(load);
     if (terminal)
@@ -48,11 +53,6 @@ static void watch(load_t *load, int interrupt) {
 static double rate_of(const load_result_t *result) {
     uint64_t answered = result->replies + result->error_replies;
     return result->seconds > 0 ? (double)answered / result->seconds : 0;
-}
-
-/* What is counted. */
-static const char *unit_of(const arguments_t *arguments) {
-    return arguments->stream ? "messages" : "calls";
 }
 
 static void print_head(const arguments_t *arguments, const load_t *load, const who_streams_t *streams) {
@@ -200,7 +200,7 @@ static int run_with(const arguments_t *arguments, const char *json, const who_st
     int interrupt = gee_interrupt_open();
     status = EXIT_USAGE;
     if (interrupt >= 0 && gee_load_start(load) == 0) {
-        watch(load, interrupt);
+        watch(arguments, load, interrupt);
         status = report(arguments, load, streams);
     }
     gee_load_close(&load);

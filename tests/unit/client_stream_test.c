@@ -2,8 +2,6 @@
  * `ready`, JSON and typed, back-pressure both ways, and every end. */
 #include "client_support.h"
 
-#define FOREVER (-1)
-
 static gee_client_stream_t *open_stream(gee_client_t *client, const char *method,
                                         const gee_client_stream_options_t *options) {
     gee_error_t error;
@@ -15,14 +13,14 @@ static gee_client_stream_t *open_stream(gee_client_t *client, const char *method
 
 static void send_text(gee_client_stream_t *stream, const char *json) {
     gee_error_t error;
-    if (gee_client_stream_send(stream, json, FOREVER, &error) != GEE_STREAM_DONE)
+    if (gee_client_stream_send(stream, json, PATIENCE, &error) != GEE_STREAM_DONE)
         fail_msg("%s: %s", json, error.text);
 }
 
 static void expect_message(gee_client_stream_t *stream, const char *expected) {
     gee_error_t error = { .text = "the end" };
     const char *json;
-    if (gee_client_stream_receive(stream, &json, FOREVER, &error) != GEE_STREAM_DONE)
+    if (gee_client_stream_receive(stream, &json, PATIENCE, &error) != GEE_STREAM_DONE)
         fail_msg("in the place of %s: %s", expected, error.text);
     assert_string_equal(json, expected);
 }
@@ -32,7 +30,7 @@ static void expect_end(gee_client_stream_t *stream) {
     gee_error_t error;
     const char *json = "";
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(gee_client_stream_receive(stream, &json, FOREVER, &error), GEE_STREAM_END);
+        assert_int_equal(gee_client_stream_receive(stream, &json, PATIENCE, &error), GEE_STREAM_END);
         assert_null(json);
     }
 }
@@ -41,11 +39,11 @@ static gee_error_t expect_failure(gee_client_stream_t *stream, gee_code_t code) 
     gee_error_t error;
     const char *json;
     gee_streamed_t received;
-    while ((received = gee_client_stream_receive(stream, &json, FOREVER, &error)) == GEE_STREAM_DONE)
+    while ((received = gee_client_stream_receive(stream, &json, PATIENCE, &error)) == GEE_STREAM_DONE)
         continue;
     assert_int_equal(received, GEE_STREAM_FAILED);
     assert_int_equal(error.code, code);
-    assert_int_equal(gee_client_stream_receive(stream, &json, FOREVER, &error), GEE_STREAM_FAILED);
+    assert_int_equal(gee_client_stream_receive(stream, &json, PATIENCE, &error), GEE_STREAM_FAILED);
     assert_int_equal(error.code, code);
     return error;
 }
@@ -89,7 +87,7 @@ static void test_each_kind_in_json(void **state GEE_UNUSED) {
     }
     assert_int_equal(gee_client_stream_finish(stream, &error), 0);
     expect_end(stream);
-    assert_int_equal(gee_client_stream_send(stream, "{}", FOREVER, &error), GEE_STREAM_FAILED);
+    assert_int_equal(gee_client_stream_send(stream, "{}", PATIENCE, &error), GEE_STREAM_FAILED);
     assert_int_equal(error.code, GEE_FAILED_PRECONDITION);
     gee_client_stream_release(&stream);
 
@@ -112,9 +110,9 @@ static void test_typed(void **state GEE_UNUSED) {
     gee_error_t error;
     for (size_t i = 0; i < 50; i++) {
         everything_t sent = { .yes = true, .pairs = { .items = pairs, .count = i % 4 } }, heard;
-        assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(everything_t, &sent), FOREVER, &error),
+        assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(everything_t, &sent), PATIENCE, &error),
                          GEE_STREAM_DONE);
-        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &heard), FOREVER, &error),
+        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &heard), PATIENCE, &error),
                          GEE_STREAM_DONE);
         assert_true(heard.yes);
         assert_int_equal(heard.pairs.count, i % 4);
@@ -125,7 +123,7 @@ static void test_typed(void **state GEE_UNUSED) {
     assert_int_equal(error.code, GEE_FAILED_PRECONDITION);
     assert_int_equal(gee_client_stream_finish(stream, &error), 0);
     everything_t none;
-    assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &none), FOREVER, &error),
+    assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &none), PATIENCE, &error),
                      GEE_STREAM_END);
     gee_client_stream_release(&stream);
 
@@ -133,9 +131,9 @@ static void test_typed(void **state GEE_UNUSED) {
     stream = open_stream(client, "Test.Count", &typed_options);
     text_t text = { .text = GEE_STR("no pair") };
     int64_t number;
-    assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(text_t, &text), FOREVER, &error),
+    assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(text_t, &text), PATIENCE, &error),
                      GEE_STREAM_DONE);
-    assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(int64_t, &number), FOREVER, &error),
+    assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(int64_t, &number), PATIENCE, &error),
                      GEE_STREAM_FAILED);
     assert_true(error.from_peer);
     gee_client_stream_release(&stream);
@@ -153,7 +151,7 @@ static void test_bad_messages(void **state GEE_UNUSED) {
     gee_error_t error;
     static const char *const bad[] = { "", "nul", "1 2", "{\"A\":1", "\"\xff\"" };
     for (size_t i = 0; i < GEE_LENGTH(bad); i++) {
-        assert_int_equal(gee_client_stream_send(stream, bad[i], FOREVER, &error), GEE_STREAM_FAILED);
+        assert_int_equal(gee_client_stream_send(stream, bad[i], PATIENCE, &error), GEE_STREAM_FAILED);
         assert_non_null(strstr(error.text, "message: "));
     }
     send_text(stream, "4");
@@ -169,11 +167,11 @@ static void test_bad_messages(void **state GEE_UNUSED) {
 
     stream = open_stream(client, "Test.Count", &typed_options);
     pair_t range = { 1, 1000000 };
-    assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(pair_t, &range), FOREVER, &error),
+    assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(pair_t, &range), PATIENCE, &error),
                      GEE_STREAM_DONE);
     text_t text;
     for (int i = 0; i < 2; i++)
-        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(text_t, &text), FOREVER, &error),
+        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(text_t, &text), PATIENCE, &error),
                          GEE_STREAM_FAILED);
     eventually(atomic_load(&streams_open) == 0); /* the call was cancelled */
     gee_client_stream_release(&stream);
@@ -221,18 +219,18 @@ static void test_a_receiver_that_takes_its_time(void **state GEE_UNUSED) {
     pair_t range = { 1, NUMBERS };
     gee_error_t error;
     int64_t number;
-    assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(pair_t, &range), FOREVER, &error),
+    assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(pair_t, &range), PATIENCE, &error),
                      GEE_STREAM_DONE);
     eventually(atomic_load(&streams_open) == 1);
     expect_reply(client, "Test.Add", "{\"A\":1,\"B\":2}", "3"); /* the connection goes on */
     for (int64_t i = 1; i <= NUMBERS; i++) {
         if (i == NUMBERS / 2)
             assert_int_equal(atomic_load(&streams_open), 1); /* held back: it has not come to its end */
-        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(int64_t, &number), FOREVER, &error),
+        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(int64_t, &number), PATIENCE, &error),
                          GEE_STREAM_DONE);
         assert_int_equal(number, i);
     }
-    assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(int64_t, &number), FOREVER, &error),
+    assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(int64_t, &number), PATIENCE, &error),
                      GEE_STREAM_END);
     gee_client_stream_release(&stream);
     gee_client_close(&client);
@@ -266,7 +264,7 @@ static void test_a_server_that_does_not_read(void **state GEE_UNUSED) {
     expect_reply(client, "Test.Add", "{\"A\":1,\"B\":2}", "3");
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, cancel_when_heard, stream), 0);
-    assert_int_equal(gee_client_stream_send(stream, message, FOREVER, &error), GEE_STREAM_END);
+    assert_int_equal(gee_client_stream_send(stream, message, PATIENCE, &error), GEE_STREAM_END);
     pthread_join(thread, NULL);
     error = expect_failure(stream, GEE_CANCELLED);
     eventually(atomic_load(&streams_open) == 0); /* the server was told */
@@ -286,9 +284,9 @@ static void test_long_messages(void **state GEE_UNUSED) {
         bytes[i] = (uint8_t)(i * 7);
     for (size_t length = LENGTH; length > 1000; length /= 3) {
         everything_t sent = { .bytes = { .data = bytes, .length = length } }, heard;
-        assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(everything_t, &sent), FOREVER, &error),
+        assert_int_equal(gee_client_stream_send_typed(stream, GEE_ARGUMENT(everything_t, &sent), PATIENCE, &error),
                          GEE_STREAM_DONE);
-        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &heard), FOREVER, &error),
+        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &heard), PATIENCE, &error),
                          GEE_STREAM_DONE);
         assert_int_equal(heard.bytes.length, length);
         assert_memory_equal(heard.bytes.data, bytes, length);
@@ -306,7 +304,7 @@ static void *send_numbers(void *data) {
     for (int64_t i = 1; i <= NUMBERS; i++) {
         pair_t pair = { i, -i };
         everything_t message = { .pairs = { .items = &pair, .count = 1 } };
-        if (gee_client_stream_send_typed(data, GEE_ARGUMENT(everything_t, &message), FOREVER, &error) !=
+        if (gee_client_stream_send_typed(data, GEE_ARGUMENT(everything_t, &message), PATIENCE, &error) !=
             GEE_STREAM_DONE)
             return data;
     }
@@ -323,11 +321,11 @@ static void test_both_ways_at_once(void **state GEE_UNUSED) {
     everything_t message;
     assert_int_equal(pthread_create(&thread, NULL, send_numbers, stream), 0);
     for (int64_t i = 1; i <= NUMBERS; i++) {
-        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &message), FOREVER, &error),
+        assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &message), PATIENCE, &error),
                          GEE_STREAM_DONE);
         assert_int_equal(message.pairs.items[0].a, i);
     }
-    assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &message), FOREVER, &error),
+    assert_int_equal(gee_client_stream_receive_typed(stream, GEE_REPLY(everything_t, &message), PATIENCE, &error),
                      GEE_STREAM_END);
     pthread_join(thread, &trouble);
     assert_null(trouble);
@@ -348,7 +346,7 @@ typedef struct talk {
 static void talk_receive(gee_client_stream_t *stream, talk_t *talk) {
     const char *json;
     gee_streamed_t received;
-    while ((received = gee_client_stream_receive(stream, &json, FOREVER, NULL)) == GEE_STREAM_DONE)
+    while ((received = gee_client_stream_receive(stream, &json, PATIENCE, NULL)) == GEE_STREAM_DONE)
         talk->wrong |= strstr(json, "00000") == NULL || ++talk->heard > talk->sent;
     talk->outcome = received;
 }
@@ -356,7 +354,7 @@ static void talk_receive(gee_client_stream_t *stream, talk_t *talk) {
 static void talk_send(gee_client_stream_t *stream, talk_t *talk) {
     char message[600];
     snprintf(message, sizeof(message), "{\"Text\":{\"Text\":\"%0500d\"}}", talk->sent);
-    while (talk->sent < talk->to_send && gee_client_stream_send(stream, message, FOREVER, NULL) == GEE_STREAM_DONE)
+    while (talk->sent < talk->to_send && gee_client_stream_send(stream, message, PATIENCE, NULL) == GEE_STREAM_DONE)
         talk->sent++;
     if (talk->sent == talk->to_send)
         (void)gee_client_stream_finish(stream, NULL);
@@ -490,7 +488,7 @@ static void test_close_in_mid_stream(void **state GEE_UNUSED) {
     assert_int_equal(pthread_create(&thread, NULL, close_client, client), 0);
     (void)expect_failure(stream, GEE_CANCELLED);
     pthread_join(thread, NULL);
-    assert_int_equal(gee_client_stream_send(stream, "{}", FOREVER, &error), GEE_STREAM_END);
+    assert_int_equal(gee_client_stream_send(stream, "{}", PATIENCE, &error), GEE_STREAM_END);
     assert_int_equal(gee_client_stream_finish(stream, &error), 0);
     gee_client_stream_cancel(stream);
     (void)expect_failure(unread, GEE_CANCELLED);
@@ -555,6 +553,52 @@ static void test_wires_without_streams(void **state GEE_UNUSED) {
     server_stop(&server);
 }
 
+/* ---- many threads on one client ---- */
+
+#define STREAMERS 8
+#define ROUNDS    30
+
+/* Some streams are read to their end, some are cancelled or released in the middle, by the thread that has opened them. */
+static void *stream_on_and_on(void *data) {
+    gee_client_t *client = data;
+    const pair_t range = { 1, 3000 };
+    gee_error_t error;
+    for (int round = 0; round < ROUNDS; round++) {
+        gee_client_stream_t *stream = gee_client_stream_open(client, "Test.Count", &typed_options, &error);
+        int64_t number = 0, expected = 0, stop = round % 3 == 0 ? range.b + 1 : 50 * round;
+        gee_streamed_t received = GEE_STREAM_FAILED;
+        if (stream == NULL ||
+            gee_client_stream_send_typed(stream, GEE_ARGUMENT(pair_t, &range), PATIENCE, &error) != GEE_STREAM_DONE)
+            return data;
+        while (expected < stop && (received = gee_client_stream_receive_typed(stream, GEE_REPLY(int64_t, &number),
+                                                                              PATIENCE, &error)) == GEE_STREAM_DONE)
+            if (number != ++expected)
+                return data;
+        if (stop > range.b && (received != GEE_STREAM_END || expected != range.b))
+            return data;
+        if (round % 3 == 1)
+            gee_client_stream_cancel(stream);
+        gee_client_stream_release(&stream);
+    }
+    return NULL;
+}
+
+static void test_many_threads(void **state GEE_UNUSED) {
+    server_t *server = server_start("tcp@127.0.0.1:0", true);
+    gee_client_t *client = dial(server->address, "bin");
+    pthread_t threads[STREAMERS];
+    for (size_t i = 0; i < STREAMERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, stream_on_and_on, client), 0);
+    for (size_t i = 0; i < STREAMERS; i++) {
+        void *trouble;
+        pthread_join(threads[i], &trouble);
+        assert_null(trouble);
+    }
+    eventually(atomic_load(&streams_open) == 0);
+    gee_client_close(&client);
+    server_stop(&server);
+}
+
 /* ---- a child, and many servers ---- */
 
 static void test_a_child_cannot_use_it(void **state GEE_UNUSED) {
@@ -566,9 +610,9 @@ static void test_a_child_cannot_use_it(void **state GEE_UNUSED) {
     pid_t child = fork();
     if (child == 0) {
         const char *json;
-        bool refused = gee_client_stream_send(stream, "2", FOREVER, &error) == GEE_STREAM_FAILED &&
+        bool refused = gee_client_stream_send(stream, "2", PATIENCE, &error) == GEE_STREAM_FAILED &&
                        error.code == GEE_FAILED_PRECONDITION &&
-                       gee_client_stream_receive(stream, &json, FOREVER, &error) == GEE_STREAM_FAILED &&
+                       gee_client_stream_receive(stream, &json, PATIENCE, &error) == GEE_STREAM_FAILED &&
                        gee_client_stream_finish(stream, &error) == -1;
         gee_client_stream_cancel(stream);
         gee_client_stream_release(&stream);
@@ -631,6 +675,7 @@ int main(void) {
         TEST(test_release_without_an_end),
         TEST(test_a_peer_that_leaves),
         TEST(test_wires_without_streams),
+        TEST(test_many_threads),
         TEST(test_a_child_cannot_use_it),
         TEST(test_many_servers),
     };
