@@ -2,6 +2,7 @@
  * once on both sides. Callers, gateway and server share one loop. */
 #include "forward_fixture.h"
 
+#include "core/rpc/memory.h"
 #include "core/rpc/session_flows.h"
 
 /* ---- the service behind the gateway ---- */
@@ -373,6 +374,7 @@ static void a_reader_that_stops_holds_the_server(void **state GEE_UNUSED) {
     expect_unary(&world, session);
     assert_int_equal(server.sent, sent); /* whatever time goes by */
     assert_int_equal(stream.count, 1);
+    assert_in_range(gee_memory_held(world.engine), GEE_FLOW_WINDOW / 2, 1 << 20); /* what waits counts */
     stream.stopped = false;
     gee_flow_took(&stream.flow);
     expect_end(&world, &stream, GEE_OK, NULL);
