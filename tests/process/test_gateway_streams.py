@@ -11,7 +11,7 @@ from conftest import eventually
 from gateway import gateway_conf, page, peers, wait_until_idle
 from handover import FULL
 from hostile import assert_flat, memory
-from wire import CALL, CANCEL, CLOSE, CREDIT, MESSAGE, BinPeer, field, fields
+from wire import CALL, CANCEL, CLOSE, CREDIT, DRAIN, MESSAGE, BinPeer, field, fields
 
 MESSAGES = 1000000 if FULL else 30000  # through one call, each way
 WINDOW = 65536
@@ -306,6 +306,36 @@ def test_an_old_worker_ends_open_calls_in_the_end(make_server, extended_build):
             while True:
                 peer.hear()
     eventually(lambda: pair.kept() == (0, 1), "no call is left at the server", WAIT)
+
+
+def message_of(peer):
+    """The next message; credit may come before it."""
+    while (frame := peer.hear()).kind == CREDIT:
+        pass
+    assert frame.kind == MESSAGE
+    return frame
+
+
+def test_an_open_call_goes_on_when_the_old_worker_hurries(make_server, extended_build):
+    """In the second half of shutdown_timeout the old worker says that it takes no further calls; open calls go on."""
+    pair = Pair(make_server, extended_build, more='shutdown_timeout = "5s";')
+    with BinPeer(pair.gateway.tcp, WAIT) as peer:
+        peer.say(MESSAGE, 1, number(1), method="Stream.Double")
+        assert value_of(peer.hear()) == 2
+        pair.gateway.reload(pair.conf())
+        kind = None
+        while kind != DRAIN:
+            peer.say(MESSAGE, 1, number(1))
+            peer.say(CREDIT, 1, credit=COST + len(number(2)))
+            while (kind := peer.hear().kind) not in (MESSAGE, DRAIN):
+                pass
+        message_of(peer)  # the answer to the last one
+        for value in range(1, 100):
+            peer.say(MESSAGE, 1, number(value))
+            assert value_of(message_of(peer)) == 2 * value
+        peer.say(CLOSE, 1)
+        assert end_of(peer).kind == CLOSE
+    eventually(lambda: len(pair.gateway.worker_pids()) == 1, "the old worker has left", WAIT)
 
 
 # ---- limits ----

@@ -65,6 +65,13 @@ static void hurry(gee_worker_process_t *process, gee_session_t *session, gee_wor
         connection->busy_ns = now;
     bool late = now - process->left_ns >= settings->shutdown_timeout / 2;
     int64_t since = now - connection->busy_ns;
+    if (gee_session_open_streams(session) > 0) {
+        /* Streaming calls need to hear their callers; in the second half other calls are sent elsewhere. */
+        gee_session_unpause(session, GEE_PAUSE_OWNER);
+        if (late)
+            gee_session_drain(session);
+        return;
+    }
     if (!gee_session_is_paused(session, GEE_PAUSE_OWNER) &&
         (late || (since >= settings->handover_patience && is_short_lived(session, now)))) {
         suspend_session(session, connection, now);

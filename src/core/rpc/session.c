@@ -350,7 +350,7 @@ GEE_APART static void close_if_through(gee_session_t *session) {
     if (session->peer_ended && session->flows != NULL && session->call_count > 0)
         end_streaming_calls(session);
     bool boundary = at_boundary(session);
-    if (session->state == GEE_SESSION_DRAINING && boundary)
+    if (session->state == GEE_SESSION_DRAINING && boundary && gee_session_open_streams(session) == 0)
         gee_stream_pause(session->stream); /* the next request would be a new call */
     if (session->call_count > 0)
         return;

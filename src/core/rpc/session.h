@@ -158,6 +158,8 @@ int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error
 
 /* Nothing in flight, nothing half received, nothing waiting to be written. */
 bool gee_session_quiet(gee_session_t *session);
+/* Streaming calls that are open. */
+size_t gee_session_open_streams(const gee_session_t *session);
 /* Has this session's wire a form for that kind of event (a GEE_EVENT_ bit)? */
 bool gee_session_can(const gee_session_t *session, unsigned event);
 

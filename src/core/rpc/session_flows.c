@@ -73,6 +73,10 @@ static void forget_flow(gee_session_t *session, gee_flow_t *flow) {
     flows->count--;
 }
 
+size_t gee_session_open_streams(const gee_session_t *session) {
+    return session->flows != NULL ? session->flows->count : 0;
+}
+
 gee_flow_t *gee_session_begun(const gee_session_t *session) {
     return session->flows != NULL ? session->flows->begun : NULL;
 }
