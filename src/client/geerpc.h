@@ -174,8 +174,8 @@ typedef struct gee_call_options {
     /* For calls that wait for one reply: *received gets the metadata and the details of the reply, an error reply
      * included, for gee_free(); null when there are none. */
     gee_received_t **received;
-    /* The lengths of the values of `metadata`, for values that are bytes (keys that end in "-bin"). Null: each value ends
-     * with a zero. */
+    /* The lengths of the values of `metadata`, for values that are bytes (keys that end in "-bin"). Null: each value
+     * ends with a zero. */
     const size_t *metadata_lengths;
 } gee_call_options_t;
 

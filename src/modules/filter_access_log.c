@@ -6,8 +6,8 @@
  *                            messages in, messages out
  *
  * Fields are separated by one space; "-" stands for an absent field. Text that a peer chose is escaped, spaces too, so
- * a line is always thirteen fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of the
- * loop's pass or when BUFFER bytes are full. Lines that the file does not take at once are dropped and counted; the
+ * a line is always thirteen fields. Codes are gRPC's numbers. Lines are gathered and written together, at the end of
+ * the loop's pass or when BUFFER bytes are full. Lines that the file does not take at once are dropped and counted; the
  * error log says when the dropping begins and when it ends. */
 #include <gee/filter.h>
 

@@ -1,5 +1,5 @@
-/* streaming_contract.c: what every protocol with streaming calls promises, with each codec and body that it carries: a server
- * and a caller of that wire talk to each other, handlers are those of tests/modules/service_stream.
+/* streaming_contract.c: what every protocol with streaming calls promises, with each codec and body that it carries: a
+ * server and a caller of that wire talk to each other, handlers are those of tests/modules/service_stream.
  *
  * A protocol has streaming calls when its can() says GEE_EVENT_CREDIT of a serving session. */
 #include <stdarg.h>

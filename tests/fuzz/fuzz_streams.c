@@ -1,9 +1,9 @@
-/* fuzz_streams.c: interleaved streaming calls in either role. Each call ends at most once, everything comes back, and the
- * outcome is the same however each frame is cut.
+/* fuzz_streams.c: interleaved streaming calls in either role. Each call ends at most once, everything comes back, and
+ * the outcome is the same however each frame is cut.
  *
- * First byte: bit 0 the role of ours (0 serving, 1 calling), bit 1 the rest are frames as they are (else two bytes each make a
- * frame), bits 2 and 3 what the caller's end does with messages, the rest how frames are cut. A conversation is held three
- * times: frame by frame, the same with each frame in pieces, and all at once. */
+ * First byte: bit 0 the role of ours (0 serving, 1 calling), bit 1 the rest are frames as they are (else two bytes each
+ * make a frame), bits 2 and 3 what the caller's end does with messages, the rest how frames are cut. A conversation is
+ * held three times: frame by frame, the same with each frame in pieces, and all at once. */
 #include "fuzz.h"
 
 /* ---- the service ---- */

@@ -1,5 +1,5 @@
-"""Streaming calls through a gateway: many messages, back-pressure at every hop, and every way in which a call may end. The gateway
-has no declaration of the service: it does not know which methods stream."""
+"""Streaming calls through a gateway: many messages, back-pressure at every hop, and every way in which a call may end.
+The gateway has no declaration of the service: it does not know which methods stream."""
 import os
 import signal
 import struct
@@ -55,7 +55,9 @@ class Pair:
         """Code, messages in and out; of calls that their callers gave up there is no server."""
         wanted = [[code, "-" if code == "1" else self.server.tcp, "0" if code == "1" else "1", sent, got]
                   for code, sent, got in lines]
-        eventually(lambda: self.log_of(method) == wanted, f"{wanted} in the access log, not {self.log_of(method)}", WAIT)
+        eventually(
+            lambda: self.log_of(method) == wanted, f"{wanted} in the access log, not {self.log_of(method)}", WAIT
+        )
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-/* streaming.h: a server and a caller in one process, joined by a socket pair whose reads and writes a test may cut short; and
- * the caller's end of streaming calls, which notes what it hears.
+/* streaming.h: a server and a caller in one process, joined by a socket pair whose reads and writes a test may cut
+ * short; and the caller's end of streaming calls, which notes what it hears.
  *
  *   caller_t <- flow <- calling session <- pair transport -> serving session -> flow -> handlers of `service`
  *

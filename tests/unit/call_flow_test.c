@@ -1,8 +1,9 @@
 /* call_flow_test.c: two flows of ours, a caller's and a server's, joined by a wire in memory, in every order of events.
  *
- * What an owner, the wire and the streams may do next is tried in each state that is reached, as deep as DEPTH; states that
- * were seen before are not followed again. After each step the accounts of credit must balance; and from each state the call
- * must come to its end: every message heard once and in order, one half-close, one end, nothing left anywhere. */
+ * What an owner, the wire and the streams may do next is tried in each state that is reached, as deep as DEPTH; states
+ * that were seen before are not followed again. After each step the accounts of credit must balance; and from each
+ * state the call must come to its end: every message heard once and in order, one half-close, one end, nothing left
+ * anywhere. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

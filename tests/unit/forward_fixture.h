@@ -1,4 +1,5 @@
-/* forward_fixture.h: a gateway for the service Test, and the server behind it. Callers, gateway and server share one loop. */
+/* forward_fixture.h: a gateway for the service Test, and the server behind it. Callers, gateway and server share one
+ * loop. */
 #ifndef TEST_FORWARD_FIXTURE_H
 #define TEST_FORWARD_FIXTURE_H
 

@@ -1,5 +1,5 @@
-/* forward_stream_test.c: streaming calls that go through a gateway: what passes, what is held back, and how each end is told
- * once on both sides. Callers, gateway and server share one loop. */
+/* forward_stream_test.c: streaming calls that go through a gateway: what passes, what is held back, and how each end is
+ * told once on both sides. Callers, gateway and server share one loop. */
 #include "forward_fixture.h"
 
 #include "core/rpc/memory.h"

@@ -1,5 +1,5 @@
-/* streaming_test.c: handlers of streaming methods, on the loop and on the pool: when they run, what they may keep and for how
- * long, and that all of it comes back however a call ends. */
+/* streaming_test.c: handlers of streaming methods, on the loop and on the pool: when they run, what they may keep and
+ * for how long, and that all of it comes back however a call ends. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -385,7 +385,8 @@ static void test_data_is_released_once_however_a_call_ends(void **state GEE_UNUS
             end_so(world, &caller, ending);
             TURN_UNTIL(world, world->engine->live_calls == 0);
             assert_int_equal(releases, 1);
-            /* The caller's own clock may be faster than the server's, and on the pool the handler faster than the broken rule. */
+            /* The caller's own clock may be faster than the server's, and on the pool the handler faster than the
+             * broken rule. */
             if (ending != DEADLINE ? where == 0 || ending != RULE_BROKEN : last_code != GEE_CANCELLED)
                 assert_int_equal(last_code, codes[ending]);
             world_destroy(world);

@@ -1,5 +1,5 @@
-/* upstream_stream_test.c: streaming calls to an upstream: where they go, when they are tried again, how many there may be.
- * (What passes through one, both ways: forward_stream_test.c.) */
+/* upstream_stream_test.c: streaming calls to an upstream: where they go, when they are tried again, how many there may
+ * be. (What passes through one, both ways: forward_stream_test.c.) */
 #include "upstream_fixture.h"
 
 /* ---- the servers' service ---- */

@@ -1,5 +1,5 @@
-/* forward_private.h: between the files of forwarding: forward.c (unary calls), forward_stream.c (streaming calls), and what
- * both stand on, forward_text.c. */
+/* forward_private.h: between the files of forwarding: forward.c (unary calls), forward_stream.c (streaming calls), and
+ * what both stand on, forward_text.c. */
 #ifndef GEE_GATEWAY_FORWARD_PRIVATE_H
 #define GEE_GATEWAY_FORWARD_PRIVATE_H
 
@@ -76,8 +76,8 @@ void gee_forward_bring_back(gee_call_t *call, const gee_event_t *reply, gee_call
 
 /* A failure on the way, in words for the caller. */
 void gee_forward_explain(const gee_call_t *call, const gee_upstream_result_t *result, gee_error_t *error);
-/* The server's own error. A missing text or code, which the server's wire may not have, is that of the caller's wire; its
- * text is then in `place`. */
+/* The server's own error. A missing text or code, which the server's wire may not have, is that of the caller's wire;
+ * its text is then in `place`. */
 gee_status_t gee_forward_status(const gee_call_t *call, const gee_status_t *status, gee_error_t *place);
 /* A message of the caller, or of the server, that cannot go on: whose, in front of the text. */
 void gee_forward_locate_request(const gee_call_t *call, gee_error_t *error);

@@ -1,12 +1,14 @@
-/* forward_stream.c: a streaming call through an upstream: a pipe between the flow of our caller and the flow to the server.
+/* forward_stream.c: a streaming call through an upstream: a pipe between the flow of our caller and the flow to the
+ * server.
  *
  *   caller --message--> translate, check --gee_upstream_stream_send()--> server      took: when that flow has room
  *          <--gee_flow_send()-- translate, check <--message-------------             took: when that flow has room
  *
  * A flow tells no further message before gee_flow_took(): so a call holds at most the windows of its two flows and one
- * message each way. The first message goes with the beginning, which is sent when that message has come, or at the end of the
- * pass without a message: so a key may be a field of that message, and the call may be tried again as a unary call is, until
- * something else was sent or something came back. Half-close, END, metadata and details are passed on behind the messages. */
+ * message each way. The first message goes with the beginning, which is sent when that message has come, or at the end
+ * of the pass without a message: so a key may be a field of that message, and the call may be tried again as a unary
+ * call is, until something else was sent or something came back. Half-close, END, metadata and details are passed on
+ * behind the messages. */
 #include <string.h>
 
 #include "core/base/assert.h"

@@ -1,5 +1,5 @@
-/* forward_text.c: of calls that are forwarded: the words in which the caller hears of errors, the key for a balancer, and what
- * comes back beside a reply. */
+/* forward_text.c: of calls that are forwarded: the words in which the caller hears of errors, the key for a balancer,
+ * and what comes back beside a reply. */
 #include <stdio.h>
 #include <string.h>
 

@@ -138,13 +138,13 @@ struct gee_upstream_call {
     struct gee_upstream_failure *failure; /* what end_task tells; null: there was no memory */
 };
 
-/* What the owner of a streaming call hears before done(). None is called from inside gee_upstream_call(). Inside each but
- * closed() the call may be cancelled, and its memory freed. */
+/* What the owner of a streaming call hears before done(). None is called from inside gee_upstream_call(). Inside each
+ * but closed() the call may be cancelled, and its memory freed. */
 typedef struct gee_upstream_stream_events {
     /* The call was begun at a backend: stream->open is set. */
     void (*opened)(gee_upstream_call_t *call);
-    /* Optional. The connection was lost, stream->open is cleared: the call is tried again (opened() comes once more, and the
-     * owner passes on its half-close anew), or done() comes. */
+    /* Optional. The connection was lost, stream->open is cleared: the call is tried again (opened() comes once more,
+     * and the owner passes on its half-close anew), or done() comes. */
     void (*closed)(gee_upstream_call_t *call);
     /* Optional. The backend's initial metadata; valid until this returns. */
     void (*began)(gee_upstream_call_t *call, const gee_metadata_t *metadata);
@@ -156,15 +156,15 @@ typedef struct gee_upstream_stream_events {
 
 /* What a streaming call has beside its gee_upstream_call_t; in memory of the caller, until done().
  *
- *   gee_upstream_call() -> opened() -> began()? -> message()* -> done(status, metadata, trailing, details, last message?)
- *          |                  '-> gee_upstream_stream_send(), gee_flow_half_close(), gee_flow_took(), _pause(), _resume()
+ *   gee_upstream_call() -> opened() -> began()? -> message()* -> done(status, metadata, trailing, details, message?)
+ *          |                  '-> gee_upstream_stream_send(), gee_flow_half_close(), _took(), _pause(), _resume()
  *          '- parts, payload: sent with the beginning, and again when the call is tried again
  *
  * The call is tried again under the rules of a unary call, as long as its owner has sent nothing since opened(), a
- * half-close aside, and nothing has come back. After opened() its only clock is the deadline. done() has what the END says:
- * result.status, result.reply->metadata (initial, where began() was not called), result.reply->more (may be null: trailing,
- * details), and in result.payload the message that came with the END (GEE_PAYLOAD_EMPTY where reply->parts has no
- * GEE_EVENT_MESSAGE). A wire without streaming calls: code GEE_UNIMPLEMENTED. */
+ * half-close aside, and nothing has come back. After opened() its only clock is the deadline. done() has what the END
+ * says: result.status, result.reply->metadata (initial, where began() was not called), result.reply->more (may be null:
+ * trailing, details), and in result.payload the message that came with the END (GEE_PAYLOAD_EMPTY where reply->parts
+ * has no GEE_EVENT_MESSAGE). A wire without streaming calls: code GEE_UNIMPLEMENTED. */
 typedef struct gee_upstream_stream {
     /* The caller's, set before gee_upstream_call(). */
     const gee_upstream_stream_events_t *events;

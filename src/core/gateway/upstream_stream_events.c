@@ -1,5 +1,5 @@
-/* upstream_stream_events.c: what the flow of a streaming call says reaches the call's owner; the END may wait for the owner
- * when the backend has long done with the call.
+/* upstream_stream_events.c: what the flow of a streaming call says reaches the call's owner; the END may wait for the
+ * owner when the backend has long done with the call.
  *
  *   gee_upstream_open() -> flow: began, message, room -> the owner's events
  *                            |-- END behind messages that wait -> the backend has the call no more -> ... -> done()

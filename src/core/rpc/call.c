@@ -1,12 +1,12 @@
 /* call.c: the life of one call: its memory, its finish from any thread, its cancellation.
  *
  * Whose turn it is to tell the loop that a handler is through is decided by an atomic word. The handler's invocation
- * sets RETURNED when it is left, the finish sets FINISHED when the outcome is written; whoever comes second hands the
+ * sets RETURNED when it is left, the finish sets FINISHED when the outcome is written; the second of the two hands the
  * call on. So a handler that replies and goes on working, or that replies from another thread before its invocation has
  * returned, is completed exactly once, after both. CLAIMED, set first, picks one of several finishes.
  *
- * Nearly all handlers reply within their invocation, on its thread. That is noted plainly, and becomes the finish when the
- * invocation returns: then all three are set at once, as a locked operation costs as much as forty others. */
+ * Nearly all handlers reply within their invocation, on its thread. That is noted plainly, and becomes the finish when
+ * the invocation returns: then all three are set at once, as a locked operation costs as much as forty others. */
 #include "core/rpc/call_private.h"
 
 #include <stdio.h>
@@ -102,7 +102,7 @@ static gee_call_t *streaming_new(gee_engine_t *engine) {
     return &streaming->call;
 }
 
-/* Null: there is none. It has lain there for long, and the next one will be wanted soon. */
+/* Null: the list is empty. A free call is no longer in the cache, and the next call will be wanted soon. */
 static gee_call_t *take_free(gee_engine_t *engine) {
     enum { CALL_START = offsetof(gee_call_t, arguments), POOL_START = 5 * GEE_CACHE_LINE };
     gee_link_t *link = gee_list_pop(&engine->free_calls);
@@ -166,7 +166,7 @@ GEE_APART static void forget_all(gee_call_apart_t *apart) {
     apart->on_cancel = NULL;
 }
 
-/* What on_cancel was left is forgotten, and the pool kept for the next call. */
+/* The on_cancel callback is forgotten, and the pool kept for the next call. */
 GEE_APART static void put_free_streaming(gee_engine_t *engine, gee_call_t *call) {
     GEE_ASSERT(call->flow->session == NULL);
     engine->server->clear(call);
@@ -252,7 +252,7 @@ static void say_twice(const gee_call_t *call) {
     gee_log(call->engine->log, GEE_LOG_ERROR, "a handler finished its call twice (the second has no effect)");
 }
 
-/* Is this its handler's own invocation? */
+/* Does this run inside the invocation of the call's handler? */
 static bool is_inside(const gee_call_t *call) {
     return gee_dispatch_running == call;
 }
@@ -427,8 +427,8 @@ void gee_call_leave(gee_call_t *call) {
     pthread_mutex_unlock(&apart_of(call)->cancel_lock);
 }
 
-/* The handler was to go on in a timer or at the end of another call, which now never happens: so it is through. (A streaming call
- * is finished already.) */
+/* The handler was to go on in a timer or at the end of another call, which now never happens: the handler is through.
+ * (A streaming call is finished already.) */
 static void finish_abandoned(gee_call_t *call) {
     unsigned returned = RETURNED;
     if (atomic_compare_exchange_strong_explicit(&call->finish, &returned, RETURNED | CLAIMED, memory_order_acq_rel,

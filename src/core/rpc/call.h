@@ -1,10 +1,10 @@
-/* call.h: what filters see of a call: one request of a peer's and its reply, from its first byte to the end of its memory.
- * Our own requests: outgoing.h.
+/* call.h: what filters see of a call: one request of a peer's and its reply, from its first byte to the end of its
+ * memory. Our own requests: outgoing.h.
  *
  *   session -> gee_call_create -> filters -> handler (loop or pool thread) -> finish -> reply -> release
  *
- * gee_call_method(), gee_call_peer(), gee_call_pool() and others of service.h are for filters, too. All here runs on the
- * loop's thread. */
+ * gee_call_method(), gee_call_peer(), gee_call_pool() and others of service.h are for filters, too. All here runs on
+ * the loop's thread. */
 #ifndef GEE_RPC_CALL_H
 #define GEE_RPC_CALL_H
 

@@ -4,8 +4,8 @@
  *   peer -> [ queue: while busy, paused ] -> owner -> [ output: else ] -> protocol.send()
  *      <- CREDIT, when the owner took half a window          room(): both are there again
  *
- * Both waiting places are inboxes of the loop's buffers: a message is 4 bytes of length and the encoded body. They are there
- * while something waits, and lie in the engine's free list else. */
+ * Both waiting places are inboxes of the loop's buffers: a message is 4 bytes of length and the encoded body. They are
+ * there while something waits, and lie in the engine's free list else. */
 #include "core/rpc/call_flow.h"
 
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static const gee_flow_line_t *line_of(const gee_flow_t *flow) {
     return flow->session->flows->line;
 }
 
-/* What is no message: without it the two sides would not understand each other any more. */
+/* Sends an event that is no message, without which the two sides would not agree on the call any more. */
 static void send_or_refuse(const gee_flow_t *flow, const gee_event_t *event) {
     gee_error_t error;
     if (line_of(flow)->send(flow->session, event, NULL, &error) != 0)
@@ -169,7 +169,7 @@ static gee_sent_t say_full(gee_flow_t *flow) {
     return GEE_SENT_FULL;
 }
 
-/* One message, now. */
+/* Writes one message, at once. */
 static int write_message(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error) {
     gee_session_t *session = flow->session;
     gee_event_t event = event_of(flow, GEE_EVENT_MESSAGE);
@@ -254,8 +254,8 @@ int gee_flow_send_metadata(gee_flow_t *flow, const gee_metadata_t *metadata, gee
     return line_of(flow)->send(flow->session, &event, NULL, error);
 }
 
-/* What waits goes out, as far as credit and stream allow. A message that cannot be written was encoded by us: the session is
- * of no more use then. */
+/* Sends the messages that wait, as far as credit and stream allow. A message that cannot be written was encoded by us:
+ * the session is of no more use then. */
 static void write_output(gee_flow_t *flow) {
     gee_error_t error;
     while (flow->output != NULL && flow->opened && flow->credit > 0 && !is_congested(flow)) {
@@ -350,7 +350,7 @@ static void tell_end(gee_flow_t *flow) {
     give_queue(&queue, NULL);
 }
 
-/* What follows the last message. */
+/* Delivers what follows the last message. */
 static void tell_rest(gee_flow_t *flow) {
     if (flow->queue != NULL && flow->queue->last != NULL) {
         tell_end(flow);

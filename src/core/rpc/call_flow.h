@@ -1,14 +1,15 @@
 /* call_flow.h: the flow of a streaming call in either role: two half-streams with credit, what waits in each direction,
  * pause and room.
  *
- *   session (bytes of the peer) -> gee_flow_on_...() -> queue while the owner is busy or has paused -> events->message()
+ *   session (bytes of the peer) -> gee_flow_on_...() -> queue while the owner is busy or pauses -> events->message()
  *   owner -> gee_flow_send() -> protocol.send() at once -> the stream's output
  *                  '-> output while there is no credit or the stream is congested -> CREDIT, drained -> events->room()
  *
- * A half is OPEN, HALF_CLOSED or ENDED and only goes forward. Serving: `in` is what the caller sends, `out` the replies.
- * Credit: a message costs its body's bytes and GEE_FLOW_MESSAGE_COST; a sender with credit above 0 may send one whole message,
- * whatever its length, so credit may go negative. The receiver gives back what its owner has taken. So a flow holds at most
- * GEE_FLOW_WINDOW and one message in each direction, whatever its two ends do. A unary call has no flow.
+ * A half is OPEN, HALF_CLOSED or ENDED and only goes forward. Serving: `in` is what the caller sends, `out` the
+ * replies. Credit: a message costs its body's bytes and GEE_FLOW_MESSAGE_COST; a sender with credit above 0 may send
+ * one whole message, whatever its length, so credit may go negative. The receiver gives back what its owner has taken.
+ * So a flow holds at most GEE_FLOW_WINDOW and one message in each direction, whatever its two ends do. A unary call has
+ * no flow.
  *
  * All on the loop's thread. */
 #ifndef GEE_RPC_CALL_FLOW_H
@@ -32,16 +33,16 @@ typedef struct gee_flow gee_flow_t;
 
 /* What the owner of a flow (dispatch, the gateway, the client) hears. None is called from inside gee_session_open(). */
 typedef struct gee_flow_events {
-    /* One message of the peer; valid until this returns. The owner calls gee_flow_took() when the message is dealt with, here or
-     * later; until then no other message comes. */
+    /* One message of the peer; valid until this returns. The owner calls gee_flow_took() when the message is dealt
+     * with, here or later; until then no other message comes. */
     void (*message)(gee_flow_t *flow, const gee_payload_t *payload);
     /* Serving: the caller's messages are all delivered, and no further one comes. */
     void (*half_closed)(gee_flow_t *flow);
     /* Calling: the peer's initial metadata; valid until this returns. Optional. */
     void (*began)(gee_flow_t *flow, const gee_metadata_t *metadata);
-    /* Calling: the call is over: the peer's END (`from_peer`), or what happened here. After the last message, once; the flow's
-     * memory is the owner's again. `end`: status, metadata, more; payload where the END came with a message, which was not told by
-     * message(). Valid until this returns. */
+    /* Calling: the call is over: the peer's END (`from_peer`), or what happened here. After the last message, once; the
+     * flow's memory is the owner's again. `end`: status, metadata, more; payload where the END came with a message,
+     * which was not told by message(). Valid until this returns. */
     void (*ended)(gee_flow_t *flow, const gee_event_t *end, bool from_peer);
     /* Calling: the peer's END has come, and waits for ended() behind messages. From here on the flow is apart from its
      * session, which may end before the owner has taken all. Optional; `end` is valid until this returns. */
@@ -80,8 +81,8 @@ struct gee_flow {
 
 /* ---- for the owner ---- */
 
-/* Encodes at once: `payload` need not stay. A payload that the codec refuses: GEE_SEND_ENDED with the reason in `error`,
- * nothing was sent and the flow goes on; `error` code GEE_OK: the call is over, or `out` is closed. */
+/* Encodes at once: `payload` need not stay. A payload that the codec refuses: GEE_SEND_ENDED with the reason in
+ * `error`, nothing was sent and the flow goes on; `error` code GEE_OK: the call is over, or `out` is closed. */
 gee_sent_t gee_flow_send(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error);
 /* Calling: no further message; goes out behind what waits. Has no effect on a half that is closed or ended. */
 void gee_flow_half_close(gee_flow_t *flow);
@@ -107,15 +108,15 @@ void gee_flow_init(gee_flow_t *flow, gee_session_t *session, const gee_flow_even
 int gee_flow_on_message(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error);
 int gee_flow_on_half_close(gee_flow_t *flow, gee_error_t *error);
 int gee_flow_on_credit(gee_flow_t *flow, uint64_t credit, gee_error_t *error);
-/* Calling: the end, which is told at once, or behind what waits where `from_peer`: then the session is done with the flow, and
- * may go before the owner has heard all. -1: no memory to keep the end. */
+/* Calling: the end, which is told at once, or behind what waits where `from_peer`: then the session is done with the
+ * flow, and may go before the owner has heard all. -1: no memory to keep the end. */
 int gee_flow_on_end(gee_flow_t *flow, const gee_event_t *end, bool from_peer);
 /* The stream has room again: sends what waits, as far as credit goes. */
 void gee_flow_on_drained(gee_flow_t *flow);
 /* Calling: BEGIN went out; with what credit the peer lets us begin. */
 void gee_flow_opened(gee_flow_t *flow, int64_t credit);
-/* The call is over: frees what waits, takes the flow off its session. Nothing is told. Has no effect on a flow that is over.
- * The owner of a calling flow whose end waits calls this to give up on what it has not taken. */
+/* The call is over: frees what waits, takes the flow off its session. Nothing is told. Has no effect on a flow that is
+ * over. The owner of a calling flow whose end waits calls this to give up on what it has not taken. */
 void gee_flow_end(gee_flow_t *flow);
 
 /* What a session has of its streaming calls; made with the first of them. */

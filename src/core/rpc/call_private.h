@@ -41,8 +41,8 @@ typedef struct gee_call_apart {
     void *on_cancel_data;
     gee_link_t token_link;   /* in a ring, while its session has a map of tokens: session_tokens.c */
     gee_call_waits_t *waits; /* in the call's pool; null when the call is created. Loop thread */
-    /* Of a call that a handler has made (depth above 0): the outcome (call->status) and the reply, once. Loop thread. Null:
-     * nobody asks any more. */
+    /* Of a call that a handler has made (depth above 0): the outcome (call->status) and the reply, once. Loop thread.
+     * Null: the answer is not wanted any more. */
     void (*tell)(gee_call_t *call, const gee_payload_t *payload);
     void *tell_data;
 } gee_call_apart_t;
@@ -64,11 +64,11 @@ typedef enum gee_handler_state {
     GEE_HANDLER_ON_POOL /* waits for a thread, or has one */
 } gee_handler_state_t;
 
-/* In the order of when it is needed, by cache lines: with a thousand calls on their way through a gateway each line is fetched
- * from afar twice. Those four take what all calls need, the rest what only those need that are handled here. */
+/* Members are in the order of their use, by cache lines: with a thousand calls on their way through a gateway each line
+ * is fetched from memory twice. The first four lines have what all calls need, the others what calls with a handler
+ * here need. */
 struct gee_call {
-    gee_link_t
-        session_link; /* in the session's calls, once it is kept; out of it when answered or the session is gone */
+    gee_link_t session_link; /* in the session's calls from gee_session_keep() to the answer or the session's end */
     gee_engine_t *engine;
     gee_pool_t *pool;
     gee_buf_t *held;       /* the bytes that arguments point into, or the payload's; null when it is created */
@@ -81,8 +81,9 @@ struct gee_call {
     gee_metadata_t metadata;
     gee_flow_t *flow;      /* of a streaming call, which the call is a part of; null: unary */
     gee_call_said_t *said; /* null: nothing beside the reply */
-    int64_t
-        timeout_ns; /* as the caller gave it; then the one that made the deadline, for the error's text; 0: none; negative: over */
+    /* As the caller gave the timeout; later the timeout that made the deadline, for the error's text. 0: none;
+     * negative: over. */
+    int64_t timeout_ns;
     size_t charged;      /* of the session's call_bytes */
     gee_status_t status; /* once answered */
     gee_peer_record_t *peer;

@@ -1,4 +1,4 @@
-/* call_view.c: what filters read of a call. (Functions, since link-time optimisation makes them part of their callers.) */
+/* call_view.c: what filters read of a call. Link-time optimisation inlines the functions. */
 #include "core/base/assert.h"
 #include "core/rpc/call_private.h"
 

@@ -161,7 +161,7 @@ static void stop_waiting(gee_call_t *call) {
         gee_timer_stop(call->engine->loop, &call->timer);
 }
 
-/* The call of a handler that has made this one, if it still asks. */
+/* Tells the outcome to the call whose handler has made this call, if the outcome is still wanted. */
 GEE_APART static void tell_caller(gee_call_t *call, const gee_payload_t *payload) {
     const gee_call_apart_t *apart = call->apart;
     if (apart->tell != NULL)
@@ -344,7 +344,7 @@ static void start_deadline(gee_call_t *call) {
         gee_log(call->engine->log, GEE_LOG_ERROR, "out of memory: a call runs without its deadline");
 }
 
-/* It goes on beyond its request. */
+/* The call goes on beyond its request. */
 static void keep(gee_call_t *call) {
     if (call->session != NULL)
         gee_session_keep(call->session, call);
@@ -488,13 +488,14 @@ static const gee_status_t *copy_status(const gee_call_t *call, const gee_status_
     return copy != NULL && copy->text.data != NULL ? copy : NULL;
 }
 
-/* A name that is too long is known only so far, to filters and in the reply, too: what is echoed is no longer than what was asked. */
+/* A name that is too long is cut, for filters and in the reply, too: the echo is no longer than the request. */
 static gee_str_t cut_name(gee_call_t *call, gee_str_t method) {
     call->name_cut = true;
     return gee_str_quoted(method);
 }
 
-/* Of a method that the table has no place for, as it may be made up: the name goes into the call's memory. -1: no room for it. */
+/* The name of a method that is not in the table goes into the call's memory, since the name may be made up. -1: no
+ * room. */
 GEE_APART static int keep_name(gee_call_t *call, gee_str_t method) {
     uint64_t longest = call->engine->limits.method;
     if (longest > 0 && method.length > longest)

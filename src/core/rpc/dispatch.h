@@ -9,7 +9,7 @@
 #include "core/rpc/engine.h"
 #include "core/rpc/filter.h"
 
-/* Who answers the calls of a method that no handler of this process does: part of what the gateway knows of a service. All
+/* Answers the calls of a method that has no handler in this process: part of what the gateway knows of a service. All
  * functions run on the loop's thread. */
 typedef struct gee_target {
     /* Takes the call, whose method_slot and deadline are set; answers the call in the end by gee_dispatch_answer(). */
@@ -17,8 +17,8 @@ typedef struct gee_target {
     /* A streaming call begins, whose deadline is set: the target sets call->flow->events, and ends the call by
      * gee_dispatch_end_streaming(). -1: the call was answered and released. */
     int (*open)(gee_call_t *call);
-    /* The answer is not wanted any more: gee_dispatch_answer() will not be called. Of a call that start() had, and that may
-     * have been answered. */
+    /* The answer is not wanted any more: gee_dispatch_answer() will not be called. Precondition: start() had the call,
+     * which may have been answered. */
     void (*cancel)(gee_call_t *call);
 } gee_target_t;
 
@@ -38,16 +38,16 @@ typedef struct gee_filter_entry {
     const void *conf;
 } gee_filter_entry_t;
 
-/* Sets engine->dispatch. Service and method names are checked here (unique, well-formed types); the built-in service Gee
- * (describe.h) is added unless `describe` is false. The entries are copied, what they point to is not. */
+/* Sets engine->dispatch. Service and method names are checked here (unique, well-formed types); the built-in service
+ * Gee (describe.h) is added unless `describe` is false. The entries are copied, what they point to is not. */
 gee_dispatch_t *gee_dispatch_create(gee_engine_t *engine, const gee_service_entry_t *services, size_t service_count,
                                     const gee_filter_entry_t *filters, size_t filter_count, bool describe,
                                     gee_error_t *error);
 /* After the last live call. */
 void gee_dispatch_destroy(gee_dispatch_t **dispatch);
 
-/* Number of methods and a stable number for each (0 …), for counters; the names. Of a service that is forwarded without a
- * declaration, the methods that nothing is known of yet are one, "Foo.*". */
+/* Number of methods and a stable number for each (0 …), for counters; the names. Of a service that is forwarded without
+ * a declaration, the methods that nothing is known of yet are one, "Foo.*". */
 size_t gee_dispatch_method_count(const gee_dispatch_t *dispatch);
 size_t gee_dispatch_method_number(const gee_dispatch_t *dispatch,
                                   const gee_call_t *call); /* SIZE_MAX: unknown method */
@@ -57,8 +57,8 @@ bool gee_dispatch_knows(const gee_dispatch_t *dispatch, gee_str_t method);
 /* The services, the built-in one too, each with its name; null after the last. */
 const gee_service_entry_t *gee_dispatch_service(const gee_dispatch_t *dispatch, size_t n);
 
-/* The call whose handler runs on this thread; null: none. For who reports a crash. (initial-exec: setting it takes no call of
- * a function, in a shared library either.) */
+/* The call whose handler runs on this thread; null: none. For reports of crashes. (initial-exec: setting the variable
+ * takes no call of a function, in a shared library either.) */
 extern _Thread_local const gee_call_t *gee_dispatch_running __attribute__((tls_model("initial-exec")));
 
 /* A call that no session has: its session is null; with depth above 0, apart->tell() is told of the answer. Takes the
@@ -66,8 +66,8 @@ extern _Thread_local const gee_call_t *gee_dispatch_running __attribute__((tls_m
 void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_t *payload);
 /* Of a call that a target has, and whose target does not keep its deadline: the call ends then, by cancel(). */
 void gee_dispatch_start_deadline(gee_call_t *call);
-/* The end of a streaming call that a target has. `payload` null: without a message. What waits in the call's flow is not
- * sent: gee_flow_flushed(). */
+/* The end of a streaming call that a target has. `payload` null: without a message. What waits in the call's flow is
+ * not sent: gee_flow_flushed(). */
 void gee_dispatch_end_streaming(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
 /* A copy in the call's arena. -1: out of memory. */
 int gee_dispatch_copy_metadata(gee_call_t *call, const gee_metadata_t *metadata);

@@ -42,8 +42,8 @@ void gee_streaming_end(gee_call_t *call, gee_code_t code, const char *text);
 void gee_streaming_refuse_unary(gee_call_t *call);
 /* The same as an error. */
 void gee_streaming_explain_unary(const gee_call_t *call, gee_error_t *error);
-/* Around a callback of the handler that is not called for a message: until the callback has returned, the memory of the call
- * waits. */
+/* Around a callback of the handler that is not called for a message: until the callback has returned, the memory of the
+ * call waits. */
 void gee_streaming_enter(gee_call_t *call);
 void gee_streaming_leave(gee_call_t *call);
 /* Frees what the handler has kept; calls what gee_call_set_data() left. */

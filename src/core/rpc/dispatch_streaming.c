@@ -6,8 +6,8 @@
  *            half-close -> `last` -> gee_end(), gee_reply(), gee_fail() -> behind what waits: END -> filters -> release
  *            deadline, cancel, peer gone, a rule broken -> END now
  *
- * A unary method may be called like this, too (a wire sends the parts of its request one after another): the message is decoded
- * when it comes, and the handler runs at the half-close. */
+ * A unary method may be called like this, too (a wire sends the parts of its request one after another): the message is
+ * decoded when it comes, and the handler runs at the half-close. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,7 +132,7 @@ static void streaming_refuse(gee_call_t *call, const gee_error_t *error) {
         gee_dispatch_end_early(call, error->code, error->text);
 }
 
-/* What the handler has said goes out behind the messages that wait. */
+/* Sends the handler's outcome behind the messages that wait. */
 static void finish_answer(gee_call_t *call) {
     gee_streaming_call_t *streaming = streaming_of(call);
     streaming->ending = true;
@@ -186,8 +186,8 @@ static void run_last(gee_call_t *call) {
     gee_dispatch_running = NULL;
 }
 
-/* A handler has returned, on the loop's thread or on another. A bidirectional handler hears no further message while there is no
- * room for its own. */
+/* A handler has returned, on the loop's thread or on another. A bidirectional handler hears no further message while
+ * there is no room for its own. */
 static void ran_message(gee_call_t *call) {
     gee_streaming_call_t *streaming = streaming_of(call);
     give_message_pool(call->engine, &streaming->message);

@@ -62,12 +62,12 @@ bool gee_door_allows(const gee_door_options_t *options, const gee_protocol_t *pr
 bool gee_door_can_leave(const gee_door_t *door);
 void gee_door_freeze(gee_door_t *door);
 void gee_door_thaw(gee_door_t *door);
-/* What is not in its stream. */
+/* Writes what the door knows beside its stream. */
 void gee_door_export(const gee_door_t *door, gee_record_t *out);
 /* Takes the stream; `layer`: of options->layers, that is on the stream; null: none. left() is not called on failure. */
 int gee_door_import(gee_engine_t *engine, gee_stream_t **stream, const gee_door_options_t *options,
                     const gee_door_layer_t *layer, gee_record_reader_t *in, gee_error_t *error);
-/* It goes on elsewhere. Leaves null. */
+/* The stream goes on in another process. Leaves null. */
 void gee_door_leave(gee_door_t **door);
 gee_stream_t *gee_door_stream(const gee_door_t *door);
 void *gee_door_owner(const gee_door_t *door);

@@ -87,7 +87,7 @@ const gee_codec_limits_t *gee_engine_codec_limits(const gee_engine_t *engine);
 const gee_codec_limits_t *gee_engine_header_limits(const gee_engine_t *engine); /* the same, and texts are repaired */
 gee_thread_pool_t *gee_engine_resolver(const gee_engine_t *engine);             /* null: nothing may block */
 gee_dispatch_t *gee_engine_dispatch(const gee_engine_t *engine);                /* null in a client */
-/* For one message at a time: decoded headers. Reset by who starts a message. */
+/* For the decoded headers of one message at a time. Each message begins with a reset of the pool. */
 gee_pool_t *gee_engine_scratch(const gee_engine_t *engine);
 const char *const *gee_engine_listeners(const gee_engine_t *engine); /* ends with null; null: nowhere */
 bool gee_engine_quitting(const gee_engine_t *engine);

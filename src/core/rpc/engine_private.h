@@ -72,8 +72,8 @@ struct gee_engine {
     size_t spare_progress_count;
     gee_list_t closers[GEE_CLOSE_PHASES];
     gee_engine_closer_t doors_closer, sessions_closer, calls_closer, shares_closer, progress_closer, flow_queues_closer;
-    gee_pool_t *scratch; /* for one message at a time: decoded headers; reset by whoever starts a message */
-    gee_pool_t *answers; /* for one answer at a time: what it is decoded into; reset by whoever handed it on */
+    gee_pool_t *scratch; /* for one message at a time: decoded headers; reset where a message begins */
+    gee_pool_t *answers; /* for one answer at a time: what it is decoded into; reset when the answer was handed on */
 };
 
 /* `close` runs in gee_engine_destroy(), once however often it is registered here. */

@@ -139,7 +139,7 @@ static int broken(gee_error_t *error) {
     return gee_error_set(error, GEE_INVALID_ARGUMENT, "a record of a session that does not make sense");
 }
 
-/* What gee_stream_import() looks through, and the entry that was found. */
+/* The list that gee_stream_import() searches, and the entry that was found. */
 typedef struct layer_search {
     const gee_door_layer_t *layers, *found;
 } layer_search_t;
@@ -164,7 +164,7 @@ static void take_name(gee_record_reader_t *in, char name[NAME_MOST]) {
     name[length] = '\0';
 }
 
-/* What the handshake has chosen; the protocol's name is the first thing of a session. */
+/* Reads the choices of the handshake; a session's record begins with the protocol's name. */
 static int take_choice(gee_engine_t *engine, const gee_door_options_t *options, gee_record_reader_t *in,
                        const gee_protocol_t **protocol, gee_session_setup_t *setup, gee_error_t *error) {
     char protocol_name[NAME_MOST], codec_name[NAME_MOST];

@@ -74,7 +74,7 @@ static int check_routes(const gee_module_t *module, gee_error_t *error) {
     return 0;
 }
 
-/* What cannot be passed on stays; what could only go, or only come, would be lost. */
+/* A connection whose state cannot be exported stays; with only one of the two hooks a connection would be lost. */
 static int check_hooks(const gee_module_t *module, bool exports, bool imports, gee_error_t *error) {
     return exports == imports
                ? 0

@@ -17,12 +17,12 @@
 
 typedef struct gee_outgoing gee_outgoing_t;
 
-/* In memory of its owner, who sets done; the session sets the rest. One cache line, since each of many requests in
+/* In memory of its owner, which sets done; the session sets the rest. One cache line, since each of many requests in
  * flight is written on the way there and read on the way back. */
 struct gee_outgoing {
-    /* Exactly once, unless the request is forgotten; never from inside gee_session_call(). `reply`, with status, payload,
-     * metadata and more, is valid until done() returns; the memory is the owner's again when done() is called. A streaming
-     * call has a flow instead, whose events the session calls. */
+    /* Exactly once, unless the request is forgotten; never from inside gee_session_call(). `reply`, with status,
+     * payload, metadata and more, is valid until done() returns; the memory is the owner's again when done() is called.
+     * A streaming call has a flow instead, whose events the session calls. */
     union {
         void (*done)(gee_outgoing_t *outgoing, const gee_event_t *reply);
         struct gee_flow *flow; /* with `streaming` */
@@ -65,7 +65,7 @@ static inline gee_outgoing_t *gee_waiting_find(const gee_waiting_t *waiting, uin
     return outgoing != NULL && outgoing->number == number ? outgoing : gee_waiting_find_elsewhere(waiting, number);
 }
 
-/* Precondition: the request was put. It waits no more. */
+/* Precondition: the request was put. The request waits no more. */
 static inline void gee_waiting_remove(gee_waiting_t *waiting, const gee_outgoing_t *outgoing) {
     gee_outgoing_t **slot = &waiting->slots[outgoing->number & waiting->mask];
     if (*slot == outgoing) {

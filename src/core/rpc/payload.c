@@ -26,7 +26,7 @@ static int carry(const gee_payload_t *payload, const gee_codec_t *codec, void *s
     return failed ? out_of_memory(error) : 0;
 }
 
-/* What is not carried as it is. */
+/* Encodes a payload that cannot be appended as it came. */
 static int encode(const gee_payload_t *payload, const gee_codec_t *codec, void *send_state, gee_chain_t *out,
                   gee_error_t *error) {
     static const gee_empty_t empty;

@@ -2,8 +2,8 @@
  *
  *   receive(): bytes --> gee_session_event(session, event)        session --> send(event) --> stream's chain
  *
- * An event has parts, which happen in the order of their bits. The request of a unary call is one event with BEGIN, MESSAGE
- * and HALF_CLOSE, the reply one with MESSAGE and END; a streaming call has the same parts in several events. */
+ * An event has parts, which happen in the order of their bits. The request of a unary call is one event with BEGIN,
+ * MESSAGE and HALF_CLOSE, the reply one with MESSAGE and END; a streaming call has the same parts in several events. */
 #ifndef GEE_RPC_PROTOCOL_H
 #define GEE_RPC_PROTOCOL_H
 
@@ -77,8 +77,8 @@ typedef struct gee_event {
     gee_metadata_t metadata;  /* BEGIN, END; MESSAGE, CREDIT: initial metadata of a streaming call's replies */
     gee_payload_t payload;    /* MESSAGE */
     gee_status_t status;      /* END */
-    /* Of a streaming call; null: unary. Received: which call, where the protocol knows, else null and the session looks for the
-     * token. Sent: never null but for BEGIN. */
+    /* Of a streaming call; null: unary. Received: which call, where the protocol knows, else null and the session looks
+     * for the token. Sent: never null but for BEGIN. */
     struct gee_flow *flow;
     const gee_event_more_t *more; /* null: nothing */
 } gee_event_t;
@@ -104,8 +104,8 @@ typedef struct gee_protocol {
     bool go_words;
     bool upgrades;     /* may call gee_session_hand_back() */
     bool serving_only; /* has no calling role */
-    /* Where values are not framed, its stock servers leave the body of a call unread whose method they do not know, and take
-     * the body for the next header. */
+    /* Where values are not framed, its stock servers leave the body of a call unread whose method they do not know, and
+     * take the body for the next header. */
     bool may_leave_unread;
     /* Optional: the path by which servers of this protocol are reached over http@, where an address names none; null:
      * what the transport has for all. */
@@ -119,37 +119,38 @@ typedef struct gee_protocol {
      * state is zeroed, and freed by the core after stop. */
     int (*start)(gee_session_t *session, void *state, gee_role_t role, const gee_session_setup_t *setup,
                  gee_error_t *error);
-    /* Mandatory. Looks at the bytes received and not yet consumed; handles one message (one or more events), and may go on
-     * to the next while gee_session_reads_on(); sets *consumed, which is 0 before. 0 consumed and no error: more bytes are
-     * needed. -1: the peer broke the protocol; the session logs the reason with the peer and closes. Linear in the bytes,
-     * however they are cut. A message over a limit is an event with GEE_PAYLOAD_REFUSED, and is not kept: *consumed may be
-     * more than `length`, then the session drops the rest as it comes; of a message whose end has to be looked for, what
-     * was looked at is consumed, between gee_session_set_skipping() and its end. */
+    /* Mandatory. Looks at the bytes received and not yet consumed; handles one message (one or more events), and may go
+     * on to the next while gee_session_reads_on(); sets *consumed, which is 0 before. 0 consumed and no error: more
+     * bytes are needed. -1: the peer broke the protocol; the session logs the reason with the peer and closes. Linear
+     * in the bytes, however they are cut. A message over a limit is an event with GEE_PAYLOAD_REFUSED, and is not kept:
+     * *consumed may be more than `length`, then the session drops the rest as it comes; of a message whose end has to
+     * be looked for, what was looked at is consumed, between gee_session_set_skipping() and its end. */
     int (*receive)(gee_session_t *session, void *state, const uint8_t *bytes, size_t length, size_t *consumed,
                    gee_error_t *error);
     /* Mandatory. Appends the event's bytes to gee_session_out(). -1: the event cannot be written (a value that the
      * codec refuses); nothing was appended, and the session stays usable. Parts that the wire cannot express (CANCEL,
      * PING, DRAIN on a wire without them) append nothing and succeed; can() says so beforehand. */
     int (*send)(gee_session_t *session, void *state, const gee_event_t *event, gee_error_t *error);
-    /* Optional. GEE_EVENT_ bits beyond requests and replies that this session's wire has; absent: none. CREDIT: streaming
-     * calls. Calling, without CREDIT: an answer to a PING may tell that the peer has them (more->credit). */
+    /* Optional. GEE_EVENT_ bits beyond requests and replies that this session's wire has; absent: none. CREDIT:
+     * streaming calls. Calling, without CREDIT: an answer to a PING may tell that the peer has them (more->credit). */
     unsigned (*can)(const gee_session_t *session, const void *state);
 
-    /* Optional, for wires with streaming calls whose state points to their flows: the call is over, and the flow's memory is
-     * about to be used anew. Once a flow. */
+    /* Optional, for wires with streaming calls whose state points to their flows: the call is over, and the flow's
+     * memory is about to be used anew. Once a flow. */
     void (*ended)(gee_session_t *session, void *state, struct gee_flow *flow);
     /* Mandatory. At a message boundary in both directions: nothing half received. */
     bool (*quiet)(gee_session_t *session, void *state);
     /* Optional. */
     void (*stop)(gee_session_t *session, void *state);
-    /* Optional, both or none (handover.h): the state of a serving, established session without calls in flight, for another
-     * process; and back, into a state that start() has made. What was looked at and not consumed is no part of it: those
-     * bytes go along and are looked at anew. import: the record may be anything; -1 with the reason. */
+    /* Optional, both or none (handover.h): the state of a serving, established session without calls in flight, for
+     * another process; and back, into a state that start() has made. What was looked at and not consumed is no part of
+     * it: those bytes go along and are looked at anew. import: the record may be anything; -1 with the reason. */
     void (*export_state)(const gee_session_t *session, const void *state, gee_record_t *out);
     int (*import_state)(gee_session_t *session, void *state, gee_record_reader_t *in, gee_error_t *error);
 } gee_protocol_t;
 
-/* So it is, too, where the codec sends types with its values, and a stock peer knows no others. */
+/* Does a call have nothing but a method, a number and an error's text? A wire whose codec sends types with its values
+ * is bare, too, since stock peers know no other types. */
 static inline bool gee_wire_is_bare(const gee_protocol_t *protocol, const gee_codec_t *codec) {
     return protocol->bare || codec->types_on_wire;
 }

@@ -20,7 +20,7 @@ typedef enum gee_sent {
     GEE_SEND_ENDED /* not taken: the call is over, or this half is closed */
 } gee_sent_t;
 
-/* ---- in a handler; every one may be called from any thread until the call is finished ---- */
+/* ---- in a handler; each function may be called from any thread until the call is finished ---- */
 void gee_reply(gee_call_t *call);
 /* `text` is data, copied; gee_failf formats. GEE_OK is taken as GEE_UNKNOWN. */
 void gee_fail(gee_call_t *call, gee_code_t code, const char *text);
@@ -29,7 +29,8 @@ void gee_failf(gee_call_t *call, gee_code_t code, const char *format, ...) __att
 /* Memory of the call, freed with it. Null when out of memory or past limits.call_memory. One thread at a time. */
 void *gee_call_alloc(gee_call_t *call, size_t size);
 gee_pool_t *gee_call_pool(gee_call_t *call);
-/* Of this worker: for timers, watches and tasks of a handler. To be used on the loop's thread only, but for gee_loop_post(). */
+/* This worker's loop, for timers, watches and tasks of a handler. Precondition: the loop's thread, but for
+ * gee_loop_post(). */
 gee_loop_t *gee_call_loop(const gee_call_t *call);
 /* On gee_clock_monotonic()'s clock; INT64_MAX when there is none. */
 int64_t gee_call_deadline(const gee_call_t *call);
@@ -44,8 +45,9 @@ gee_peer_t gee_call_peer(const gee_call_t *call);
 
 /* The answer is not wanted any more: deadline over, peer gone, cancelled. */
 bool gee_call_cancelled(const gee_call_t *call);
-/* Calls `cancelled(data)` once, on the loop's thread, when that happens; at once, on this thread, when it has. It is not
- * called after gee_reply() or gee_fail() has returned. One per call; a second replaces the first. */
+/* Calls `cancelled(data)` once, on the loop's thread, when the answer is not wanted any more; at once, on this thread,
+ * when that is so already. `cancelled` is not called after gee_reply() or gee_fail() has returned. A call has one such
+ * callback; a second replaces the first. */
 void gee_call_on_cancel(gee_call_t *call, void (*cancelled)(void *data), void *data);
 
 /* ---- the handler's module; from any thread ---- */
@@ -94,9 +96,10 @@ int gee_call_other(gee_call_t *call, gee_str_t method, const gee_type_t *argumen
      }))
 
 /* ---- metadata and details of the answer; from any thread, until the call is finished ---- */
-/* A pair of the reply's metadata. `initial`: with the first message, or with the answer; has no effect once a message was
- * sent. `end`: with the end. Both are copied; keys may repeat; the value of a key that ends in "-bin" may be any bytes. Over
- * limits.call_memory the pair is left out. On wires without a place for metadata nothing arrives: docs/protocol.md. */
+/* A pair of the reply's metadata. `initial`: with the first message, or with the answer; has no effect once a message
+ * was sent. `end`: with the end. Both are copied; keys may repeat; the value of a key that ends in "-bin" may be any
+ * bytes. Over limits.call_memory the pair is left out. On wires without a place for metadata nothing arrives:
+ * docs/protocol.md. */
 void gee_call_send_metadata(gee_call_t *call, gee_str_t key, gee_str_t value);
 void gee_call_end_metadata(gee_call_t *call, gee_str_t key, gee_str_t value);
 /* As gee_fail(), with details of the status: bytes, copied. */
@@ -104,15 +107,15 @@ void gee_fail_with(gee_call_t *call, gee_code_t code, const char *text, gee_byte
 
 /* ---- streaming methods ----
  *
- * Server streaming: the handler gets one message and sends many. Client streaming: `handler` gets each message and, as its
- * accumulator, the reply; `last` finishes the call. Bidirectional: `handler` gets each message, `last` is told that no
- * further one comes. Messages of one call never run at once, GEE_BLOCKING or not. Each of them lives until its handler
- * returns. What gee_call_alloc() gives, the accumulator and call data live as long as the call. */
+ * Server streaming: the handler gets one message and sends many. Client streaming: `handler` gets each message and, as
+ * its accumulator, the reply; `last` finishes the call. Bidirectional: `handler` gets each message, `last` is told that
+ * no further one comes. Messages of one call never run at once, GEE_BLOCKING or not. Each message lives until its
+ * handler returns. What gee_call_alloc() gives, the accumulator and call data live as long as the call. */
 
 /* Sends one message, encoded before this returns. A handler on the loop that is told GEE_SENT_FULL waits for
- * gee_call_on_room(); who goes on sending past limits.output ends the call with GEE_RESOURCE_EXHAUSTED. A bidirectional
- * handler hears no further message before there is room again. On the pool GEE_SEND waits itself, at most until the call is
- * over. GEE_SEND(call, T, pointer) checks the pointer's type. */
+ * gee_call_on_room(); a handler that goes on sending past limits.output ends the call with GEE_RESOURCE_EXHAUSTED. A
+ * bidirectional handler hears no further message before there is room again. On the pool GEE_SEND waits for room, at
+ * most until the call is over. GEE_SEND(call, T, pointer) checks the pointer's type. */
 gee_sent_t gee_send(gee_call_t *call, const gee_type_t *type, const void *message);
 #define GEE_SEND(call, T, pointer) gee_send((call), &gee_type_of_##T, (1 ? (pointer) : (const T *)0))
 /* Finishes a server streaming or bidirectional call: GEE_OK, behind all messages sent. */
@@ -124,8 +127,8 @@ void gee_call_pause(gee_call_t *call);
 void gee_call_resume(gee_call_t *call);
 /* Inside the handler of a message: the message lives as long as the call. */
 void gee_message_keep(gee_call_t *call);
-/* The handler's own, for a streaming call: release(data) runs once, however the call ends, on the loop's thread, after the last
- * handler has returned. Setting it again releases what was set before. `release` may be null. */
+/* Data of the handler's own, for a streaming call: release(data) runs once, however the call ends, on the loop's
+ * thread, after the last handler has returned. A second call releases the data of the first. `release` may be null. */
 void gee_call_set_data(gee_call_t *call, void *data, void (*release)(void *data));
 void *gee_call_data(const gee_call_t *call);
 
@@ -173,7 +176,8 @@ typedef struct gee_service {
                  GEE_CHECKED_FUNCTION(function, "(gee_call_t *, const " #A " *)", gee_call_t *, const A *),            \
         .handler = (gee_any_function_t)(function)                                                                      \
     }
-/* void add(gee_call_t *call, const A *message, R *reply); void done(gee_call_t *call, R *reply): finishes by gee_reply(). */
+/* void add(gee_call_t *call, const A *message, R *reply); void done(gee_call_t *call, R *reply): finishes by
+ * gee_reply(). */
 #define GEE_CLIENT_STREAM(method_name, function, last_function, A, R, method_flags)                                    \
     {                                                                                                                  \
         .name = method_name, .argument = &gee_type_of_##A, .reply = &gee_type_of_##R,                                  \
@@ -181,7 +185,7 @@ typedef struct gee_service {
                  GEE_CHECKED_FUNCTION(last_function, "(gee_call_t *, " #R " *)", gee_call_t *, R *),                   \
         .handler = (gee_any_function_t)(function), .last = (gee_any_function_t)(last_function)                         \
     }
-/* void heard(gee_call_t *call, const A *message); void half_closed(gee_call_t *call): the call goes on until gee_end(). */
+/* void heard(gee_call_t *call, const A *message); void half_closed(gee_call_t *call): the call goes on to gee_end(). */
 #define GEE_BIDI_STREAM(method_name, function, last_function, A, R, method_flags)                                      \
     {                                                                                                                  \
         .name = method_name, .argument = &gee_type_of_##A, .reply = &gee_type_of_##R,                                  \

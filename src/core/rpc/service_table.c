@@ -100,7 +100,7 @@ static int add_method(gee_service_table_t *table, const service_t *service, cons
     return gee_string_map_put(table->methods, slot->name, slot) == 0 ? 0 : no_memory(error);
 }
 
-/* What the configuration says of methods that are forwarded, declared or not. */
+/* Settings of methods that are forwarded, declared or not. */
 static int add_idempotent(gee_service_table_t *table, const service_t *service, const char *method,
                           gee_error_t *error) {
     gee_method_slot_t *made = make_slot(table, service, method, true);

@@ -1,4 +1,4 @@
-/* session.c: one conversation: reading, ending, what concerns it as a whole. What only one role does is in session_serving.c
+/* session.c: one conversation as a whole: reading, ending, timers. The parts of one role are in session_serving.c
  * and session_calls.c.
  *
  *   stream received -> parse loop -> protocol.receive -> gee_session_event -> dispatch | waiting call
@@ -19,8 +19,8 @@
 /* How long a closing connection may take to fetch its last bytes. */
 #define LINGER (5 * GEE_SECOND)
 
-/* One that is too old is drained when nothing has come for a while, as a call that is on its way would be lost; one that is
- * never quiet, some time later all the same. */
+/* A session that is too old is drained when nothing has come for a while, since a call that is on its way would be
+ * lost; a session that is never quiet is drained some time later all the same. */
 #define AGE_QUIET    GEE_SECOND
 #define AGE_PATIENCE (10 * GEE_SECOND)
 
@@ -109,7 +109,7 @@ static void reason_of(const gee_session_t *session, gee_error_t *reason) {
     reason->phase = session->established ? GEE_PHASE_WAIT : GEE_PHASE_HANDSHAKE;
 }
 
-/* The owner keeps what it has of the connection: it hears of its end from what comes next. */
+/* The owner keeps what the owner has of the connection: the next session tells of the connection's end. */
 static void run_hand_back(gee_session_t *session) {
     gee_engine_t *engine = session->engine;
     gee_stream_t *stream = session->stream;
@@ -254,7 +254,8 @@ static void watch_partial(gee_session_t *session) {
 
 /* ---- reading ---- */
 
-/* Reading stops for a first reason. A message whose rest waits for memory has its clock running: its peer may be slow. */
+/* Reading stops for a first reason. A message whose rest waits for memory has its clock running: its peer may be slow.
+ */
 GEE_APART static void stop_reading(gee_session_t *session, gee_pause_t reason) {
     session->unparsed = gee_inbox_length(gee_stream_inbox(session->stream)) > 0;
     if (session->established && reason != GEE_PAUSE_MEMORY)
@@ -324,8 +325,8 @@ static gee_call_t *first_streaming_call(const gee_session_t *session) {
     return NULL;
 }
 
-/* The peer, which has ended, can neither give credit nor close its half of a call any more. (`parsing`: an answer does not come
- * back here for each of them.) */
+/* The peer, which has ended, can neither give credit nor close its half of a call any more. (`parsing`: an answer does
+ * not come back here for each of them.) */
 GEE_APART static void end_streaming_calls(gee_session_t *session) {
     gee_call_t *call;
     session->parsing = true;
@@ -335,7 +336,7 @@ GEE_APART static void end_streaming_calls(gee_session_t *session) {
     gee_stream_flush(session->stream);
 }
 
-/* The end that was waited for: the peer's, or a drain's. */
+/* Ends the session when all is done that was begun before the peer's end, or before the drain. */
 GEE_APART static void close_if_through(gee_session_t *session) {
     if (gee_session_is_ending(session) || session->parsing || session->unparsed)
         return;
@@ -385,7 +386,7 @@ static void consume(gee_session_t *session, gee_inbox_t *inbox, size_t count) {
         gee_timer_stop(session->engine->loop, &session->peer_timer);
 }
 
-/* One receive(). False: no further message is whole, or the session is not read on. */
+/* Calls receive() once. False: no further message is whole, or the session is not read on. */
 GEE_ALWAYS_INLINE bool parse_once(gee_session_t *session, gee_inbox_t *inbox) {
     gee_error_t error;
     size_t consumed = session->to_skip;
@@ -578,7 +579,6 @@ const char *gee_session_peer_text(const gee_session_t *session) {
 
 /* ---- events ---- */
 
-/* What is no reply of a call's own; without it the conversation cannot go on. */
 void gee_session_send_event(gee_session_t *session, const gee_event_t *event) {
     gee_error_t error;
     if (session->protocol->send(session, session->protocol_state, event, &error) == 0)

@@ -52,23 +52,24 @@ void gee_session_close(gee_session_t *session, const gee_error_t *reason);
 /* Serving: takes no new calls, tells the peer where the wire can, closes when the last call was answered and a message
  * boundary is reached. */
 void gee_session_drain(gee_session_t *session);
-/* Does so at that time of gee_loop_now(), or a little later, when nothing is on its way. */
+/* Drains the session at that time of gee_loop_now(), or a little later, when nothing is on its way. */
 void gee_session_drain_at(gee_session_t *session, int64_t deadline_ns);
 
-/* The session is not read for that reason (a GEE_PAUSE_ bit), and again when no reason is left. Allowed at any time, a reason
- * twice counts once. */
+/* The session is not read for that reason (a GEE_PAUSE_ bit); reading goes on when no reason is left. Allowed at any
+ * time; a reason given twice counts once. */
 void gee_session_pause(gee_session_t *session, gee_pause_t reason);
 void gee_session_unpause(gee_session_t *session, gee_pause_t reason);
 
 /* ---- handover.c: a serving session on its way to another process; handover.h has the picture ---- */
-/* Is it at a point, and of a kind, at which it can be passed on? False for one that is ending. */
+/* Can the session be passed on now? False for a session that is ending. */
 bool gee_session_can_leave(const gee_session_t *session);
-/* Will it ever be? False: what it speaks cannot be passed on, or it is ending. */
+/* Can the session be passed on, now or later? False: its protocol cannot be passed on, or the session is ending. */
 bool gee_session_may_leave(const gee_session_t *session);
-/* Nothing happens on it any more, until it is thawed or left. */
+/* Nothing happens on the session any more, until the session is thawed or left. */
 void gee_session_freeze(gee_session_t *session);
 void gee_session_thaw(gee_session_t *session);
-/* It goes on elsewhere: frees it and closes the descriptor, without a word to peer or owner. Leaves null. */
+/* The session goes on in another process: frees the session here and closes the descriptor, without a word to peer or
+ * owner. Leaves null. */
 void gee_session_leave(gee_session_t **session);
 
 /* Ends every session without ceremony. */
@@ -101,10 +102,10 @@ const char *gee_session_peer_text(const gee_session_t *session);
 /* The handshake chose the codec (null where a protocol has none) and timeouts: makes the codec's states. -1 when a
  * state cannot be made. */
 int gee_session_establish(gee_session_t *session, const gee_session_setup_t *setup, gee_error_t *error);
-/* Inside receive(): may it handle a further message? */
+/* Inside receive(): may a further message be handled? */
 bool gee_session_reads_on(const gee_session_t *session);
-/* A receive() of several messages: `one` handles one, with the contract of receive(). (Inline, as then `one` is, too: through
- * the session's own loop a small message would cost 70 instructions more.) */
+/* A receive() of several messages: `one` handles one message, with the contract of receive(). (Inline, so that `one` is
+ * inlined, too: through the session's own loop a small message would cost 70 instructions more.) */
 static inline int gee_session_receive_each(gee_session_t *session, void *state, const uint8_t *bytes, size_t length,
                                            size_t *consumed, gee_error_t *error,
                                            int (*one)(gee_session_t *session, void *state, const uint8_t *bytes,
@@ -118,17 +119,18 @@ static inline int gee_session_receive_each(gee_session_t *session, void *state, 
     } while (taken > 0 && *consumed < length && gee_session_reads_on(session));
     return 0;
 }
-/* Inside receive(): from now on, or no longer, what it consumes is part of a message that is not taken: the message's clock
- * runs on. */
+/* Inside receive(): the bytes consumed from now on are, or are no longer, part of a message that is not taken: the
+ * message's clock runs on. */
 void gee_session_set_skipping(gee_session_t *session, bool skipping);
-/* At the end of this pass the session is dissolved, without closed(), and the door reads the bytes that were not consumed
- * as those of a new connection: of what is inside a tunnel, or above `layer`, which may be null. The handshake timeout
- * runs from `started_ns`; 0: from the accept. For a serving protocol with `upgrades`, with no call in flight. */
+/* At the end of this pass the session is dissolved, without closed(), and the door reads the bytes that were not
+ * consumed as those of a new connection: of what is inside a tunnel, or above `layer`, which may be null. The handshake
+ * timeout runs from `started_ns`; 0: from the accept. For a serving protocol with `upgrades`, with no call in flight.
+ */
 void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int64_t started_ns);
-/* One or more things happened. Strings and payload need to live only during the call. */
+/* The protocol reports an event. Strings and payload need to live only until this returns. */
 void gee_session_event(gee_session_t *session, const gee_event_t *event);
-/* For protocols that know their calls without looking for a token: the flow of the streaming call that the last event began;
- * null: none, the event was a unary call or was refused. Valid until protocol->ended(). */
+/* For protocols that know their calls without looking for a token: the flow of the streaming call that the last event
+ * began; null: none, the event was a unary call or was refused. Valid until protocol->ended(). */
 gee_flow_t *gee_session_begun(const gee_session_t *session);
 /* Inside send() of a message with event->flow: what the body took, for the flow's credit. */
 void gee_session_set_body_length(gee_session_t *session, size_t length);
@@ -137,23 +139,24 @@ int gee_payload_encode(const gee_payload_t *payload, const gee_codec_t *codec, v
                        gee_error_t *error);
 
 /* ---- calling role ---- */
-/* Sends the request: method, codec, timeout, metadata and payload of the event are set by the caller and need to live only
- * during the call. -1: not sent, outgoing->done() will not be called. */
+/* Sends the request: method, codec, timeout, metadata and payload of the event are set by the caller and need to live
+ * only during the call. -1: not sent, outgoing->done() will not be called. */
 int gee_session_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error);
-/* The same, for calls that are rare: with one caller, the function above becomes a part of that, which saves 26 instructions a
- * call. */
+/* The same, for calls that are rare: with one caller, the function above becomes a part of that, which saves 26
+ * instructions a call. */
 int gee_session_call_apart(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request, gee_error_t *error);
-/* Opens a streaming call: parts BEGIN, and MESSAGE and HALF_CLOSE as the caller has them; method, codec, timeout, metadata and
- * payload as above. On a wire that may have streaming calls but where that is not known yet, what is sent waits until the peer
- * has said so; without them the call ends with GEE_UNIMPLEMENTED. -1: not opened, no event will be told.
- * gee_session_forget() cancels the call; then nothing is told any more. */
+/* Opens a streaming call: parts BEGIN, and MESSAGE and HALF_CLOSE as the caller has them; method, codec, timeout,
+ * metadata and payload as above. On a wire that may have streaming calls but where that is not known yet, what is sent
+ * waits until the peer has said so; without them the call ends with GEE_UNIMPLEMENTED. -1: not opened, no event will be
+ * told. gee_session_forget() cancels the call; then nothing is told any more. */
 int gee_session_open(gee_session_t *session, gee_outgoing_t *outgoing, gee_flow_t *flow,
                      const gee_flow_events_t *events, gee_event_t *request, gee_error_t *error);
-/* Gives up on it: done() is not called. The peer is told where the wire can; where it cannot, and the owner wants to hear of
- * freed slots, outgoing->slot_kept is set. A late reply is dropped. A call whose time is over has both, too. `session` may
- * be null or gone when outgoing->session is null: the end of a streaming call waits for its owner. */
+/* Gives up on the request: done() is not called. The peer is told where the wire can say so; where the wire cannot, and
+ * the owner wants to hear of freed slots, outgoing->slot_kept is set. A late reply is dropped. The same holds for a
+ * call whose time is over. `session` may be null or gone when outgoing->session is null: the end of a streaming call
+ * waits for its owner. */
 void gee_session_forget(gee_session_t *session, gee_outgoing_t *outgoing);
-/* The events->pong() that comes of it has the same number. -1: not sent; GEE_UNIMPLEMENTED: the wire has none. */
+/* The events->pong() that follows has the same number. -1: not sent; GEE_UNIMPLEMENTED: the wire has none. */
 int gee_session_ping(gee_session_t *session, uint64_t number, gee_error_t *error);
 
 /* Nothing in flight, nothing half received, nothing waiting to be written. */

@@ -51,8 +51,8 @@ static void fetch_later(const gee_waiting_t *waiting, uint64_t number) {
         gee_fetch_lines(later - AROUND, 2 * AROUND);
 }
 
-/* There is a reply, which is not taken: the peer is not to be asked again. Or the call has ended as a streaming call does,
- * without a reply. */
+/* There is a reply, which is not taken: the peer is not to be asked again. Or the call has ended as a streaming call
+ * does, without a reply. */
 GEE_APART static void refuse_reply(gee_session_t *session, gee_outgoing_t *outgoing, const gee_payload_t *reply) {
     gee_event_t end = { .parts = GEE_EVENT_END,
                         .status = { .code = GEE_INTERNAL, .text = GEE_STR("the call has ended without a reply") } };
@@ -141,7 +141,7 @@ GEE_ALWAYS_INLINE int send_request(gee_session_t *session, gee_outgoing_t *outgo
                          length, limit);
 }
 
-/* It waits from now on. */
+/* The request waits from now on. */
 GEE_ALWAYS_INLINE int put(gee_session_t *session, gee_outgoing_t *outgoing, int64_t timeout_ns, gee_error_t *error) {
     outgoing->session = session;
     outgoing->number = session->calling.next_number;

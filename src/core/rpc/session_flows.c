@@ -1,4 +1,5 @@
-/* session_flows.c: where a session and its streaming calls meet: events find their flow, flows write through the session.
+/* session_flows.c: where a session and its streaming calls meet: events find their flow, flows write through the
+ * session.
  *
  *   serving: BEGIN -> dispatch -> gee_session_add_flow() ... event -> find by number -> flow
  *   calling: gee_session_open() -> known? -> BEGIN goes out

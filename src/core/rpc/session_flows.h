@@ -1,5 +1,5 @@
-/* session_flows.h: the streaming calls of one session, in either role: found by number, and those that wait for the stream.
- * Private to the session's files and call_flow.c. */
+/* session_flows.h: the streaming calls of one session, in either role: found by number, and those that wait for the
+ * stream. Private to the session's files and call_flow.c. */
 #ifndef GEE_RPC_SESSION_FLOWS_H
 #define GEE_RPC_SESSION_FLOWS_H
 
@@ -24,7 +24,8 @@ typedef enum gee_streams_known {
 
 /* What a flow asks of its session. */
 typedef struct gee_flow_line {
-    /* One message or another event of a flow. *length: of the body, may be null. -1: it cannot be written, nothing was. */
+    /* Writes one event of a flow. *length: of the body; `length` may be null. -1: the event cannot be written, and
+     * nothing was written. */
     int (*send)(gee_session_t *session, const gee_event_t *event, size_t *length, gee_error_t *error);
     /* The flow waits for room in the stream: gee_flow_on_drained(). Precondition: the link is in no list. */
     void (*block)(gee_session_t *session, gee_link_t *blocked_link);

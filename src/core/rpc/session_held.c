@@ -1,8 +1,8 @@
-/* session_held.c: calls over limits.calls, on wires with control events: held whole, in the order in which they came, so that a
- * cancel, a ping or credit behind them is seen at once.
+/* session_held.c: calls over limits.calls, on wires with control events: held whole, in the order in which they came,
+ * so that a cancel, a ping or credit behind them is seen at once.
  *
- *   full? -> one message at a time -> begins a call -> its bytes wait in `held` -> a call has ended -> receive() sees them anew
- *                                '-> anything else -> handled now; CANCEL of a held call -> answered now, its bytes are dropped
+ *   full? -> one message at a time -> begins a call -> its bytes wait in `held` -> a call has ended -> receive() again
+ *                                '-> anything else -> handled now; CANCEL of a held call -> answered now, bytes dropped
  *
  * Held bytes count against limits.input; over it the connection is not read. */
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static int make_room(gee_session_flows_t *flows) {
     return 0;
 }
 
-/* The oldest of a number is the one that a cancel means. Without memory a cancel finds the call when its turn has come. */
+/* A cancel means the oldest call of its number. Without memory a cancel finds the call when the call begins. */
 static void index_call(gee_session_flows_t *flows, size_t n) {
     uint64_t number = held_at(flows, n)->number;
     if (flows->held_by_number != NULL && gee_number_map_get(flows->held_by_number, number) == NULL)

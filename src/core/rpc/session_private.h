@@ -1,4 +1,5 @@
-/* session_private.h: the session's body, and what the files of the session call of each other; modules see session.h. */
+/* session_private.h: the session's body, and what the files of the session call of each other; modules see session.h.
+ */
 #ifndef GEE_RPC_SESSION_PRIVATE_H
 #define GEE_RPC_SESSION_PRIVATE_H
 
@@ -7,11 +8,12 @@
 #include "core/rpc/outgoing.h"
 #include "core/rpc/session.h"
 
-/* Who answers the calls of an engine's serving sessions: dispatch. All functions run on the loop's thread. */
+/* Answers the calls of an engine's serving sessions: dispatch. All functions run on the loop's thread. */
 typedef struct gee_session_server {
     /* A peer's call begins, by an event with GEE_EVENT_BEGIN. */
     void (*begin)(gee_session_t *session, const gee_event_t *event);
-    /* Precondition: the call is a streaming call, and was not answered: the peer broke the rules of the call, which ends. */
+    /* Precondition: the call is a streaming call, and was not answered: the peer broke the rules of the call, which
+     * ends. */
     void (*refuse)(gee_call_t *call, const gee_error_t *error);
     /* The memory of a streaming call is about to be used anew. */
     void (*clear)(gee_call_t *call);
@@ -98,17 +100,18 @@ static inline bool gee_session_is_paused(const gee_session_t *session, gee_pause
     return (session->pauses & reason) != 0;
 }
 
-/* The peer did what it must not, or cannot be told what it must be: said in the log, then closed. */
+/* The peer broke the protocol, or cannot be told what the peer has to be told: the reason is logged, the session
+ * closed. */
 void gee_session_refuse(gee_session_t *session, const gee_error_t *error);
-/* What is no reply of a call's own; without it the conversation cannot go on. */
+/* Sends an event that is no call's reply, such as a PONG. When the event cannot be written, the session ends. */
 void gee_session_send_event(gee_session_t *session, const gee_event_t *event);
 
 /* ---- serving: dispatch and the gateway answer through this ---- */
-/* The call is not answered within its request's event, as most are: puts it on the list of those in flight, and notes what
- * it takes by now (its message, which it may hold, and its arena). May be called again, when it takes more. */
+/* The call is not answered within its request's event, as most are: puts it on the list of those in flight, and notes
+ * what it takes by now (its message, which it may hold, and its arena). May be called again, when it takes more. */
 void gee_session_keep(gee_session_t *session, gee_call_t *call);
-/* Writes reply or error (call->status), takes the call off the session, ends its flow. `payload` null: a streaming call ends
- * without a further message. */
+/* Writes reply or error (call->status), takes the call off the session, ends its flow. `payload` null: a streaming call
+ * ends without a further message. */
 void gee_session_answer(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
 /* The same, for answers that are rare: with one caller, the function above becomes a part of that caller. */
 void gee_session_answer_apart(gee_session_t *session, gee_call_t *call, const gee_payload_t *payload);
@@ -136,7 +139,7 @@ void gee_session_fail_calls(gee_session_t *session, const gee_error_t *reason);
 /* What the handshake has chosen. */
 void gee_session_take_setup(gee_session_t *session, const gee_session_setup_t *setup);
 
-/* Ends everything of it but the stream and the memory itself. */
+/* Ends everything of the session but the stream and the session's memory. */
 void gee_session_dismantle(gee_session_t *session, const gee_error_t *reason);
 
 #endif

@@ -66,7 +66,7 @@ GEE_APART static void refuse_reply(gee_session_t *session, const gee_call_t *cal
     gee_session_refuse(session, error);
 }
 
-/* What the handler has said beside its reply. */
+/* Adds the metadata and details that the handler has said beside its reply. */
 GEE_APART static void add_said(const gee_call_t *call, gee_event_t *event) {
     if (!call->said->initial_sent)
         event->metadata = call->said->initial;
@@ -110,8 +110,8 @@ static void send_answer(gee_session_t *session, gee_call_t *call, gee_event_t *e
         gee_session_answered(session);
 }
 
-/* Every wire wants UTF-8; a service that quotes other bytes in its error must not cost its caller the connection. Not in the
- * call's pool, in which its handler may still be at work on another thread. */
+/* Every wire wants UTF-8; a service that quotes other bytes in its error must not cost its caller the connection. Not
+ * in the call's pool, in which its handler may still be at work on another thread. */
 GEE_APART static void send_repaired(gee_session_t *session, gee_call_t *call, gee_event_t *event) {
     gee_str_t given = event->status.text;
     char *text = malloc(gee_utf8_repair(NULL, given.data, given.length));

@@ -2,8 +2,8 @@
  *
  *   by_token: token -> the oldest call of that token -> the next one (tokens may repeat) -> ... -> the oldest
  *
- * The map is made when a peer cancels a call while many are in flight, and is there until none is. Until then a call pays one
- * comparison with null. */
+ * The map is made when a peer cancels a call while many are in flight, and is there until none is. Until then a call
+ * pays one comparison with null. */
 #include "core/rpc/session_private.h"
 
 #define FEW 16 /* calls: looking at each costs less than a map */

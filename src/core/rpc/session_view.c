@@ -1,4 +1,4 @@
-/* session_view.c: what protocols read of a session. (Functions, since link-time optimisation makes them part of their callers.) */
+/* session_view.c: what protocols read of a session. Link-time optimisation inlines the functions. */
 #include "core/base/assert.h"
 #include "core/rpc/dispatch.h"
 #include "core/rpc/door.h"

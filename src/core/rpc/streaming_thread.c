@@ -1,4 +1,5 @@
-/* streaming_thread.c: a GEE_BLOCKING handler of a streaming call, and the loop: messages go over in one buffer, under a lock.
+/* streaming_thread.c: a GEE_BLOCKING handler of a streaming call, and the loop: messages go over in one buffer, under a
+ * lock.
  *
  *   pool thread: GEE_SEND -> encoded -> [ lock: waiting ] -> task -> loop: gee_flow_send()
  *                   '-- waits while there is no room <-- signal -- room(), flush, over

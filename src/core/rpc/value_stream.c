@@ -83,7 +83,7 @@ static gee_measured_t measure(gee_session_t *session, gee_value_progress_t *prog
     }
 }
 
-/* What a plain header says. */
+/* The content of a plain header. */
 typedef struct plain {
     size_t length; /* 0: the header is not plain */
     gee_str_t method;
@@ -141,7 +141,7 @@ static size_t padding_behind(const gee_codec_t *codec, const uint8_t *bytes, siz
     return may_be ? codec->padding(bytes, length) : 0;
 }
 
-/* What gee_value_stream_receive() was given. */
+/* The arguments of gee_value_stream_receive(). */
 typedef struct receiving {
     gee_value_stream_t *stream;
     const gee_value_form_t *form;
@@ -254,7 +254,7 @@ static int receive_one(gee_session_t *session, void *data, const uint8_t *bytes,
         progress = *stream->progress;
     if (!stream->started) {
         look_for_plain(session, form->header, bytes, length, &plain);
-        /* What stands between messages is dropped at once, so that a quiet connection holds no buffer. */
+        /* Bytes between messages are dropped at once, so that a quiet connection holds no buffer. */
         if (plain.length == 0 && (*consumed = session->codec->padding(bytes, length)) > 0)
             return 0;
         stream->started = true;

@@ -14,7 +14,7 @@ static const char *speaker(bool go_words) {
     return go_words ? "rpc: " : "rpc server: ";
 }
 
-/* What is named as missing: Go names the whole. */
+/* The name that is reported as missing: Go reports the whole name. */
 static gee_str_t named(gee_missing_t missing, gee_str_t method, bool go_words) {
     ptrdiff_t dot = gee_str_find_last(method, '.');
     if (go_words || missing == GEE_MISSING_DOT || dot < 0)

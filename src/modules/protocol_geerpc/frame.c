@@ -332,8 +332,8 @@ static void fill_prefix(uint8_t *prefix, bool is_own, size_t header_length, size
     write_be32(prefix + 6, (uint32_t)body_length);
 }
 
-/* A short body that is bytes already, as gateways pass bodies on: in one piece with the header, which is that of a message
- * where it is not `plain`. False: the body is another one, or out of memory. */
+/* A short body that is bytes already, as gateways pass bodies on: in one piece with the header, which is that of a
+ * message where it is not `plain`. False: the body is another one, or out of memory. */
 static bool append_short(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, bool plain,
                          gee_chain_t *out) {
     const gee_payload_t *body = &event->payload;

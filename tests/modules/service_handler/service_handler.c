@@ -98,8 +98,8 @@ static void ask(gee_call_t *call, const methods_t *methods, answers_t *answers) 
     }
 }
 
-/* ---- the same in a streaming call: Handler.Tick sends 1, 2, ... up to its argument, each by a timer, and then their Foo.Sum of
- * the last two ---- */
+/* ---- the same in a streaming call: Handler.Tick sends 1, 2, ... up to its argument, each by a timer, and then their
+ * Foo.Sum of the last two ---- */
 
 typedef struct ticks {
     int64_t sent, wanted;

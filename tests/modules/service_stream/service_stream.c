@@ -150,7 +150,8 @@ static void leave(void *data) {
     count_release(guest);
 }
 
-/* A guest is in that list from the first message until the call is over, however that comes about. Null: the call failed. */
+/* A guest is in that list from the first message until the call is over, however that comes about. Null: the call
+ * failed. */
 static guest_t *guest_of(gee_call_t *call, gee_list_t *list) {
     guest_t *guest = gee_call_data(call);
     if (guest != NULL || (guest = gee_call_alloc(call, sizeof *guest)) == NULL) {
