@@ -190,7 +190,8 @@ check: all tests ## every test: as built, and once more under ASan and UBSan
 CALLING := $(filter $(OBJECTS_OF)/obj/src/%,$(CORE) $(PROC_MAIN) $(SERVER) $(LIBRARY) $(TOOLS))
 check-layers: $(sort $(CALLING)) ## that includes and calls only point down, and calls go in no circle
 	@status=0; auto/check-layers || status=1; $(PYTHON) auto/check-calls $^ || status=1; exit $$status
-check-format: ## that clang-format would change nothing
+check-format: ## that clang-format would change nothing, and that no line is longer than 120 characters
+	@auto/check-lines
 	@$(require_clang_format)
 	@badly=$$($(C_FILES) | xargs -0 $(CLANG_FORMAT) --dry-run --Werror 2>&1 | sed -n 's/ error: .*//p' | sort -V); \
 	    test -z "$$badly" || { printf '%s\n' "$$badly" 'not as clang-format has it: make format'; exit 1; }

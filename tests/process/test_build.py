@@ -451,7 +451,20 @@ def test_clean_keeps_the_configuration(tree):
     assert left == {"Makefile", "gee_features.h", "modules.c", "modules_lib.c", "geerpc.pc"}
 
 
-# ---- auto/check-layers ----
+# ---- auto/check-lines, auto/check-layers ----
+
+
+@pytest.mark.parametrize(
+    "path", ["src/core/base/wrong.c", "tests/unit/wrong.h", "tests/process/wrong.py", "auto/wrong"]
+)
+def test_a_line_that_is_too_long_is_named(unbuilt, path):
+    file = unbuilt.root / path
+    try:
+        file.write_text("é" * 120 + "\n" + "#" * 121 + "\n")
+        assert unbuilt.run("auto/check-lines", status=1) == f"{path}:2: longer than 120 characters\n"
+    finally:
+        file.unlink()
+    unbuilt.run("auto/check-lines")
 
 
 @pytest.mark.parametrize(
