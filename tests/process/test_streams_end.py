@@ -12,8 +12,8 @@ MESSAGE = 5
 
 @pytest.fixture
 def busy(make_server, extended_build):
-    """busy(patience): a server and a caller that takes nothing of two endless replies, one of a thread of the pool that waits
-    for room; and a third call that waits for another caller."""
+    """busy(patience): a server and a caller that takes nothing of two endless replies, one of a thread of the pool that
+    waits for room; and a third call that waits for another caller."""
     peers = []
 
     def start(patience):

@@ -558,7 +558,8 @@ static void test_wires_without_streams(void **state GEE_UNUSED) {
 #define STREAMERS 8
 #define ROUNDS    30
 
-/* Some streams are read to their end, some are cancelled or released in the middle, by the thread that has opened them. */
+/* Some streams are read to their end, some are cancelled or released in the middle, by the thread that has opened them.
+ */
 static void *stream_on_and_on(void *data) {
     gee_client_t *client = data;
     const pair_t range = { 1, 3000 };
