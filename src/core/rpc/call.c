@@ -365,6 +365,7 @@ static void set_details(gee_call_t *call, gee_bytes_t details) {
 }
 
 void gee_call_write_metadata(gee_call_t *call) {
+    GEE_ASSERT(call->said != NULL);
     gee_error_t error;
     call->said->initial_sent = true;
     if (call->said->initial.count > 0 && gee_flow_send_metadata(call->flow, &call->said->initial, &error) != 0)

@@ -307,6 +307,7 @@ static void on_timeout(gee_timer_t *timer) {
 }
 
 static void cancel(gee_call_t *call, bool wanted) {
+    GEE_ASSERT(!call->answered);
     if (!wanted) {
         gee_list_remove(&call->session_link);
         call->session = NULL;

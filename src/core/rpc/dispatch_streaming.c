@@ -126,6 +126,7 @@ void gee_streaming_end(gee_call_t *call, gee_code_t code, const char *text) {
 }
 
 static void streaming_refuse(gee_call_t *call, const gee_error_t *error) {
+    GEE_ASSERT(call->flow != NULL && !call->answered);
     if (gee_streaming_is_ours(call))
         gee_streaming_end(call, error->code, error->text);
     else

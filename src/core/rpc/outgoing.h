@@ -11,6 +11,7 @@
 #ifndef GEE_RPC_OUTGOING_H
 #define GEE_RPC_OUTGOING_H
 
+#include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "core/event/loop.h"
 #include "core/rpc/protocol.h"
@@ -72,6 +73,7 @@ static inline void gee_waiting_remove(gee_waiting_t *waiting, const gee_outgoing
         *slot = NULL;
         waiting->count--;
     } else {
+        GEE_ASSERT(waiting->others != NULL);
         gee_number_map_remove(waiting->others, outgoing->number);
     }
 }

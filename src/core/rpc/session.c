@@ -298,6 +298,7 @@ void gee_session_unpause(gee_session_t *session, gee_pause_t reason) {
 void gee_session_hand_back(gee_session_t *session, const gee_layer_t *layer, int64_t started_ns) {
     if (gee_session_is_ending(session))
         return;
+    GEE_ASSERT(session->role == GEE_SERVING && session->protocol->upgrades && session->call_count == 0);
     if (session->serving.way_back == NULL || gee_stream_has_ended(session->stream)) {
         gee_session_close(session, NULL);
         return;

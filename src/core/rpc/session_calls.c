@@ -168,6 +168,7 @@ GEE_APART static int refuse_call(const gee_session_t *session, gee_error_t *erro
 
 GEE_ALWAYS_INLINE int begin_call(gee_session_t *session, gee_outgoing_t *outgoing, gee_event_t *request,
                                  gee_error_t *error) {
+    GEE_ASSERT(session->role == GEE_CALLING);
     if (session->state != GEE_SESSION_OPEN || session->peer_ended)
         return refuse_call(session, error);
     if (put(session, outgoing, request->timeout_ns, error) != 0)

@@ -106,6 +106,7 @@ static void answer_cancelled(gee_session_t *session, const gee_event_t *event) {
 }
 
 bool gee_session_hold_event(gee_session_t *session, const gee_event_t *event) {
+    GEE_ASSERT(session->holding && session->flows != NULL);
     if (session->flows->cancelling) {
         if (event->parts & GEE_EVENT_BEGIN)
             answer_cancelled(session, event);

@@ -39,6 +39,7 @@ GEE_APART static int send_refused(gee_session_t *session, gee_call_t *call, gee_
 }
 
 void gee_session_keep(gee_session_t *session, gee_call_t *call) {
+    GEE_ASSERT(session->role == GEE_SERVING && call->session == session);
     size_t bytes = call->request_bytes + (call->pool != NULL ? gee_pool_used(call->pool) : 0);
     session->serving.call_bytes += bytes - call->charged;
     call->charged = bytes;

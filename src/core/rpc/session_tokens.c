@@ -23,6 +23,7 @@ void gee_session_drop_tokens(gee_session_t *session) {
 
 /* Without memory there is no map: a cancel looks at each call then. */
 void gee_session_add_token(gee_session_t *session, gee_call_t *call) {
+    GEE_ASSERT(session->serving.by_token != NULL);
     gee_number_map_t *map = session->serving.by_token;
     gee_call_t *oldest = gee_number_map_get(map, call->token.number);
     gee_link_t *link = &call->apart->token_link;
@@ -38,6 +39,7 @@ void gee_session_add_token(gee_session_t *session, gee_call_t *call) {
 }
 
 void gee_session_remove_token(gee_session_t *session, gee_call_t *call) {
+    GEE_ASSERT(session->serving.by_token != NULL);
     gee_number_map_t *map = session->serving.by_token;
     gee_link_t *link = &call->apart->token_link;
     if (session->call_count == 0)
