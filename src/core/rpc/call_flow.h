@@ -57,15 +57,16 @@ typedef struct gee_flow_events {
 struct gee_flow {
     gee_session_t *session; /* null: the call is over, or its end waits in `queue` */
     const gee_flow_events_t *events;
-    const gee_codec_t *codec;           /* of the messages */
-    uint64_t number;                    /* the token's, serving; ours, calling */
-    int64_t credit;                     /* what we may send; a message may be sent while above 0 */
-    int64_t allowed;                    /* what the peer may still send, by our account */
-    size_t taken;                       /* taken by the owner and not yet given back as credit */
-    size_t current;                     /* cost of the message that the owner has; with `busy` */
-    struct gee_flow_queue *queue;       /* messages, and the end, that wait for the owner; null: none */
-    struct gee_flow_queue *output;      /* messages that wait for credit or for the stream; null: none */
-    gee_link_t blocked_link;            /* in the session's flows that wait for its stream */
+    const gee_codec_t *codec;      /* of the messages */
+    uint64_t number;               /* the token's, serving; ours, calling */
+    int64_t credit;                /* what we may send; a message may be sent while above 0 */
+    int64_t allowed;               /* what the peer may still send, by our account */
+    size_t taken;                  /* taken by the owner and not yet given back as credit */
+    size_t current;                /* cost of the message that the owner has; with `busy` */
+    size_t held_until;             /* what the peer said waits before this place of the held calls: session_held.c */
+    struct gee_flow_queue *queue;  /* messages, and the end, that wait for the owner; null: none */
+    struct gee_flow_queue *output; /* messages that wait for credit or for the stream; null: none */
+    gee_link_t blocked_link;       /* in the session's flows that wait for its stream */
     uint32_t messages_in, messages_out; /* they stop at UINT32_MAX */
     bool *over; /* while messages are delivered one after another: to be set by gee_flow_end() */
     gee_half_t in : 2, out : 2;

@@ -354,6 +354,7 @@ static int start(gee_call_t *call) {
     if (kind_of(call) != 0)
         return start_handler(call);
     call->flow->events = &unary_events;
+    gee_dispatch_start_deadline(call); /* the rest of the request may never come */
     return 0;
 }
 

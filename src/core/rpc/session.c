@@ -313,8 +313,12 @@ static bool at_boundary(gee_session_t *session) {
            session->protocol->quiet(session, session->protocol_state);
 }
 
+static bool has_calls(const gee_session_t *session) {
+    return session->call_count > 0 || gee_session_has_held(session);
+}
+
 bool gee_session_quiet(gee_session_t *session) {
-    return session->call_count == 0 && at_boundary(session) && gee_stream_queued(session->stream) == 0;
+    return !has_calls(session) && at_boundary(session) && gee_stream_queued(session->stream) == 0;
 }
 
 static gee_call_t *first_streaming_call(const gee_session_t *session) {
@@ -354,7 +358,7 @@ GEE_APART static void close_if_through(gee_session_t *session) {
     bool boundary = at_boundary(session);
     if (session->state == GEE_SESSION_DRAINING && boundary && gee_session_open_streams(session) == 0)
         gee_stream_pause(session->stream); /* the next request would be a new call */
-    if (session->call_count > 0)
+    if (has_calls(session))
         return;
     if (session->peer_ended && !boundary)
         gee_log(session->engine->log, session->established ? GEE_LOG_INFO : GEE_LOG_WARN,
@@ -458,8 +462,12 @@ static void on_ended(gee_stream_t *stream GEE_UNUSED, void *owner) {
 }
 
 static void on_drained(gee_stream_t *stream GEE_UNUSED, void *owner) {
-    read_on(owner);
-    gee_session_flows_drained(owner);
+    gee_session_t *session = owner;
+    if (session->flows != NULL)
+        gee_session_start_held(session); /* first, as streaming calls may fill the stream again */
+    read_on(session);
+    gee_session_flows_drained(session);
+    close_when_through(session);
 }
 
 static void on_failed(gee_stream_t *stream, void *owner, const gee_error_t *reason) {

@@ -50,8 +50,8 @@ struct gee_session_flows {
     uint64_t held_bytes;              /* ever */
     gee_number_map_t *held_by_number; /* their places + 1; null until one is cancelled */
     uint64_t to_hold_number;
-    bool to_hold;    /* the message that is looked at */
-    bool cancelling; /* the call that begins is answered at once: GEE_CANCELLED */
+    bool to_hold;               /* the message that is looked at */
+    const gee_status_t *ending; /* not null: the held call that is looked at is answered so at once */
     /* Calling. */
     gee_streams_known_t known;
     int64_t credit;     /* with YES: what a call begins with */
@@ -100,6 +100,7 @@ bool gee_session_must_hold(const gee_session_t *session);
  * returned. Precondition of both: session->holding, and so session->flows is there. */
 bool gee_session_hold_event(gee_session_t *session, const gee_event_t *event);
 void gee_session_hold_message(gee_session_t *session, const uint8_t *bytes, size_t length);
+bool gee_session_has_held(const gee_session_t *session);
 /* Starts calls that wait, as long as there is room. */
 void gee_session_start_held(gee_session_t *session);
 /* True: a call of that number waited, and is answered. */

@@ -2,6 +2,7 @@
  * so that a cancel, a ping or credit behind them is seen at once.
  *
  *   full? -> one message at a time -> begins a call -> its bytes wait in `held` -> a call has ended -> receive() again
+ *                                |-> follows a call of which something is held -> waits behind
  *                                '-> anything else -> handled now; CANCEL of a held call -> answered now, bytes dropped
  *
  * Held bytes count against limits.input; over it the connection is not read. */
@@ -17,6 +18,10 @@
 
 static size_t held_count(const gee_session_t *session) {
     return session->flows != NULL ? session->flows->held_end - session->flows->held_begin : 0;
+}
+
+bool gee_session_has_held(const gee_session_t *session) {
+    return held_count(session) > 0;
 }
 
 GEE_APART bool gee_session_is_full(const gee_session_t *session) {
@@ -80,26 +85,29 @@ static void free_held(gee_session_flows_t *flows) {
     gee_number_map_destroy(&flows->held_by_number);
     free(flows->held_calls);
     flows->held_calls = NULL;
-    flows->held_room = flows->held_begin = flows->held_end = 0;
+    flows->held_room = 0; /* held_begin and held_end go on: gee_flow_t.held_until */
 }
+
+static bool end_held(gee_session_t *session, uint64_t number, const gee_status_t *status);
 
 /* ---- in ---- */
 
-static bool begins_or_follows_held(const gee_session_t *session, const gee_event_t *event) {
+static bool begins_or_follows_held(const gee_session_t *session, const gee_event_t *event, gee_flow_t *flow) {
+    bool refused = event->payload.kind == GEE_PAYLOAD_REFUSED;
     if (event->parts & GEE_EVENT_BEGIN)
-        return event->payload.kind != GEE_PAYLOAD_REFUSED; /* which is answered at once, and takes nothing */
-    return (event->parts & (GEE_EVENT_MESSAGE | GEE_EVENT_HALF_CLOSE)) != 0 && held_count(session) > 0 &&
-           gee_session_find_flow(session, event) == NULL;
+        return !refused; /* a refused call is answered at once, and takes nothing */
+    if ((event->parts & (GEE_EVENT_MESSAGE | GEE_EVENT_HALF_CLOSE | GEE_EVENT_CREDIT)) == 0 || held_count(session) == 0)
+        return false;
+    return flow == NULL || (!refused && flow->held_until > session->flows->held_begin);
 }
 
-/* The call of this event was cancelled before its turn came. */
-static void answer_cancelled(gee_session_t *session, const gee_event_t *event) {
+/* The call of this event ends before its turn came. */
+static void answer_held(gee_session_t *session, const gee_event_t *event) {
     gee_event_t answer = { .parts = event->parts == GEE_EVENT_REQUEST ? GEE_EVENT_REPLY : GEE_EVENT_END,
                            .token = event->token,
                            .method = gee_str_quoted(event->method),
                            .codec = event->codec,
-                           .status = { .code = GEE_CANCELLED,
-                                       .text = GEE_STR("rpc server: call cancelled by its caller") } };
+                           .status = *session->flows->ending };
     gee_error_t error;
     if (session->flows->line->send(session, &answer, NULL, &error) != 0)
         session->flows->line->refuse(session, &error);
@@ -107,14 +115,21 @@ static void answer_cancelled(gee_session_t *session, const gee_event_t *event) {
 
 bool gee_session_hold_event(gee_session_t *session, const gee_event_t *event) {
     GEE_ASSERT(session->holding && session->flows != NULL);
-    if (session->flows->cancelling) {
+    gee_session_flows_t *flows = session->flows;
+    if (flows->ending != NULL) {
         if (event->parts & GEE_EVENT_BEGIN)
-            answer_cancelled(session, event);
+            answer_held(session, event);
         return true;
     }
-    gee_session_flows_t *flows = session->flows;
-    if (!begins_or_follows_held(session, event))
+    gee_flow_t *flow = gee_session_find_flow(session, event);
+    if (!begins_or_follows_held(session, event, flow))
         return false;
+    if (event->payload.kind == GEE_PAYLOAD_REFUSED) { /* of whose bytes most have not come */
+        (void)end_held(session, event->token.number, event->payload.refusal);
+        return true;
+    }
+    if (flow != NULL && (event->parts & GEE_EVENT_BEGIN) == 0)
+        flow->held_until = flows->held_end + 1;
     flows->to_hold = true;
     flows->to_hold_number = event->token.number;
     return true;
@@ -158,11 +173,16 @@ static void start_first(gee_session_t *session, gee_session_flows_t *flows) {
     gee_held_call_t call = *held_at(flows, n);
     gee_inbox_t held = flows->held;
     gee_buf_t *buf = gee_buf_hold(held.buf); /* the call may end others, which hold further messages */
+    const gee_event_t event = { .token = { .number = call.number } };
+    bool was_open = gee_session_find_flow(session, &event) != NULL;
     forget_index(flows, n);
     flows->held_begin++;
     gee_inbox_consume(&flows->held, call.length);
     if (!call.cancelled)
         receive_held(session, &held, 0, call.length);
+    gee_flow_t *flow = gee_session_find_flow(session, &event);
+    if (flow != NULL && !was_open)
+        flow->held_until = flows->held_end;
     gee_buf_release(&buf);
 }
 
@@ -182,7 +202,7 @@ void gee_session_start_held(gee_session_t *session) {
     }
 }
 
-/* ---- cancelled while it waits ---- */
+/* ---- ended while it waits ---- */
 
 static void index_all(gee_session_flows_t *flows) {
     flows->held_by_number = gee_number_map_create();
@@ -191,7 +211,7 @@ static void index_all(gee_session_flows_t *flows) {
             index_call(flows, n);
 }
 
-bool gee_session_cancel_held(gee_session_t *session, uint64_t number) {
+static bool end_held(gee_session_t *session, uint64_t number, const gee_status_t *status) {
     gee_session_flows_t *flows = session->flows;
     if (held_count(session) == 0)
         return false;
@@ -206,11 +226,18 @@ bool gee_session_cancel_held(gee_session_t *session, uint64_t number) {
     held_at(flows, n)->cancelled = true;
     gee_inbox_t held = flows->held;
     gee_buf_t *buf = gee_buf_hold(held.buf);
-    session->holding = flows->cancelling = true;
+    session->holding = true;
+    flows->ending = status;
     receive_held(session, &held, (size_t)(held_at(flows, n)->offset - held_at(flows, flows->held_begin)->offset),
                  held_at(flows, n)->length);
-    flows->cancelling = false;
+    flows->ending = NULL;
     session->holding = holding;
     gee_buf_release(&buf);
     return true;
+}
+
+bool gee_session_cancel_held(gee_session_t *session, uint64_t number) {
+    static const gee_status_t cancelled = { .code = GEE_CANCELLED,
+                                            .text = GEE_STR("rpc server: call cancelled by its caller") };
+    return end_held(session, number, &cancelled);
 }
