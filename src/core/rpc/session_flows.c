@@ -100,7 +100,7 @@ static int send_of_flow(gee_session_t *session, const gee_event_t *event, size_t
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "the message would be %zu bytes, over %zu (limits.message)",
                              too_long, limit);
     }
-    if (session->role == GEE_SERVING && event->parts & GEE_EVENT_MESSAGE)
+    if (session->role == GEE_SERVING && event->parts & GEE_EVENT_MESSAGE && event->flow != NULL) /* else held */
         gee_streaming_of(event->flow)->call.reply_bytes += out->length - before;
     if (length != NULL)
         *length = session->flows->body_length;
