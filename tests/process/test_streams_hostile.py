@@ -111,3 +111,33 @@ def test_a_unary_call_in_parts_ends_in_time_without_its_half_close(make_full, fi
     end = peer.hear()
     assert (end.kind, end.seq, end.code) == (CALL, 2, 4), end
     reach(peer)
+
+
+def test_open_calls_do_not_take_all_of_limits_input(make_full):
+    """The connection would not be read any more, so that the calls could not end."""
+    _, peer = make_full('input = "64k";')
+    end_of(peer, 1)
+    for seq in range(2, 7):
+        peer.say(CREDIT, seq, method="Stream.Double", metadata=[("key", "v" * 20_000)])
+    refused = [peer.hear() for _ in range(2)]
+    assert [(frame.kind, frame.seq, frame.code) for frame in refused] == [(CALL, 5, 8), (CALL, 6, 8)]
+    assert all(b"limits.input" in frame.error for frame in refused)
+    for seq in range(2, 5):
+        peer.say(CLOSE, seq)
+        assert peer.hear().kind == CLOSE
+    reach(peer)
+
+
+def test_a_late_cancel_beside_many_streaming_calls(make_full):
+    """With many calls the server looks for a number in a map, in which a streaming call has no place."""
+    _, peer = make_full()
+    seqs = range(10, 110)
+    for seq in seqs:
+        peer.say(CREDIT, seq, method="Stream.Double")
+    end_of(peer, 1)
+    peer.say(CANCEL, 5)  # no call
+    peer.send("Foo.Sleep", LONG, seq=2)
+    end_of(peer, 2)
+    for seq in seqs:
+        end_of(peer, seq)
+    reach(peer)

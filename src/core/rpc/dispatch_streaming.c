@@ -407,6 +407,17 @@ static bool refuses(gee_session_t *session, const gee_event_t *event) {
     return false;
 }
 
+/* Streaming calls that took all of limits.input would stop the reading, and so could never end. */
+static bool refuses_for_input(const gee_session_t *session, gee_error_t *error) {
+    uint64_t limit = session->engine->limits.input;
+    if (limit == 0 || session->serving.call_bytes < limit)
+        return false;
+    gee_error_set(error, GEE_RESOURCE_EXHAUSTED,
+                  "rpc server: the calls of this connection take %llu bytes (limits.input)",
+                  (unsigned long long)session->serving.call_bytes);
+    return true;
+}
+
 static gee_call_t *create(gee_session_t *session, const gee_event_t *event) {
     gee_call_t *call = gee_call_create_streaming(session->engine);
     if (call == NULL)
@@ -439,8 +450,12 @@ void gee_streaming_begin(gee_session_t *session, const gee_event_t *event) {
     if (!gee_dispatch_identify(call, event->method))
         return;
     gee_session_keep(session, call);
+    gee_error_t error;
+    if (refuses_for_input(session, &error)) {
+        streaming_refuse(call, &error);
+        return;
+    }
     if (event->payload.kind == GEE_PAYLOAD_REFUSED) {
-        gee_error_t error;
         gee_error_set(&error, event->payload.refusal->code, "%.*s", GEE_STR_ARGUMENTS(event->payload.refusal->text));
         streaming_refuse(call, &error);
         return;

@@ -24,6 +24,8 @@ void gee_session_drop_tokens(gee_session_t *session) {
 /* Without memory there is no map: a cancel looks at each call then. */
 void gee_session_add_token(gee_session_t *session, gee_call_t *call) {
     GEE_ASSERT(session->serving.by_token != NULL);
+    if (call->flow != NULL)
+        return; /* which a cancel finds by its flow */
     gee_number_map_t *map = session->serving.by_token;
     gee_call_t *oldest = gee_number_map_get(map, call->token.number);
     gee_link_t *link = &call->apart->token_link;
@@ -41,10 +43,12 @@ void gee_session_add_token(gee_session_t *session, gee_call_t *call) {
 void gee_session_remove_token(gee_session_t *session, gee_call_t *call) {
     GEE_ASSERT(session->serving.by_token != NULL);
     gee_number_map_t *map = session->serving.by_token;
-    gee_link_t *link = &call->apart->token_link;
     if (session->call_count == 0)
         gee_session_drop_tokens(session);
-    else if (link->next == link)
+    if (session->call_count == 0 || call->flow != NULL)
+        return;
+    gee_link_t *link = &call->apart->token_link;
+    if (link->next == link)
         (void)gee_number_map_remove(map, call->token.number);
     else if (gee_number_map_get(map, call->token.number) == call)
         (void)gee_number_map_put(map, call->token.number, call_of(link->next)); /* takes its place: needs no memory */
