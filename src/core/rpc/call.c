@@ -249,7 +249,8 @@ static void hand_on(gee_call_t *call) {
 }
 
 static void say_twice(const gee_call_t *call) {
-    gee_log(call->engine->log, GEE_LOG_ERROR, "a handler finished its call twice (the second has no effect)");
+    gee_log(call->engine->log, GEE_LOG_ERROR, "%.*s: a handler finished its call twice (the second has no effect)",
+            GEE_STR_ARGUMENTS(call->method_name));
 }
 
 /* Does this run inside the invocation of the call's handler? */

@@ -102,6 +102,11 @@ struct gee_call {
     atomic_bool watched; /* gee_call_on_cancel() was called */
     atomic_bool cancelled;
     uint8_t depth; /* 0: a session's call; else how many calls it is within, as a handler has made it: call_other.c */
+    /* Of a streaming call alone. */
+    bool called_back : 1; /* a timer's callback runs, or that of another call */
+    bool held_back : 1;   /* a bidirectional handler hears nothing before there is room */
+    bool task_comes : 1;  /* the handler has finished, which the loop has not seen yet */
+    bool ending : 1;      /* the handler has finished; the answer goes out behind what waits */
 
     const gee_method_t *method; /* null: unknown */
     void *method_slot;          /* dispatch's own record of the method */
@@ -129,10 +134,6 @@ typedef struct gee_streaming_call {
     gee_pool_t *message;                 /* the arena of the message that a handler is at; null: none */
     struct gee_kept_message *kept;       /* arenas of messages that gee_message_keep() holds */
     struct gee_streaming_thread *thread; /* a GEE_BLOCKING method's; null: all is on the loop */
-    bool called_back;                    /* a timer's callback runs, or that of another call */
-    bool held_back;                      /* a bidirectional handler hears nothing before there is room */
-    bool task_comes;                     /* the handler has finished, which the loop has not seen yet */
-    bool ending;                         /* the handler has finished; the answer goes out behind what waits */
 } gee_streaming_call_t;
 
 /* Loop thread. */

@@ -92,19 +92,19 @@ void gee_streaming_clear(gee_call_t *call) {
 /* A handler still runs, or has finished and the loop does not know yet: the memory waits. */
 static void release_when_through(gee_call_t *call) {
     const gee_streaming_call_t *streaming = streaming_of(call);
-    if (call->handler != GEE_HANDLER_NONE || streaming->called_back || streaming->task_comes ||
+    if (call->handler != GEE_HANDLER_NONE || streaming->call.called_back || streaming->call.task_comes ||
         (streaming->thread != NULL && gee_streaming_thread_is_posted(streaming->thread)))
         return;
     gee_dispatch_release(call);
 }
 
 void gee_streaming_enter(gee_call_t *call) {
-    GEE_ASSERT(!streaming_of(call)->called_back);
-    streaming_of(call)->called_back = true;
+    GEE_ASSERT(!call->called_back);
+    call->called_back = true;
 }
 
 void gee_streaming_leave(gee_call_t *call) {
-    streaming_of(call)->called_back = false;
+    call->called_back = false;
     if (call->answered)
         release_when_through(call);
 }
@@ -113,8 +113,8 @@ void gee_streaming_end(gee_call_t *call, gee_code_t code, const char *text) {
     gee_streaming_call_t *streaming = streaming_of(call);
     if (call->answered)
         return;
-    if (!gee_call_claim(call) && !streaming->ending) /* else from here on gee_end() and the like have no effect */
-        streaming->task_comes = true;
+    if (!gee_call_claim(call) && !streaming->call.ending) /* else from here on gee_end() and the like have no effect */
+        streaming->call.task_comes = true;
     gee_dispatch_say_end(call, (gee_status_t){ .code = code, .text = gee_str(text) });
     gee_call_cancel(call);
     if (streaming->thread != NULL) {
@@ -136,7 +136,7 @@ static void streaming_refuse(gee_call_t *call, const gee_error_t *error) {
 /* Sends the handler's outcome behind the messages that wait. */
 static void finish_answer(gee_call_t *call) {
     gee_streaming_call_t *streaming = streaming_of(call);
-    streaming->ending = true;
+    streaming->call.ending = true;
     if (streaming->thread != NULL && !gee_streaming_thread_flush(streaming->thread))
         return;
     if (call->flow->session != NULL && !gee_flow_flushed(call->flow))
@@ -157,14 +157,14 @@ static void send_waiting(gee_call_t *call) {
         (void)gee_streaming_thread_flush(streaming->thread);
     if (call->answered)
         release_when_through(call);
-    else if (streaming->ending)
+    else if (streaming->call.ending)
         finish_answer(call);
 }
 
 /* gee_end(), gee_reply() or gee_fail() was called. */
 static void on_streaming_finished(gee_task_t *task) {
     gee_call_t *call = GEE_CONTAINER(task, gee_call_t, finished_task);
-    streaming_of(call)->task_comes = false;
+    call->task_comes = false;
     if (call->answered)
         release_when_through(call);
     else
@@ -197,8 +197,8 @@ static void ran_message(gee_call_t *call) {
         release_when_through(call);
         return;
     }
-    streaming->held_back = kind_of(call) == GEE_STREAMING && call->flow->full;
-    if (!streaming->held_back)
+    streaming->call.held_back = kind_of(call) == GEE_STREAMING && call->flow->full;
+    if (!streaming->call.held_back)
         gee_flow_took(call->flow);
 }
 
@@ -279,8 +279,8 @@ static void on_room(gee_flow_t *flow) {
         room(&streaming->call, streaming->room_data);
         gee_dispatch_running = NULL;
     }
-    if (streaming->held_back && !flow->full) {
-        streaming->held_back = false;
+    if (streaming->call.held_back && !flow->full) {
+        streaming->call.held_back = false;
         gee_flow_took(flow);
     }
 }
@@ -489,7 +489,18 @@ void gee_streaming_refuse_unary(gee_call_t *call) {
 
 /* ---- what a handler asks ---- */
 
+/* Each file of a service has its own description of a struct. */
+static bool is_same_type(const gee_type_t *one, const gee_type_t *other) {
+    return one == other ||
+           (one->kind == other->kind && one->size == other->size && strcmp(one->name, other->name) == 0);
+}
+
 gee_sent_t gee_send(gee_call_t *call, const gee_type_t *type, const void *message) {
+    if (!is_same_type(type, call->method->reply)) {
+        gee_failf(call, GEE_INTERNAL, "rpc server: %.*s sends %s, its row says %s",
+                  GEE_STR_ARGUMENTS(call->method_name), type->name, call->method->reply->name);
+        return GEE_SEND_ENDED;
+    }
     gee_streaming_call_t *streaming = streaming_of(call);
     const gee_payload_t payload = { .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = message };
     gee_error_t error;

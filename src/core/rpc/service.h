@@ -115,9 +115,15 @@ void gee_fail_with(gee_call_t *call, gee_code_t code, const char *text, gee_byte
 /* Sends one message, encoded before this returns. A handler on the loop that is told GEE_SENT_FULL waits for
  * gee_call_on_room(); a handler that goes on sending past limits.output ends the call with GEE_RESOURCE_EXHAUSTED. A
  * bidirectional handler hears no further message before there is room again. On the pool GEE_SEND waits for room, at
- * most until the call is over. GEE_SEND(call, T, pointer) checks the pointer's type. */
+ * most until the call is over. GEE_SEND(call, T, pointer) checks the pointer's type. A
+ * type that is not the row's ends the call with GEE_INTERNAL. */
 gee_sent_t gee_send(gee_call_t *call, const gee_type_t *type, const void *message);
-#define GEE_SEND(call, T, pointer) gee_send((call), &gee_type_of_##T, (1 ? (pointer) : (const T *)0))
+#define GEE_SEND(call, T, pointer)                                                                                     \
+    ((void)sizeof(struct {                                                                                             \
+         _Static_assert(__builtin_types_compatible_p(__typeof__(*(pointer)), T), "GEE_SEND: not a " #T);               \
+         char unused;                                                                                                  \
+     }),                                                                                                               \
+     gee_send((call), &gee_type_of_##T, (pointer)))
 /* Finishes a server streaming or bidirectional call: GEE_OK, behind all messages sent. */
 void gee_end(gee_call_t *call);
 /* room(call, data) runs once, on the loop's thread, when there is room after GEE_SENT_FULL. Loop thread. */
