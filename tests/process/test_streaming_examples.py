@@ -45,7 +45,8 @@ def test_a_chat(server):
         eventually(lambda: ben.say('"are you there?"') or hears(ann), "ann has entered and hears ben")
         assert ann.hear() == '"are you there?"\n'
         ann.say('"good"')
-        assert ben.hear() == '"good"\n'
+        heard = ben.hear()
+        assert (ben.hear() if heard == '"hello"\n' else heard) == '"good"\n'  # he may have entered before her first word
         assert ben.end() == (0, "", "")
         ann.say('"who is there?"')
         status, rest, error = ann.end()
