@@ -48,6 +48,10 @@
 #ifndef GEERPC_H
 #define GEERPC_H
 
+#if !defined(__cplusplus) && __STDC_VERSION__ < 201112L
+#error "geerpc.h needs C11 or later: cc -std=c11"
+#endif
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>

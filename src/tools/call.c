@@ -122,13 +122,24 @@ static bool may_be_several(const arguments_t *arguments) {
     return gee_json_from_input(arguments, 2) || (arguments->count > 2 && !gee_values_is_one(arguments->items[2]));
 }
 
+/* The library chooses the wire, and the values are no standard input. */
+static bool can_read_again(const arguments_t *arguments) {
+    return arguments->codec == NULL && arguments->protocol == NULL && arguments->count > 2 &&
+           strcmp(arguments->items[2], "-") != 0;
+}
+
 static int call(target_t *target) {
     const arguments_t *arguments = target->arguments;
     who_streams_t who = { .client = false };
+    bool several = may_be_several(arguments), known = several && ask_who_streams(target, &who);
     char *input;
-    if (may_be_several(arguments) && ask_who_streams(target, &who) && (who.client || who.server))
+    if (known && (who.client || who.server))
         return stream(target, &who);
     const char *json = gee_json_argument(arguments, 2, &input);
+    if (several && !known && json != NULL && can_read_again(arguments) && !gee_values_is_one(json)) {
+        free(input);
+        return stream(target, NULL); /* a gateway without a declaration of the service does not know who streams */
+    }
     int status = json ? call_once(target, json) : EXIT_USAGE;
     free(input);
     return status;

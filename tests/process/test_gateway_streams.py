@@ -3,11 +3,12 @@ The gateway has no declaration of the service: it does not know which methods st
 import os
 import signal
 import struct
+import subprocess
 import threading
 
 import pytest
 
-from conftest import eventually
+from conftest import BUILD, eventually
 from gateway import gateway_conf, page, peers, wait_until_idle
 from handover import FULL
 from hostile import assert_flat, memory
@@ -206,6 +207,15 @@ def test_a_reader_that_stops_holds_the_server_and_nobody_else(pair, peer):
 
 
 # ---- how it ends ----
+
+
+@pytest.mark.parametrize("how", ["text", "file", "stdin"])
+def test_geectl_streams_through_a_gateway_that_does_not_know_who_streams(pair, tmp_path, how):
+    (tmp_path / "values").write_text("1 2\n3")
+    argument = {"text": "1 2 3", "file": f"@{tmp_path}/values", "stdin": "-"}[how]
+    done = subprocess.run([str(BUILD / "geectl"), "call", pair.gateway.tcp, "Stream.Double", argument], text=True,
+                          input="1 2 3", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=WAIT, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2\n4\n6\n", "")
 
 
 def test_details_and_metadata_come_back(pair, peer):

@@ -96,3 +96,11 @@ def test_many_wait_and_all_are_answered_in_order(full):
     control(full, CANCEL, 1)
     assert answers(full, 1) == [(1, 1, 0)]
     assert answers(full, count) == [(seq, 0, 0) for seq in range(3, 3 + count)]
+
+
+def test_cancelled_calls_leave_their_room_to_others(full):
+    """More bytes than limits.input has are held and cancelled, one call after another."""
+    for seq in range(3, 300):
+        full.send("Foo.Sum", field(1, seq) + field(100, b"x" * 1000), seq=seq)
+        control(full, CANCEL, seq)
+        assert answers(full, 1) == [(seq, 1, 0)]

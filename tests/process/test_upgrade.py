@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,6 +14,7 @@ from gateway import page
 from handover import Crowd, make_passing, sealed_of
 from registering import ask, put, registry_conf, servers, start_registry, url, wait_for_servers
 from upgrading import Calling, ask_old, descriptors, install, old_pid, start_swapped, wait_for_master
+from wire import CLOSE, CREDIT, DRAIN, MESSAGE, BinPeer, field
 
 UPGRADES = 20 if not SANITIZED else 5
 
@@ -68,6 +70,38 @@ def test_nobody_notices_an_upgrade(daemon):
             assert not set(workers) & set(daemon.worker_pids())
             calling.check()
     assert names(daemon) == ["geerpc.control", "geerpc.pid", "geerpc.sock"]
+
+
+def number(value):
+    return field(1, value)
+
+
+def double(peer, value):
+    """One message each way of an open Stream.Double, with credit for the answer."""
+    peer.say(MESSAGE, 1, number(value))
+    peer.say(CREDIT, 1, credit=64)
+    while (frame := peer.hear()).kind in (CREDIT, DRAIN):
+        pass
+    assert frame.kind == MESSAGE and frame.body == number(2 * value)
+
+
+def test_open_streaming_calls_go_on_through_an_upgrade(make_server, extended_build):
+    server = make_server(build=extended_build).start(daemon=True)
+    old = server.pid
+    with BinPeer(server.tcp) as peer, BinPeer(server.tcp) as other, ThreadPoolExecutor(1) as asking:
+        peer.say(MESSAGE, 1, number(1), method="Stream.Double")
+        assert peer.hear().body == number(2)
+        said = asking.submit(server.ask, "upgrade")
+        eventually(lambda: server.pid != old, "the new master serves")
+        for value in range(2, 200):
+            double(peer, value)
+            assert other.call("Foo.Sum", field(1, value) + field(2, 1), seq=value)[1] == number(value + 1)
+        assert not said.done() and old in server.processes()
+        peer.say(CLOSE, 1)
+        while (frame := peer.hear()).kind != CLOSE:
+            assert frame.kind in (CREDIT, DRAIN)
+        assert said.result().stdout.startswith("upgraded: ")
+        wait_for_end(server, old)
 
 
 def held(server, rest):

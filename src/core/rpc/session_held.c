@@ -211,6 +211,12 @@ static void index_all(gee_session_flows_t *flows) {
             index_call(flows, n);
 }
 
+/* The room of ended calls at the front is for others. */
+static void drop_ended(gee_session_flows_t *flows) {
+    for (; flows->held_begin < flows->held_end && held_at(flows, flows->held_begin)->cancelled; flows->held_begin++)
+        gee_inbox_consume(&flows->held, held_at(flows, flows->held_begin)->length);
+}
+
 static bool end_held(gee_session_t *session, uint64_t number, const gee_status_t *status) {
     gee_session_flows_t *flows = session->flows;
     if (held_count(session) == 0)
@@ -233,6 +239,7 @@ static bool end_held(gee_session_t *session, uint64_t number, const gee_status_t
     flows->ending = NULL;
     session->holding = holding;
     gee_buf_release(&buf);
+    drop_ended(flows);
     return true;
 }
 
