@@ -21,7 +21,7 @@ bench-sweeps: all bench-programs ## payloads, connections, methods, allocations;
 	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS) --sweep '$(or $(SWEEPS),all)'
 bench-programs: $(addprefix $B/bench/,load floor malloc_count.so)
 
-BENCH_COMPILE := $(CC) $(LANGUAGE_FLAGS) -O2 -g $(WARNINGS) -Isrc -Itests/bench
+BENCH_COMPILE := $(CC) $(LANGUAGE_FLAGS) -O2 -g $(WARNINGS) -DNDEBUG -Isrc -Isrc/core -I$B -Itests/bench
 # To seal what it says, the generator has the Noise machine alone.
 BENCH_SEAL    := $(if $(filter src/modules/seal_noise,$(SERVER_MODULES)),\
                  $(patsubst %,src/modules/seal_noise/%.c,cipher symmetric pattern handshake))

@@ -122,10 +122,13 @@ static bool may_be_several(const arguments_t *arguments) {
     return gee_json_from_input(arguments, 2) || (arguments->count > 2 && !gee_values_is_one(arguments->items[2]));
 }
 
-/* The library chooses the wire, and the values are no standard input. */
-static bool can_read_again(const arguments_t *arguments) {
-    return arguments->codec == NULL && arguments->protocol == NULL && arguments->count > 2 &&
-           strcmp(arguments->items[2], "-") != 0;
+/* A gateway without a declaration of the service does not know who streams; several values can be nothing else. */
+static int stream_text(target_t *target, const char *values) {
+    arguments_t arguments = *target->arguments;
+    arguments.items[2] = values;
+    arguments.count = 3;
+    target->arguments = &arguments;
+    return stream(target, NULL);
 }
 
 static int call(target_t *target) {
@@ -136,11 +139,9 @@ static int call(target_t *target) {
     if (known && (who.client || who.server))
         return stream(target, &who);
     const char *json = gee_json_argument(arguments, 2, &input);
-    if (several && !known && json != NULL && can_read_again(arguments) && !gee_values_is_one(json)) {
-        free(input);
-        return stream(target, NULL); /* a gateway without a declaration of the service does not know who streams */
-    }
-    int status = json ? call_once(target, json) : EXIT_USAGE;
+    bool stream_it = several && !known && json != NULL && arguments->codec == NULL && arguments->protocol == NULL &&
+                     !gee_values_is_one(json);
+    int status = json == NULL ? EXIT_USAGE : stream_it ? stream_text(target, json) : call_once(target, json);
     free(input);
     return status;
 }
