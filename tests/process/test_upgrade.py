@@ -13,7 +13,16 @@ from conftest import CONF, SANITIZED, TIMEOUT, eventually
 from gateway import page
 from handover import Crowd, make_passing, sealed_of
 from registering import ask, put, registry_conf, servers, start_registry, url, wait_for_servers
-from upgrading import Calling, ask_old, descriptors, install, old_pid, start_swapped, wait_for_master
+from upgrading import (
+    Calling,
+    ask_old,
+    descriptors,
+    install,
+    old_pid,
+    start_swapped,
+    wait_for_master,
+    wait_for_other_master,
+)
 from wire import CLOSE, CREDIT, DRAIN, MESSAGE, BinPeer, field
 
 UPGRADES = 20 if not SANITIZED else 5
@@ -92,7 +101,7 @@ def test_open_streaming_calls_go_on_through_an_upgrade(make_server, extended_bui
         peer.say(MESSAGE, 1, number(1), method="Stream.Double")
         assert peer.hear().body == number(2)
         said = asking.submit(server.ask, "upgrade")
-        eventually(lambda: server.pid != old, "the new master serves")
+        wait_for_other_master(server, old)
         for value in range(2, 200):
             double(peer, value)
             assert other.call("Foo.Sum", field(1, value) + field(2, 1), seq=value)[1] == number(value + 1)

@@ -41,15 +41,20 @@ def old_pid(server):
     return int((server.root / "run/geerpc.pid.oldbin").read_text())
 
 
+def pid_in_file(server):
+    """None: between two owners there is no such file, or nothing in the file."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return server.pid
+    return None
+
+
 def wait_for_master(server, pid):
-    """The pid file has its usual name; between two owners there is no such file."""
+    """The pid file has its usual name."""
+    eventually(lambda: pid_in_file(server) == pid, f"master {pid} alone")
 
-    def is_there():
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            return server.pid == pid
-        return False
 
-    eventually(is_there, f"master {pid} alone")
+def wait_for_other_master(server, pid):
+    eventually(lambda: pid_in_file(server) not in (None, pid), f"a master beside {pid}")
 
 
 def ask_old(server, command, status=0):
