@@ -202,8 +202,9 @@ static void gaps_of_any_width_pass(void **state) {
     (void)state;
     for (size_t i = 0; i < FIELDS; i++) {
         snprintf(names[i], sizeof(names[i]), "F%zu", i);
-        fields[i] =
-            (gee_field_t){ .name = names[i], .tag = (uint32_t)i + 1, .offset = 8 * i, .type = &gee_type_of_int64_t };
+        fields[i] = (gee_field_t){
+            .name = names[i], .tag = (uint32_t)i + 1, .offset = 8 * (uint32_t)i, .type = &gee_type_of_int64_t
+        };
     }
     for (size_t first = 0; first < FIELDS; first++) {
         memset(value, 0, sizeof(value));

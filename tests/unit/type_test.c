@@ -87,7 +87,7 @@ static void flaws_of_structs_are_named(void **state) {
     assert_non_null(strstr(flaw_of(a, bad, 16), "no type"));
     bad = b, bad.offset = 9;
     assert_non_null(strstr(flaw_of(a, bad, 16), "within"));
-    bad = b, bad.offset = SIZE_MAX;
+    bad = b, bad.offset = UINT32_MAX;
     assert_non_null(strstr(flaw_of(a, bad, 16), "within"));
     bad = b, bad.offset = 12;
     assert_non_null(strstr(flaw_of(a, bad, 24), "aligned"));
@@ -134,7 +134,7 @@ static void deep_types_are_checked_in_linear_time(void **state) {
     for (size_t i = 1; i < LEVELS; i++) {
         bool twice = i < SHIFT_AT;
         fields[i][0] = (gee_field_t){ .name = "A", .tag = 1, .offset = 0, .type = &types[i - 1] };
-        fields[i][1] = (gee_field_t){ .name = "B", .tag = 2, .offset = size, .type = &types[i - 1] };
+        fields[i][1] = (gee_field_t){ .name = "B", .tag = 2, .offset = (uint32_t)size, .type = &types[i - 1] };
         size *= twice ? 2 : 1;
         types[i] = (gee_type_t){
             .kind = GEE_KIND_STRUCT, .name = "T", .size = size, .fields = fields[i], .field_count = twice ? 2 : 1
@@ -160,7 +160,8 @@ static void very_many_types_and_fields_are_bounded(void **state) {
     static char names[FIELDS][8];
     for (size_t i = 0; i < FIELDS; i++) {
         snprintf(names[i], sizeof(names[i]), "F%zu", i);
-        fields[i] = (gee_field_t){ .name = names[i], .tag = (uint32_t)i + 1, .offset = i, .type = &gee_type_of_bool };
+        fields[i] =
+            (gee_field_t){ .name = names[i], .tag = (uint32_t)i + 1, .offset = (uint32_t)i, .type = &gee_type_of_bool };
     }
     gee_type_t wide = { .kind = GEE_KIND_STRUCT, .name = "W", .size = FIELDS, .fields = fields, .field_count = FIELDS };
     assert_null(gee_type_check(&wide));

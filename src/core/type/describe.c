@@ -95,11 +95,11 @@ static int make_room_for_type(gee_description_t *description, gee_pool_t *pool) 
 
 static const char *kind_word(gee_kind_t kind) {
     static const char *const words[] = {
-        [GEE_KIND_BOOL] = "bool",         [GEE_KIND_INT32] = "int32",   [GEE_KIND_INT64] = "int64",
-        [GEE_KIND_UINT32] = "uint32",     [GEE_KIND_UINT64] = "uint64", [GEE_KIND_FLOAT] = "float",
-        [GEE_KIND_DOUBLE] = "double",     [GEE_KIND_STRING] = "string", [GEE_KIND_BYTES] = "bytes",
-        [GEE_KIND_STRUCT] = "struct",     [GEE_KIND_LIST] = "list",     [GEE_KIND_MAP] = "map",
-        [GEE_KIND_OPTIONAL] = "optional",
+        [GEE_KIND_BOOL] = "bool",   [GEE_KIND_ENUM] = "int32",        [GEE_KIND_INT32] = "int32",
+        [GEE_KIND_INT64] = "int64", [GEE_KIND_UINT32] = "uint32",     [GEE_KIND_UINT64] = "uint64",
+        [GEE_KIND_FLOAT] = "float", [GEE_KIND_DOUBLE] = "double",     [GEE_KIND_STRING] = "string",
+        [GEE_KIND_BYTES] = "bytes", [GEE_KIND_STRUCT] = "struct",     [GEE_KIND_LIST] = "list",
+        [GEE_KIND_MAP] = "map",     [GEE_KIND_OPTIONAL] = "optional",
     };
     return words[kind];
 }

@@ -151,7 +151,7 @@ static int lay_out(layout_t *layout, size_t index) {
         size_t inner = (size_t)(fields[i].type - layout->types);
         if (lay_out(layout, inner) != 0)
             return -1;
-        fields[i].offset = align(size, layout->alignments[inner]);
+        fields[i].offset = (uint32_t)align(size, layout->alignments[inner]); /* below 2 * SIZE_MOST */
         size = fields[i].offset + fields[i].type->size;
         if (size > SIZE_MOST)
             return refuse(layout, index, "takes more than 1 MiB in memory");

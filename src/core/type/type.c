@@ -2,11 +2,15 @@
  * values are equal. */
 #include "core/type/type.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define SCALAR(c_type, the_kind, wire_name)                                                                            \
+#include "core/type/key.h"
+
+#define SCALAR(c_type, the_kind, wire_name) FORMED(c_type, the_kind, GEE_FORM_PLAIN, wire_name)
+#define FORMED(c_type, the_kind, the_form, wire_name)                                                                  \
     const gee_type_t gee_type_of_##c_type = {                                                                          \
-        .kind = the_kind, .name = wire_name, .size = sizeof(c_type), .lasting = true                                   \
+        .kind = the_kind, .form = the_form, .name = wire_name, .size = sizeof(c_type), .lasting = true                 \
     }
 
 const gee_type_t gee_type_of_bool = { .kind = GEE_KIND_BOOL, .name = "bool", .size = sizeof(bool), .lasting = true };
@@ -18,6 +22,13 @@ SCALAR(float, GEE_KIND_FLOAT, "float");
 SCALAR(double, GEE_KIND_DOUBLE, "double");
 SCALAR(gee_str_t, GEE_KIND_STRING, "string");
 SCALAR(gee_bytes_t, GEE_KIND_BYTES, "bytes");
+FORMED(gee_sint32_t, GEE_KIND_INT32, GEE_FORM_ZIGZAG, "int32");
+FORMED(gee_sint64_t, GEE_KIND_INT64, GEE_FORM_ZIGZAG, "int64");
+FORMED(gee_fixed32_t, GEE_KIND_UINT32, GEE_FORM_FIXED, "uint32");
+FORMED(gee_fixed64_t, GEE_KIND_UINT64, GEE_FORM_FIXED, "uint64");
+FORMED(gee_sfixed32_t, GEE_KIND_INT32, GEE_FORM_FIXED, "int32");
+FORMED(gee_sfixed64_t, GEE_KIND_INT64, GEE_FORM_FIXED, "int64");
+FORMED(gee_proto2_str_t, GEE_KIND_STRING, GEE_FORM_UNCHECKED, "string");
 const gee_type_t gee_type_of_gee_empty_t = {
     .kind = GEE_KIND_STRUCT, .name = "Empty", .size = sizeof(gee_empty_t), .lasting = true
 };
@@ -31,7 +42,7 @@ const char *gee_type_label(const gee_type_t *type) {
     case GEE_KIND_OPTIONAL:
         return gee_type_label(type->element);
     default:
-        return type->name && *type->name ? type->name : "struct";
+        return type->name && *type->name ? type->name : type->kind == GEE_KIND_ENUM ? "enum" : "struct";
     }
 }
 
@@ -56,16 +67,72 @@ const gee_field_t *gee_type_field_by_name(const gee_type_t *type, gee_str_t name
     return NULL;
 }
 
+/* ---- enums ---- */
+
+const gee_enum_value_t *gee_type_enum_by_number(const gee_type_t *type, int32_t number) {
+    size_t low = 0, high = type->value_count;
+    if (high == 0)
+        return NULL;
+    int64_t guess = (int64_t)number - type->values[0].number; /* most enums count up from their first number */
+    if (guess >= 0 && guess < (int64_t)high && type->values[guess].number == number &&
+        (guess == 0 || type->values[guess - 1].number != number))
+        return &type->values[guess];
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (type->values[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < type->value_count && type->values[low].number == number ? &type->values[low] : NULL;
+}
+
+static const gee_enum_value_t *find_by_name(const gee_type_t *type, gee_str_t name) {
+    size_t low = 0, high = type->value_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const gee_enum_value_t *value = &type->values[type->by_name[middle]];
+        int order = gee_str_compare(gee_str(value->name), name);
+        if (order == 0)
+            return value;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const gee_enum_value_t *gee_type_enum_by_name(const gee_type_t *type, gee_str_t name) {
+    if (type->by_name)
+        return find_by_name(type, name);
+    for (size_t i = 0; i < type->value_count; i++)
+        if (name_is(type->values[i].name, name))
+            return &type->values[i];
+    return NULL;
+}
+
+/* ---- zero, equal ---- */
+
 static const void *member(const gee_field_t *field, const void *value) {
     return (const char *)value + field->offset;
 }
 
+static const gee_bytes_t *unknown_fields(const gee_type_t *type, const void *value) {
+    return (const void *)((const char *)value + type->unknown_offset);
+}
+
+/* The set member of a oneof is something, whatever its value. */
+static bool field_is_zero(const gee_field_t *field, const void *value) {
+    return field->flags & GEE_FIELD_ONEOF ? !gee_field_is_set(field, value)
+                                          : gee_type_is_zero(field->type, member(field, value));
+}
+
 static bool all_fields_zero(const gee_type_t *type, const void *value) {
-    for (size_t i = 0; i < type->field_count; i++) {
-        if (!gee_type_is_zero(type->fields[i].type, member(&type->fields[i], value)))
+    for (size_t i = 0; i < type->field_count; i++)
+        if (!field_is_zero(&type->fields[i], value))
             return false;
-    }
-    return true;
+    return !(type->flags & GEE_TYPE_KEEPS_UNKNOWN) || unknown_fields(type, value)->length == 0;
 }
 
 /* Floating-point numbers are compared by their bits: -0.0 is not zero, so that its sign is not lost. */
@@ -73,6 +140,7 @@ bool gee_type_is_zero(const gee_type_t *type, const void *value) {
     static const uint64_t zero = 0;
     switch (type->kind) {
     case GEE_KIND_BOOL:
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
     case GEE_KIND_UINT32:
     case GEE_KIND_INT64:
@@ -111,10 +179,10 @@ static bool lists_equal(const gee_type_t *type, const gee_list_value_t *a, const
 }
 
 /* The entry with that key; the search begins at `guess`, where the entry is when both maps have the same order. */
-static const char *map_entry(const gee_type_t *type, const gee_list_value_t *map, gee_str_t key, size_t guess) {
+static const char *map_entry(const gee_type_t *type, const gee_list_value_t *map, const void *key, size_t guess) {
     for (size_t i = 0; i < map->count; i++) {
         const char *entry = (const char *)map->items + (guess + i) % map->count * type->entry_size;
-        if (gee_str_equal(*(const gee_str_t *)(const void *)entry, key))
+        if (gee_key_compare(gee_type_key(type), entry, key) == 0)
             return entry;
     }
     return NULL;
@@ -125,20 +193,26 @@ static bool maps_equal(const gee_type_t *type, const gee_list_value_t *a, const 
         return false;
     for (size_t i = 0; i < a->count; i++) {
         const char *entry = (const char *)a->items + i * type->entry_size;
-        const char *other = map_entry(type, b, *(const gee_str_t *)(const void *)entry, i);
+        const char *other = map_entry(type, b, entry, i);
         if (!other || !gee_type_equal(type->element, entry + type->value_offset, other + type->value_offset))
             return false;
     }
     return true;
 }
 
+static bool bytes_equal(const gee_bytes_t *a, const gee_bytes_t *b) {
+    return a->length == b->length && (a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
+}
+
 static bool structs_equal(const gee_type_t *type, const void *a, const void *b) {
     for (size_t i = 0; i < type->field_count; i++) {
         const gee_field_t *field = &type->fields[i];
-        if (!gee_type_equal(field->type, member(field, a), member(field, b)))
+        bool is_set = gee_field_is_set(field, a);
+        if (is_set != gee_field_is_set(field, b) ||
+            (is_set && !gee_type_equal(field->type, member(field, a), member(field, b))))
             return false;
     }
-    return true;
+    return !(type->flags & GEE_TYPE_KEEPS_UNKNOWN) || bytes_equal(unknown_fields(type, a), unknown_fields(type, b));
 }
 
 static bool optionals_equal(const gee_type_t *type, const void *a, const void *b) {
@@ -150,6 +224,7 @@ static bool optionals_equal(const gee_type_t *type, const void *a, const void *b
 bool gee_type_equal(const gee_type_t *type, const void *a, const void *b) {
     switch (type->kind) {
     case GEE_KIND_BOOL:
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
     case GEE_KIND_UINT32:
     case GEE_KIND_INT64:
@@ -161,11 +236,8 @@ bool gee_type_equal(const gee_type_t *type, const void *a, const void *b) {
         return doubles_equal(*(const double *)a, *(const double *)b);
     case GEE_KIND_STRING:
         return gee_str_equal(*(const gee_str_t *)a, *(const gee_str_t *)b);
-    case GEE_KIND_BYTES: {
-        const gee_bytes_t *left = a, *right = b;
-        return left->length == right->length &&
-               (left->length == 0 || memcmp(left->data, right->data, left->length) == 0);
-    }
+    case GEE_KIND_BYTES:
+        return bytes_equal(a, b);
     case GEE_KIND_LIST:
         return lists_equal(type, a, b);
     case GEE_KIND_MAP:

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/type/key.h"
+
 #define TYPES_MAX  1024
 #define SLOTS      2048 /* a power of two, above TYPES_MAX */
 #define NESTING    64   /* of structs by value */
@@ -45,6 +47,7 @@ static size_t scalar_size(gee_kind_t kind) {
     switch (kind) {
     case GEE_KIND_BOOL:
         return sizeof(bool);
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
     case GEE_KIND_UINT32:
     case GEE_KIND_FLOAT:
@@ -62,6 +65,11 @@ static size_t scalar_size(gee_kind_t kind) {
     }
 }
 
+static size_t scalar_alignment(const gee_type_t *type) {
+    size_t size = scalar_size(type->kind);
+    return size == 0 || size > _Alignof(void *) ? _Alignof(void *) : size;
+}
+
 /* Can the name stand between quotes in JSON without escapes? */
 static bool plain_name(const char *name) {
     for (const char *at = name; *at; at++) {
@@ -69,6 +77,15 @@ static bool plain_name(const char *name) {
             return false;
     }
     return gee_utf8_valid(name, strlen(name));
+}
+
+static const char *check_oneof(const gee_type_t *type, const gee_field_t *field) {
+    if (type->size < sizeof(uint32_t) || field->selector > type->size - sizeof(uint32_t) ||
+        field->selector % sizeof(uint32_t) != 0)
+        return "a oneof's selector does not lie within its struct";
+    if (field->offset < field->selector + sizeof(uint32_t) && field->selector < field->offset + field->type->size)
+        return "a oneof's selector lies in its member";
+    return NULL;
 }
 
 static const char *check_field(const gee_type_t *type, const gee_field_t *field) {
@@ -84,7 +101,11 @@ static const char *check_field(const gee_type_t *type, const gee_field_t *field)
         return "a field has no type";
     if (field->offset > type->size || field->type->size > type->size - field->offset)
         return "a field does not lie within its struct";
-    return NULL;
+    if (field->flags & GEE_FIELD_REQUIRED && field->type->kind != GEE_KIND_OPTIONAL)
+        return "a required field is not an optional";
+    if (field->flags & GEE_FIELD_REQUIRED && !(type->flags & GEE_TYPE_REQUIRED))
+        return "a struct has a required field and does not say so";
+    return field->flags & GEE_FIELD_ONEOF ? check_oneof(type, field) : NULL;
 }
 
 static int compare_names(const void *a, const void *b) {
@@ -131,6 +152,10 @@ static const char *check_struct(type_set_t *set, const gee_type_t *type) {
         return "a struct has no size";
     if (type->field_count > 0 && !type->fields)
         return "a struct's fields are a null pointer";
+    if (type->flags & GEE_TYPE_KEEPS_UNKNOWN &&
+        (type->size < sizeof(gee_bytes_t) || type->unknown_offset > type->size - sizeof(gee_bytes_t) ||
+         type->unknown_offset % _Alignof(gee_bytes_t) != 0))
+        return "the place for a struct's unknown fields does not lie within the struct";
     for (size_t i = 0; i < type->field_count; i++) {
         const char *flaw = check_field(type, &type->fields[i]);
         if (flaw)
@@ -139,6 +164,43 @@ static const char *check_struct(type_set_t *set, const gee_type_t *type) {
             return "there are more than 1024 types in it";
     }
     return check_unique(type);
+}
+
+static const char *check_names(const gee_type_t *type) {
+    for (size_t i = 0; i < type->value_count; i++) {
+        if (!type->values[i].name || !*type->values[i].name || !plain_name(type->values[i].name))
+            return "an enum's value has no name, or one that JSON cannot carry as it is";
+        if (i > 0 && type->values[i].number < type->values[i - 1].number)
+            return "an enum's numbers do not ascend";
+    }
+    return NULL;
+}
+
+static const char *check_enum(const gee_type_t *type) {
+    if (type->size != sizeof(int32_t) || !type->name)
+        return "an enum's size is not 4, or its name is a null pointer";
+    if (type->value_count == 0 || !type->values)
+        return "an enum has no values";
+    if (!type->by_name)
+        return type->value_count > GEE_ENUM_FEW ? "an enum of more than 64 values has no by_name" : check_names(type);
+    for (size_t i = 0; i < type->value_count; i++)
+        if (type->by_name[i] >= type->value_count)
+            return "an enum's by_name has a position that is not in it";
+    const char *flaw = check_names(type);
+    for (size_t i = 1; i < type->value_count && flaw == NULL; i++)
+        if (strcmp(type->values[type->by_name[i - 1]].name, type->values[type->by_name[i]].name) >= 0)
+            flaw = "an enum's names do not ascend in by_name, or a name comes twice";
+    return flaw;
+}
+
+static const char *check_map(const gee_type_t *type) {
+    const gee_type_t *key = gee_type_key(type);
+    if (!gee_key_is_allowed(key) || key->size != scalar_size(key->kind))
+        return "a map's key is neither a bool, an integer nor a string";
+    if (type->value_offset < key->size || type->value_offset > type->entry_size ||
+        type->element->size > type->entry_size - type->value_offset || type->entry_size % scalar_alignment(key) != 0)
+        return "a map's value does not lie within its entry";
+    return NULL;
 }
 
 static const char *check_element(type_set_t *set, const gee_type_t *type) {
@@ -151,10 +213,9 @@ static const char *check_element(type_set_t *set, const gee_type_t *type) {
         return "an optional's element is an optional";
     if (type->size != (type->kind == GEE_KIND_OPTIONAL ? sizeof(void *) : sizeof(gee_list_value_t)))
         return "a type's size is not that of its kind";
-    if (type->kind == GEE_KIND_MAP &&
-        (type->value_offset < sizeof(gee_str_t) || type->value_offset > type->entry_size ||
-         element->size > type->entry_size - type->value_offset || type->entry_size % _Alignof(gee_str_t) != 0))
-        return "a map's value does not lie within its entry";
+    const char *flaw = type->kind == GEE_KIND_MAP ? check_map(type) : NULL;
+    if (flaw != NULL)
+        return flaw;
     return find_or_add(set, element) < 0 ? "there are more than 1024 types in it" : NULL;
 }
 
@@ -162,6 +223,8 @@ static const char *check_one(type_set_t *set, const gee_type_t *type) {
     switch (type->kind) {
     case GEE_KIND_STRUCT:
         return check_struct(set, type);
+    case GEE_KIND_ENUM:
+        return check_enum(type);
     case GEE_KIND_LIST:
     case GEE_KIND_MAP:
     case GEE_KIND_OPTIONAL:
@@ -173,11 +236,6 @@ static const char *check_one(type_set_t *set, const gee_type_t *type) {
             return "a type's size is not that of its kind";
         return type->name ? NULL : "a type's name is a null pointer";
     }
-}
-
-static size_t scalar_alignment(const gee_type_t *type) {
-    size_t size = scalar_size(type->kind);
-    return size == 0 || size > _Alignof(void *) ? _Alignof(void *) : size;
 }
 
 static const char too_deep[] = "structs within structs are nested deeper than 64 levels";

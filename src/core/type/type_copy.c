@@ -19,7 +19,7 @@ bool gee_type_is_flat(const gee_type_t *type) {
         for (size_t i = 0; i < type->field_count; i++)
             if (!gee_type_is_flat(type->fields[i].type))
                 return false;
-        return true;
+        return !(type->flags & GEE_TYPE_KEEPS_UNKNOWN);
     default:
         return true;
     }
@@ -49,7 +49,7 @@ static size_t behind_list(const gee_type_t *type, const gee_list_value_t *list, 
     const char *items = list->items;
     if (__builtin_mul_overflow(list->count, stride, &total))
         return SIZE_MAX;
-    if (type->kind == GEE_KIND_MAP)
+    if (type->kind == GEE_KIND_MAP && gee_type_key(type)->kind == GEE_KIND_STRING)
         for (size_t i = 0; i < list->count; i++)
             total = add(total, ((const gee_str_t *)(const void *)(items + i * stride))->length);
     size_t offset = type->kind == GEE_KIND_MAP ? type->value_offset : 0;
@@ -61,8 +61,11 @@ static size_t behind_list(const gee_type_t *type, const gee_list_value_t *list, 
 static size_t behind_struct(const gee_type_t *type, const void *value, unsigned levels) {
     size_t total = 0;
     for (size_t i = 0; i < type->field_count && total < SIZE_MAX; i++)
-        total = add(total, behind(type->fields[i].type, (const char *)value + type->fields[i].offset, levels));
-    return total;
+        if (gee_field_is_set(&type->fields[i], value))
+            total = add(total, behind(type->fields[i].type, (const char *)value + type->fields[i].offset, levels));
+    return type->flags & GEE_TYPE_KEEPS_UNKNOWN
+               ? add(total, behind(GEE_TYPE_OF(gee_bytes_t), (const char *)value + type->unknown_offset, levels))
+               : total;
 }
 
 /* The bytes of all that the value points to. */
@@ -112,9 +115,17 @@ static void follow_list(const gee_type_t *type, gee_list_value_t *list, char **a
     for (size_t i = 0; i < list->count; i++) {
         char *entry = (char *)list->items + i * stride;
         if (map)
-            follow(GEE_TYPE_OF(gee_str_t), entry, at);
+            follow(gee_type_key(type), entry, at);
         follow(type->element, entry + (map ? type->value_offset : 0), at);
     }
+}
+
+static void follow_struct(const gee_type_t *type, char *value, char **at) {
+    for (size_t i = 0; i < type->field_count; i++)
+        if (gee_field_is_set(&type->fields[i], value))
+            follow(type->fields[i].type, value + type->fields[i].offset, at);
+    if (type->flags & GEE_TYPE_KEEPS_UNKNOWN)
+        follow(GEE_TYPE_OF(gee_bytes_t), value + type->unknown_offset, at);
 }
 
 static void follow(const gee_type_t *type, void *value, char **at) {
@@ -142,8 +153,7 @@ static void follow(const gee_type_t *type, void *value, char **at) {
         return;
     }
     case GEE_KIND_STRUCT:
-        for (size_t i = 0; i < type->field_count; i++)
-            follow(type->fields[i].type, (char *)value + type->fields[i].offset, at);
+        follow_struct(type, value, at);
         return;
     default:
         return;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/base64.h"
+#include "core/type/key.h"
 #include "core/type/path.h"
 
 typedef struct walk {
@@ -74,6 +75,15 @@ static int make_pairs(walk_t *walk, gee_value_t *tree, size_t count) {
     return 0;
 }
 
+/* Keys of a tree are texts. */
+static int from_key(walk_t *walk, const gee_type_t *type, const void *value, gee_str_t *key) {
+    char room[GEE_KEY_TEXT];
+    *key = gee_key_to_text(type, value, room);
+    if (key->data == room)
+        *key = gee_pool_str(walk->pool, *key);
+    return key->data != NULL || key->length == 0 ? 0 : no_memory(walk);
+}
+
 static int from_map(walk_t *walk, const gee_type_t *type, const gee_list_value_t *map, gee_value_t *tree) {
     tree->kind = GEE_VALUE_MAP;
     if (make_pairs(walk, tree, map->count) < 0)
@@ -82,7 +92,8 @@ static int from_map(walk_t *walk, const gee_type_t *type, const gee_list_value_t
     for (size_t i = 0; i < map->count; i++) {
         const char *entry = (const char *)map->items + i * type->entry_size;
         gee_pair_t *pair = &tree->pairs.items[i];
-        pair->key = *(const gee_str_t *)(const void *)entry;
+        if (from_key(walk, gee_type_key(type), entry, &pair->key) < 0)
+            return -1;
         if (from_any(walk, type->element, entry + type->value_offset, pair->value) < 0) {
             gee_path_key(&walk->path, pair->key);
             return -1;
@@ -99,6 +110,8 @@ static int from_struct(walk_t *walk, const gee_type_t *type, const void *value, 
     for (size_t i = 0; i < type->field_count; i++) {
         const gee_field_t *field = &type->fields[i];
         const char *member = (const char *)value + field->offset;
+        if (!gee_field_is_set(field, value))
+            continue;
         if ((field->flags & GEE_FIELD_OMIT_EMPTY) && gee_type_is_zero(field->type, member))
             continue;
         gee_pair_t *pair = &tree->pairs.items[tree->pairs.count++];
@@ -141,6 +154,7 @@ static int from_any(walk_t *walk, const gee_type_t *type, const void *value, gee
         tree->kind = GEE_VALUE_BOOL;
         tree->boolean = *(const bool *)value;
         return 0;
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
         tree->kind = GEE_VALUE_INT;
         tree->integer = *(const int32_t *)value;
@@ -234,7 +248,7 @@ static int to_integer(walk_t *walk, const gee_value_t *tree, const gee_type_t *t
     int64_t number = 0;
     uint64_t natural = 0;
     int result;
-    if (type->kind == GEE_KIND_INT32) {
+    if (type->kind == GEE_KIND_INT32 || type->kind == GEE_KIND_ENUM) {
         result = to_signed(walk, tree, type, INT32_MIN, INT32_MAX, &number);
         *(int32_t *)value = (int32_t)number;
     } else if (type->kind == GEE_KIND_INT64) {
@@ -248,6 +262,17 @@ static int to_integer(walk_t *walk, const gee_value_t *tree, const gee_type_t *t
         *(uint64_t *)value = natural;
     }
     return result;
+}
+
+static int to_enum(walk_t *walk, const gee_value_t *tree, const gee_type_t *type, void *value) {
+    if (tree->kind != GEE_VALUE_STRING)
+        return to_integer(walk, tree, type, value);
+    const gee_enum_value_t *named = gee_type_enum_by_name(type, tree->string);
+    if (named == NULL)
+        return gee_error_set(walk->error, GEE_INVALID_ARGUMENT, "%s has no value \"%.*s\"", gee_type_label(type),
+                             (int)(tree->string.length < 64 ? tree->string.length : 64), tree->string.data);
+    *(int32_t *)value = named->number;
+    return 0;
 }
 
 static int to_double(walk_t *walk, const gee_value_t *tree, const gee_type_t *type, double *number) {
@@ -303,6 +328,9 @@ static int to_bytes(walk_t *walk, const gee_value_t *tree, const gee_type_t *typ
 static int to_list(walk_t *walk, const gee_value_t *tree, const gee_type_t *type, gee_list_value_t *list) {
     if (tree->kind != GEE_VALUE_LIST)
         return mismatch(walk, tree, type);
+    if (type->length != 0 && tree->list.count != type->length)
+        return gee_error_set(walk->error, GEE_INVALID_ARGUMENT, "%zu items where %u are expected", tree->list.count,
+                             type->length);
     if (tree->list.count == 0)
         return 0;
     char *items = gee_pool_array(walk->pool, tree->list.count, type->element->size);
@@ -322,6 +350,12 @@ static bool has_pairs(const gee_value_t *tree) {
     return tree->kind == GEE_VALUE_STRUCT || tree->kind == GEE_VALUE_MAP;
 }
 
+static int bad_key(walk_t *walk, const gee_type_t *type, gee_str_t key) {
+    gee_path_key(&walk->path, key);
+    return gee_error_set(walk->error, GEE_INVALID_ARGUMENT, "the key is not of type %s",
+                         gee_type_label(gee_type_key(type)));
+}
+
 static int to_map(walk_t *walk, const gee_value_t *tree, const gee_type_t *type, gee_list_value_t *map) {
     if (!has_pairs(tree))
         return mismatch(walk, tree, type);
@@ -332,7 +366,8 @@ static int to_map(walk_t *walk, const gee_value_t *tree, const gee_type_t *type,
         return no_memory(walk);
     for (size_t i = 0; i < tree->pairs.count; i++) {
         char *entry = entries + i * type->entry_size;
-        *(gee_str_t *)(void *)entry = tree->pairs.items[i].key;
+        if (!gee_key_from_text(gee_type_key(type), tree->pairs.items[i].key, entry))
+            return bad_key(walk, type, tree->pairs.items[i].key);
         if (to_any(walk, tree->pairs.items[i].value, type->element, entry + type->value_offset) < 0) {
             gee_path_key(&walk->path, tree->pairs.items[i].key);
             return -1;
@@ -348,7 +383,9 @@ static int to_struct(walk_t *walk, const gee_value_t *tree, const gee_type_t *ty
     for (size_t i = 0; i < tree->pairs.count; i++) {
         const gee_pair_t *pair = &tree->pairs.items[i];
         const gee_field_t *field = gee_type_field_by_name(type, pair->key);
-        if (field && to_any(walk, pair->value, field->type, (char *)value + field->offset) < 0) {
+        if (field == NULL || (pair->value->kind == GEE_VALUE_NULL && !gee_field_is_set(field, value)))
+            continue;
+        if (to_any(walk, pair->value, field->type, gee_field_choose(field, value)) < 0) {
             gee_path_field(&walk->path, gee_str(field->name));
             return -1;
         }
@@ -392,6 +429,8 @@ static int to_any(walk_t *walk, const gee_value_t *tree, const gee_type_t *type,
             return mismatch(walk, tree, type);
         *(bool *)value = tree->boolean;
         return 0;
+    case GEE_KIND_ENUM:
+        return to_enum(walk, tree, type, value);
     case GEE_KIND_INT32:
     case GEE_KIND_INT64:
     case GEE_KIND_UINT32:

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/type/key.h"
+
 /* ---- find and compare ---- */
 
 static bool has_pairs(const gee_value_t *tree) {
@@ -106,14 +108,14 @@ static char *entry_at(const gee_type_t *type, const gee_list_value_t *map, size_
     return (char *)map->items + index * type->entry_size;
 }
 
-static gee_str_t key_at(const gee_type_t *type, const gee_list_value_t *map, size_t index) {
-    return *(const gee_str_t *)(void *)entry_at(type, map, index);
+static int compare_keys(const gee_type_t *type, const gee_list_value_t *map, size_t a, size_t b) {
+    return gee_key_compare(gee_type_key(type), entry_at(type, map, a), entry_at(type, map, b));
 }
 
 /* Go writes maps in order; such a map has no key twice. */
 static bool strictly_ascending(const gee_type_t *type, const gee_list_value_t *map) {
     for (size_t i = 1; i < map->count; i++) {
-        if (gee_str_compare(key_at(type, map, i - 1), key_at(type, map, i)) >= 0)
+        if (compare_keys(type, map, i - 1, i) >= 0)
             return false;
     }
     return true;
@@ -121,7 +123,7 @@ static bool strictly_ascending(const gee_type_t *type, const gee_list_value_t *m
 
 static bool comes_again(const gee_type_t *type, const gee_list_value_t *map, size_t index) {
     for (size_t i = index + 1; i < map->count; i++) {
-        if (gee_str_equal(key_at(type, map, index), key_at(type, map, i)))
+        if (compare_keys(type, map, index, i) == 0)
             return true;
     }
     return false;
@@ -146,8 +148,7 @@ static void merge(const gee_type_t *type, const gee_list_value_t *map, size_t *o
                   size_t middle, size_t high) {
     size_t left = low, right = middle;
     for (size_t i = low; i < high; i++) {
-        if (left < middle &&
-            (right == high || gee_str_compare(key_at(type, map, order[left]), key_at(type, map, order[right])) <= 0))
+        if (left < middle && (right == high || compare_keys(type, map, order[left], order[right]) <= 0))
             spare[i] = order[left++];
         else
             spare[i] = order[right++];
@@ -180,7 +181,7 @@ int gee_map_keep_last(const gee_type_t *type, gee_list_value_t *map, gee_pool_t 
         return -1;
     sort(type, map, order, spare);
     for (size_t i = 1; i < map->count; i++)
-        drop[order[i - 1]] = gee_str_equal(key_at(type, map, order[i - 1]), key_at(type, map, order[i]));
+        drop[order[i - 1]] = compare_keys(type, map, order[i - 1], order[i]) == 0;
     compact(type, map, drop);
     return 0;
 }

@@ -66,6 +66,7 @@ static inline int store_varint(gee_bin_reader_t *reader, gee_kind_t kind, uint64
             return out_of_range(reader, kind, number);
         *(bool *)place = number != 0;
         return 0;
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
         if ((int64_t)number < INT32_MIN || (int64_t)number > INT32_MAX)
             return out_of_range(reader, kind, number);

@@ -100,6 +100,7 @@ static inline uint64_t number_bits(gee_kind_t kind, const void *value) {
     switch (kind) {
     case GEE_KIND_BOOL:
         return *(const bool *)value ? 1 : 0;
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
         return (uint64_t)(int64_t) * (const int32_t *)value;
     case GEE_KIND_UINT32:

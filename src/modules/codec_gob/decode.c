@@ -82,6 +82,7 @@ static inline bool take_scalar(gee_gob_input_t *in, const gee_gob_slot_t *slot, 
     case GEE_KIND_BOOL:
         *(bool *)place = number != 0;
         return true;
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
         *(int32_t *)place = (int32_t)gee_gob_to_int(number);
         return *(int32_t *)place == gee_gob_to_int(number);
@@ -215,6 +216,7 @@ static int read_slot(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, void 
     switch (slot->type->kind) {
     case GEE_KIND_BOOL:
         return read_bool(reader, place);
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
     case GEE_KIND_INT64:
         return read_int(reader, slot->type, place);

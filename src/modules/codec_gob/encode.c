@@ -13,6 +13,7 @@ static inline bool scalar_of(gee_kind_t kind, const void *value, uint64_t *numbe
     case GEE_KIND_BOOL:
         *number = *(const bool *)value ? 1 : 0;
         return true;
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
         *number = gee_gob_from_int(*(const int32_t *)value);
         return true;

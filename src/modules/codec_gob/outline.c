@@ -122,6 +122,7 @@ static gee_gob_kind_t builtin_of(const gee_type_t *type) {
     switch (type->kind) {
     case GEE_KIND_BOOL:
         return GEE_GOB_BOOL;
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
     case GEE_KIND_INT64:
         return GEE_GOB_INT;

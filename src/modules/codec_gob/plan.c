@@ -30,6 +30,7 @@ static bool goes_with(const gee_type_t *type, const gee_gob_node_t *node) {
     switch (type->kind) {
     case GEE_KIND_BOOL:
         return node->kind == GEE_GOB_BOOL;
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
     case GEE_KIND_INT64:
         return node->kind == GEE_GOB_INT;

@@ -329,6 +329,7 @@ static int read_any(gee_json_reader_t *reader, const gee_type_t *type, void *val
     switch (type->kind) {
     case GEE_KIND_BOOL:
         return read_bool(reader, type, value);
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
     case GEE_KIND_INT64:
     case GEE_KIND_UINT32:

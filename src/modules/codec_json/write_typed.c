@@ -63,6 +63,7 @@ static int write_any(gee_json_writer_t *writer, const gee_type_t *type, const vo
     switch (type->kind) {
     case GEE_KIND_BOOL:
         return write_bool(writer, *(const bool *)value);
+    case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
         return gee_json_put_signed(writer, *(const int32_t *)value);
     case GEE_KIND_INT64:
