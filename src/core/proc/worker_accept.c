@@ -81,7 +81,9 @@ static void wait_for_resources(gee_worker_process_t *process, int reason) {
 }
 
 static void on_total_timer(gee_timer_t *timer) {
-    gee_worker_check_full(GEE_CONTAINER(timer, gee_worker_process_t, total_timer));
+    gee_worker_process_t *process = GEE_CONTAINER(timer, gee_worker_process_t, total_timer);
+    process->yielding = false;
+    gee_worker_check_full(process);
 }
 
 static void update_full(gee_worker_process_t *process, bool total_full) {
@@ -110,6 +112,16 @@ void gee_worker_check_full(gee_worker_process_t *process) {
         update_full(process, gee_worker_count_full(process));
 }
 
+/* A connection has ended here. The other workers look for room only every TOTAL_DELAY, and would find none while this
+ * worker's queue lasts, if each place were taken again at once: above its share the worker looks when they have. */
+static void on_room(gee_worker_process_t *process) {
+    if (process->loop == NULL || !process->full || !gee_timer_started(&process->total_timer) ||
+        !gee_worker_count_exceeds_share(process))
+        gee_worker_check_full(process);
+    else if (!process->yielding)
+        process->yielding = gee_timer_start(process->loop, &process->total_timer, TOTAL_DELAY) == 0;
+}
+
 /* ---- connections ---- */
 
 static void connection_release(gee_worker_connection_t *connection) {
@@ -127,7 +139,7 @@ static void connection_on_gone(void *data) {
     connection->process->descriptors--;
     gee_worker_count_changed(connection->process);
     gee_worker_uncount(connection);
-    gee_worker_check_full(connection->process);
+    on_room(connection->process);
     stop_waiting(connection->process);
     connection_release(connection);
 }

@@ -33,6 +33,11 @@ bool gee_worker_count_full(const gee_worker_process_t *process) {
     return limit > 0 && gee_worker_count_total(process) >= (size_t)limit;
 }
 
+bool gee_worker_count_exceeds_share(const gee_worker_process_t *process) {
+    int64_t limit = gee_cycle_settings(process->cycle)->connections.total_connections;
+    return limit > 0 && (process->descriptors + 1) * process->cycle->workers > (size_t)limit;
+}
+
 bool gee_worker_count_reserve(gee_worker_process_t *process) {
     int64_t limit = gee_cycle_settings(process->cycle)->connections.total_connections;
     if (limit == 0 || !process->slot)

@@ -60,6 +60,7 @@ typedef struct gee_worker_process {
     gee_worker_silent_t silent;
     gee_connection_slot_t *slot; /* shared with the other workers; null: no limit needs counts */
     gee_timer_t total_timer;     /* full by the total: polls, since other workers do not tell when there is room */
+    bool yielding;               /* a place that became free here is left to other workers until total_timer fires */
     gee_timer_t retry;
 
     /* worker_give.c, worker_take.c */
@@ -128,6 +129,8 @@ size_t gee_worker_count_total(const gee_worker_process_t *process);
 size_t gee_worker_count_unproven_total(const gee_worker_process_t *process);
 /* Have all workers together as many connections as they may have? */
 bool gee_worker_count_full(const gee_worker_process_t *process);
+/* Would this worker have more than its share of limits.total_connections with a further connection? */
+bool gee_worker_count_exceeds_share(const gee_worker_process_t *process);
 /* Counts a connection that is about to be accepted: of two workers that see one free place at most one gets it.
  * False: there is no place (or two workers came at once); nothing is counted. */
 bool gee_worker_count_reserve(gee_worker_process_t *process);
