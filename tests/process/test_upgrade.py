@@ -412,7 +412,7 @@ def test_back_at_once(daemon):
         daemon.send_signal(signal.SIGQUIT)
         wait_for_master(daemon, old)
         calling.check()
-        assert descriptors(old) == before
+        eventually(lambda: descriptors(old) == before, "the old master has the descriptors that it had")
         assert names(daemon) == ["geerpc.control", "geerpc.pid", "geerpc.sock"]
         daemon.ask("upgrade")
         calling.check()

@@ -49,8 +49,9 @@ def pid_in_file(server):
 
 
 def wait_for_master(server, pid):
-    """The pid file has its usual name."""
-    eventually(lambda: pid_in_file(server) == pid, f"master {pid} alone")
+    """The pid file and then the control socket have their usual names."""
+    control = server.root / "run/geerpc.control"
+    eventually(lambda: pid_in_file(server) == pid and control.exists(), f"master {pid} alone")
 
 
 def wait_for_other_master(server, pid):
