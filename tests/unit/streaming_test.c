@@ -112,6 +112,18 @@ static void note_room(gee_call_t *call GEE_UNUSED, void *data) {
     assert_ptr_equal(data, &rooms);
     rooms++;
 }
+/* Messages that came in the pause are delivered now, and may end the call. */
+static void resume_at_room(gee_call_t *call, void *data GEE_UNUSED) {
+    enter();
+    gee_call_resume(call);
+    rooms++;
+    leave();
+}
+static void pause_at_first(gee_call_t *call, const int64_t *number GEE_UNUSED) {
+    gee_call_set_data(call, &releases, note_release);
+    gee_call_pause(call);
+    held_call = call;
+}
 static void fill(gee_call_t *call, const int64_t *count) {
     for (int64_t i = 0; i < *count; i++)
         if (GEE_SEND(call, int64_t, &i) == GEE_SENT_FULL) {
@@ -158,6 +170,7 @@ static const gee_method_t methods[] = {
     GEE_CLIENT_STREAM("SumBlocking", sum_up, summed, int64_t, int64_t, GEE_BLOCKING),
     GEE_SERVER_STREAM("SendOn", send_on, int64_t, int64_t, GEE_BLOCKING),
     GEE_SERVER_STREAM("Wait", wait_for_gate, int64_t, int64_t, GEE_BLOCKING),
+    GEE_BIDI_STREAM("Pause", pause_at_first, stay, int64_t, int64_t, 0),
     GEE_SERVER_STREAM("Fill", fill, int64_t, int64_t, 0),
     GEE_SERVER_STREAM("SetTwice", set_twice, int64_t, int64_t, 0),
     GEE_SERVER_STREAM("EndElsewhere", end_elsewhere, int64_t, int64_t, GEE_BLOCKING),
@@ -284,6 +297,30 @@ static void test_room_is_told_once(void **state GEE_UNUSED) {
     assert_int_equal(rooms, 1);
     gee_end(held_call);
     ASSERT_ENDED(&caller, GEE_OK);
+    world_destroy(world);
+}
+
+/* The callback for room goes on reading, and what waited ends the call: its memory waits for the callback. */
+static void test_a_call_that_ends_under_its_callback_for_room(void **state GEE_UNUSED) {
+    world_t *world = open_world();
+    caller_t caller = { .takes_late = true };
+    settle(world);
+    caller_open(world, &caller, "Test.Pause");
+    (void)caller_send_number(&caller, 1);
+    TURN_UNTIL(world, held_call != NULL);
+    int64_t number = 2;
+    while (GEE_SEND(held_call, int64_t, &number) != GEE_SENT_FULL)
+        continue;
+    gee_call_on_room(held_call, resume_at_room, NULL);
+    (void)caller_send_text(&caller, "no number", 9);
+    TURN_UNTIL(world, caller.heard == 1);
+    turn(world, 10);
+    assert_int_equal(rooms + releases, 0);
+    caller.takes_late = false;
+    gee_flow_took(&caller.flow);
+    ASSERT_ENDED(&caller, GEE_INVALID_ARGUMENT);
+    TURN_UNTIL(world, releases == 1);
+    assert_int_equal(rooms, 1);
     world_destroy(world);
 }
 
@@ -695,6 +732,7 @@ int main(void) {
         cmocka_unit_test(test_the_reply_is_the_accumulator),
         cmocka_unit_test(test_a_call_ended_by_another_thread),
         cmocka_unit_test(test_room_is_told_once),
+        cmocka_unit_test(test_a_call_that_ends_under_its_callback_for_room),
         cmocka_unit_test(test_a_caller_gives_up_in_the_middle_of_an_event),
         cmocka_unit_test(test_data_that_is_set_again),
         cmocka_unit_test(test_data_is_released_once_however_a_call_ends),

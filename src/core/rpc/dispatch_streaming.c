@@ -267,22 +267,25 @@ static void on_half_closed(gee_flow_t *flow) {
 
 static void on_room(gee_flow_t *flow) {
     gee_streaming_call_t *streaming = gee_streaming_of(flow);
+    gee_call_t *call = &streaming->call;
     void (*room)(gee_call_t * call, void *data) = streaming->room;
     if (streaming->thread != NULL) {
         gee_streaming_thread_room(streaming->thread);
-        send_waiting(&streaming->call);
+        send_waiting(call);
         return;
     }
     streaming->room = NULL;
-    if (room != NULL && !gee_call_has_finished(&streaming->call)) {
-        gee_dispatch_running = &streaming->call;
-        room(&streaming->call, streaming->room_data);
+    gee_streaming_enter(call); /* gee_call_resume() in the callback may deliver what ends the call */
+    if (room != NULL && !gee_call_has_finished(call)) {
+        gee_dispatch_running = call;
+        room(call, streaming->room_data);
         gee_dispatch_running = NULL;
     }
-    if (streaming->call.held_back && !flow->full) {
-        streaming->call.held_back = false;
+    if (call->held_back && !flow->full && !call->answered) {
+        call->held_back = false;
         gee_flow_took(flow);
     }
+    gee_streaming_leave(call);
 }
 
 static void on_flushed(gee_flow_t *flow) {
