@@ -143,6 +143,17 @@ static void many_keys_take_no_long_time(void **state GEE_UNUSED) {
         assert_true(gee_str_equal(metadata.items[i].value, GEE_STR("v, v")));
 }
 
+static void a_copy_outlives_what_was_copied(void **state GEE_UNUSED) {
+    char key[] = "trace", value[] = "42";
+    pair_t pairs[] = { { { key, 5 }, { value, 2 } }, P("trace", "") };
+    gee_metadata_t metadata = OF(pairs), copy, nothing = { .count = 0 };
+    assert_int_equal(gee_metadata_copy(&copy, &metadata, pool), 0);
+    key[0] = value[0] = '?';
+    EXPECT(copy, P("trace", "42"), P("trace", ""));
+    assert_int_equal(gee_metadata_copy(&copy, &nothing, pool), 0);
+    assert_int_equal(copy.count, 0);
+}
+
 static void without_memory_nothing_is_changed(void **state GEE_UNUSED) {
     pair_t pairs[] = { P("a\xff", "\xff"), P("t-bin", "eA==") };
     gee_pool_limit(pool, 16);
@@ -153,6 +164,10 @@ static void without_memory_nothing_is_changed(void **state GEE_UNUSED) {
     assert_int_equal(gee_metadata_from_texts(&metadata, pool, &error), -1);
     assert_int_equal(error.code, GEE_RESOURCE_EXHAUSTED);
     assert_ptr_equal(metadata.items, pairs);
+    gee_metadata_t copy;
+    assert_int_equal(gee_metadata_copy(&copy, &metadata, pool), -1);
+    assert_int_equal(copy.count, 0);
+    assert_int_equal(gee_metadata_copy(&copy, &metadata, NULL), -1);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -167,6 +182,7 @@ int main(void) {
         TEST(bytes_are_base64_and_come_back_one_by_one),
         TEST(what_is_not_base64_is_an_error_that_names_the_key),
         TEST(many_keys_take_no_long_time),
+        TEST(a_copy_outlives_what_was_copied),
         TEST(without_memory_nothing_is_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

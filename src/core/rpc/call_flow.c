@@ -13,6 +13,7 @@
 
 #include "core/base/assert.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/metadata.h"
 #include "core/rpc/session_flows.h"
 
 /* A peer that gives more has lost count. */
@@ -435,21 +436,6 @@ void gee_flow_resume(gee_flow_t *flow) {
 
 /* ---- the end ---- */
 
-static gee_metadata_t copy_metadata(gee_pool_t *pool, const gee_metadata_t *metadata) {
-    gee_metadata_t copy = { .items = gee_pool_array(pool, metadata->count, sizeof(*metadata->items)) };
-    for (; copy.items != NULL && copy.count < metadata->count; copy.count++) {
-        copy.items[copy.count].key = gee_pool_str(pool, metadata->items[copy.count].key);
-        copy.items[copy.count].value = gee_pool_str(pool, metadata->items[copy.count].value);
-        if (copy.items[copy.count].key.data == NULL || copy.items[copy.count].value.data == NULL)
-            break;
-    }
-    return copy;
-}
-
-static bool is_copied(const gee_metadata_t *copy, const gee_metadata_t *metadata) {
-    return copy->count == metadata->count;
-}
-
 /* Null: out of memory. */
 static flow_last_t *copy_end(const gee_event_t *end, gee_pool_t *pool) {
     static const gee_event_more_t nothing;
@@ -462,18 +448,17 @@ static flow_last_t *copy_end(const gee_event_t *end, gee_pool_t *pool) {
                        .end = { .parts = end->parts,
                                 .codec = end->codec,
                                 .status = { .code = end->status.code, .text = gee_pool_str(pool, end->status.text) },
-                                .metadata = copy_metadata(pool, &end->metadata),
                                 .payload = end->payload,
                                 .more = &last->more },
-                       .more = { .trailing = copy_metadata(pool, &more->trailing),
-                                 .details = gee_pool_str(pool, more->details) } };
+                       .more = { .details = gee_pool_str(pool, more->details) } };
     const gee_str_t body = { .data = (const char *)end->payload.bytes, .length = end->payload.length };
     last->end.payload.buf = NULL;
     if (end->payload.kind == GEE_PAYLOAD_BYTES &&
         (last->end.payload.bytes = (const uint8_t *)gee_pool_str(pool, body).data) == NULL)
         return NULL;
     return last->end.status.text.data != NULL && last->more.details.data != NULL &&
-                   is_copied(&last->end.metadata, &end->metadata) && is_copied(&last->more.trailing, &more->trailing)
+                   gee_metadata_copy(&last->end.metadata, &end->metadata, pool) == 0 &&
+                   gee_metadata_copy(&last->more.trailing, &more->trailing, pool) == 0
                ? last
                : NULL;
 }

@@ -8,6 +8,7 @@
  * have declared the types for itself. */
 #include "core/rpc/call_wait.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/metadata.h"
 #include "core/rpc/service_table.h"
 #include "core/rpc/session_private.h"
 
@@ -192,7 +193,7 @@ static int inherit(gee_call_t *other, const gee_call_t *caller) {
         other->peer->references++;
         other->peer_held = true;
     }
-    return caller->metadata.count == 0 ? 0 : gee_dispatch_copy_metadata(other, &caller->metadata);
+    return gee_metadata_copy(&other->metadata, &caller->metadata, gee_call_pool(other));
 }
 
 static int prepare(other_call_t *made, gee_call_t *caller, gee_str_t method, const gee_type_t *type,

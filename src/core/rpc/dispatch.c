@@ -16,6 +16,7 @@
 #include "core/base/clock.h"
 #include "core/rpc/dispatch_private.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/metadata.h"
 #include "core/rpc/session_private.h"
 
 typedef struct filter_slot {
@@ -610,22 +611,6 @@ void gee_dispatch_request(gee_call_t *call, gee_str_t method, const gee_payload_
 
 /* ---- from a session ---- */
 
-GEE_APART int gee_dispatch_copy_metadata(gee_call_t *call, const gee_metadata_t *metadata) {
-    if (gee_call_pool(call) == NULL)
-        return -1;
-    call->metadata.items = gee_pool_array(call->pool, metadata->count, sizeof(*metadata->items));
-    if (call->metadata.items == NULL)
-        return -1;
-    for (size_t i = 0; i < metadata->count; i++) {
-        call->metadata.items[i].key = gee_pool_str(call->pool, metadata->items[i].key);
-        call->metadata.items[i].value = gee_pool_str(call->pool, metadata->items[i].value);
-        if (call->metadata.items[i].key.data == NULL || call->metadata.items[i].value.data == NULL)
-            return -1;
-    }
-    call->metadata.count = metadata->count;
-    return 0;
-}
-
 static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t *event) {
     call->session = session;
     call->peer = session->peer;
@@ -637,7 +622,9 @@ static int fill_call(gee_session_t *session, gee_call_t *call, const gee_event_t
         if (call->token.raw.data == NULL)
             return -1;
     }
-    return event->metadata.count == 0 ? 0 : gee_dispatch_copy_metadata(call, &event->metadata);
+    if (event->metadata.count == 0)
+        return 0;
+    return gee_metadata_copy(&call->metadata, &event->metadata, gee_call_pool(call));
 }
 
 /* There is not even memory for a call: its caller is told by hand. */

@@ -69,8 +69,6 @@ void gee_dispatch_start_deadline(gee_call_t *call);
 /* The end of a streaming call that a target has. `payload` null: without a message. What waits in the call's flow is
  * not sent: gee_flow_flushed(). */
 void gee_dispatch_end_streaming(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
-/* A copy in the call's arena. -1: out of memory. */
-int gee_dispatch_copy_metadata(gee_call_t *call, const gee_metadata_t *metadata);
 /* The answer of a call that was forwarded: it is written, the filters see it, the call is released. */
 void gee_dispatch_answer(gee_call_t *call, gee_status_t status, const gee_payload_t *payload);
 

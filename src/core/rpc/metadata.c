@@ -5,12 +5,30 @@
 #include <string.h>
 
 #include "core/base/base64.h"
+#include "core/base/defs.h"
 
 typedef __typeof__(*((gee_metadata_t *)0)->items) pair_t;
 
 bool gee_metadata_is_binary(gee_str_t key) {
     static const char end[4] = { '-', 'b', 'i', 'n' };
     return key.length >= sizeof(end) && memcmp(key.data + key.length - sizeof(end), end, sizeof(end)) == 0;
+}
+
+GEE_APART int gee_metadata_copy(gee_metadata_t *copy, const gee_metadata_t *metadata, gee_pool_t *pool) {
+    *copy = (gee_metadata_t){ .count = 0 };
+    if (metadata->count == 0)
+        return 0;
+    copy->items = pool != NULL ? gee_pool_array(pool, metadata->count, sizeof(*copy->items)) : NULL;
+    if (copy->items == NULL)
+        return -1;
+    for (size_t i = 0; i < metadata->count; i++) {
+        copy->items[i].key = gee_pool_str(pool, metadata->items[i].key);
+        copy->items[i].value = gee_pool_str(pool, metadata->items[i].value);
+        if (copy->items[i].key.data == NULL || copy->items[i].value.data == NULL)
+            return -1;
+    }
+    copy->count = metadata->count;
+    return 0;
 }
 
 /* ---- UTF-8 ---- */

@@ -13,6 +13,9 @@
 /* Ends the key in "-bin"? */
 bool gee_metadata_is_binary(gee_str_t key);
 
+/* A copy in the pool. -1: out of memory; so is a null pool. */
+int gee_metadata_copy(gee_metadata_t *copy, const gee_metadata_t *metadata, gee_pool_t *pool);
+
 /* False: gee_metadata_repair() has something to do. */
 bool gee_metadata_is_valid(const gee_metadata_t *metadata);
 /* Texts that are not UTF-8 are replaced by repaired copies. -1: out of memory. */
