@@ -12,12 +12,12 @@ instructions: all ## instructions per call on each wire, beside those recorded (
 record-instructions: all ## write them down for this compiler, C library and processor
 	@$(PYTHON) tests/bench/instructions.py --record
 
-.PHONY: bench bench-sweeps bench-programs bench-peers bench-server
+.PHONY: bench bench-sweeps bench-programs bench-peers bench-server bench-streams
 BENCH_OPTIONS = $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(SECONDS),--seconds '$(SECONDS)') \
                 $(if $(ROWS),--rows '$(ROWS)') $(if $(JSON),--json '$(JSON)')
 bench: all bench-programs ## cost per call, beside other servers; ROUNDS, SECONDS, ROWS, JSON
 	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS)
-bench-sweeps: all bench-programs ## payloads, connections, methods, allocations; SWEEPS=NAME,...
+bench-sweeps: all bench-programs ## payloads, connections, methods, allocations, stopped readers; SWEEPS=NAME,...
 	@$(PYTHON) tests/bench/run $(BENCH_OPTIONS) --sweep '$(or $(SWEEPS),all)'
 bench-programs: $(addprefix $B/bench/,load floor malloc_count.so)
 
@@ -47,6 +47,7 @@ $(BENCH_SERVER)/Makefile: $(THIS_MAKEFILE) $B/bench/modules/modules.list
 	    --builddir=$(@D) >/dev/null
 bench-server: $(BENCH_SERVER)/Makefile
 	@$(MAKE) --no-print-directory -f $< $(BENCH_SERVER)/geerpc
+bench-streams: $(EXTENDED)/geerpc
 
 # ---- gRPC for C++, where all of it is installed; without it this builds nothing ----
 CXX            ?= g++

@@ -3,12 +3,13 @@
     Wire            how to call a method of two integers on a protocol, and how to know its reply
     probe()         asks a server once, checks the answer, and gives the Conversation with it
     floor_for()     the conversation with the floor that has the same byte counts
+    beside_stopped_reader()  the conversation, on connections with a streaming call that nobody reads
 """
 import dataclasses
 import socket
 import struct
 
-from wire import field
+from wire import CLOSE, MESSAGE, field
 
 PATIENCE = 10
 
@@ -111,9 +112,29 @@ def option(codec):
     return ('{"MagicNumber":3927900,"CodecType":"application/%s"}\n' % codec).encode()
 
 
-def frame(method, body):
-    header = field(1, method) + field(2, 1)
+def frame(header, body=b""):
     return struct.pack(">BBII", 0, 0, len(header), len(body)) + header + body
+
+
+def call_frame(method, body):
+    return frame(field(1, method) + field(2, 1), body)
+
+
+CREDIT, MESSAGE_COST = 65536, 16  # docs/protocol.md: of a direction to begin with; of a message, beside its body
+
+
+def beside_stopped_reader(conversation):
+    """On each connection first a call of Stream.List (tests/modules/service_stream), whose caller gives no credit. The
+    answer is every message that the first credit pays for; a byte more, then or later, is a wrong answer."""
+    stream = field(2, 2)
+    listing = frame(field(1, "Stream.List") + stream + field(4, MESSAGE), field(1, 1) + field(2, 1 << 40))
+    messages, credit = [], CREDIT
+    while credit > 0:
+        body = field(1, len(messages) + 1)
+        messages.append(frame(stream + field(4, MESSAGE), body))
+        credit -= MESSAGE_COST + len(body)
+    return dataclasses.replace(conversation, answer=b"".join(messages),
+                               opening=conversation.opening + listing + frame(stream + field(4, CLOSE)))
 
 
 def json_header(method, error=""):
@@ -205,7 +226,7 @@ def our_wires(method, argument, reply):
     body, answer = gob_message(argument.gob), reply.gob
     name = method.encode()
     return {
-        "bin": Wire(option("bin"), frame(method, argument.bin), exactly(frame(method, reply.bin))),
+        "bin": Wire(option("bin"), call_frame(method, argument.bin), exactly(call_frame(method, reply.bin))),
         "json": Wire(option("json"), json_header(method) + argument.json,
                      exactly(json_header(method, ',"Error":""') + b"\n" + reply.json + b"\n")),
         "netrpc": gob_wire(b"", "Request", method, argument.definition, body, answer),

@@ -66,6 +66,12 @@ def build_sweep_server():
     return BUILD / "bench/server"
 
 
+def build_stream_server():
+    """The build directory of a geerpc with the services of tests/modules."""
+    run_make("bench-streams")
+    return BUILD / "tests/extended"
+
+
 def start_geerpc(house, name="geerpc", settings="", processor=SERVER_CPU, build=BUILD, count=False, seal=True,
                  under=()):
     """Two servers in one: in the clear, and sealed (None without a seal). count: allocations. under: a command that
@@ -91,15 +97,15 @@ def start_geerpc(house, name="geerpc", settings="", processor=SERVER_CPU, build=
         served(ports[1], process, host="127.0.0.2", key=key, **more) if key else None)
 
 
-def start_backend(house):
-    return start_geerpc(house, "backend", processor=LOAD_CPU)[0]
+def start_backend(house, **options):
+    return start_geerpc(house, "backend", processor=LOAD_CPU, **options)[0]
 
 
 def start_gateway(house, backend, **options):
     return start_geerpc(house, "gateway", f"""
 upstreams = ( {{ name = "backend"; codec = "bin"; in_flight = 0;
   servers = ( {{ address = "tcp@127.0.0.1:{backend.port}"; }} ); }} );
-services = ( {{ name = "Arith"; upstream = "backend"; }} );
+services = ( {{ name = "Arith"; upstream = "backend"; }}, {{ name = "Stream"; upstream = "backend"; }} );
 """, **options)[0]
 
 

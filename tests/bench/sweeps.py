@@ -4,6 +4,7 @@
     payload       an echo of 16 bytes to 1 MiB, on every wire
     connections   memory of an idle connection, 1 to 20,000 of them, on every wire
     idle          64 busy connections beside 10,000 idle ones
+    stopped       calls on connections that also have a streaming call whose reader has stopped
     methods       1 to 10,000 of them
 """
 import dataclasses
@@ -12,7 +13,7 @@ import re
 import statistics
 
 import servers
-from conversations import echo_wires, joined, multiply_wires, probe
+from conversations import beside_stopped_reader, echo_wires, joined, multiply_wires, probe
 from measure import Held, per_call, run_load
 from processes import House, NotStarted, most_connections, process_tree
 from report import paired
@@ -199,6 +200,35 @@ def idle(arguments, tell):
     return table
 
 
+# ---- a reader that has stopped ----
+
+STREAMING = 'services = ( { name = "Arith"; }, { name = "Stream"; } );\n'
+
+
+def stopped(arguments, tell):
+    """The server, or each hop, holds a streaming call of every connection while the calls go on. Of times on the clock
+    the least says most: other load of the machine only adds."""
+    table = Table("us until the reply, alone and with a streaming call on each connection whose reader has stopped; "
+                  "least of the rounds", ["server and wire", "shape", "p50, alone", "stopped", "p99, alone", "stopped",
+                                          "p99 ratio, median"])
+    with House() as house:
+        options = {"settings": STREAMING, "build": servers.build_stream_server(), "seal": False}
+        asked = {"geerpc, bin": servers.start_geerpc(house, **options)[0],
+                 "gateway, bin to bin": servers.start_gateway(house, servers.start_backend(house, **options))}
+        cells = {(title, shape): ([], []) for title in asked for shape in ((64, 1), (64, 16))}
+        for number in range(arguments.rounds):
+            for (title, shape), (own, beside) in cells.items():
+                tell(f"{title} {shape[0]}x{shape[1]}, round {number + 1} of {arguments.rounds}")
+                conversation = probe(multiply_wires()["bin"], *asked[title].place)
+                own.append(run_load(asked[title], conversation, *shape, arguments.seconds))
+                beside.append(run_load(asked[title], beside_stopped_reader(conversation), *shape, arguments.seconds))
+    for (title, shape), (own, beside) in cells.items():
+        figures = [min(result[figure] for result in results) for figure in ("p50_us", "p99_us")
+                   for results in (own, beside)]
+        table.rows.append([title, "%dx%d" % shape, *figures, paired(beside, own, "p99_us")])
+    return table
+
+
 # ---- methods ----
 
 METHODS = (1, 10, 100, 1000, 10000)  # as tests/bench/generate_methods has them
@@ -239,4 +269,5 @@ def methods(arguments, tell):
     return table
 
 
-SWEEPS = {"allocations": allocations, "payload": payload, "connections": connections, "idle": idle, "methods": methods}
+SWEEPS = {"allocations": allocations, "payload": payload, "connections": connections, "idle": idle, "stopped": stopped,
+          "methods": methods}

@@ -56,6 +56,15 @@ def test_a_short_run_has_a_figure_for_everything(tmp_path):
     assert b"| geerpc, bin |" in markdown.stdout
 
 
+def test_a_short_run_beside_readers_that_have_stopped(tmp_path):
+    """The load generator compares what comes of the streams, and takes any further byte for a wrong answer."""
+    make("bench-sweeps", "SWEEPS=stopped", "ROUNDS=1", "SECONDS=0.1", f"JSON={tmp_path / 'result.json'}")
+    rows = json.loads((tmp_path / "result.json").read_text())["sweeps"]["stopped"]["rows"]
+    assert [row[:2] for row in rows] == [[title, shape] for title in ("geerpc, bin", "gateway, bin to bin")
+                                         for shape in ("64x1", "64x16")]
+    assert all(figure > 0 for row in rows for figure in row[2:])
+
+
 @pytest.fixture
 def short_directory():
     """A short path, for Unix sockets, which workers can enter."""
