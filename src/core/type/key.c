@@ -51,7 +51,7 @@ gee_bytes_t gee_key_bytes(const gee_type_t *key, const void *value) {
                                         : (gee_bytes_t){ .data = value, .length = key->size };
 }
 
-gee_str_t gee_key_to_text(const gee_type_t *key, const void *value, char room[GEE_KEY_TEXT]) {
+gee_str_t gee_key_to_text(const gee_type_t *key, const void *value, char room[GEE_MAP_KEY_TEXT]) {
     GEE_ASSERT(gee_key_is_allowed(key));
     int length;
     if (key->kind == GEE_KIND_STRING)
@@ -59,9 +59,9 @@ gee_str_t gee_key_to_text(const gee_type_t *key, const void *value, char room[GE
     if (key->kind == GEE_KIND_BOOL)
         return gee_str(*(const bool *)value ? "true" : "false");
     if (key->kind == GEE_KIND_UINT64)
-        length = snprintf(room, GEE_KEY_TEXT, "%" PRIu64, *(const uint64_t *)value);
+        length = snprintf(room, GEE_MAP_KEY_TEXT, "%" PRIu64, *(const uint64_t *)value);
     else
-        length = snprintf(room, GEE_KEY_TEXT, "%" PRId64, signed_number(key, value));
+        length = snprintf(room, GEE_MAP_KEY_TEXT, "%" PRId64, signed_number(key, value));
     return (gee_str_t){ .data = room, .length = (size_t)length };
 }
 

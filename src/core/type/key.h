@@ -5,7 +5,7 @@
 
 #include "core/type/type.h"
 
-#define GEE_KEY_TEXT 24 /* room for the text of a number or a bool */
+#define GEE_MAP_KEY_TEXT 24 /* room for the text of a number or a bool */
 
 /* What gee_type_t says of a map's keys. */
 bool gee_key_is_allowed(const gee_type_t *key);
@@ -14,7 +14,7 @@ int gee_key_compare(const gee_type_t *key, const void *a, const void *b);
 /* The bytes of which a hash may be made: equal keys have equal bytes. */
 gee_bytes_t gee_key_bytes(const gee_type_t *key, const void *value);
 /* "-12", "true", or the string itself. The text lies in `room` or in the key. */
-gee_str_t gee_key_to_text(const gee_type_t *key, const void *value, char room[GEE_KEY_TEXT]);
+gee_str_t gee_key_to_text(const gee_type_t *key, const void *value, char room[GEE_MAP_KEY_TEXT]);
 /* The other way. A string points into `text`. False: the text is not a key of that type, or out of range. */
 bool gee_key_from_text(const gee_type_t *key, gee_str_t text, void *value);
 

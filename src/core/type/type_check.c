@@ -148,8 +148,8 @@ static const char *check_unique(const gee_type_t *type) {
 static const char *check_struct(type_set_t *set, const gee_type_t *type) {
     if (!type->name)
         return "a struct's name is a null pointer";
-    if (type->size == 0)
-        return "a struct has no size";
+    if (type->size == 0 || type->size > UINT32_MAX)
+        return "a struct's size is not from 1 to 4294967295";
     if (type->field_count > 0 && !type->fields)
         return "a struct's fields are a null pointer";
     if (type->flags & GEE_TYPE_KEEPS_UNKNOWN &&

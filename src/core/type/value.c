@@ -77,7 +77,7 @@ static int make_pairs(walk_t *walk, gee_value_t *tree, size_t count) {
 
 /* Keys of a tree are texts. */
 static int from_key(walk_t *walk, const gee_type_t *type, const void *value, gee_str_t *key) {
-    char room[GEE_KEY_TEXT];
+    char room[GEE_MAP_KEY_TEXT];
     *key = gee_key_to_text(type, value, room);
     if (key->data == room)
         *key = gee_pool_str(walk->pool, *key);
