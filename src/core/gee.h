@@ -9,6 +9,7 @@
 #include "core/gee/layer.h"
 #include "core/gee/module.h"
 #include "core/gee/page.h"
+#include "core/gee/protobuf.h"
 #include "core/gee/protocol.h"
 #include "core/gee/registry.h"
 #include "core/gee/service.h"

@@ -13,21 +13,9 @@
 #include "core/base/error.h"
 #include "core/base/pool.h"
 #include "core/base/record.h"
+#include "core/type/limits.h"
 #include "core/type/type.h"
 #include "core/type/value.h"
-
-typedef struct gee_codec_limits {
-    size_t message; /* bytes of one value */
-    unsigned nesting;
-    const char *message_name; /* of the setting, for texts; null: limits.message */
-    /* Decoding: strings that are not UTF-8 are repaired (gee_pool_utf8), not refused; in JSON half of a surrogate
-     * pair, too. For headers: whose call a broken header belongs to is not known. */
-    bool repair;
-} gee_codec_limits_t;
-
-static inline const char *gee_message_limit_name(const gee_codec_limits_t *limits) {
-    return limits->message_name ? limits->message_name : "limits.message";
-}
 
 /* Progress of measuring one value that comes in pieces. Zeroed by the caller before the first byte of each value; the
  * rest is the codec's own. */

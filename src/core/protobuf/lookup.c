@@ -3,7 +3,7 @@
  * Small structs are searched from end to end. In a large struct a message with fields in the worst order would cost its
  * length times the number of fields; so an index sorted by tag is made, once for each type in a decoding, and searched
  * by halves. */
-#include "bin.h"
+#include "core/protobuf/wire.h"
 
 #include <stdlib.h>
 
@@ -12,8 +12,8 @@ typedef struct entry {
     uint32_t position;
 } entry_t;
 
-struct gee_bin_index {
-    gee_bin_index_t *next;
+struct gee_protobuf_index {
+    gee_protobuf_index_t *next;
     const gee_field_t *fields; /* the fields of which this is the index */
     entry_t entries[];
 };
@@ -23,8 +23,8 @@ static int compare(const void *a, const void *b) {
     return left < right ? -1 : left > right;
 }
 
-static gee_bin_index_t *make_index(const gee_bin_fields_t *fields, gee_pool_t *pool) {
-    gee_bin_index_t *index = gee_pool_alloc(pool, sizeof *index + fields->count * sizeof(entry_t));
+static gee_protobuf_index_t *make_index(const gee_protobuf_fields_t *fields, gee_pool_t *pool) {
+    gee_protobuf_index_t *index = gee_pool_alloc(pool, sizeof *index + fields->count * sizeof(entry_t));
     if (index == NULL)
         return NULL;
     index->fields = fields->fields;
@@ -35,8 +35,9 @@ static gee_bin_index_t *make_index(const gee_bin_fields_t *fields, gee_pool_t *p
 }
 
 /* The index of this struct's fields, moved to the front of the list. */
-static const gee_bin_index_t *index_of(const gee_bin_fields_t *fields, gee_bin_indices_t *indices, gee_pool_t *pool) {
-    gee_bin_index_t **place = &indices->first, *index;
+static const gee_protobuf_index_t *index_of(const gee_protobuf_fields_t *fields, gee_protobuf_indices_t *indices,
+                                            gee_pool_t *pool) {
+    gee_protobuf_index_t **place = &indices->first, *index;
     while (*place != NULL && (*place)->fields != fields->fields)
         place = &(*place)->next;
     index = *place;
@@ -49,7 +50,7 @@ static const gee_bin_index_t *index_of(const gee_bin_fields_t *fields, gee_bin_i
     return index;
 }
 
-static size_t search_index(const gee_bin_index_t *index, size_t count, uint32_t tag) {
+static size_t search_index(const gee_protobuf_index_t *index, size_t count, uint32_t tag) {
     size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -61,12 +62,12 @@ static size_t search_index(const gee_bin_index_t *index, size_t count, uint32_t 
     return low < count && index->entries[low].tag == tag ? index->entries[low].position : count;
 }
 
-int gee_bin_search(gee_bin_fields_t *fields, uint32_t tag, gee_bin_indices_t *indices, gee_pool_t *pool,
-                   const gee_field_t **found) {
+int gee_protobuf_search(gee_protobuf_fields_t *fields, uint32_t tag, gee_protobuf_indices_t *indices, gee_pool_t *pool,
+                        const gee_field_t **found) {
     size_t position = fields->next - 1; /* a repeated field comes as one run */
     *found = NULL;
     if (fields->next == 0 || fields->fields[position].tag != tag) {
-        if (fields->count <= GEE_BIN_FEW) {
+        if (fields->count <= GEE_PROTOBUF_FEW) {
             for (position = 0; position < fields->count && fields->fields[position].tag != tag;)
                 position++;
         } else {

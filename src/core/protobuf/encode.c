@@ -12,7 +12,7 @@
  * that size. The cost is linear in both cases, and nothing is allocated beside the chain.
  *
  * A small message that holds only numbers has no lengths, and is written forwards. */
-#include "bin.h"
+#include "core/protobuf/wire.h"
 
 #include <endian.h>
 #include <string.h>
@@ -51,7 +51,7 @@ static int in_entry(const writer_t *writer, gee_str_t key) {
 }
 
 static int too_deep(const writer_t *writer) {
-    return GEE_BIN_FAIL(writer->error, GEE_INTERNAL, "nested deeper than %d levels", DEEPEST);
+    return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "nested deeper than %d levels", DEEPEST);
 }
 
 /* The place for `count` bytes before the bytes written so far; null when bytes are only counted. */
@@ -129,7 +129,7 @@ static inline void put_number(writer_t *writer, gee_kind_t kind, uint64_t bits) 
 static int put_string(writer_t *writer, gee_kind_t kind, const void *value) {
     gee_bytes_t bytes = *(const gee_bytes_t *)value; /* gee_str_t has the same shape */
     if (kind == GEE_KIND_STRING && !writer->checked && !gee_utf8_valid(bytes.data, bytes.length))
-        return GEE_BIN_FAIL(writer->error, GEE_INTERNAL, "the string is not valid UTF-8");
+        return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "the string is not valid UTF-8");
     put_bytes(writer, bytes.data, bytes.length);
     return 0;
 }
@@ -167,23 +167,23 @@ static int put_list(writer_t *writer, uint32_t tag, const gee_type_t *type, cons
     if (list->count == 0)
         return 0;
     if (list->items == NULL)
-        return GEE_BIN_FAIL(writer->error, GEE_INTERNAL, "a count of %zu without items", list->count);
+        return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "a count of %zu without items", list->count);
     if (++writer->depth > DEEPEST)
         return too_deep(writer);
-    int result = type->kind == GEE_KIND_MAP               ? put_entries(writer, tag, type, list)
-                 : gee_bin_is_number(type->element->kind) ? put_packed(writer, tag, type->element, list)
-                                                          : put_items(writer, tag, type->element, list);
+    int result = type->kind == GEE_KIND_MAP                    ? put_entries(writer, tag, type, list)
+                 : gee_protobuf_is_number(type->element->kind) ? put_packed(writer, tag, type->element, list)
+                                                               : put_items(writer, tag, type->element, list);
     writer->depth--;
     return result;
 }
 
 /* Writes a field of a message: a zero, empty or absent value is not written. */
 static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
-    if (gee_bin_is_number(type->kind)) {
+    if (gee_protobuf_is_number(type->kind)) {
         uint64_t bits = number_bits(type->kind, value);
         if (bits != 0) {
             put_number(writer, type->kind, bits);
-            put_key(writer, tag, gee_bin_wire(type->kind));
+            put_key(writer, tag, gee_protobuf_wire(type->kind));
         }
         return 0;
     }
@@ -208,9 +208,9 @@ static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *
 
 /* Writes an item of a list, a value of a map, or the content of an optional: also when zero. */
 static int write_element(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
-    if (gee_bin_is_number(type->kind)) {
+    if (gee_protobuf_is_number(type->kind)) {
         put_number(writer, type->kind, number_bits(type->kind, value));
-        put_key(writer, tag, gee_bin_wire(type->kind));
+        put_key(writer, tag, gee_protobuf_wire(type->kind));
         return 0;
     }
     size_t before = writer->length;
@@ -252,7 +252,7 @@ static int write_message(writer_t *writer, const gee_type_t *type, const void *v
 }
 
 static int out_of_memory(gee_error_t *error, size_t length) {
-    return GEE_BIN_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a message of %zu bytes", length);
+    return GEE_PROTOBUF_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a message of %zu bytes", length);
 }
 
 /* The second pass, for a message that is too long for the room of the first. */
@@ -266,14 +266,14 @@ static int write_long(const writer_t *first, const gee_type_t *type, const void 
     if (write_message(&writer, type, value) != 0)
         return -1;
     if (writer.length != first->length)
-        return GEE_BIN_FAIL(first->error, GEE_INTERNAL, "the value was changed while it was being encoded");
+        return GEE_PROTOBUF_FAIL(first->error, GEE_INTERNAL, "the value was changed while it was being encoded");
     gee_chain_commit(out, writer.length);
     return 0;
 }
 
 /* ---- small messages of numbers: forwards, as no length stands before anything ---- */
 
-#define NUMBER_LONGEST (5 + GEE_BIN_VARINT_LONGEST) /* key included */
+#define NUMBER_LONGEST (5 + GEE_PROTOBUF_VARINT_LONGEST) /* key included */
 
 static inline uint8_t *append_varint(uint8_t *at, uint64_t number) {
     for (; number >= 0x80; number >>= 7)
@@ -286,7 +286,7 @@ static inline uint8_t *append_number(uint8_t *at, uint32_t tag, gee_kind_t kind,
     uint64_t bits = number_bits(kind, value);
     if (bits == 0)
         return at;
-    at = append_varint(at, (uint64_t)tag << 3 | gee_bin_wire(kind));
+    at = append_varint(at, (uint64_t)tag << 3 | gee_protobuf_wire(kind));
     if (kind <= GEE_KIND_UINT64)
         return append_varint(at, bits);
     size_t size = kind == GEE_KIND_FLOAT ? sizeof(uint32_t) : sizeof(uint64_t);
@@ -298,21 +298,21 @@ static inline uint8_t *append_number(uint8_t *at, uint32_t tag, gee_kind_t kind,
 /* Returns the end of the message; null: the message holds something other than numbers. Precondition: `room` has
  * FIRST_ROOM bytes. */
 static uint8_t *append_numbers(uint8_t *room, const gee_type_t *type, const void *value) {
-    if (gee_bin_is_number(type->kind))
+    if (gee_protobuf_is_number(type->kind))
         return append_number(room, 1, type->kind, value);
     if (type->kind != GEE_KIND_STRUCT || type->field_count > FIRST_ROOM / NUMBER_LONGEST)
         return NULL;
     uint8_t *at = room;
     for (size_t i = 0; i < type->field_count; i++) { /* `fields` may be null */
         const gee_field_t *field = &type->fields[i];
-        if (!gee_bin_is_number(field->type->kind))
+        if (!gee_protobuf_is_number(field->type->kind))
             return NULL;
         at = append_number(at, field->tag, field->type->kind, (const char *)value + field->offset);
     }
     return at;
 }
 
-int gee_bin_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error) {
+int gee_protobuf_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error) {
     (void)state;
     uint8_t *room = gee_chain_reserve(out, FIRST_ROOM);
     if (room == NULL)

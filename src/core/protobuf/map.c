@@ -3,14 +3,16 @@
  * Protobuf lets a key come again: its last value counts. A few entries are compared one by one; from INDEXED on a hash
  * table of positions is kept, with a secret of its own, so that a peer who chooses the keys cannot choose
  * collisions. */
-#include "bin.h"
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/protobuf/wire.h"
 
 #include <string.h>
 #include <sys/random.h>
 
 #define INDEXED 16
 
-struct gee_bin_keys {
+struct gee_protobuf_keys {
     uint64_t secret[2];
     size_t mask;          /* slots - 1; a power of two, at least twice the entries */
     uint32_t positions[]; /* counted from 1; 0: free */
@@ -21,7 +23,8 @@ static const gee_str_t *key_at(const gee_list_value_t *map, const gee_type_t *ty
 }
 
 /* The slot of `key`, or the free slot where the key belongs. */
-static uint32_t *slot_of(gee_bin_keys_t *keys, const gee_list_value_t *map, const gee_type_t *type, gee_str_t key) {
+static uint32_t *slot_of(gee_protobuf_keys_t *keys, const gee_list_value_t *map, const gee_type_t *type,
+                         gee_str_t key) {
     size_t slot = (size_t)gee_siphash(keys->secret, key.data, key.length) & keys->mask;
     while (keys->positions[slot] != 0 && !gee_str_equal(*key_at(map, type, keys->positions[slot] - 1), key))
         slot = (slot + 1) & keys->mask;
@@ -36,11 +39,11 @@ static void draw_secret(uint64_t secret[2], const void *pool) {
 }
 
 /* Makes a table with four times as many slots as there are entries, and puts all entries in. */
-static gee_bin_keys_t *make_keys(const gee_list_value_t *map, const gee_type_t *type, gee_pool_t *pool) {
+static gee_protobuf_keys_t *make_keys(const gee_list_value_t *map, const gee_type_t *type, gee_pool_t *pool) {
     size_t slots = 4 * INDEXED;
     while (slots < 4 * map->count)
         slots *= 2;
-    gee_bin_keys_t *keys = gee_pool_zalloc(pool, sizeof *keys + slots * sizeof keys->positions[0]);
+    gee_protobuf_keys_t *keys = gee_pool_zalloc(pool, sizeof *keys + slots * sizeof keys->positions[0]);
     if (keys == NULL)
         return NULL;
     keys->mask = slots - 1;
@@ -52,7 +55,8 @@ static gee_bin_keys_t *make_keys(const gee_list_value_t *map, const gee_type_t *
 
 /* The position of the older entry with the new entry's key, or map->count after the new key is put in the table.
  * SIZE_MAX: out of memory. */
-static size_t find_or_note(gee_list_value_t *map, const gee_type_t *type, gee_bin_store_t *store, gee_pool_t *pool) {
+static size_t find_or_note(gee_list_value_t *map, const gee_type_t *type, gee_protobuf_store_t *store,
+                           gee_pool_t *pool) {
     gee_str_t key = *key_at(map, type, map->count);
     if (map->count < INDEXED) {
         size_t position = 0;
@@ -72,9 +76,9 @@ static size_t find_or_note(gee_list_value_t *map, const gee_type_t *type, gee_bi
     return map->count;
 }
 
-int gee_bin_map_add(gee_list_value_t *map, const gee_type_t *type, gee_pool_t *pool) {
-    GEE_ASSERT(map->count < gee_bin_store(map)->capacity);
-    size_t position = find_or_note(map, type, gee_bin_store(map), pool);
+int gee_protobuf_map_add(gee_list_value_t *map, const gee_type_t *type, gee_pool_t *pool) {
+    GEE_ASSERT(map->count < gee_protobuf_store(map)->capacity);
+    size_t position = find_or_note(map, type, gee_protobuf_store(map), pool);
     if (position == SIZE_MAX)
         return -1;
     if (position == map->count) {
