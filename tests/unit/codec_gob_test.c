@@ -228,6 +228,7 @@ static void too_many_types_are_not_sent(void **state) {
     const args_t args = { 1, 2 };
     size_t sent = 0;
     snprintf(name, sizeof(name), "T");
+    field.name_length = 0;
     for (; sent < 2048; sent++) {
         snprintf(names[sent], sizeof(names[sent]), "F%zu", sent);
         field.name = names[sent];

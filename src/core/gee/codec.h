@@ -8,6 +8,7 @@
 #include "core/base/record.h"
 #include "core/base/short_bytes.h"
 #include "core/rpc/codec.h"
+#include "core/type/key.h"
 #include "core/type/path.h"
 #include "core/type/type.h"
 #include "core/type/value.h"

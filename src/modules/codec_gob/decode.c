@@ -147,7 +147,7 @@ static int read_members(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, si
         if (member->type == NULL) {
             if (gee_gob_skip(reader, member->node) != 0)
                 return -1;
-        } else if (read_slot(reader, member, (char *)place + member->field->offset) != 0) {
+        } else if (read_slot(reader, member, gee_field_choose(member->field, place)) != 0) {
             gee_path_field(&reader->path, gee_str(member->field->name));
             return -1;
         }
@@ -162,6 +162,9 @@ static int read_list(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, gee_l
     *list = (gee_list_value_t){ 0 };
     if (gee_gob_enter(reader) != 0 || gee_gob_read_count(reader, slot->node, 1, &count) != 0)
         return -1;
+    if (slot->type->length > 0 && count != slot->type->length)
+        return GEE_GOB_FAIL(reader->error, GEE_INVALID_ARGUMENT, "%zu elements are sent where %u are expected", count,
+                            slot->type->length);
     char *items = count > 0 ? gee_pool_array(reader->pool, count, element->size) : NULL;
     if (items == NULL && count > 0)
         return gee_gob_no_memory(reader);
@@ -176,14 +179,12 @@ static int read_list(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, gee_l
 }
 
 static int read_entry(gee_gob_reader_t *reader, const gee_gob_slot_t *slot, char *entry) {
-    gee_bytes_t key;
-    if (gee_gob_read_text(reader, true, reader->copy, &key) != 0)
+    char room[GEE_MAP_KEY_TEXT];
+    if (read_slot(reader, &slot->plan->key, entry) != 0)
         return -1;
-    gee_str_t name = { .data = (const char *)key.data, .length = key.length };
-    *(gee_str_t *)(void *)entry = name;
     if (read_slot(reader, &slot->plan->element, entry + slot->type->value_offset) == 0)
         return 0;
-    gee_path_key(&reader->path, name);
+    gee_path_key(&reader->path, gee_key_to_text(slot->plan->key.type, entry, room));
     return -1;
 }
 

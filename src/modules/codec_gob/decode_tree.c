@@ -3,13 +3,11 @@
  *   bool, int, uint, float, string, []byte   the same kind; a uint is unsigned even when small
  *   slice, array                             list
  *   struct                                   struct with all fields of its definition, in their order
- *   map                                      map; keys that are numbers become decimals, as encoding/json has it
+ *   map                                      map; keys that are numbers or bools become texts: "-12", "true"
  *
- * A missing field was zero or a nil pointer: gob does not tell which. A scalar, list or map becomes zero or empty, as
- * the sending Go program sees it; a struct, which is only left out when nil, becomes null. */
+ * A missing field was zero or a nil pointer: gob does not tell which. A scalar, slice or map becomes zero or empty, as
+ * the sending Go program sees it; a struct or an array, which Go leaves out only when nil, becomes null. */
 #include "gob.h"
-
-#include <inttypes.h>
 
 /* The definitions belong to the connection, the tree to the call: names are copied, once a decoding. */
 typedef struct tree_reader {
@@ -31,7 +29,7 @@ static void set_zero(const gee_gob_node_t *node, gee_value_t *value) {
     static const gee_value_kind_t kinds[] = {
         [GEE_GOB_BOOL] = GEE_VALUE_BOOL,      [GEE_GOB_INT] = GEE_VALUE_INT,     [GEE_GOB_UINT] = GEE_VALUE_UINT,
         [GEE_GOB_FLOAT] = GEE_VALUE_DOUBLE,   [GEE_GOB_BYTES] = GEE_VALUE_BYTES, [GEE_GOB_STRING] = GEE_VALUE_STRING,
-        [GEE_GOB_COMPLEX] = GEE_VALUE_NULL,   [GEE_GOB_ARRAY] = GEE_VALUE_LIST,  [GEE_GOB_SLICE] = GEE_VALUE_LIST,
+        [GEE_GOB_COMPLEX] = GEE_VALUE_NULL,   [GEE_GOB_ARRAY] = GEE_VALUE_NULL,  [GEE_GOB_SLICE] = GEE_VALUE_LIST,
         [GEE_GOB_INTERFACE] = GEE_VALUE_NULL, [GEE_GOB_MAP] = GEE_VALUE_MAP,     [GEE_GOB_STRUCT] = GEE_VALUE_NULL,
         [GEE_GOB_OPAQUE] = GEE_VALUE_NULL,
     };
@@ -116,28 +114,35 @@ static int read_list(tree_reader_t *reader, const gee_gob_node_t *node, gee_valu
     return 0;
 }
 
+static gee_str_t number_text(gee_gob_kind_t kind, uint64_t number, char room[GEE_MAP_KEY_TEXT]) {
+    int64_t integer = gee_gob_to_int(number);
+    bool flag = number != 0;
+    if (kind == GEE_GOB_BOOL)
+        return gee_key_to_text(GEE_TYPE_OF(bool), &flag, room);
+    return kind == GEE_GOB_INT ? gee_key_to_text(GEE_TYPE_OF(int64_t), &integer, room)
+                               : gee_key_to_text(GEE_TYPE_OF(uint64_t), &number, room);
+}
+
 static int read_key(tree_reader_t *reader, const gee_gob_node_t *node, gee_str_t *key) {
     uint64_t number;
     gee_bytes_t text;
+    char room[GEE_MAP_KEY_TEXT];
     if (node->kind == GEE_GOB_STRING) {
         if (gee_gob_read_text(&reader->base, true, true, &text) != 0)
             return -1;
         *key = (gee_str_t){ .data = (const char *)text.data, .length = text.length };
         return 0;
     }
-    if (node->kind != GEE_GOB_INT && node->kind != GEE_GOB_UINT) {
+    if (node->kind != GEE_GOB_BOOL && node->kind != GEE_GOB_INT && node->kind != GEE_GOB_UINT) {
         char label[GEE_GOB_LABEL];
         return GEE_GOB_FAIL(reader->base.error, GEE_INVALID_ARGUMENT,
-                            "a map with keys of %s, where strings or integers are expected",
+                            "a map with keys of %s, where strings, integers or bools are expected",
                             gee_gob_label(node, label, sizeof label));
     }
     if (gee_gob_take_uint(&reader->base, &number) != 0)
         return -1;
-    const char *decimal = node->kind == GEE_GOB_INT
-                              ? gee_pool_printf(reader->base.pool, "%" PRId64, gee_gob_to_int(number))
-                              : gee_pool_printf(reader->base.pool, "%" PRIu64, number);
-    *key = gee_str(decimal);
-    return decimal ? 0 : gee_gob_no_memory(&reader->base);
+    *key = gee_pool_str(reader->base.pool, number_text(node->kind, number, room));
+    return key->data != NULL ? 0 : gee_gob_no_memory(&reader->base);
 }
 
 static int read_map(tree_reader_t *reader, const gee_gob_node_t *node, gee_value_t *value) {

@@ -2,7 +2,7 @@
  *
  * As in Go, fields of a struct that are zero are left out, nested structs are not; in lists and maps every element is
  * written. An optional that is present is written even when zero, where Go would leave the field out: Go reads a
- * pointer to zero, and peers of this project see that the optional is present. */
+ * pointer to zero, and peers of this project see that the optional is present. So is the set member of a oneof. */
 #include "gob.h"
 
 static int put_value(gee_gob_writer_t *writer, const gee_type_t *type, const void *value);
@@ -42,6 +42,8 @@ static inline bool scalar_of(gee_kind_t kind, const void *value, uint64_t *numbe
 }
 
 static int put_list(gee_gob_writer_t *writer, const gee_type_t *type, const gee_list_value_t *list) {
+    if (type->length > 0 && list->count != type->length)
+        return GEE_GOB_FAIL(writer->error, GEE_INTERNAL, "%zu items in an array of %u", list->count, type->length);
     gee_gob_put_uint(writer, list->count);
     for (size_t i = 0; i < list->count; i++)
         if (put_value(writer, type->element, (const char *)list->items + i * type->element->size) != 0) {
@@ -52,21 +54,28 @@ static int put_list(gee_gob_writer_t *writer, const gee_type_t *type, const gee_
 }
 
 static int put_map(gee_gob_writer_t *writer, const gee_type_t *type, const gee_list_value_t *map) {
+    const gee_type_t *key = gee_type_key(type);
     gee_gob_put_uint(writer, map->count);
     for (size_t i = 0; i < map->count; i++) {
         const char *entry = (const char *)map->items + i * type->entry_size;
-        gee_str_t key = *(const gee_str_t *)(const void *)entry;
-        if (gee_gob_put_string(writer, key) != 0 || put_value(writer, type->element, entry + type->value_offset) != 0) {
-            gee_path_key(&writer->path, key);
+        if (put_value(writer, key, entry) != 0 || put_value(writer, type->element, entry + type->value_offset) != 0) {
+            char room[GEE_MAP_KEY_TEXT];
+            gee_path_key(&writer->path, gee_key_to_text(key, entry, room));
             return -1;
         }
     }
     return 0;
 }
 
-/* Is a struct's field left out? As in Go, a nested struct is never left out. */
-static bool left_out(const gee_type_t *type, const void *value) {
-    return type->kind != GEE_KIND_STRUCT && gee_type_is_zero(type, value);
+/* Is a struct's field left out? As in Go, a nested struct is never left out. Of a oneof the set member is written even
+ * when zero, but for an absent optional, which gob cannot write. */
+static bool left_out(const gee_field_t *field, const void *value) {
+    const gee_type_t *type = field->type;
+    if (!gee_field_is_set(field, value))
+        return true;
+    if (type->kind == GEE_KIND_STRUCT || (field->flags & GEE_FIELD_ONEOF && type->kind != GEE_KIND_OPTIONAL))
+        return false;
+    return gee_type_is_zero(type, (const char *)value + field->offset);
 }
 
 /* A place in a struct: behind the last byte written, the index of the next field, and the index of the last written
@@ -77,13 +86,13 @@ typedef struct spot {
 } spot_t;
 
 /* Writes fields of numbers and text, as most are, with all state in registers. Stops at a field that is of another
- * kind, may not fit into the room, or is not valid, which the general way handles. */
+ * kind or in a oneof, may not fit into the room, or is not valid, which the general way handles. */
 static spot_t put_scalars(spot_t spot, const uint8_t *end, const gee_type_t *type, const char *value) {
     for (; spot.next < type->field_count; spot.next++) {
         const gee_field_t *field = &type->fields[spot.next];
         const void *member = value + field->offset;
         uint64_t number;
-        if (!scalar_of(field->type->kind, member, &number))
+        if (field->flags & GEE_FIELD_ONEOF || !scalar_of(field->type->kind, member, &number))
             break;
         if (number == 0)
             continue;
@@ -112,7 +121,7 @@ static int put_struct(gee_gob_writer_t *writer, const gee_type_t *type, const vo
     for (size_t i = 0; i < type->field_count; i++) {
         const gee_field_t *field = &type->fields[i];
         const void *member = (const char *)value + field->offset;
-        if (left_out(field->type, member))
+        if (left_out(field, value))
             continue;
         gee_gob_put_uint(writer, i + 1 - last);
         last = i + 1;

@@ -12,6 +12,7 @@
  *   schema.c    types interned by structure, shared by all connections of a worker, with their plans
  *        v
  *   plan.c      (schema, gee_type_t) -> what to do with each field; names are compared here and never again
+ *        |      (go_name.c: the names that the fields of protobuf's messages have in Go)
  *        v
  *   decode.c    bytes to C memory by a plan                  decode_tree.c  bytes to a tree
  *
@@ -220,6 +221,11 @@ static inline gee_gob_schema_t *gee_gob_recent_schema(const gee_gob_shared_t *sh
     return shared->recent[place].type == type ? shared->recent[place].schema : NULL;
 }
 
+/* ---- go_name.c ---- */
+/* The names in Go of the fields of a type that has a full_name, in the pool. Null: out of memory, or there are too many
+ * fields of one name. */
+gee_str_t *gee_gob_go_names(const gee_type_t *type, gee_pool_t *pool);
+
 /* ---- plan.c ---- */
 
 typedef struct gee_gob_plan gee_gob_plan_t;
@@ -239,6 +245,7 @@ struct gee_gob_plan {
     gee_gob_slot_t *slots; /* struct: one for each member on the wire */
     size_t count;
     gee_gob_slot_t element; /* list, map */
+    gee_gob_slot_t key;     /* map */
     /* while compiling */
     const gee_gob_node_t *node;
     const gee_type_t *type;

@@ -150,23 +150,32 @@ static void refer(gee_gob_shared_t *shared, const gee_type_t *outer) {
         gee_gob_key_refer(shared, (uintptr_t)type);
 }
 
+static void put_struct(gee_gob_shared_t *shared, const gee_type_t *type) {
+    gee_gob_buffer_t *key = &shared->key;
+    const gee_str_t *names = type->full_name != NULL ? gee_gob_go_names(type, shared->scratch) : NULL;
+    key->failed |= type->full_name != NULL && names == NULL;
+    gee_gob_key_number(key, GEE_GOB_STRUCT);
+    gee_gob_key_string(key, gee_str(type->name));
+    gee_gob_key_number(key, type->field_count);
+    for (size_t i = 0; i < type->field_count; i++) {
+        gee_gob_key_string(key, names != NULL ? names[i] : gee_field_name(&type->fields[i]));
+        refer(shared, type->fields[i].type);
+    }
+}
+
 static void put_type(gee_gob_shared_t *shared, const gee_type_t *type) {
     gee_gob_buffer_t *key = &shared->key;
     if (type->kind == GEE_KIND_STRUCT) {
-        gee_gob_key_number(key, GEE_GOB_STRUCT);
-        gee_gob_key_string(key, gee_str(type->name));
-        gee_gob_key_number(key, type->field_count);
-        for (size_t i = 0; i < type->field_count; i++) {
-            gee_gob_key_string(key, gee_str(type->fields[i].name));
-            refer(shared, type->fields[i].type);
-        }
+        put_struct(shared, type);
         return;
     }
     if (type->kind == GEE_KIND_MAP) {
         gee_gob_key_number(key, GEE_GOB_MAP);
-        gee_gob_key_builtin(shared, GEE_GOB_STRING);
+        gee_gob_key_builtin(shared, builtin_of(gee_type_key(type)));
     } else if (type->kind == GEE_KIND_LIST) {
-        gee_gob_key_number(key, GEE_GOB_SLICE);
+        gee_gob_key_number(key, type->length > 0 ? GEE_GOB_ARRAY : GEE_GOB_SLICE);
+        if (type->length > 0)
+            gee_gob_key_number(key, type->length);
     } else {
         key->failed = true; /* optionals that nest without end */
         return;
@@ -175,6 +184,7 @@ static void put_type(gee_gob_shared_t *shared, const gee_type_t *type) {
 }
 
 static gee_gob_schema_t *make_schema(gee_gob_shared_t *shared, const gee_type_t *type, gee_error_t *error) {
+    gee_pool_reset(shared->scratch);
     gee_gob_key_begin(shared);
     refer(shared, type);
     for (size_t i = 0; i < shared->numbering->count; i++)

@@ -14,7 +14,9 @@
 #include <stdio.h>
 
 typedef struct compiler {
-    gee_pool_t *pool;
+    gee_pool_t *pool, *scratch;
+    const gee_type_t *named; /* the type of `names` */
+    const gee_str_t *names;
     gee_gob_plan_t **by_node; /* plans made so far, by the node's index */
     gee_gob_plan_t *first, **last;
     size_t slots;
@@ -87,9 +89,9 @@ static gee_gob_plan_t *plan_for(compiler_t *compiler, const gee_gob_node_t *node
 /* decode.c reads a struct's members of numbers and text in one loop. */
 static void note_scalar(gee_gob_slot_t *slot) {
     const gee_field_t *field = slot->field;
-    if (field == NULL || slot->optional || field->offset > UINT32_MAX)
+    if (field == NULL || slot->optional || field->flags & GEE_FIELD_ONEOF)
         return;
-    slot->offset = (uint32_t)field->offset;
+    slot->offset = field->offset;
     slot->scalar = (uint8_t)slot->type->kind;
 }
 
@@ -103,6 +105,9 @@ static int make_slot(compiler_t *compiler, gee_gob_slot_t *slot, const gee_gob_n
     }
     if (!goes_with(slot->type, node))
         return mismatch(compiler, node, slot->type);
+    if (node->kind == GEE_GOB_ARRAY && slot->type->length > 0 && node->length != slot->type->length)
+        return GEE_GOB_FAIL(compiler->error, GEE_INVALID_ARGUMENT, "an array of %llu is sent where %u are expected",
+                            (unsigned long long)node->length, slot->type->length);
     if (slot->type->kind < GEE_KIND_STRUCT) {
         note_scalar(slot);
         return 0;
@@ -111,16 +116,34 @@ static int make_slot(compiler_t *compiler, gee_gob_slot_t *slot, const gee_gob_n
     return slot->plan ? 0 : -1;
 }
 
-/* Names must be equal, as in Go. Most often the fields are in the same order. */
-static const gee_field_t *find_field(const gee_type_t *type, gee_str_t name, size_t *next) {
+/* Names must be equal, as in Go. Most often the fields are in the same order. `names`: in the place of the fields' own,
+ * or null. */
+static const gee_field_t *find_field(const gee_type_t *type, const gee_str_t *names, gee_str_t name, size_t *next) {
     for (size_t i = 0; i < type->field_count; i++) {
         size_t at = (*next + i) % type->field_count;
-        if (gee_str_equal(gee_str(type->fields[at].name), name)) {
+        if (gee_str_equal(names != NULL ? names[at] : gee_field_name(&type->fields[at]), name)) {
             *next = at + 1;
             return &type->fields[at];
         }
     }
     return NULL;
+}
+
+/* A message's fields have their names in Go. A gateway that knows no types sends the names of the .proto, as it has
+ * them from JSON. */
+static const gee_field_t *find_member(const compiler_t *compiler, const gee_type_t *type, gee_str_t name,
+                                      size_t *next) {
+    const gee_field_t *field = type->full_name != NULL ? find_field(type, compiler->names, name, next) : NULL;
+    return field != NULL ? field : find_field(type, NULL, name, next);
+}
+
+/* compiler->names become those of the type. */
+static int take_names(compiler_t *compiler, const gee_type_t *type) {
+    if (type->full_name == NULL || compiler->named == type)
+        return 0;
+    compiler->named = type;
+    compiler->names = gee_gob_go_names(type, compiler->scratch);
+    return compiler->names != NULL ? 0 : no_memory(compiler);
 }
 
 static int fill_struct(compiler_t *compiler, gee_gob_plan_t *plan) {
@@ -129,6 +152,8 @@ static int fill_struct(compiler_t *compiler, gee_gob_plan_t *plan) {
     compiler->slots += node->member_count;
     if (compiler->slots > GEE_GOB_PLAN_SLOTS)
         return GEE_GOB_FAIL(compiler->error, GEE_RESOURCE_EXHAUSTED, "the types are too big to be decoded");
+    if (take_names(compiler, plan->type) != 0)
+        return -1;
     plan->count = node->member_count;
     plan->slots = gee_pool_array(compiler->pool, plan->count, sizeof *plan->slots);
     if (plan->slots == NULL)
@@ -136,7 +161,7 @@ static int fill_struct(compiler_t *compiler, gee_gob_plan_t *plan) {
     for (size_t i = 0; i < plan->count; i++) {
         gee_gob_slot_t *slot = &plan->slots[i];
         slot->node = node->members[i].node;
-        slot->field = find_field(plan->type, node->members[i].name, &next);
+        slot->field = find_member(compiler, plan->type, node->members[i].name, &next);
         if (slot->field == NULL)
             continue;
         matched++;
@@ -153,15 +178,21 @@ static int fill_struct(compiler_t *compiler, gee_gob_plan_t *plan) {
     return 0;
 }
 
+static int fill_key(compiler_t *compiler, gee_gob_plan_t *plan) {
+    const gee_type_t *key = gee_type_key(plan->type);
+    char label[GEE_GOB_LABEL];
+    if (!goes_with(key, plan->node->key))
+        return GEE_GOB_FAIL(compiler->error, GEE_INVALID_ARGUMENT,
+                            "a map with keys of %s is sent where keys of %s are expected",
+                            gee_gob_label(plan->node->key, label, sizeof label), gee_type_label(key));
+    return make_slot(compiler, &plan->key, plan->node->key, key, plan);
+}
+
 static int fill(compiler_t *compiler, gee_gob_plan_t *plan) {
     if (plan->type->kind == GEE_KIND_STRUCT)
         return fill_struct(compiler, plan);
-    if (plan->type->kind == GEE_KIND_MAP && plan->node->key->kind != GEE_GOB_STRING) {
-        char label[GEE_GOB_LABEL];
-        return GEE_GOB_FAIL(compiler->error, GEE_INVALID_ARGUMENT,
-                            "a map with keys of %s is sent where one with strings is expected",
-                            gee_gob_label(plan->node->key, label, sizeof label));
-    }
+    if (plan->type->kind == GEE_KIND_MAP && fill_key(compiler, plan) != 0)
+        return -1;
     if (make_slot(compiler, &plan->element, plan->node->element, plan->type->element, plan) == 0)
         return 0;
     gee_path_index(&compiler->path, 0);
@@ -182,7 +213,7 @@ static int locate(compiler_t *compiler, const gee_gob_plan_t *plan) {
 static int compile(gee_gob_shared_t *shared, const gee_gob_schema_t *schema, const gee_type_t *type, gee_pool_t *pool,
                    gee_gob_slot_t *slot, gee_error_t *error) {
     gee_pool_reset(shared->scratch);
-    compiler_t compiler = { .pool = pool, .error = error };
+    compiler_t compiler = { .pool = pool, .scratch = shared->scratch, .error = error };
     compiler.last = &compiler.first;
     compiler.by_node = gee_pool_array(shared->scratch, schema->node_count, sizeof(gee_gob_plan_t *));
     if (compiler.by_node == NULL)
