@@ -145,17 +145,18 @@ static void deep_types_are_checked_in_linear_time(void **state) {
     assert_non_null(strstr(gee_type_check(&types[65]), "deeper than 64"));
 }
 
-static void very_many_types_and_fields_are_bounded(void **state) {
+static void very_many_types_and_fields_are_checked_in_linear_time(void **state) {
     (void)state;
-    enum { TYPES = 1100, FIELDS = 10000 };
+    enum { TYPES = 50000, FIELDS = 10000 };
     static gee_type_t types[TYPES];
     for (size_t i = 0; i < TYPES; i++)
         types[i] = (gee_type_t){ .kind = GEE_KIND_LIST,
                                  .name = "",
                                  .size = sizeof(gee_list_value_t),
                                  .element = i ? &types[i - 1] : &gee_type_of_bool };
-    assert_null(gee_type_check(&types[1000]));
-    assert_non_null(strstr(gee_type_check(&types[TYPES - 1]), "more than 1024"));
+    assert_null(gee_type_check(&types[TYPES - 1]));
+    types[0].element = NULL;
+    assert_string_equal(gee_type_check(&types[TYPES - 1]), "a list, map or optional has no element type");
 
     static gee_field_t fields[FIELDS];
     static char names[FIELDS][8];
@@ -236,7 +237,7 @@ int main(void) {
         cmocka_unit_test(flaws_of_other_kinds_are_named),
         cmocka_unit_test(recursion_through_a_list_passes_by_value_not),
         cmocka_unit_test(deep_types_are_checked_in_linear_time),
-        cmocka_unit_test(very_many_types_and_fields_are_bounded),
+        cmocka_unit_test(very_many_types_and_fields_are_checked_in_linear_time),
         cmocka_unit_test(a_field_is_found_exactly_then_ignoring_case),
         cmocka_unit_test(zero_is_told_from_present),
         cmocka_unit_test(equal_compares_all_kinds),

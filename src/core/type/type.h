@@ -398,6 +398,9 @@ template <class K, class C> struct gee_map_entry {
  * unique, offsets inside the size, depth. Also called for every service at start. Returns null, or a static text that
  * says what is wrong. */
 const char *gee_type_check(const gee_type_t *type);
+/* The same for many types, each looked at once. *flawed: the type with the flaw, one of these or within; null: no
+ * single type. */
+const char *gee_type_check_all(const gee_type_t *const *types, size_t count, const gee_type_t **flawed);
 const gee_field_t *gee_type_field_by_name(const gee_type_t *type,
                                           gee_str_t name); /* exact, then ignoring case (as Go) */
 /* An enum's value by number (the name to be written) or by name (exact); null: there is none. */

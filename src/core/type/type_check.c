@@ -11,36 +11,85 @@
 
 #include "core/type/key.h"
 
-#define TYPES_MAX  1024
-#define SLOTS      2048 /* a power of two, above TYPES_MAX */
-#define NESTING    64   /* of structs by value */
+#define FEW_TYPES  1024 /* a power of two; up to here no memory is taken for types */
+#define MOST_TYPES (1u << 22)
+#define NESTING    64 /* of structs by value */
 #define TAG_MAX    536870911u
 #define FEW_FIELDS 64 /* up to here no memory is taken to find duplicate names */
 
+typedef struct found {
+    const gee_type_t *type;
+    uint8_t height; /* 0: not known yet */
+    uint8_t alignment;
+    bool on_path;
+} found_t;
+
 typedef struct type_set {
-    const gee_type_t *types[TYPES_MAX];
-    uint8_t height[TYPES_MAX]; /* 0: not known yet */
-    uint8_t alignment[TYPES_MAX];
-    bool on_path[TYPES_MAX];
-    size_t count;
-    uint16_t slots[SLOTS]; /* index + 1 */
+    found_t *found;
+    size_t count, capacity; /* a power of two */
+    uint32_t *slots;        /* index + 1; two for each place in `found` */
+    found_t few[FEW_TYPES];
+    uint32_t few_slots[2 * FEW_TYPES];
 } type_set_t;
 
-/* The type's index; a new type is added. -1: there are too many types. */
-static int find_or_add(type_set_t *set, const gee_type_t *type) {
-    size_t slot = ((uintptr_t)type >> 3) * (uintptr_t)0x9E3779B97F4A7C15u >> (sizeof(uintptr_t) * 8 - 11);
-    for (;; slot++) {
-        slot &= SLOTS - 1;
-        if (set->slots[slot] == 0)
-            break;
-        if (set->types[set->slots[slot] - 1] == type)
-            return set->slots[slot] - 1;
+static const char too_many[] = "there are too many types in it, or there is no memory to check them";
+
+static void begin_set(type_set_t *set) {
+    set->found = set->few;
+    set->slots = set->few_slots;
+    set->count = 0;
+    set->capacity = FEW_TYPES;
+    memset(set->few_slots, 0, sizeof(set->few_slots));
+}
+
+static void end_set(type_set_t *set) {
+    if (set->found != set->few) {
+        free(set->found);
+        free(set->slots);
     }
-    if (set->count == TYPES_MAX)
-        return -1;
-    set->types[set->count++] = type;
-    set->slots[slot] = (uint16_t)set->count;
-    return (int)set->count - 1;
+}
+
+/* The slot of the type, or the free slot where the type belongs. */
+static uint32_t *find_slot(const type_set_t *set, const gee_type_t *type) {
+    size_t slot = (size_t)((uint64_t)((uintptr_t)type >> 3) * 0x9E3779B97F4A7C15u >> 32);
+    for (;; slot++) {
+        uint32_t *at = &set->slots[slot & (2 * set->capacity - 1)];
+        if (*at == 0 || set->found[*at - 1].type == type)
+            return at;
+    }
+}
+
+static bool make_room(type_set_t *set) {
+    if (set->count < set->capacity)
+        return true;
+    type_set_t larger = { .count = set->count, .capacity = 2 * set->capacity };
+    larger.found = set->capacity < MOST_TYPES ? malloc(larger.capacity * sizeof(found_t)) : NULL;
+    larger.slots = larger.found ? calloc(2 * larger.capacity, sizeof(uint32_t)) : NULL;
+    if (!larger.slots) {
+        free(larger.found);
+        return false;
+    }
+    memcpy(larger.found, set->found, set->count * sizeof(found_t));
+    for (size_t i = 0; i < set->count; i++)
+        *find_slot(&larger, larger.found[i].type) = (uint32_t)i + 1;
+    end_set(set);
+    set->found = larger.found;
+    set->slots = larger.slots;
+    set->capacity = larger.capacity;
+    return true;
+}
+
+/* Null: there are too many types. */
+static found_t *find_or_add(type_set_t *set, const gee_type_t *type) {
+    uint32_t *slot = find_slot(set, type);
+    if (*slot != 0)
+        return &set->found[*slot - 1];
+    if (!make_room(set))
+        return NULL;
+    slot = find_slot(set, type);
+    set->found[set->count] = (found_t){ .type = type };
+    *slot = (uint32_t)++set->count;
+    return &set->found[set->count - 1];
 }
 
 static size_t scalar_size(gee_kind_t kind) {
@@ -93,7 +142,7 @@ static const char *check_field(const gee_type_t *type, const gee_field_t *field)
         return "a field has no name";
     if (field->name_length > 0 && field->name_length != strlen(field->name))
         return "a field's name_length is not that of its name";
-    if (!plain_name(field->name))
+    if (!plain_name(field->name) || (field->more && field->more->json_name && !plain_name(field->more->json_name)))
         return "a field's name has a quote, a backslash, a control character or invalid UTF-8 in it";
     if (field->tag < 1 || field->tag > TAG_MAX || (field->tag >= 19000 && field->tag <= 19999))
         return "a field's tag is not from 1 to 18999 or 20000 to 536870911";
@@ -160,8 +209,8 @@ static const char *check_struct(type_set_t *set, const gee_type_t *type) {
         const char *flaw = check_field(type, &type->fields[i]);
         if (flaw)
             return flaw;
-        if (find_or_add(set, type->fields[i].type) < 0)
-            return "there are more than 1024 types in it";
+        if (!find_or_add(set, type->fields[i].type))
+            return too_many;
     }
     return check_unique(type);
 }
@@ -216,7 +265,7 @@ static const char *check_element(type_set_t *set, const gee_type_t *type) {
     const char *flaw = type->kind == GEE_KIND_MAP ? check_map(type) : NULL;
     if (flaw != NULL)
         return flaw;
-    return find_or_add(set, element) < 0 ? "there are more than 1024 types in it" : NULL;
+    return find_or_add(set, element) ? NULL : too_many;
 }
 
 static const char *check_one(type_set_t *set, const gee_type_t *type) {
@@ -241,22 +290,22 @@ static const char *check_one(type_set_t *set, const gee_type_t *type) {
 static const char too_deep[] = "structs within structs are nested deeper than 64 levels";
 
 /* Walks structs by value: finds the alignment of each struct, and how deep structs are nested inside. Each struct is
- * walked once. */
+ * walked once. Precondition: the type and all inside are in the set, which does not grow any more. */
 static const char *check_layout(type_set_t *set, const gee_type_t *type, unsigned level, size_t *alignment,
                                 unsigned *height) {
     *height = 0;
     *alignment = scalar_alignment(type);
     if (type->kind != GEE_KIND_STRUCT)
         return NULL;
-    int index = find_or_add(set, type);
-    if (set->on_path[index])
+    found_t *found = find_or_add(set, type);
+    if (found->on_path)
         return "a struct contains itself";
-    if (set->height[index] == 0) {
+    if (found->height == 0) {
         size_t most = 1, inner;
         unsigned deepest = 0, inner_height;
         if (level > NESTING)
             return too_deep;
-        set->on_path[index] = true;
+        found->on_path = true;
         for (size_t i = 0; i < type->field_count; i++) {
             const gee_field_t *field = &type->fields[i];
             const char *flaw = check_layout(set, field->type, level + 1, &inner, &inner_height);
@@ -269,39 +318,55 @@ static const char *check_layout(type_set_t *set, const gee_type_t *type, unsigne
         }
         if (type->size % most != 0)
             return "a struct's size is not a multiple of its alignment";
-        set->on_path[index] = false;
-        set->alignment[index] = (uint8_t)most;
-        set->height[index] = (uint8_t)(deepest + 1);
+        found->on_path = false;
+        found->alignment = (uint8_t)most;
+        found->height = (uint8_t)(deepest + 1);
     }
-    *height = set->height[index];
-    *alignment = set->alignment[index];
+    *height = found->height;
+    *alignment = found->alignment;
     return level + *height > NESTING + 1 ? too_deep : NULL;
 }
 
-const char *gee_type_check(const gee_type_t *type) {
+static const char *check_layout_of(type_set_t *set, const gee_type_t *type) {
+    size_t alignment;
+    unsigned height;
+    const char *flaw = check_layout(set, type, 1, &alignment, &height);
+    if (flaw || type->kind != GEE_KIND_MAP)
+        return flaw;
+    flaw = check_layout(set, type->element, 1, &alignment, &height);
+    if (!flaw && (type->value_offset % alignment != 0 || type->entry_size % alignment != 0))
+        flaw = "a map's value is not aligned";
+    return flaw;
+}
+
+static const char *check_set(type_set_t *set, const gee_type_t **flawed) {
+    const char *flaw = NULL;
+    for (size_t i = 0; i < set->count && !flaw; i++) {
+        *flawed = set->found[i].type;
+        flaw = check_one(set, *flawed);
+    }
+    for (size_t i = 0; i < set->count && !flaw; i++) {
+        *flawed = set->found[i].type;
+        flaw = check_layout_of(set, *flawed);
+    }
+    return flaw;
+}
+
+const char *gee_type_check_all(const gee_type_t *const *types, size_t count, const gee_type_t **flawed) {
     type_set_t set;
-    memset(&set, 0, sizeof(set));
-    if (!type)
-        return "there is no type";
-    find_or_add(&set, type);
-    for (size_t i = 0; i < set.count; i++) {
-        const char *flaw = check_one(&set, set.types[i]);
-        if (flaw)
-            return flaw;
-    }
-    for (size_t i = 0; i < set.count; i++) {
-        size_t alignment;
-        unsigned height;
-        const char *flaw = check_layout(&set, set.types[i], 1, &alignment, &height);
-        if (flaw)
-            return flaw;
-        if (set.types[i]->kind == GEE_KIND_MAP) {
-            flaw = check_layout(&set, set.types[i]->element, 1, &alignment, &height);
-            if (!flaw && (set.types[i]->value_offset % alignment != 0 || set.types[i]->entry_size % alignment != 0))
-                flaw = "a map's value is not aligned";
-            if (flaw)
-                return flaw;
-        }
-    }
-    return NULL;
+    const char *flaw = NULL;
+    *flawed = NULL;
+    begin_set(&set);
+    for (size_t i = 0; i < count && !flaw; i++)
+        if (!find_or_add(&set, types[i]))
+            flaw = too_many;
+    if (!flaw)
+        flaw = check_set(&set, flawed);
+    end_set(&set);
+    return flaw;
+}
+
+const char *gee_type_check(const gee_type_t *type) {
+    const gee_type_t *flawed;
+    return type ? gee_type_check_all(&type, 1, &flawed) : "there is no type";
 }
