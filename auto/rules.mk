@@ -1,6 +1,6 @@
 # rules.mk: the rules of the Makefile that configure writes, which sets the variables in capitals and includes this.
 #
-#   src/core/{base,event,conf,http,type,protobuf,rpc,gateway} ---> libgeecore.a ----+
+#   src/core/{base,event,conf,http,type,json,protobuf,rpc,gateway} ---> libgeecore.a ----+
 #   src/core/proc without main.c, modules -> libgeeserver.a --+--> geerpc; tests/unit, tests/contract
 #   src/client, modules and core of the library -> libgeerpc.a, libgeerpc.so ---> geectl (from the archive)
 #
@@ -33,7 +33,7 @@ LINK       := $(LINK_WHOLE) $(if $(LTO_LINK_FLAGS),-fno-lto)
 OBJECTS_OF ?= $B
 objects = $(patsubst %.c,$B/obj/%.o,$(patsubst src/%.c,$(OBJECTS_OF)/obj/src/%.o,$(wildcard $1)))
 
-CORE_PARTS     := base event conf type protobuf rpc gateway $(if $(filter yes,$(LLHTTP_FOUND)),http)
+CORE_PARTS     := base event conf type json protobuf rpc gateway $(if $(filter yes,$(LLHTTP_FOUND)),http)
 CORE           := $(call objects,$(foreach part,$(CORE_PARTS),src/core/$(part)/*.c))
 LLHTTP         := $(if $(LLHTTP_DIR),$(patsubst $(LLHTTP_DIR)/%.c,$B/obj/llhttp/%.o,$(wildcard $(LLHTTP_DIR)/*.c)))
 PROC_MAIN      := $(call objects,src/core/proc/main.c)

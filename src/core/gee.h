@@ -6,6 +6,7 @@
 #include "core/gee/codec.h"
 #include "core/gee/filter.h"
 #include "core/gee/http.h"
+#include "core/gee/json.h"
 #include "core/gee/layer.h"
 #include "core/gee/module.h"
 #include "core/gee/page.h"

@@ -9,7 +9,7 @@
  * bytes. The scanner looks at each byte once, and refuses at once a text that no further byte can make right: a value
  * with a wrong first byte, a byte that JSON has only within strings, a control character in a string, the wrong closing
  * bracket. The reader checks the order of commas, colons and values. */
-#include "json.h"
+#include "core/json/json.h"
 
 #include <limits.h>
 

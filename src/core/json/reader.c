@@ -1,5 +1,7 @@
 /* reader.c: the parts of a JSON value, read strictly (RFC 8259) from bytes that are complete. */
-#include "json.h"
+#include "core/json/json.h"
+
+#include "core/base/assert.h"
 
 #define SHOWN 40 /* bytes of a number in an error's text */
 
@@ -438,13 +440,8 @@ int gee_json_skip(gee_json_reader_t *reader) {
     }
 }
 
-/* In a frame nothing depends on where the value ends, and the reader of the frame reads the JSON with its own
- * limits. */
-int gee_json_check(const void *state GEE_UNUSED, const gee_type_t *type GEE_UNUSED, const uint8_t *bytes, size_t length,
-                   const gee_codec_limits_t *limits, unsigned way, gee_error_t *error) {
+int gee_json_check_value(const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits, gee_error_t *error) {
     gee_json_reader_t reader;
-    if (way & GEE_WAY_FRAMED)
-        return 0;
     gee_json_reader_init(&reader, bytes, length, limits, NULL, error);
     return gee_json_reader_finish(&reader, gee_json_skip(&reader));
 }

@@ -1,5 +1,5 @@
 /* write_value.c: a tree as JSON. Bytes become base64; structs and maps become objects. */
-#include "json.h"
+#include "core/json/json.h"
 
 static int write_value(gee_json_writer_t *writer, const gee_value_t *value);
 

@@ -2,9 +2,11 @@
  *
  *   chain: ... committed | start ... at ... end      room is reserved a piece at a time; written bytes are
  *                          written  free             committed when the piece is full, and at the end */
-#include "json.h"
+#include "core/json/json.h"
 
 #include <math.h>
+
+#include "core/base/base64.h"
 
 #define PIECE    256 /* bytes reserved at a time */
 #define LONG_RUN 192 /* a run of plain characters of this length goes to the chain directly */

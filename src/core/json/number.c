@@ -2,12 +2,14 @@
  *
  * strtod() and printf() know the locale's decimal point. So strtod() gets digits and an exponent, never a point; and
  * from the output of printf("%e") only digits and exponent are used, and laid out here. */
-#include "json.h"
+#include "core/json/json.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "core/base/assert.h"
 
 #define DIGITS_MAX   800    /* 767 digits decide any double; one more digit says "and something more" */
 #define EXPONENT_MAX 100000 /* beyond this every number is zero or too big */

@@ -1,5 +1,5 @@
 /* read_value.c: one JSON value into a tree. Integers stay integers, exact to 64 bits; objects become structs. */
-#include "json.h"
+#include "core/json/json.h"
 
 #include <float.h>
 
