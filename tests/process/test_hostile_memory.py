@@ -1,9 +1,9 @@
 """Peers that make the server use memory: few bytes that become many, and many bytes that wait."""
 import re
 
-from conftest import CONF, SANITIZED, TIMEOUT
+from conftest import CONF, SANITIZED, TIMEOUT, eventually
 from hostile import MIB, assert_flat, bin_call, bystander, memory, send_until_full
-from wire import BinPeer, field
+from wire import CALL, CANCEL, MESSAGE, PING, PONG, BinPeer, field
 
 # (method, body in JSON, body in bin): few bytes that become many.
 AMPLIFIERS = {
@@ -77,3 +77,28 @@ def test_requests_in_flight_are_bounded(one_worker):
             assert sent < 40 * len(body)
             assert 1 <= int(re.search(r"in flight (\d+)", one_worker.status()).group(1)) <= 8
             assert_flat(one_worker, before, 48 * MIB)
+
+
+def test_messages_that_wait_are_bounded(make_server, extended_build):
+    """Every streaming call has credit for a message of any length: together they are held to limits.memory."""
+    server = make_server(build=extended_build)
+    server.conf = CONF.replace("workers = 2", "workers = 1") + 'limits = { message = "1m"; memory = "16m"; };'
+    server.start()
+    before, calls, ended = memory(server), range(1, 101), []
+    with BinPeer(server.tcp, TIMEOUT) as peer:
+        for seq in calls:
+            peer.say(MESSAGE, seq, field(1, 1), method="Stream.Hold")
+            assert peer.hear().kind == MESSAGE  # and now the handler pauses
+        for seq in calls:
+            peer.say(MESSAGE, seq, field(1, 1) + field(9, bytes(MIB - 100)))
+        peer.say(PING, 1000)
+        while (frame := peer.hear()).kind != PONG:
+            assert (frame.kind, frame.code) == (CALL, 8) and b"limits.memory" in frame.error, frame
+            ended.append(frame.seq)
+        assert 80 < len(ended) < 100
+        assert_flat(server, before, 32 * MIB)
+        for seq in set(calls) - set(ended):
+            peer.say(CANCEL, seq)
+        for _ in set(calls) - set(ended):
+            assert peer.hear().code == 1
+        eventually(lambda: peer.call("Arith.Multiply", field(1, 7) + field(2, 8))[1] == field(1, 56), "there is memory")

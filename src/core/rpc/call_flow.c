@@ -13,6 +13,7 @@
 
 #include "core/base/assert.h"
 #include "core/rpc/engine_private.h"
+#include "core/rpc/memory.h"
 #include "core/rpc/metadata.h"
 #include "core/rpc/session_flows.h"
 
@@ -378,6 +379,10 @@ static void flow_deliver(gee_flow_t *flow) {
 
 static int message_later(gee_flow_t *flow, const gee_payload_t *payload, gee_error_t *error) {
     GEE_ASSERT(payload->kind == GEE_PAYLOAD_BYTES);
+    if (gee_memory_exhausted(engine_of(flow))) /* else credit alone, of every call, would be the limit */
+        return gee_error_set(error, GEE_RESOURCE_EXHAUSTED,
+                             "a message has to wait, and requests, calls and replies take too much memory "
+                             "(limits.memory)");
     if (queue_of(flow) == NULL || inbox_put(&flow->queue->messages, NULL, payload->bytes, payload->length) != 0)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     return 0;

@@ -3,8 +3,9 @@
  *   held = buffers (inboxes, outputs, requests that calls refer to) + what arenas have beyond their first chunk
  *
  *   at three quarters of the limit   large messages that are not whole yet are read on one at a time (GEE_SERVING)
- *   over the limit                   filter_limits refuses new calls; arenas, counted alone, get no more: decoding and
- *                                    gee_call_alloc() fail
+ *   over the limit                   filter_limits refuses new calls; a streaming call ends when a message of its peer
+ *                                    has to wait for the owner (call_flow.c); arenas, counted alone, get no more:
+ *                                    decoding and gee_call_alloc() fail
  *   over it by a quarter             small messages are not read on either
  */
 #ifndef GEE_RPC_MEMORY_H
@@ -14,7 +15,8 @@
 #include "core/rpc/protocol.h"
 
 size_t gee_memory_held(const gee_engine_t *engine);
-/* Is memory too short for a new call? The one large message that is read on does not count. Logged once an episode. */
+/* Is memory too short for a new call, or for a message that has to wait? The one large message that is read on does not
+ * count. Logged once an episode. */
 bool gee_memory_exhausted(gee_engine_t *engine);
 
 /* What memory.c has done to sessions. */
