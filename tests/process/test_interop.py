@@ -74,11 +74,17 @@ def test_handle_timeout_of_the_option(server, client, speaker):
 
 @pytest.mark.parametrize("speaker", SPEAKERS)
 def test_every_kind(make_server, extended_build, client, speaker):
-    """Both extremes of every integer, NaN and infinities (gob), a text of 1 MiB, maps, lists of lists and of
-    structs."""
+    """Both extremes of every integer, NaN and infinities (gob), a text of 1 MiB, maps of any key (gob), enums, arrays,
+    lists of lists and of structs."""
     server = make_server(build=extended_build).start()
-    wanted = "5 samples" if speaker in ("netrpc", "geerpc-gob") else "3 samples"
+    wanted = "6 samples" if speaker in ("netrpc", "geerpc-gob") else "3 samples"
     assert client(speaker, server.tcp, "kinds") == wanted
+
+
+@pytest.mark.parametrize("speaker", ["netrpc", "geerpc-gob"])
+def test_messages_of_a_proto(make_server, extended_build, client, speaker):
+    """A service whose fields have the names of a .proto: Go has its own names for them. And a oneof."""
+    assert client(speaker, make_server(build=extended_build).start().tcp, "choices") == "9 choices"
 
 
 # ---- geectl and the library call Go programs ----

@@ -12,6 +12,7 @@
 
 GEE_LIST_TYPE(int32_t);
 GEE_LIST_TYPE(int64_t);
+GEE_ARRAY_TYPE(int64_t, 3);
 GEE_LIST_TYPE(double);
 GEE_LIST_TYPE(bool);
 GEE_LIST_TYPE(gee_str_t);
@@ -59,26 +60,23 @@ typedef struct {
     GEE_LIST_OF(bool) flags;
     GEE_LIST_OF(gee_bytes_t) blobs;
 } all_t;
-#define ALL_FIELDS_BUT_ARRAY                                                                                           \
-    GEE_BOOL(all_t, flag, "Flag", 1), GEE_INT32(all_t, i32, "I32", 2), GEE_INT64(all_t, i64, "I64", 3),                \
-        GEE_UINT32(all_t, u32, "U32", 4), GEE_UINT64(all_t, u64, "U64", 5), GEE_FLOAT(all_t, f32, "F32", 6),           \
-        GEE_DOUBLE(all_t, f64, "F64", 7), GEE_STRING(all_t, s, "S", 8), GEE_BYTES(all_t, b, "B", 9),                   \
-        GEE_NESTED(all_t, in, "In", 10, inner_t), GEE_LIST(all_t, list, "List", 11, int64_t, gee_list_of_int64_t),     \
-        GEE_LIST(all_t, words, "Words", 12, gee_str_t, gee_list_of_gee_str_t),                                         \
-        GEE_LIST(all_t, inners, "Inners", 13, inner_t, gee_list_of_inner_t),                                           \
-        GEE_MAP(all_t, m, "M", 15, int64_t, gee_map_of_int64_t),                                                       \
-        GEE_MAP(all_t, mi, "MI", 16, inner_t, gee_map_of_inner_t),                                                     \
-        GEE_OPTIONAL(all_t, p, "P", 17, int64_t, gee_optional_of_int64_t),                                             \
-        GEE_OPTIONAL(all_t, pp, "PP", 18, gee_str_t, gee_optional_of_gee_str_t),                                       \
-        GEE_OPTIONAL(all_t, pi, "PI", 19, inner_t, gee_optional_of_inner_t),                                           \
-        GEE_LIST(all_t, floats, "Floats", 20, double, gee_list_of_double),                                             \
-        GEE_LIST(all_t, matrix, "Matrix", 21, row_t, gee_list_of_row_t),                                               \
-        GEE_LIST(all_t, flags, "Flags", 22, bool, gee_list_of_bool),                                                   \
-        GEE_LIST(all_t, blobs, "Blobs", 23, gee_bytes_t, gee_list_of_gee_bytes_t)
-GEE_STRUCT(all_t, "All", ALL_FIELDS_BUT_ARRAY, GEE_LIST(all_t, array, "Array", 14, int64_t, gee_list_of_int64_t));
-/* Go reads no slice into an array: the mirror sends this back. */
-typedef all_t sliced_t;
-GEE_STRUCT(sliced_t, "All", ALL_FIELDS_BUT_ARRAY);
+GEE_STRUCT(all_t, "All", GEE_BOOL(all_t, flag, "Flag", 1), GEE_INT32(all_t, i32, "I32", 2),
+           GEE_INT64(all_t, i64, "I64", 3), GEE_UINT32(all_t, u32, "U32", 4), GEE_UINT64(all_t, u64, "U64", 5),
+           GEE_FLOAT(all_t, f32, "F32", 6), GEE_DOUBLE(all_t, f64, "F64", 7), GEE_STRING(all_t, s, "S", 8),
+           GEE_BYTES(all_t, b, "B", 9), GEE_NESTED(all_t, in, "In", 10, inner_t),
+           GEE_LIST(all_t, list, "List", 11, int64_t, gee_list_of_int64_t),
+           GEE_LIST(all_t, words, "Words", 12, gee_str_t, gee_list_of_gee_str_t),
+           GEE_LIST(all_t, inners, "Inners", 13, inner_t, gee_list_of_inner_t),
+           GEE_LIST(all_t, array, "Array", 14, int64_t, gee_array_of_3_int64_t),
+           GEE_MAP(all_t, m, "M", 15, int64_t, gee_map_of_int64_t),
+           GEE_MAP(all_t, mi, "MI", 16, inner_t, gee_map_of_inner_t),
+           GEE_OPTIONAL(all_t, p, "P", 17, int64_t, gee_optional_of_int64_t),
+           GEE_OPTIONAL(all_t, pp, "PP", 18, gee_str_t, gee_optional_of_gee_str_t),
+           GEE_OPTIONAL(all_t, pi, "PI", 19, inner_t, gee_optional_of_inner_t),
+           GEE_LIST(all_t, floats, "Floats", 20, double, gee_list_of_double),
+           GEE_LIST(all_t, matrix, "Matrix", 21, row_t, gee_list_of_row_t),
+           GEE_LIST(all_t, flags, "Flags", 22, bool, gee_list_of_bool),
+           GEE_LIST(all_t, blobs, "Blobs", 23, gee_bytes_t, gee_list_of_gee_bytes_t));
 
 typedef struct {
     int64_t before;
@@ -391,7 +389,7 @@ static int write_back(const all_t *all) {
     struct iovec vector[8];
     int count;
     gee_chain_init(&chain, cache);
-    if (codec->encode(sender, GEE_TYPE_OF(sliced_t), all, &chain, &error) != 0)
+    if (codec->encode(sender, GEE_TYPE_OF(all_t), all, &chain, &error) != 0)
         return -1;
     while ((count = gee_chain_iov(&chain, vector, 8)) > 0 && chain.length > 0) {
         ssize_t written = writev(STDOUT_FILENO, vector, count);

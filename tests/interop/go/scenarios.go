@@ -19,6 +19,7 @@ var scenarios = map[string]func(*options) (string, error){
 	"load":     load,
 	"redial":   redial,
 	"kinds":    kinds,
+	"choices":  choices,
 	"close":    closing,
 	"types":    manyTypes,
 	"timeout":  timeout,
@@ -181,7 +182,8 @@ func samples() []Everything {
 			Rows: [][]float64{{1, 2.5}, nil, {-0.125}}, Counts: map[string]int64{"": 0, "a": 1, "b": -1},
 			Named: map[string]Item{"x": {"y", 7}, "": {}}, Inner: Item{"inner", 3}, Maybe: &Item{"maybe", 4}},
 		{Int: math.MinInt64, Small: math.MinInt32, Double: math.SmallestNonzeroFloat64, Float: -math.SmallestNonzeroFloat32,
-			Bytes: make([]byte, 100000), Numbers: make([]int64, 10000), Inner: Item{Count: -1}},
+			Bytes: make([]byte, 100000), Numbers: make([]int64, 10000), Inner: Item{Count: -1},
+			Color: Green, Point: [3]float64{0, -1.5, 0}, Pair: [2]Item{{}, {"second", 2}}},
 	}
 }
 
@@ -189,6 +191,18 @@ func notFinite() []Everything {
 	return []Everything{
 		{Double: math.NaN()},
 		{Double: math.Inf(1), Float: float32(math.Inf(-1)), Rows: [][]float64{{math.Inf(-1)}, {math.Copysign(0, -1)}}},
+	}
+}
+
+func keyed() Everything {
+	words := map[uint32]Item{}
+	for n := uint32(0); n < 1000; n++ {
+		words[n*0x9e3779b9] = Item{fmt.Sprint(n), int64(n)}
+	}
+	return Everything{
+		Color: Far, ByNumber: map[int64]string{math.MinInt64: "least", 0: "", math.MaxInt64: "most"},
+		ByWord: words, ByFlag: map[bool]Color{false: Green, true: Red},
+		Point: [3]float64{math.Inf(1), 0, -0.5}, Pair: [2]Item{{"first", 1}, {}},
 	}
 }
 
@@ -226,7 +240,7 @@ func kinds(o *options) (string, error) {
 	defer client.Close()
 	all := samples()
 	if o.protocol == "netrpc" || o.protocol == "geerpc" && o.codec == "gob" {
-		all = append(all, notFinite()...)
+		all = append(append(all, notFinite()...), keyed())
 	}
 	for i := range all {
 		var reply Everything
@@ -252,6 +266,34 @@ func kinds(o *options) (string, error) {
 		return "", fmt.Errorf("counts: %v, %v", counts, err)
 	}
 	return fmt.Sprintf("%d samples", len(all)), nil
+}
+
+// choices are messages of a .proto: in a oneof, a zero is told from nothing.
+func choices(o *options) (string, error) {
+	client, err := dial(o)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	zero, five, empty, text := int64(0), int64(5), "", "text"
+	rows := []struct{ sent, want Choice }{
+		{Choice{FirstName: "a", Line_2: -1, Number: &five}, Choice{FirstName: "a", Line_2: -1, Number: &five}},
+		{Choice{String_: &text}, Choice{String_: &text}},
+		{Choice{XItem: &Item{"x", 1}}, Choice{XItem: &Item{"x", 1}}},
+		{Choice{XItem: &Item{}}, Choice{XItem: &Item{}}},
+		{Choice{Number: &five, String_: &text}, Choice{String_: &text}}, // the last
+		{Choice{FirstName: "number"}, Choice{FirstName: "number", Number: &zero}},
+		{Choice{FirstName: "string"}, Choice{FirstName: "string", String_: &empty}},
+		{Choice{FirstName: "_item"}, Choice{FirstName: "_item"}},
+		{Choice{}, Choice{}},
+	}
+	for i, row := range rows {
+		var reply Choice
+		if err := client.Call("Kinds.Choose", &row.sent, &reply); err != nil || !reflect.DeepEqual(reply, row.want) {
+			return "", fmt.Errorf("choice %d: %+v gave %+v, %v", i, row.sent, reply, err)
+		}
+	}
+	return fmt.Sprintf("%d choices", len(rows)), nil
 }
 
 // closing is a Close in the middle of a call: the call fails here, and the server is not affected.

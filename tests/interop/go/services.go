@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"time"
 )
@@ -42,24 +43,61 @@ type Item struct {
 	Count int64
 }
 
+type Color int32
+
+const (
+	Red   Color = 0
+	Green Color = 5
+	Far   Color = -2000000000
+)
+
+// UnmarshalJSON takes a number, or a name as ProtoJSON has it.
+func (c *Color) UnmarshalJSON(text []byte) error {
+	names := map[string]Color{`"RED"`: Red, `"GREEN"`: Green, `"FAR"`: Far}
+	if color, named := names[string(text)]; named {
+		*c = color
+		return nil
+	}
+	return json.Unmarshal(text, (*int32)(c))
+}
+
 type Everything struct {
-	Flag    bool
-	Int     int64
-	Small   int32
-	Uint    uint64
-	Word    uint32
-	Double  float64
-	Float   float32
-	Text    string
-	Bytes   []byte
-	Numbers []int64
-	Texts   []string
-	Items   []Item
-	Rows    [][]float64
-	Counts  map[string]int64
-	Named   map[string]Item
-	Inner   Item
-	Maybe   *Item
+	Flag     bool
+	Int      int64
+	Small    int32
+	Uint     uint64
+	Word     uint32
+	Double   float64
+	Float    float32
+	Text     string
+	Bytes    []byte
+	Numbers  []int64
+	Texts    []string
+	Items    []Item
+	Rows     [][]float64
+	Counts   map[string]int64
+	Named    map[string]Item
+	Inner    Item
+	Maybe    *Item
+	Color    Color
+	ByNumber map[int64]string
+	ByWord   map[uint32]Item
+	ByFlag   map[bool]Color `json:"-"` // encoding/json has no such keys
+	Point    [3]float64
+	Pair     [2]Item
+}
+
+// Choice is what protoc-gen-go would make of
+//
+//	message Choice { string first_name = 1; int64 line_2 = 2; oneof is { int64 number = 3; string string = 4; Item _item = 5; } }
+//
+// but for the oneof, whose interface gob does not take: pointers have its members.
+type Choice struct {
+	FirstName string
+	Line_2    int64
+	Number    *int64
+	String_   *string
+	XItem     *Item
 }
 
 type Kinds int
