@@ -22,7 +22,7 @@ say = @printf '  %-6s %s\n' $1 $2;
 quiet := @
 endif
 
-COMPILE := $(CC) $(LANGUAGE_FLAGS) $(OPTIMISATION) $(WARNINGS) -Isrc -Isrc/core -I$B \
+COMPILE := $(CC) $(LANGUAGE_FLAGS) $(OPTIMISATION) $(WARNINGS) -Isrc -Isrc/core -Isrc/core/protobuf -I$B \
            $(CONFIG_CFLAGS) $(CJSON_CFLAGS) $(MODULE_CFLAGS) $(CMOCKA_CFLAGS) $(CC_OPT) $(CFLAGS)
 LINK_WHOLE := $(CC) $(filter-out -flto=% -ffat-lto-objects,$(OPTIMISATION)) $(LINK_FLAGS) $(LD_OPT) $(LDFLAGS)
 # Where objects have both forms of code, a linker would take that of link-time optimisation unless told not to.
@@ -33,15 +33,25 @@ LINK       := $(LINK_WHOLE) $(if $(LTO_LINK_FLAGS),-fno-lto)
 OBJECTS_OF ?= $B
 objects = $(patsubst %.c,$B/obj/%.o,$(patsubst src/%.c,$(OBJECTS_OF)/obj/src/%.o,$(wildcard $1)))
 
-CORE_PARTS     := base event conf type json protobuf rpc gateway $(if $(filter yes,$(LLHTTP_FOUND)),http)
+CORE_PARTS     := base event conf type json protobuf protobuf/google/protobuf rpc gateway \
+                  $(if $(filter yes,$(LLHTTP_FOUND)),http)
 CORE           := $(call objects,$(foreach part,$(CORE_PARTS),src/core/$(part)/*.c))
 LLHTTP         := $(if $(LLHTTP_DIR),$(patsubst $(LLHTTP_DIR)/%.c,$B/obj/llhttp/%.o,$(wildcard $(LLHTTP_DIR)/*.c)))
 PROC_MAIN      := $(call objects,src/core/proc/main.c)
 PROC           := $(filter-out $(PROC_MAIN),$(call objects,src/core/proc/*.c))
 SERVER_MODULE  := $(call objects,$(foreach path,$(SERVER_MODULES),$(path).c $(path)/*.c))
 LIBRARY_MODULE := $(call objects,$(foreach path,$(LIBRARY_MODULES),$(path).c $(path)/*.c))
+# .proto files of modules that need protoc, in a module's folder or beside its one file: from DIR/x.proto come
+# $B/proto/DIR/x.gee.h and x.gee.c.
+proto_folders  = $(sort $(foreach path,$1,$(if $(wildcard $(path)/*.proto),$(path)) \
+                 $(if $(wildcard $(path).c),$(patsubst %/,%,$(dir $(path))))))
+protos         = $(patsubst %.proto,$B/proto/%.gee.$2,$(foreach folder,$(call proto_folders,$1),$(wildcard $(folder)/*.proto)))
+proto_objects  = $(patsubst $B/%.c,$B/obj/%.o,$(call protos,$(filter $(PROTOC_MODULES),$1),c))
+SERVER_MODULE  += $(call proto_objects,$(SERVER_MODULES))
+LIBRARY_MODULE += $(call proto_objects,$(LIBRARY_MODULES))
 CLIENT         := $(call objects,src/client/*.c)
 TOOLS          := $(call objects,src/tools/*.c)
+GENERATOR      := $(call objects,src/tools/protoc_gen_geerpc/*.c)
 # libconfig and with it conf/conf*.c are the server's alone.
 LIBRARY        := $(CLIENT) $(LIBRARY_MODULE) $B/obj/modules_lib.o $(LLHTTP) \
                   $(filter-out $B/obj/src/core/conf/conf%.o,$(CORE))
@@ -59,9 +69,11 @@ EXTENDED       := $B/tests/extended
 TEST_OBJECTS   := $(patsubst $B/tests/%,$B/obj/tests/%.o,$(TEST_PROGRAMS))
 TEST_SUPPORT   := $(filter-out $(TEST_OBJECTS),$(call objects,$(patsubst %,tests/%/*.c,unit contract support fuzz)))
 
+# Of the build whose objects are used.
+PROTOC_PLUGIN  := $(OBJECTS_OF)/protoc-gen-geerpc
 GENERATED      := $B/gee_features.h $B/modules.c $B/modules_lib.c $B/geerpc.pc
 LIBRARY_FILES  := $B/libgeerpc.a $B/libgeerpc.so.$(ABI_VERSION)
-PROGRAMS       := $B/geerpc $B/geectl
+PROGRAMS       := $B/geerpc $B/geectl $B/protoc-gen-geerpc
 
 .PHONY: all tests run check chaos fuzz fuzzers install uninstall clean format docs help FORCE
 all: $(PROGRAMS) $(LIBRARY_FILES) ## the server, geectl and the library (V=1 shows the commands)
@@ -92,6 +104,7 @@ $(eval $(call remember,core,$$(CORE) $$(LLHTTP)))
 $(eval $(call remember,server,$$(SERVER)))
 $(eval $(call remember,library,$$(LIBRARY)))
 $(eval $(call remember,tools,$$(TOOLS)))
+$(eval $(call remember,generator,$$(GENERATOR)))
 $(eval $(call remember,support,$$(TEST_SUPPORT)))
 
 define compile
@@ -104,12 +117,24 @@ $B/obj/modules.o $B/obj/modules_lib.o: $B/obj/%.o: $B/%.c $B/stamp/compile
 $(LLHTTP): $B/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c $B/stamp/compile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -DLLHTTP_STRICT_MODE=1 -w -c -o $@ $<
+# protoc; a module's objects are compiled after all headers of its .proto files.
+$B/proto/%.gee.c $B/proto/%.gee.h: %.proto $(PROTOC_PLUGIN)
+	@mkdir -p $(@D)
+	$(call say,PROTOC,$<)protoc --plugin=protoc-gen-geerpc=$(PROTOC_PLUGIN) --geerpc_out=$(@D) -I $(<D) $<
+define compile_protoc_module
+$(call objects,$1.c $1/*.c) $(call proto_objects,$1): private COMPILE += \
+    -Isrc/client $(addprefix -I$B/proto/,$(call proto_folders,$1))
+$(call objects,$1.c $1/*.c) $(call proto_objects,$1): | $(call protos,$1,h)
+endef
+$(foreach path,$(PROTOC_MODULES),$(eval $(call compile_protoc_module,$(path))))
+$B/obj/proto/%.o: $B/proto/%.c $B/stamp/compile
+	$(compile)
 # What several kinds of tests share is included as "support/NAME.h". Tests are linked without optimisation of the whole.
 $B/obj/tests/%.o: private COMPILE := $(filter-out -flto=% -ffat-lto-objects,$(COMPILE)) -Itests
 $B/obj/%.o: %.c $B/stamp/compile | $(GENERATED)
 	$(compile)
 
--include $(patsubst %.o,%.d,$(CORE) $(PROC_MAIN) $(SERVER) $(LIBRARY) $(TOOLS) $(TEST_OBJECTS) $(TEST_SUPPORT) $B/obj/tests/chaos/soak.o)
+-include $(patsubst %.o,%.d,$(CORE) $(PROC_MAIN) $(SERVER) $(LIBRARY) $(TOOLS) $(GENERATOR) $(TEST_OBJECTS) $(TEST_SUPPORT) $B/obj/tests/chaos/soak.o)
 
 # ---- linking ----
 define archive
@@ -137,6 +162,9 @@ $B/geerpc: $(PROC_MAIN) $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
 	$(call say,LINK,$@)$(LINK_WHOLE) $(LTO_LINK_FLAGS) -pie -o $@ $(PROC_MAIN) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SERVER_LIBS)
 $B/geectl: $(TOOLS) $B/libgeerpc.a $B/stamp/tools $B/stamp/link
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $(TOOLS) $B/libgeerpc.a $(CJSON_LIBS) $(LIBRARY_LIBS)
+# Of the core alone: modules may need the program to be compiled.
+$B/protoc-gen-geerpc: $(GENERATOR) $B/libgeecore.a $B/stamp/generator $B/stamp/link
+	$(call say,LINK,$@)$(LINK) -pie -o $@ $(GENERATOR) $B/libgeecore.a -lm
 $(TEST_PROGRAMS): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
@@ -187,7 +215,7 @@ check: all tests ## every test: as built, and once more under ASan and UBSan
 	+@RUN_MAKE='$(MAKE) --no-print-directory -f $(THIS_MAKEFILE)' tests/run-check '$(RESULTS)' $(CHECKS)
 
 .PHONY: $(addprefix check-,layers format docs tools unit process sanitize threads)
-CALLING := $(filter $(OBJECTS_OF)/obj/src/%,$(CORE) $(PROC_MAIN) $(SERVER) $(LIBRARY) $(TOOLS))
+CALLING := $(filter $(OBJECTS_OF)/obj/src/%,$(CORE) $(PROC_MAIN) $(SERVER) $(LIBRARY) $(TOOLS) $(GENERATOR))
 check-layers: $(sort $(CALLING)) ## that includes and calls only point down, and calls go in no circle
 	@status=0; auto/check-layers || status=1; $(PYTHON) auto/check-calls $^ || status=1; exit $$status
 check-format: ## that clang-format would change nothing, and that no line is longer than 120 characters
@@ -217,8 +245,8 @@ check-process: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## tests/process; T=
 	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T',--at-once $(AT_ONCE)) tests/process
 $(EXTENDED)/Makefile: $(THIS_MAKEFILE) $(wildcard tests/modules/*/modules.list)
 	@./configure $(CONFIGURE_ARGUMENTS) --builddir=$(@D) >/dev/null \
-	    $(addprefix --add-module=tests/modules/service_,chat clock countdown crash handler kinds later process stream tally total work)
-$(EXTENDED)/geerpc: $B/geerpc $(EXTENDED)/Makefile $(wildcard tests/modules/*/*.[ch])
+	    $(addprefix --add-module=tests/modules/service_,calculator chat clock countdown crash handler kinds later numbers process stream tally total work)
+$(EXTENDED)/geerpc: $B/geerpc $B/protoc-gen-geerpc $(EXTENDED)/Makefile $(wildcard tests/modules/*/*.[ch] tests/modules/*/*.proto)
 	@$(MAKE) --no-print-directory -f $(@D)/Makefile OBJECTS_OF=$B $@
 check-sanitize: $(SANITIZED_TREE)/Makefile ## unit, contract and process tests under ASan and UBSan
 	@$(MAKE) --no-print-directory -f $< all tests
@@ -262,7 +290,7 @@ chaos: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## reloads without loss in f
 	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run 6 backends
 	@$(if $(ONLY),,SEED='$(SEED)' $(PYTHON) tests/chaos/neighbours $(NEIGHBOURS))
 
-C_FILES = find src tests -name '*.[ch]' -print0
+C_FILES = find src tests -name '*.[ch]' ! -name '*.gee.[ch]' -print0
 require_clang_format = test -n '$(CLANG_FORMAT)' || \
     { echo 'this needs clang-format 14 (Debian package clang-format-14): ./configure --install-deps'; exit 1; }
 format: ## clang-format every source
@@ -293,7 +321,7 @@ install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alo
 	install -d '$(DESTINATION)/sbin' '$(DESTINATION)/bin' '$(DESTINATION)/lib/pkgconfig' '$(DESTINATION)/include/geerpc' \
 	    '$(DESTINATION)/conf' '$(DESTINATION)/logs' '$(DESTINATION)/run'
 	install -m 755 $B/geerpc '$(DESTINATION)/sbin/geerpc'
-	install -m 755 $B/geectl '$(DESTINATION)/bin/geectl'
+	install -m 755 $B/geectl $B/protoc-gen-geerpc '$(DESTINATION)/bin'
 	install -m 644 $B/libgeerpc.a '$(DESTINATION)/lib/libgeerpc.a'
 	install -m 755 $B/libgeerpc.so.$(ABI_VERSION) '$(DESTINATION)/lib/libgeerpc.so.$(VERSION)'
 	ln -sf libgeerpc.so.$(VERSION) '$(DESTINATION)/lib/libgeerpc.so.$(ABI_VERSION)'
@@ -302,6 +330,8 @@ install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alo
 	install -m 644 $(wildcard src/client/geerpc*.h) '$(DESTINATION)/include/geerpc'
 	for header in $(patsubst src/%,%,$(filter src/core/%,$(PUBLIC_HEADERS))); do \
 	    install -D -m 644 "src/$$header" '$(DESTINATION)/include/geerpc/'"$$header" || exit 1; done
+	for header in $(wildcard src/core/protobuf/google/protobuf/*.gee.h); do \
+	    install -D -m 644 "$$header" '$(DESTINATION)/include/geerpc/'"$${header#src/core/protobuf/}" || exit 1; done
 	for page in $(MAN_PAGES); do \
 	    install -D -m 644 "$$page" '$(DESTINATION)/share/man/man'"$${page##*.}/$${page##*/}" || exit 1; done
 	$(call install_texts,$(UNITS),lib/systemd/system)
@@ -310,7 +340,8 @@ install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alo
 	test -e '$(DESTINATION)/conf/geerpc.conf' || install -m 644 conf/geerpc.conf '$(DESTINATION)/conf/geerpc.conf'
 
 uninstall: ## what install made, but for geerpc.conf and the logs
-	rm -f '$(DESTINATION)/sbin/geerpc' '$(DESTINATION)/bin/geectl' '$(DESTINATION)/lib/libgeerpc.a' \
+	rm -f '$(DESTINATION)/sbin/geerpc' '$(DESTINATION)/bin/geectl' '$(DESTINATION)/bin/protoc-gen-geerpc' \
+	    '$(DESTINATION)/lib/libgeerpc.a' \
 	    '$(DESTINATION)/lib/libgeerpc.so' '$(DESTINATION)/lib/libgeerpc.so.$(ABI_VERSION)' \
 	    '$(DESTINATION)/lib/libgeerpc.so.$(VERSION)' '$(DESTINATION)/lib/pkgconfig/geerpc.pc' \
 	    '$(DESTINATION)/conf/geerpc.conf.default'
@@ -324,7 +355,7 @@ uninstall: ## what install made, but for geerpc.conf and the logs
 	    rmdir --ignore-fail-on-non-empty "$$(realpath '$(DESTINATION)/'"$$directory")"; done
 
 clean: ## what make made; the configuration stays
-	rm -rf $B/obj $B/stamp $B/tests $B/run $B/logs $B/go $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/bench \
+	rm -rf $B/obj $B/proto $B/stamp $B/tests $B/run $B/logs $B/go $B/sanitize $B/threads $B/fuzz $B/fuzzers $B/bench \
 	    $B/check.results $(PROGRAMS) $B/lib*.a $B/libgeerpc.so*
 
 help: ## this text

@@ -294,7 +294,10 @@ template <class K, class C> struct gee_map_entry {
 #endif
 #define GEE_CHECKED_ENUM(E) GEE_HOLDS(sizeof(E) == sizeof(int32_t))
 #define GEE_FIELD_ROW(T, member, field_name, field_tag, field_type, check, field_flags)                                \
-    { field_name, field_tag, field_flags, sizeof(field_name) - 1, offsetof(T, member) + (check), 0, field_type, NULL }
+    GEE_FIELD_INITIALISER(T, member, field_name, field_tag, field_flags, 0, field_type, check, NULL)
+/* A whole row, for generated code. `selector`: the member's offset, with GEE_FIELD_ONEOF. */
+#define GEE_FIELD_INITIALISER(T, member, name, tag, flags, selector, type, check, more)                                \
+    { name, tag, flags, sizeof(name) - 1, offsetof(T, member) + (check), selector, type, more }
 #define GEE_SCALAR(T, member, name, tag, C)                                                                            \
     GEE_FIELD_ROW(T, member, name, tag, &gee_type_of_##C, GEE_CHECKED(T, member, C), 0)
 

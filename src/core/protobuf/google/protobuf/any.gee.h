@@ -1,0 +1,33 @@
+/* Made by protoc-gen-geerpc from google/protobuf/any.proto: changes here are lost. */
+#ifndef GOOGLE_PROTOBUF_ANY_GEE_H
+#define GOOGLE_PROTOBUF_ANY_GEE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "core/type/type.h"
+
+typedef struct google_protobuf_Any google_protobuf_Any;
+
+struct google_protobuf_Any {
+    gee_str_t type_url;
+    gee_bytes_t value;
+    gee_bytes_t unknown_fields; /* as they came; written again */
+};
+
+#pragma GCC visibility push(default)
+extern const gee_type_t gee_type_of_google_protobuf_Any;
+extern const gee_bytes_t gee_descriptor_of_google_protobuf_any; /* a google.protobuf.FileDescriptorProto */
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,32 @@
+/* Made by protoc-gen-geerpc from google/protobuf/field_mask.proto: changes here are lost. */
+#ifndef GOOGLE_PROTOBUF_FIELD_MASK_GEE_H
+#define GOOGLE_PROTOBUF_FIELD_MASK_GEE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "core/type/type.h"
+
+typedef struct google_protobuf_FieldMask google_protobuf_FieldMask;
+
+struct google_protobuf_FieldMask {
+    GEE_LIST_OF(gee_str_t) paths;
+    gee_bytes_t unknown_fields; /* as they came; written again */
+};
+
+#pragma GCC visibility push(default)
+extern const gee_type_t gee_type_of_google_protobuf_FieldMask;
+extern const gee_bytes_t gee_descriptor_of_google_protobuf_field_mask; /* a google.protobuf.FileDescriptorProto */
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
