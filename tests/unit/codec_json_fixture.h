@@ -82,6 +82,18 @@ GEE_UNUSED static void reads(const gee_type_t *type, const char *text, void *val
         fail_msg("%s: %s", text, error.text);
 }
 
+GEE_UNUSED static void refuses(const gee_type_t *type, const char *text, gee_code_t code, const char *message) {
+    union {
+        all_t all;
+        max_align_t any;
+    } value;
+    if (decode_bytes(type, text, strlen(text), &value) == 0)
+        fail_msg("%s was read", text);
+    if (!strstr(error.text, message))
+        fail_msg("%s: \"%s\" does not say \"%s\"", text, error.text, message);
+    assert_int_equal(error.code, code);
+}
+
 static char written[1 << 16];
 
 GEE_UNUSED static int encode(const gee_type_t *type, const void *value) {
@@ -93,6 +105,12 @@ GEE_UNUSED static int encode(const gee_type_t *type, const void *value) {
     written[length] = '\0';
     gee_chain_clear(&chain);
     return result;
+}
+
+GEE_UNUSED static void writes(const gee_type_t *type, const void *value, const char *expected) {
+    if (encode(type, value) < 0)
+        fail_msg("%s", error.text);
+    assert_string_equal(written, expected);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)

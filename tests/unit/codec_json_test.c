@@ -1,18 +1,6 @@
 /* codec_json_test: JSON into C values: exact numbers, strict syntax, names and escapes, limits, the texts of errors. */
 #include "codec_json_fixture.h"
 
-static void refuses(const gee_type_t *type, const char *text, gee_code_t code, const char *message) {
-    union {
-        all_t all;
-        max_align_t any;
-    } value;
-    if (decode_bytes(type, text, strlen(text), &value) == 0)
-        fail_msg("%s was read", text);
-    if (!strstr(error.text, message))
-        fail_msg("%s: \"%s\" does not say \"%s\"", text, error.text, message);
-    assert_int_equal(error.code, code);
-}
-
 static void every_kind_is_read(void **state) {
     (void)state;
     all_t v;

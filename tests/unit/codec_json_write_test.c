@@ -4,12 +4,6 @@
 
 #include <locale.h>
 
-static void writes(const gee_type_t *type, const void *value, const char *expected) {
-    if (encode(type, value) < 0)
-        fail_msg("%s", error.text);
-    assert_string_equal(written, expected);
-}
-
 static void a_header_is_written_as_go_does(void **state) {
     (void)state;
     header_t header = { .method = GEE_STR("Arith.Multiply"), .seq = 1 };

@@ -150,6 +150,7 @@ int gee_json_reader_finish(gee_json_reader_t *reader, int result);
 int gee_json_no_memory(gee_json_reader_t *reader);
 int gee_json_expected(gee_json_reader_t *reader, const char *what);
 int gee_json_mismatch(gee_json_reader_t *reader, const char *label);
+int gee_json_no_enum_value(gee_json_reader_t *reader, const gee_type_t *type, gee_str_t name);
 
 static inline void gee_json_space(gee_json_reader_t *reader) {
     const uint8_t *at = reader->at;
@@ -185,6 +186,10 @@ int gee_json_next(gee_json_reader_t *reader, bool first, char close);
 /* Reads a key and its colon; afterwards the reader is at the first byte of the value. */
 int gee_json_read_key(gee_json_reader_t *reader, bool copy, gee_str_t *key);
 int gee_json_read_colon(gee_json_reader_t *reader);
+/* The same for a map with keys of `type`, which is what gee_key_is_allowed() allows. `text` is the key as it came. */
+int gee_json_read_key_as(gee_json_reader_t *reader, const gee_type_t *type, gee_str_t *text, void *key);
+/* Fails the reader when a list of a fixed length has another one. */
+int gee_json_check_count(gee_json_reader_t *reader, const gee_type_t *list, size_t count);
 /* Checks any value without keeping it. */
 int gee_json_skip(gee_json_reader_t *reader);
 /* Checks that the bytes are one value, with nothing but white space around. */

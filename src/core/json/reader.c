@@ -2,6 +2,7 @@
 #include "core/json/json.h"
 
 #include "core/base/assert.h"
+#include "core/type/key.h"
 
 #define SHOWN 40 /* bytes of a number in an error's text */
 
@@ -438,6 +439,28 @@ int gee_json_skip(gee_json_reader_t *reader) {
     default:
         return gee_json_expected(reader, "a value");
     }
+}
+
+/* ---- what types ask of a value ---- */
+
+int gee_json_no_enum_value(gee_json_reader_t *reader, const gee_type_t *type, gee_str_t name) {
+    return gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "%s has no value \"%.*s\"", gee_type_label(type),
+                         (int)(name.length < SHOWN ? name.length : SHOWN), name.data);
+}
+
+int gee_json_check_count(gee_json_reader_t *reader, const gee_type_t *list, size_t count) {
+    if (count == list->length)
+        return 0;
+    return gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "%zu items where %u are expected", count, list->length);
+}
+
+int gee_json_read_key_as(gee_json_reader_t *reader, const gee_type_t *type, gee_str_t *text, void *key) {
+    if (gee_json_read_key(reader, reader->copy && type->kind == GEE_KIND_STRING, text) < 0)
+        return -1;
+    if (gee_key_from_text(type, *text, key))
+        return 0;
+    gee_path_key(&reader->path, *text);
+    return gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "the key is not of type %s", gee_type_label(type));
 }
 
 int gee_json_check_value(const uint8_t *bytes, size_t length, const gee_codec_limits_t *limits, gee_error_t *error) {

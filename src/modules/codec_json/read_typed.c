@@ -88,12 +88,12 @@ static int read_integer(gee_json_reader_t *reader, const gee_type_t *type, void 
         result = read_signed(reader, type, INT64_MAX, value);
     } else if (type->kind == GEE_KIND_UINT64) {
         result = read_unsigned(reader, type, UINT64_MAX, value);
-    } else if (type->kind == GEE_KIND_INT32) {
-        result = read_signed(reader, type, INT32_MAX, &number);
-        *(int32_t *)value = (int32_t)number;
-    } else {
+    } else if (type->kind == GEE_KIND_UINT32) {
         result = read_unsigned(reader, type, UINT32_MAX, &natural);
         *(uint32_t *)value = (uint32_t)natural;
+    } else {
+        result = read_signed(reader, type, INT32_MAX, &number);
+        *(int32_t *)value = (int32_t)number;
     }
     return result;
 }
@@ -141,6 +141,20 @@ static int read_bytes(gee_json_reader_t *reader, const gee_type_t *type, gee_byt
     return 0;
 }
 
+/* By name or by number. */
+static int read_enum(gee_json_reader_t *reader, const gee_type_t *type, int32_t *value) {
+    gee_str_t name;
+    if (gee_json_peek(reader) != '"')
+        return read_integer(reader, type, value);
+    if (gee_json_read_string(reader, false, &name) < 0)
+        return -1;
+    const gee_enum_value_t *named = gee_type_enum_by_name(type, name);
+    if (named == NULL)
+        return gee_json_no_enum_value(reader, type, name);
+    *value = named->number;
+    return 0;
+}
+
 /* ---- lists, maps, optionals ---- */
 
 static int read_list(gee_json_reader_t *reader, const gee_type_t *type, gee_list_value_t *list) {
@@ -160,15 +174,15 @@ static int read_list(gee_json_reader_t *reader, const gee_type_t *type, gee_list
         }
     }
     *list = (gee_list_value_t){ .items = items, .count = count };
-    return more;
+    return more == 0 && type->length > 0 ? gee_json_check_count(reader, type, count) : more;
 }
 
 static int read_entry(gee_json_reader_t *reader, const gee_type_t *type, char *entry) {
-    gee_str_t *key = (gee_str_t *)(void *)entry;
-    if (gee_json_read_key(reader, reader->copy, key) < 0)
+    gee_str_t key;
+    if (gee_json_read_key_as(reader, gee_type_key(type), &key, entry) < 0)
         return -1;
     if (read_any(reader, type->element, entry + type->value_offset) < 0) {
-        gee_path_key(&reader->path, *key);
+        gee_path_key(&reader->path, key);
         return -1;
     }
     return 0;
@@ -226,8 +240,11 @@ static int read_field_key(gee_json_reader_t *reader, const gee_type_t *type, siz
     return 0;
 }
 
+/* Null is no member of a oneof. */
 static int read_field(gee_json_reader_t *reader, const gee_field_t *field, char *value) {
-    if (read_any(reader, field->type, value + field->offset) == 0)
+    if (gee_json_peek(reader) == 'n' && !gee_field_is_set(field, value))
+        return gee_json_read_literal(reader, "null");
+    if (read_any(reader, field->type, gee_field_choose(field, value)) == 0)
         return 0;
     gee_path_field(&reader->path, gee_str(field->name));
     return -1;
@@ -276,7 +293,8 @@ static int read_in_order(gee_json_reader_t *reader, const gee_type_t *type, char
         const uint8_t *at = behind_key(behind, end, i > 0, field);
         if (at == NULL)
             break;
-        bool integer = field->type->kind >= GEE_KIND_INT32 && field->type->kind <= GEE_KIND_UINT64;
+        bool integer = field->type->kind >= GEE_KIND_INT32 && field->type->kind <= GEE_KIND_UINT64 &&
+                       (field->flags & GEE_FIELD_ONEOF) == 0;
         behind = integer ? quick_integer(at, end, field->type, value + field->offset) : NULL;
         if (behind != NULL)
             continue;
@@ -330,6 +348,7 @@ static int read_any(gee_json_reader_t *reader, const gee_type_t *type, void *val
     case GEE_KIND_BOOL:
         return read_bool(reader, type, value);
     case GEE_KIND_ENUM:
+        return read_enum(reader, type, value);
     case GEE_KIND_INT32:
     case GEE_KIND_INT64:
     case GEE_KIND_UINT32:

@@ -3,8 +3,17 @@
 
 static int write_any(gee_json_writer_t *writer, const gee_type_t *type, const void *value);
 
+/* An array of a fixed length that was never filled is null, which readers take for zeros. */
+static int write_unfilled(gee_json_writer_t *writer, const gee_type_t *type, const gee_list_value_t *list) {
+    if (list->count == 0)
+        return gee_json_put_text(writer, "null", 4);
+    return gee_error_set(writer->error, GEE_INTERNAL, "%zu items in an array of %u", list->count, type->length);
+}
+
 static int write_list(gee_json_writer_t *writer, const gee_type_t *type, const gee_list_value_t *list) {
     size_t size = type->element->size;
+    if (type->length > 0 && list->count != type->length)
+        return write_unfilled(writer, type, list);
     if (gee_json_open(writer, '[') < 0)
         return -1;
     for (size_t i = 0; i < list->count; i++) {
@@ -19,11 +28,12 @@ static int write_list(gee_json_writer_t *writer, const gee_type_t *type, const g
 }
 
 static int write_map(gee_json_writer_t *writer, const gee_type_t *type, const gee_list_value_t *map) {
+    char room[GEE_MAP_KEY_TEXT];
     if (gee_json_open(writer, '{') < 0)
         return -1;
     for (size_t i = 0; i < map->count; i++) {
         const char *entry = (const char *)map->items + i * type->entry_size;
-        gee_str_t key = *(const gee_str_t *)(const void *)entry;
+        gee_str_t key = gee_key_to_text(gee_type_key(type), entry, room);
         if (gee_json_put_key(writer, i == 0, key) < 0 ||
             write_any(writer, type->element, entry + type->value_offset) < 0) {
             gee_path_key(&writer->path, key);
@@ -33,6 +43,12 @@ static int write_map(gee_json_writer_t *writer, const gee_type_t *type, const ge
     return gee_json_close(writer, '}');
 }
 
+static bool is_left_out(const gee_field_t *field, const void *value) {
+    return !gee_field_is_set(field, value) ||
+           ((field->flags & GEE_FIELD_OMIT_EMPTY) &&
+            gee_type_is_zero(field->type, (const char *)value + field->offset));
+}
+
 static int write_struct(gee_json_writer_t *writer, const gee_type_t *type, const void *value) {
     bool first = true;
     if (gee_json_open(writer, '{') < 0)
@@ -40,7 +56,7 @@ static int write_struct(gee_json_writer_t *writer, const gee_type_t *type, const
     for (size_t i = 0; i < type->field_count; i++) {
         const gee_field_t *field = &type->fields[i];
         const char *member = (const char *)value + field->offset;
-        if ((field->flags & GEE_FIELD_OMIT_EMPTY) && gee_type_is_zero(field->type, member))
+        if (field->flags != 0 && is_left_out(field, value))
             continue;
         if (gee_json_put_key(writer, first, gee_field_name(field)) < 0 || write_any(writer, field->type, member) < 0) {
             gee_path_field(&writer->path, gee_str(field->name));
@@ -59,11 +75,18 @@ static int write_bool(gee_json_writer_t *writer, bool value) {
     return value ? gee_json_put_text(writer, "true", 4) : gee_json_put_text(writer, "false", 5);
 }
 
+/* By name; a number without a name stays a number. */
+static int write_enum(gee_json_writer_t *writer, const gee_type_t *type, int32_t number) {
+    const gee_enum_value_t *named = gee_type_enum_by_number(type, number);
+    return named ? gee_json_put_string(writer, gee_str(named->name)) : gee_json_put_signed(writer, number);
+}
+
 static int write_any(gee_json_writer_t *writer, const gee_type_t *type, const void *value) {
     switch (type->kind) {
     case GEE_KIND_BOOL:
         return write_bool(writer, *(const bool *)value);
     case GEE_KIND_ENUM:
+        return write_enum(writer, type, *(const int32_t *)value);
     case GEE_KIND_INT32:
         return gee_json_put_signed(writer, *(const int32_t *)value);
     case GEE_KIND_INT64:
