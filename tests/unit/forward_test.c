@@ -86,7 +86,7 @@ static void bin_without_types_is_refused_with_that_reason(void **state GEE_UNUSE
     begin(session, "Test.Multiply", GEE_TYPE_OF(pair_t), &pair, &outcome);
     await(&world, &outcome, GEE_UNIMPLEMENTED,
           "rpc gateway: upstream test: a bin body cannot be sent as json: bin carries no types; compile the service's "
-          "declaration in, or use one codec on both sides");
+          "declaration in, or give it descriptors, or use one codec on both sides");
     assert_int_equal(server_report(&world).calls, 0);
     world_destroy(&world);
 }
@@ -540,7 +540,8 @@ static void types_that_are_not_known_are_not_described(void **state GEE_UNUSED) 
     gee_session_t *session = call_gateway(&world, "geerpc", "json");
     begin(session, "Gee.Describe", GEE_TYPE_OF(gee_describe_arguments_t), &wanted, &outcome);
     await(&world, &outcome, GEE_UNIMPLEMENTED,
-          "rpc gateway: Test is forwarded, and its types are not known here: its declaration is not compiled in");
+          "rpc gateway: Test is forwarded, and its types are not known here: it has no descriptors, and its "
+          "declaration is not compiled in");
     world_destroy(&world);
 }
 

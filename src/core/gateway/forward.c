@@ -79,7 +79,7 @@ static void done(gee_upstream_call_t *upstream_call, const gee_upstream_result_t
         fail_explained(call, result);
     else if (result->status.code != GEE_OK)
         pass_error(call, &result->status);
-    else if (gee_translate_is_same(result->payload, call->codec))
+    else if (gee_forward_is_same_reply(call, result->payload))
         carry_reply(call, result);
     else
         translate_reply(call, result);
@@ -118,8 +118,7 @@ GEE_APART static bool translate(gee_call_t *call, const gee_payload_t *payload) 
     gee_error_t error;
     if (call->codec == NULL) /* a call from a handler (rpc/call_other.c), which takes the reply as it comes */
         call->codec = request->codec;
-    if (gee_translate(call->engine, payload, request->codec, gee_forward_argument(call), call->pool, &request->payload,
-                      &error) == 0)
+    if (gee_forward_translate(call, payload, request->codec, call->pool, &request->payload, &error) == 0)
         return true;
     refuse(call, &error);
     return false;
@@ -147,7 +146,7 @@ static bool pass_on(gee_call_t *call, const gee_payload_t *payload) {
 static void start(gee_call_t *call, const gee_payload_t *payload) {
     const gee_forward_t *forward = gee_forward_to(call);
     const gee_codec_t *codec = gee_forward_choose(call, payload->codec);
-    bool same = gee_translate_is_same(payload, codec);
+    bool same = gee_forward_is_same(call, payload, codec);
     gee_forwarded_t *forwarded =
         gee_pool_alloc(call->pool, sizeof(*forwarded) + (same && is_copied(call, payload) ? payload->length : 0));
     if (forwarded == NULL) {

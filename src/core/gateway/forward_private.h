@@ -28,6 +28,19 @@ static inline const gee_type_t *gee_forward_reply(const gee_call_t *call) {
     return call->method ? call->method->reply : NULL;
 }
 
+/* Do the caller's bytes go on as they came? Not where they may name enums that the server knows by number. */
+static inline bool gee_forward_is_same(const gee_call_t *call, const gee_payload_t *payload, const gee_codec_t *codec) {
+    return gee_translate_is_same(payload, codec) &&
+           (gee_forward_slot(call)->numbered_argument == NULL || !codec->enum_names);
+}
+
+/* Do the server's bytes go back as they came? Not where they may have numbers of enums that the caller's codec
+ * names. A call from a handler takes them as they are. */
+static inline bool gee_forward_is_same_reply(const gee_call_t *call, const gee_payload_t *payload) {
+    return gee_translate_is_same(payload, call->codec) &&
+           (!gee_forward_slot(call)->named_reply || !call->codec->enum_names || call->session == NULL);
+}
+
 /* How a value that stays undecoded goes on a session with that codec. */
 static inline unsigned gee_forward_way(const gee_codec_t *session_codec) {
     return session_codec != NULL && !session_codec->self_delimiting ? GEE_WAY_FRAMED : 0;
@@ -39,6 +52,17 @@ static inline const gee_codec_t *gee_forward_choose(const gee_call_t *call, cons
     return from == forward->codec ? from
                                   : gee_translate_choose(call->engine, forward->protocol, forward->codec, from,
                                                          gee_forward_argument(call) != NULL);
+}
+
+/* gee_translate(), of what the caller has sent. */
+static inline int gee_forward_translate(const gee_call_t *call, const gee_payload_t *from, const gee_codec_t *codec,
+                                        gee_pool_t *pool, gee_payload_t *to, gee_error_t *error) {
+    const gee_type_t *numbered = gee_forward_slot(call)->numbered_argument;
+    if (gee_translate(call->engine, from, codec, gee_forward_argument(call), pool, to, error) != 0)
+        return -1;
+    if (numbered != NULL && to->kind == GEE_PAYLOAD_TYPED && to->type == gee_forward_argument(call))
+        to->type = numbered;
+    return 0;
 }
 
 /* ---- forward_text.c: errors, keys, what is learned ---- */

@@ -72,8 +72,8 @@ static int convert_request(gee_call_t *call, const gee_payload_t *payload, gee_p
     unsigned way = gee_forward_way(gee_forward_to(call)->codec) | GEE_WAY_TO_SERVER;
     int failed = 0;
     *to = *payload;
-    if (!gee_translate_is_same(payload, codec))
-        failed = gee_translate(call->engine, payload, codec, gee_forward_argument(call), pool, to, error);
+    if (!gee_forward_is_same(call, payload, codec))
+        failed = gee_forward_translate(call, payload, codec, pool, to, error);
     else if (!gee_forward_slot(call)->flat_argument || (way & GEE_WAY_FRAMED) == 0)
         failed = gee_translate_check(call->engine, payload, gee_forward_argument(call), way, error);
     if (failed != 0)
@@ -194,7 +194,7 @@ static const gee_flow_events_t caller_events = { .message = caller_on_message,
 static int convert_reply(gee_call_t *call, const gee_payload_t *payload, gee_payload_t *to, gee_error_t *error) {
     unsigned way = gee_forward_way(call->session != NULL ? call->session->codec : NULL);
     *to = *payload;
-    if (!gee_translate_is_same(payload, call->codec))
+    if (!gee_forward_is_same_reply(call, payload))
         return gee_translate(call->engine, payload, call->codec, gee_forward_reply(call), message_pool(call), to,
                              error);
     return way == GEE_WAY_FRAMED ? 0 : gee_translate_check(call->engine, payload, gee_forward_reply(call), way, error);

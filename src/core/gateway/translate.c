@@ -75,7 +75,7 @@ int gee_translate(const gee_engine_t *engine, const gee_payload_t *from, const g
         return decode_tree(engine, from, to, pool, result, error);
     return gee_error_set(
         error, GEE_UNIMPLEMENTED,
-        "a %s body cannot be sent as %s: %s carries no types; compile the service's declaration in, or "
-        "use one codec on both sides",
+        "a %s body cannot be sent as %s: %s carries no types; compile the service's declaration in, or give it "
+        "descriptors, or use one codec on both sides",
         from->codec->name, to->name, from->codec->decode_value ? to->name : from->codec->name);
 }

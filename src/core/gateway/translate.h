@@ -2,7 +2,7 @@
  *
  *   same codec            the bytes as they are (gob: with the types of the connection on which they came), when the
  *                         codec's check() takes them
- *   its type is known     bytes -> C value -> bytes                      by a service's declaration
+ *   its type is known     bytes -> C value -> bytes                      by a service's declaration or descriptors
  *   both need no types    bytes -> tree of values -> bytes               json and gob
  *   else                  refused: bin says neither names nor types */
 #ifndef GEE_GATEWAY_TRANSLATE_H

@@ -9,6 +9,7 @@
 
 #include "core/base/assert.h"
 #include "core/proc/connection_counts.h"
+#include "core/proc/described.h"
 #include "core/proc/inherit.h"
 #include "core/proc/seals.h"
 #include "core/proc/settings_check.h"
@@ -44,6 +45,7 @@ gee_cycle_t *gee_cycle_load(gee_server_state_t *server, const gee_cycle_t *runni
                         cycle->sections.count, pool, &cycle->errors, &cycle->places);
     gee_settings_check(&cycle->sections, server->modules, server->conf_path, cycle->places, &cycle->errors);
     gee_seals_check(cycle);
+    gee_described_load(cycle);
     if (running && cycle->errors.count == 0)
         (void)gee_conf_check_reload(running->sections.items, cycle->sections.items, cycle->sections.count,
                                     &cycle->errors);
@@ -333,6 +335,7 @@ void gee_cycle_close(gee_cycle_t **cycle_pointer) {
     if (!cycle)
         return;
     close_opened(cycle);
+    gee_described_close(cycle);
     gee_pool_t *pool = cycle->pool; /* the pool holds the cycle, too */
     gee_pool_destroy(&pool);
 }

@@ -8,6 +8,7 @@
 #define GEE_PROC_CYCLE_H
 
 #include "core/base/shared_rates.h"
+#include "core/protobuf/descriptor.h"
 #include "core/proc/helper_line.h"
 #include "core/proc/listener.h"
 #include "core/proc/log_files.h"
@@ -16,6 +17,7 @@
 #include "core/proc/user.h"
 #include "core/rpc/door.h"
 #include "core/rpc/seal.h"
+#include "core/rpc/service.h"
 
 typedef struct gee_worker gee_worker_t; /* crew.h */
 
@@ -36,6 +38,11 @@ typedef struct gee_upstream_seals {
     gee_seal_setup_t **servers; /* in the settings' order */
 } gee_upstream_seals_t;
 
+typedef struct gee_cycle_descriptors {
+    const char *path;       /* as the settings have it */
+    gee_descriptors_t *set; /* null: cannot be used */
+} gee_cycle_descriptors_t;
+
 typedef struct gee_cycle {
     gee_server_state_t *server;
     uint64_t generation;
@@ -44,6 +51,9 @@ typedef struct gee_cycle {
     gee_conf_places_t *places;
     gee_conf_errors_t errors;
     unsigned workers;
+    gee_cycle_descriptors_t *descriptors; /* each file once */
+    size_t descriptor_count;
+    const gee_service_t **described; /* of each of the settings' services; null: not by descriptors */
 
     /* from here on: opened */
     gee_user_t user;

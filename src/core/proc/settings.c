@@ -104,9 +104,14 @@ static const gee_option_t service_options[] = {
       .offset = offsetof(gee_service_settings_t, undeclared),
       .fallback = "false",
       .flags = GEE_OPTION_RELOADABLE,
-      .doc =
-          "With upstream, where a service of that name is compiled in: forward methods, too, that its declaration does "
-          "not have" },
+      .doc = "With upstream, where a service of that name is compiled in or described: forward methods, too, that its "
+             "declaration or its descriptors do not have" },
+    { .name = "descriptors",
+      .type = GEE_OPTION_STRINGS,
+      .offset = offsetof(gee_service_settings_t, descriptors),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "With upstream: a file, or a list of files, that protoc --include_imports --descriptor_set_out has "
+             "written, with the types of the service's methods; read at start and at each reload" },
     { 0 },
 };
 
@@ -420,6 +425,12 @@ const gee_option_t gee_settings_options[] = {
       .doc = "Servers elsewhere, to which services are forwarded; each worker has its own connections to them",
       .table = upstream_options,
       .element_size = sizeof(gee_upstream_settings_t) },
+    { .name = "descriptors",
+      .type = GEE_OPTION_STRINGS,
+      .offset = offsetof(gee_settings_t, descriptors),
+      .flags = GEE_OPTION_RELOADABLE,
+      .doc = "The same as services[].descriptors, for every forwarded service that these files have, and that has "
+             "neither descriptors of its own nor is compiled in" },
     { .name = "announce",
       .type = GEE_OPTION_GROUPS,
       .offset = offsetof(gee_settings_t, announce),

@@ -25,9 +25,10 @@ typedef enum gee_pages { GEE_PAGES_AUTO, GEE_PAGES_ON, GEE_PAGES_HEALTH, GEE_PAG
 typedef struct gee_service_settings {
     const char *name;
     int64_t timeout;
-    const char *upstream;     /* null: the calls are handled here */
-    gee_strings_t idempotent; /* with an upstream */
-    bool undeclared;          /* with an upstream */
+    const char *upstream;      /* null: the calls are handled here */
+    gee_strings_t idempotent;  /* with an upstream */
+    bool undeclared;           /* with an upstream */
+    gee_strings_t descriptors; /* with an upstream: files */
 } gee_service_settings_t;
 
 typedef struct gee_server_settings {
@@ -91,10 +92,11 @@ typedef struct gee_settings {
     const char *pid;
     const char *control;
     gee_error_log_settings_t error_log;
-    gee_groups_t listen;    /* gee_listen_settings_t */
-    gee_groups_t services;  /* gee_service_settings_t */
-    gee_groups_t upstreams; /* gee_upstream_settings_t */
-    gee_groups_t announce;  /* gee_announce_settings_t */
+    gee_groups_t listen;       /* gee_listen_settings_t */
+    gee_groups_t services;     /* gee_service_settings_t */
+    gee_groups_t upstreams;    /* gee_upstream_settings_t */
+    gee_groups_t announce;     /* gee_announce_settings_t */
+    gee_strings_t descriptors; /* files, for forwarded services without descriptors of their own */
     bool describe;
     int64_t shutdown_timeout;
     int64_t drain_delay;

@@ -26,6 +26,9 @@ static void check_local_service(const gee_check_settings_t *check, const gee_ser
             "%s: services[%zu].idempotent: is for services with an upstream; a service that is compiled "
             "in declares it itself (GEE_IDEMPOTENT)",
             gee_conf_place(check->places, &service->idempotent), i);
+    if (service->descriptors.count > 0)
+        gee_conf_errors_add(check->errors, "%s: services[%zu].descriptors: is for services with an upstream",
+                            gee_conf_place(check->places, &service->descriptors), i);
     if (service->undeclared)
         gee_conf_errors_add(check->errors, "%s: services[%zu].undeclared: is for services with an upstream",
                             gee_conf_place(check->places, &service->undeclared), i);

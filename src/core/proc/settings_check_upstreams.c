@@ -28,9 +28,10 @@ static void check_upstream_name(const gee_check_settings_t *check, const gee_ser
 }
 
 /* A method is named without its service. If the service's declaration is compiled in, the method must be in the
- * declaration, unless `undeclared` is set. */
+ * declaration, unless `undeclared` is set; descriptors take the place of a declaration (described.c). */
 static void check_idempotent(const gee_check_settings_t *check, const gee_service_settings_t *service, size_t index) {
-    const gee_service_t *declared = gee_service_by_name(check->modules, service->name);
+    const gee_service_t *declared =
+        service->descriptors.count > 0 ? NULL : gee_service_by_name(check->modules, service->name);
     const char *place = gee_conf_place(check->places, &service->idempotent);
     const char *names[GEE_MOST_NAMES];
     size_t count = 0;

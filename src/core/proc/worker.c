@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/event/work.h"
+#include "core/proc/described.h"
 #include "core/proc/seals.h"
 #include "core/proc/settings_check.h"
 #include "core/proc/worker_crash.h"
@@ -175,12 +176,15 @@ static size_t list_services(const gee_worker_process_t *process, gee_service_ent
     size_t count = 0;
     for (size_t i = 0; i < settings->services.count; i++) {
         const gee_service_settings_t *service = gee_settings_service(settings, i);
-        entries[count++] = (gee_service_entry_t){ .service = gee_service_by_name(modules, service->name),
-                                                  .name = service->name,
-                                                  .target = gee_worker_target(process, service->upstream),
-                                                  .idempotent = service->idempotent,
-                                                  .undeclared = service->undeclared,
-                                                  .timeout_ns = service->timeout };
+        const gee_service_t *described = gee_described_service(process->cycle, i);
+        entries[count++] =
+            (gee_service_entry_t){ .service = described ? described : gee_service_by_name(modules, service->name),
+                                   .checked = described != NULL,
+                                   .name = service->name,
+                                   .target = gee_worker_target(process, service->upstream),
+                                   .idempotent = service->idempotent,
+                                   .undeclared = service->undeclared,
+                                   .timeout_ns = service->timeout };
     }
     if (settings->services.count > 0)
         return count;

@@ -66,6 +66,7 @@ static int open_upstream(gee_worker_process_t *process, size_t index, memory_t *
     codec = gee_upstream_settings_codec(upstream, forward->protocol);
     forward->codec = gee_module_find(modules, GEE_MODULE_CODEC, gee_str(codec));
     GEE_ASSERT(forward->protocol && forward->codec);
+    forward->target.numbers = forward->codec->enum_names;
     if (gee_forward_key_parse(upstream->key, &forward->key, error) != 0)
         return -1;
     gee_upstream_options_t options = {

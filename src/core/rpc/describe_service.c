@@ -42,8 +42,8 @@ static int describe_entry(const gee_service_entry_t *entry, gee_str_t pattern, g
     const gee_service_t *service = entry->service;
     if (wants_undeclared(pattern, entry))
         return gee_error_set(error, GEE_UNIMPLEMENTED,
-                             "rpc gateway: %s is forwarded, and its types are not known here: its declaration is not "
-                             "compiled in",
+                             "rpc gateway: %s is forwarded, and its types are not known here: it has no descriptors, "
+                             "and its declaration is not compiled in",
                              entry->name);
     for (size_t i = 0; service != NULL && i < service->method_count; i++)
         if (wanted(pattern, service, &service->methods[i]) &&

@@ -20,6 +20,7 @@ typedef struct gee_target {
     /* The answer is not wanted any more: gee_dispatch_answer() will not be called. Precondition: start() had the call,
      * which may have been answered. */
     void (*cancel)(gee_call_t *call);
+    bool numbers; /* its servers may know the numbers of enums only, in bodies whose codec writes names */
 } gee_target_t;
 
 /* What the configuration says of one service. */
@@ -29,6 +30,7 @@ typedef struct gee_service_entry {
     const gee_target_t *target;   /* where its calls go; null: to the service's handlers. Outlives the dispatch */
     gee_strings_t idempotent;     /* forwarded: its methods that may be tried again, beside those declared so */
     bool undeclared;              /* forwarded: methods that its declaration lacks are not refused */
+    bool checked;                 /* its types were checked: gee_type_check_all() */
     int64_t timeout_ns;           /* 0: timeouts.handle */
 } gee_service_entry_t;
 

@@ -10,6 +10,7 @@
 #include "core/rpc/call_private.h"
 #include "core/rpc/engine_private.h"
 #include "core/rpc/words.h"
+#include "core/type/numbered.h"
 #include "core/type/type_copy.h"
 
 #define LEARNED_NAME 200 /* bytes of a name that is learned */
@@ -32,6 +33,7 @@ struct gee_service_table {
     size_t forwarded; /* of these */
     size_t method_count;
     const gee_engine_t *engine;
+    gee_numbered_t *numbered; /* null: no target wants numbers */
     /* By place_of() of their names: hashing a name costs ten times as much as looking here. */
     const gee_method_slot_t *recent[RECENT];
 };
@@ -40,12 +42,15 @@ static int no_memory(gee_error_t *error) {
     return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "service table: out of memory");
 }
 
-static int check_method(const gee_service_t *service, const gee_method_t *method, gee_error_t *error) {
+static int check_method(const gee_service_entry_t *entry, const gee_method_t *method, gee_error_t *error) {
+    const gee_service_t *service = entry->service;
     if (method->name == NULL || method->name[0] == '\0' || strchr(method->name, '.') != NULL)
         return gee_error_set(error, GEE_INTERNAL, "service %s: a method's name is empty or has a dot", service->name);
-    if (method->argument == NULL || method->reply == NULL || method->handler == NULL)
+    if (method->argument == NULL || method->reply == NULL || (entry->target == NULL && method->handler == NULL))
         return gee_error_set(error, GEE_INTERNAL, "service %s: method %s lacks argument, reply or handler",
                              service->name, method->name);
+    if (entry->checked)
+        return 0;
     const char *flaw = gee_type_check(method->argument);
     const char *which = "argument";
     if (flaw == NULL) {
@@ -87,14 +92,29 @@ static void set_method(gee_method_slot_t *slot, const gee_method_t *method) {
     slot->memory = slot->reply_offset + method->reply->size;
 }
 
+/* -1: out of memory. */
+static int number_enums(gee_service_table_t *table, gee_method_slot_t *slot) {
+    if (slot->target == NULL || !slot->target->numbers)
+        return 0;
+    if (table->numbered == NULL && (table->numbered = gee_numbered_create(table->pool)) == NULL)
+        return -1;
+    const gee_type_t *argument = gee_numbered_type(table->numbered, slot->method->argument);
+    const gee_type_t *reply = gee_numbered_type(table->numbered, slot->method->reply);
+    slot->numbered_argument = argument != slot->method->argument ? argument : NULL;
+    slot->named_reply = reply != slot->method->reply;
+    return argument != NULL && reply != NULL ? 0 : -1;
+}
+
 static int add_method(gee_service_table_t *table, const service_t *service, const gee_method_t *method,
                       gee_error_t *error) {
-    if (check_method(service->entry.service, method, error) != 0)
+    if (check_method(&service->entry, method, error) != 0)
         return -1;
     gee_method_slot_t *slot = make_slot(table, service, method->name, (method->flags & GEE_IDEMPOTENT) != 0);
     if (slot == NULL)
         return no_memory(error);
     set_method(slot, method);
+    if (number_enums(table, slot) != 0)
+        return no_memory(error);
     if (gee_string_map_get(table->methods, slot->name) != NULL)
         return gee_error_set(error, GEE_INTERNAL, "method %s is there twice", slot->name.data);
     return gee_string_map_put(table->methods, slot->name, slot) == 0 ? 0 : no_memory(error);
@@ -195,6 +215,7 @@ void gee_service_table_destroy(gee_service_table_t **handle) {
     if (table == NULL)
         return;
     *handle = NULL;
+    gee_numbered_destroy(&table->numbered);
     gee_string_map_destroy(&table->methods);
     gee_string_map_destroy(&table->services);
     gee_pool_destroy(&table->pool);

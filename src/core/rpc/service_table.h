@@ -18,6 +18,9 @@ typedef struct gee_method_slot {
     size_t number;
     uint64_t name_key; /* forwarded: what its upstream has made of the name; 0: nothing yet */
     const gee_method_policy_t *policy;
+    /* Forwarded, where the target wants numbers: null, or the type by which arguments are written. */
+    const gee_type_t *numbered_argument;
+    bool named_reply;            /* the same: enums may be in its values */
     size_t reply_offset, memory; /* handled here: arguments and reply lie in one piece of memory */
     bool flat_argument;          /* numbers, and structs of these only: gee_type_is_flat() */
     const void *conf;            /* of the service's module: gee_call_conf(), gee_call_state() */

@@ -11,6 +11,7 @@ static int check(const void *state GEE_UNUSED, const gee_type_t *type GEE_UNUSED
 static const gee_codec_t codec = {
     .name = "json",
     .content_type = "application/json",
+    .enum_names = true,
     .separator = "\n",
     .self_delimiting = true,
     .padding = gee_json_padding,

@@ -44,9 +44,8 @@ static int write_map(gee_json_writer_t *writer, const gee_type_t *type, const ge
 }
 
 static bool is_left_out(const gee_field_t *field, const void *value) {
-    return !gee_field_is_set(field, value) ||
-           ((field->flags & GEE_FIELD_OMIT_EMPTY) &&
-            gee_type_is_zero(field->type, (const char *)value + field->offset));
+    return !gee_field_is_set(field, value) || ((field->flags & GEE_FIELD_OMIT_EMPTY) &&
+                                               gee_type_is_zero(field->type, (const char *)value + field->offset));
 }
 
 static int write_struct(gee_json_writer_t *writer, const gee_type_t *type, const void *value) {

@@ -26,7 +26,7 @@ func acceptGee(server *rpc.Server, careless bool, w http.ResponseWriter, request
 
 func serve(o *options) (string, error) {
 	server := rpc.NewServer()
-	services := map[string]any{"Arith": new(Arith), "Foo": new(Foo), "Kinds": new(Kinds)}
+	services := map[string]any{"Arith": new(Arith), "Foo": new(Foo), "Kinds": new(Kinds), "Users": new(Users)}
 	if o.service != "" {
 		services[o.service], services["Admin"] = new(Work), new(Admin)
 	}

@@ -1,0 +1,163 @@
+"""A gateway that knows the types of a forwarded service by descriptors alone, before servers that are written in Go."""
+import json
+import subprocess
+import threading
+
+import pytest
+
+from conftest import BUILD, TIMEOUT, eventually
+from describing import compile_proto, message_classes
+from gateway import gateway_conf, start_gateway
+from wire import BinPeer
+
+EXACT = 9007199254740993  # no float64 is this number
+USERS = 'name = "Users"; descriptors = "users.binpb";'
+USER = {
+    "user_id": EXACT,
+    "display_name": "ann",
+    "color": "GREEN",
+    "home": {"street_name": "Elm", "colors": ["RED", "NONE", 7]},
+    "scores": {"a": -EXACT},
+    "picture": "AP8=",
+    "friends": [{"user_id": 1}, {"color": 1}],
+    "limit": 0,
+}
+
+
+def geectl(*arguments, status=0):
+    done = subprocess.run(
+        [str(BUILD / "geectl"), *map(str, arguments)], capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout if status == 0 else done.stderr
+
+
+@pytest.fixture(params=["netrpc", "jsonrpc"])
+def gateway(request, make_server, go_server):
+    """Before a server that speaks gob, and before a server that speaks JSON and knows enums by number only."""
+    server = make_server()
+    compile_proto("users.proto", server.root / "users.binpb")
+    return start_gateway(server, [go_server(request.param, "tcp")], services=[USERS], protocol=request.param)
+
+
+def test_json_has_exact_integers_and_names_of_enums(gateway):
+    error, user = gateway.call("Users.Next", USER)
+    assert error == ""
+    assert user.pop("user_id") == EXACT + 1
+    assert user.pop("display_name") == f"ann of {EXACT} in 5"
+    assert (user["color"], user["home"], user["scores"]) == ("GREEN", USER["home"], USER["scores"])
+    assert user["picture"] == "AP8="
+    assert [friend.get("user_id", 0) for friend in user["friends"]] == [1, 0]
+    assert user["friends"][1]["color"] == "RED"
+    assert gateway.call("Users.Next", {"user_id": 3})[0] == "user 3 has no name"
+    assert "PINK" in gateway.call("Users.Next", {"color": "PINK"})[0]
+
+
+def test_protobuf_messages_are_answered_as_protobuf(gateway):
+    user_type = message_classes(gateway.root / "users.binpb")["test.v1.User"]
+    user = user_type(user_id=-EXACT, display_name="bob", color=5, scores={"x": EXACT}, picture=b"\0\xff")
+    user.home.colors.extend([1, 7])
+    user.friends.add(user_id=7)
+    with BinPeer(gateway.tcp) as peer:
+        header, body = peer.call("Users.Next", user.SerializeToString())
+    assert 3 not in header, header
+    reply = user_type.FromString(body)
+    assert (reply.user_id, reply.display_name) == (1 - EXACT, f"bob of {-EXACT} in 5")
+    assert (reply.color, list(reply.home.colors), dict(reply.scores)) == (5, [1, 7], {"x": EXACT})
+    assert (reply.picture, reply.friends[0].user_id) == (b"\0\xff", 7)
+
+
+def test_the_gateway_describes_what_its_descriptors_have(gateway):
+    shown = geectl("describe", gateway.tcp, "Users.Next")
+    assert "user_id" in shown and "street_name" in shown
+    user = json.dumps({"user_id": EXACT, "display_name": "ann"})
+    assert json.loads(geectl("call", "--codec", "bin", gateway.tcp, "Users.Next", user))["user_id"] == EXACT + 1
+    assert gateway.call("Users.Other", {})[0] == "rpc server: can't find method Other"
+
+
+def test_a_top_level_list_is_for_every_forwarded_service_that_it_has(make_server, go_server):
+    server = make_server()
+    compile_proto("users.proto", server.root / "users.binpb")
+    conf = gateway_conf([go_server("netrpc", "tcp")], services=["Users", "Foo", "test.v1.Users"], protocol="netrpc")
+    server.conf = conf + 'descriptors = ( "users.binpb" );\n'
+    server.start()
+    assert server.call("Users.Next", USER)[1]["color"] == "GREEN"
+    assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
+    # Named in full, the service has its types; this server has no service of that name.
+    assert "can't find service" in server.call("test.v1.Users.Next", USER)[0]
+
+
+@pytest.mark.parametrize(
+    "setting, text",
+    [
+        ('descriptors = "none.binpb";', "services[0].descriptors: {root}/none.binpb: No such file or directory"),
+        ('descriptors = "conf/geerpc.conf";', "geerpc.conf: it is no FileDescriptorSet"),
+        ('descriptors = "empty";', "empty: there is no file in it; protoc --include_imports"),
+        ('descriptors = "broken.binpb";', "broken.binpb: users.proto: test.v1.Users: Next: there is no message"),
+        ('descriptors = "foo.binpb";', '[0].descriptors: no service "Users" is in it, did you mean "Usres"?'),
+        ('descriptors = ( "users.binpb", "twice.binpb" );', '"Users" is test.v1.Users and other.Users'),
+        ('descriptors = "users.binpb"; idempotent = "Nxt";', 'Users, as its descriptors have it, has no method "Nxt"'),
+    ],
+)
+def test_what_is_wrong_with_descriptors_is_said_with_file_and_reason(make_server, setting, text):
+    server = make_server()
+    compile_proto("users.proto", server.root / "users.binpb")
+    compile_proto("users.proto", server.root / "foo.binpb", lambda proto: proto.replace("Users", "Usres"))
+    compile_proto("users.proto", server.root / "twice.binpb", lambda proto: proto.replace("test.v1", "other"))
+    data = (server.root / "users.binpb").read_bytes()
+    (server.root / "broken.binpb").write_bytes(data.replace(b".test.v1.User\x1a", b".test.v1.Usex\x1a"))
+    (server.root / "empty").touch()
+    server.conf = gateway_conf(["tcp@127.0.0.1:9"], services=['name = "Users"; ' + setting])
+    said = server.run("-t", status=1).stderr
+    assert "conf/geerpc.conf:5: services[0]" in said
+    assert text.format(root=server.root) in said
+
+
+def test_descriptors_are_for_forwarded_services(make_server):
+    server = make_server()
+    server.conf = gateway_conf(["tcp@127.0.0.1:9"]).replace(
+        "services = (", 'services = ( { name = "Arith"; descriptors = "x"; },'
+    ).replace('{ name = "Arith"; upstream = "back"; },', "")
+    assert "services[0].descriptors: is for services with an upstream" in server.run("-t", status=1).stderr
+
+
+def test_a_reload_changes_the_types_without_failing_a_call(make_server, go_server):
+    """Callers see GREEN or LIME, never an error; a reload with broken descriptors is refused, the old types stay."""
+    server = make_server()
+    path = compile_proto("users.proto", server.root / "users.binpb")
+    start_gateway(server, [go_server("netrpc", "tcp")], services=[USERS], protocol="netrpc", workers=2)
+    names, ending = set(), threading.Event()
+
+    def call():
+        with server.peer() as peer:
+            while not ending.is_set():
+                header, user = peer.call("Users.Next", {"user_id": EXACT, "display_name": "c", "color": 5})
+                assert (header["Error"], user["user_id"]) == ("", EXACT + 1)
+                names.add(user["color"])
+
+    failures = []
+    threads = [threading.Thread(target=lambda: failures.extend(trouble(call))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for name in ("LIME", "GREEN", "LIME", "GREEN"):
+            compile_proto("users.proto", path, lambda proto, name=name: proto.replace("GREEN", name))
+            names.clear()
+            server.reload()
+            eventually(lambda name=name: names.issuperset({name}) or failures, "the new name")
+        path.write_bytes(b"nothing")
+        assert "users.binpb: it is no FileDescriptorSet" in server.reload(status=1).stderr
+        assert server.call("Users.Next", {"display_name": "c", "color": 5})[1]["color"] == "GREEN"
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+
+
+def trouble(work):
+    try:
+        work()
+    except Exception as caught:  # pylint: disable=broad-except
+        return [caught]
+    return []
