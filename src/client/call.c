@@ -324,9 +324,9 @@ gee_pending_t *gee_call_go(gee_caller_t *caller, const gee_request_t *request, g
     return gee_operation_post(operation, error) == 0 ? operation : NULL;
 }
 
-/* A reply with pointers needs a pool for what they point to. */
+/* A reply with pointers needs a pool for what they point to. Unknown fields are left out of a reply without a pool. */
 static int check_place(const gee_request_t *request, const gee_outcome_place_t *place, gee_error_t *error) {
-    if (place->reply == NULL || place->pool != NULL || gee_type_is_flat(request->reply_type))
+    if (place->reply == NULL || place->pool != NULL || gee_type_is_flat_but_unknown(request->reply_type))
         return 0;
     return gee_error_set(
         error, GEE_INVALID_ARGUMENT,

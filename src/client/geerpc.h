@@ -167,7 +167,8 @@ typedef struct gee_call_options {
     const gee_metadata_pair_t *metadata;
     size_t metadata_count;
     /* For typed calls that wait: strings, bytes, lists, maps and optionals of the reply are allocated here, and live as
-     * long as the pool. Required when the reply's type has any of them. */
+     * long as the pool. Required when the reply's type has any of them. Without a pool unknown fields of protobuf are
+     * left out. */
     gee_pool_t *pool;
     bool idempotent; /* an xclient may try another server when nobody knows whether the first one executed the call */
     const char *key; /* for an xclient with the balancer "hash": calls with the same key go to the same server */

@@ -73,6 +73,8 @@ static int take_typed(gee_pending_t *operation, const gee_upstream_result_t *res
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     if (decode(operation->caller, result->payload, type, lent, lent ? place->pool : result->pool, value, error) != 0)
         return gee_error_prefix(error, "reply: ");
+    if (place != NULL && !lent)
+        gee_type_drop_unknown(type, value);
     if (place != NULL && !operation->to_all) {
         memcpy(place->reply, value, type->size);
         return 0;

@@ -24,6 +24,7 @@ import pytest
 import sharing
 from build_step import build_step
 from go_programs import build_go
+from installing import Installation
 from scripted import ScriptedServer, product
 from wire import JsonPeer
 
@@ -35,8 +36,8 @@ PEERS = pathlib.Path(os.environ.get("GEERPC_PEERS", BUILD))  # programs in other
 EXTENDED = BUILD / "tests/extended"
 SERVICES = ["Arith", "Foo"]  # examples: served only when a configuration names them; then no other services are served
 EXTENDED_SERVICES = [  # with those of tests/modules
-    *SERVICES, "Bin", "Chat", "Clock", "Countdown", "Crash", "Gob", "Handler", "Json", "Kinds",
-    "Later", "Process", "Stream", "Tally", "Total"
+    *SERVICES, "Bin", "CalculatorService", "Chat", "Clock", "Countdown", "Crash", "Gob", "Handler", "Json", "Kinds",
+    "Later", "Process", "Stream", "Tally", "Total", "numbers.v1.Numbers"
 ]
 SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
 TIMEOUT = 30 if not SANITIZED else 90
@@ -368,6 +369,11 @@ def serve():
 def extended_build():
     """The build with the services of tests/modules, which make check-process has made."""
     return EXTENDED
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory):
+    return Installation(tmp_path_factory.mktemp("installation"))
 
 
 # ---- Go programs (tests/interop/go) ----

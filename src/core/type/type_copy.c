@@ -7,7 +7,7 @@
 #include "core/base/assert.h"
 #include "core/type/value.h"
 
-bool gee_type_is_flat(const gee_type_t *type) {
+static bool is_flat(const gee_type_t *type, unsigned keeps) {
     switch (type->kind) {
     case GEE_KIND_STRING:
     case GEE_KIND_BYTES:
@@ -17,12 +17,30 @@ bool gee_type_is_flat(const gee_type_t *type) {
         return false;
     case GEE_KIND_STRUCT:
         for (size_t i = 0; i < type->field_count; i++)
-            if (!gee_type_is_flat(type->fields[i].type))
+            if (!is_flat(type->fields[i].type, keeps))
                 return false;
-        return !(type->flags & GEE_TYPE_KEEPS_UNKNOWN);
+        return !(type->flags & keeps);
     default:
         return true;
     }
+}
+
+bool gee_type_is_flat(const gee_type_t *type) {
+    return is_flat(type, GEE_TYPE_KEEPS_UNKNOWN);
+}
+
+bool gee_type_is_flat_but_unknown(const gee_type_t *type) {
+    return is_flat(type, 0);
+}
+
+void gee_type_drop_unknown(const gee_type_t *type, void *value) {
+    if (type->kind != GEE_KIND_STRUCT)
+        return;
+    if (type->flags & GEE_TYPE_KEEPS_UNKNOWN)
+        memset((char *)value + type->unknown_offset, 0, sizeof(gee_bytes_t));
+    for (size_t i = 0; i < type->field_count; i++)
+        if (gee_field_is_set(&type->fields[i], value))
+            gee_type_drop_unknown(type->fields[i].type, (char *)value + type->fields[i].offset);
 }
 
 /* ---- measuring ---- */
