@@ -179,6 +179,36 @@ def test_a_module_from_outside_the_tree_that_is_a_folder(tree, tmp_path):
     assert tree.compiled() == {str(folder / "visitor.c")}
 
 
+def test_the_proto_of_a_module_from_outside_is_compiled_anew_when_it_changes(tree, tmp_path):
+    folder = tmp_path / "service_calculator"
+    shutil.copytree(tree.root / "tests/modules/service_calculator", folder)
+    (folder / "modules.list").rename(tmp_path / "modules.list")
+    tree.configure(f"--add-module={tmp_path}")
+    tree.make()
+    assert "service_calculator" in tree.modules()
+    assert tree.compiled() == set()
+    proto, source = folder / "calculator.proto", folder / "service_calculator.c"
+    proto.write_text(proto.read_text().replace("int32 result", "int64 product"))
+    source.write_text(source.read_text().replace("reply->result = ", "reply->product = (int64_t)"))
+    assert tree.compiled() == {str(source), f"build/proto/{folder}/calculator.gee.c"}
+    proto.touch()
+    assert f"PROTOC {proto}" in tree.make()
+    (folder / "calculator.proto").write_text("nonsense")
+    assert "calculator.proto:1:1: " in tree.make(status=2)
+
+
+def test_a_module_that_needs_protoc_says_which_package_has_it(unbuilt, tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for path in pathlib.Path("/usr/bin").iterdir():
+        if path.name != "protoc":
+            (programs / path.name).symlink_to(path)
+    module = "--add-module=tests/modules/service_calculator"
+    said = unbuilt.configure(module, status=1, PATH=str(programs))
+    assert "module service_calculator needs protoc: install the Debian package protobuf-compiler" in said
+    unbuilt.configure(module, "--without-service_calculator", PATH=str(programs))
+
+
 def test_bad_lines_of_a_modules_list_are_named(unbuilt, tmp_path):
     file = tmp_path / "modules.list"
     cases = {
