@@ -83,8 +83,10 @@ def test_every_kind(make_server, extended_build, client, speaker):
 
 @pytest.mark.parametrize("speaker", ["netrpc", "geerpc-gob"])
 def test_messages_of_a_proto(make_server, extended_build, client, speaker):
-    """A service whose fields have the names of a .proto: Go has its own names for them. And a oneof."""
-    assert client(speaker, make_server(build=extended_build).start().tcp, "choices") == "9 choices"
+    """Services whose fields have the names of a .proto: Go has its own names for them. And a oneof."""
+    server = make_server(build=extended_build).start()
+    assert client(speaker, server.tcp, "choices") == "9 choices"
+    assert client(speaker, server.tcp, "messages") == "3 messages"
 
 
 # ---- geectl and the library call Go programs ----

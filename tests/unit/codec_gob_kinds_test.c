@@ -295,6 +295,34 @@ static void a_message_has_the_names_that_go_gives_to_its_fields(void **state) {
     passes(&message, values, back);
 }
 
+/* Without others that want the same name. */
+static void each_name_by_itself(void **state) {
+    (void)state;
+    static const char *const more[][2] = { { "foo_bar", "FooBar" },
+                                           { "get_a", "GetA" },
+                                           { "a1_b2", "A1B2" },
+                                           { "a1b2", "A1B2" },
+                                           { "x", "X" },
+                                           { "get", "Get" },
+                                           { "marshal", "Marshal_" },
+                                           { "descriptor", "Descriptor_" } };
+    gee_type_t message, structure;
+    gee_field_t message_field, structure_field;
+    for (size_t i = 0; i < NAMES + GEE_LENGTH(more); i++) {
+        const char *const *proto = i < NAMES ? &proto_names[i] : &more[i - NAMES][0];
+        const char *const *go = i < NAMES ? &go_names[i] : &more[i - NAMES][1];
+        int64_t value = 5, back = 0;
+        if (i < NAMES && (strcmp(*go, "FooBar_") == 0 || strcmp(*go, "GetA_") == 0))
+            continue;
+        make_type(&message, &message_field, proto, 1, true);
+        make_type(&structure, &structure_field, go, 1, false);
+        assert_int_equal(encode(&message, &value), 0);
+        if (read_wire(&structure, &back, NULL) != 0)
+            fail_msg("%s: %s", *proto, error.text);
+        assert_int_equal(back, 5);
+    }
+}
+
 /* As a gateway without types makes them of JSON. */
 static void a_message_is_read_by_the_names_of_its_proto_too(void **state) {
     (void)state;
@@ -343,6 +371,7 @@ int main(void) {
         TEST(of_equal_keys_the_last_stays),
         TEST(trees_have_keys_as_text),
         TEST(a_message_has_the_names_that_go_gives_to_its_fields),
+        TEST(each_name_by_itself),
         TEST(a_message_is_read_by_the_names_of_its_proto_too),
         TEST(names_that_become_one_are_bounded),
     };

@@ -20,6 +20,7 @@ var scenarios = map[string]func(*options) (string, error){
 	"redial":   redial,
 	"kinds":    kinds,
 	"choices":  choices,
+	"messages": messages,
 	"close":    closing,
 	"types":    manyTypes,
 	"timeout":  timeout,
@@ -294,6 +295,38 @@ func choices(o *options) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%d choices", len(rows)), nil
+}
+
+// Number is what protoc-gen-go makes of numbers.v1.Number.
+type Number struct {
+	Value  int64
+	Note   *string
+	Parity int32
+}
+
+// messages are calls of services whose C is made from a .proto.
+func messages(o *options) (string, error) {
+	client, err := dial(o)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	var product struct{ Result int32 }
+	if err := client.Call("CalculatorService.Multiply", &struct{ A, B int32 }{3, 4}, &product); err != nil || product.Result != 12 {
+		return "", fmt.Errorf("3 * 4 = %d, %v", product.Result, err)
+	}
+	note := "of three"
+	rows := []struct{ sent, want Number }{
+		{Number{Value: -3, Note: &note}, Number{Value: 9, Note: &note, Parity: 1}},
+		{Number{Value: 2}, Number{Value: 4}},
+	}
+	for _, row := range rows {
+		var square Number
+		if err := client.Call("numbers.v1.Numbers.Square", &row.sent, &square); err != nil || !reflect.DeepEqual(square, row.want) {
+			return "", fmt.Errorf("the square of %+v is %+v, %v", row.sent, square, err)
+		}
+	}
+	return fmt.Sprintf("%d messages", 1+len(rows)), nil
 }
 
 // closing is a Close in the middle of a call: the call fails here, and the server is not affected.
