@@ -7,7 +7,7 @@ static const gee_codec_t codec = {
     .separator = "",
     .self_delimiting = false,
     .decode = gee_protobuf_strict_decode,
-    .encode = gee_protobuf_encode,
+    .encode = gee_protobuf_strict_encode,
     .check = gee_protobuf_strict_check,
 };
 

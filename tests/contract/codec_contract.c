@@ -461,9 +461,12 @@ static void unknown_fields_are_skipped_and_missing_ones_zero(void **state) {
     }
 }
 
+/* What does not fit is truncated or an unknown field by protobuf's rules, and refused by all others. */
 static void what_does_not_fit_names_the_field(void **state) {
     (void)state;
     EACH_CODEC(codec) {
+        if (strcmp(codec->name, "proto") == 0)
+            continue;
         narrow_t narrow;
         wrong_t wrong;
         wire_t one = open_wire(codec), two = open_wire(codec);

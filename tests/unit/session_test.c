@@ -472,7 +472,7 @@ static void test_bin_refused(void **state GEE_UNUSED) {
         const char *logged;
     } rows[] = {
 #define BYTES(text) text, sizeof(text) - 1
-        { BYTES("\x02\0\0\0\0\0\0\0\0\0"), "body codec 2" },
+        { BYTES("\x04\0\0\0\0\0\0\0\0\0"), "body codec 4" },
         { BYTES("\0\x01\0\0\0\0\0\0\0\0"), "flags" },
         { BYTES("\0\0\0\0\0\x02\0\0\0\0\x20\x08"), "kind 8" },
         { BYTES("\0\0\0\0\0\x02\0\0\0\0\x0a\x7f"), "header" },

@@ -6,98 +6,109 @@
 
 #include <endian.h>
 
-static int check_message(gee_protobuf_reader_t *reader, gee_protobuf_span_t span, gee_protobuf_fields_t fields);
-static int check_field(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key, const gee_type_t *type);
+typedef gee_protobuf_reader_t reader_t;
 
-/* The same cases as read_element() in decode.c. */
-static int check_element(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key,
-                         const gee_type_t *type) {
+static const uint8_t *check_message(reader_t *reader, const uint8_t *at, const uint8_t *end,
+                                    gee_protobuf_fields_t *fields);
+static const uint8_t *check_field(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                  const gee_type_t *type);
+
+static const uint8_t *check_struct(reader_t *reader, const uint8_t *at, const uint8_t *end, const gee_type_t *type) {
+    gee_protobuf_fields_t fields = gee_protobuf_fields_of(type);
+    return check_message(reader, at, end, &fields);
+}
+
+/* The same cases, and levels, as in read_element() in decode.c. */
+static const uint8_t *check_element(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                    const gee_type_t *type) {
     const gee_field_t field = { .name = "", .tag = 1, .type = type };
-    gee_protobuf_span_t inner;
+    gee_protobuf_fields_t fields = { .fields = &field, .count = 1 };
+    size_t length;
     if (!gee_protobuf_is_wrapped(type->kind) || (key & 7) != GEE_WIRE_BYTES)
-        return check_field(reader, span, key, type);
-    if (gee_protobuf_read_span(reader, span, &inner) != 0 ||
-        (type->kind == GEE_KIND_OPTIONAL && gee_protobuf_enter(reader) != 0))
-        return -1;
-    int result = check_message(reader, inner, (gee_protobuf_fields_t){ .fields = &field, .count = 1 });
-    reader->depth -= type->kind == GEE_KIND_OPTIONAL;
-    return result;
+        return check_field(reader, at, end, key, type);
+    bool level = reader->lax || type->kind == GEE_KIND_OPTIONAL;
+    if ((at = gee_protobuf_read_length(reader, at, end, &length)) == NULL || (level && gee_protobuf_enter(reader) != 0))
+        return NULL;
+    at = check_message(reader, at, at + length, &fields);
+    reader->depth -= level;
+    return at;
 }
 
-static int check_entry(gee_protobuf_reader_t *reader, gee_protobuf_span_t span, const gee_type_t *type) {
-    while (span.at < span.end) {
+static const uint8_t *check_entry(reader_t *reader, const uint8_t *at, const uint8_t *end, const gee_type_t *type) {
+    while (at != NULL && at < end) {
         uint32_t key;
-        if (gee_protobuf_read_key(reader, &span, &key) != 0 ||
-            (key >> 3 == 2 ? check_element(reader, &span, key, type->element)
-                           : gee_protobuf_skip_value(reader, &span, key)) != 0)
-            return -1;
+        if ((at = gee_protobuf_read_key(reader, at, end, &key)) == NULL)
+            return NULL;
+        at = key >> 3 == 2 ? check_element(reader, at, end, key, type->element)
+                           : gee_protobuf_skip_value(reader, at, end, key);
     }
-    return 0;
+    return at;
 }
 
-/* Checks a list, a map or an optional in its counted bytes. */
-static int check_container(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key,
-                           const gee_type_t *type) {
-    gee_protobuf_span_t inner;
-    if (type->kind == GEE_KIND_LIST)
-        return gee_protobuf_is_number(type->element->kind) ? gee_protobuf_skip_value(reader, span, key)
-                                                           : check_element(reader, span, key, type->element);
-    if (gee_protobuf_read_span(reader, span, &inner) != 0)
-        return -1;
-    return type->kind == GEE_KIND_MAP ? check_entry(reader, inner, type)
-                                      : check_message(reader, inner, gee_protobuf_fields_of(type));
+static const uint8_t *check_list(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                 const gee_type_t *type) {
+    if (gee_protobuf_is_number(type->element->kind))
+        return gee_protobuf_skip_value(reader, at, end, key);
+    if (!reader->lax && gee_protobuf_enter(reader) != 0)
+        return NULL;
+    at = check_element(reader, at, end, key, type->element);
+    reader->depth -= !reader->lax;
+    return at;
 }
 
-static int check_field(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key, const gee_type_t *type) {
+static const uint8_t *check_field(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                  const gee_type_t *type) {
+    size_t length;
     if (type->kind < GEE_KIND_STRUCT || (key & 7) != GEE_WIRE_BYTES)
-        return gee_protobuf_skip_value(reader, span, key);
+        return gee_protobuf_skip_value(reader, at, end, key);
     if (type->kind == GEE_KIND_OPTIONAL)
-        return check_element(reader, span, key, type->element);
-    if (gee_protobuf_enter(reader) != 0)
-        return -1;
-    int result = check_container(reader, span, key, type);
-    reader->depth--;
-    return result;
+        return check_element(reader, at, end, key, type->element);
+    if (type->kind == GEE_KIND_LIST)
+        return check_list(reader, at, end, key, type);
+    if (gee_protobuf_enter(reader) != 0 || (at = gee_protobuf_read_length(reader, at, end, &length)) == NULL)
+        return NULL;
+    at = type->kind == GEE_KIND_MAP ? check_entry(reader, at, at + length, type)
+                                    : check_struct(reader, at, at + length, type);
+    gee_protobuf_leave(reader);
+    return at;
 }
 
-static int find(gee_protobuf_reader_t *reader, gee_protobuf_fields_t *fields, uint32_t tag, const gee_field_t **field) {
+static int find(reader_t *reader, gee_protobuf_fields_t *fields, uint32_t tag, const gee_field_t **field) {
     if (fields->count > GEE_PROTOBUF_FEW && reader->pool == NULL && (reader->pool = gee_pool_create(0)) == NULL)
-        return gee_protobuf_no_memory(reader);
-    return gee_protobuf_find(fields, tag, &reader->indices, reader->pool, field) == 0 ? 0
-                                                                                      : gee_protobuf_no_memory(reader);
+        return -1;
+    return gee_protobuf_find(fields, tag, &reader->indices, reader->pool, field);
 }
 
-static int check_message(gee_protobuf_reader_t *reader, gee_protobuf_span_t span, gee_protobuf_fields_t fields) {
-    while (span.at < span.end) {
+static const uint8_t *check_message(reader_t *reader, const uint8_t *at, const uint8_t *end,
+                                    gee_protobuf_fields_t *fields) {
+    while (at < end) {
         uint32_t key;
         const gee_field_t *field = NULL;
-        if (gee_protobuf_read_key(reader, &span, &key) != 0 ||
-            (fields.count > 0 && find(reader, &fields, key >> 3, &field) != 0))
-            return -1;
-        if (field == NULL) {
-            if (gee_protobuf_skip_value(reader, &span, key) != 0)
-                return -1;
-        } else if (check_field(reader, &span, key, field->type) != 0) {
-            return gee_protobuf_in_field(reader, field);
-        }
+        if ((at = gee_protobuf_read_key(reader, at, end, &key)) == NULL)
+            return NULL;
+        if (fields->count > 0 && find(reader, fields, key >> 3, &field) != 0)
+            return gee_protobuf_no_memory(reader);
+        at = field != NULL ? check_field(reader, at, end, key, field->type)
+                           : gee_protobuf_skip_value(reader, at, end, key);
+        if (at == NULL)
+            return field != NULL ? gee_protobuf_in_field(reader, field) : NULL;
     }
-    return 0;
+    return at;
 }
 
-GEE_APART static int check(const gee_type_t *type, const uint8_t *bytes, size_t length,
+GEE_APART static int check(bool lax, const gee_type_t *type, const uint8_t *bytes, size_t length,
                            const gee_codec_limits_t *limits, gee_error_t *error) {
     gee_path_t path;
-    gee_path_init(&path);
-    gee_protobuf_reader_t reader = { .path = &path, .error = error, .nesting = limits->nesting };
+    reader_t reader = gee_protobuf_reader(limits, lax, &path, error);
     const gee_field_t bare = { .name = "", .tag = 1, .type = type };
     gee_protobuf_fields_t fields = { .fields = &bare, .count = type != NULL };
     if (type != NULL && type->kind == GEE_KIND_STRUCT) {
         fields = gee_protobuf_fields_of(type);
-        reader.depth = 1;
+        reader.depth = !lax;
     }
-    int result = check_message(&reader, (gee_protobuf_span_t){ .at = bytes, .end = bytes + length }, fields);
+    const uint8_t *end = check_message(&reader, bytes, bytes + length, &fields);
     gee_pool_destroy(&reader.pool);
-    return result == 0 ? 0 : gee_path_apply(&path, error);
+    return end != NULL ? 0 : gee_path_apply(&path, error);
 }
 
 /* True when all fields are numbers below 128 with tags below 16, two bytes each, as in most small messages. */
@@ -111,7 +122,17 @@ static inline bool is_small(const uint8_t *at, size_t length) {
     return length % 2 == 0;
 }
 
+GEE_ALWAYS_INLINE int check_by(bool lax, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                               const gee_codec_limits_t *limits, gee_error_t *error) {
+    return length == 0 || is_small(bytes, length) ? 0 : check(lax, type, bytes, length, limits, error);
+}
+
 int gee_protobuf_strict_check(const void *state GEE_UNUSED, const gee_type_t *type, const uint8_t *bytes, size_t length,
                               const gee_codec_limits_t *limits, unsigned way GEE_UNUSED, gee_error_t *error) {
-    return length == 0 || is_small(bytes, length) ? 0 : check(type, bytes, length, limits, error);
+    return check_by(false, type, bytes, length, limits, error);
+}
+
+int gee_protobuf_lax_check(const void *state GEE_UNUSED, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                           const gee_codec_limits_t *limits, unsigned way GEE_UNUSED, gee_error_t *error) {
+    return check_by(true, type, bytes, length, limits, error);
 }

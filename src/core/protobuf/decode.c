@@ -3,16 +3,22 @@
  *   [ key | value ] [ key | value ] ...      key = tag * 8 + wire type
  *
  * A field that comes again follows protobuf's rules: the last number or string counts, structs are merged, lists and
- * maps go on. A field of another kind than its type's is refused; only fields that the type does not know are skipped.
- * All memory is from the pool. The items of a run are counted before room is made for them; further runs double the
- * room, so that the cost of a list is linear in its length. */
+ * maps go on. All memory is from the pool. The items of a run are counted before room is made for them; further runs
+ * double the room, so that the cost of a list is linear in its length.
+ *
+ * The two sets of rules (engine.h) differ where something does not fit: reader->lax is asked there, and nowhere on the
+ * way of a value that fits. What reads returns the place behind the value; null: the error is set. */
 #include "core/protobuf/reader.h"
 
 #include <endian.h>
 #include <string.h>
 
-static int read_field(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key, const gee_type_t *type,
-                      void *place);
+#include "core/type/key.h"
+
+typedef gee_protobuf_reader_t reader_t;
+
+static const uint8_t *read_field(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                 const gee_type_t *type, void *place);
 
 static const char *type_name(const gee_type_t *type) {
     switch (type->kind) {
@@ -27,65 +33,82 @@ static const char *type_name(const gee_type_t *type) {
     }
 }
 
-static int in_item(const gee_protobuf_reader_t *reader, size_t index) {
+static const uint8_t *in_item(const reader_t *reader, size_t index) {
     gee_path_index(reader->path, index);
-    return -1;
+    return NULL;
 }
 
-static int in_entry(const gee_protobuf_reader_t *reader, gee_str_t key) {
-    gee_path_key(reader->path, key);
-    return -1;
+static const uint8_t *in_entry(const reader_t *reader, const gee_type_t *map, const char *entry) {
+    char room[GEE_MAP_KEY_TEXT];
+    gee_path_key(reader->path, gee_key_to_text(gee_type_key(map), entry, room));
+    return NULL;
 }
 
-/* ---- the wire ---- */
+/* ---- wire types ---- */
 
-static int wrong_wire(gee_protobuf_reader_t *reader, uint32_t key, const gee_type_t *type) {
-    return GEE_PROTOBUF_FAIL(reader->error, GEE_INVALID_ARGUMENT, "%s cannot be read from %s (wire type %u)",
-                             type_name(type), gee_protobuf_wire_name(key & 7), key & 7);
+/* The type whose wire type the values of a field have. */
+static inline const gee_type_t *leaf_of(const gee_type_t *type) {
+    return type->kind == GEE_KIND_LIST || type->kind == GEE_KIND_OPTIONAL ? type->element : type;
 }
 
-static inline int expect(gee_protobuf_reader_t *reader, uint32_t key, const gee_type_t *type, unsigned wire) {
-    return (key & 7) == wire ? 0 : wrong_wire(reader, key, type);
+static inline bool fits(const gee_type_t *type, uint32_t key) {
+    unsigned wire = key & 7;
+    return wire == gee_protobuf_wire(leaf_of(type)) || (wire == GEE_WIRE_BYTES && type->kind == GEE_KIND_LIST);
+}
+
+static const uint8_t *wrong_wire(reader_t *reader, uint32_t key, const gee_type_t *type) {
+    gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "%s cannot be read from %s (wire type %u)",
+                  type_name(leaf_of(type)), gee_protobuf_wire_name(key & 7), key & 7);
+    return NULL;
 }
 
 /* ---- numbers ---- */
 
-static int out_of_range(gee_protobuf_reader_t *reader, gee_kind_t kind, uint64_t number) {
-    if (kind == GEE_KIND_BOOL)
+static int out_of_range(reader_t *reader, const gee_type_t *type, uint64_t number) {
+    if (type->kind == GEE_KIND_BOOL)
         return GEE_PROTOBUF_FAIL(reader->error, GEE_OUT_OF_RANGE, "%llu is neither false (0) nor true (1)",
                                  (unsigned long long)number);
-    if (kind == GEE_KIND_INT32)
-        return GEE_PROTOBUF_FAIL(reader->error, GEE_OUT_OF_RANGE, "%lld overflows int32", (long long)number);
-    return GEE_PROTOBUF_FAIL(reader->error, GEE_OUT_OF_RANGE, "%llu overflows uint32", (unsigned long long)number);
+    if (type->kind == GEE_KIND_UINT32)
+        return GEE_PROTOBUF_FAIL(reader->error, GEE_OUT_OF_RANGE, "%llu overflows uint32", (unsigned long long)number);
+    if (type->form == GEE_FORM_ZIGZAG)
+        number = number >> 1 ^ -(number & 1);
+    return GEE_PROTOBUF_FAIL(reader->error, GEE_OUT_OF_RANGE, "%lld overflows int32", (long long)number);
 }
 
-static inline int store_varint(gee_protobuf_reader_t *reader, gee_kind_t kind, uint64_t number, void *place) {
-    switch (kind) {
+/* Zigzag: 0, -1, 1, -2, ... are 0, 1, 2, 3, ... */
+static inline int store_narrow(reader_t *reader, const gee_type_t *type, uint64_t number, void *place) {
+    bool natural = type->kind == GEE_KIND_UINT32 || type->form == GEE_FORM_ZIGZAG;
+    uint32_t narrow = (uint32_t)number;
+    if (number != (natural ? narrow : (uint64_t)(int64_t)(int32_t)narrow) && !reader->lax)
+        return out_of_range(reader, type, number);
+    if (type->form == GEE_FORM_ZIGZAG)
+        narrow = narrow >> 1 ^ -(narrow & 1);
+    memcpy(place, &narrow, sizeof narrow);
+    return 0;
+}
+
+static inline int store_varint(reader_t *reader, const gee_type_t *type, uint64_t number, void *place) {
+    switch (type->kind) {
     case GEE_KIND_BOOL:
-        if (number > 1)
-            return out_of_range(reader, kind, number);
+        if (number > 1 && !reader->lax)
+            return out_of_range(reader, type, number);
         *(bool *)place = number != 0;
         return 0;
     case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
-        if ((int64_t)number < INT32_MIN || (int64_t)number > INT32_MAX)
-            return out_of_range(reader, kind, number);
-        *(int32_t *)place = (int32_t)(int64_t)number;
-        return 0;
     case GEE_KIND_UINT32:
-        if (number > UINT32_MAX)
-            return out_of_range(reader, kind, number);
-        *(uint32_t *)place = (uint32_t)number;
-        return 0;
+        return store_narrow(reader, type, number, place);
     default:
+        if (type->form == GEE_FORM_ZIGZAG)
+            number = number >> 1 ^ -(number & 1);
         memcpy(place, &number, sizeof number);
         return 0;
     }
 }
 
-/* Stores a float or double from its bytes, least significant first. */
-static inline void store_fixed(gee_kind_t kind, const uint8_t *bytes, void *place) {
-    if (kind == GEE_KIND_FLOAT) {
+/* Numbers of fixed size, least significant byte first. */
+static inline void store_fixed(size_t size, const uint8_t *bytes, void *place) {
+    if (size == sizeof(uint32_t)) {
         uint32_t narrow;
         memcpy(&narrow, bytes, sizeof narrow);
         narrow = le32toh(narrow);
@@ -98,42 +121,59 @@ static inline void store_fixed(gee_kind_t kind, const uint8_t *bytes, void *plac
     }
 }
 
-static inline int read_number(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key,
-                              const gee_type_t *type, void *place) {
-    if (expect(reader, key, type, gee_protobuf_wire(type->kind)) != 0)
-        return -1;
-    if (type->kind <= GEE_KIND_UINT64) {
-        uint64_t number;
-        return gee_protobuf_read_varint(reader, span, &number) == 0 ? store_varint(reader, type->kind, number, place)
-                                                                    : -1;
+static inline const uint8_t *read_number(reader_t *reader, const uint8_t *at, const uint8_t *end,
+                                         const gee_type_t *type, void *place) {
+    uint64_t number;
+    if (!gee_protobuf_is_fixed(type)) {
+        at = gee_protobuf_read_varint(reader, at, end, &number);
+        return at != NULL && store_varint(reader, type, number, place) == 0 ? at : NULL;
     }
-    const uint8_t *bytes = span->at;
-    if (gee_protobuf_skip_bytes(reader, span, type->size) != 0)
-        return -1;
-    store_fixed(type->kind, bytes, place);
-    return 0;
+    const uint8_t *behind = gee_protobuf_skip_bytes(reader, at, end, type->size);
+    if (behind != NULL)
+        store_fixed(type->size, at, place);
+    return behind;
+}
+
+/* Of a closed enum: numbers without a name are unknown fields. */
+static inline bool is_closed(const reader_t *reader, const gee_type_t *type) {
+    return type->kind == GEE_KIND_ENUM && type->flags & GEE_TYPE_CLOSED && reader->lax;
+}
+
+static bool has_name(const gee_type_t *type, int32_t number) {
+    return gee_type_enum_by_number(type, number) != NULL;
+}
+
+/* Is the varint that comes a number without a name? */
+GEE_APART static bool is_nameless(const reader_t *reader, const uint8_t *at, const uint8_t *end,
+                                  const gee_type_t *type) {
+    reader_t silent = { .lax = reader->lax };
+    uint64_t number;
+    return gee_protobuf_read_varint(&silent, at, end, &number) != NULL && !has_name(type, (int32_t)number);
 }
 
 /* ---- strings ---- */
 
 /* Replaces the bytes of a string that are not UTF-8, or refuses the string. */
-GEE_APART static int repair(gee_protobuf_reader_t *reader, gee_bytes_t *bytes) {
+GEE_APART static int repair(reader_t *reader, const gee_type_t *type, gee_bytes_t *bytes) {
+    if (reader->lax && type->form == GEE_FORM_UNCHECKED)
+        return 0;
     if (!reader->repair)
         return GEE_PROTOBUF_FAIL(reader->error, GEE_INVALID_ARGUMENT, "the string is not valid UTF-8");
     gee_str_t text =
         gee_pool_utf8(reader->pool, (gee_str_t){ .data = (const char *)bytes->data, .length = bytes->length });
     *bytes = (gee_bytes_t){ .data = (const uint8_t *)text.data, .length = text.length };
-    return text.data != NULL ? 0 : gee_protobuf_no_memory(reader);
+    return text.data != NULL ? 0 : (gee_protobuf_no_memory(reader), -1);
 }
 
-static int read_string(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key, const gee_type_t *type,
-                       void *place) {
-    gee_protobuf_span_t inner;
-    if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || gee_protobuf_read_span(reader, span, &inner) != 0)
-        return -1;
-    gee_bytes_t bytes = { .data = inner.at, .length = (size_t)(inner.end - inner.at) };
-    if (type->kind == GEE_KIND_STRING && !gee_utf8_valid(bytes.data, bytes.length) && repair(reader, &bytes) != 0)
-        return -1;
+static const uint8_t *read_string(reader_t *reader, const uint8_t *at, const uint8_t *end, const gee_type_t *type,
+                                  void *place) {
+    gee_bytes_t bytes;
+    if ((at = gee_protobuf_read_length(reader, at, end, &bytes.length)) == NULL)
+        return NULL;
+    bytes.data = at;
+    at += bytes.length;
+    if (type->kind == GEE_KIND_STRING && !gee_utf8_valid(bytes.data, bytes.length) && repair(reader, type, &bytes) != 0)
+        return NULL;
     if (reader->copy) {
         gee_str_t text = { .data = (const char *)bytes.data, .length = bytes.length };
         text = gee_pool_str(reader->pool, text);
@@ -142,21 +182,21 @@ static int read_string(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span,
         bytes.data = (const uint8_t *)text.data;
     }
     *(gee_bytes_t *)place = bytes; /* gee_str_t has the same shape */
-    return 0;
+    return at;
 }
 
 /* ---- messages ---- */
 
 /* Reads fields as long as each is the next in order and a 64-bit number below 128: most fields of small messages, in a
  * fifth of the instructions. *next is the index of the next field. Returns the place where the other fields begin. */
-static inline const uint8_t *read_small(const gee_field_t *fields, size_t count, size_t *next, gee_protobuf_span_t span,
-                                        void *base) {
+static inline const uint8_t *read_small(const gee_field_t *fields, size_t count, size_t *next, const uint8_t *at,
+                                        const uint8_t *end, void *base) {
     if (count == 0) /* `fields` may be null then */
-        return span.at;
-    const gee_field_t *field = fields + *next, *end = fields + count;
-    const uint8_t *at = span.at;
-    while (span.end - at >= 2 && field < end && at[0] < 0x80 && at[0] == field->tag << 3 && at[1] < 0x80 &&
-           (field->type->kind == GEE_KIND_INT64 || field->type->kind == GEE_KIND_UINT64)) {
+        return at;
+    const gee_field_t *field = fields + *next, *last = fields + count;
+    while (end - at >= 2 && field < last && at[0] < 0x80 && at[0] == field->tag << 3 && at[1] < 0x80 &&
+           (field->type == &gee_type_of_int64_t || field->type == &gee_type_of_uint64_t) &&
+           !(field->flags & GEE_FIELD_ONEOF)) {
         uint64_t number = at[1];
         memcpy((char *)base + field->offset, &number, sizeof number);
         at += 2;
@@ -166,84 +206,126 @@ static inline const uint8_t *read_small(const gee_field_t *fields, size_t count,
     return at;
 }
 
-/* Reads the fields of one message up to its end. Fields that do not come stay as they are, so that a second message is
- * merged. */
-static int read_message(gee_protobuf_reader_t *reader, gee_protobuf_span_t span, gee_protobuf_fields_t fields,
-                        void *base) {
-    while ((span.at = read_small(fields.fields, fields.count, &fields.next, span, base)) < span.end) {
-        uint32_t key;
-        const gee_field_t *field;
-        if (gee_protobuf_read_key(reader, &span, &key) != 0)
-            return -1;
-        if (gee_protobuf_find(&fields, key >> 3, &reader->indices, reader->pool, &field) != 0)
-            return gee_protobuf_no_memory(reader);
-        if (field == NULL) {
-            if (gee_protobuf_skip_value(reader, &span, key) != 0)
-                return -1;
-            continue;
-        }
-        void *place = (char *)base + field->offset;
-        if ((gee_protobuf_is_number(field->type->kind) ? read_number(reader, &span, key, field->type, place)
-                                                       : read_field(reader, &span, key, field->type, place)) != 0)
-            return gee_protobuf_in_field(reader, field);
-    }
-    return 0;
+/* A field that the type does not know, or knows as another kind. `start`: of its key. */
+GEE_APART static const uint8_t *read_unknown(reader_t *reader, const uint8_t *start, const uint8_t *at,
+                                             const uint8_t *end, uint32_t key, const gee_type_t *keeper, void *base) {
+    if ((at = gee_protobuf_skip_value(reader, at, end, key)) == NULL)
+        return NULL;
+    if (gee_protobuf_keep(keeper, base, start, (size_t)(at - start), reader->pool) != 0)
+        return gee_protobuf_no_memory(reader);
+    return at;
 }
 
-static int read_struct(gee_protobuf_reader_t *reader, gee_protobuf_span_t inner, gee_protobuf_fields_t fields,
-                       void *place) {
+static const uint8_t *read_closed_list(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t tag,
+                                       const gee_type_t *element, const gee_type_t *keeper, void *base,
+                                       gee_list_value_t *list);
+static const uint8_t *read_closed_entry(reader_t *reader, const uint8_t *start, const uint8_t *at, const uint8_t *end,
+                                        uint32_t key, const gee_type_t *type, const gee_type_t *keeper, void *base,
+                                        gee_list_value_t *map);
+
+/* A field with numbers of a closed enum: those without a name go to the unknown fields. */
+GEE_APART static const uint8_t *read_closed(reader_t *reader, const uint8_t *start, const uint8_t *at,
+                                            const uint8_t *end, uint32_t key, const gee_field_t *field,
+                                            const gee_type_t *keeper, void *base) {
+    const gee_type_t *type = field->type, *leaf = leaf_of(type);
+    void *place = (char *)base + field->offset;
+    if (type->kind == GEE_KIND_MAP)
+        return read_closed_entry(reader, start, at, end, key, type, keeper, base, place);
+    if (type->kind == GEE_KIND_LIST && (key & 7) == GEE_WIRE_BYTES)
+        return read_closed_list(reader, at, end, field->tag, leaf, keeper, base, place);
+    if (is_nameless(reader, at, end, leaf))
+        return read_unknown(reader, start, at, end, key, keeper, base);
+    return read_field(reader, at, end, key, type, gee_field_choose(field, base));
+}
+
+static inline bool has_closed(const reader_t *reader, const gee_type_t *type) {
+    return is_closed(reader, type->kind == GEE_KIND_MAP ? type->element : leaf_of(type));
+}
+
+/* Reads the fields of one message up to its end. Fields that do not come stay as they are, so that a second message is
+ * merged. `keeper`: the struct's type; null: unknown fields are dropped. */
+static const uint8_t *read_message(reader_t *reader, const uint8_t *at, const uint8_t *end,
+                                   gee_protobuf_fields_t *fields, const gee_type_t *keeper, void *base) {
+    while ((at = read_small(fields->fields, fields->count, &fields->next, at, end, base)) < end) {
+        uint32_t key;
+        const gee_field_t *field;
+        const uint8_t *start = at;
+        if ((at = gee_protobuf_read_key(reader, at, end, &key)) == NULL)
+            return NULL;
+        if (gee_protobuf_find(fields, key >> 3, &reader->indices, reader->pool, &field) != 0)
+            return gee_protobuf_no_memory(reader);
+        if (field == NULL)
+            at = read_unknown(reader, start, at, end, key, keeper, base);
+        else if (!fits(field->type, key))
+            at = reader->lax ? read_unknown(reader, start, at, end, key, keeper, base)
+                             : wrong_wire(reader, key, field->type);
+        else if (has_closed(reader, field->type))
+            at = read_closed(reader, start, at, end, key, field, keeper, base);
+        else
+            at = read_field(reader, at, end, key, field->type, gee_field_choose(field, base));
+        if (at == NULL)
+            return field != NULL ? gee_protobuf_in_field(reader, field) : NULL;
+    }
+    return at;
+}
+
+static const uint8_t *read_struct(reader_t *reader, const uint8_t *at, const uint8_t *end, const gee_type_t *type,
+                                  void *place) {
     if (gee_protobuf_enter(reader) != 0)
-        return -1;
-    int result = read_message(reader, inner, fields, place);
-    reader->depth--;
-    return result;
+        return NULL;
+    gee_protobuf_fields_t fields = gee_protobuf_fields_of(type);
+    reader->verify |= (type->flags & GEE_TYPE_REQUIRED) != 0;
+    at = read_message(reader, at, end, &fields, type, place);
+    gee_protobuf_leave(reader);
+    return at;
 }
 
 /* Reads a message with the value as field 1. */
-static int read_wrapped(gee_protobuf_reader_t *reader, gee_protobuf_span_t inner, const gee_type_t *type, void *place) {
+static const uint8_t *read_wrapped(reader_t *reader, const uint8_t *at, const uint8_t *end, const gee_type_t *type,
+                                   void *place) {
     const gee_field_t field = { .name = "", .tag = 1, .type = type };
-    return read_message(reader, inner, (gee_protobuf_fields_t){ .fields = &field, .count = 1 }, place);
+    gee_protobuf_fields_t fields = { .fields = &field, .count = 1 };
+    return read_message(reader, at, end, &fields, NULL, place);
 }
 
 /* Reads an item of a list, a value of a map, or the content of an optional. */
-static int read_element(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key, const gee_type_t *type,
-                        void *place) {
-    gee_protobuf_span_t inner;
+static inline const uint8_t *read_element(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                          const gee_type_t *type, void *place) {
+    size_t length;
     if (!gee_protobuf_is_wrapped(type->kind))
-        return read_field(reader, span, key, type, place);
-    if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || gee_protobuf_read_span(reader, span, &inner) != 0)
-        return -1;
-    if (type->kind != GEE_KIND_OPTIONAL)
-        return read_wrapped(reader, inner, type, place);
-    if (gee_protobuf_enter(reader) != 0)
-        return -1;
-    int result = read_wrapped(reader, inner, type, place);
-    reader->depth--;
-    return result;
+        return read_field(reader, at, end, key, type, place);
+    if ((at = gee_protobuf_read_length(reader, at, end, &length)) == NULL)
+        return NULL;
+    bool level = reader->lax || type->kind == GEE_KIND_OPTIONAL;
+    if (level && gee_protobuf_enter(reader) != 0)
+        return NULL;
+    at = read_wrapped(reader, at, at + length, type, place);
+    reader->depth -= level;
+    return at;
 }
 
-static int read_optional(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key, const gee_type_t *type,
-                         void *place) {
+static const uint8_t *read_optional(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                    const gee_type_t *type, void *place) {
     void **present = place;
     if (*present == NULL && (*present = gee_pool_zalloc(reader->pool, type->element->size)) == NULL)
         return gee_protobuf_no_memory(reader);
-    return read_element(reader, span, key, type->element, *present);
+    return read_element(reader, at, end, key, type->element, *present);
 }
 
-/* ---- lists and maps ---- */
+/* ---- lists ---- */
 
 /* Makes room for `wanted` more items, zeroed. */
-static int grow(gee_protobuf_reader_t *reader, gee_list_value_t *list, size_t item_size, size_t wanted) {
+static int grow(reader_t *reader, gee_list_value_t *list, size_t item_size, size_t wanted) {
     gee_protobuf_store_t *old = list->items ? gee_protobuf_store(list) : NULL, *store;
     size_t capacity, size;
     if (__builtin_add_overflow(list->count, wanted, &capacity))
-        return gee_protobuf_no_memory(reader);
+        return (gee_protobuf_no_memory(reader), -1);
     if (old != NULL && capacity < 2 * old->capacity)
         capacity = 2 * old->capacity;
     if (__builtin_mul_overflow(capacity, item_size, &size) ||
         __builtin_add_overflow(size, GEE_PROTOBUF_STORE_SIZE, &size) ||
         (store = gee_pool_zalloc(reader->pool, size)) == NULL)
-        return gee_protobuf_no_memory(reader);
+        return (gee_protobuf_no_memory(reader), -1);
     store->capacity = capacity;
     store->keys = old ? old->keys : NULL;
     char *items = (char *)store + GEE_PROTOBUF_STORE_SIZE;
@@ -253,164 +335,248 @@ static int grow(gee_protobuf_reader_t *reader, gee_list_value_t *list, size_t it
     return 0;
 }
 
-/* Counts the values with this key that follow each other, the value at `span` being the first. A malformed value ends
+/* Counts the values with this key that follow each other, the value at `at` being the first. A malformed value ends
  * the count; reading it reports the error. */
-static size_t run_length(const gee_protobuf_reader_t *reader, gee_protobuf_span_t span, uint32_t key) {
-    gee_protobuf_reader_t silent = { .nesting = reader->nesting };
+static size_t run_length(const reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key) {
+    reader_t silent = { .nesting = reader->nesting, .depth = reader->depth, .lax = reader->lax };
     uint32_t next = key;
     size_t count = 0;
-    while (next == key && gee_protobuf_skip_value(&silent, &span, key) == 0) {
+    while (next == key && (at = gee_protobuf_skip_value(&silent, at, end, key)) != NULL) {
         count++;
-        if (span.at == span.end || gee_protobuf_read_key(&silent, &span, &next) != 0)
+        if (at == end || (at = gee_protobuf_read_key(&silent, at, end, &next)) == NULL)
             break;
     }
     return count > 0 ? count : 1;
 }
 
-static inline int room_for_run(gee_protobuf_reader_t *reader, gee_list_value_t *list, size_t item_size,
-                               const gee_protobuf_span_t *span, uint32_t key) {
+static inline int room_for_run(reader_t *reader, gee_list_value_t *list, size_t item_size, const uint8_t *at,
+                               const uint8_t *end, uint32_t key) {
     if (list->items != NULL && list->count < gee_protobuf_store(list)->capacity)
         return 0;
-    return grow(reader, list, item_size, run_length(reader, *span, key));
+    return grow(reader, list, item_size, run_length(reader, at, end, key));
 }
 
-static size_t packed_count(gee_protobuf_span_t inner, const gee_type_t *element) {
-    size_t length = (size_t)(inner.end - inner.at), count = 0;
-    if (element->kind > GEE_KIND_UINT64)
+static size_t packed_count(const uint8_t *at, size_t length, const gee_type_t *element) {
+    size_t count = 0;
+    if (gee_protobuf_is_fixed(element))
         return length / element->size;
     for (size_t i = 0; i < length; i++)
-        count += inner.at[i] < 0x80; /* the last byte of a varint */
+        count += at[i] < 0x80; /* the last byte of a varint */
     return count;
 }
 
-static int read_packed(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, const gee_type_t *element,
-                       gee_list_value_t *list) {
-    gee_protobuf_span_t inner;
-    if (gee_protobuf_read_span(reader, span, &inner) != 0)
-        return -1;
-    size_t more = packed_count(inner, element);
+/* Room for the numbers in `length` bytes. */
+static int room_for_packed(reader_t *reader, const uint8_t *at, size_t length, const gee_type_t *element,
+                           gee_list_value_t *list) {
+    size_t more = packed_count(at, length, element);
     if (more == 0)
-        return inner.at == inner.end ? 0 : gee_protobuf_truncated(reader);
-    if ((list->items == NULL || gee_protobuf_store(list)->capacity - list->count < more) &&
-        grow(reader, list, element->size, more) != 0)
-        return -1;
+        return length == 0 ? 0 : (gee_protobuf_truncated(reader), -1);
+    if (list->items != NULL && gee_protobuf_store(list)->capacity - list->count >= more)
+        return 0;
+    return grow(reader, list, element->size, more);
+}
+
+static const uint8_t *read_packed(reader_t *reader, const uint8_t *at, const uint8_t *end, const gee_type_t *element,
+                                  gee_list_value_t *list) {
+    size_t length;
+    if ((at = gee_protobuf_read_length(reader, at, end, &length)) == NULL ||
+        room_for_packed(reader, at, length, element, list) != 0)
+        return NULL;
     char *place = (char *)list->items + list->count * element->size;
-    for (; inner.at < inner.end; place += element->size) {
+    for (end = at + length; at < end; place += element->size) {
         /* When the last varint has no end, the count is too low by one; the read fails before the value is stored. */
-        if (read_number(reader, &inner, gee_protobuf_wire(element->kind), element, place) != 0)
+        if ((at = read_number(reader, at, end, element, place)) == NULL)
             return in_item(reader, list->count);
         list->count++;
     }
-    return 0;
+    return at;
 }
 
-static int read_list(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key, const gee_type_t *type,
-                     gee_list_value_t *list) {
+/* Packed numbers of a closed enum. */
+static const uint8_t *read_closed_list(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t tag,
+                                       const gee_type_t *element, const gee_type_t *keeper, void *base,
+                                       gee_list_value_t *list) {
+    uint8_t field[2 * GEE_PROTOBUF_VARINT_LONGEST], *behind_key = gee_protobuf_put_varint(field, (uint64_t)tag << 3);
+    size_t length;
+    if ((at = gee_protobuf_read_length(reader, at, end, &length)) == NULL ||
+        room_for_packed(reader, at, length, element, list) != 0)
+        return NULL;
+    for (end = at + length; at < end;) {
+        uint64_t number;
+        if ((at = gee_protobuf_read_varint(reader, at, end, &number)) == NULL)
+            return in_item(reader, list->count);
+        size_t size = (size_t)(gee_protobuf_put_varint(behind_key, number) - field);
+        if (has_name(element, (int32_t)number))
+            ((int32_t *)list->items)[list->count++] = (int32_t)number;
+        else if (gee_protobuf_keep(keeper, base, field, size, reader->pool) != 0)
+            return gee_protobuf_no_memory(reader);
+    }
+    return at;
+}
+
+static const uint8_t *read_list(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                const gee_type_t *type, gee_list_value_t *list) {
     const gee_type_t *element = type->element;
-    if (gee_protobuf_enter(reader) != 0)
-        return -1;
+    if (!reader->lax && gee_protobuf_enter(reader) != 0)
+        return NULL;
     if (gee_protobuf_is_number(element->kind) && (key & 7) == GEE_WIRE_BYTES) {
-        if (read_packed(reader, span, element, list) != 0)
-            return -1;
+        at = read_packed(reader, at, end, element, list);
     } else {
-        if (expect(reader, key, element, gee_protobuf_wire(element->kind)) != 0 ||
-            room_for_run(reader, list, element->size, span, key) != 0)
-            return -1;
-        if (read_element(reader, span, key, element, (char *)list->items + list->count * element->size) != 0)
+        if (room_for_run(reader, list, element->size, at, end, key) != 0)
+            return NULL;
+        at = read_element(reader, at, end, key, element, (char *)list->items + list->count * element->size);
+        if (at == NULL)
             return in_item(reader, list->count);
         list->count++;
     }
-    reader->depth--;
-    return 0;
+    reader->verify |= type->length != 0;
+    reader->depth -= !reader->lax;
+    return at;
 }
 
-static int read_entry_fields(gee_protobuf_reader_t *reader, gee_protobuf_span_t span, const gee_type_t *type,
-                             char *entry) {
-    while (span.at < span.end) {
+/* ---- maps ---- */
+
+static const uint8_t *read_entry_field(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                       const gee_type_t *type, char *entry) {
+    uint32_t tag = key >> 3;
+    const gee_type_t *side = tag == 1 ? gee_type_key(type) : type->element;
+    if (tag > 2)
+        return gee_protobuf_skip_value(reader, at, end, key);
+    if ((key & 7) != gee_protobuf_wire(side))
+        return reader->lax ? gee_protobuf_skip_value(reader, at, end, key) : wrong_wire(reader, key, side);
+    return read_element(reader, at, end, key, side, tag == 1 ? entry : entry + type->value_offset);
+}
+
+/* Reads an entry into the place behind the map's last entry. */
+static const uint8_t *read_entry_fields(reader_t *reader, const uint8_t *at, const uint8_t *end, const gee_type_t *type,
+                                        char *entry) {
+    while (at < end) {
         uint32_t key;
-        int result;
-        if (gee_protobuf_read_key(reader, &span, &key) != 0)
-            return -1;
-        if (key >> 3 == 1)
-            result = read_string(reader, &span, key, GEE_TYPE_OF(gee_str_t), entry);
-        else if (key >> 3 == 2)
-            result = read_element(reader, &span, key, type->element, entry + type->value_offset);
-        else
-            result = gee_protobuf_skip_value(reader, &span, key);
-        if (result != 0)
-            return in_entry(reader, *(const gee_str_t *)(const void *)entry);
+        if ((at = gee_protobuf_read_key(reader, at, end, &key)) == NULL)
+            return NULL;
+        if ((at = read_entry_field(reader, at, end, key, type, entry)) == NULL)
+            return in_entry(reader, type, entry);
     }
-    return 0;
+    return at;
 }
 
-static int read_entry(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key, const gee_type_t *type,
-                      gee_list_value_t *map) {
-    gee_protobuf_span_t inner;
-    if (gee_protobuf_enter(reader) != 0 || expect(reader, key, type, GEE_WIRE_BYTES) != 0 ||
-        room_for_run(reader, map, type->entry_size, span, key) != 0 ||
-        gee_protobuf_read_span(reader, span, &inner) != 0)
-        return -1;
-    if (read_entry_fields(reader, inner, type, (char *)map->items + map->count * type->entry_size) != 0)
-        return -1;
-    if (gee_protobuf_map_add(map, type, reader->pool) != 0)
+static const uint8_t *read_entry(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                 const gee_type_t *type, gee_list_value_t *map) {
+    size_t length;
+    if (gee_protobuf_enter(reader) != 0 || room_for_run(reader, map, type->entry_size, at, end, key) != 0 ||
+        (at = gee_protobuf_read_length(reader, at, end, &length)) == NULL ||
+        (at = read_entry_fields(reader, at, at + length, type, (char *)map->items + map->count * type->entry_size)) ==
+            NULL)
+        return NULL;
+    gee_protobuf_leave(reader);
+    return at;
+}
+
+static const uint8_t *add_entry(reader_t *reader, const uint8_t *at, const gee_type_t *type, gee_list_value_t *map) {
+    if (at == NULL)
+        return NULL;
+    return gee_protobuf_map_add(map, type, reader->pool) == 0 ? at : gee_protobuf_no_memory(reader);
+}
+
+/* An entry whose value is a number of a closed enum. `start`: of the field's key. */
+static const uint8_t *read_closed_entry(reader_t *reader, const uint8_t *start, const uint8_t *at, const uint8_t *end,
+                                        uint32_t key, const gee_type_t *type, const gee_type_t *keeper, void *base,
+                                        gee_list_value_t *map) {
+    if ((at = read_entry(reader, at, end, key, type, map)) == NULL)
+        return NULL;
+    char *entry = (char *)map->items + map->count * type->entry_size;
+    if (has_name(type->element, *(const int32_t *)(const void *)(entry + type->value_offset)))
+        return add_entry(reader, at, type, map);
+    memset(entry, 0, type->entry_size);
+    if (gee_protobuf_keep(keeper, base, start, (size_t)(at - start), reader->pool) != 0)
         return gee_protobuf_no_memory(reader);
-    reader->depth--;
-    return 0;
+    return at;
 }
 
 /* ---- a field of a message ---- */
 
-static int read_field(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key, const gee_type_t *type,
-                      void *place) {
-    gee_protobuf_span_t inner;
+static const uint8_t *read_field(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
+                                 const gee_type_t *type, void *place) {
+    size_t length;
     if (gee_protobuf_is_number(type->kind))
-        return read_number(reader, span, key, type, place);
+        return read_number(reader, at, end, type, place);
     switch (type->kind) {
     case GEE_KIND_STRING:
     case GEE_KIND_BYTES:
-        return read_string(reader, span, key, type, place);
+        return read_string(reader, at, end, type, place);
     case GEE_KIND_STRUCT:
-        if (expect(reader, key, type, GEE_WIRE_BYTES) != 0 || gee_protobuf_read_span(reader, span, &inner) != 0)
-            return -1;
-        return read_struct(reader, inner, gee_protobuf_fields_of(type), place);
+        at = gee_protobuf_read_length(reader, at, end, &length);
+        return at != NULL ? read_struct(reader, at, at + length, type, place) : NULL;
     case GEE_KIND_LIST:
-        return read_list(reader, span, key, type, place);
+        return read_list(reader, at, end, key, type, place);
     case GEE_KIND_MAP:
-        return read_entry(reader, span, key, type, place);
+        return add_entry(reader, read_entry(reader, at, end, key, type, place), type, place);
     default:
-        return read_optional(reader, span, key, type, place);
+        return read_optional(reader, at, end, key, type, place);
     }
 }
 
-static int decode(const gee_type_t *type, gee_protobuf_span_t span, size_t next, const gee_codec_limits_t *limits,
-                  bool copy, gee_pool_t *pool, void *value, gee_error_t *error) {
-    gee_path_t path;
-    gee_path_init(&path);
-    gee_protobuf_reader_t reader = {
-        .pool = pool, .path = &path, .error = error, .nesting = limits->nesting, .copy = copy, .repair = limits->repair
-    };
+/* `next`: the first field that has not been read yet, of a struct. */
+static int decode(const gee_type_t *type, const uint8_t *at, const uint8_t *end, size_t next, reader_t *reader,
+                  void *value) {
     gee_protobuf_fields_t fields = gee_protobuf_fields_of(type);
     fields.next = next;
-    int result = type->kind == GEE_KIND_STRUCT ? read_struct(&reader, span, fields, value)
-                                               : read_wrapped(&reader, span, type, value);
-    return result == 0 ? 0 : gee_path_apply(&path, error);
+    if (type->kind == GEE_KIND_STRUCT) {
+        reader->verify = (type->flags & GEE_TYPE_REQUIRED) != 0;
+        if (!reader->lax && gee_protobuf_enter(reader) != 0)
+            return -1;
+        if (read_message(reader, at, end, &fields, type, value) == NULL)
+            return -1;
+    } else if (read_wrapped(reader, at, end, type, value) == NULL) {
+        return -1;
+    }
+    return reader->verify ? gee_protobuf_verify(type, value, reader->lax, reader->path, reader->error) : 0;
 }
 
-int gee_protobuf_strict_decode(void *state, const gee_type_t *type, const uint8_t *bytes, size_t length,
-                               const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value,
-                               gee_error_t *error) {
-    (void)state;
+GEE_APART static int decode_whole(const gee_type_t *type, const uint8_t *at, const uint8_t *end, size_t next,
+                                  const gee_codec_limits_t *limits, bool lax, bool copy, gee_pool_t *pool, void *value,
+                                  gee_error_t *error) {
+    gee_path_t path;
+    reader_t reader = gee_protobuf_reader(limits, lax, &path, error);
+    reader.pool = pool;
+    reader.copy = copy;
+    return decode(type, at, end, next, &reader, value) == 0 ? 0 : gee_path_apply(&path, error);
+}
+
+static int over_limit(size_t length, const gee_codec_limits_t *limits, gee_error_t *error) {
+    return GEE_PROTOBUF_FAIL(error, GEE_RESOURCE_EXHAUSTED, "a message of %zu bytes is over %s = %zu", length,
+                             gee_message_limit_name(limits), limits->message);
+}
+
+GEE_ALWAYS_INLINE int decode_by(bool lax, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                                const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value,
+                                gee_error_t *error) {
+    static const uint8_t nothing[1];
     if (limits->message != 0 && length > limits->message)
-        return GEE_PROTOBUF_FAIL(error, GEE_RESOURCE_EXHAUSTED, "a message of %zu bytes is over limits.message = %zu",
-                                 length, limits->message);
-    if (length == 0) /* `bytes` may be null then */
-        return 0;
-    gee_protobuf_span_t span = { .at = bytes, .end = bytes + length };
+        return over_limit(length, limits, error);
     size_t next = 0;
-    if (type->kind == GEE_KIND_STRUCT && limits->nesting > 0) {
-        span.at = read_small(type->fields, type->field_count, &next, span, value);
-        if (span.at == span.end) /* most small messages end here, and need no reader */
+    if (length == 0) { /* `bytes` may be null then */
+        if (!(lax && type->flags & GEE_TYPE_REQUIRED))
+            return 0;
+        bytes = nothing;
+    }
+    const uint8_t *at = bytes, *end = bytes + length;
+    if (type->kind == GEE_KIND_STRUCT && limits->nesting > 0 && !(lax && type->flags & GEE_TYPE_REQUIRED)) {
+        at = read_small(type->fields, type->field_count, &next, at, end, value);
+        if (at == end) /* most small messages end here, and need no reader */
             return 0;
     }
-    return decode(type, span, next, limits, copy, pool, value, error);
+    return decode_whole(type, at, end, next, limits, lax, copy, pool, value, error);
+}
+
+int gee_protobuf_strict_decode(void *state GEE_UNUSED, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                               const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value,
+                               gee_error_t *error) {
+    return decode_by(false, type, bytes, length, limits, copy, pool, value, error);
+}
+
+int gee_protobuf_lax_decode(void *state GEE_UNUSED, const gee_type_t *type, const uint8_t *bytes, size_t length,
+                            const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value,
+                            gee_error_t *error) {
+    return decode_by(true, type, bytes, length, limits, copy, pool, value, error);
 }

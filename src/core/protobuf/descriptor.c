@@ -20,8 +20,8 @@ static int decode(gee_descriptor_builder_t *builder, const void *bytes, size_t l
     if (length > GEE_DESCRIPTORS_MOST)
         return gee_error_set(builder->error, GEE_RESOURCE_EXHAUSTED, "%zu bytes of descriptors, over %u", length,
                              GEE_DESCRIPTORS_MOST);
-    if (gee_protobuf_strict_decode(NULL, &gee_type_of_gee_file_descriptor_set_t, bytes, length, &limits, false,
-                                   builder->scratch, &builder->files, &reason) != 0)
+    if (gee_protobuf_lax_decode(NULL, &gee_type_of_gee_file_descriptor_set_t, bytes, length, &limits, false,
+                                builder->scratch, &builder->files, &reason) != 0)
         return gee_error_set(builder->error, reason.code,
                              "it is no FileDescriptorSet, as protoc --descriptor_set_out writes: %s", reason.text);
     if (builder->files.file.count == 0)

@@ -11,11 +11,15 @@
  * place. The rest of a longer message is counted, not written; a second pass writes the message into room of exactly
  * that size. The cost is linear in both cases, and nothing is allocated beside the chain.
  *
- * A small message that holds only numbers has no lengths, and is written forwards. */
+ * A small message that holds only numbers has no lengths, and is written forwards.
+ *
+ * Lax encoding differs in two things: required fields must be there, and strings of proto2 may hold any bytes. */
 #include "core/protobuf/wire.h"
 
 #include <endian.h>
 #include <string.h>
+
+#include "core/type/key.h"
 
 #define FIRST_ROOM 512
 /* Bounds the recursion: types may be recursive, and a service may make a value that contains itself. */
@@ -27,6 +31,7 @@ typedef struct writer {
     size_t length;   /* bytes written so far; beyond the capacity: counted only */
     unsigned depth;
     bool checked; /* the pass before has found that the strings are UTF-8 */
+    bool lax;
     gee_path_t *path;
     gee_error_t *error;
 } writer_t;
@@ -45,8 +50,9 @@ static int in_item(const writer_t *writer, size_t index) {
     return -1;
 }
 
-static int in_entry(const writer_t *writer, gee_str_t key) {
-    gee_path_key(writer->path, key);
+static int in_entry(const writer_t *writer, const gee_type_t *map, const char *entry) {
+    char room[GEE_MAP_KEY_TEXT];
+    gee_path_key(writer->path, gee_key_to_text(gee_type_key(map), entry, room));
     return -1;
 }
 
@@ -60,20 +66,10 @@ static inline uint8_t *place_for(writer_t *writer, size_t count) {
     return writer->length <= writer->capacity ? writer->end - writer->length : NULL;
 }
 
-static inline size_t varint_size(uint64_t number) {
-    unsigned highest = 63 - (unsigned)__builtin_clzll(number | 1);
-    return (highest * 9 + 73) / 64; /* one byte for each 7 bits begun */
-}
-
 static inline void put_varint(writer_t *writer, uint64_t number) {
-    uint8_t *place = place_for(writer, number < 0x80 ? 1 : varint_size(number));
-    if (place == NULL)
-        return;
-    while (number >= 0x80) {
-        *place++ = (uint8_t)(number | 0x80);
-        number >>= 7;
-    }
-    *place = (uint8_t)number;
+    uint8_t *place = place_for(writer, number < 0x80 ? 1 : gee_protobuf_varint_size(number));
+    if (place != NULL)
+        gee_protobuf_put_varint(place, number);
 }
 
 static inline void put_key(writer_t *writer, uint32_t tag, unsigned wire) {
@@ -92,43 +88,43 @@ static inline void close_message(writer_t *writer, uint32_t tag, size_t before) 
     put_key(writer, tag, GEE_WIRE_BYTES);
 }
 
-/* The bits of a number on the wire: a varint's value, or the bits of a float or double. Zero bits are not written; -0.0
- * has bits, and is written. */
-static inline uint64_t number_bits(gee_kind_t kind, const void *value) {
+/* The bits of a number on the wire: a varint's value, or those of a number of fixed size. Zero bits are not written;
+ * -0.0 has bits, and is written. */
+static inline uint64_t number_bits(const gee_type_t *type, const void *value) {
     uint32_t narrow;
     uint64_t wide;
-    switch (kind) {
+    switch (type->kind) {
     case GEE_KIND_BOOL:
         return *(const bool *)value ? 1 : 0;
     case GEE_KIND_ENUM:
     case GEE_KIND_INT32:
-        return (uint64_t)(int64_t) * (const int32_t *)value;
+        if (type->form == GEE_FORM_PLAIN)
+            return (uint64_t)(int64_t) * (const int32_t *)value;
+        memcpy(&narrow, value, sizeof narrow);
+        return type->form == GEE_FORM_ZIGZAG ? narrow << 1 ^ -(narrow >> 31) : narrow;
     case GEE_KIND_UINT32:
-        return *(const uint32_t *)value;
     case GEE_KIND_FLOAT:
         memcpy(&narrow, value, sizeof narrow);
         return narrow;
     default:
         memcpy(&wide, value, sizeof wide);
-        return wide;
+        return type->form == GEE_FORM_ZIGZAG ? wide << 1 ^ -(wide >> 63) : wide;
     }
 }
 
-static inline void put_number(writer_t *writer, gee_kind_t kind, uint64_t bits) {
-    if (kind == GEE_KIND_DOUBLE) {
-        uint64_t wide = htole64(bits);
-        put_bytes(writer, &wide, sizeof wide);
-    } else if (kind == GEE_KIND_FLOAT) {
-        uint32_t narrow = htole32((uint32_t)bits);
-        put_bytes(writer, &narrow, sizeof narrow);
-    } else {
+static inline void put_number(writer_t *writer, const gee_type_t *type, uint64_t bits) {
+    if (!gee_protobuf_is_fixed(type)) {
         put_varint(writer, bits);
+    } else {
+        bits = htole64(bits);
+        put_bytes(writer, &bits, type->size); /* of a narrow one the first half */
     }
 }
 
-static int put_string(writer_t *writer, gee_kind_t kind, const void *value) {
+static int put_string(writer_t *writer, const gee_type_t *type, const void *value) {
     gee_bytes_t bytes = *(const gee_bytes_t *)value; /* gee_str_t has the same shape */
-    if (kind == GEE_KIND_STRING && !writer->checked && !gee_utf8_valid(bytes.data, bytes.length))
+    if (type->kind == GEE_KIND_STRING && !writer->checked && !gee_utf8_valid(bytes.data, bytes.length) &&
+        !(writer->lax && type->form == GEE_FORM_UNCHECKED))
         return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "the string is not valid UTF-8");
     put_bytes(writer, bytes.data, bytes.length);
     return 0;
@@ -138,7 +134,7 @@ static int put_packed(writer_t *writer, uint32_t tag, const gee_type_t *element,
     size_t before = writer->length;
     for (size_t i = list->count; i-- > 0;) {
         const void *item = (const char *)list->items + i * element->size;
-        put_number(writer, element->kind, number_bits(element->kind, item));
+        put_number(writer, element, number_bits(element, item));
     }
     close_message(writer, tag, before);
     return 0;
@@ -156,8 +152,8 @@ static int put_entries(writer_t *writer, uint32_t tag, const gee_type_t *type, c
         const char *entry = (const char *)map->items + i * type->entry_size;
         size_t before = writer->length;
         if (write_element(writer, 2, type->element, entry + type->value_offset) != 0 ||
-            write_element(writer, 1, GEE_TYPE_OF(gee_str_t), entry) != 0)
-            return in_entry(writer, *(const gee_str_t *)(const void *)entry);
+            write_element(writer, 1, gee_type_key(type), entry) != 0)
+            return in_entry(writer, type, entry);
         close_message(writer, tag, before);
     }
     return 0;
@@ -168,11 +164,15 @@ static int put_list(writer_t *writer, uint32_t tag, const gee_type_t *type, cons
         return 0;
     if (list->items == NULL)
         return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "a count of %zu without items", list->count);
+    if (type->length != 0 && list->count != type->length)
+        return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "%zu items, but the list has %u", list->count,
+                                 type->length);
     if (++writer->depth > DEEPEST)
         return too_deep(writer);
-    int result = type->kind == GEE_KIND_MAP                    ? put_entries(writer, tag, type, list)
-                 : gee_protobuf_is_number(type->element->kind) ? put_packed(writer, tag, type->element, list)
-                                                               : put_items(writer, tag, type->element, list);
+    bool packed = gee_protobuf_is_number(type->element->kind) && type->form != GEE_FORM_UNPACKED;
+    int result = type->kind == GEE_KIND_MAP ? put_entries(writer, tag, type, list)
+                 : packed                   ? put_packed(writer, tag, type->element, list)
+                                            : put_items(writer, tag, type->element, list);
     writer->depth--;
     return result;
 }
@@ -180,18 +180,21 @@ static int put_list(writer_t *writer, uint32_t tag, const gee_type_t *type, cons
 /* Writes a field of a message: a zero, empty or absent value is not written. */
 static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
     if (gee_protobuf_is_number(type->kind)) {
-        uint64_t bits = number_bits(type->kind, value);
+        uint64_t bits = number_bits(type, value);
         if (bits != 0) {
-            put_number(writer, type->kind, bits);
-            put_key(writer, tag, gee_protobuf_wire(type->kind));
+            put_number(writer, type, bits);
+            put_key(writer, tag, gee_protobuf_wire(type));
         }
         return 0;
     }
     size_t before = writer->length;
     switch (type->kind) {
+    case GEE_KIND_STRUCT:
+        if (type->flags & GEE_TYPE_REQUIRED && gee_type_is_zero(type, value)) /* it is not there */
+            return 0;
+        /* fallthrough */
     case GEE_KIND_STRING:
     case GEE_KIND_BYTES:
-    case GEE_KIND_STRUCT:
         if (put_contents(writer, type, value) != 0)
             return -1;
         if (writer->length != before)
@@ -209,8 +212,8 @@ static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *
 /* Writes an item of a list, a value of a map, or the content of an optional: also when zero. */
 static int write_element(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
     if (gee_protobuf_is_number(type->kind)) {
-        put_number(writer, type->kind, number_bits(type->kind, value));
-        put_key(writer, tag, gee_protobuf_wire(type->kind));
+        put_number(writer, type, number_bits(type, value));
+        put_key(writer, tag, gee_protobuf_wire(type));
         return 0;
     }
     size_t before = writer->length;
@@ -220,12 +223,36 @@ static int write_element(writer_t *writer, uint32_t tag, const gee_type_t *type,
     return 0;
 }
 
+/* The set member of a oneof is written, zero or not. */
+static int write_member(writer_t *writer, const gee_field_t *field, const void *base) {
+    const void *value = (const char *)base + field->offset;
+    if (!gee_field_is_set(field, base))
+        return 0;
+    return gee_protobuf_is_wrapped(field->type->kind) ? write_field(writer, field->tag, field->type, value)
+                                                      : write_element(writer, field->tag, field->type, value);
+}
+
+static int write_required(writer_t *writer, const gee_field_t *field, const void *base) {
+    const void *value = (const char *)base + field->offset;
+    if (writer->lax && *(const void *const *)value == NULL)
+        return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "the required field is missing");
+    return write_field(writer, field->tag, field->type, value);
+}
+
 static int put_fields(writer_t *writer, const gee_type_t *type, const void *value) {
     if (++writer->depth > DEEPEST)
         return too_deep(writer);
+    if (type->flags & GEE_TYPE_KEEPS_UNKNOWN) {
+        const gee_bytes_t *unknown = gee_protobuf_unknown(type, value);
+        put_bytes(writer, unknown->data, unknown->length);
+    }
     for (size_t i = type->field_count; i-- > 0;) {
         const gee_field_t *field = &type->fields[i];
-        if (write_field(writer, field->tag, field->type, (const char *)value + field->offset) != 0)
+        int result = field->flags & GEE_FIELD_ONEOF ? write_member(writer, field, value)
+                     : field->flags & GEE_FIELD_REQUIRED
+                         ? write_required(writer, field, value)
+                         : write_field(writer, field->tag, field->type, (const char *)value + field->offset);
+        if (result != 0)
             return in_field(writer, field);
     }
     writer->depth--;
@@ -238,7 +265,7 @@ static int put_contents(writer_t *writer, const gee_type_t *type, const void *va
     if (type->kind == GEE_KIND_STRUCT)
         return put_fields(writer, type, value);
     if (type->kind == GEE_KIND_STRING || type->kind == GEE_KIND_BYTES)
-        return put_string(writer, type->kind, value);
+        return put_string(writer, type, value);
     if (++writer->depth > DEEPEST)
         return too_deep(writer);
     int result = write_field(writer, 1, type, value);
@@ -260,7 +287,7 @@ static int write_long(const writer_t *first, const gee_type_t *type, const void 
     uint8_t *room = gee_chain_reserve(out, first->length);
     if (room == NULL)
         return out_of_memory(first->error, first->length);
-    writer_t writer = { .end = room + first->length, .capacity = first->length, .checked = true };
+    writer_t writer = { .end = room + first->length, .capacity = first->length, .checked = true, .lax = first->lax };
     writer.path = first->path;
     writer.error = first->error;
     if (write_message(&writer, type, value) != 0)
@@ -271,60 +298,11 @@ static int write_long(const writer_t *first, const gee_type_t *type, const void 
     return 0;
 }
 
-/* ---- small messages of numbers: forwards, as no length stands before anything ---- */
-
-#define NUMBER_LONGEST (5 + GEE_PROTOBUF_VARINT_LONGEST) /* key included */
-
-static inline uint8_t *append_varint(uint8_t *at, uint64_t number) {
-    for (; number >= 0x80; number >>= 7)
-        *at++ = (uint8_t)(number | 0x80);
-    *at++ = (uint8_t)number;
-    return at;
-}
-
-static inline uint8_t *append_number(uint8_t *at, uint32_t tag, gee_kind_t kind, const void *value) {
-    uint64_t bits = number_bits(kind, value);
-    if (bits == 0)
-        return at;
-    at = append_varint(at, (uint64_t)tag << 3 | gee_protobuf_wire(kind));
-    if (kind <= GEE_KIND_UINT64)
-        return append_varint(at, bits);
-    size_t size = kind == GEE_KIND_FLOAT ? sizeof(uint32_t) : sizeof(uint64_t);
-    bits = htole64(bits);
-    memcpy(at, &bits, sizeof bits); /* for a float the first half is written */
-    return at + size;
-}
-
-/* Returns the end of the message; null: the message holds something other than numbers. Precondition: `room` has
- * FIRST_ROOM bytes. */
-static uint8_t *append_numbers(uint8_t *room, const gee_type_t *type, const void *value) {
-    if (gee_protobuf_is_number(type->kind))
-        return append_number(room, 1, type->kind, value);
-    if (type->kind != GEE_KIND_STRUCT || type->field_count > FIRST_ROOM / NUMBER_LONGEST)
-        return NULL;
-    uint8_t *at = room;
-    for (size_t i = 0; i < type->field_count; i++) { /* `fields` may be null */
-        const gee_field_t *field = &type->fields[i];
-        if (!gee_protobuf_is_number(field->type->kind))
-            return NULL;
-        at = append_number(at, field->tag, field->type->kind, (const char *)value + field->offset);
-    }
-    return at;
-}
-
-int gee_protobuf_encode(void *state, const gee_type_t *type, const void *value, gee_chain_t *out, gee_error_t *error) {
-    (void)state;
-    uint8_t *room = gee_chain_reserve(out, FIRST_ROOM);
-    if (room == NULL)
-        return out_of_memory(error, FIRST_ROOM);
-    const uint8_t *end = append_numbers(room, type, value);
-    if (end != NULL) {
-        gee_chain_commit(out, (size_t)(end - room));
-        return 0;
-    }
+GEE_APART static int encode_backwards(bool lax, uint8_t *room, const gee_type_t *type, const void *value,
+                                      gee_chain_t *out, gee_error_t *error) {
     gee_path_t path;
     gee_path_init(&path);
-    writer_t writer = { .end = room + FIRST_ROOM, .capacity = FIRST_ROOM, .path = &path, .error = error };
+    writer_t writer = { .end = room + FIRST_ROOM, .capacity = FIRST_ROOM, .lax = lax, .path = &path, .error = error };
     if (write_message(&writer, type, value) != 0)
         return gee_path_apply(&path, error);
     if (writer.length > FIRST_ROOM)
@@ -332,4 +310,63 @@ int gee_protobuf_encode(void *state, const gee_type_t *type, const void *value, 
     memmove(room, writer.end - writer.length, writer.length);
     gee_chain_commit(out, writer.length);
     return 0;
+}
+
+/* ---- small messages of numbers: forwards, as no length stands before anything ---- */
+
+#define NUMBER_LONGEST (5 + GEE_PROTOBUF_VARINT_LONGEST) /* key included */
+
+static inline uint8_t *append_number(uint8_t *at, uint32_t tag, const gee_type_t *type, const void *value) {
+    uint64_t bits = number_bits(type, value);
+    if (bits == 0)
+        return at;
+    at = gee_protobuf_put_varint(at, (uint64_t)tag << 3 | gee_protobuf_wire(type));
+    if (!gee_protobuf_is_fixed(type))
+        return gee_protobuf_put_varint(at, bits);
+    bits = htole64(bits);
+    memcpy(at, &bits, sizeof bits); /* of a narrow number the first half is written */
+    return at + type->size;
+}
+
+/* Returns the end of the message; null: the message holds something other than numbers, or a oneof. Precondition:
+ * `room` has FIRST_ROOM bytes. */
+static uint8_t *append_numbers(uint8_t *room, const gee_type_t *type, const void *value) {
+    if (gee_protobuf_is_number(type->kind))
+        return append_number(room, 1, type, value);
+    if (type->kind != GEE_KIND_STRUCT || type->field_count > FIRST_ROOM / NUMBER_LONGEST ||
+        type->flags & GEE_TYPE_KEEPS_UNKNOWN)
+        return NULL;
+    uint8_t *at = room;
+    for (size_t i = 0; i < type->field_count; i++) { /* `fields` may be null */
+        const gee_field_t *field = &type->fields[i];
+        if (!gee_protobuf_is_number(field->type->kind) || field->flags & GEE_FIELD_ONEOF)
+            return NULL;
+        at = append_number(at, field->tag, field->type, (const char *)value + field->offset);
+    }
+    return at;
+}
+
+GEE_ALWAYS_INLINE int encode_by(bool lax, const gee_type_t *type, const void *value, gee_chain_t *out,
+                                gee_error_t *error) {
+    uint8_t *room = gee_chain_reserve(out, FIRST_ROOM);
+    if (room == NULL)
+        return out_of_memory(error, FIRST_ROOM);
+    if (!(lax && type->flags & GEE_TYPE_REQUIRED)) {
+        const uint8_t *end = append_numbers(room, type, value);
+        if (end != NULL) {
+            gee_chain_commit(out, (size_t)(end - room));
+            return 0;
+        }
+    }
+    return encode_backwards(lax, room, type, value, out, error);
+}
+
+int gee_protobuf_strict_encode(void *state GEE_UNUSED, const gee_type_t *type, const void *value, gee_chain_t *out,
+                               gee_error_t *error) {
+    return encode_by(false, type, value, out, error);
+}
+
+int gee_protobuf_lax_encode(void *state GEE_UNUSED, const gee_type_t *type, const void *value, gee_chain_t *out,
+                            gee_error_t *error) {
+    return encode_by(true, type, value, out, error);
 }

@@ -5,7 +5,9 @@
  * collisions. */
 #include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/base/short_bytes.h"
 #include "core/protobuf/wire.h"
+#include "core/type/key.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -18,15 +20,19 @@ struct gee_protobuf_keys {
     uint32_t positions[]; /* counted from 1; 0: free */
 };
 
-static const gee_str_t *key_at(const gee_list_value_t *map, const gee_type_t *type, size_t position) {
-    return (const gee_str_t *)(const void *)((const char *)map->items + position * type->entry_size);
+static inline gee_bytes_t key_at(const gee_list_value_t *map, const gee_type_t *type, size_t position) {
+    return gee_key_bytes(gee_type_key(type), (const char *)map->items + position * type->entry_size);
+}
+
+static inline bool equal(gee_bytes_t a, gee_bytes_t b) {
+    return a.length == b.length && gee_equal_short(a.data, b.data, a.length);
 }
 
 /* The slot of `key`, or the free slot where the key belongs. */
 static uint32_t *slot_of(gee_protobuf_keys_t *keys, const gee_list_value_t *map, const gee_type_t *type,
-                         gee_str_t key) {
+                         gee_bytes_t key) {
     size_t slot = (size_t)gee_siphash(keys->secret, key.data, key.length) & keys->mask;
-    while (keys->positions[slot] != 0 && !gee_str_equal(*key_at(map, type, keys->positions[slot] - 1), key))
+    while (keys->positions[slot] != 0 && !equal(key_at(map, type, keys->positions[slot] - 1), key))
         slot = (slot + 1) & keys->mask;
     return &keys->positions[slot];
 }
@@ -49,7 +55,7 @@ static gee_protobuf_keys_t *make_keys(const gee_list_value_t *map, const gee_typ
     keys->mask = slots - 1;
     draw_secret(keys->secret, pool);
     for (size_t i = 0; i < map->count; i++)
-        *slot_of(keys, map, type, *key_at(map, type, i)) = (uint32_t)i + 1;
+        *slot_of(keys, map, type, key_at(map, type, i)) = (uint32_t)i + 1;
     return keys;
 }
 
@@ -57,10 +63,10 @@ static gee_protobuf_keys_t *make_keys(const gee_list_value_t *map, const gee_typ
  * SIZE_MAX: out of memory. */
 static size_t find_or_note(gee_list_value_t *map, const gee_type_t *type, gee_protobuf_store_t *store,
                            gee_pool_t *pool) {
-    gee_str_t key = *key_at(map, type, map->count);
+    gee_bytes_t key = key_at(map, type, map->count);
     if (map->count < INDEXED) {
         size_t position = 0;
-        while (position < map->count && !gee_str_equal(*key_at(map, type, position), key))
+        while (position < map->count && !equal(key_at(map, type, position), key))
             position++;
         return position;
     }

@@ -1,12 +1,35 @@
 /* reader.c: the rare and the long functions of reader.h. */
 #include "core/protobuf/reader.h"
 
-int gee_protobuf_truncated(gee_protobuf_reader_t *reader) {
-    return GEE_PROTOBUF_FAIL(reader->error, GEE_INVALID_ARGUMENT, "truncated: the message ends inside a value");
+gee_protobuf_reader_t gee_protobuf_reader(const gee_codec_limits_t *limits, bool lax, gee_path_t *path,
+                                          gee_error_t *error) {
+    gee_path_init(path);
+    unsigned nesting = limits->nesting;
+    if (lax && nesting > GEE_PROTOBUF_DEEPEST)
+        nesting = GEE_PROTOBUF_DEEPEST;
+    return (gee_protobuf_reader_t){
+        .path = path, .error = error, .nesting = nesting, .lax = lax, .repair = limits->repair
+    };
 }
 
-int gee_protobuf_no_memory(gee_protobuf_reader_t *reader) {
-    return GEE_PROTOBUF_FAIL(reader->error, GEE_RESOURCE_EXHAUSTED, "the value takes more memory than a call may have");
+void gee_protobuf_set_truncated(gee_protobuf_reader_t *reader) {
+    gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "truncated: the message ends inside a value");
+}
+
+void gee_protobuf_set_no_memory(gee_protobuf_reader_t *reader) {
+    gee_error_set(reader->error, GEE_RESOURCE_EXHAUSTED, "the value takes more memory than a call may have");
+}
+
+void gee_protobuf_set_too_deep(gee_protobuf_reader_t *reader) {
+    if (reader->lax && reader->nesting == GEE_PROTOBUF_DEEPEST)
+        gee_error_set(reader->error, GEE_RESOURCE_EXHAUSTED, "nested deeper than %d messages", GEE_PROTOBUF_DEEPEST);
+    else
+        gee_error_set(reader->error, GEE_RESOURCE_EXHAUSTED, "nested deeper than limits.nesting = %u", reader->nesting);
+}
+
+void gee_protobuf_set_bad_tag(gee_protobuf_reader_t *reader, uint64_t key) {
+    gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "field number %llu is out of range",
+                  (unsigned long long)key >> 3);
 }
 
 const char *gee_protobuf_wire_name(unsigned wire) {
@@ -16,40 +39,73 @@ const char *gee_protobuf_wire_name(unsigned wire) {
     return wire < GEE_LENGTH(names) ? names[wire] : "nothing known";
 }
 
-int gee_protobuf_read_long_varint(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint64_t *number) {
-    bool is_short = span->end - span->at < GEE_PROTOBUF_VARINT_LONGEST;
-    const uint8_t *at = span->at, *limit = is_short ? span->end : at + GEE_PROTOBUF_VARINT_LONGEST;
+/* Strictly, a tenth byte has the one bit that is left; protobuf's library drops the others. */
+const uint8_t *gee_protobuf_read_long_varint(gee_protobuf_reader_t *reader, const uint8_t *at, const uint8_t *end,
+                                             uint64_t *number) {
+    bool is_short = end - at < GEE_PROTOBUF_VARINT_LONGEST;
+    const uint8_t *limit = is_short ? end : at + GEE_PROTOBUF_VARINT_LONGEST;
     uint64_t result = 0;
     for (unsigned shift = 0; at < limit; shift += 7) {
         uint64_t byte = *at++;
         result |= (byte & 0x7f) << shift;
         if (byte >= 0x80)
             continue;
-        if (shift == 63 && byte > 1)
+        if (shift == 63 && byte > 1 && !reader->lax)
             break;
-        span->at = at;
         *number = result;
-        return 0;
+        return at;
     }
     if (is_short)
         return gee_protobuf_truncated(reader);
-    return GEE_PROTOBUF_FAIL(reader->error, GEE_INVALID_ARGUMENT, "a varint over 64 bits");
+    gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "a varint over 64 bits");
+    return NULL;
 }
 
-int gee_protobuf_skip_value(gee_protobuf_reader_t *reader, gee_protobuf_span_t *span, uint32_t key) {
+/* Fields up to the group's own end. */
+static const uint8_t *skip_group(gee_protobuf_reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t tag) {
+    uint32_t key;
+    if (gee_protobuf_enter(reader) != 0)
+        return NULL;
+    do {
+        if (at == end)
+            return gee_protobuf_truncated(reader);
+        if ((at = gee_protobuf_read_key(reader, at, end, &key)) == NULL)
+            return NULL;
+        if (key == (tag << 3 | GEE_WIRE_GROUP_END)) {
+            gee_protobuf_leave(reader);
+            return at;
+        }
+    } while ((at = gee_protobuf_skip_value(reader, at, end, key)) != NULL);
+    return NULL;
+}
+
+const uint8_t *gee_protobuf_skip_value(gee_protobuf_reader_t *reader, const uint8_t *at, const uint8_t *end,
+                                       uint32_t key) {
     uint64_t number;
-    gee_protobuf_span_t inner;
+    size_t length;
     switch (key & 7) {
     case GEE_WIRE_VARINT:
-        return gee_protobuf_read_varint(reader, span, &number);
+        return gee_protobuf_read_varint(reader, at, end, &number);
     case GEE_WIRE_FIXED64:
-        return gee_protobuf_skip_bytes(reader, span, 8);
+        return gee_protobuf_skip_bytes(reader, at, end, sizeof(uint64_t));
     case GEE_WIRE_FIXED32:
-        return gee_protobuf_skip_bytes(reader, span, 4);
+        return gee_protobuf_skip_bytes(reader, at, end, sizeof(uint32_t));
     case GEE_WIRE_BYTES:
-        return gee_protobuf_read_span(reader, span, &inner);
+        at = gee_protobuf_read_length(reader, at, end, &length);
+        return at != NULL ? at + length : NULL;
+    case GEE_WIRE_GROUP:
+        if (reader->lax)
+            return skip_group(reader, at, end, key >> 3);
+        break;
+    case GEE_WIRE_GROUP_END:
+        if (!reader->lax)
+            break;
+        gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "field number %u ends a group that has not begun", key >> 3);
+        return NULL;
     default:
-        return GEE_PROTOBUF_FAIL(reader->error, GEE_INVALID_ARGUMENT, "field number %u is %s, which is not supported",
-                                 key >> 3, gee_protobuf_wire_name(key & 7));
+        break;
     }
+    gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "field number %u is %s, which is not supported", key >> 3,
+                  gee_protobuf_wire_name(key & 7));
+    return NULL;
 }

@@ -1,8 +1,9 @@
 /* wire.h: what the parts of the engine share.
  *
- *   encode.c   value -> bytes          decode.c  bytes -> value          check.c  bytes that go on undecoded
- *   lookup.c   tag -> field            map.c     entries of a map, each key once
- *   reader.h   keys, lengths           engine.h  what others see */
+ *   encode.c   value -> bytes          decode.c   bytes -> value         check.c  bytes that go on undecoded
+ *   lookup.c   tag -> field            map.c      entries of a map, each key once
+ *   unknown.c  fields to be kept       verify.c   what can only be said of a whole value
+ *   reader.h   keys, lengths           engine.h   what others see */
 #ifndef GEE_PROTOBUF_WIRE_H
 #define GEE_PROTOBUF_WIRE_H
 
@@ -10,8 +11,15 @@
 #include "core/protobuf/engine.h"
 #include "core/type/path.h"
 
-/* Protobuf's wire types. The types 3 and 4 began and ended groups; the codec refuses both. */
-enum { GEE_WIRE_VARINT = 0, GEE_WIRE_FIXED64 = 1, GEE_WIRE_BYTES = 2, GEE_WIRE_FIXED32 = 5 };
+/* Protobuf's wire types. The rules of `bin` refuse groups. */
+enum {
+    GEE_WIRE_VARINT = 0,
+    GEE_WIRE_FIXED64 = 1,
+    GEE_WIRE_BYTES = 2,
+    GEE_WIRE_GROUP = 3,
+    GEE_WIRE_GROUP_END = 4,
+    GEE_WIRE_FIXED32 = 5
+};
 
 #define GEE_PROTOBUF_VARINT_LONGEST 10
 
@@ -24,12 +32,31 @@ static inline bool gee_protobuf_is_number(gee_kind_t kind) {
 static inline bool gee_protobuf_is_wrapped(gee_kind_t kind) {
     return kind >= GEE_KIND_LIST;
 }
-static inline unsigned gee_protobuf_wire(gee_kind_t kind) {
-    if (kind == GEE_KIND_DOUBLE)
-        return GEE_WIRE_FIXED64;
-    if (kind == GEE_KIND_FLOAT)
-        return GEE_WIRE_FIXED32;
-    return kind <= GEE_KIND_UINT64 ? GEE_WIRE_VARINT : GEE_WIRE_BYTES;
+/* Of a number: its bytes in memory are its bytes on the wire, least significant first. */
+static inline bool gee_protobuf_is_fixed(const gee_type_t *number) {
+    return number->kind >= GEE_KIND_FLOAT || number->form == GEE_FORM_FIXED;
+}
+static inline unsigned gee_protobuf_wire(const gee_type_t *type) {
+    if (!gee_protobuf_is_number(type->kind))
+        return GEE_WIRE_BYTES;
+    if (!gee_protobuf_is_fixed(type))
+        return GEE_WIRE_VARINT;
+    return type->size == sizeof(uint32_t) ? GEE_WIRE_FIXED32 : GEE_WIRE_FIXED64;
+}
+static inline gee_bytes_t *gee_protobuf_unknown(const gee_type_t *keeper, const void *base) {
+    return (gee_bytes_t *)(void *)((char *)(uintptr_t)base + keeper->unknown_offset);
+}
+
+static inline size_t gee_protobuf_varint_size(uint64_t number) {
+    unsigned highest = 63 - (unsigned)__builtin_clzll(number | 1);
+    return (highest * 9 + 73) / 64; /* one byte for each 7 bits begun */
+}
+/* Returns the end. */
+static inline uint8_t *gee_protobuf_put_varint(uint8_t *at, uint64_t number) {
+    for (; number >= 0x80; number >>= 7)
+        *at++ = (uint8_t)(number | 0x80);
+    *at++ = (uint8_t)number;
+    return at;
 }
 
 /* Sets the error and is -1, so that the compiler sees the result, too. */
@@ -85,5 +112,15 @@ static inline gee_protobuf_store_t *gee_protobuf_store(const gee_list_value_t *l
 /* Precondition: the entry at map->items[map->count] is complete. Counts the entry or, when the map has its key already,
  * gives its value to the older entry. -1: out of memory. */
 int gee_protobuf_map_add(gee_list_value_t *map, const gee_type_t *type, gee_pool_t *pool);
+
+/* ---- unknown.c ---- */
+/* Appends to the unknown fields of the struct at `base`, if `keeper` has a place for them. Linear in all bytes that are
+ * kept. -1: out of memory. */
+int gee_protobuf_keep(const gee_type_t *keeper, void *base, const uint8_t *bytes, size_t length, gee_pool_t *pool);
+
+/* ---- verify.c ---- */
+/* What a message that may come in parts, or its fields, can only be asked when it is whole: required fields are there
+ * (with `required`), lists of fixed length are full. */
+int gee_protobuf_verify(const gee_type_t *type, const void *value, bool required, gee_path_t *path, gee_error_t *error);
 
 #endif

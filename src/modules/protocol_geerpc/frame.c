@@ -6,7 +6,8 @@
  *   | codec | 0     | big endian    | big endian    | (always bin) |            |
  *   +-------+-------+---------------+---------------+--------------+------------+
  *
- * Body codec 0 is bin, 1 json; never 0x0a, so that the line feed after an Option cannot be taken for a frame.
+ * Body codec 0 is that of the Option (bin), 1 json, 2 proto, 3 protojson; never 0x0a, so that the line feed after an
+ * Option cannot be taken for a frame.
  *
  * Nearly every header has two fields: method and number of a call, or of a reply without an error; number and kind of a
  * message of a streaming call. These headers are read and written here, byte for byte as the codec would, which saves a
@@ -16,9 +17,10 @@
 #include <endian.h>
 #include <string.h>
 
-#define PREFIX    10
-#define BODY_BIN  0 /* the session's own */
-#define BODY_JSON 1
+#define PREFIX   10
+#define BODY_OWN 0 /* the session's */
+
+static const char *const body_codecs[] = { "", "json", "proto", "protojson" };
 
 static uint32_t read_be32(const uint8_t *bytes) {
     uint32_t number;
@@ -120,17 +122,27 @@ static uint8_t *write_message(uint8_t *at, uint64_t number) {
 /* ---- messages ---- */
 
 static const gee_codec_t *body_codec(const gee_session_t *session, uint8_t number, gee_error_t *error) {
-    if (number == BODY_BIN)
+    if (number == BODY_OWN)
         return gee_session_codec(session);
-    if (number != BODY_JSON) {
+    if (number >= GEE_LENGTH(body_codecs)) {
         gee_error_set(error, GEE_INVALID_ARGUMENT, "frame: unknown body codec %u", number);
         return NULL;
     }
-    const gee_codec_t *json =
-        gee_module_find(gee_engine_modules(gee_session_engine(session)), GEE_MODULE_CODEC, GEE_STR("json"));
-    if (json == NULL)
-        gee_error_set(error, GEE_UNIMPLEMENTED, "frame: body codec json is not compiled in");
-    return json;
+    const gee_codec_t *codec = gee_module_find(gee_engine_modules(gee_session_engine(session)), GEE_MODULE_CODEC,
+                                               gee_str(body_codecs[number]));
+    if (codec == NULL)
+        gee_error_set(error, GEE_UNIMPLEMENTED, "frame: body codec %s is not compiled in", body_codecs[number]);
+    return codec;
+}
+
+/* Negative: a frame cannot carry it. */
+static inline int body_number(const gee_session_t *session, const gee_codec_t *codec) {
+    if (codec == gee_session_codec(session))
+        return BODY_OWN;
+    int number = GEE_LENGTH(body_codecs) - 1;
+    while (number > BODY_OWN && strcmp(body_codecs[number], codec->name) != 0)
+        number--;
+    return number > BODY_OWN ? number : -1;
 }
 
 /* Levels of a header: the header, a list, a pair in the list. What limits.nesting says is about bodies. */
@@ -325,8 +337,8 @@ static uint8_t *begin_other(const gee_session_t *session, const gee_event_t *eve
     return append_header(session, event, out, error) == 0 ? prefix : NULL;
 }
 
-static void fill_prefix(uint8_t *prefix, bool is_own, size_t header_length, size_t body_length) {
-    prefix[0] = is_own ? BODY_BIN : BODY_JSON;
+static void fill_prefix(uint8_t *prefix, int body, size_t header_length, size_t body_length) {
+    prefix[0] = (uint8_t)body;
     prefix[1] = 0;
     write_be32(prefix + 2, (uint32_t)header_length);
     write_be32(prefix + 6, (uint32_t)body_length);
@@ -337,15 +349,16 @@ static void fill_prefix(uint8_t *prefix, bool is_own, size_t header_length, size
 static bool append_short(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, bool plain,
                          gee_chain_t *out) {
     const gee_payload_t *body = &event->payload;
+    int number;
     if (body->kind != GEE_PAYLOAD_BYTES || body->length > GEE_SHORT_BYTES || body->codec != codec ||
-        codec->carry != NULL)
+        codec->carry != NULL || (number = body_number(session, codec)) < 0)
         return false;
     uint8_t *prefix = gee_chain_reserve(out, PREFIX + PLAIN_LONGEST + GEE_SHORT_BYTES);
     if (prefix == NULL)
         return false;
     uint8_t *at = plain ? write_plain(prefix + PREFIX, event->method, event->token.number)
                         : write_message(prefix + PREFIX, event->token.number);
-    fill_prefix(prefix, codec == gee_session_codec(session), (size_t)(at - prefix) - PREFIX, body->length);
+    fill_prefix(prefix, number, (size_t)(at - prefix) - PREFIX, body->length);
     gee_copy_short(at, body->bytes, body->length);
     gee_chain_commit(out, (size_t)(at - prefix) + body->length);
     if (!plain)
@@ -357,16 +370,19 @@ static bool append_short(gee_session_t *session, const gee_event_t *event, const
 GEE_ALWAYS_INLINE int append_body(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec,
                                   gee_chain_t *out, uint8_t *prefix, size_t start, size_t *body_length,
                                   gee_error_t *error) {
-    bool is_own = codec == gee_session_codec(session);
+    int number = body_number(session, codec);
     size_t header_end = out->length;
+    if (number < 0)
+        return gee_error_set(error, GEE_UNIMPLEMENTED, "a frame cannot have a body of the codec %s", codec->name);
     if (event->parts & GEE_EVENT_MESSAGE &&
-        gee_payload_encode(&event->payload, codec, is_own ? gee_session_send_state(session) : NULL, out, error) != 0)
+        gee_payload_encode(&event->payload, codec, number == BODY_OWN ? gee_session_send_state(session) : NULL, out,
+                           error) != 0)
         return -1;
     size_t header_length = header_end - start;
     *body_length = out->length - header_end;
     if (header_length > UINT32_MAX || *body_length > UINT32_MAX)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "a message over 4 GiB cannot be framed");
-    fill_prefix(prefix, is_own, header_length, *body_length);
+    fill_prefix(prefix, number, header_length, *body_length);
     return 0;
 }
 

@@ -26,7 +26,7 @@ static int write_response(const gee_code_generator_response_t *response) {
     if (cache == NULL)
         abort(); /* out of memory */
     gee_chain_init(&chain, cache);
-    if (gee_protobuf_encode(NULL, GEE_TYPE_OF(gee_code_generator_response_t), response, &chain, &error) != 0) {
+    if (gee_protobuf_lax_encode(NULL, GEE_TYPE_OF(gee_code_generator_response_t), response, &chain, &error) != 0) {
         fprintf(stderr, "protoc-gen-geerpc: %s\n", error.text);
         return 1;
     }
@@ -82,8 +82,8 @@ static int run(void) {
     gee_str_t text;
     gee_bytes_t input = read_all(stdin);
     memset(&request, 0, sizeof(request));
-    if (gee_protobuf_strict_decode(NULL, GEE_TYPE_OF(gee_code_generator_request_t), input.data, input.length, &limits,
-                                   false, gee_gen_pool(), &request, &error) != 0) {
+    if (gee_protobuf_lax_decode(NULL, GEE_TYPE_OF(gee_code_generator_request_t), input.data, input.length, &limits,
+                                false, gee_gen_pool(), &request, &error) != 0) {
         fprintf(stderr, "protoc-gen-geerpc: standard input is not a request of protoc: %s\n", error.text);
         return 1;
     }

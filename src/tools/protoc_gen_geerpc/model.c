@@ -76,8 +76,8 @@ static int read_file(generator_t *generator, gee_bytes_t bytes, file_t *file) {
     const gee_codec_limits_t limits = { .message = SIZE_MAX, .nesting = 200 };
     gee_error_t error;
     file->bytes = bytes;
-    if (gee_protobuf_strict_decode(NULL, GEE_TYPE_OF(gee_file_descriptor_proto_t), bytes.data, bytes.length, &limits,
-                                   false, gee_gen_pool(), &file->proto, &error) != 0) {
+    if (gee_protobuf_lax_decode(NULL, GEE_TYPE_OF(gee_file_descriptor_proto_t), bytes.data, bytes.length, &limits,
+                                false, gee_gen_pool(), &file->proto, &error) != 0) {
         gee_gen_fail(generator, NULL, "a descriptor of protoc cannot be read: %s", error.text);
         return -1;
     }
