@@ -432,7 +432,7 @@ def test_install_under_a_prefix_and_build_a_client(tree, tmp_path):
     tree.configure(f"--prefix={prefix}")
     tree.make("install")
     for name in ("sbin/geerpc", "bin/geectl", "conf/geerpc.conf", "logs", "run", "include/geerpc/geerpc.h",
-                 "share/man/man8/geerpc.8"):
+                 "share/man/man8/geerpc.8", "bin/protoc-gen-geerpc", "include/geerpc/google/protobuf/any.gee.h"):
         assert (prefix / name).exists(), name
     for name in (
         "lib/systemd/system/geerpc.service", "lib/systemd/system/geerpc.socket", "share/geerpc/logrotate/geerpc"

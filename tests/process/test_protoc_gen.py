@@ -75,6 +75,8 @@ def test_comments_come_along_and_can_be_left_out(tmp_path):
     ('enum E { A = 0; } message E_A {}', "x.proto: E_A and E.A are both E_A in C"),
     ('message M {} service S { rpc A(M) returns (M); rpc A_go(M) returns (M); }',
      "x.proto: method S.A_go and method S.A are both S_A_go in C"),
+    ('import "google/protobuf/empty.proto"; message google_protobuf_Empty {}',
+     "x.proto: google_protobuf_Empty and google.protobuf.Empty are both google_protobuf_Empty in C"),
 ])
 def test_names_that_would_be_the_same_in_c_are_refused(tmp_path, source, complaint):
     (tmp_path / "x.proto").write_text(f'syntax = "proto3"; {source}')
@@ -169,7 +171,7 @@ def geectl(*arguments, given=""):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("codec", ["json", "bin", "gob"])
+@pytest.mark.parametrize("codec", ["json", "bin", "proto", "gob"])
 def test_the_calculator(served, codec):
     words = "--codec", codec, served.tcp, "CalculatorService.Multiply"
     result = "Result" if codec == "gob" else "result"  # gob has Go's names
@@ -179,7 +181,7 @@ def test_the_calculator(served, codec):
 
 def test_all_four_kinds_of_methods(served):
     def call(method, given):
-        said = geectl("call", "--codec", "bin", served.tcp, f"numbers.v1.Numbers.{method}", "-", given=given)
+        said = geectl("call", "--codec", "proto", served.tcp, f"numbers.v1.Numbers.{method}", "-", given=given)
         return [(reply["value"], reply.get("note")) for reply in said]
 
     assert call("Square", '{"value": -7, "note": ""}') == [(49, "")]
@@ -210,7 +212,7 @@ static void print_all(gee_client_stream_t *stream, gee_error_t *error) {
 
 int main(int argc, char **argv) {
     gee_error_t error;
-    gee_dial_options_t dial = { .size = sizeof(dial), .codec = "bin" };
+    gee_dial_options_t dial = { .size = sizeof(dial), .codec = "proto" };
     gee_client_t *client = gee_dial(argv[argc - 1], &dial, &error);
     gee_server_t servers[] = { { .address = argv[argc - 1] } };
     gee_xclient_options_t spread = { .size = sizeof(spread), .dial = &dial };

@@ -27,7 +27,8 @@ static gee_bytes_t cut_field(gee_bytes_t *rest, uint64_t *tag) {
     return (gee_bytes_t){ .data = start, .length = (size_t)(rest->data - start) };
 }
 
-void gee_gen_embed(FILE *out, const file_t *file, const char *c_name) {
+void gee_gen_embed(FILE *out, const file_t *file) {
+    const char *c_name = file->descriptor;
     gee_bytes_t rest = file->bytes;
     size_t count = 0;
     fprintf(out, "static const uint8_t bytes_of_%s[] = {", c_name);

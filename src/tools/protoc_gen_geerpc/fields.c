@@ -75,6 +75,7 @@ static void make_field(generator_t *generator, const file_t *file, const gee_fie
                      GEE_STR_ARGUMENTS(proto->name), (int)proto->type);
     if (!is_known(proto->type) || proto->type == GEE_PROTO_GROUP) {
         field->shape = SHAPE_NONE;
+        field->oneof_index = -1;
         return;
     }
     find_type(generator, file, proto, field);

@@ -29,9 +29,11 @@ typedef struct path {
 
 typedef struct file {
     gee_file_descriptor_proto_t proto;
-    gee_bytes_t bytes; /* as protoc wrote the file */
-    const char *name;  /* "a/b.proto" */
-    const char *stem;  /* "a/b" */
+    gee_bytes_t bytes;      /* as protoc wrote the file */
+    const char *name;       /* "a/b.proto" */
+    const char *stem;       /* "a/b" */
+    const char *joined;     /* "a_b" */
+    const char *descriptor; /* "gee_descriptor_of_a_b" */
     bool proto2;
 } file_t;
 
@@ -160,7 +162,7 @@ void gee_gen_accessors(FILE *out, generator_t *generator, const message_t *messa
 void gee_gen_default_text(FILE *out, const field_t *field);
 /* A C string literal, quotes included. */
 void gee_gen_literal(FILE *out, gee_str_t text);
-void gee_gen_embed(FILE *out, const file_t *file, const char *c_name);
+void gee_gen_embed(FILE *out, const file_t *file);
 /* "GEE_WELL_KNOWN_TIMESTAMP" */
 const char *gee_gen_well_known(const char *full_name);
 

@@ -63,8 +63,10 @@ static void add_message(generator_t *generator, const file_t *file, const char *
                     gee_gen_path(&path, MESSAGE_NESTED, i));
 }
 
-static void add_file(generator_t *generator, const file_t *file) {
+static void add_file(generator_t *generator, file_t *file) {
     const gee_file_descriptor_proto_t *proto = &file->proto;
+    file->joined = gee_gen_joined(gee_str(file->stem));
+    file->descriptor = gee_gen_claim(generator, file, file->name, gee_gen_print("gee_descriptor_of_%s", file->joined));
     const char *package = gee_gen_print("%.*s", GEE_STR_ARGUMENTS(proto->package));
     for (size_t i = 0; i < proto->enum_type.count; i++)
         add_enum(generator, file, package, &proto->enum_type.items[i], gee_gen_path(NULL, FILE_ENUM, i));

@@ -8,7 +8,7 @@
 
 /* Keywords of C and C++, and what common headers or compilers define as macros: each between two spaces. */
 static const char reserved[] =
-    " BUFSIZ EOF FALSE INFINITY INT32_MAX INT32_MIN INT64_MAX INT64_MIN NAN NULL SIZE_MAX TRUE UINT32_MAX "
+    " BUFSIZ DIR EOF FALSE FILE INFINITY INT32_MAX INT32_MIN INT64_MAX INT64_MIN NAN NULL SIZE_MAX TRUE UINT32_MAX "
     "UINT64_MAX _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert "
     "_Thread_local alignas alignof and and_eq asm assert auto bitand bitor bool break case catch char char16_t "
     "char32_t char8_t class co_await co_return co_yield compl concept const const_cast consteval constexpr "

@@ -1,5 +1,4 @@
 /* output.c: X.gee.h and X.gee.c of one file, made of the parts. */
-#include <ctype.h>
 #include <string.h>
 
 #include "tools/protoc_gen_geerpc/generator.h"
@@ -56,26 +55,17 @@ static void print_includes(FILE *out, generator_t *generator, const file_t *file
 
 /* ---- the two files ---- */
 
-static char *guard_of(const file_t *file) {
-    char *guard = gee_gen_print("%s_GEE_H", gee_gen_joined(gee_str(file->stem)));
-    for (char *at = guard; *at; at++)
-        *at = (char)toupper((unsigned char)*at);
-    return guard;
-}
-
-static void print_externs(FILE *out, const generator_t *generator, const file_t *file, const char *descriptor) {
+static void print_externs(FILE *out, const generator_t *generator, const file_t *file) {
     fputs("#pragma GCC visibility push(default)\n", out);
     for (const symbol_t *symbol = generator->first; symbol != NULL; symbol = symbol->next)
         if (symbol->file == file && !symbol->map_entry)
             fprintf(out, "extern const gee_type_t gee_type_of_%s;\n", symbol->c_name);
-    fprintf(out, "extern const gee_bytes_t %s; /* a google.protobuf.FileDescriptorProto */\n", descriptor);
+    fprintf(out, "extern const gee_bytes_t %s; /* a google.protobuf.FileDescriptorProto */\n", file->descriptor);
     fputs("#pragma GCC visibility pop\n\n", out);
 }
 
-static void print_header(FILE *out, generator_t *generator, const file_t *file, const message_t *messages,
-                         const char *descriptor) {
-    const char *guard = guard_of(file);
-    fprintf(out, "#ifndef %s\n#define %s\n\n", guard, guard);
+static void print_header(FILE *out, generator_t *generator, const file_t *file, const message_t *messages) {
+    fprintf(out, "#ifndef GEE_PROTO_%s_H\n#define GEE_PROTO_%s_H\n\n", file->joined, file->joined);
     if (file->proto.service.count > 0)
         fputs("#include <geerpc.h>\n", out);
     print_includes(out, generator, file, messages);
@@ -85,7 +75,7 @@ static void print_header(FILE *out, generator_t *generator, const file_t *file, 
           out);
     gee_gen_enum_declarations(out, generator, file);
     gee_gen_structs(out, generator, file, messages);
-    print_externs(out, generator, file, descriptor);
+    print_externs(out, generator, file);
     gee_gen_accessors(out, generator, messages);
     gee_gen_services(out, generator, file);
     fputs("#ifdef __cplusplus\n}\n#endif\n\n#endif\n", out);
@@ -95,14 +85,13 @@ void gee_gen_file(generator_t *generator, const file_t *file, gee_code_generator
                   gee_code_generator_file_t *source) {
     text_t text;
     const message_t *messages = gee_gen_messages(generator, file);
-    const char *descriptor = gee_gen_print("gee_descriptor_of_%s", gee_gen_joined(gee_str(file->stem)));
     begin(&text, file);
-    print_header(text.out, generator, file, messages, descriptor);
+    print_header(text.out, generator, file, messages);
     *header = end(&text, file, ".gee.h");
     begin(&text, file);
     fprintf(text.out, "#include \"%s.gee.h\"\n\n", file->stem);
     gee_gen_enum_types(text.out, generator, file);
     gee_gen_rows(text.out, messages);
-    gee_gen_embed(text.out, file, descriptor);
+    gee_gen_embed(text.out, file);
     *source = end(&text, file, ".gee.c");
 }

@@ -1,6 +1,6 @@
 /* Made by protoc-gen-geerpc from google/protobuf/field_mask.proto: changes here are lost. */
-#ifndef GOOGLE_PROTOBUF_FIELD_MASK_GEE_H
-#define GOOGLE_PROTOBUF_FIELD_MASK_GEE_H
+#ifndef GEE_PROTO_google_protobuf_field_mask_H
+#define GEE_PROTO_google_protobuf_field_mask_H
 
 #include <stdbool.h>
 #include <stddef.h>

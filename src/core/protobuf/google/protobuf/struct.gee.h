@@ -1,6 +1,6 @@
 /* Made by protoc-gen-geerpc from google/protobuf/struct.proto: changes here are lost. */
-#ifndef GOOGLE_PROTOBUF_STRUCT_GEE_H
-#define GOOGLE_PROTOBUF_STRUCT_GEE_H
+#ifndef GEE_PROTO_google_protobuf_struct_H
+#define GEE_PROTO_google_protobuf_struct_H
 
 #include <stdbool.h>
 #include <stddef.h>
