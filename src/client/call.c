@@ -166,7 +166,7 @@ static int set_text(gee_pending_t *operation, const char *text, bool copy, char 
     gee_caller_t *caller = operation->caller;
     gee_payload_t *payload = &operation->call.payload;
     gee_str_t value = gee_str(text);
-    if (!caller->codec->types_on_wire) {
+    if (!caller->codec->types_on_wire || caller->descriptors != NULL) {
         if (gee_text_check(caller->json, &caller->codec_limits, &value, error) != 0)
             return -1;
         value = place_string(at, value.data, value.length, copy);

@@ -137,6 +137,7 @@ static void caller_free(gee_caller_t *caller) {
     (void)gee_runtime_destroy(&caller->own_runtime, NULL); /* null, or owned */
     if (caller->seal != NULL)
         gee_seal_find(gee_modules, NULL)->close(&caller->seal);
+    gee_descriptors_release(&caller->descriptors);
     free(caller->address);
     free(caller);
 }

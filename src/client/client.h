@@ -20,11 +20,12 @@
 #include "core/base/hash.h"
 #include "core/gateway/discovery.h"
 #include "core/gateway/upstream.h"
+#include "core/protobuf/descriptor.h"
 #include "core/type/describe.h"
 
 typedef struct gee_caller gee_caller_t;
 
-/* ---- types.c: the types of methods, as the server has described them ---- */
+/* ---- types.c: the types of methods, as descriptors have them, or as the server has described them ---- */
 typedef struct gee_method_types {
     unsigned references; /* the table's, and one for each operation in flight that uses them */
     gee_pool_t *pool;    /* holds the types, and this structure */
@@ -77,6 +78,7 @@ struct gee_caller {
     gee_seal_setup_t *seal;     /* null: connections are in clear */
     const gee_codec_t *codec;
     const gee_codec_t *json;
+    gee_descriptors_t *descriptors; /* null: types come from the server */
     gee_codec_limits_t codec_limits;
     gee_limits_t limits;
     gee_timeouts_t timeouts;

@@ -120,6 +120,10 @@ typedef struct gee_dial_options {
      * prove to have the secret key fails. Null: connections are in clear. */
     const char *server_key;
     const char *key_file; /* file with the client's own secret key; needs server_key. Null: the client is anonymous */
+    /* A file that protoc --include_imports --descriptor_set_out has written, read when the client is made: JSON text
+     * becomes bin, proto or gob by its types, and no server is asked for types. Methods that the file lacks fail. Null:
+     * the server is asked (Gee.Describe), except for gob. */
+    const char *descriptors;
 } gee_dial_options_t;
 
 /* Dials "tcp@HOST:PORT", "unix@PATH" or "http@HOST:PORT[/PATH]" (HTTP CONNECT), and waits until the connection can be

@@ -113,6 +113,9 @@ static int set_dialling(gee_caller_t *caller, const gee_dial_options_t *given, g
     caller->timeouts.read = timeout_or(options.read_timeout_ns, READ_TIMEOUT);
     caller->timeouts.write = settings->write_timeout_ns;
     caller->runtime = options.runtime;
+    if (options.descriptors != NULL &&
+        (caller->descriptors = gee_descriptors_load(options.descriptors, false, error)) == NULL)
+        return gee_error_prefix(error, "descriptors: ");
     return 0;
 }
 

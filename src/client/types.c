@@ -1,7 +1,8 @@
 /* types.c: the types of methods, which the server tells by Gee.Describe, once a method, for codecs whose bytes do not
- * carry types.
+ * carry types; or descriptors.
  *
  *   want -> known:     described() at once
+ *        -> in descriptors: the same
  *        -> in flight: wait with the others
  *        -> else:      Gee.Describe -> described() for all operations that wait
  *
@@ -175,16 +176,35 @@ static void ask_server(gee_method_types_t *types) {
     gee_upstream_call(types->caller->upstream, &types->question);
 }
 
+/* Null: not known, and the error is set. */
+static gee_method_types_t *begin_types(gee_caller_t *caller, gee_str_t name, gee_error_t *error) {
+    const gee_descriptors_t *set = caller->descriptors;
+    const gee_described_method_t *method = set != NULL ? gee_descriptors_method(set, name, error) : NULL;
+    if (set != NULL && method == NULL) {
+        gee_error_prefix(error, "descriptors: ");
+        return NULL;
+    }
+    gee_method_types_t *types = add_types(caller, name);
+    if (types == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "no memory for the types of one more method");
+    } else if (method == NULL) {
+        ask_server(types);
+    } else {
+        types->argument = method->argument;
+        types->reply = method->reply;
+        types->streams = method->client_streaming || method->server_streaming;
+        types->known = true;
+    }
+    return types;
+}
+
 void gee_types_want(gee_pending_t *operation) {
     gee_caller_t *caller = operation->caller;
     gee_str_t method = operation->call.method;
     gee_error_t error;
     GEE_ASSERT(!gee_link_in_list(&operation->link) && operation->types == NULL);
     gee_method_types_t *types = caller->types.by_method ? gee_string_map_get(caller->types.by_method, method) : NULL;
-    if (types == NULL && (types = add_types(caller, method)) != NULL)
-        ask_server(types);
-    if (types == NULL) {
-        gee_error_set(&error, GEE_RESOURCE_EXHAUSTED, "no memory for the types of one more method");
+    if (types == NULL && (types = begin_types(caller, method, &error)) == NULL) {
         gee_operation_fail(operation, &error, 1);
         return;
     }

@@ -37,6 +37,9 @@ static const option_t options[] = {
       "geerpc (the default), netrpc or jsonrpc, as Go's net/rpc speaks them" },
     { "--codec", "NAME", ON_DIALS, OPTION_TEXT, MEMBER(codec), NULL, 0, 0,
       "how values are written: json (the default), bin or gob" },
+    { "--descriptors", "FILE", ON_CALL | ON_BROADCAST, OPTION_TEXT, MEMBER(descriptors), NULL, 0, 0,
+      "the method's types, as protoc --include_imports --descriptor_set_out=FILE writes them; the server is not "
+      "asked" },
     { "--timeout", "TIME", ON_CALL | ON_BROADCAST | ON_LIST | ON_DESCRIBE, OPTION_TIME, MEMBER(timeout), NULL, 1,
       LONGEST, "give up after this time, connecting included: 250ms, 5s, 1m" },
     { "--timeout", "TIME", ON_PING, OPTION_TIME, MEMBER(timeout), "5s", 1, LONGEST,

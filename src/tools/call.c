@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/protobuf/descriptor.h"
 #include "tools/tools.h"
 #include "tools/values.h"
 
@@ -54,9 +55,22 @@ static int finish(int result, char *reply, const gee_error_t *error) {
 
 /* ---- streaming ---- */
 
-/* True: the server knows, and has said so. */
+/* True: the descriptors have the method. */
+static bool read_who_streams(const char *path, const char *name, who_streams_t *who) {
+    gee_descriptors_t *set = gee_descriptors_load(path, false, NULL);
+    const gee_described_method_t *method =
+        set != NULL ? gee_descriptors_method(set, (gee_str_t){ .data = name, .length = strlen(name) }, NULL) : NULL;
+    if (method != NULL)
+        *who = (who_streams_t){ .client = method->client_streaming, .server = method->server_streaming };
+    gee_descriptors_release(&set);
+    return method != NULL;
+}
+
+/* True: the descriptors have the method; or the server knows, and has said so. */
 static bool ask_who_streams(target_t *target, who_streams_t *who) {
     const char *method = target->arguments->items[1];
+    if (target->arguments->descriptors != NULL)
+        return read_who_streams(target->arguments->descriptors, method, who);
     char *request = gee_description_request(method), *reply = NULL;
     bool known = request != NULL && call_target(target, "Gee.Describe", request, &reply, NULL, NULL) == 0 &&
                  gee_description_who_streams(reply, method, who) == 0;
@@ -194,8 +208,12 @@ const command_t gee_call_command = {
             "is there: from JSON, FILE or, without either, standard input. Each reply of a method that streams\n"
             "from the server is a line, printed at once. Streaming calls have the codec bin, without --codec, too.\n"
             "\n"
+            "With --descriptors FILE, of protoc, JSON becomes bin or gob by the method's types in FILE, where\n"
+            "METHOD is package.Service.Method, or Service.Method of any package; enums are written by name.\n"
+            "\n"
             "  geectl call tcp@127.0.0.1:9999 Arith.Multiply '{\"A\":7,\"B\":8}'\n"
             "  geectl call --balance hash --balance-key ann tcp@a:9999,tcp@b:9999 Foo.Sum '{\"Num1\":1}'\n"
+            "  geectl call --protocol netrpc --descriptors users.binpb tcp@127.0.0.1:9999 Users.Get '{\"id\":1}'\n"
             "  geectl call --registry http://10.0.0.9:9999/_geerpc_/registry Foo.Sum '{\"Num1\":1}'\n"
             "  seq 10 | geectl call tcp@127.0.0.1:9999 Number.Sum",
     .least = 2,

@@ -28,7 +28,8 @@ gee_dial_options_t gee_dial_options(const arguments_t *arguments) {
                                  .connect_timeout_ns = arguments->timeout,
                                  .message_limit = arguments->message_limit,
                                  .server_key = arguments->server_key,
-                                 .key_file = arguments->key_file };
+                                 .key_file = arguments->key_file,
+                                 .descriptors = arguments->descriptors };
 }
 
 char *gee_wire_text(char *target, const arguments_t *arguments) {

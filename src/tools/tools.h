@@ -51,7 +51,8 @@ typedef struct arguments {
     const char *balance, *key;      /* the same */
     const char *server_key;         /* null: connections are in clear */
     const char *key_file;           /* null: the client is anonymous */
-    const char *registry, *service; /* the same */
+    const char *descriptors;        /* null: types come from the server, where they are needed */
+    const char *registry, *service; /* null: none */
     const char *arrivals;
     int64_t timeout; /* 0: none */
     int64_t interval, duration, warmup, ttl, refresh;

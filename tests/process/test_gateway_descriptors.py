@@ -75,6 +75,29 @@ def test_the_gateway_describes_what_its_descriptors_have(gateway):
     assert gateway.call("Users.Other", {})[0] == "rpc server: can't find method Other"
 
 
+def test_geectl_knows_the_types_by_descriptors_alone(go_server, make_server, tmp_path):
+    """Before a server in Go, which knows no Gee.Describe, and before a server that does not tell its types."""
+    path = compile_proto("users.proto", tmp_path / "users.binpb")
+    words = ["call", "--protocol", "netrpc", "--descriptors", path, go_server("netrpc", "tcp")]
+    user = json.loads(geectl(*words, "Users.Next", json.dumps(USER)))
+    assert (user["user_id"], user["color"], user["home"]) == (EXACT + 1, "GREEN", USER["home"])
+    assert geectl(*words, "Users.Next", '{"color": "PINK"}', status=2) == (
+        'geectl: arguments: color: Color has no value "PINK"\n'
+    )
+    assert geectl(*words, "Users.Nxt", status=2) == 'geectl: descriptors: test.v1.Users has no method "Nxt"\n'
+    words[4] = tmp_path / "users.proto"
+    assert f"geectl: descriptors: {tmp_path}/users.proto: it is no Fil" in geectl(*words, "Users.Next", status=2)
+    server = make_server()
+    server.conf += "describe = false;\n"
+    server.start()
+    arith = 'syntax = "proto3"; message Args { int64 A = 1; int64 B = 2; } message Result { int64 value = 1; }' \
+            "service Arith { rpc Multiply(Args) returns (Result); }"
+    path = compile_proto("users.proto", tmp_path / "arith.binpb", lambda _: arith)
+    words = ["call", "--codec", "bin", server.tcp, "Arith.Multiply", '{"A": 3, "B": 3002399751580331}']
+    assert "has no Gee.Describe" in geectl(*words, status=2)
+    assert json.loads(geectl(*words, "--descriptors", path)) == {"value": EXACT}
+
+
 def test_a_top_level_list_is_for_every_forwarded_service_that_it_has(make_server, go_server):
     server = make_server()
     compile_proto("users.proto", server.root / "users.binpb")
