@@ -145,6 +145,15 @@ def test_defaults_and_descriptions(tmp_path, installation):
     assert installation.run(tmp_path / "defaults") == ""
 
 
+@plain
+def test_descriptions_are_those_of_the_same_files_at_run_time(tmp_path):
+    generate(tmp_path, *SETS["own"][1])
+    run(["protoc", f"-I{OWN}", "--include_imports", f"--descriptor_set_out={tmp_path / 'set'}", SETS["own"][1][1]])
+    sources = [ROOT / "tests/interop/same_types.c", *tmp_path.rglob("*.gee.c"), BUILD / "libgeecore.a"]
+    run(["gcc", f"-I{ROOT / 'src/core'}", *INCLUDES, f"-I{tmp_path}", *sources, "-o", tmp_path / "same"])
+    assert run([tmp_path / "same", tmp_path / "set"]) == ""
+
+
 def test_the_serialized_descriptor_is_protoc_s(tmp_path):
     generate(tmp_path, "everything/proto3.proto")
     source = (tmp_path / "everything/proto3.gee.c").read_text()

@@ -71,7 +71,7 @@ typedef enum gee_well_known {
 /* What few fields have. */
 typedef struct gee_field_more {
     const char *json_name;    /* ProtoJSON's name; null: as gee_field_t has it */
-    const char *default_text; /* proto2's default, as a .proto has it; null: none */
+    const char *default_text; /* proto2's default, as FieldDescriptorProto has it; null: none */
     const char *oneof;        /* name of the oneof; null: none */
 } gee_field_more_t;
 

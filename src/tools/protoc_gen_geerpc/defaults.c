@@ -1,4 +1,4 @@
-/* defaults.c: what an absent field stands for: inline accessors, and proto2's defaults in C and as text. */
+/* defaults.c: what an absent field stands for: inline accessors, and proto2's defaults in C. */
 #include <string.h>
 
 #include "tools/protoc_gen_geerpc/generator.h"
@@ -43,22 +43,6 @@ void gee_gen_literal(FILE *out, gee_str_t text) {
             fputc(c, out);
     }
     fputc('"', out);
-}
-
-void gee_gen_default_text(FILE *out, const field_t *field) {
-    gee_str_t text = default_text(field);
-    if (field->proto->type != GEE_PROTO_STRING && field->proto->type != GEE_PROTO_BYTES) {
-        gee_gen_literal(out, text);
-        return;
-    }
-    /* A literal in a .proto, in a literal of C. */
-    text_t quoted;
-    gee_gen_open(&quoted);
-    if (field->proto->type == GEE_PROTO_STRING)
-        gee_gen_literal(quoted.out, text);
-    else
-        fprintf(quoted.out, "\"%.*s\"", GEE_STR_ARGUMENTS(text));
-    gee_gen_literal(out, gee_gen_close(&quoted));
 }
 
 /* ---- values in C ---- */

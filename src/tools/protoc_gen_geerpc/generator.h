@@ -158,8 +158,6 @@ void gee_gen_enum_types(FILE *out, const generator_t *generator, const file_t *f
 void gee_gen_structs(FILE *out, const generator_t *generator, const file_t *file, const message_t *messages);
 void gee_gen_rows(FILE *out, const message_t *messages);
 void gee_gen_accessors(FILE *out, generator_t *generator, const message_t *messages);
-/* proto2's default as a .proto has it, with quotes around texts. */
-void gee_gen_default_text(FILE *out, const field_t *field);
 /* A C string literal, quotes included. */
 void gee_gen_literal(FILE *out, gee_str_t text);
 void gee_gen_embed(FILE *out, const file_t *file);

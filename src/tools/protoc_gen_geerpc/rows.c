@@ -77,7 +77,7 @@ static void print_more(FILE *out, const message_t *message, const field_t *field
         fputs("NULL", out);
     fputs(", ", out);
     if (field->proto->default_value != NULL)
-        gee_gen_default_text(out, field);
+        gee_gen_literal(out, *field->proto->default_value);
     else
         fputs("NULL", out);
     if (field->oneof_index >= 0)
