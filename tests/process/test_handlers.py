@@ -13,7 +13,7 @@ from scripted import GEECTL
 from wire import BinPeer, field, fields
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-EXAMPLES = ("chat", "clock", "countdown", "later", "tally", "total")
+EXAMPLES = ("chat", "clock", "countdown", "later", "shapes", "tally", "total")
 CODECS = ("json", "bin", "gob")
 CANCEL, MESSAGE, CLOSE = 1, 5, 6  # kinds of frames: docs/geerpc.proto
 CANCELLED = 1  # a code
@@ -62,6 +62,33 @@ def test_bare_lists_and_maps(one, codec):
     assert "4 words, over tally.most" in geectl("call", "--codec", codec, server.tcp, "Tally.Add", '["a","b","c","d"]',
                                                 status=1)
     geectl("call", "--codec", codec, server.tcp, "Tally.Add", '{"a": 1}', status=1)
+
+
+SHAPE = {
+    "Color": "RED",
+    "Center": [1, 2, 3],
+    "Box": {"Width": 2, "Height": 3},
+    "Labels": {"-1": "left", "7": ""},
+    "Parts": [{"Radius": 1}],
+    "Depth": -3,
+}
+
+
+@pytest.mark.parametrize("codec", ["json"])
+def test_enums_oneofs_arrays_and_maps_of_any_key(one, codec):
+    server = one()
+    shape = json.dumps(SHAPE)
+    assert json.loads(geectl("call", "--codec", codec, server.tcp, "Shapes.Area", shape)) == 9
+    painted = json.loads(geectl("call", "--codec", codec, server.tcp, "Shapes.Paint", shape))
+    kept = ("Center", "Labels", "Depth")
+    assert {name: painted[name] for name in kept} == {name: SHAPE[name] for name in kept}
+    assert painted["Color"] == "GREEN" and "Box" not in painted and "Radius" not in painted
+    for wrong, reason in (
+        ('{"Center":[1,2]}', "2 items where 3 are expected"),
+        ('{"Color":"BLUE"}', 'no value "BLUE"'),
+        ('{"Labels":{"x":"y"}}', "the key is not of type int32"),
+    ):
+        assert reason in geectl("call", "--codec", codec, server.tcp, "Shapes.Area", wrong, status=1)
 
 
 def test_bare_lists_and_maps_are_described(one):

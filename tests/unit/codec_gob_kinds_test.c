@@ -126,6 +126,32 @@ static void the_set_member_goes_around_even_when_zero(void **state) {
     goes_around(&(kinds_t){ .which = 13, .is.far = &zero });
 }
 
+typedef struct {
+    int64_t id;
+    uint32_t which;
+    union {
+        int64_t number;
+        gee_str_t text;
+    } is;
+    bool last;
+} choice_t;
+GEE_STRUCT(choice_t, "Choice", GEE_INT64(choice_t, id, "Id", 1),
+           GEE_ONEOF(choice_t, which, is.number, "Number", 2, int64_t),
+           GEE_ONEOF(choice_t, which, is.text, "Text", 3, gee_str_t), GEE_BOOL(choice_t, last, "Last", 4));
+
+/* A struct of numbers and text goes a shorter way once its type is known. */
+static void a_oneof_of_a_known_type_goes_around(void **state) {
+    (void)state;
+    const choice_t choices[] = { { .which = 2, .is.number = 7, .last = true },
+                                 { .which = 3, .is.text = GEE_STR("text") },
+                                 { .id = 1, .which = 2 },
+                                 { .which = 3 },
+                                 { .id = 2, .is.number = 9 } };
+    choice_t back;
+    for (size_t i = 0; i < 3 * GEE_LENGTH(choices); i++)
+        passes(GEE_TYPE_OF(choice_t), &choices[i % GEE_LENGTH(choices)], &back);
+}
+
 static void a_set_member_that_is_absent_is_not_sent(void **state) {
     (void)state;
     kinds_t absent = { .which = 13, .last = 1 }, back;
@@ -323,6 +349,19 @@ static void each_name_by_itself(void **state) {
     }
 }
 
+static void a_name_is_not_that_of_a_getter(void **state) {
+    (void)state;
+    static const char *const proto[] = { "a", "get_a", "b2" }, *const go[] = { "A", "GetA_", "B2" };
+    gee_type_t message, structure;
+    gee_field_t message_fields[3], structure_fields[3];
+    int64_t values[] = { 1, 2, 3 }, back[3];
+    make_type(&message, message_fields, proto, 3, true);
+    make_type(&structure, structure_fields, go, 3, false);
+    assert_int_equal(encode(&message, values), 0);
+    assert_int_equal(read_wire(&structure, back, NULL), 0);
+    assert_memory_equal(back, values, sizeof(values));
+}
+
 /* As a gateway without types makes them of JSON. */
 static void a_message_is_read_by_the_names_of_its_proto_too(void **state) {
     (void)state;
@@ -363,6 +402,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(all_kinds_go_around),
         TEST(the_set_member_goes_around_even_when_zero),
+        TEST(a_oneof_of_a_known_type_goes_around),
         TEST(a_set_member_that_is_absent_is_not_sent),
         TEST(of_several_members_the_last_is_set),
         TEST(unknown_fields_are_not_sent),
@@ -372,6 +412,7 @@ int main(void) {
         TEST(trees_have_keys_as_text),
         TEST(a_message_has_the_names_that_go_gives_to_its_fields),
         TEST(each_name_by_itself),
+        TEST(a_name_is_not_that_of_a_getter),
         TEST(a_message_is_read_by_the_names_of_its_proto_too),
         TEST(names_that_become_one_are_bounded),
     };
