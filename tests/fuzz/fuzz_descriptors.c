@@ -37,7 +37,7 @@ static void check_services(const gee_descriptors_t *set) {
 static void *read_value(const gee_type_t *type, const uint8_t *bytes, size_t length, gee_pool_t *pool) {
     void *value = gee_pool_zalloc(pool, type->size);
     FUZZ_CHECK(value != NULL, "no memory for %zu bytes", type->size);
-    return gee_protobuf_strict_decode(NULL, type, bytes, length, &limits, true, pool, value, NULL) == 0 ? value : NULL;
+    return gee_protobuf_lax_decode(NULL, type, bytes, length, &limits, true, pool, value, NULL) == 0 ? value : NULL;
 }
 
 static void check_value(const gee_type_t *type, const uint8_t *bytes, size_t length) {
@@ -45,7 +45,7 @@ static void check_value(const gee_type_t *type, const uint8_t *bytes, size_t len
     void *value = read_value(type, bytes, length, pool);
     gee_chain_t chain;
     gee_chain_init(&chain, cache);
-    if (value != NULL && gee_protobuf_encode(NULL, type, value, &chain, NULL) == 0) {
+    if (value != NULL && gee_protobuf_lax_encode(NULL, type, value, &chain, NULL) == 0) {
         size_t written_length;
         uint8_t *written = fuzz_take_chain(&chain, &written_length);
         void *again = read_value(type, written, written_length, pool);

@@ -1,5 +1,5 @@
-/* descriptor_test: types made of protoc's descriptors: each kind of field, names of services, and
- * sets that cannot be used. */
+/* descriptor_test: types made of protoc's descriptors: each kind of field, values that protoc has encoded, names of
+ * services, and sets that cannot be used. */
 #include "codec_bin_fixture.h"
 
 #include "../support/protoc.h"
@@ -127,6 +127,40 @@ static void proto2_has_presence_required_defaults_and_closed_enums(void **state)
     assert_kinds(field_of(message, 8), GEE_KIND_INT32, 0, GEE_FORM_PLAIN);
     assert_true(field_of(message, 6)->type->element->flags & GEE_TYPE_CLOSED);
     assert_int_equal(message->field_count, 8); /* neither the group nor the extension */
+}
+
+static void a_message_that_protoc_has_encoded_comes_back(void **state) {
+    (void)state;
+    static const char text[] =
+        "i: -7 zig: -9007199254740993 fix: 4000000000 maybe: 0 raw: \"\\000\\377\" color: GREEN packed_fix: [-1, 2]\n"
+        "loose: [GREEN, RED, DEEP] children { key: -5 value { i: 1 words: [\"a\", \"\"] } } words: \"w\"\n"
+        "inner { inner { user_id: 18446744073709551615 } text: \"\" } message { color: DEEP }\n"
+        "at { seconds: 3 nanos: 4 } value { struct_value { fields { key: \"k\" value { number_value: 0 } } } }\n"
+        "last_one: true user_id: 1 colors { key: \"c\" value: GREEN } wrapped { value: \"x\" }\n";
+    size_t length;
+    set = read_compiled(every_kind);
+    const gee_type_t *all = gee_descriptors_type(set, GEE_STR("a.b.All"));
+    protoc_write("text", text, strlen(text));
+    protoc_convert("--encode=a.b.All", "text", "bytes");
+    uint8_t *bytes = protoc_read("bytes", &length);
+    void *value = gee_pool_zalloc(pool, all->size);
+    char *hex;
+    gee_error_t error = { .text = "" };
+    if (decode_bytes(all, bytes, length, value, &error) != 0 || encode(all, value, &hex, &error) != 0)
+        fail_msg("%s", error.text);
+    uint8_t *again;
+    assert_int_equal(from_hex(hex, &again), length);
+    protoc_write("again", again, length);
+    protoc_convert("--decode=a.b.All", "bytes", "before");
+    protoc_convert("--decode=a.b.All", "again", "after");
+    free(again);
+    free(bytes);
+    size_t before_length, after_length;
+    char *before = (char *)protoc_read("before", &before_length), *after = (char *)protoc_read("after", &after_length);
+    assert_int_equal(before_length, after_length);
+    assert_memory_equal(before, after, before_length);
+    free(before);
+    free(after);
 }
 
 static void methods_are_found_by_full_name_and_by_the_name_of_the_service(void **state) {
@@ -368,6 +402,7 @@ int main(void) {
         TEST(fields_have_the_kinds_of_the_proto),
         TEST(an_enum_has_its_first_name_for_a_number_and_all_names),
         TEST(proto2_has_presence_required_defaults_and_closed_enums),
+        TEST(a_message_that_protoc_has_encoded_comes_back),
         TEST(methods_are_found_by_full_name_and_by_the_name_of_the_service),
         TEST(flawed_messages_are_refused_by_file_and_name),
         TEST(flawed_files_enums_and_services_are_refused_by_file_and_name),
