@@ -16,6 +16,11 @@ void gee_protobuf_set_truncated(gee_protobuf_reader_t *reader) {
     gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "truncated: the message ends inside a value");
 }
 
+void gee_protobuf_set_too_long(gee_protobuf_reader_t *reader) {
+    gee_error_set(reader->error, GEE_INVALID_ARGUMENT, "a key or a length of more than %d bytes",
+                  GEE_PROTOBUF_NARROW_LONGEST);
+}
+
 void gee_protobuf_set_no_memory(gee_protobuf_reader_t *reader) {
     gee_error_set(reader->error, GEE_RESOURCE_EXHAUSTED, "the value takes more memory than a call may have");
 }

@@ -24,6 +24,7 @@ gee_protobuf_reader_t gee_protobuf_reader(const gee_codec_limits_t *limits, bool
                                           gee_error_t *error);
 
 void gee_protobuf_set_truncated(gee_protobuf_reader_t *reader);
+void gee_protobuf_set_too_long(gee_protobuf_reader_t *reader);
 void gee_protobuf_set_no_memory(gee_protobuf_reader_t *reader);
 void gee_protobuf_set_too_deep(gee_protobuf_reader_t *reader);
 void gee_protobuf_set_bad_tag(gee_protobuf_reader_t *reader, uint64_t key);
@@ -54,10 +55,25 @@ static inline const uint8_t *gee_protobuf_read_varint(gee_protobuf_reader_t *rea
     return gee_protobuf_read_long_varint(reader, at, end, number);
 }
 
+/* Protobuf's library takes longer forms of numbers, but not of keys and lengths. */
+#define GEE_PROTOBUF_NARROW_LONGEST 5
+
+static inline const uint8_t *gee_protobuf_read_narrow(gee_protobuf_reader_t *reader, const uint8_t *at,
+                                                      const uint8_t *end, uint64_t *number) {
+    if (at < end && *at < 0x80) {
+        *number = *at;
+        return at + 1;
+    }
+    const uint8_t *behind = gee_protobuf_read_long_varint(reader, at, end, number);
+    if (behind != NULL && reader->lax && behind - at > GEE_PROTOBUF_NARROW_LONGEST)
+        return (gee_protobuf_set_too_long(reader), NULL);
+    return behind;
+}
+
 static inline const uint8_t *gee_protobuf_read_key(gee_protobuf_reader_t *reader, const uint8_t *at, const uint8_t *end,
                                                    uint32_t *key) {
     uint64_t number;
-    if ((at = gee_protobuf_read_varint(reader, at, end, &number)) == NULL)
+    if ((at = gee_protobuf_read_narrow(reader, at, end, &number)) == NULL)
         return NULL;
     if (number > UINT32_MAX || number < 8)
         return (gee_protobuf_set_bad_tag(reader, number), NULL);
@@ -69,7 +85,7 @@ static inline const uint8_t *gee_protobuf_read_key(gee_protobuf_reader_t *reader
 static inline const uint8_t *gee_protobuf_read_length(gee_protobuf_reader_t *reader, const uint8_t *at,
                                                       const uint8_t *end, size_t *length) {
     uint64_t number;
-    if ((at = gee_protobuf_read_varint(reader, at, end, &number)) == NULL)
+    if ((at = gee_protobuf_read_narrow(reader, at, end, &number)) == NULL)
         return NULL;
     if (number > (size_t)(end - at))
         return gee_protobuf_truncated(reader);
