@@ -229,7 +229,7 @@ static void keys_of_another_kind_are_refused(void **state) {
 
 static void arrays_of_another_length_are_refused(void **state) {
     (void)state;
-    gee_list_value_t list, four = { (double[]){ 1, 2, 3, 4 }, 4 }, none = { NULL, 0 };
+    gee_list_value_t list, four = { (double[]){ 1, 2, 3, 4 }, 4 };
     refuses(&gee_array_of_3_double, ARRAY_2_FLOAT "0a ff82 00 02 fef03f fef03f",
             "an array of 2 is sent where 3 are expected");
     fresh_receiver();
@@ -242,7 +242,17 @@ static void arrays_of_another_length_are_refused(void **state) {
     assert_true(list.count == 2 && ((const double *)list.items)[1] == 1);
     assert_int_equal(encode(&gee_array_of_3_double, &four), -1);
     assert_string_equal(error.text, "4 items in an array of 3");
-    assert_int_equal(encode(&gee_array_of_3_double, &none), -1);
+}
+
+static void an_array_that_was_never_filled_is_zeros(void **state) {
+    (void)state;
+    gee_list_value_t none = { NULL, 0 }, list;
+    assert_int_equal(encode(&gee_array_of_3_double, &none), 0);
+    assert_int_equal(read_wire(&gee_array_of_3_double, &list, NULL), 0);
+    assert_true(list.count == 3 && ((const double *)list.items)[2] == 0);
+    assert_int_equal(encode(&gee_array_of_2_args_t, &none), 0);
+    assert_int_equal(read_wire(&gee_array_of_2_args_t, &list, NULL), 0);
+    assert_true(list.count == 2 && ((const args_t *)list.items)[1].b == 0);
 }
 
 static void of_equal_keys_the_last_stays(void **state) {
@@ -408,6 +418,7 @@ int main(void) {
         TEST(unknown_fields_are_not_sent),
         TEST(keys_of_another_kind_are_refused),
         TEST(arrays_of_another_length_are_refused),
+        TEST(an_array_that_was_never_filled_is_zeros),
         TEST(of_equal_keys_the_last_stays),
         TEST(trees_have_keys_as_text),
         TEST(a_message_has_the_names_that_go_gives_to_its_fields),

@@ -41,9 +41,20 @@ static inline bool scalar_of(gee_kind_t kind, const void *value, uint64_t *numbe
     }
 }
 
+/* An array that was never filled is zeros, where there has to be an array. */
+static int put_unfilled(gee_gob_writer_t *writer, const gee_type_t *type, const gee_list_value_t *list) {
+    const gee_type_t *element = type->element;
+    if (list->count > 0 || element->kind == GEE_KIND_OPTIONAL || element->length > 0)
+        return GEE_GOB_FAIL(writer->error, GEE_INTERNAL, "%zu items in an array of %u", list->count, type->length);
+    gee_gob_put_uint(writer, type->length);
+    for (uint32_t i = 0; i < type->length; i++)
+        gee_gob_put_uint(writer, 0); /* of a list or a map the count, of a struct the end */
+    return 0;
+}
+
 static int put_list(gee_gob_writer_t *writer, const gee_type_t *type, const gee_list_value_t *list) {
     if (type->length > 0 && list->count != type->length)
-        return GEE_GOB_FAIL(writer->error, GEE_INTERNAL, "%zu items in an array of %u", list->count, type->length);
+        return put_unfilled(writer, type, list);
     gee_gob_put_uint(writer, list->count);
     for (size_t i = 0; i < list->count; i++)
         if (put_value(writer, type->element, (const char *)list->items + i * type->element->size) != 0) {
