@@ -1,5 +1,5 @@
-/* same_types SET: are the descriptions that protoc-gen-geerpc has made of tests/protos/everything those that descriptor.c
- * makes of the same files at run time? Prints every difference. */
+/* same_types SET: are the descriptions that protoc-gen-geerpc has made of tests/protos/everything those that
+ * descriptor.c makes of the same files at run time? Prints every difference. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
