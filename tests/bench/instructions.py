@@ -25,7 +25,7 @@ from servers import BUILD, start_backend, start_gateway, start_geerpc
 RECORDED = HERE / "instructions.json"
 CALLS = 480
 DEPTHS = (1, 16)
-TOLERANCE = 1.05
+TOLERANCE = 1.03
 
 
 def key():

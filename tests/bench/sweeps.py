@@ -21,7 +21,8 @@ from rows import Row
 
 OUR_WIRES = ("bin", "json", "netrpc", "gob", "jsonrpc")
 WARM = 1
-ROOM = "limits = { connections = 100000; connections_per_address = 0; };\n"
+ROOM = ("limits = { connections = 100000; connections_per_address = 0; unauthenticated = 0; "
+        "handshakes_per_address = 0; };\n")
 
 
 @dataclasses.dataclass

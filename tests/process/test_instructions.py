@@ -17,8 +17,8 @@ RECORDED = {"bin, 1 in flight": 1000, "bin, 16 in flight": 600}
 def test_dearer_rows_are_named(monkeypatch, tmp_path):
     monkeypatch.setattr(instructions, "RECORDED", tmp_path / "recorded.json")
     instructions.RECORDED.write_text(instructions.json.dumps({instructions.key(): RECORDED}))
-    assert instructions.compare({"bin, 1 in flight": 1050, "bin, 16 in flight": 400})[1] == []
-    assert instructions.compare({"bin, 1 in flight": 1051, "bin, 16 in flight": 631})[1] == list(RECORDED)
+    assert instructions.compare({"bin, 1 in flight": 1030, "bin, 16 in flight": 400})[1] == []
+    assert instructions.compare({"bin, 1 in flight": 1031, "bin, 16 in flight": 619})[1] == list(RECORDED)
     assert instructions.compare({"new, 1 in flight": 9999})[1] == []
 
 

@@ -43,12 +43,13 @@ const gee_module_t *gee_module_next(const gee_module_entry_t *table, gee_module_
 }
 
 const void *gee_module_find_by(const gee_module_entry_t *table, gee_module_kind_t kind, size_t offset, gee_str_t text) {
-    const gee_module_t *module;
-    for (size_t i = 0; (module = gee_module_next(table, kind, i)) != NULL; i++) {
+    for (const gee_module_entry_t *entry = table; entry->module != NULL; entry++) {
         const char *own;
-        memcpy(&own, (const char *)module->interface + offset, sizeof(own));
+        if (entry->module->kind != kind)
+            continue;
+        memcpy(&own, (const char *)entry->module->interface + offset, sizeof(own));
         if (gee_str_equal(gee_str(own), text))
-            return module->interface;
+            return entry->module->interface;
     }
     return NULL;
 }

@@ -188,6 +188,8 @@ static inline gee_sent_t gee_upstream_stream_send(gee_upstream_stream_t *stream,
 }
 
 void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call);
+/* The same, for calls that are rare: with one caller in a server, the function above becomes a part of that caller. */
+void gee_upstream_call_apart(gee_upstream_t *upstream, gee_upstream_call_t *call);
 /* Gives up on the call: done() is not called. On a wire without cancel the place of the call at the server stays
  * taken until the late reply. */
 void gee_upstream_cancel(gee_upstream_call_t *call);

@@ -437,7 +437,7 @@ void gee_upstream_go_to(gee_upstream_call_t *call, gee_backend_t *another) {
 
 /* ---- for callers ---- */
 
-static void start_call(gee_upstream_t *upstream, gee_upstream_call_t *call) {
+GEE_ALWAYS_INLINE void start_call(gee_upstream_t *upstream, gee_upstream_call_t *call) {
     GEE_ASSERT(call->upstream == NULL);
     call->upstream = upstream;
     call->backend = NULL;
@@ -459,11 +459,19 @@ static void start_call(gee_upstream_t *upstream, gee_upstream_call_t *call) {
         upstream->retry_tokens = GEE_RETRY_TOKENS_MOST;
 }
 
-void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call) {
+GEE_ALWAYS_INLINE void begin_call(gee_upstream_t *upstream, gee_upstream_call_t *call) {
     start_call(upstream, call);
     call->fixed = false;
     place(call);
     call->starting = false;
+}
+
+void gee_upstream_call(gee_upstream_t *upstream, gee_upstream_call_t *call) {
+    begin_call(upstream, call);
+}
+
+GEE_APART void gee_upstream_call_apart(gee_upstream_t *upstream, gee_upstream_call_t *call) {
+    begin_call(upstream, call);
 }
 
 void gee_upstream_call_backend(gee_upstream_t *upstream, gee_backend_t *backend, gee_upstream_call_t *call) {

@@ -648,9 +648,7 @@ void gee_session_event(gee_session_t *session, const gee_event_t *event) {
         on_other_event(session, event);
 }
 
-/* Of a call that was in flight while others were read. */
-void gee_session_answered(gee_session_t *session) {
-    gee_stream_flush(session->stream);
+GEE_APART void gee_session_go_on(gee_session_t *session) {
     if (session->flows != NULL)
         gee_session_start_held(session);
     read_on(session);

@@ -4,6 +4,7 @@
 #define GEE_RPC_SESSION_FLOWS_H
 
 #include "core/base/hash.h"
+#include "core/rpc/engine_private.h"
 #include "core/rpc/session_private.h"
 
 /* A call that waits for its turn: session_held.c. */
@@ -91,16 +92,28 @@ void gee_session_flows_known(gee_session_t *session, const gee_event_t *pong);
 void gee_session_cancel_later(gee_session_t *session, gee_flow_t *flow);
 
 /* ---- session_held.c; serving ---- */
-/* As many calls as limits.calls and limits.input let in. */
-bool gee_session_is_full(const gee_session_t *session);
+/* As many calls as limits.calls and limits.input let in. (Inline, as each message is asked about.) */
+static inline bool gee_session_is_full(const gee_session_t *session) {
+    const gee_limits_t *limits = &session->engine->limits;
+    if (limits->input > 0 && session->serving.call_bytes >= limits->input)
+        return true;
+    if (session->call_count < (size_t)limits->calls)
+        return false;
+    size_t streaming = session->flows != NULL ? session->flows->count : 0;
+    return session->call_count - streaming >= (size_t)limits->calls;
+}
 /* May further calls be held: has the wire control events, and is there room for their bytes? */
 bool gee_session_may_hold(const gee_session_t *session);
-bool gee_session_must_hold(const gee_session_t *session);
+static inline bool gee_session_has_held(const gee_session_t *session) {
+    return session->flows != NULL && session->flows->held_end > session->flows->held_begin;
+}
+static inline bool gee_session_must_hold(const gee_session_t *session) {
+    return gee_session_has_held(session) || gee_session_is_full(session);
+}
 /* True: the event belongs to a call that is held; its message goes to gee_session_hold_message(), when receive() has
  * returned. Precondition of both: session->holding, and so session->flows is there. */
 bool gee_session_hold_event(gee_session_t *session, const gee_event_t *event);
 void gee_session_hold_message(gee_session_t *session, const uint8_t *bytes, size_t length);
-bool gee_session_has_held(const gee_session_t *session);
 /* Starts calls that wait, as long as there is room. */
 void gee_session_start_held(gee_session_t *session);
 /* True: a call of that number waited, and is answered. */

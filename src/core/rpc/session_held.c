@@ -16,33 +16,11 @@
 #define HELD_WITHOUT_LIMIT (16 * GEE_MIB) /* where limits.input is 0 */
 #define FIRST_HELD         16
 
-static size_t held_count(const gee_session_t *session) {
-    return session->flows != NULL ? session->flows->held_end - session->flows->held_begin : 0;
-}
-
-bool gee_session_has_held(const gee_session_t *session) {
-    return held_count(session) > 0;
-}
-
-GEE_APART bool gee_session_is_full(const gee_session_t *session) {
-    const gee_limits_t *limits = &session->engine->limits;
-    if (limits->input > 0 && session->serving.call_bytes >= limits->input)
-        return true;
-    if (session->call_count < (size_t)limits->calls)
-        return false;
-    size_t streaming = session->flows != NULL ? session->flows->count : 0;
-    return session->call_count - streaming >= (size_t)limits->calls;
-}
-
 GEE_APART bool gee_session_may_hold(const gee_session_t *session) {
     uint64_t limit = session->engine->limits.input ? session->engine->limits.input : HELD_WITHOUT_LIMIT;
     size_t held = session->flows != NULL ? gee_inbox_length(&session->flows->held) : 0;
     return session->serving.call_bytes + held < limit && session->protocol->can != NULL &&
            (session->protocol->can(session, session->protocol_state) & GEE_EVENT_CANCEL) != 0;
-}
-
-GEE_APART bool gee_session_must_hold(const gee_session_t *session) {
-    return held_count(session) > 0 || gee_session_is_full(session);
 }
 
 /* ---- the line ---- */
@@ -96,7 +74,8 @@ static bool begins_or_follows_held(const gee_session_t *session, const gee_event
     bool refused = event->payload.kind == GEE_PAYLOAD_REFUSED;
     if (event->parts & GEE_EVENT_BEGIN)
         return !refused; /* a refused call is answered at once, and takes nothing */
-    if ((event->parts & (GEE_EVENT_MESSAGE | GEE_EVENT_HALF_CLOSE | GEE_EVENT_CREDIT)) == 0 || held_count(session) == 0)
+    if ((event->parts & (GEE_EVENT_MESSAGE | GEE_EVENT_HALF_CLOSE | GEE_EVENT_CREDIT)) == 0 ||
+        !gee_session_has_held(session))
         return false;
     return flow == NULL || (!refused && flow->held_until > session->flows->held_begin);
 }
@@ -188,13 +167,13 @@ static void start_first(gee_session_t *session, gee_session_flows_t *flows) {
 
 void gee_session_start_held(gee_session_t *session) {
     bool outermost = !session->parsing;
-    if (held_count(session) == 0 || session->holding)
+    if (!gee_session_has_held(session) || session->holding)
         return;
     session->parsing = true;
-    while (held_count(session) > 0 && !gee_session_is_ending(session) && !gee_session_is_full(session) &&
+    while (gee_session_has_held(session) && !gee_session_is_ending(session) && !gee_session_is_full(session) &&
            !gee_stream_congested_apart(session->stream))
         start_first(session, session->flows);
-    if (held_count(session) == 0 && session->flows != NULL)
+    if (!gee_session_has_held(session) && session->flows != NULL)
         free_held(session->flows);
     if (outermost) {
         session->parsing = false;
@@ -219,7 +198,7 @@ static void drop_ended(gee_session_flows_t *flows) {
 
 static bool end_held(gee_session_t *session, uint64_t number, const gee_status_t *status) {
     gee_session_flows_t *flows = session->flows;
-    if (held_count(session) == 0)
+    if (!gee_session_has_held(session))
         return false;
     if (flows->held_by_number == NULL)
         index_all(flows);

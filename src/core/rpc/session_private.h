@@ -127,8 +127,8 @@ gee_call_t *gee_session_find_token(gee_session_t *session, const gee_token_t *to
 GEE_APART void gee_session_add_token(gee_session_t *session, gee_call_t *call);
 GEE_APART void gee_session_remove_token(gee_session_t *session, gee_call_t *call);
 void gee_session_drop_tokens(gee_session_t *session);
-/* A call was answered that was in flight while others were read. */
-void gee_session_answered(gee_session_t *session);
+/* A call was answered: held calls may begin, the session may be read on, or is through. */
+void gee_session_go_on(gee_session_t *session);
 
 /* ---- calling ---- */
 void gee_session_on_reply(gee_session_t *session, const gee_event_t *event);
