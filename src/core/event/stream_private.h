@@ -61,20 +61,20 @@ struct gee_stream {
     uint8_t fresh_layer; /* the lowest layer that has not seen the bytes below; layer_count: none */
 
     bool wants_reread, paused, congested;
-    bool blocked;         /* the kernel takes no more: waiting for EPOLLOUT */
-    bool ended;           /* the peer's end was read */
-    bool broken;          /* failed() was called */
-    bool timed_out;       /* because nothing could be written for too long */
-    bool shut_down;       /* closing: our end is written */
-    bool frozen;          /* on its way to another process */
-    bool destroyed;       /* by a callback: the outermost frame frees the memory */
-    unsigned frames_deep; /* entry points of the stream that are on the stack */
+    bool blocked : 1;     /* the kernel takes no more: waiting for EPOLLOUT */
+    bool ended : 1;       /* the peer's end was read */
+    bool broken : 1;      /* failed() was called */
+    bool timed_out : 1;   /* because nothing could be written for too long */
+    bool shut_down : 1;   /* closing: our end is written */
+    bool frozen : 1;      /* on its way to another process */
+    bool destroyed : 1;   /* by a callback: the outermost frame frees the memory */
+    uint16_t frames_deep; /* entry points of the stream that are on the stack */
 
     int64_t progress_at; /* when bytes were written last, or writing became blocked */
     uint64_t bytes_received, bytes_sent;
     char peer_text[];
 };
-_Static_assert(sizeof(struct gee_stream) <= 264, "each idle connection has one");
+_Static_assert(sizeof(struct gee_stream) <= 256, "each idle connection has one");
 
 /* An entry point (an event, a task, a timer) encloses its work in enter and leave. Steps in between return false when
  * the stream is destroyed or broken: the caller then only leaves. */

@@ -23,8 +23,8 @@
 
 /* How long a busy session takes no requests, so that the calls in flight end: longer each time, but short enough that
  * a call with a deadline of a second is not lost. */
-#define FIRST_SUSPENSION   (100 * GEE_MILLISECOND)
-#define LONGEST_SUSPENSION (500 * GEE_MILLISECOND)
+#define FIRST_SUSPENSION_MS   100
+#define LONGEST_SUSPENSION_MS 500
 
 #define METHODS_NAMED 8  /* calls of a cut connection, in the log */
 #define METHOD_SHOWN  64 /* bytes of a method's name, in the log */
@@ -45,12 +45,13 @@ static bool is_quiet(gee_worker_connection_t *connection, const gee_session_t *s
  * suspension. */
 static bool is_short_lived(const gee_session_t *session, int64_t now) {
     gee_link_t *oldest = gee_list_first(&session->calls);
-    return oldest == NULL || now - GEE_CONTAINER(oldest, gee_call_t, session_link)->started_ns < LONGEST_SUSPENSION;
+    return oldest == NULL ||
+           now - GEE_CONTAINER(oldest, gee_call_t, session_link)->started_ns < LONGEST_SUSPENSION_MS * GEE_MILLISECOND;
 }
 
 static void suspend_session(gee_session_t *session, gee_worker_connection_t *connection, int64_t now) {
-    int64_t next = connection->suspend_ns == 0 ? FIRST_SUSPENSION : 2 * connection->suspend_ns;
-    connection->suspend_ns = next < LONGEST_SUSPENSION ? next : LONGEST_SUSPENSION;
+    unsigned next = connection->suspended_ms == 0 ? FIRST_SUSPENSION_MS : 2U * connection->suspended_ms;
+    connection->suspended_ms = (uint16_t)(next < LONGEST_SUSPENSION_MS ? next : LONGEST_SUSPENSION_MS);
     connection->busy_ns = now;
     gee_session_pause(session, GEE_PAUSE_OWNER);
 }
@@ -75,7 +76,8 @@ static void hurry(gee_worker_process_t *process, gee_session_t *session, gee_wor
     if (!gee_session_is_paused(session, GEE_PAUSE_OWNER) &&
         (late || (since >= settings->handover_patience && is_short_lived(session, now)))) {
         suspend_session(session, connection, now);
-    } else if (gee_session_is_paused(session, GEE_PAUSE_OWNER) && !late && since >= connection->suspend_ns) {
+    } else if (gee_session_is_paused(session, GEE_PAUSE_OWNER) && !late &&
+               since >= connection->suspended_ms * GEE_MILLISECOND) {
         connection->busy_ns = now;
         gee_session_unpause(session, GEE_PAUSE_OWNER);
     }

@@ -110,16 +110,16 @@ typedef struct gee_worker_connection {
     bool served : 1, open : 1; /* the conversation goes on; the descriptor is open */
     bool unproven : 1;         /* and counted as unproven */
     bool refused : 1;          /* while leaving: a taker has refused the connection */
-    uint8_t quiet_sweeps;
-    uint32_t silent_place; /* index in process->silent, from 1; 0: not there */
-    int descriptor;        /* valid while silent_place is not 0 */
+    uint8_t quiet_sweeps;      /* while leaving */
+    uint16_t suspended_ms;     /* while leaving: length of the last suspension; 0: none so far */
+    uint32_t silent_place;     /* index in process->silent, from 1; 0: not there */
+    int descriptor;            /* valid while silent_place is not 0 */
 
     /* while leaving */
     uint32_t bytes_seen; /* bytes received at the last sweep, the lower half, which is enough to see new bytes */
     int64_t busy_ns;     /* since when the session has been busy, or suspended; 0: neither */
-    int64_t suspend_ns;  /* length of the last suspension; 0: none so far */
 } gee_worker_connection_t;
-_Static_assert(sizeof(gee_worker_connection_t) <= 64, "each idle connection has one");
+_Static_assert(sizeof(gee_worker_connection_t) <= 56, "each idle connection has one");
 
 /* worker_count.c */
 /* Claims the worker's slot in the cycle's shared counts. Without a slot the worker counts alone. */
