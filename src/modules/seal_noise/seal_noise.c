@@ -28,8 +28,8 @@ typedef enum phase {
 
 typedef struct state {
     gee_seal_setup_t *setup; /* held */
-    gee_role_t role;
-    phase_t phase;
+    gee_role_t role : 8;
+    phase_t phase : 8;
     bool heard;      /* calling: a record of the server has come */
     bool peer_ended; /* the peer's end record has come */
     bool opened;     /* the handshake is over: `records` is in use */
@@ -41,6 +41,7 @@ typedef struct state {
     };
     const gee_identity_t *identity;
 } state_t;
+_Static_assert(sizeof(state_t) <= 40, "each idle sealed connection has one");
 
 static void forget(state_t *state) {
     if (state->setup == NULL)
