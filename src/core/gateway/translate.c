@@ -2,12 +2,17 @@
  * it. */
 #include "core/gateway/translate.h"
 
+#include <string.h>
+
 const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_protocol_t *protocol,
                                         const gee_codec_t *session, const gee_codec_t *from, bool typed) {
     if (from == session)
         return session;
     const gee_codec_t *framed = NULL;
-    if (!session->self_delimiting && protocol->framed_codec != NULL)
+    bool takes_framed = !session->self_delimiting && protocol->framed_codec != NULL;
+    if (takes_framed && strcmp(from->name, protocol->framed_codec) == 0)
+        return from; /* as it mostly is: without a look-up */
+    if (takes_framed)
         framed = gee_module_find(engine->modules, GEE_MODULE_CODEC, gee_str(protocol->framed_codec));
     if (framed == NULL || (from != framed && (typed || session->encode_value != NULL)))
         return session;
