@@ -29,6 +29,52 @@ typedef struct {
 } wrong_t;
 GEE_STRUCT(wrong_t, "All", GEE_INT64(wrong_t, s, "S", 8));
 
+/* ---- kinds that a .proto has, and others beside those of every_kind.h ---- */
+
+typedef enum { LEVEL_LOW = -5, LEVEL_NONE = 0, LEVEL_HIGH = 9 } level_t;
+GEE_ENUM_TYPE(level_t, "Level", 0, { "LOW", LEVEL_LOW }, { "NONE", LEVEL_NONE }, { "HIGH", LEVEL_HIGH });
+GEE_LIST_TYPE(level_t);
+GEE_ARRAY_TYPE(double, 3);
+GEE_KEYED_MAP_TYPE(bool, level_t);
+GEE_KEYED_MAP_TYPE(int32_t, gee_str_t);
+GEE_KEYED_MAP_TYPE(int64_t, item_t);
+GEE_KEYED_MAP_TYPE(uint32_t, double);
+GEE_KEYED_MAP_TYPE(uint64_t, int64_t);
+typedef struct {
+    level_t level;
+    GEE_LIST_OF(level_t) levels;
+    GEE_LIST_OF(double) point;
+    GEE_KEYED_MAP_OF(bool, level_t) by_flag;
+    GEE_KEYED_MAP_OF(int32_t, gee_str_t) by_small;
+    GEE_KEYED_MAP_OF(int64_t, item_t) by_number;
+    GEE_KEYED_MAP_OF(uint32_t, double) by_word;
+    GEE_KEYED_MAP_OF(uint64_t, int64_t) by_natural;
+    int32_t zigzag;
+    uint64_t fixed;
+    uint32_t which;
+    union {
+        int64_t number;
+        gee_str_t text;
+        level_t level;
+        item_t item;
+        item_t *other;
+    } is;
+} kinds_t;
+GEE_STRUCT(kinds_t, "Kinds", GEE_ENUM(kinds_t, level, "Level", 1, level_t),
+           GEE_LIST(kinds_t, levels, "Levels", 2, level_t, gee_list_of_level_t),
+           GEE_LIST(kinds_t, point, "Point", 3, double, gee_array_of_3_double),
+           GEE_KEYED_MAP(kinds_t, by_flag, "ByFlag", 4, bool, level_t, gee_map_of_bool_to_level_t),
+           GEE_KEYED_MAP(kinds_t, by_small, "BySmall", 5, int32_t, gee_str_t, gee_map_of_int32_t_to_gee_str_t),
+           GEE_KEYED_MAP(kinds_t, by_number, "ByNumber", 6, int64_t, item_t, gee_map_of_int64_t_to_item_t),
+           GEE_KEYED_MAP(kinds_t, by_word, "ByWord", 7, uint32_t, double, gee_map_of_uint32_t_to_double),
+           GEE_KEYED_MAP(kinds_t, by_natural, "ByNatural", 8, uint64_t, int64_t, gee_map_of_uint64_t_to_int64_t),
+           GEE_SINT32(kinds_t, zigzag, "Zigzag", 9), GEE_FIXED64(kinds_t, fixed, "Fixed", 10),
+           GEE_ONEOF(kinds_t, which, is.number, "Number", 11, int64_t),
+           GEE_ONEOF(kinds_t, which, is.text, "Text", 12, gee_str_t),
+           GEE_ONEOF(kinds_t, which, is.level, "OneLevel", 13, level_t),
+           GEE_ONEOF(kinds_t, which, is.item, "Item", 14, item_t),
+           GEE_ONEOF_OPTIONAL(kinds_t, which, is.other, "Other", 15, item_t, gee_optional_of_item_t));
+
 /* ---- values ---- */
 
 static int64_t some_sizes[] = { 0, 1, -1, INT64_MIN, INT64_MAX, 9007199254740993 };
@@ -52,6 +98,35 @@ static int64_t zero, minus = -5;
 static gee_str_t empty_note;
 
 static all_t zeros, full, sparse;
+static level_t some_levels[] = { LEVEL_HIGH, LEVEL_NONE, LEVEL_LOW, (level_t)77 };
+static __typeof__(*((kinds_t *)0)->by_flag.items) some_flagged[] = { { false, LEVEL_NONE }, { true, LEVEL_LOW } };
+static __typeof__(*((kinds_t *)0)->by_small.items) some_small[] = { { INT32_MIN, { "least", 5 } },
+                                                                    { 0, { "", 0 } },
+                                                                    { INT32_MAX, { "most", 4 } } };
+static __typeof__(*((kinds_t *)0)->by_number.items) some_numbered[] = { { .key = INT64_MIN }, { .key = INT64_MAX } };
+static __typeof__(*((kinds_t *)0)->by_word.items) some_words[] = { { 0, 0 }, { UINT32_MAX, -0.5 } };
+static __typeof__(*((kinds_t *)0)->by_natural.items) some_naturals[] = { { 0, -1 }, { UINT64_MAX, INT64_MIN } };
+static kinds_t kinds[11];
+
+static void make_kinds(void) {
+    kinds[1] = (kinds_t){ .level = LEVEL_LOW, .zigzag = INT32_MIN, .fixed = UINT64_MAX };
+    kinds[1].levels.items = some_levels, kinds[1].levels.count = GEE_LENGTH(some_levels);
+    kinds[1].point.items = some_numbers, kinds[1].point.count = 3;
+    kinds[1].by_flag.items = (void *)some_flagged, kinds[1].by_flag.count = GEE_LENGTH(some_flagged);
+    kinds[1].by_small.items = (void *)some_small, kinds[1].by_small.count = GEE_LENGTH(some_small);
+    kinds[1].by_number.items = (void *)some_numbered, kinds[1].by_number.count = GEE_LENGTH(some_numbered);
+    kinds[1].by_word.items = (void *)some_words, kinds[1].by_word.count = GEE_LENGTH(some_words);
+    kinds[1].by_natural.items = (void *)some_naturals, kinds[1].by_natural.count = GEE_LENGTH(some_naturals);
+    kinds[2] = (kinds_t){ .level = (level_t)INT32_MAX, .which = 11 }; /* zero, but set */
+    kinds[3] = (kinds_t){ .which = 11, .is.number = INT64_MIN };
+    kinds[4] = (kinds_t){ .which = 12 };
+    kinds[5] = (kinds_t){ .which = 12, .is.text = { "text", 4 } };
+    kinds[6] = (kinds_t){ .which = 13 };
+    kinds[7] = (kinds_t){ .which = 13, .is.level = LEVEL_HIGH };
+    kinds[8] = (kinds_t){ .which = 14 };
+    kinds[9] = (kinds_t){ .which = 14, .is.item = some_items[1] };
+    kinds[10] = (kinds_t){ .which = 15, .is.other = &some_items[2] };
+}
 
 static void make_values(void) {
     some_items[1].sizes.items = some_sizes, some_items[1].sizes.count = GEE_LENGTH(some_sizes);
@@ -82,6 +157,7 @@ static void make_values(void) {
     full.stock.items = (void *)some_stock, full.stock.count = GEE_LENGTH(some_stock);
     sparse = (all_t){ .i64 = INT64_MIN, .f = -FLT_MAX, .maybe = &zero, .note = &empty_note, .other = &some_items[0] };
     sparse.items.items = some_items, sparse.items.count = 1;
+    make_kinds();
 }
 
 static const int64_t integers[] = { 0, 1, -1, 127, 128, -128, INT32_MAX, 9007199254740993, INT64_MIN, INT64_MAX };
@@ -217,6 +293,7 @@ static void check_error(const gee_codec_t *codec) {
 
 typedef union {
     all_t all;
+    kinds_t kinds;
     item_t item;
     gee_list_value_t list;
     double number;
@@ -280,6 +357,21 @@ static void values_pass_between_all_codecs(void **state) {
                 pass_through(nth_codec(j), samples[i].type, &first, &second);
                 pass_through(from, samples[i].type, &second, &third);
                 assert_true(gee_type_equal(samples[i].type, samples[i].values, &third));
+            }
+            gee_pool_reset(pool);
+        }
+    }
+}
+
+static void kinds_of_protos_pass_between_all_codecs(void **state) {
+    (void)state;
+    EACH_CODEC(from) {
+        for (size_t j = 0; nth_codec(j); j++) {
+            for (size_t i = 0; i < GEE_LENGTH(kinds); i++) {
+                any_t first, second;
+                pass_through(from, GEE_TYPE_OF(kinds_t), &kinds[i], &first);
+                pass_through(nth_codec(j), GEE_TYPE_OF(kinds_t), &first, &second);
+                assert_true(gee_type_equal(GEE_TYPE_OF(kinds_t), &kinds[i], &second));
             }
             gee_pool_reset(pool);
         }
@@ -808,6 +900,7 @@ int main(void) {
         TEST(the_table_is_complete),
         TEST(every_value_survives),
         TEST(values_pass_between_all_codecs),
+        TEST(kinds_of_protos_pass_between_all_codecs),
         TEST(trees_and_typed_values_agree),
         TEST(a_value_is_measured_however_it_is_cut),
         TEST(a_value_over_the_limit_is_not_measured),
