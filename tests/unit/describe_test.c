@@ -148,12 +148,23 @@ static void assert_same_type(const gee_type_t *a, const gee_type_t *b, unsigned 
     assert_int_equal(a->value_offset, b->value_offset);
     assert_int_equal(a->entry_size, b->entry_size);
     assert_int_equal(a->field_count, b->field_count);
+    assert_int_equal(a->form, b->form);
+    assert_int_equal(a->flags, b->flags);
+    assert_int_equal(a->length, b->length);
+    assert_ptr_equal(gee_type_key(a)->name, gee_type_key(b)->name);
+    assert_int_equal(a->value_count, b->value_count);
+    for (size_t i = 0; i < a->value_count; i++) {
+        assert_string_equal(a->values[i].name, b->values[i].name);
+        assert_int_equal(a->values[i].number, b->values[i].number);
+    }
     if (depth == 0) /* Node is recursive */
         return;
     for (size_t i = 0; i < a->field_count; i++) {
         assert_string_equal(a->fields[i].name, b->fields[i].name);
         assert_int_equal(a->fields[i].tag, b->fields[i].tag);
-        assert_int_equal(a->fields[i].offset, b->fields[i].offset);
+        assert_int_equal(a->fields[i].flags, b->fields[i].flags);
+        if (!(a->fields[i].flags & GEE_FIELD_ONEOF)) /* members of a oneof have places of their own */
+            assert_int_equal(a->fields[i].offset, b->fields[i].offset);
         assert_same_type(a->fields[i].type, b->fields[i].type, depth - 1);
     }
     assert_int_equal(a->element == NULL, b->element == NULL);
@@ -189,6 +200,75 @@ static void a_type_comes_back_as_a_compiler_lays_it_out(void **state) {
     root.children.count = 1;
     length = encode(&node_type, &root, &bytes);
     assert_true(gee_type_equal(&node_type, &root, decode(type, bytes, length)));
+}
+
+typedef enum color { COLOR_NONE = -1, COLOR_RED = 4, COLOR_GREEN = 5 } color_t;
+GEE_ENUM_TYPE(color_t, "Color", GEE_TYPE_CLOSED, { "NONE", COLOR_NONE }, { "RED", COLOR_RED }, { "ROUGE", COLOR_RED },
+              { "GREEN", COLOR_GREEN });
+GEE_LIST_TYPE(gee_sint32_t);
+GEE_UNPACKED_LIST_TYPE(gee_fixed64_t);
+GEE_ARRAY_TYPE(float, 3);
+GEE_KEYED_MAP_TYPE(bool, int32_t);
+GEE_KEYED_MAP_TYPE(gee_sfixed64_t, color_t);
+typedef struct kinds {
+    color_t color;
+    uint32_t first, second;
+    union {
+        int32_t number;
+        gee_str_t text;
+    } one;
+    int64_t after;
+    union {
+        bool flag;
+        color_t color;
+    } other;
+    GEE_LIST_OF(int32_t) zigzags;
+    GEE_LIST_OF(uint64_t) unpacked;
+    GEE_LIST_OF(float) three;
+    GEE_KEYED_MAP_OF(bool, int32_t) by_flag;
+    GEE_KEYED_MAP_OF(int64_t, color_t) by_number;
+} kinds_t;
+GEE_STRUCT(kinds_t, "Kinds", GEE_ENUM(kinds_t, color, "Color", 1, color_t),
+           GEE_ONEOF(kinds_t, first, one.number, "Number", 2, gee_sint32_t),
+           GEE_ONEOF(kinds_t, first, one.text, "Text", 3, gee_str_t), GEE_SFIXED64(kinds_t, after, "After", 4),
+           GEE_ONEOF(kinds_t, second, other.flag, "Flag", 5, bool),
+           GEE_ONEOF(kinds_t, second, other.color, "Other", 6, color_t),
+           GEE_LIST(kinds_t, zigzags, "Zigzags", 7, int32_t, gee_list_of_gee_sint32_t),
+           GEE_LIST(kinds_t, unpacked, "Unpacked", 8, uint64_t, gee_unpacked_list_of_gee_fixed64_t),
+           GEE_LIST(kinds_t, three, "Three", 9, float, gee_array_of_3_float),
+           GEE_KEYED_MAP(kinds_t, by_flag, "ByFlag", 10, bool, int32_t, gee_map_of_bool_to_int32_t),
+           GEE_KEYED_MAP(kinds_t, by_number, "ByNumber", 11, int64_t, color_t, gee_map_of_gee_sfixed64_t_to_color_t));
+
+static void every_kind_comes_back(void **state) {
+    (void)state;
+    gee_method_t method = { .name = "Put", .argument = GEE_TYPE_OF(kinds_t), .reply = GEE_TYPE_OF(kinds_t) };
+    gee_description_t description = { .methods = { .count = 0 } };
+    gee_error_t error;
+    uint8_t *bytes;
+    describe("Kinds", &method, &description);
+    size_t length = encode(GEE_TYPE_OF(gee_description_t), &description, &bytes);
+    const gee_description_t *received = decode(GEE_TYPE_OF(gee_description_t), bytes, length);
+    const gee_type_t *type = gee_describe_type(received, 0, pool, &error);
+    if (type == NULL)
+        fail_msg("%s", error.text);
+    const gee_field_t *fields = type->fields;
+    for (size_t i = 0; i < type->field_count; i++) {
+        assert_int_equal(fields[i].flags, gee_type_of_kinds_t.fields[i].flags);
+        assert_same_type(gee_type_of_kinds_t.fields[i].type, fields[i].type, 2);
+    }
+    assert_int_equal(fields[1].selector, fields[2].selector);
+    assert_int_equal(fields[4].selector, fields[5].selector);
+    assert_int_not_equal(fields[1].selector, fields[4].selector);
+
+    kinds_t value = { .color = COLOR_RED, .second = 6, .other = { .color = COLOR_NONE }, .after = -1 };
+    value.zigzags.items = (int32_t[]){ -1, 1 };
+    value.zigzags.count = 2;
+    length = encode(GEE_TYPE_OF(kinds_t), &value, &bytes);
+    const void *decoded = decode(type, bytes, length);
+    gee_value_t sent, got;
+    assert_int_equal(gee_value_from_type(GEE_TYPE_OF(kinds_t), &value, pool, &sent, &error), 0);
+    assert_int_equal(gee_value_from_type(type, decoded, pool, &got, &error), 0);
+    assert_true(gee_value_equal(&sent, &got));
 }
 
 /* ---- what a peer might send ---- */
@@ -233,6 +313,9 @@ static void unsound_descriptions_are_refused(void **state) {
     REFUSED("cannot be used", STRUCT(FIELD("A", 1, 1), FIELD("B", 1, 1)), { .kind = GEE_STR("bool") });
     REFUSED("cannot be used", STRUCT(FIELD("A", 1, 1), FIELD("A", 2, 1)), { .kind = GEE_STR("bool") });
     REFUSED("cannot be used", STRUCT(FIELD("", 1, 1)), { .kind = GEE_STR("bool") });
+    REFUSED("keys of a kind", { .kind = GEE_STR("map"), .key = GEE_STR("complex"), .element = 0 });
+    REFUSED("neither a bool, an integer nor a string", { .kind = GEE_STR("map"), .key = GEE_STR("double") });
+    REFUSED("an enum has no values", { .kind = GEE_STR("enum"), .name = GEE_STR("E") });
 }
 
 static void recursion_through_lists_is_taken(void **state) {
@@ -298,6 +381,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arith_is_described_as_the_proto_file_says),
         cmocka_unit_test(a_type_comes_back_as_a_compiler_lays_it_out),
+        cmocka_unit_test(every_kind_comes_back),
         cmocka_unit_test(unsound_descriptions_are_refused),
         cmocka_unit_test(recursion_through_lists_is_taken),
         cmocka_unit_test(size_is_bounded),
