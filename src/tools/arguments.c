@@ -102,6 +102,7 @@ static const option_t options[] = {
     { "--json", NULL, ON_BENCH, OPTION_FLAG, MEMBER(json), NULL, 0, 0, "print the result as a JSON object" },
     { "--json", NULL, ON_DESCRIBE, OPTION_FLAG, MEMBER(json), NULL, 0, 0,
       "print the description as JSON, as the server sent it" },
+    { "--proto", NULL, ON_DESCRIBE, OPTION_FLAG, MEMBER(proto), NULL, 0, 0, "print a .proto file, which protoc takes" },
     { "--help", NULL, ON_ALL, OPTION_FLAG, MEMBER(help), NULL, 0, 0, "this text" },
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))

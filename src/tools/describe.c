@@ -41,47 +41,46 @@ static void print_struct(const description_t *description, const description_typ
         gee_print_type(stdout, description, field->type);
         snprintf(tag, sizeof(tag), "  = %u", field->tag);
         gee_print_text(stdout, STYLE_FAINT, tag);
+        if (field->required)
+            gee_print_text(stdout, STYLE_FAINT, "  required");
+        if (field->oneof[0] != '\0') {
+            gee_print_text(stdout, STYLE_FAINT, "  one of ");
+            gee_print_text(stdout, STYLE_FAINT, field->oneof);
+        }
         putchar('\n');
     }
     printf("}\n");
 }
 
-static bool same_text(const description_t *description, size_t a, size_t b) {
-    if (a >= description->type_count || b >= description->type_count)
-        return a == b;
-    const description_type_t *one = &description->types[a], *other = &description->types[b];
-    return strcmp(one->kind, other->kind) == 0 && strcmp(one->name, other->name) == 0 && one->element == other->element;
-}
-
-/* The table repeats the types of each method: a struct of two methods would be printed twice. */
-static bool printed_before(const description_t *description, size_t index) {
-    const description_type_t *type = &description->types[index];
-    for (size_t i = 0; i < index; i++) {
-        const description_type_t *other = &description->types[i];
-        if (!same_text(description, i, index) || other->field_count != type->field_count)
-            continue;
-        size_t same = 0;
-        while (same < type->field_count && type->fields[same].tag == other->fields[same].tag &&
-               strcmp(type->fields[same].name, other->fields[same].name) == 0 &&
-               same_text(description, type->fields[same].type, other->fields[same].type))
-            same++;
-        if (same == type->field_count)
-            return true;
+static void print_enum(const description_type_t *type) {
+    putchar('\n');
+    gee_print_text(stdout, STYLE_NAME, type->name);
+    printf(" {\n");
+    for (size_t i = 0; i < type->value_count; i++) {
+        printf("  ");
+        gee_print_text(stdout, STYLE_PLAIN, type->values[i].name);
+        printf("  = %d\n", type->values[i].number);
     }
-    return false;
+    printf("}\n");
 }
 
 static void print_description(const description_t *description) {
     for (size_t i = 0; i < description->method_count; i++)
         print_method(description, &description->methods[i]);
     /* The table holds only the types of these methods. */
-    for (size_t i = 0; i < description->type_count; i++)
-        if (strcmp(description->types[i].kind, "struct") == 0 && !printed_before(description, i))
-            print_struct(description, &description->types[i]);
+    for (size_t i = 0; i < description->type_count; i++) {
+        const description_type_t *type = &description->types[i];
+        if (gee_description_first(description, i) != i)
+            continue;
+        if (strcmp(type->kind, "struct") == 0)
+            print_struct(description, type);
+        else if (strcmp(type->kind, "enum") == 0)
+            print_enum(type);
+    }
 }
 
 static int run_describe(const arguments_t *arguments) {
-    return gee_description_show(arguments, arguments->items[1], print_description);
+    return gee_description_show(arguments, arguments->items[1], arguments->proto ? gee_print_proto : print_description);
 }
 
 const command_t gee_describe_command = {
@@ -92,7 +91,8 @@ const command_t gee_describe_command = {
     .text = "Prints what METHOD takes and gives, or all methods of a service: the types, and of structs\n"
             "the fields, each with its tag (protobuf's field number).\n"
             "\n"
-            "  geectl describe tcp@127.0.0.1:9999 Arith.Divide",
+            "  geectl describe tcp@127.0.0.1:9999 Arith.Divide\n"
+            "  geectl describe --proto tcp@127.0.0.1:9999 Arith >arith.proto",
     .least = 2,
     .most = 2,
     .run = run_describe,

@@ -14,6 +14,10 @@ static void *table_for(const cJSON *list, size_t size, size_t *count) {
     return calloc(*count ? *count : 1, size);
 }
 
+static bool is_true(const cJSON *object, const char *name) {
+    return cJSON_IsTrue(cJSON_GetObjectItem(object, name)) != 0;
+}
+
 static int read_fields(const cJSON *object, description_type_t *type) {
     const cJSON *list = cJSON_GetObjectItem(object, "Fields"), *item;
     type->fields = table_for(list, sizeof(*type->fields), &type->field_count);
@@ -22,8 +26,27 @@ static int read_fields(const cJSON *object, description_type_t *type) {
     description_field_t *field = type->fields;
     if (type->field_count > 0)
         cJSON_ArrayForEach(item, list) *field++ = (description_field_t){ .name = gee_json_text(item, "Name"),
+                                                                         .json_name = gee_json_text(item, "JsonName"),
+                                                                         .oneof = gee_json_text(item, "Oneof"),
+                                                                         .default_text = gee_json_text(item, "Default"),
                                                                          .tag = gee_json_count(item, "Tag"),
-                                                                         .type = gee_json_count(item, "Type") };
+                                                                         .type = gee_json_count(item, "Type"),
+                                                                         .required = is_true(item, "Required") };
+    return 0;
+}
+
+static int read_values(const cJSON *object, description_type_t *type) {
+    const cJSON *list = cJSON_GetObjectItem(object, "Values"), *item;
+    type->values = table_for(list, sizeof(*type->values), &type->value_count);
+    if (type->values == NULL)
+        return -1;
+    description_value_t *value = type->values;
+    if (type->value_count > 0)
+        cJSON_ArrayForEach(item, list) {
+            const cJSON *number = cJSON_GetObjectItem(item, "Number");
+            *value++ = (description_value_t){ .name = gee_json_text(item, "Name"),
+                                              .number = cJSON_IsNumber(number) ? number->valueint : 0 };
+        }
     return 0;
 }
 
@@ -37,16 +60,17 @@ static int read_types(const cJSON *tree, description_t *description) {
         cJSON_ArrayForEach(item, list) {
             type->kind = gee_json_text(item, "Kind");
             type->name = gee_json_text(item, "Name");
+            type->full_name = gee_json_text(item, "FullName");
+            type->key = gee_json_text(item, "Key");
             type->element = gee_json_count(item, "Element");
-            if (read_fields(item, type) != 0)
+            type->length = gee_json_count(item, "Length");
+            type->unpacked = is_true(item, "Unpacked");
+            type->closed = is_true(item, "Closed");
+            if (read_fields(item, type) != 0 || read_values(item, type) != 0)
                 return -1;
             type++;
         }
     return 0;
-}
-
-static bool is_true(const cJSON *object, const char *name) {
-    return cJSON_IsTrue(cJSON_GetObjectItem(object, name)) != 0;
 }
 
 static int read_methods(const cJSON *tree, description_t *description) {
@@ -68,8 +92,10 @@ static int read_methods(const cJSON *tree, description_t *description) {
 }
 
 static void free_description(description_t *description) {
-    for (size_t i = 0; description->types != NULL && i < description->type_count; i++)
+    for (size_t i = 0; description->types != NULL && i < description->type_count; i++) {
         free(description->types[i].fields);
+        free(description->types[i].values);
+    }
     free(description->types);
     free(description->methods);
     cJSON_Delete(description->tree);
@@ -170,18 +196,58 @@ int gee_description_show(const arguments_t *arguments, const char *name,
     return status;
 }
 
+/* What two rows say without their members. */
+static bool same_row(const description_t *description, size_t a, size_t b) {
+    if (a >= description->type_count || b >= description->type_count)
+        return a == b;
+    const description_type_t *one = &description->types[a], *other = &description->types[b];
+    return strcmp(one->kind, other->kind) == 0 && strcmp(one->name, other->name) == 0 &&
+           strcmp(one->full_name, other->full_name) == 0 && strcmp(one->key, other->key) == 0 &&
+           one->element == other->element && one->field_count == other->field_count &&
+           one->value_count == other->value_count;
+}
+
+static bool same_field(const description_t *description, const description_field_t *one,
+                       const description_field_t *other) {
+    return one->tag == other->tag && strcmp(one->name, other->name) == 0 &&
+           same_row(description, one->type, other->type);
+}
+
+static bool same_members(const description_t *description, const description_type_t *one,
+                         const description_type_t *other) {
+    for (size_t i = 0; i < one->field_count; i++)
+        if (!same_field(description, &one->fields[i], &other->fields[i]))
+            return false;
+    for (size_t i = 0; i < one->value_count; i++)
+        if (strcmp(one->values[i].name, other->values[i].name) != 0)
+            return false;
+    return true;
+}
+
+size_t gee_description_first(const description_t *description, size_t type) {
+    for (size_t i = 0; i < type; i++)
+        if (same_row(description, i, type) &&
+            same_members(description, &description->types[i], &description->types[type]))
+            return i;
+    return type;
+}
+
 void gee_print_type(FILE *out, const description_t *description, size_t type) {
     for (int depth = 0; depth < TYPE_DEPTH && type < description->type_count; depth++) {
         const description_type_t *described = &description->types[type];
         if (strcmp(described->kind, "list") == 0) {
-            fputs("list of ", out);
+            if (described->length > 0)
+                fprintf(out, "list of %zu ", described->length);
+            else
+                fputs("list of ", out);
         } else if (strcmp(described->kind, "map") == 0) {
-            fputs("map of string to ", out);
+            fputs("map of ", out);
+            gee_print_text(out, STYLE_PLAIN, described->key[0] != '\0' ? described->key : "string");
+            fputs(" to ", out);
         } else if (strcmp(described->kind, "optional") == 0) {
             fputs("optional ", out);
         } else {
-            gee_print_text(out, STYLE_PLAIN,
-                           strcmp(described->kind, "struct") == 0 ? described->name : described->kind);
+            gee_print_text(out, STYLE_PLAIN, described->name[0] != '\0' ? described->name : described->kind);
             return;
         }
         type = described->element;

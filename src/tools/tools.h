@@ -6,6 +6,7 @@
  *   call.c ping.c list.c describe.c bench.c status.c top.c registry.c keygen.c
  *   report.c table.c interrupt.c   output, with colours and columns; Ctrl-C
  *   stream.c values.c        a streaming call: values in, lines out
+ *   proto.c                  a description as a .proto file
  *   description.c json.c     reading the reply of Gee.Describe */
 #ifndef GEE_TOOLS_H
 #define GEE_TOOLS_H
@@ -64,6 +65,7 @@ typedef struct arguments {
     bool verbose;
     bool stream;
     bool json;
+    bool proto;
     bool help;
 } arguments_t;
 
@@ -173,17 +175,27 @@ bool gee_json_from_input(const arguments_t *arguments, size_t index);
 const char *gee_json_argument(const arguments_t *arguments, size_t index, char **input);
 
 /* ---- description.c ---- */
+/* Texts are "" where the server has said nothing. */
 typedef struct description_field {
-    const char *name;
+    const char *name, *json_name, *oneof, *default_text;
     unsigned tag;
     size_t type;
+    bool required;
 } description_field_t;
 
+typedef struct description_value {
+    const char *name;
+    int number;
+} description_value_t;
+
 typedef struct description_type {
-    const char *kind, *name;
+    const char *kind, *name, *full_name, *key;
     description_field_t *fields;
     size_t field_count;
-    size_t element;
+    description_value_t *values; /* of an enum */
+    size_t value_count;
+    size_t element, length;
+    bool unpacked, closed;
 } description_type_t;
 
 typedef struct description_method {
@@ -223,5 +235,12 @@ int gee_stream_run(gee_client_stream_t *stream, const char *argument, bool one, 
 int gee_description_ask_who_streams(const arguments_t *arguments, who_streams_t *who, int *status);
 /* "int64", "Args", "list of map of string to Args". */
 void gee_print_type(FILE *out, const description_t *description, size_t type);
+/* The first type of the table that is described in the same words: the table may have a type several times.
+ * Precondition: type < type_count. */
+size_t gee_description_first(const description_t *description, size_t type);
+
+/* ---- proto.c ---- */
+/* Prints the description as a .proto file. */
+void gee_print_proto(const description_t *description);
 
 #endif

@@ -255,6 +255,126 @@ def test_describe_shows_who_streams(serve):
     )
 
 
+KINDS = {
+    "Methods": [
+        {"Name": "shop.v1.Store.Put", "Argument": 0, "Reply": 1, "ClientStreaming": True},
+        {"Name": "shop.v1.Store.Count", "Argument": 12, "Reply": 8},
+    ],
+    "Types": [
+        {
+            "Kind": "struct",
+            "Name": "Item",
+            "FullName": "shop.v1.Item",
+            "Fields": [
+                {"Name": "color", "Tag": 1, "Type": 2},
+                {"Name": "unit_price", "Tag": 2, "Type": 3, "JsonName": "unitPrice"},
+                {"Name": "other", "Tag": 3, "Type": 3, "JsonName": "else"},
+                {"Name": "parts", "Tag": 4, "Type": 4},
+                {"Name": "by_number", "Tag": 5, "Type": 5},
+                {"Name": "text", "Tag": 6, "Type": 6, "Oneof": "what"},
+                {"Name": "many", "Tag": 7, "Type": 11, "Oneof": "what"},
+                {"Name": "maybe", "Tag": 8, "Type": 7},
+                {"Name": "matrix", "Tag": 9, "Type": 9},
+                {"Name": "unpacked", "Tag": 10, "Type": 11},
+                {"Name": "not an identifier", "Tag": 11, "Type": 3},
+                {"Name": "at", "Tag": 12, "Type": 14},
+            ],
+        },
+        {"Kind": "struct", "Name": "Empty", "FullName": "shop.v1.Empty"},
+        {
+            "Kind": "enum",
+            "Name": "Color",
+            "FullName": "shop.v1.Item.Color",
+            "Values": [{"Name": "RED", "Number": -1}, {"Name": "NONE"}, {"Name": "NIL"}, {"Name": "BLUE", "Number": 2}],
+        },
+        {"Kind": "sint64"},
+        {"Kind": "list", "Element": 10, "Length": 3},
+        {"Kind": "map", "Key": "sfixed32", "Element": 0},
+        {"Kind": "string"},
+        {"Kind": "optional", "Element": 3},
+        {"Kind": "int64"},
+        {"Kind": "list", "Element": 13},
+        {"Kind": "struct", "Name": "Part", "FullName": "shop.v1.Lost.Part", "Fields": []},
+        {"Kind": "list", "Element": 3, "Unpacked": True},
+        {"Kind": "map", "Element": 8},
+        {"Kind": "list", "Element": 8},
+        {"Kind": "optional", "Element": 15},
+        {"Kind": "struct", "Name": "Timestamp", "FullName": "google.protobuf.Timestamp", "Fields": []},
+    ],
+}
+
+
+def as_proto(server, tmp_path, service):
+    done = geectl("describe", "--proto", server.address, service)
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "made.proto").write_text(done.stdout)
+    command = ["protoc", "-I", tmp_path, "--descriptor_set_out=/dev/null", "made.proto"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, ""), done.stdout
+    return done.stdout
+
+
+def test_description_as_proto(serve, tmp_path):
+    text = as_proto(serve(lambda header, body: ({}, json.dumps(KINDS))), tmp_path, "shop.v1.Store")
+    for line in (
+        'syntax = "proto3";',
+        "package shop.v1;",
+        'import "google/protobuf/timestamp.proto";',
+        "  rpc Put(stream Item) returns (Empty);",
+        "  rpc Count(Int64Map) returns (Int64Value);",
+        "  enum Color {",
+        "    option allow_alias = true;",
+        "  Item.Color color = 1;",
+        "  sint64 unit_price = 2;",
+        '  sint64 other = 3 [json_name = "else"];',
+        "  repeated Lost.Part parts = 4; // exactly 3",
+        "  map<sfixed32, Item> by_number = 5;",
+        "  oneof what {",
+        "    string text = 6;",
+        "    Sint64List many = 7;",
+        "  optional sint64 maybe = 8;",
+        "  repeated Int64List matrix = 9;",
+        "  repeated sint64 unpacked = 10 [packed = false];",
+        "  sint64 not_an_identifier = 11;",
+        "  google.protobuf.Timestamp at = 12;",
+        "  message Part {",
+        "  map<string, int64> value = 1;",
+    ):
+        assert line + "\n" in text, f"{line} is not in\n{text}"
+    assert text.index("NONE = 0") < text.index("RED = -1")
+
+
+def test_description_as_proto2(serve, tmp_path):
+    fields = [
+        {"Name": "must", "Tag": 1, "Type": 1, "Required": True},
+        {"Name": "usual", "Tag": 2, "Type": 1, "Default": 'say "a"\\'},
+        {"Name": "color", "Tag": 3, "Type": 2, "Default": "RED"},
+        {"Name": "packed", "Tag": 4, "Type": 5},
+    ]
+    types = [
+        {"Kind": "struct", "Name": "Old", "Fields": fields},
+        {"Kind": "optional", "Element": 3},
+        {"Kind": "optional", "Element": 4},
+        {"Kind": "string"},
+        {"Kind": "enum", "Name": "Color", "Closed": True, "Values": [{"Name": "RED", "Number": 1}]},
+        {"Kind": "list", "Element": 6},
+        {"Kind": "fixed32"},
+    ]
+    reply = {"Methods": [{"Name": "Store.Put", "Argument": 0, "Reply": 0}], "Types": types}
+    text = as_proto(serve(lambda header, body: ({}, json.dumps(reply))), tmp_path, "Store")
+    assert "  required string must = 1;\n" in text
+    assert "  optional string usual = 2 [default = \"say \\042a\\042\\134\"];\n" in text
+    assert "  optional Color color = 3 [default = RED];\n" in text
+    assert "  repeated fixed32 packed = 4 [packed = true];\n" in text
+
+
+def test_description_shows_the_kinds(serve):
+    done = geectl("describe", serve(lambda header, body: ({}, json.dumps(KINDS))).address, "shop.v1.Store")
+    assert (done.returncode, done.stderr) == (0, "")
+    for line in ("Color {\n  RED  = -1\n", "list of 3 Part  = 4\n", "map of sfixed32 to Item  = 5\n", "one of what\n"):
+        assert line in done.stdout
+
+
 def test_description_as_json(serve):
     done = geectl("describe", "--json", serve(describe).address, "Arith.Multiply")
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)

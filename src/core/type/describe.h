@@ -61,8 +61,8 @@ extern const gee_type_t gee_type_of_gee_description_t;
 gee_method_description_t *gee_describe_method(gee_description_t *description, const char *service, const char *name,
                                               const gee_type_t *argument, const gee_type_t *reply, gee_pool_t *pool);
 /* The type at `index` of a description that came from a peer: checked, laid out in memory, in `pool`. Null: refused,
- * with the reason. At most 1,000 types, and 10,000 fields and enum values; a struct that contains itself by value, without a list,
- * map or optional between, is refused. */
+ * with the reason. At most 1,000 types, and 10,000 fields and as many values of enums; a struct that contains itself by
+ * value, without a list, map or optional between, is refused. */
 const gee_type_t *gee_describe_type(const gee_description_t *description, uint32_t index, gee_pool_t *pool,
                                     gee_error_t *error);
 

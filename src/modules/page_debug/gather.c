@@ -17,7 +17,7 @@ static const char *short_text(const gee_type_t *type, gee_pool_t *pool, unsigned
     case GEE_KIND_LIST:
         return gee_pool_printf(pool, "[]%s", element);
     case GEE_KIND_MAP:
-        return gee_pool_printf(pool, "map[string]%s", element);
+        return gee_pool_printf(pool, "map[%s]%s", gee_type_label(gee_type_key(type)), element);
     case GEE_KIND_OPTIONAL:
         return gee_pool_printf(pool, "*%s", element);
     default:
