@@ -8,7 +8,7 @@ import pytest
 from conftest import BUILD, TIMEOUT, eventually
 from describing import compile_proto, message_classes
 from gateway import gateway_conf, start_gateway
-from wire import BinPeer
+from wire import CLOSE, CREDIT, MESSAGE, OPTION_BIN, OPTION_PROTO, BinPeer, field
 
 EXACT = 9007199254740993  # no float64 is this number
 USERS = 'name = "Users"; descriptors = "users.binpb";'
@@ -53,12 +53,13 @@ def test_json_has_exact_integers_and_names_of_enums(gateway):
     assert "PINK" in gateway.call("Users.Next", {"color": "PINK"})[0]
 
 
-def test_protobuf_messages_are_answered_as_protobuf(gateway):
+@pytest.mark.parametrize("option", [OPTION_BIN, OPTION_PROTO])
+def test_protobuf_messages_are_answered_as_protobuf(gateway, option):
     user_type = message_classes(gateway.root / "users.binpb")["test.v1.User"]
     user = user_type(user_id=-EXACT, display_name="bob", color=5, scores={"x": EXACT}, picture=b"\0\xff")
     user.home.colors.extend([1, 7])
     user.friends.add(user_id=7)
-    with BinPeer(gateway.tcp) as peer:
+    with BinPeer(gateway.tcp, option=option) as peer:
         header, body = peer.call("Users.Next", user.SerializeToString())
     assert 3 not in header, header
     reply = user_type.FromString(body)
@@ -73,6 +74,38 @@ def test_the_gateway_describes_what_its_descriptors_have(gateway):
     user = json.dumps({"user_id": EXACT, "display_name": "ann"})
     assert json.loads(geectl("call", "--codec", "bin", gateway.tcp, "Users.Next", user))["user_id"] == EXACT + 1
     assert gateway.call("Users.Other", {})[0] == "rpc server: can't find method Other"
+
+
+STREAM = """syntax = "proto3";
+message Range { int64 From = 1; int64 To = 2; }
+message Number { int64 value = 1; }
+service Stream { rpc List(Range) returns (stream Number); rpc Sum(stream Number) returns (Number); }
+"""
+
+
+def test_messages_of_streaming_calls_are_translated_by_descriptors(make_server, extended_build):
+    """From a protobuf connection to one in bin, and back; without descriptors the gateway refuses that."""
+    back, server = make_server(build=extended_build).start(), make_server()
+    compile_proto("users.proto", server.root / "stream.binpb", lambda _: STREAM)
+    start_gateway(server, [back.tcp], services=['name = "Stream"; descriptors = "stream.binpb";', "Total"],
+                  codec="bin")
+    with BinPeer(server.tcp, option=OPTION_PROTO) as peer:
+        peer.say(MESSAGE, 1, field(1, 4) + field(2, 6), method="Stream.List", credit=1000)
+        frames = []
+        while not frames or frames[-1].kind != CLOSE:
+            frames.append(peer.hear())
+        assert [frame.body for frame in frames if frame.kind == MESSAGE] == [field(1, 4), field(1, 5), field(1, 6)]
+        peer.say(MESSAGE, 3, field(1, 1), method="Total.Of", credit=1000)
+        while (frame := peer.hear()).kind == CREDIT:
+            pass
+        assert frame.code == 12 and b"proto carries no types; compile" in frame.error
+        peer.say(MESSAGE, 2, field(1, EXACT), method="Stream.Sum", credit=1000)
+        peer.say(MESSAGE, 2, field(1, 1))
+        peer.say(CLOSE, 2)
+        while (frame := peer.hear()).kind == CREDIT:
+            pass
+        assert (frame.error, frame.body) == (b"", field(1, EXACT + 1))
+    assert geectl("call", server.tcp, "Stream.List", '{"From": 1, "To": 3}').split() == ["1", "2", "3"]
 
 
 def test_geectl_knows_the_types_by_descriptors_alone(go_server, make_server, tmp_path):

@@ -7,6 +7,7 @@ import struct
 
 OPTION_JSON = b'{"MagicNumber":3927900,"CodecType":"application/json"}'
 OPTION_BIN = b'{"MagicNumber":3927900,"CodecType":"application/bin"}'
+OPTION_PROTO = b'{"MagicNumber":3927900,"CodecType":"application/protobuf"}'
 
 
 def free_port():
@@ -135,9 +136,9 @@ def signed(number):
 class BinPeer:
     """A conversation in frames. A header is {tag: value} as in docs/geerpc.proto."""
 
-    def __init__(self, address, timeout=20):
+    def __init__(self, address, timeout=20, option=OPTION_BIN):
         self.sock = connect(address, timeout)
-        self.sock.sendall(OPTION_BIN)
+        self.sock.sendall(option)
         self.data = b""
 
     def __enter__(self):

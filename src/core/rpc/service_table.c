@@ -193,6 +193,7 @@ static int fill(gee_service_table_t *table, const gee_service_entry_t *services,
     for (size_t i = 0; i < count; i++)
         if (add_service(table, &services[i], error) != 0)
             return -1;
+    gee_numbered_destroy(&table->numbered);
     const gee_service_entry_t built_in = { .service = &gee_describe_service };
     return describe ? add_service(table, &built_in, error) : 0;
 }
