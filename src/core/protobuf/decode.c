@@ -382,6 +382,8 @@ static const uint8_t *read_packed(reader_t *reader, const uint8_t *at, const uin
     if ((at = gee_protobuf_read_length(reader, at, end, &length)) == NULL ||
         room_for_packed(reader, at, length, element, list) != 0)
         return NULL;
+    if (length == 0)
+        return at; /* there may be no items yet */
     char *place = (char *)list->items + list->count * element->size;
     for (end = at + length; at < end; place += element->size) {
         /* When the last varint has no end, the count is too low by one; the read fails before the value is stored. */
