@@ -1,7 +1,6 @@
 /* check.c: may a message go on undecoded? The keys and lengths of the message must be right, and also the keys and
  * lengths of the messages in it, down to limits.nesting, as far as the type tells which of the counted bytes are
  * messages. The reader of the message checks the kind and the range of each field. */
-#include "core/base/short_bytes.h"
 #include "core/protobuf/reader.h"
 
 #include <endian.h>

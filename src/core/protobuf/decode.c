@@ -15,6 +15,8 @@
 
 #include "core/type/key.h"
 
+#define FIXED_AS_IN_MEMORY (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
 typedef gee_protobuf_reader_t reader_t;
 
 static const uint8_t *read_field(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
@@ -172,7 +174,7 @@ static const uint8_t *read_string(reader_t *reader, const uint8_t *at, const uin
         return NULL;
     bytes.data = at;
     at += bytes.length;
-    if (type->kind == GEE_KIND_STRING && !gee_utf8_valid(bytes.data, bytes.length) && repair(reader, type, &bytes) != 0)
+    if (type->kind == GEE_KIND_STRING && !gee_protobuf_is_utf8(bytes) && repair(reader, type, &bytes) != 0)
         return NULL;
     if (reader->copy) {
         gee_str_t text = { .data = (const char *)bytes.data, .length = bytes.length };
@@ -246,7 +248,8 @@ static inline bool has_closed(const reader_t *reader, const gee_type_t *type) {
  * merged. `keeper`: the struct's type; null: unknown fields are dropped. */
 static const uint8_t *read_message(reader_t *reader, const uint8_t *at, const uint8_t *end,
                                    gee_protobuf_fields_t *fields, const gee_type_t *keeper, void *base) {
-    while ((at = read_small(fields->fields, fields->count, &fields->next, at, end, base)) < end) {
+    at = read_small(fields->fields, fields->count, &fields->next, at, end, base);
+    while (at < end) {
         uint32_t key;
         const gee_field_t *field;
         const uint8_t *start = at;
@@ -261,6 +264,10 @@ static const uint8_t *read_message(reader_t *reader, const uint8_t *at, const ui
                              : wrong_wire(reader, key, field->type);
         else if (has_closed(reader, field->type))
             at = read_closed(reader, start, at, end, key, field, keeper, base);
+        else if (gee_protobuf_is_number(field->type->kind))
+            at = read_number(reader, at, end, field->type, gee_field_choose(field, base));
+        else if (field->type->kind <= GEE_KIND_BYTES)
+            at = read_string(reader, at, end, field->type, gee_field_choose(field, base));
         else
             at = read_field(reader, at, end, key, field->type, gee_field_choose(field, base));
         if (at == NULL)
@@ -360,7 +367,10 @@ static size_t packed_count(const uint8_t *at, size_t length, const gee_type_t *e
     size_t count = 0;
     if (gee_protobuf_is_fixed(element))
         return length / element->size;
-    for (size_t i = 0; i < length; i++)
+    size_t i = 0;
+    for (; i + sizeof(uint64_t) <= length; i += sizeof(uint64_t)) /* the top bits of eight bytes, added */
+        count += (size_t)((~gee_load_8(at + i) >> 7 & 0x0101010101010101u) * 0x0101010101010101u >> 56);
+    for (; i < length; i++)
         count += at[i] < 0x80; /* the last byte of a varint */
     return count;
 }
@@ -385,6 +395,11 @@ static const uint8_t *read_packed(reader_t *reader, const uint8_t *at, const uin
     if (length == 0)
         return at; /* there may be no items yet */
     char *place = (char *)list->items + list->count * element->size;
+    if (FIXED_AS_IN_MEMORY && gee_protobuf_is_fixed(element) && length % element->size == 0 && length > 0) {
+        memcpy(place, at, length);
+        list->count += length / element->size;
+        return at + length;
+    }
     for (end = at + length; at < end; place += element->size) {
         /* When the last varint has no end, the count is too low by one; the read fails before the value is stored. */
         if ((at = read_number(reader, at, end, element, place)) == NULL)
@@ -416,6 +431,14 @@ static const uint8_t *read_closed_list(reader_t *reader, const uint8_t *at, cons
     return at;
 }
 
+/* Passes the key of the next value of a run, where keys have one byte. */
+static inline bool goes_on(const uint8_t **at, const uint8_t *end, uint32_t key) {
+    if (key >= 0x80 || *at >= end || **at != key)
+        return false;
+    ++*at;
+    return true;
+}
+
 static const uint8_t *read_list(reader_t *reader, const uint8_t *at, const uint8_t *end, uint32_t key,
                                 const gee_type_t *type, gee_list_value_t *list) {
     const gee_type_t *element = type->element;
@@ -424,12 +447,14 @@ static const uint8_t *read_list(reader_t *reader, const uint8_t *at, const uint8
     if (gee_protobuf_is_number(element->kind) && (key & 7) == GEE_WIRE_BYTES) {
         at = read_packed(reader, at, end, element, list);
     } else {
-        if (room_for_run(reader, list, element->size, at, end, key) != 0)
-            return NULL;
-        at = read_element(reader, at, end, key, element, (char *)list->items + list->count * element->size);
-        if (at == NULL)
-            return in_item(reader, list->count);
-        list->count++;
+        do {
+            if (room_for_run(reader, list, element->size, at, end, key) != 0)
+                return NULL;
+            at = read_element(reader, at, end, key, element, (char *)list->items + list->count * element->size);
+            if (at == NULL)
+                return in_item(reader, list->count);
+            list->count++;
+        } while (goes_on(&at, end, key));
     }
     reader->verify |= type->length != 0;
     reader->depth -= !reader->lax;

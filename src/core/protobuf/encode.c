@@ -7,9 +7,9 @@
  * the message is complete first: its bytes are counted, then length and key are put before them. So no length is
  * computed twice, kept or patched, however deep the nesting, and every varint is minimal.
  *
- * The first pass writes into FIRST_ROOM bytes, where most messages fit, and moves the bytes to the front of their
- * place. The rest of a longer message is counted, not written; a second pass writes the message into room of exactly
- * that size. The cost is linear in both cases, and nothing is allocated beside the chain.
+ * The room is what the chain's last segment has, at least FIRST_ROOM bytes, where most messages fit; the bytes are
+ * moved to the front of their place. A longer message goes on in a buffer of its own of twice the size, and so on,
+ * which the chain takes over: linear, and nothing is allocated beside buffers of the chain.
  *
  * A small message that holds only numbers has no lengths, and is written forwards.
  *
@@ -26,18 +26,19 @@
 #define DEEPEST 500
 
 typedef struct writer {
-    uint8_t *end;    /* behind the last byte of the room */
-    size_t capacity; /* of the room */
-    size_t length;   /* bytes written so far; beyond the capacity: counted only */
+    uint8_t *start, *at; /* room, and where the bytes written so far begin */
+    uint8_t *end;        /* of the room, and of these bytes */
+    gee_buf_t *buf;      /* the buffer that the room is in; null: the chain's last segment */
+    gee_chain_t *out;
     unsigned depth;
-    bool checked; /* the pass before has found that the strings are UTF-8 */
     bool lax;
+    bool failed; /* there is no memory for more room */
     gee_path_t *path;
     gee_error_t *error;
 } writer_t;
 
 static int write_element(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value);
-static int put_contents(writer_t *writer, const gee_type_t *type, const void *value);
+static int put_fields(writer_t *writer, const gee_type_t *type, const void *value);
 
 /* Errors name their place: each level of an unwinding failure puts its own step before the inner steps. */
 static int in_field(const writer_t *writer, const gee_field_t *field) {
@@ -60,32 +61,57 @@ static int too_deep(const writer_t *writer) {
     return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "nested deeper than %d levels", DEEPEST);
 }
 
-/* The place for `count` bytes before the bytes written so far; null when bytes are only counted. */
-static inline uint8_t *place_for(writer_t *writer, size_t count) {
-    writer->length += count;
-    return writer->length <= writer->capacity ? writer->end - writer->length : NULL;
+static inline size_t length_of(const writer_t *writer) {
+    return (size_t)(writer->end - writer->at);
 }
 
-static inline void put_varint(writer_t *writer, uint64_t number) {
-    uint8_t *place = place_for(writer, number < 0x80 ? 1 : gee_protobuf_varint_size(number));
-    if (place != NULL)
-        gee_protobuf_put_varint(place, number);
+/* Moves what is written to the end of a new buffer with room for `count` bytes more. Without memory all that is written
+ * is forgotten, so that writing can go on, to no end. Precondition: `count` is at most FIRST_ROOM, or of a string. */
+GEE_APART static bool grow(writer_t *writer, size_t count) {
+    size_t length = length_of(writer), wanted = 2 * (size_t)(writer->end - writer->start) + count;
+    gee_buf_t *buf = gee_buf_take(writer->out->cache, wanted);
+    if (buf == NULL) {
+        writer->failed = true;
+        writer->at = writer->end;
+        return (size_t)(writer->end - writer->start) >= count;
+    }
+    uint8_t *end = buf->data + buf->capacity;
+    memcpy(end - length, writer->at, length);
+    gee_buf_release(&writer->buf);
+    writer->buf = buf;
+    writer->start = buf->data;
+    writer->end = end;
+    writer->at = end - length;
+    return true;
 }
 
-static inline void put_key(writer_t *writer, uint32_t tag, unsigned wire) {
-    put_varint(writer, (uint64_t)tag << 3 | wire);
+/* False: there is not so much memory. */
+static inline bool has_room(writer_t *writer, size_t count) {
+    return (size_t)(writer->at - writer->start) >= count || grow(writer, count);
 }
 
-static inline void put_bytes(writer_t *writer, const void *bytes, size_t count) {
-    uint8_t *place = place_for(writer, count);
-    if (place != NULL && count > 0)
-        memcpy(place, bytes, count);
+#define NUMBER_LONGEST (5 + GEE_PROTOBUF_VARINT_LONGEST) /* key included */
+
+/* Before `at`, where there is room; returns the beginning. */
+static inline uint8_t *put_varint(uint8_t *at, uint64_t number) {
+    if (number < 0x80) {
+        *--at = (uint8_t)number;
+        return at;
+    }
+    at -= gee_protobuf_varint_size(number);
+    gee_protobuf_put_varint(at, number);
+    return at;
 }
 
-/* Puts the length and the key before the bytes written since `before`. */
+static inline uint8_t *put_key(uint8_t *at, uint32_t tag, unsigned wire) {
+    return put_varint(at, (uint64_t)tag << 3 | wire);
+}
+
+/* Puts the length and the key before the bytes that came after the first `before` bytes from the end. */
 static inline void close_message(writer_t *writer, uint32_t tag, size_t before) {
-    put_varint(writer, writer->length - before);
-    put_key(writer, tag, GEE_WIRE_BYTES);
+    size_t length = length_of(writer) - before;
+    if (has_room(writer, NUMBER_LONGEST))
+        writer->at = put_key(put_varint(writer->at, length), tag, GEE_WIRE_BYTES);
 }
 
 /* The bits of a number on the wire: a varint's value, or those of a number of fixed size. Zero bits are not written;
@@ -112,29 +138,50 @@ static inline uint64_t number_bits(const gee_type_t *type, const void *value) {
     }
 }
 
-static inline void put_number(writer_t *writer, const gee_type_t *type, uint64_t bits) {
-    if (!gee_protobuf_is_fixed(type)) {
-        put_varint(writer, bits);
-    } else {
-        bits = htole64(bits);
-        put_bytes(writer, &bits, type->size); /* of a narrow one the first half */
-    }
+static inline uint8_t *put_number(uint8_t *at, const gee_type_t *type, uint64_t bits) {
+    if (!gee_protobuf_is_fixed(type))
+        return put_varint(at, bits);
+    bits = htole64(bits);
+    at -= type->size;
+    if (type->size == sizeof(uint32_t))
+        memcpy(at, &bits, sizeof(uint32_t));
+    else
+        memcpy(at, &bits, sizeof bits);
+    return at;
 }
 
-static int put_string(writer_t *writer, const gee_type_t *type, const void *value) {
+static inline void write_number(writer_t *writer, uint32_t tag, const gee_type_t *type, uint64_t bits) {
+    if (has_room(writer, NUMBER_LONGEST))
+        writer->at = put_key(put_number(writer->at, type, bits), tag, gee_protobuf_wire(type));
+}
+
+static int not_utf8(const writer_t *writer) {
+    return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "the string is not valid UTF-8");
+}
+
+/* Key and length included. */
+static inline int write_string(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
     gee_bytes_t bytes = *(const gee_bytes_t *)value; /* gee_str_t has the same shape */
-    if (type->kind == GEE_KIND_STRING && !writer->checked && !gee_utf8_valid(bytes.data, bytes.length) &&
+    if (type->kind == GEE_KIND_STRING && !gee_protobuf_is_utf8(bytes) &&
         !(writer->lax && type->form == GEE_FORM_UNCHECKED))
-        return GEE_PROTOBUF_FAIL(writer->error, GEE_INTERNAL, "the string is not valid UTF-8");
-    put_bytes(writer, bytes.data, bytes.length);
+        return not_utf8(writer);
+    if (bytes.length > SIZE_MAX / 4 || !has_room(writer, bytes.length + NUMBER_LONGEST)) {
+        writer->failed = true;
+        return 0;
+    }
+    uint8_t *at = writer->at - bytes.length;
+    gee_copy_short(at, bytes.data, bytes.length);
+    writer->at = put_key(put_varint(at, bytes.length), tag, GEE_WIRE_BYTES);
     return 0;
 }
 
 static int put_packed(writer_t *writer, uint32_t tag, const gee_type_t *element, const gee_list_value_t *list) {
-    size_t before = writer->length;
+    size_t before = length_of(writer);
     for (size_t i = list->count; i-- > 0;) {
         const void *item = (const char *)list->items + i * element->size;
-        put_number(writer, element, number_bits(element, item));
+        if (!has_room(writer, NUMBER_LONGEST))
+            return 0;
+        writer->at = put_number(writer->at, element, number_bits(element, item));
     }
     close_message(writer, tag, before);
     return 0;
@@ -150,7 +197,7 @@ static int put_items(writer_t *writer, uint32_t tag, const gee_type_t *element, 
 static int put_entries(writer_t *writer, uint32_t tag, const gee_type_t *type, const gee_list_value_t *map) {
     for (size_t i = map->count; i-- > 0;) {
         const char *entry = (const char *)map->items + i * type->entry_size;
-        size_t before = writer->length;
+        size_t before = length_of(writer);
         if (write_element(writer, 2, type->element, entry + type->value_offset) != 0 ||
             write_element(writer, 1, gee_type_key(type), entry) != 0)
             return in_entry(writer, type, entry);
@@ -177,29 +224,31 @@ static int put_list(writer_t *writer, uint32_t tag, const gee_type_t *type, cons
     return result;
 }
 
+static int write_struct(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value, bool always) {
+    size_t before = length_of(writer);
+    if (put_fields(writer, type, value) != 0)
+        return -1;
+    if (always || length_of(writer) != before)
+        close_message(writer, tag, before);
+    return 0;
+}
+
 /* Writes a field of a message: a zero, empty or absent value is not written. */
 static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
     if (gee_protobuf_is_number(type->kind)) {
         uint64_t bits = number_bits(type, value);
-        if (bits != 0) {
-            put_number(writer, type, bits);
-            put_key(writer, tag, gee_protobuf_wire(type));
-        }
+        if (bits != 0)
+            write_number(writer, tag, type, bits);
         return 0;
     }
-    size_t before = writer->length;
     switch (type->kind) {
+    case GEE_KIND_STRING:
+    case GEE_KIND_BYTES:
+        return ((const gee_bytes_t *)value)->length == 0 ? 0 : write_string(writer, tag, type, value);
     case GEE_KIND_STRUCT:
         if (type->flags & GEE_TYPE_REQUIRED && gee_type_is_zero(type, value)) /* it is not there */
             return 0;
-        /* fallthrough */
-    case GEE_KIND_STRING:
-    case GEE_KIND_BYTES:
-        if (put_contents(writer, type, value) != 0)
-            return -1;
-        if (writer->length != before)
-            close_message(writer, tag, before);
-        return 0;
+        return write_struct(writer, tag, type, value, false);
     case GEE_KIND_OPTIONAL: {
         const void *present = *(const void *const *)value;
         return present == NULL ? 0 : write_element(writer, tag, type->element, present);
@@ -212,13 +261,19 @@ static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *
 /* Writes an item of a list, a value of a map, or the content of an optional: also when zero. */
 static int write_element(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
     if (gee_protobuf_is_number(type->kind)) {
-        put_number(writer, type, number_bits(type, value));
-        put_key(writer, tag, gee_protobuf_wire(type));
+        write_number(writer, tag, type, number_bits(type, value));
         return 0;
     }
-    size_t before = writer->length;
-    if (put_contents(writer, type, value) != 0)
+    if (type->kind == GEE_KIND_STRING || type->kind == GEE_KIND_BYTES)
+        return write_string(writer, tag, type, value);
+    if (type->kind == GEE_KIND_STRUCT)
+        return write_struct(writer, tag, type, value, true);
+    size_t before = length_of(writer);
+    if (++writer->depth > DEEPEST)
+        return too_deep(writer);
+    if (write_field(writer, 1, type, value) != 0)
         return -1;
+    writer->depth--;
     close_message(writer, tag, before);
     return 0;
 }
@@ -239,13 +294,22 @@ static int write_required(writer_t *writer, const gee_field_t *field, const void
     return write_field(writer, field->tag, field->type, value);
 }
 
+static inline void put_unknown(writer_t *writer, const gee_bytes_t *unknown) {
+    if (unknown->length == 0)
+        return;
+    if (unknown->length > SIZE_MAX / 4 || !has_room(writer, unknown->length)) {
+        writer->failed = true;
+        return;
+    }
+    writer->at -= unknown->length;
+    memcpy(writer->at, unknown->data, unknown->length);
+}
+
 static int put_fields(writer_t *writer, const gee_type_t *type, const void *value) {
     if (++writer->depth > DEEPEST)
         return too_deep(writer);
-    if (type->flags & GEE_TYPE_KEEPS_UNKNOWN) {
-        const gee_bytes_t *unknown = gee_protobuf_unknown(type, value);
-        put_bytes(writer, unknown->data, unknown->length);
-    }
+    if (type->flags & GEE_TYPE_KEEPS_UNKNOWN)
+        put_unknown(writer, gee_protobuf_unknown(type, value));
     for (size_t i = type->field_count; i-- > 0;) {
         const gee_field_t *field = &type->fields[i];
         int result = field->flags & GEE_FIELD_ONEOF ? write_member(writer, field, value)
@@ -259,42 +323,25 @@ static int put_fields(writer_t *writer, const gee_type_t *type, const void *valu
     return 0;
 }
 
-/* Writes the bytes between a length and the next key: the contents of a string, of a struct, or of the message that
- * wraps any other value. */
-static int put_contents(writer_t *writer, const gee_type_t *type, const void *value) {
-    if (type->kind == GEE_KIND_STRUCT)
-        return put_fields(writer, type, value);
-    if (type->kind == GEE_KIND_STRING || type->kind == GEE_KIND_BYTES)
-        return put_string(writer, type, value);
-    if (++writer->depth > DEEPEST)
-        return too_deep(writer);
-    int result = write_field(writer, 1, type, value);
-    writer->depth--;
-    return result;
-}
-
 /* Writes the outermost message: the fields of a struct, or any other value as field 1. */
 static int write_message(writer_t *writer, const gee_type_t *type, const void *value) {
     return type->kind == GEE_KIND_STRUCT ? put_fields(writer, type, value) : write_field(writer, 1, type, value);
 }
 
-static int out_of_memory(gee_error_t *error, size_t length) {
-    return GEE_PROTOBUF_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a message of %zu bytes", length);
+static int out_of_memory(gee_error_t *error) {
+    return GEE_PROTOBUF_FAIL(error, GEE_RESOURCE_EXHAUSTED, "out of memory for a message");
 }
 
-/* The second pass, for a message that is too long for the room of the first. */
-static int write_long(const writer_t *first, const gee_type_t *type, const void *value, gee_chain_t *out) {
-    uint8_t *room = gee_chain_reserve(out, first->length);
-    if (room == NULL)
-        return out_of_memory(first->error, first->length);
-    writer_t writer = { .end = room + first->length, .capacity = first->length, .checked = true, .lax = first->lax };
-    writer.path = first->path;
-    writer.error = first->error;
-    if (write_message(&writer, type, value) != 0)
-        return -1;
-    if (writer.length != first->length)
-        return GEE_PROTOBUF_FAIL(first->error, GEE_INTERNAL, "the value was changed while it was being encoded");
-    gee_chain_commit(out, writer.length);
+/* Gives the bytes to the chain. */
+static int hand_over(writer_t *writer) {
+    size_t length = length_of(writer);
+    if (writer->failed)
+        return out_of_memory(writer->error);
+    if (writer->buf != NULL)
+        return gee_chain_append_buf(writer->out, writer->buf, writer->at, length) == 0 ? 0
+                                                                                       : out_of_memory(writer->error);
+    memmove(writer->start, writer->at, length);
+    gee_chain_commit(writer->out, length);
     return 0;
 }
 
@@ -302,19 +349,16 @@ GEE_APART static int encode_backwards(bool lax, uint8_t *room, const gee_type_t 
                                       gee_chain_t *out, gee_error_t *error) {
     gee_path_t path;
     gee_path_init(&path);
-    writer_t writer = { .end = room + FIRST_ROOM, .capacity = FIRST_ROOM, .lax = lax, .path = &path, .error = error };
-    if (write_message(&writer, type, value) != 0)
-        return gee_path_apply(&path, error);
-    if (writer.length > FIRST_ROOM)
-        return write_long(&writer, type, value, out);
-    memmove(room, writer.end - writer.length, writer.length);
-    gee_chain_commit(out, writer.length);
-    return 0;
+    uint8_t *end = room + gee_segment_room(out->last);
+    writer_t writer = { .start = room, .at = end, .end = end, .out = out, .lax = lax, .path = &path, .error = error };
+    int result = write_message(&writer, type, value);
+    if (result == 0)
+        result = hand_over(&writer);
+    gee_buf_release(&writer.buf);
+    return result == 0 ? 0 : gee_path_apply(&path, error);
 }
 
 /* ---- small messages of numbers: forwards, as no length stands before anything ---- */
-
-#define NUMBER_LONGEST (5 + GEE_PROTOBUF_VARINT_LONGEST) /* key included */
 
 static inline uint8_t *append_number(uint8_t *at, uint32_t tag, const gee_type_t *type, const void *value) {
     uint64_t bits = number_bits(type, value);
@@ -350,7 +394,7 @@ GEE_ALWAYS_INLINE int encode_by(bool lax, const gee_type_t *type, const void *va
                                 gee_error_t *error) {
     uint8_t *room = gee_chain_reserve(out, FIRST_ROOM);
     if (room == NULL)
-        return out_of_memory(error, FIRST_ROOM);
+        return out_of_memory(error);
     if (!(lax && type->flags & GEE_TYPE_REQUIRED)) {
         const uint8_t *end = append_numbers(room, type, value);
         if (end != NULL) {

@@ -5,7 +5,6 @@
  * collisions. */
 #include "core/base/clock.h"
 #include "core/base/hash.h"
-#include "core/base/short_bytes.h"
 #include "core/protobuf/wire.h"
 #include "core/type/key.h"
 

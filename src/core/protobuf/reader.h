@@ -52,6 +52,10 @@ static inline const uint8_t *gee_protobuf_read_varint(gee_protobuf_reader_t *rea
         *number = *at;
         return at + 1;
     }
+    if (end - at >= 2 && at[1] < 0x80) {
+        *number = (uint64_t)at[1] << 7 | (at[0] & 0x7f);
+        return at + 2;
+    }
     return gee_protobuf_read_long_varint(reader, at, end, number);
 }
 
@@ -63,6 +67,10 @@ static inline const uint8_t *gee_protobuf_read_narrow(gee_protobuf_reader_t *rea
     if (at < end && *at < 0x80) {
         *number = *at;
         return at + 1;
+    }
+    if (end - at >= 2 && at[1] < 0x80) {
+        *number = (uint64_t)at[1] << 7 | (at[0] & 0x7f);
+        return at + 2;
     }
     const uint8_t *behind = gee_protobuf_read_long_varint(reader, at, end, number);
     if (behind != NULL && reader->lax && behind - at > GEE_PROTOBUF_NARROW_LONGEST)

@@ -8,6 +8,7 @@
 #define GEE_PROTOBUF_WIRE_H
 
 #include "core/base/defs.h"
+#include "core/base/short_bytes.h"
 #include "core/protobuf/engine.h"
 #include "core/type/path.h"
 
@@ -57,6 +58,11 @@ static inline uint8_t *gee_protobuf_put_varint(uint8_t *at, uint64_t number) {
         *at++ = (uint8_t)(number | 0x80);
     *at++ = (uint8_t)number;
     return at;
+}
+
+/* Mostly texts are ASCII. */
+static inline bool gee_protobuf_is_utf8(gee_bytes_t text) {
+    return gee_is_short_ascii(text.data, text.length) || gee_utf8_valid(text.data, text.length);
 }
 
 /* Sets the error and is -1, so that the compiler sees the result, too. */
