@@ -66,7 +66,9 @@ TEST_PROGRAMS  := $(UNIT_TESTS) $(CONTRACT_TESTS) $(REPLAYS)
 SOAK           := $B/tests/chaos/soak
 # The server with the services of tests/modules as well, linked of the objects that are there anyhow.
 EXTENDED       := $B/tests/extended
-TEST_OBJECTS   := $(patsubst $B/tests/%,$B/obj/tests/%.o,$(TEST_PROGRAMS))
+# Programs that process tests talk to.
+INTEROP        := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/interop/*/*.c))
+TEST_OBJECTS   := $(patsubst $B/tests/%,$B/obj/tests/%.o,$(TEST_PROGRAMS) $(INTEROP))
 TEST_SUPPORT   := $(filter-out $(TEST_OBJECTS),$(call objects,$(patsubst %,tests/%/*.c,unit contract support fuzz)))
 
 # Of the build whose objects are used.
@@ -77,7 +79,7 @@ PROGRAMS       := $B/geerpc $B/geectl $B/protoc-gen-geerpc
 
 .PHONY: all tests run check chaos fuzz fuzzers install uninstall clean format docs help FORCE
 all: $(PROGRAMS) $(LIBRARY_FILES) ## the server, geectl and the library (V=1 shows the commands)
-tests: $(TEST_PROGRAMS) $(SOAK) $(EXTENDED)/geerpc
+tests: $(TEST_PROGRAMS) $(INTEROP) $(SOAK) $(EXTENDED)/geerpc
 
 # ---- configuring again ----
 CONFIGURE_PARTS := configure $(addprefix auto/,version say options modules compiler libraries generate)
@@ -165,7 +167,7 @@ $B/geectl: $(TOOLS) $B/libgeerpc.a $B/stamp/tools $B/stamp/link
 # Of the core alone: modules may need the program to be compiled.
 $B/protoc-gen-geerpc: $(GENERATOR) $B/libgeecore.a $B/stamp/generator $B/stamp/link
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $(GENERATOR) $B/libgeecore.a -lm
-$(TEST_PROGRAMS): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
+$(TEST_PROGRAMS) $(INTEROP): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/libgeeserver.a $B/libgeecore.a $B/stamp/link
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(CMOCKA_LIBS) $(SERVER_LIBS)
@@ -241,7 +243,7 @@ chosen = $(foreach program,$1,$(if $(or $(if $T,,all),$(findstring $T,$(program)
 CHOSEN_TESTS := $(call chosen,$(TEST_PROGRAMS))
 check-unit: $(CHOSEN_TESTS) ## unit and contract tests, fuzz targets over stored inputs; T=NAME: those with NAME in them
 	@$(PYTHON) tests/run-units --results '$(RESULTS)' $(CHOSEN_TESTS)
-check-process: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
+check-process: all $(INTEROP) $(SOAK) $(EXTENDED)/geerpc | check-tools ## tests/process; T=NAME: only those that pytest -k NAME selects
 	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T',--at-once $(AT_ONCE)) tests/process
 $(EXTENDED)/Makefile: $(THIS_MAKEFILE) $(wildcard tests/modules/*/modules.list)
 	@./configure $(CONFIGURE_ARGUMENTS) --builddir=$(@D) >/dev/null \
@@ -284,8 +286,8 @@ include auto/bench.mk
 
 MINUTES ?= 10
 NEIGHBOURS ?= -requests 100000 -least 60s
-chaos: all $(SOAK) $(EXTENDED)/geerpc | check-tools ## reloads without loss in full, then MINUTES (10) of chaos, 6 with servers behind a gateway, 1 with a hostile neighbour; SEED=7 ONLY='reload,kill'
-	@GEERPC_FULL=1 $(PYTHON) tests/run-process -k 'handover or killed_workers or many_messages_each_way' tests/process
+chaos: all $(INTEROP) $(SOAK) $(EXTENDED)/geerpc | check-tools ## reloads without loss in full, then MINUTES (10) of chaos, 6 with servers behind a gateway, 1 with a hostile neighbour; SEED=7 ONLY='reload,kill'
+	@GEERPC_FULL=1 $(PYTHON) tests/run-process -k 'handover or killed_workers or many_messages_each_way or interop_protobuf' tests/process
 	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run $(MINUTES)
 	@SEED='$(SEED)' ONLY='$(ONLY)' $(PYTHON) tests/chaos/run 6 backends
 	@$(if $(ONLY),,SEED='$(SEED)' $(PYTHON) tests/chaos/neighbours $(NEIGHBOURS))

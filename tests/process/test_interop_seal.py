@@ -1,15 +1,13 @@
 """The sealed channel against other implementations of Noise, both ways, through changes of keys: flynn/noise in Go, and
 noise-protocol of npm."""
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
-from build_step import build_step
-from conftest import BUILD, PEERS, ROOT, TIMEOUT
+from conftest import BUILD, PEERS, TIMEOUT
 from go_programs import build_go
+from npm_programs import npm_program
 from sealing import Keys, make_sealed
 
 pytestmark = pytest.mark.together
@@ -23,19 +21,7 @@ def go_seal():
 
 @pytest.fixture(scope="module")
 def js_seal():
-    """The command. Its packages are fetched once a build, at the versions of package-lock.json."""
-    source, home = ROOT / "tests/interop/seal_js", PEERS / "npm"
-    assert shutil.which("npm"), "this test needs npm (Debian packages npm, nodejs): ./configure --install-deps"
-    home.mkdir(exist_ok=True)
-    lock = (source / "package-lock.json").read_text()
-    fetched = home / "fetched"
-    if not fetched.exists() or fetched.read_text() != lock:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(source / name, home)
-        build_step(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], home, os.environ)
-        fetched.write_text(lock)
-    shutil.copy(source / "seal.js", home)
-    return ["node", home / "seal.js"]
+    return npm_program("seal_js", "seal.js")
 
 
 def run(*command):

@@ -22,6 +22,9 @@
  *
  *                                   strict (bin)            lax (proto: as protobuf's own library)
  *   number that does not fit        refused                 truncated; a bool is true unless zero
+ *   key or length of 6 bytes or     taken                   refused
+ *     more, filled up with zeros
+ *   key over 32 bits                refused                 truncated
  *   known field, other wire type    refused                 an unknown field
  *   group                           refused                 an unknown field, or part of one
  *   number without a name in an

@@ -83,9 +83,9 @@ static inline const uint8_t *gee_protobuf_read_key(gee_protobuf_reader_t *reader
     uint64_t number;
     if ((at = gee_protobuf_read_narrow(reader, at, end, &number)) == NULL)
         return NULL;
-    if (number > UINT32_MAX || number < 8)
-        return (gee_protobuf_set_bad_tag(reader, number), NULL);
     *key = (uint32_t)number;
+    if (*key < 8 || (*key != number && !reader->lax)) /* protobuf's library drops bits beyond 32 */
+        return (gee_protobuf_set_bad_tag(reader, number), NULL);
     return at;
 }
 
