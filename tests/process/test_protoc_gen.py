@@ -285,6 +285,47 @@ def test_typed_calls_of_all_kinds(served, tmp_path, installation):
     assert installation.run(tmp_path / "streams", served.tcp).splitlines() == expected
 
 
+# A client with an older .proto: note and parity are unknown to it.
+OLDER = """syntax = "proto3"; package numbers.v1;
+message Number { sint64 value = 1; }
+service Numbers { rpc Square(Number) returns (Number); }
+"""
+UNKNOWN = r"""
+#include <stdio.h>
+#include "older.gee.h"
+
+int main(int argc, char **argv) {
+    gee_error_t error;
+    gee_dial_options_t dial = { .size = sizeof(dial), .codec = "proto" };
+    gee_client_t *client = gee_dial(argv[argc - 1], &dial, &error);
+    gee_pool_t *pool = gee_pool_create(4096);
+    gee_call_options_t options = { .size = sizeof(options), .pool = pool };
+    static const uint8_t note[] = { 0x12, 1, 'x' };
+    numbers_v1_Number number = { .value = 7, .unknown_fields = { note, sizeof(note) } }, kept, dropped;
+    if (client == NULL || numbers_v1_Numbers_Square(client, &number, &kept, &options, &error) != 0 ||
+        numbers_v1_Numbers_Square(client, &number, &dropped, NULL, &error) != 0)
+        return 1;
+    printf("%lld:", (long long)kept.value);
+    for (size_t i = 0; i < kept.unknown_fields.length; i++)
+        printf(" %02x", kept.unknown_fields.data[i]);
+    printf("\n%lld: %zu\n", (long long)dropped.value, dropped.unknown_fields.length);
+    gee_client_close(&client);
+    gee_pool_destroy(&pool);
+    return 0;
+}
+"""
+
+
+@plain
+def test_unknown_fields_go_there_and_back_and_need_a_pool(served, tmp_path, installation):
+    (tmp_path / "older.proto").write_text(OLDER)
+    (tmp_path / "unknown.c").write_text(UNKNOWN)
+    generate(tmp_path, "older.proto", roots=(tmp_path,))
+    sources = [tmp_path / "unknown.c", tmp_path / "older.gee.c"]
+    run(["cc", "-std=c11", *WARNINGS, *sources, "-o", tmp_path / "unknown", *installation.flags()])
+    assert installation.run(tmp_path / "unknown", served.tcp) == "49: 12 01 78 18 01\n49: 0\n"
+
+
 # ---- the page ----
 
 

@@ -1,16 +1,30 @@
 /* comments.c: comments of the .proto in front of what they are about. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/protoc_gen_geerpc/generator.h"
 
+static int compare(const void *a, const void *b) {
+    const gee_source_location_t *left = a, *right = b;
+    for (size_t i = 0; i < left->path.count && i < right->path.count; i++)
+        if (left->path.items[i] != right->path.items[i])
+            return left->path.items[i] < right->path.items[i] ? -1 : 1;
+    return (left->path.count > right->path.count) - (left->path.count < right->path.count);
+}
+
+void gee_gen_sort_comments(file_t *file) {
+    gee_source_code_info_t *info = &file->proto.source_code_info;
+    if (info->location.count > 0)
+        qsort(info->location.items, info->location.count, sizeof(*info->location.items), compare);
+}
+
 static const gee_source_location_t *find(const file_t *file, const path_t *path) {
-    for (size_t i = 0; i < file->proto.source_code_info.location.count; i++) {
-        const gee_source_location_t *location = &file->proto.source_code_info.location.items[i];
-        if (location->path.count == path->length &&
-            memcmp(location->path.items, path->at, path->length * sizeof(*path->at)) == 0)
-            return location;
-    }
-    return NULL;
+    const gee_source_code_info_t *info = &file->proto.source_code_info;
+    path_t at = *path;
+    gee_source_location_t key = { .path = { .items = at.at, .count = at.length } };
+    if (info->location.count == 0)
+        return NULL;
+    return bsearch(&key, info->location.items, info->location.count, sizeof(key), compare);
 }
 
 /* One line of a comment, without what would end it, begin another, or be a trigraph. */

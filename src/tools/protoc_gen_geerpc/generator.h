@@ -151,6 +151,8 @@ message_t *gee_gen_messages(generator_t *generator, const file_t *file);
 char *gee_gen_access(const message_t *message, const field_t *field);
 
 /* ---- the parts of the output ---- */
+/* Once a file, so that comments are found quickly. */
+void gee_gen_sort_comments(file_t *file);
 /* A comment in front of a declaration, where the .proto has one. */
 void gee_gen_comment(FILE *out, const file_t *file, const path_t *path, const char *indent);
 void gee_gen_enum_declarations(FILE *out, generator_t *generator, const file_t *file);

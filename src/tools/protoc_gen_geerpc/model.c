@@ -85,6 +85,7 @@ static int read_file(generator_t *generator, gee_bytes_t bytes, file_t *file) {
     }
     if (generator->without_comments)
         file->proto.source_code_info.location.count = 0;
+    gee_gen_sort_comments(file);
     file->name = gee_gen_print("%.*s", GEE_STR_ARGUMENTS(file->proto.name));
     size_t length = strlen(file->name);
     const char *suffix = length > 6 ? file->name + length - 6 : "";
