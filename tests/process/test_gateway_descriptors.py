@@ -71,8 +71,9 @@ def test_protobuf_messages_are_answered_as_protobuf(gateway, option):
 def test_the_gateway_describes_what_its_descriptors_have(gateway):
     shown = geectl("describe", gateway.tcp, "Users.Next")
     assert "user_id" in shown and "street_name" in shown
-    user = json.dumps({"user_id": EXACT, "display_name": "ann"})
-    assert json.loads(geectl("call", "--codec", "bin", gateway.tcp, "Users.Next", user))["user_id"] == EXACT + 1
+    user = json.dumps(USER)
+    called = json.loads(geectl("call", "--codec", "bin", gateway.tcp, "Users.Next", user))
+    assert (called["user_id"], called["color"], called["home"]) == (EXACT + 1, "GREEN", USER["home"])
     assert gateway.call("Users.Other", {})[0] == "rpc server: can't find method Other"
 
 
