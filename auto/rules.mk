@@ -171,8 +171,8 @@ $(TEST_PROGRAMS) $(INTEROP): $B/tests/%: $B/obj/tests/%.o $B/libgeetest.a $B/lib
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(CMOCKA_LIBS) $(SERVER_LIBS)
-# Its heap fails when it says so: tests/support/failing_memory.c.
-$B/tests/unit/no_memory_test: private LINK += $(foreach function,malloc calloc aligned_alloc realloc reallocarray strdup free,-Wl,--wrap=$(function))
+# Their heap fails when they say so: tests/support/failing_memory.c.
+$B/tests/unit/no_memory_test $B/tests/unit/descriptor_test: private LINK += $(foreach function,malloc calloc aligned_alloc realloc reallocarray strdup free,-Wl,--wrap=$(function))
 # What its protocol reports to sessions goes to the test.
 $B/tests/unit/protocol_geerpc_test: private LINK += -Wl,--wrap=gee_session_event -Wl,--wrap=gee_session_set_body_length
 

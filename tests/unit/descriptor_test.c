@@ -3,6 +3,7 @@
 #include "codec_bin_fixture.h"
 
 #include "../support/protoc.h"
+#include "support/failing_memory.h"
 #include "core/protobuf/descriptor.h"
 #include "core/protobuf/descriptor_proto.h"
 
@@ -395,6 +396,29 @@ static void a_set_is_there_until_its_last_release(void **state) {
     gee_descriptors_release(&second);
 }
 
+/* Each allocation fails in turn, and with it all that come behind. */
+static void without_memory_a_set_is_refused_and_nothing_leaks(void **state) {
+    (void)state;
+    size_t length, refused = 0;
+    gee_error_t error;
+    protoc_compile(every_kind);
+    uint8_t *bytes = protoc_read("x", &length);
+    size_t before = memory_blocks(), failed = 1;
+    for (size_t nth = 1; failed > 0; nth++) {
+        memory_fail(nth, true);
+        gee_descriptors_t *made = gee_descriptors_read(bytes, length, false, &error);
+        failed = memory_mend();
+        assert_true((made == NULL) == (failed > 0));
+        if (made == NULL)
+            assert_int_equal(error.code, GEE_RESOURCE_EXHAUSTED);
+        refused += made == NULL;
+        gee_descriptors_release(&made);
+        assert_int_equal(memory_blocks(), before);
+    }
+    assert_true(refused > 10);
+    free(bytes);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, clean)
 
 int main(void) {
@@ -412,6 +436,7 @@ int main(void) {
         TEST(a_set_of_20000_messages_is_read),
         TEST(a_message_of_more_than_a_mebibyte_is_refused),
         TEST(a_set_is_there_until_its_last_release),
+        TEST(without_memory_a_set_is_refused_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
