@@ -188,13 +188,15 @@ def test_the_calculator(served, codec):
     assert geectl("call", *words, '{"a": -2147483648, "b": 1}') == [{result: -2147483648}]
 
 
-def test_all_four_kinds_of_methods(served, tmp_path):
-    descriptors = tmp_path / "set"
-    proto = MODULES / "service_numbers/numbers.proto"
-    run(["protoc", f"-I{proto.parent}", "--include_imports", f"--descriptor_set_out={descriptors}", proto])
+@pytest.mark.parametrize("source", ["Gee.Describe", "descriptors"])
+def test_all_four_kinds_of_methods(served, tmp_path, source):
+    options = ["--codec", "proto"]
+    if source == "descriptors":
+        proto = MODULES / "service_numbers/numbers.proto"
+        run(["protoc", f"-I{proto.parent}", "--include_imports", f"--descriptor_set_out={tmp_path / 'set'}", proto])
+        options += ["--descriptors", tmp_path / "set"]
 
     def call(method, given):
-        options = "--codec", "proto", "--descriptors", descriptors
         said = geectl("call", *options, served.tcp, f"numbers.v1.Numbers.{method}", "-", given=given)
         return [(reply["value"], reply.get("note")) for reply in said]
 

@@ -48,7 +48,7 @@ gee_str_t gee_gen_close(text_t *text) {
     return copy;
 }
 
-static char *print(const char *format, va_list arguments) {
+static char *__attribute__((format(printf, 1, 0))) print(const char *format, va_list arguments) {
     va_list again;
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, again);
