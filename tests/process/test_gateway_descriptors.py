@@ -8,6 +8,7 @@ import pytest
 from conftest import BUILD, TIMEOUT, eventually
 from describing import compile_proto, message_classes
 from gateway import gateway_conf, start_gateway
+from gob import INT, STRING, GobPeer, member, message, number, struct, text
 from wire import CLOSE, CREDIT, MESSAGE, OPTION_BIN, OPTION_PROTO, BinPeer, field
 
 EXACT = 9007199254740993  # no float64 is this number
@@ -51,6 +52,15 @@ def test_json_has_exact_integers_and_names_of_enums(gateway):
     assert user["friends"][1]["color"] == "RED"
     assert gateway.call("Users.Next", {"user_id": 3})[0] == "user 3 has no name"
     assert "PINK" in gateway.call("Users.Next", {"color": "PINK"})[0]
+
+
+def test_gob_has_the_names_of_protoc_gen_go(gateway):
+    user = struct(70, "User", ("UserId", INT), ("DisplayName", STRING), ("Color", INT))
+    value = message(70, member(1, number(EXACT)) + member(1, text("eve")) + member(1, number(5)) + b"\0")
+    with GobPeer(gateway.tcp) as peer:
+        error, reply = peer.call("Users.Next", user + value)
+    assert error == ""
+    assert number(EXACT + 1) + member(1, text(f"eve of {EXACT} in 5")) + member(1, number(5)) in reply.data
 
 
 @pytest.mark.parametrize("option", [OPTION_BIN, OPTION_PROTO])
@@ -145,7 +155,7 @@ def test_a_top_level_list_is_for_every_forwarded_service_that_it_has(make_server
 
 
 @pytest.mark.parametrize(
-    "setting, text",
+    "setting, reason",
     [
         ('descriptors = "none.binpb";', "services[0].descriptors: {root}/none.binpb: No such file or directory"),
         ('descriptors = "conf/geerpc.conf";', "geerpc.conf: it is no FileDescriptorSet"),
@@ -156,7 +166,7 @@ def test_a_top_level_list_is_for_every_forwarded_service_that_it_has(make_server
         ('descriptors = "users.binpb"; idempotent = "Nxt";', 'Users, as its descriptors have it, has no method "Nxt"'),
     ],
 )
-def test_what_is_wrong_with_descriptors_is_said_with_file_and_reason(make_server, setting, text):
+def test_what_is_wrong_with_descriptors_is_said_with_file_and_reason(make_server, setting, reason):
     server = make_server()
     compile_proto("users.proto", server.root / "users.binpb")
     compile_proto("users.proto", server.root / "foo.binpb", lambda proto: proto.replace("Users", "Usres"))
@@ -167,7 +177,7 @@ def test_what_is_wrong_with_descriptors_is_said_with_file_and_reason(make_server
     server.conf = gateway_conf(["tcp@127.0.0.1:9"], services=['name = "Users"; ' + setting])
     said = server.run("-t", status=1).stderr
     assert "conf/geerpc.conf:5: services[0]" in said
-    assert text.format(root=server.root) in said
+    assert reason.format(root=server.root) in said
 
 
 def test_descriptors_are_for_forwarded_services(make_server):

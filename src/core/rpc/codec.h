@@ -33,7 +33,7 @@ typedef struct gee_codec {
     /* The bytes carry the types of what they say, and a stock peer refuses or drops what its own lack: so a protocol
      * writes exactly the header that such a peer has. */
     bool types_on_wire;
-    bool enum_names; /* writes an enum by its name, where the number has one; reads both */
+    bool enum_names; /* writes enums by name, and reads names and numbers; stock peers know numbers only */
     size_t state_size;
     bool one_state; /* a state is of both directions: a session has one, otherwise one each way */
 
