@@ -73,3 +73,30 @@ ptrdiff_t gee_base64_decode(uint8_t *target, gee_str_t text) {
     }
     return at - target;
 }
+
+static int digit_of_any(uint8_t c) {
+    return c == '-' ? 62 : c == '_' ? 63 : digit(c);
+}
+
+ptrdiff_t gee_base64_decode_any(uint8_t *target, gee_str_t text) {
+    uint8_t *at = target;
+    uint32_t bits = 0;
+    unsigned count = 0; /* of bits that are not written yet */
+    size_t length = text.length;
+    while (length > 0 && text.data[length - 1] == '=' && text.length - length < 2)
+        length--;
+    if (length % 4 == 1 || (length < text.length && text.length % 4 != 0))
+        return -1;
+    for (size_t i = 0; i < length; i++) {
+        int value = digit_of_any((uint8_t)text.data[i]);
+        if (value < 0)
+            return -1;
+        bits = bits << 6 | (uint32_t)value;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            *at++ = (uint8_t)(bits >> count);
+        }
+    }
+    return at - target;
+}

@@ -1,4 +1,4 @@
-/* base64.h: RFC 4648 section 4: the standard alphabet with padding. */
+/* base64.h: RFC 4648: bytes as text and back: the standard alphabet with padding, and all that readers take. */
 #ifndef GEE_BASE_BASE64_H
 #define GEE_BASE_BASE64_H
 
@@ -16,5 +16,7 @@ size_t gee_base64_encode(char *target, const uint8_t *bytes, size_t length);
 /* Skips line ends in the text, as Go's decoder does; padding is needed. Returns the number of bytes written, or -1 for
  * any other text. */
 ptrdiff_t gee_base64_decode(uint8_t *target, gee_str_t text);
+/* The standard alphabet or that for URLs (RFC 4648 section 5), padded or not; no line ends. */
+ptrdiff_t gee_base64_decode_any(uint8_t *target, gee_str_t text);
 
 #endif

@@ -124,6 +124,10 @@ typedef struct gee_json_number {
 bool gee_json_number_double(const gee_json_number_t *number, double *value);
 bool gee_json_number_float(const gee_json_number_t *number, float *value);
 
+/* Has the number no fraction, however it is written (1e5, 1.0)? Its magnitude; false: a fraction, or over 64 bits. */
+bool gee_json_number_is_whole(const gee_json_number_t *number);
+bool gee_json_number_whole(const gee_json_number_t *number, uint64_t *magnitude);
+
 #define GEE_JSON_NUMBER_TEXT 32
 /* Writes the shortest decimal that reads back as the same number, in Go's form. Returns the length; the text is not
  * terminated. Precondition: the number is finite. */

@@ -147,6 +147,44 @@ bool gee_json_number_float(const gee_json_number_t *number, float *value) {
     return fits;
 }
 
+/* ---- integers in any form: 1e5, 1.0 ---- */
+
+/* The digits without zeros at either end, and the power of ten that they are times. */
+static const uint8_t *significant(const gee_json_number_t *number, uint8_t room[DIGITS_MAX + 1], size_t *count,
+                                  int64_t *exponent) {
+    const uint8_t *digits = join(number, room, count, exponent);
+    skip_zeros(&digits, count);
+    for (; *count > 0 && digits[*count - 1] == '0'; (*count)--)
+        (*exponent)++;
+    return digits;
+}
+
+bool gee_json_number_is_whole(const gee_json_number_t *number) {
+    uint8_t room[DIGITS_MAX + 1];
+    size_t count;
+    int64_t exponent;
+    significant(number, room, &count, &exponent);
+    return count == 0 || exponent >= 0;
+}
+
+bool gee_json_number_whole(const gee_json_number_t *number, uint64_t *magnitude) {
+    uint8_t room[DIGITS_MAX + 1];
+    size_t count;
+    int64_t exponent;
+    const uint8_t *digits = significant(number, room, &count, &exponent);
+    *magnitude = 0;
+    if (count == 0)
+        return true;
+    if (exponent < 0 || exponent > 20 || count > 20)
+        return false;
+    for (size_t i = 0; i < count + (size_t)exponent; i++) {
+        unsigned digit = i < count ? (unsigned)(digits[i] - '0') : 0;
+        if (__builtin_mul_overflow(*magnitude, 10u, magnitude) || __builtin_add_overflow(*magnitude, digit, magnitude))
+            return false;
+    }
+    return true;
+}
+
 /* ---- back ---- */
 
 typedef struct decimal { /* d.ddd times ten to the exponent */
