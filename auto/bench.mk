@@ -49,6 +49,25 @@ bench-server: $(BENCH_SERVER)/Makefile
 	@$(MAKE) --no-print-directory -f $< $(BENCH_SERVER)/geerpc
 bench-streams: $(EXTENDED)/geerpc
 
+# ---- protobuf: our engine beside protobuf-c and protobuf's own library for C++ ----
+.PHONY: bench-protobuf
+PROTOBUF_BENCH := $B/bench/protobuf
+bench-protobuf: $(PROTOBUF_BENCH)/bench $(PROTOBUF_BENCH)/order ## decoding and encoding beside other protobuf libraries
+	@$^
+$(PROTOBUF_BENCH)/order: $(addprefix tests/bench/protobuf/order.,proto textproto)
+	@mkdir -p $(@D)
+	$(quiet)protoc -I tests/bench/protobuf --encode=codecbench.Order order.proto < tests/bench/protobuf/order.textproto >$@
+$(PROTOBUF_BENCH)/bench: $(wildcard tests/bench/protobuf/*) $B/libgeecore.a $B/protoc-gen-geerpc
+	@mkdir -p $(@D)
+	$(quiet)protoc -I tests/bench/protobuf --plugin=protoc-gen-geerpc=$B/protoc-gen-geerpc --cpp_out=$(@D) \
+	    --geerpc_out=$(@D) order.proto
+	$(quiet)protoc-c -I tests/bench/protobuf --c_out=$(@D) order.proto
+	$(call say,CXX,$@)cd $(@D) && $(CC) -std=gnu11 -O2 -DNDEBUG -c -I. $(addprefix -I$(CURDIR)/,src src/core src/client \
+	    src/core/protobuf $B) $(addprefix $(CURDIR)/tests/bench/protobuf/,main.c geerpc.c protobuf_c.c) order.gee.c \
+	    order.pb-c.c && $(CXX) -std=c++17 -O2 -I. -I$(CURDIR)/tests/bench/protobuf -o $(@F) \
+	    $(CURDIR)/tests/bench/protobuf/cpp.cc order.pb.cc main.o geerpc.o protobuf_c.o order.gee.o order.pb-c.o \
+	    $(abspath $B/libgeecore.a) -flto -lprotobuf -lprotobuf-c -lpthread
+
 # ---- gRPC for C++, where all of it is installed; without it this builds nothing ----
 CXX            ?= g++
 GRPC_PLUGIN     = $(shell command -v grpc_cpp_plugin)

@@ -4,7 +4,8 @@
  *   package forms;
  *   enum Color { RED = 0; GREEN = 1; BLUE = 5; }
  *   message Forms {
- *     sint32 zig32 = 1; sint64 zig64 = 2; fixed32 fix32 = 3; fixed64 fix64 = 4; sfixed32 sfix32 = 5; sfixed64 sfix64 = 6;
+ *     sint32 zig32 = 1; sint64 zig64 = 2; fixed32 fix32 = 3; fixed64 fix64 = 4;
+ *     sfixed32 sfix32 = 5; sfixed64 sfix64 = 6;
  *     Color color = 7; optional int32 maybe = 8; optional Forms next = 9;
  *     repeated sint32 zigs = 10; repeated fixed32 fixes = 11; repeated int32 loose = 12 [packed = false];
  *     repeated Color colors = 13; map<int32, string> by_int = 14; map<bool, Color> by_bool = 15;

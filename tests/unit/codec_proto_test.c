@@ -233,6 +233,7 @@ static void what_does_not_fit_is_taken_as_protobuf_takes_it(void **state) {
 
 static void numbers_without_a_name_of_closed_enums_are_unknown_fields(void **state) {
     (void)state;
+    assert_becomes(LEGACY, "0801200420022001", "0801200420012002");
     assert_becomes(LEGACY,
                    "0801"
                    "1804"

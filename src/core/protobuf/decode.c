@@ -454,7 +454,7 @@ static const uint8_t *read_list(reader_t *reader, const uint8_t *at, const uint8
             if (at == NULL)
                 return in_item(reader, list->count);
             list->count++;
-        } while (goes_on(&at, end, key));
+        } while (!is_closed(reader, element) && goes_on(&at, end, key));
     }
     reader->verify |= type->length != 0;
     reader->depth -= !reader->lax;
