@@ -361,12 +361,12 @@ GEE_APART static int encode_backwards(bool lax, uint8_t *room, const gee_type_t 
 /* ---- small messages of numbers: forwards, as no length stands before anything ---- */
 
 static inline uint8_t *append_number(uint8_t *at, uint32_t tag, const gee_type_t *type, const void *value) {
-    uint64_t bits = number_bits(type, value);
+    uint64_t bits = number_bits(type, value), key = (uint64_t)tag << 3;
     if (bits == 0)
         return at;
-    at = gee_protobuf_put_varint(at, (uint64_t)tag << 3 | gee_protobuf_wire(type));
     if (!gee_protobuf_is_fixed(type))
-        return gee_protobuf_put_varint(at, bits);
+        return gee_protobuf_put_varint(gee_protobuf_put_varint(at, key | GEE_WIRE_VARINT), bits);
+    at = gee_protobuf_put_varint(at, key | gee_protobuf_wire(type));
     bits = htole64(bits);
     memcpy(at, &bits, sizeof bits); /* of a narrow number the first half is written */
     return at + type->size;
