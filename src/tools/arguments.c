@@ -36,7 +36,7 @@ static const option_t options[] = {
     { "--protocol", "NAME", ON_DIALS, OPTION_TEXT, MEMBER(protocol), NULL, 0, 0,
       "geerpc (the default), netrpc or jsonrpc, as Go's net/rpc speaks them" },
     { "--codec", "NAME", ON_DIALS, OPTION_TEXT, MEMBER(codec), NULL, 0, 0,
-      "how values are written: json (the default), bin or gob" },
+      "how values are written: json (the default), bin, proto, protojson or gob" },
     { "--descriptors", "FILE", ON_CALL | ON_BROADCAST, OPTION_TEXT, MEMBER(descriptors), NULL, 0, 0,
       "the method's types, as protoc --include_imports --descriptor_set_out=FILE writes them; the server is not "
       "asked" },

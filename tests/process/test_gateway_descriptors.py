@@ -54,6 +54,17 @@ def test_json_has_exact_integers_and_names_of_enums(gateway):
     assert "PINK" in gateway.call("Users.Next", {"color": "PINK"})[0]
 
 
+def test_protojson_has_its_own_form(gateway):
+    """64-bit integers as strings, lowerCamelCase."""
+    user = {"userId": str(EXACT), "displayName": "kim", "color": "GREEN", "home": {"colors": ["RED"]}, "limit": "1"}
+    option = b'{"MagicNumber":3927900,"CodecType":"application/protojson"}'
+    with gateway.peer(option=option) as peer:
+        header, reply = peer.call("Users.Next", user)
+    assert "Error" not in header
+    name = f"kim of {EXACT} in 5"
+    assert reply == {**user, "userId": str(EXACT + 1), "displayName": name}
+
+
 def test_gob_has_the_names_of_protoc_gen_go(gateway):
     user = struct(70, "User", ("UserId", INT), ("DisplayName", STRING), ("Color", INT))
     value = message(70, member(1, number(EXACT)) + member(1, text("eve")) + member(1, number(5)) + b"\0")
