@@ -180,7 +180,7 @@ def geectl(*arguments, given=""):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("codec", ["json", "bin", "proto", "gob"])
+@pytest.mark.parametrize("codec", ["json", "bin", "proto", "protojson", "gob"])
 def test_the_calculator(served, codec):
     words = "--codec", codec, served.tcp, "CalculatorService.Multiply"
     result = "Result" if codec == "gob" else "result"  # gob has Go's names
