@@ -6,7 +6,7 @@ import time
 import pytest
 
 from conftest import CONF, ROOT
-from wire import OPTION_JSON, BinPeer, JsonPeer, connect, field, fields, signed
+from wire import OPTION_BIN, OPTION_JSON, OPTION_PROTO, BinPeer, JsonPeer, connect, field, fields, signed
 
 CALL = b'{"ServiceMethod":"Arith.Multiply","Seq":1}{"A":7,"B":8}'
 REPLY = b'{"ServiceMethod":"Arith.Multiply","Seq":1,"Error":""}\n56\n'
@@ -240,3 +240,17 @@ def test_a_server_of_examples_alone_says_that_it_serves_nothing(make_server):
     server.reload()
     assert server.call("Arith.Multiply", {"A": 7, "B": 8}) == ("", 56)
     assert server.call("Foo.Sum", {"Num1": 1, "Num2": 2}) == ("", 3)
+
+
+@pytest.mark.parametrize("option", [OPTION_BIN, OPTION_PROTO])
+def test_the_body_of_a_frame_may_be_of_another_codec(server, option):
+    """The reply is of the codec of the call; the codec of the Option is number 0."""
+    arguments, result = field(1, 7) + field(2, 8), field(1, 56)
+    bodies = {0: (arguments, result), 1: (b'{"A":7,"B":8}', b"56"),
+              2: (arguments, result), 3: (b'{"A":"7","B":8}', b'"56"')}
+    with BinPeer(server.tcp, option=option) as peer:
+        for number, (body, expected) in bodies.items():
+            peer.send("Arith.Multiply", body, seq=number + 1, codec=number)
+            frame = peer.hear()
+            assert frame.body == expected, frame
+            assert frame.codec == number or (frame.codec, number, option) == (0, 2, OPTION_PROTO)
