@@ -74,7 +74,7 @@ SHAPE = {
 }
 
 
-@pytest.mark.parametrize("codec", ["json", "bin"])
+@pytest.mark.parametrize("codec", ["json", "bin", "proto", "protojson"])
 def test_enums_oneofs_arrays_and_maps_of_any_key(one, codec):
     server = one()
     shape = json.dumps(SHAPE)
