@@ -3,12 +3,13 @@ is the oracle: what it reads, and what it refuses.
 
 Each message depends on the seed and its number alone."""
 import functools
+import json
 import math
 import random
 import struct
 import warnings
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.descriptor import FieldDescriptor as Field
 from google.protobuf.message import DecodeError
 
@@ -22,6 +23,7 @@ CHARACTERS = "".join(map(chr, range(0x20, 0x7f)))
 CHARACTERS += "\0\t\n\x1f \"'/<>&\\\x7f\x80\xe9\u07ff\u0800\u2028\u2029\ufeff\uffff\U00010000\U0010ffff"
 ROOTS = ["kinds.three.Three", "kinds.two.Two", "kinds.two.Strict", "everything.three.All", "everything.two.Legacy",
          "everything.three.Pong"]
+TWICE = "everything.two.Legacy"  # two of its fields, class and class_, are one in JSON
 GOOGLE = ["Any", "Duration", "Empty", "FieldMask", "Int64Value", "StringValue", "Struct", "Value"]
 WIRES = [0, 1, 2, 3, 5]
 UNKNOWN = range(3000, 3100)  # numbers that no type here has; for kinds.two.Two those of unknown extensions
@@ -37,8 +39,13 @@ def forget(message):
         forget(inside)
 
 
-def settle(message):
-    """Of the entries of a map, which Python keeps as they came, those that count."""
+def settle(message, classes=None):
+    """Of the entries of a map, which Python keeps as they came, those that count. `classes`, for ProtoJSON: what is in
+    an Any, too, whose bytes can have maps in any order."""
+    if classes and message.DESCRIPTOR.full_name == "google.protobuf.Any" and message.type_url:
+        inside = classes[message.type_url.split("/")[1]].FromString(message.value)
+        settle(inside, classes)
+        message.value = canonical(inside)
     for field, value in message.ListFields():
         inside = field.message_type
         if inside and inside.GetOptions().map_entry:
@@ -47,7 +54,7 @@ def settle(message):
         elif inside and field.label != Field.LABEL_REPEATED:
             value = [value]
         for item in value if inside else ():
-            settle(item)
+            settle(item, classes)
 
 
 class Types:
@@ -77,7 +84,9 @@ class Types:
         return fields, [field for field in fields if field.label == Field.LABEL_REQUIRED], closed
 
     def parse(self, name, data):
-        """Null: what the oracle refuses."""
+        """Null: what the oracle refuses; data may be a translator's text that says why the translator refuses."""
+        if not isinstance(data, bytes):
+            return None
         message = self.classes[name]()
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -94,6 +103,27 @@ class Types:
         """Null: what the oracle refuses."""
         message = self.parse(name, data)
         return canonical(message) if message is not None else None
+
+    def meaning(self, name, data):
+        """What ProtoJSON can say of a message; null: the oracle refuses the bytes."""
+        message = self.parse(name, data)
+        if message is None:
+            return None
+        message.DiscardUnknownFields()
+        settle(message, self.classes)
+        return canonical(message)
+
+    def to_json(self, name, data):
+        return json_format.MessageToJson(self.parse(name, data), indent=None, descriptor_pool=self.pool).encode()
+
+    def from_json(self, name, text):
+        """Bytes; null: what the oracle refuses."""
+        message = self.classes[name]()
+        try:
+            json_format.Parse(text, message, descriptor_pool=self.pool)
+        except (json_format.ParseError, AttributeError):  # the latter where a Struct is not an object
+            return None
+        return message.SerializeToString() if message.IsInitialized() else None
 
 
 def canonical(message):
@@ -116,22 +146,26 @@ def record(number, wire, value):
     return varint(number << 3 | wire) + value
 
 
+def counted(number, value):
+    return record(number, 2, varint(len(value)) + value)
+
+
 def group(number, inside):
     return record(number, 3, inside) + record(number, 4, b"")
 
 
 class Maker:
-    """`json`: only what ProtoJSON can say."""
+    """`for_json`: only what ProtoJSON can say."""
 
-    def __init__(self, types, seed, number, json=False):
+    def __init__(self, types, seed, number, for_json=False):
         self.types = types
-        self.json = json
+        self.json = for_json
         self.random = random.Random(f"{seed}/{number}")
         self.left = 25  # messages inside, so that no message becomes huge
 
     def message(self):
         """Its type's name, and the message."""
-        name = self.random.choice(ROOTS)
+        name = self.random.choice([root for root in ROOTS if not self.json or root != TWICE])
         message = self.types.classes[name]()
         self.fill(message, 0)
         return name, message
@@ -149,7 +183,7 @@ class Maker:
         for field in required:
             if not message.HasField(field.name):
                 self.set(message, field, depth)
-        if self.random.random() < 0.15:
+        if not self.json and self.random.random() < 0.15:
             message.MergeFromString(self.unknown(closed))
         if not self.json and depth > 0:
             message.SetInParent()
@@ -160,7 +194,7 @@ class Maker:
             self.left -= 1
             if self.left < 0 or depth > 5:
                 return
-        if self.json and (field.is_extension or field.type == Field.TYPE_GROUP):
+        if self.json and (field.is_extension or field.type == Field.TYPE_GROUP or inside and inside.full_name == TWICE):
             return
         place = message.Extensions if field.is_extension else None
         get = (lambda: place[field]) if field.is_extension else (lambda: getattr(message, field.name))
@@ -346,7 +380,7 @@ def split(data):
 
 
 def join(fields):
-    return b"".join(record(number, wire, varint(len(value)) + value if wire == 2 else value)
+    return b"".join(counted(number, value) if wire == 2 else record(number, wire, value)
                     for number, wire, value in fields)
 
 
@@ -446,7 +480,7 @@ class Breaker:
         number, wire = self.random.choice([(17, 2), (17, 3), (57, 2), (87, 2), (3000, 3), (101, 3), (43, 2)])
         data = join(fields)
         for _ in range(self.random.choice([97, 98, 99, 100, 101, 102, 500])):
-            data = record(number, 2, varint(len(data)) + data) if wire == 2 else group(number, data)
+            data = counted(number, data) if wire == 2 else group(number, data)
         return data
 
     def not_utf8(self, fields):
@@ -461,3 +495,38 @@ class Breaker:
 
     OF_BYTES = [flipped, truncated, inserted, cut, appended]
     OF_FIELDS = [longer_varints, other_wire, other_number, shuffled, doubled, without, in_group, nested, not_utf8]
+
+
+# ---- ProtoJSON with other values than a message has ----
+
+# Without those of which Python's library thinks otherwise than the others: " 1", "+1", "01", "-NaN" and "inf" are
+# numbers to Python, "1.0" and "1e3" are none; booleans and any number are enums; "" and [] are messages; base64 may
+# have strange characters.
+VALUES = [
+    None, 0, 1, -1, 1.0, -0.0, 1e3, 2147483647, "0", "1", "-1", "-0", "0x1", "NaN", "Infinity", "-Infinity", "nan",
+    "true", "null", "RED", "red", "GREEN", "AA==", "AA", "AAA", "A", "-_-_", "+/+/", "1s", "315576000001s",
+    "foo,barBaz", "foo_bar", [None], [1], ["a"],
+    {}, {"a": 1}, {"a": None}, {"1": 1}, {"true": 1}, {"1": {}}, {"nope": 1},
+]
+
+
+def places(value):
+    """(list or object, index or key) of everything inside."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, inside in pairs for place in [(value, key), *places(inside)]]
+
+
+def change_json(types, seed, number, name, text):
+    """The text with a value in the place of another, or with one more."""
+    source = random.Random(f"{seed}/changed/{number}")
+    message = json.loads(text)
+    found = places(message)
+    if found and source.random() < 0.7:
+        target, key = source.choice(found)
+    else:
+        fields = types.classes[name].DESCRIPTOR.fields
+        field = source.choice([field for field in fields if field.type != Field.TYPE_GROUP])
+        message.pop(field.json_name, None)
+        target, key = message, source.choice([field.name, field.json_name, "nope"])
+    target[key] = source.choice(VALUES)
+    return json.dumps(message, ensure_ascii=source.random() < 0.5).encode()

@@ -15,11 +15,14 @@ from installing import run
 from npm_programs import npm_program
 
 pytest.importorskip("google.protobuf", reason="python3-protobuf is not installed: ./configure --install-deps")
+import google.protobuf  # noqa: E402
+from google.protobuf.internal import api_implementation  # noqa: E402
+
 import protobuf_messages as messages  # noqa: E402
 
 pytestmark = pytest.mark.together
 TRANSLATE = BUILD / "tests/interop/protobuf/translate"
-MESSAGES = int(os.environ.get("MESSAGES") or (100000 if FULL else 500 if SANITIZED else 2000))
+MESSAGES = int(os.environ.get("MESSAGES") or (100000 if FULL else 200 if SANITIZED else 1000))
 SEED = os.environ.get("SEED") or str(random.SystemRandom().randrange(1 << 32))
 PIECE = 2000  # messages that a translator is asked at once
 
@@ -82,14 +85,15 @@ def pieces():
 
 
 @functools.lru_cache(maxsize=2)
-def make(types, piece, json=False):
+def make(types, piece, for_json=False):
     """(name, message, bytes) of each number."""
-    made = [messages.Maker(types, SEED, number, json).message() for number in piece]
+    made = [messages.Maker(types, SEED, number, for_json).message() for number in piece]
     return [(name, message, message.SerializeToString()) for name, message in made]
 
 
 def explain(number, name, data, what):
-    return f"SEED={SEED}, message {number}, {name}: {what}\n{data.hex()}"
+    implementation = f"Python's protobuf {google.protobuf.__version__} ({api_implementation.Type()})"
+    return f"SEED={SEED}, message {number}, {name}: {what}\n{data.hex()}\n{implementation}"
 
 
 def test_binary_messages_come_back_equal(types, geerpc):
@@ -122,6 +126,67 @@ def test_what_is_refused_is_what_protobuf_refuses(types, own_types, geerpc):
                 explain(number, name, data, f"{how}: came back as {got.hex()}")
             taken += 1
     assert taken > MESSAGES / 5 and refused > MESSAGES / 5
+
+
+def entry(inside):
+    """Of the map alls_by_sfixed64: two messages deep."""
+    return messages.counted(68, messages.counted(2, inside))
+
+
+@pytest.mark.parametrize("wrap, most", [(functools.partial(messages.group, 3000), 100), (entry, 50)])
+def test_messages_are_as_deep_as_protobuf_reads_them(types, geerpc, wrap, most):
+    data = [("everything.three.All", b"")]
+    for _ in range(most + 5):
+        data.append((data[0][0], wrap(data[-1][1])))
+    for depth, (question, got) in enumerate(zip(data, geerpc.ask("bb", data))):
+        assert isinstance(got, bytes) == (types.parse(*question) is not None) == (depth <= most)
+
+
+def test_json_both_ways(types, geerpc):
+    """What we write of a message is read as the message that was meant, and what the oracle writes, too."""
+    for piece in pieces():
+        made = make(types, piece, for_json=True)
+        stranger = messages.Maker(types, SEED, piece[0]).unknown([])  # unknown fields have no form in JSON
+        written = geerpc.ask("bj", [(name, data + stranger) for name, _, data in made])
+        texts = [types.to_json(name, data) for name, _, data in made]
+        read = geerpc.ask("jb", [(name, text) for (name, _, _), text in zip(made, texts)])
+        for number, (name, _, data), ours, text, got in zip(piece, made, written, texts, read):
+            wanted = types.meaning(name, data)
+            assert isinstance(ours, bytes) and types.meaning(name, types.from_json(name, ours)) == wanted, \
+                explain(number, name, data, f"is {ours} in JSON")
+            assert isinstance(got, bytes) and types.meaning(name, got) == wanted, \
+                explain(number, name, text, f"{text} came back as {got}")
+
+
+def test_json_is_taken_where_protobuf_takes_it(types, geerpc):
+    """With the same meaning."""
+    taken = 0
+    for piece in pieces():
+        texts = [(name, messages.change_json(types, SEED, number, name, types.to_json(name, data)))
+                 for number, (name, _, data) in zip(piece, make(types, piece, for_json=True))]
+        for number, (name, text), got in zip(piece, texts, geerpc.ask("jb", texts)):
+            wanted = types.from_json(name, text)
+            assert isinstance(got, str) == (wanted is None), explain(number, name, text, f"{text}: {got}")
+            assert types.meaning(name, got) == types.meaning(name, wanted), \
+                explain(number, name, text, f"{text}: {got}")
+            taken += wanted is not None
+    assert 0.05 < taken / MESSAGES < 0.95
+
+
+def test_json_of_npm(types, geerpc, npm):
+    """As above; what npm's library writes is compared with what that library reads of it: to it, -0 is 0."""
+    for piece in pieces():
+        made = make(types, piece, for_json=True)
+        names = [name for name, _, _ in made]
+        data = [(name, data) for name, _, data in made]
+        read = npm.ask("jb", list(zip(names, geerpc.ask("bj", data))))
+        texts = npm.ask("bj", data)
+        pairs = zip(geerpc.ask("jb", list(zip(names, texts))), npm.ask("jb", list(zip(names, texts))))
+        for number, (name, sent), got, text, (ours, theirs) in zip(piece, data, read, texts, pairs):
+            assert types.meaning(name, got) == types.meaning(name, sent), \
+                explain(number, name, sent, f"was read as {got}")
+            assert types.meaning(name, ours) == types.meaning(name, theirs), \
+                explain(number, name, sent, f"{text} came back as {ours}")
 
 
 def test_binary_messages_of_npm(types, geerpc, npm):

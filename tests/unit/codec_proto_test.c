@@ -1,6 +1,6 @@
 /* codec_proto_test: protobuf's bytes, as protoc --encode writes the text beside each, for every kind and form; and what
  * codec_proto, which reads as protobuf's own library, does where codec_bin refuses. tests/process/
- * test_protobuf_oracle.py compares with that library itself. */
+ * test_interop_protobuf.py compares with that library itself. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

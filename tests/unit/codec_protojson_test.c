@@ -1,5 +1,5 @@
 /* codec_protojson_test: canonical ProtoJSON: the form of every kind, what is read beside, what is refused, the options.
- * Texts are read and written again; test_protojson_oracle.py has protobuf's own library on the other side. */
+ * Texts are read and written again; test_interop_protobuf.py has protobuf's own library on the other side. */
 #include "codec_json_fixture.h"
 
 #include "../support/protoc.h"

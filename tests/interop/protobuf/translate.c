@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/conf/module.h"
 #include "core/protobuf/descriptor.h"
-#include "core/rpc/codec.h"
+#include "core/protobuf/engine.h"
+#include "modules/codec_protojson/protojson.h"
 
 #define QUESTION_MOST ((size_t)64 << 20)
 #define HEAD          3 /* from, to, length of the name */
@@ -30,22 +30,26 @@ static void fail(const char *why) {
     exit(2);
 }
 
-static const gee_codec_t *codec_of(uint8_t form) {
-    const char *name = form == 'b' ? "proto" : "protojson";
-    const gee_codec_t *codec = gee_module_find(gee_modules, GEE_MODULE_CODEC, gee_str(name));
-    if (codec == NULL)
-        fail("a codec is not compiled in");
-    return codec;
+static const gee_type_t *resolve(void *data GEE_UNUSED, gee_str_t full_name) {
+    return gee_descriptors_type(set, full_name);
 }
 
-/* What can be decoded may also be forwarded undecoded. */
-static int decode(const gee_codec_t *codec, const gee_type_t *type, gee_bytes_t bytes, void *value,
-                  gee_error_t *error) {
+static const gee_protojson_options_t options = { .resolve = resolve };
+
+static int read_message(uint8_t form, const gee_type_t *type, gee_bytes_t bytes, void *value, gee_error_t *error) {
     gee_error_t other;
-    int decoded = codec->decode(NULL, type, bytes.data, bytes.length, &limits, false, pool, value, error);
-    if (decoded == 0 && codec->check(NULL, type, bytes.data, bytes.length, &limits, 0, &other) != 0)
-        fail(other.text);
-    return decoded;
+    if (form == 'j')
+        return gee_protojson_decode(&options, type, bytes.data, bytes.length, &limits, false, pool, value, error);
+    if (gee_protobuf_lax_decode(NULL, type, bytes.data, bytes.length, &limits, false, pool, value, error) != 0)
+        return -1;
+    if (gee_protobuf_lax_check(NULL, type, bytes.data, bytes.length, &limits, 0, &other) != 0)
+        fail(other.text); /* what can be decoded may also be forwarded undecoded */
+    return 0;
+}
+
+static int write_message(uint8_t form, const gee_type_t *type, const void *value, gee_error_t *error) {
+    return form == 'j' ? gee_protojson_encode(&options, type, value, &chain, error)
+                       : gee_protobuf_lax_encode(NULL, type, value, &chain, error);
 }
 
 /* The answer is in the chain; or the error is set. */
@@ -61,9 +65,9 @@ static int translate(gee_bytes_t question, gee_error_t *error) {
     void *value = gee_pool_zalloc(pool, type->size);
     if (value == NULL)
         fail("out of memory");
-    if (decode(codec_of(question.data[0]), type, bytes, value, error) != 0)
+    if (read_message(question.data[0], type, bytes, value, error) != 0)
         return -1;
-    return codec_of(question.data[1])->encode(NULL, type, value, &chain, error);
+    return write_message(question.data[1], type, value, error);
 }
 
 /* False: there are no more. */
