@@ -123,8 +123,8 @@ static inline void store_fixed(size_t size, const uint8_t *bytes, void *place) {
     }
 }
 
-static inline const uint8_t *read_number(reader_t *reader, const uint8_t *at, const uint8_t *end,
-                                         const gee_type_t *type, void *place) {
+GEE_ALWAYS_INLINE const uint8_t *read_number(reader_t *reader, const uint8_t *at, const uint8_t *end,
+                                             const gee_type_t *type, void *place) {
     uint64_t number;
     if (!gee_protobuf_is_fixed(type)) {
         at = gee_protobuf_read_varint(reader, at, end, &number);

@@ -233,12 +233,16 @@ static int write_struct(writer_t *writer, uint32_t tag, const gee_type_t *type, 
     return 0;
 }
 
+GEE_ALWAYS_INLINE void write_number_field(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
+    uint64_t bits = number_bits(type, value);
+    if (bits != 0)
+        write_number(writer, tag, type, bits);
+}
+
 /* Writes a field of a message: a zero, empty or absent value is not written. */
 static inline int write_field(writer_t *writer, uint32_t tag, const gee_type_t *type, const void *value) {
     if (gee_protobuf_is_number(type->kind)) {
-        uint64_t bits = number_bits(type, value);
-        if (bits != 0)
-            write_number(writer, tag, type, bits);
+        write_number_field(writer, tag, type, value);
         return 0;
     }
     switch (type->kind) {
@@ -312,10 +316,16 @@ static int put_fields(writer_t *writer, const gee_type_t *type, const void *valu
         put_unknown(writer, gee_protobuf_unknown(type, value));
     for (size_t i = type->field_count; i-- > 0;) {
         const gee_field_t *field = &type->fields[i];
-        int result = field->flags & GEE_FIELD_ONEOF ? write_member(writer, field, value)
-                     : field->flags & GEE_FIELD_REQUIRED
-                         ? write_required(writer, field, value)
-                         : write_field(writer, field->tag, field->type, (const char *)value + field->offset);
+        const void *member = (const char *)value + field->offset;
+        int result = 0;
+        if (field->flags & GEE_FIELD_ONEOF)
+            result = write_member(writer, field, value);
+        else if (field->flags & GEE_FIELD_REQUIRED)
+            result = write_required(writer, field, value);
+        else if (gee_protobuf_is_number(field->type->kind))
+            write_number_field(writer, field->tag, field->type, member);
+        else
+            result = write_field(writer, field->tag, field->type, member);
         if (result != 0)
             return in_field(writer, field);
     }
