@@ -78,22 +78,26 @@ int gee_protojson_put_key(gee_protojson_writer_t *writer, const gee_type_t *type
 
 /* ---- paths ---- */
 
-ptrdiff_t gee_protojson_path_to_camel(char *target, gee_str_t path) {
-    char *at = target;
-    for (size_t i = 0; i < path.length; i++) {
-        char c = path.data[i];
-        if (is_upper(c) || (c == '_' && (i + 1 == path.length || !is_lower(path.data[i + 1]))))
-            return -1;
-        *at++ = c == '_' ? (char)(path.data[++i] - 'a' + 'A') : c;
-    }
-    return at - target;
+int gee_protojson_next_of_path(gee_str_t *path) {
+    if (path->length == 0)
+        return 0;
+    char c = *path->data;
+    bool underscore = c == '_';
+    if (underscore && (path->length == 1 || !is_lower(path->data[1])))
+        return -1;
+    if (underscore)
+        c = (char)(path->data[1] - 'a' + 'A');
+    else if (is_upper(c) || (uint8_t)c <= ' ' || (uint8_t)c >= 0x7f || c == '"' || c == '\\' || c == ',')
+        return -1;
+    *path = (gee_str_t){ path->data + 1 + underscore, path->length - 1 - underscore };
+    return c;
 }
 
 ptrdiff_t gee_protojson_path_from_camel(char *target, gee_str_t path) {
     char *at = target;
     for (size_t i = 0; i < path.length; i++) {
         char c = path.data[i];
-        if (c == '_')
+        if (c == '_' || (uint8_t)c <= ' ' || (uint8_t)c >= 0x7f || c == '"' || c == '\\')
             return -1;
         if (is_upper(c))
             *at++ = '_';

@@ -72,9 +72,10 @@ int gee_protojson_write_scalar(gee_protojson_writer_t *writer, const gee_type_t 
 /* Fields come mostly in order: `expected` is the position of the likely one. */
 const gee_field_t *gee_protojson_field(const gee_type_t *type, gee_str_t key, size_t expected);
 int gee_protojson_put_key(gee_protojson_writer_t *writer, const gee_type_t *type, const gee_field_t *field, bool first);
-/* A path of a FieldMask, one way and the other; `target` has room for twice the text. The length; -1: the path has no
- * such form that leads back. */
-ptrdiff_t gee_protojson_path_to_camel(char *target, gee_str_t path);
+/* Takes the next character of the lowerCamelCase of a FieldMask's path. 0: the end; -1: the path has no such form that
+ * leads back. */
+int gee_protojson_next_of_path(gee_str_t *path);
+/* The other way; `target` has room for twice the text. The length; -1: no path of names in lowerCamelCase. */
 ptrdiff_t gee_protojson_path_from_camel(char *target, gee_str_t path);
 
 /* ---- time.c ---- */

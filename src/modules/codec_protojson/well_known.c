@@ -64,8 +64,7 @@ static int read_paths(gee_json_reader_t *json, gee_str_t text, gee_list_value_t 
         ptrdiff_t length = gee_protojson_path_from_camel(target, next_path(&text));
         if (length < 0)
             return gee_error_set(json->error, GEE_INVALID_ARGUMENT,
-                                 "a path of the FieldMask has an underscore in it: "
-                                 "paths are in lowerCamelCase");
+                                 "a path of the FieldMask is not of names in lowerCamelCase");
         paths[i] = (gee_str_t){ target, (size_t)length };
         target += length;
     }
@@ -82,18 +81,16 @@ static int read_mask(gee_json_reader_t *json, const gee_type_t *type, void *valu
     return text.length == 0 ? 0 : read_paths(json, text, place(type, 0, value));
 }
 
-static int write_path(gee_protojson_writer_t *writer, gee_str_t path, bool first) {
-    gee_json_writer_t *json = &writer->json;
-    char text[256]; /* longer than any path that a program writes */
-    ptrdiff_t length = path.length <= sizeof(text) ? gee_protojson_path_to_camel(text, path) : -1;
-    if (length < 0)
-        return gee_error_set(json->error, GEE_INTERNAL,
-                             "a path of the FieldMask has no lowerCamelCase that leads "
-                             "back, or is over 256 bytes");
-    for (ptrdiff_t i = 0; i < length; i++)
-        if ((uint8_t)text[i] < ' ' || text[i] == '"' || text[i] == '\\' || text[i] == ',' || (text[i] & 0x80))
-            return gee_error_set(json->error, GEE_INTERNAL, "a path of the FieldMask is none of names and dots");
-    return (!first && gee_json_put(json, ',') < 0) ? -1 : gee_json_put_text(json, text, (size_t)length);
+static int write_path(gee_json_writer_t *json, gee_str_t path, bool first) {
+    int c;
+    if (!first && gee_json_put(json, ',') < 0)
+        return -1;
+    while ((c = gee_protojson_next_of_path(&path)) > 0)
+        if (gee_json_put(json, (char)c) < 0)
+            return -1;
+    return c == 0 ? 0
+                  : gee_error_set(json->error, GEE_INTERNAL,
+                                  "a path of the FieldMask has no lowerCamelCase that leads back");
 }
 
 static int write_mask(gee_protojson_writer_t *writer, const gee_type_t *type, const void *value) {
@@ -101,7 +98,7 @@ static int write_mask(gee_protojson_writer_t *writer, const gee_type_t *type, co
     if (gee_json_put(&writer->json, '"') < 0)
         return -1;
     for (size_t i = 0; i < paths->count; i++)
-        if (write_path(writer, ((const gee_str_t *)paths->items)[i], i == 0) < 0)
+        if (write_path(&writer->json, ((const gee_str_t *)paths->items)[i], i == 0) < 0)
             return -1;
     return gee_json_put(&writer->json, '"');
 }
