@@ -424,18 +424,33 @@ static void test_bin_a_byte_at_a_time(void **state GEE_UNUSED) {
     finish(fixture, peer);
 }
 
-static void test_bin_with_json_bodies(void **state GEE_UNUSED) {
-    fixture_t *fixture = fixture_create(NULL, NULL);
-    int peer = fixture_connect(fixture);
-    frame_t frame;
-    frame_make(&frame, 0, "Test.Multiply", 1, "{\"A\":7,\"B\":8}", 13, 1);
-    peer_says(fixture, peer, OPTION_BIN "\n");
-    peer_write(fixture, peer, frame.bytes, frame.length);
-    pump(fixture);
-    peer_read(fixture, peer);
-    assert_int_equal(fixture->got_length, 10 + 17 + 2);
-    assert_memory_equal(fixture->got, "\x01\0\0\0\0\x11\0\0\0\x02" BIN_REPLY_HEADER "56", 29);
-    finish(fixture, peer);
+static void test_bin_with_bodies_of_other_codecs(void **state GEE_UNUSED) {
+    static const struct {
+        const char *arguments, *reply;
+        uint8_t codec;
+    } cases[] = {
+        { "{\"A\":7,\"B\":8}", "56", 1 },
+        { BIN_ARGUMENTS, "\x08\x38", 2 },
+        { "{\"A\":\"7\",\"B\":8}", "\"56\"", 3 },
+    };
+    for (size_t i = 0; i < GEE_LENGTH(cases); i++) {
+        fixture_t *fixture = fixture_create(NULL, NULL);
+        int peer = fixture_connect(fixture);
+        size_t length = strlen(cases[i].reply);
+        frame_t frame;
+        frame_make(&frame, 0, "Test.Multiply", 1, cases[i].arguments, strlen(cases[i].arguments), cases[i].codec);
+        peer_says(fixture, peer, OPTION_BIN "\n");
+        peer_write(fixture, peer, frame.bytes, frame.length);
+        pump(fixture);
+        peer_read(fixture, peer);
+        assert_int_equal(fixture->got_length, 10 + 17 + length);
+        assert_int_equal(fixture->got[0], cases[i].codec);
+        assert_memory_equal(fixture->got + 1, "\0\0\0\0\x11\0\0\0", 8);
+        assert_int_equal(fixture->got[9], length);
+        assert_memory_equal(fixture->got + 10, BIN_REPLY_HEADER, 17);
+        assert_memory_equal(fixture->got + 27, cases[i].reply, length);
+        finish(fixture, peer);
+    }
 }
 
 static void test_bin_ping_and_cancel(void **state GEE_UNUSED) {
@@ -532,7 +547,7 @@ int main(void) {
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_bin_cut_anywhere),
         cmocka_unit_test(test_bin_a_byte_at_a_time),
-        cmocka_unit_test(test_bin_with_json_bodies),
+        cmocka_unit_test(test_bin_with_bodies_of_other_codecs),
         cmocka_unit_test(test_bin_ping_and_cancel),
         cmocka_unit_test(test_bin_refused),
         cmocka_unit_test(test_random_bytes),
