@@ -22,7 +22,7 @@ import protobuf_messages as messages  # noqa: E402
 
 pytestmark = pytest.mark.together
 TRANSLATE = BUILD / "tests/interop/protobuf/translate"
-MESSAGES = int(os.environ.get("MESSAGES") or (100000 if FULL else 200 if SANITIZED else 1000))
+MESSAGES = int(os.environ.get("MESSAGES") or (100000 if FULL else 200 if SANITIZED else 600))
 SEED = os.environ.get("SEED") or str(random.SystemRandom().randrange(1 << 32))
 PIECE = 2000  # messages that a translator is asked at once
 
