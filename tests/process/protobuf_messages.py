@@ -121,7 +121,7 @@ class Types:
         message = self.classes[name]()
         try:
             json_format.Parse(text, message, descriptor_pool=self.pool)
-        except (json_format.ParseError, AttributeError):  # the latter where a Struct is not an object
+        except Exception:  # pylint: disable=broad-except  # not only ParseError, as by its own account
             return None
         return message.SerializeToString() if message.IsInitialized() else None
 
@@ -501,9 +501,9 @@ class Breaker:
 
 # Without those of which Python's library thinks otherwise than the others: " 1", "+1", "01", "-NaN" and "inf" are
 # numbers to Python, "1.0" and "1e3" are none; booleans and any number are enums; "" and [] are messages; base64 may
-# have strange characters.
+# have strange characters; null may stand beside another member of its oneof, but not for a list of Value.
 VALUES = [
-    None, 0, 1, -1, 1.0, -0.0, 1e3, 2147483647, "0", "1", "-1", "-0", "0x1", "NaN", "Infinity", "-Infinity", "nan",
+    0, 1, -1, 1.0, -0.0, 1e3, 2147483647, "0", "1", "-1", "-0", "0x1", "NaN", "Infinity", "-Infinity", "nan",
     "true", "null", "RED", "red", "GREEN", "AA==", "AA", "AAA", "A", "-_-_", "+/+/", "1s", "315576000001s",
     "foo,barBaz", "foo_bar", [None], [1], ["a"],
     {}, {"a": 1}, {"a": None}, {"1": 1}, {"true": 1}, {"1": {}}, {"nope": 1},
@@ -525,7 +525,8 @@ def change_json(types, seed, number, name, text):
         target, key = source.choice(found)
     else:
         fields = types.classes[name].DESCRIPTOR.fields
-        field = source.choice([field for field in fields if field.type != Field.TYPE_GROUP])
+        alone = [field for field in fields if not field.containing_oneof or len(field.containing_oneof.fields) == 1]
+        field = source.choice([field for field in alone if field.type != Field.TYPE_GROUP])
         message.pop(field.json_name, None)
         target, key = message, source.choice([field.name, field.json_name, "nope"])
     target[key] = source.choice(VALUES)
