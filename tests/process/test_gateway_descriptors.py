@@ -120,7 +120,8 @@ def test_messages_of_streaming_calls_are_translated_by_descriptors(make_server, 
         peer.say(MESSAGE, 3, field(1, 1), method="Total.Of", credit=1000)
         while (frame := peer.hear()).kind == CREDIT:
             pass
-        assert frame.code == 12 and b"proto carries no types; compile" in frame.error
+        assert frame.code == 12
+        assert b"a proto body cannot be sent as bin: proto carries no types; compile" in frame.error
         peer.say(MESSAGE, 2, field(1, EXACT), method="Stream.Sum", credit=1000)
         peer.say(MESSAGE, 2, field(1, 1))
         peer.say(CLOSE, 2)
@@ -139,9 +140,18 @@ def test_geectl_knows_the_types_by_descriptors_alone(go_server, make_server, tmp
     assert geectl(*words, "Users.Next", '{"color": "PINK"}', status=2) == (
         'geectl: arguments: color: Color has no value "PINK"\n'
     )
-    assert geectl(*words, "Users.Nxt", status=2) == 'geectl: descriptors: test.v1.Users has no method "Nxt"\n'
-    words[4] = tmp_path / "users.proto"
-    assert f"geectl: descriptors: {tmp_path}/users.proto: it is no Fil" in geectl(*words, "Users.Next", status=2)
+    assert geectl(*words, "Users.Nxt", status=2) == (
+        f'geectl: descriptors: {path}: test.v1.Users has no method "Nxt"\n'
+    )
+    assert geectl(*words, "Usres.Next", status=2) == (
+        f'geectl: descriptors: {path}: there is no service "Usres", there is test.v1.Users\n'
+    )
+    for words[4], reason in (
+        (tmp_path / "users.proto", "it looks like a .proto itself; protoc --include_imports"),
+        (tmp_path, "Is a directory"),
+        (tmp_path / "none", "No such file or directory"),
+    ):
+        assert f"geectl: descriptors: {words[4]}: {reason}" in geectl(*words, "Users.Next", status=2)
     server = make_server()
     server.conf += "describe = false;\n"
     server.start()
@@ -170,10 +180,17 @@ def test_a_top_level_list_is_for_every_forwarded_service_that_it_has(make_server
     [
         ('descriptors = "none.binpb";', "services[0].descriptors: {root}/none.binpb: No such file or directory"),
         ('descriptors = "conf/geerpc.conf";', "geerpc.conf: it is no FileDescriptorSet"),
+        ('descriptors = "users.proto";', "users.proto: it looks like a .proto itself; protoc --include_imports"),
+        ('descriptors = "";', 'services[0].descriptors: "" is no path of a file'),
+        ('descriptors = ( "users.binpb", "changed.binpb" );',
+         ": users.binpb and changed.binpb define test.v1.Place differently; make both of the same .proto"),
         ('descriptors = "empty";', "empty: there is no file in it; protoc --include_imports"),
         ('descriptors = "broken.binpb";', "broken.binpb: users.proto: test.v1.Users: Next: there is no message"),
-        ('descriptors = "foo.binpb";', '[0].descriptors: no service "Users" is in it, did you mean "Usres"?'),
-        ('descriptors = ( "users.binpb", "twice.binpb" );', '"Users" is test.v1.Users and other.Users'),
+        ('descriptors = "foo.binpb";', '[0].descriptors: no service "Users" is in foo.binpb, did you mean "Usres"?'),
+        ('descriptors = ( "foo.binpb", "shop.binpb" );',
+         'no service "Users" is in foo.binpb, shop.binpb, did you mean "Usres"?'),
+        ('descriptors = ( "users.binpb", "twice.binpb" );',
+         '"Users" is test.v1.Users in users.binpb and other.Users in twice.binpb'),
         ('descriptors = "users.binpb"; idempotent = "Nxt";', 'Users, as its descriptors have it, has no method "Nxt"'),
     ],
 )
@@ -182,6 +199,10 @@ def test_what_is_wrong_with_descriptors_is_said_with_file_and_reason(make_server
     compile_proto("users.proto", server.root / "users.binpb")
     compile_proto("users.proto", server.root / "foo.binpb", lambda proto: proto.replace("Users", "Usres"))
     compile_proto("users.proto", server.root / "twice.binpb", lambda proto: proto.replace("test.v1", "other"))
+    compile_proto("users.proto", server.root / "changed.binpb", lambda proto: proto.replace("street_name", "street"))
+    compile_proto("users.proto", server.root / "shop.binpb",
+                  lambda proto: proto.replace("service Users", "service Shop").replace("test.v1", "shop"))
+    compile_proto("users.proto", server.root / "users.binpb")
     data = (server.root / "users.binpb").read_bytes()
     (server.root / "broken.binpb").write_bytes(data.replace(b".test.v1.User\x1a", b".test.v1.Usex\x1a"))
     (server.root / "empty").touch()

@@ -197,6 +197,45 @@ static gee_descriptors_t *read_files(gee_error_t *error) {
     return made;
 }
 
+/* What differs from every_kind when `from` is `to` there. */
+static void expect_conflict(const char *from, const char *to, const char *name) {
+    char changed[sizeof every_kind + 64];
+    const char *at = strstr(every_kind, from);
+    assert_non_null(at);
+    snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - every_kind), every_kind, to, at + strlen(from));
+    gee_descriptors_t *other = read_compiled(changed);
+    const char *found = gee_descriptors_conflict(set, other), *back = gee_descriptors_conflict(other, set);
+    if (name == NULL) {
+        assert_null(found);
+        assert_null(back);
+    } else {
+        assert_string_equal(found != NULL ? found : "alike", name);
+        assert_string_equal(back != NULL ? back : "alike", name);
+    }
+    gee_descriptors_release(&other);
+    protoc_clean();
+}
+
+static void definitions_of_two_sets_conflict_where_they_differ(void **state) {
+    (void)state;
+    set = read_compiled(every_kind);
+    protoc_clean();
+    expect_conflict("", "", NULL);
+    expect_conflict("package a.b;", "package other;", NULL);
+    expect_conflict("int32 i = 1;", "int32 i = 30;", "a.b.All");
+    expect_conflict("int32 i = 1;", "int32 j = 1;", "a.b.All");
+    expect_conflict("int32 i = 1;", "sint32 i = 1;", "a.b.All");
+    expect_conflict("int32 i = 1;", "", "a.b.All");
+    expect_conflict("int32 i = 1;", "optional int32 i = 1;", "a.b.All");
+    expect_conflict("map<sint32, All>", "map<int32, All>", "a.b.All");
+    expect_conflict("map<sint32, All>", "map<sint32, string>", "a.b.All");
+    expect_conflict("user_id = 18;", "user_id = 18 [json_name = \"u\"];", "a.b.All");
+    expect_conflict("GREEN = 5;", "GREEN = 6;", "a.b.All.Color");
+    expect_conflict("GREEN = 5;", "LIME = 5;", "a.b.All.Color");
+    expect_conflict("(stream All) returns (google.protobuf.Any)", "(All) returns (google.protobuf.Any)", "a.b.Paint");
+    expect_conflict("returns (google.protobuf.Any)", "returns (All)", "a.b.Paint");
+}
+
 static void expect_refused_for(const char *text) {
     gee_error_t error = { .text = "" };
     gee_descriptors_t *made = read_files(&error);
@@ -321,6 +360,8 @@ static void a_service_name_of_two_packages_is_ambiguous(void **state) {
     assert_null(gee_descriptors_service(set, GEE_STR("Paint"), &error));
     assert_int_equal(error.code, GEE_FAILED_PRECONDITION);
     assert_string_equal(error.text, "\"Paint\" is a.b.Paint and c.Paint");
+    assert_null(gee_descriptors_service(set, GEE_STR("Print"), &error));
+    assert_string_equal(error.text, "there is no service \"Print\", there is a.b.Paint, c.Paint");
 }
 
 /* ---- bounds ---- */
@@ -336,6 +377,8 @@ static void bytes_that_are_no_descriptors_are_refused(void **state) {
     assert_int_equal(error.code, GEE_RESOURCE_EXHAUSTED);
     assert_null(gee_descriptors_load("/none/at all", false, &error));
     assert_string_equal(error.text, "/none/at all: No such file or directory");
+    assert_null(gee_descriptors_load("", false, &error));
+    assert_string_equal(error.text, "\"\" is no path of a file");
 }
 
 /* As many messages as a large API has, each referring to the next ones. */
@@ -428,6 +471,7 @@ int main(void) {
         TEST(proto2_has_presence_required_defaults_and_closed_enums),
         TEST(a_message_that_protoc_has_encoded_comes_back),
         TEST(methods_are_found_by_full_name_and_by_the_name_of_the_service),
+        TEST(definitions_of_two_sets_conflict_where_they_differ),
         TEST(flawed_messages_are_refused_by_file_and_name),
         TEST(flawed_files_enums_and_services_are_refused_by_file_and_name),
         TEST(another_type_under_the_name_of_a_well_known_type_is_refused),

@@ -14,7 +14,7 @@ const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_pr
         return from; /* as it mostly is: without a look-up */
     if (takes_framed)
         framed = gee_module_find(engine->modules, GEE_MODULE_CODEC, gee_str(protocol->framed_codec));
-    if (framed == NULL || (from != framed && (typed || session->encode_value != NULL)))
+    if (framed == NULL || (from != framed && (typed || session->encode_value != NULL || from->decode_value == NULL)))
         return session;
     return framed;
 }

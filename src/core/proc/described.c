@@ -46,7 +46,7 @@ static void read_paths(const search_t *search) {
     gee_cycle_t *cycle = search->cycle;
     for (size_t i = 0; i < search->paths->count; i++) {
         const char *path = search->paths->items[i];
-        const char *full = gee_server_path(cycle->server, path, cycle->pool);
+        const char *full = path[0] ? gee_server_path(cycle->server, path, cycle->pool) : path;
         gee_error_t error;
         if (full == NULL || is_read(cycle, path))
             continue;
@@ -55,6 +55,22 @@ static void read_paths(const search_t *search) {
         if ((read->set = gee_descriptors_load(full, true, &error)) == NULL)
             add_error(search, error.text);
     }
+}
+
+/* A name means the same in all files of a list. */
+static void check_conflicts(const search_t *search) {
+    for (size_t i = 0; i < search->paths->count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const char *paths[2] = { search->paths->items[j], search->paths->items[i] };
+            const gee_descriptors_t *first = set_of(search->cycle, paths[0]), *second = set_of(search->cycle, paths[1]);
+            const char *name = first && second ? gee_descriptors_conflict(first, second) : NULL;
+            char text[GEE_ERROR_TEXT];
+            if (!name)
+                continue;
+            (void)gee_str_format(text, sizeof text, "%s and %s define %s differently; make both of the same .proto",
+                                 paths[0], paths[1], name);
+            add_error(search, text);
+        }
 }
 
 /* ---- finding ---- */
@@ -72,9 +88,20 @@ static void suggest(const search_t *search, const char *name, char text[GEE_NAME
     gee_suggest_name(names, count, name, text);
 }
 
+static void add_missing(const search_t *search, const char *name) {
+    char hint[GEE_NAMES_TEXT], text[2 * GEE_NAMES_TEXT + GEE_ERROR_TEXT];
+    size_t length = gee_str_format(text, sizeof text, "no service \"%s\" is in ", name);
+    for (size_t i = 0; i < search->paths->count && length < GEE_ERROR_TEXT; i++)
+        length += gee_str_format(text + length, sizeof text - length, "%s, ", search->paths->items[i]);
+    suggest(search, name, hint);
+    (void)gee_str_format(text + length, sizeof text - length, "%s", hint);
+    add_error(search, text);
+}
+
 /* Null: there is none; *several: it is not clear which is meant, and that was said. */
 static const gee_described_service_t *find(const search_t *search, const char *name, bool *several) {
     const gee_described_service_t *found = NULL;
+    const char *first = NULL; /* the file of `found` */
     gee_error_t error;
     *several = false;
     for (size_t i = 0; i < search->paths->count && !*several; i++) {
@@ -83,10 +110,10 @@ static const gee_described_service_t *find(const search_t *search, const char *n
         if (set && !service && error.code == GEE_FAILED_PRECONDITION)
             *several = true;
         else if (service && found && strcmp(service->full_name, found->full_name) != 0)
-            *several = gee_error_set(&error, GEE_FAILED_PRECONDITION, "\"%s\" is %s and %s", name, found->full_name,
-                                     service->full_name) != 0;
+            *several = gee_error_set(&error, GEE_FAILED_PRECONDITION, "\"%s\" is %s in %s and %s in %s", name,
+                                     found->full_name, first, service->full_name, search->paths->items[i]) != 0;
         else if (service && !found)
-            found = service;
+            found = service, first = search->paths->items[i];
     }
     if (*several)
         add_error(search, error.text);
@@ -157,14 +184,13 @@ static void load_service(gee_cycle_t *cycle, size_t index) {
         return;
     size_t errors = cycle->errors.count;
     read_paths(&search);
+    if (own)
+        check_conflicts(&search);
     const gee_described_service_t *found = find(&search, settings->name, &several);
     if (found) {
         declare_found(&search, index, found);
     } else if (own && !several && cycle->errors.count == errors) {
-        char hint[GEE_NAMES_TEXT], text[GEE_NAMES_TEXT + 512];
-        suggest(&search, settings->name, hint);
-        (void)gee_str_format(text, sizeof text, "no service \"%s\" is in it, %s", settings->name, hint);
-        add_error(&search, text);
+        add_missing(&search, settings->name);
     }
 }
 
@@ -185,6 +211,7 @@ void gee_described_load(gee_cycle_t *cycle) {
     }
     const search_t all = { cycle, &settings->descriptors, "descriptors" };
     read_paths(&all);
+    check_conflicts(&all);
     for (size_t i = 0; i < settings->services.count; i++)
         load_service(cycle, i);
 }

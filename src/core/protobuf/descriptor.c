@@ -14,6 +14,18 @@
 
 /* ---- making ---- */
 
+/* A .proto in place of what protoc makes of it: text, with a word that nearly every .proto has. */
+static bool looks_like_proto(const char *bytes, size_t length) {
+    return memchr(bytes, '\0', length) == NULL && (memmem(bytes, length, "syntax", strlen("syntax")) != NULL ||
+                                                   memmem(bytes, length, "message ", strlen("message ")) != NULL);
+}
+
+static int refuse_proto(const gee_descriptor_builder_t *builder) {
+    return gee_error_set(builder->error, GEE_INVALID_ARGUMENT,
+                         "it looks like a .proto itself; protoc --include_imports --descriptor_set_out=FILE makes "
+                         "descriptors of it");
+}
+
 static int decode(gee_descriptor_builder_t *builder, const void *bytes, size_t length) {
     const gee_codec_limits_t limits = { .message = GEE_DESCRIPTORS_MOST, .nesting = NESTING_MOST };
     gee_error_t reason;
@@ -22,8 +34,11 @@ static int decode(gee_descriptor_builder_t *builder, const void *bytes, size_t l
                              GEE_DESCRIPTORS_MOST);
     if (gee_protobuf_lax_decode(NULL, &gee_type_of_gee_file_descriptor_set_t, bytes, length, &limits, false,
                                 builder->scratch, &builder->files, &reason) != 0)
-        return gee_error_set(builder->error, reason.code,
-                             "it is no FileDescriptorSet, as protoc --descriptor_set_out writes: %s", reason.text);
+        return looks_like_proto(bytes, length)
+                   ? refuse_proto(builder)
+                   : gee_error_set(builder->error, reason.code,
+                                   "it is no FileDescriptorSet, as protoc --descriptor_set_out writes: %s",
+                                   reason.text);
     if (builder->files.file.count == 0)
         return gee_error_set(builder->error, GEE_INVALID_ARGUMENT,
                              "there is no file in it; protoc --include_imports --descriptor_set_out=FILE makes "
@@ -131,13 +146,20 @@ static uint8_t *read_bytes(FILE *file, size_t *length, gee_error_t *error) {
     }
     if (larger != NULL && !ferror(file))
         return bytes;
-    gee_error_set(error, GEE_UNAVAILABLE, "%s", larger == NULL ? "out of memory" : strerror(errno));
+    if (larger == NULL)
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+    else
+        gee_error_set(error, GEE_FAILED_PRECONDITION, "%s", strerror(errno));
     free(bytes);
     return NULL;
 }
 
 gee_descriptors_t *gee_descriptors_load(const char *path, bool lasting, gee_error_t *error) {
     gee_descriptors_t *set = NULL;
+    if (path[0] == '\0') {
+        gee_error_set(error, GEE_INVALID_ARGUMENT, "\"\" is no path of a file");
+        return NULL;
+    }
     FILE *file = fopen(path, "rbe");
     uint8_t *bytes = NULL;
     size_t length;
@@ -145,6 +167,10 @@ gee_descriptors_t *gee_descriptors_load(const char *path, bool lasting, gee_erro
         gee_error_set(error, GEE_NOT_FOUND, "%s", strerror(errno));
     else if ((bytes = read_bytes(file, &length, error)) != NULL)
         set = gee_descriptors_read(bytes, length, lasting, error);
+    if (set != NULL && (set->path = gee_pool_strdup(set->pool, path)) == NULL) {
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
+        gee_descriptors_release(&set);
+    }
     if (file != NULL)
         (void)fclose(file);
     free(bytes);

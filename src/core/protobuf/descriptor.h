@@ -39,7 +39,7 @@ typedef struct gee_described_service {
 /* With one reference. Null: the error names the .proto, and what in it cannot be used. `lasting`: the caller keeps the
  * reference as long as the program runs, so that codecs may remember things by the addresses of types. */
 gee_descriptors_t *gee_descriptors_read(const void *bytes, size_t length, bool lasting, gee_error_t *error);
-/* The same from a file; may block. The error begins with the path. */
+/* The same from a file; may block. The error begins with the path, and so do errors of what is looked up in the set. */
 gee_descriptors_t *gee_descriptors_load(const char *path, bool lasting, gee_error_t *error);
 /* From any thread. */
 gee_descriptors_t *gee_descriptors_retain(gee_descriptors_t *set);
@@ -58,5 +58,9 @@ const gee_described_service_t *gee_descriptors_service(const gee_descriptors_t *
                                                        gee_error_t *error);
 /* A method by "package.Service.Method", or "Service.Method" by the same rule. */
 const gee_described_method_t *gee_descriptors_method(const gee_descriptors_t *set, gee_str_t name, gee_error_t *error);
+
+/* The full name of the first message, enum or service that both sets have and define differently; null: there is
+ * none. */
+const char *gee_descriptors_conflict(const gee_descriptors_t *set, const gee_descriptors_t *other);
 
 #endif

@@ -5,7 +5,9 @@
  *   descriptor_enum.c         values of enums
  *   descriptor_services.c     services and methods
  *   descriptor_types.c        scalars, lists, optionals, maps
- *   descriptor_names.c        every message, enum and service by its full name */
+ *   descriptor_names.c        every message, enum and service by its full name
+ *
+ * Sets that are made: descriptor_conflict.c. */
 #ifndef GEE_PROTOBUF_DESCRIPTOR_PRIVATE_H
 #define GEE_PROTOBUF_DESCRIPTOR_PRIVATE_H
 
@@ -45,6 +47,7 @@ typedef struct gee_symbol {
 struct gee_descriptors {
     atomic_int references;
     gee_pool_t *pool;
+    const char *path;        /* of the file; null: from bytes */
     gee_string_map_t *types; /* by full name */
     const gee_type_t **list; /* messages and enums */
     size_t count;

@@ -87,10 +87,23 @@ const gee_described_service_t *gee_descriptors_service_at(const gee_descriptors_
     return n < set->service_count ? &set->service_list[n] : NULL;
 }
 
-static const gee_described_service_t *ambiguous(const gee_described_service_t *one,
-                                                const gee_described_service_t *other, gee_error_t *error) {
-    gee_error_set(error, GEE_FAILED_PRECONDITION, "\"%s\" is %s and %s", one->name, one->full_name, other->full_name);
+/* "users.binpb: ". Returns null. */
+static void *not_found(const gee_descriptors_t *set, gee_error_t *error) {
+    if (set->path != NULL)
+        gee_error_prefix(error, "%s: ", set->path);
     return NULL;
+}
+
+/* The names that may have been meant. */
+static void *no_service(const gee_descriptors_t *set, gee_str_t name, gee_error_t *error) {
+    char names[GEE_ERROR_TEXT] = "none";
+    size_t length = 0;
+    for (size_t i = 0; i < set->service_count && length < sizeof names - 1; i++)
+        length += gee_str_format(names + length, sizeof names - length, "%s%s", i > 0 ? ", " : "",
+                                 set->service_list[i].full_name);
+    gee_error_set(error, GEE_NOT_FOUND, "there is no service \"%.*s\", there is %s",
+                  GEE_STR_ARGUMENTS(gee_str_quoted(name)), names);
+    return not_found(set, error);
 }
 
 const gee_described_service_t *gee_descriptors_service(const gee_descriptors_t *set, gee_str_t name,
@@ -105,11 +118,13 @@ const gee_described_service_t *gee_descriptors_service(const gee_descriptors_t *
             found = service;
         }
     }
-    if (other != NULL)
-        return ambiguous(other, found, error);
     if (found == NULL)
-        gee_error_set(error, GEE_NOT_FOUND, "there is no service \"%.*s\"", GEE_STR_ARGUMENTS(gee_str_quoted(name)));
-    return found;
+        return no_service(set, name, error);
+    if (other == NULL)
+        return found;
+    gee_error_set(error, GEE_FAILED_PRECONDITION, "\"%s\" is %s and %s", found->name, other->full_name,
+                  found->full_name);
+    return not_found(set, error);
 }
 
 const gee_described_method_t *gee_descriptors_method(const gee_descriptors_t *set, gee_str_t name, gee_error_t *error) {
@@ -124,5 +139,5 @@ const gee_described_method_t *gee_descriptors_method(const gee_descriptors_t *se
             return &service->methods[i];
     gee_error_set(error, GEE_NOT_FOUND, "%s has no method \"%.*s\"", service->full_name,
                   GEE_STR_ARGUMENTS(gee_str_quoted(method)));
-    return NULL;
+    return not_found(set, error);
 }

@@ -172,7 +172,7 @@ static int read_enum(layout_t *layout, size_t index) {
     type->flags = described->closed ? GEE_TYPE_CLOSED : 0;
     type->values = values;
     type->value_count = count;
-    type->by_name = gee_enum_sort(values, count, layout->pool);
+    type->by_name = gee_enum_sort(values, count, layout->pool, layout->pool);
     return type->by_name != NULL ? name_type(layout, index) : out_of_memory(layout);
 }
 

@@ -20,8 +20,8 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(((const placed_t *)a)->value.name, ((const placed_t *)b)->value.name);
 }
 
-const uint32_t *gee_enum_sort(gee_enum_value_t *values, size_t count, gee_pool_t *pool) {
-    placed_t *placed = gee_pool_array(pool, count, sizeof(*placed));
+const uint32_t *gee_enum_sort(gee_enum_value_t *values, size_t count, gee_pool_t *scratch, gee_pool_t *pool) {
+    placed_t *placed = gee_pool_array(scratch, count, sizeof(*placed));
     uint32_t *by_name = gee_pool_array(pool, count, sizeof(*by_name));
     if (placed == NULL || by_name == NULL)
         return NULL;

@@ -1,7 +1,5 @@
 /* enums.c: enums: C's, and their descriptions. */
-#include <stdlib.h>
-#include <string.h>
-
+#include "core/type/enum.h"
 #include "tools/protoc_gen_geerpc/generator.h"
 
 enum { ENUM_VALUE = 2 }; /* tag of EnumDescriptorProto.value */
@@ -26,48 +24,40 @@ static void print_declaration(FILE *out, generator_t *generator, const symbol_t 
 
 /* ---- descriptions ---- */
 
-typedef struct value {
-    const gee_enum_value_descriptor_proto_t *proto;
-    size_t position; /* in the .proto, then by number */
-} value_t;
-
-static int by_number(const void *a, const void *b) {
-    const value_t *left = a, *right = b;
-    if (left->proto->number != right->proto->number)
-        return left->proto->number < right->proto->number ? -1 : 1;
-    return left->position < right->position ? -1 : 1;
-}
-
-static int by_name(const void *a, const void *b) {
-    return gee_str_compare(((const value_t *)a)->proto->name, ((const value_t *)b)->proto->name);
-}
-
 /* Positions in the list of values, for enums in which names are not looked for one by one. */
-static void print_by_name(FILE *out, const char *c_name, value_t *values, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        values[i].position = i;
-    qsort(values, count, sizeof(*values), by_name);
+static void print_by_name(FILE *out, const char *c_name, const uint32_t *by_name, size_t count) {
     fprintf(out, "static const uint32_t by_name_of_%s[] = {", c_name);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "%s%zu,", i % 16 == 0 ? "\n    " : " ", values[i].position);
+        fprintf(out, "%s%u,", i % 16 == 0 ? "\n    " : " ", (unsigned)by_name[i]);
     fputs("\n};\n", out);
+}
+
+/* Prints the values by number; returns the positions by name. */
+static const uint32_t *print_values(FILE *out, const symbol_t *symbol) {
+    size_t count = symbol->enumeration->value.count;
+    gee_enum_value_t *values = gee_gen_alloc((count + 1) * sizeof(*values));
+    for (size_t i = 0; i < count; i++) {
+        const gee_enum_value_descriptor_proto_t *proto = &symbol->enumeration->value.items[i];
+        values[i] = (gee_enum_value_t){ .name = gee_gen_print("%.*s", GEE_STR_ARGUMENTS(proto->name)),
+                                        .number = proto->number };
+    }
+    const uint32_t *by_name = gee_enum_sort(values, count, gee_gen_pool(), gee_gen_pool());
+    if (by_name == NULL)
+        gee_gen_out_of_memory();
+    fprintf(out, "static const gee_enum_value_t values_of_%s[] = {\n", symbol->c_name);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "    { \"%s\", %s },\n", values[i].name, gee_gen_value_name(symbol, gee_str(values[i].name)));
+    fputs("};\n", out);
+    return by_name;
 }
 
 static void print_type(FILE *out, const symbol_t *symbol) {
     const gee_enum_descriptor_proto_t *proto = symbol->enumeration;
     size_t count = proto->value.count;
-    value_t *values = gee_gen_alloc((count + 1) * sizeof(*values));
-    for (size_t i = 0; i < count; i++)
-        values[i] = (value_t){ .proto = &proto->value.items[i], .position = i };
-    qsort(values, count, sizeof(*values), by_number);
-    fprintf(out, "static const gee_enum_value_t values_of_%s[] = {\n", symbol->c_name);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "    { \"%.*s\", %s },\n", GEE_STR_ARGUMENTS(values[i].proto->name),
-                gee_gen_value_name(symbol, values[i].proto->name));
-    fputs("};\n", out);
+    const uint32_t *by_name = print_values(out, symbol);
     bool many = count > GEE_ENUM_FEW;
     if (many)
-        print_by_name(out, symbol->c_name, values, count);
+        print_by_name(out, symbol->c_name, by_name, count);
     fprintf(out,
             "const gee_type_t gee_type_of_%s = GEE_ENUM_INITIALISER(%s,\n"
             "    \"%.*s\", \"%s\", %s, %s,\n"

@@ -67,6 +67,7 @@ void gee_gen_end(void);
 char *gee_gen_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *gee_gen_alloc(size_t size); /* zeroed */
 gee_pool_t *gee_gen_pool(void);
+void gee_gen_out_of_memory(void) __attribute__((noreturn)); /* ends the program */
 typedef struct text {
     FILE *out;
     char *data;

@@ -4,7 +4,7 @@
 
 #include "tools/protoc_gen_geerpc/generator.h"
 
-static void out_of_memory(void) {
+void gee_gen_out_of_memory(void) {
     fputs("protoc-gen-geerpc: out of memory\n", stderr);
     exit(1);
 }
@@ -14,7 +14,7 @@ static gee_pool_t *pool; /* of the run */
 void gee_gen_begin(void) {
     pool = gee_pool_create(1 << 16);
     if (pool == NULL)
-        out_of_memory();
+        gee_gen_out_of_memory();
 }
 
 void gee_gen_end(void) {
@@ -24,7 +24,7 @@ void gee_gen_end(void) {
 void *gee_gen_alloc(size_t size) {
     void *memory = gee_pool_zalloc(pool, size);
     if (memory == NULL)
-        out_of_memory();
+        gee_gen_out_of_memory();
     return memory;
 }
 
@@ -35,15 +35,15 @@ gee_pool_t *gee_gen_pool(void) {
 void gee_gen_open(text_t *text) {
     text->out = open_memstream(&text->data, &text->length);
     if (text->out == NULL)
-        out_of_memory();
+        gee_gen_out_of_memory();
 }
 
 gee_str_t gee_gen_close(text_t *text) {
     if (fclose(text->out) != 0)
-        out_of_memory();
+        gee_gen_out_of_memory();
     gee_str_t copy = gee_pool_str(pool, (gee_str_t){ .data = text->data, .length = text->length });
     if (copy.data == NULL)
-        out_of_memory();
+        gee_gen_out_of_memory();
     free(text->data);
     return copy;
 }
