@@ -46,6 +46,8 @@ LIBRARY_MODULE := $(call objects,$(foreach path,$(LIBRARY_MODULES),$(path).c $(p
 proto_folders  = $(sort $(foreach path,$1,$(if $(wildcard $(path)/*.proto),$(path)) \
                  $(if $(wildcard $(path).c),$(patsubst %/,%,$(dir $(path))))))
 protos         = $(patsubst %.proto,$B/proto/%.gee.$2,$(foreach folder,$(call proto_folders,$1),$(wildcard $(folder)/*.proto)))
+# Headers where a module's sources are: #include "x.gee.h" finds these first, and make does not make them anew.
+proto_copies   = $(wildcard $(foreach folder,$1/ $(dir $1),$(addprefix $(folder),$(notdir $(call protos,$1,h)))))
 proto_objects  = $(patsubst $B/%.c,$B/obj/%.o,$(call protos,$(filter $(PROTOC_MODULES),$1),c))
 SERVER_MODULE  += $(call proto_objects,$(SERVER_MODULES))
 LIBRARY_MODULE += $(call proto_objects,$(LIBRARY_MODULES))
@@ -126,9 +128,13 @@ $B/proto/%.gee.c $B/proto/%.gee.h: %.proto $(PROTOC_PLUGIN)
 define compile_protoc_module
 $(call objects,$1.c $1/*.c) $(call proto_objects,$1): private COMPILE += \
     -Isrc/client $(addprefix -I$B/proto/,$(call proto_folders,$1))
-$(call objects,$1.c $1/*.c) $(call proto_objects,$1): | $(call protos,$1,h)
+$(call objects,$1.c $1/*.c) $(call proto_objects,$1): | $(call protos,$1,h) \
+    $(addsuffix .in-the-way,$(call proto_copies,$1))
 endef
 $(foreach path,$(PROTOC_MODULES),$(eval $(call compile_protoc_module,$(path))))
+%.in-the-way: FORCE
+	@echo "$*: sources beside this file include it in place of what make makes of the .proto: remove this file;" \
+	    "where a client needs one, protoc --geerpc_out=FOLDER puts it elsewhere" >&2; exit 1
 $B/obj/proto/%.o: $B/proto/%.c $B/stamp/compile
 	$(compile)
 # What several kinds of tests share is included as "support/NAME.h". Tests are linked without optimisation of the whole.

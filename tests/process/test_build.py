@@ -197,6 +197,24 @@ def test_the_proto_of_a_module_from_outside_is_compiled_anew_when_it_changes(tre
     assert "calculator.proto:1:1: " in tree.make(status=2)
 
 
+def test_a_header_that_would_be_taken_in_place_of_the_generated_one_is_refused(tree, tmp_path):
+    module = tmp_path / "service_calculator"
+    shutil.copytree(tree.root / "tests/modules/service_calculator", tmp_path, dirs_exist_ok=True)
+    module.mkdir()
+    (module / "more.c").write_text('#include "calculator.gee.h"\n')
+    tree.configure(f"--add-module={tmp_path}")
+    tree.make("build/geerpc")
+    generated = (tree.root / f"build/proto/{tmp_path}/calculator.gee.h").read_text()
+    proto = tmp_path / "calculator.proto"
+    proto.write_text(proto.read_text().replace("int32 a = 1;", "int64 c = 3; int32 a = 1;"))
+    for folder in (tmp_path, module):
+        copy = folder / "calculator.gee.h"
+        copy.write_text(generated)
+        assert f"{copy}: sources beside this file include it in place of" in tree.make("build/geerpc", status=2)
+        copy.unlink()
+    assert str(tmp_path / "service_calculator.c") in tree.compiled("build/geerpc")
+
+
 def test_a_module_that_needs_protoc_says_which_package_has_it(unbuilt, tmp_path):
     programs = tmp_path / "bin"
     programs.mkdir()
