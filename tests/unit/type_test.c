@@ -171,6 +171,21 @@ static void very_many_types_and_fields_are_checked_in_linear_time(void **state) 
     assert_non_null(strstr(gee_type_check(&wide), "same name"));
 }
 
+static void a_field_is_found_by_its_json_name_when_no_field_has_the_name_itself(void **state) {
+    (void)state;
+    static const gee_field_more_t user = { .json_name = "userId" }, swapped = { .json_name = "first" };
+    gee_field_t fields[] = { { .name = "USERID", .tag = 1, .type = &gee_type_of_bool, .offset = 0 },
+                             { .name = "user_id", .tag = 2, .type = &gee_type_of_bool, .offset = 1, .more = &user },
+                             { .name = "second", .tag = 3, .type = &gee_type_of_bool, .offset = 2, .more = &swapped },
+                             { .name = "first", .tag = 4, .type = &gee_type_of_bool, .offset = 3 } };
+    gee_type_t type = { .kind = GEE_KIND_STRUCT, .name = "T", .size = 4, .fields = fields, .field_count = 4 };
+    assert_ptr_equal(gee_type_field_by_name(&type, GEE_STR("userId")), &fields[1]);
+    assert_ptr_equal(gee_type_field_by_name(&type, GEE_STR("user_id")), &fields[1]);
+    assert_ptr_equal(gee_type_field_by_name(&type, GEE_STR("userid")), &fields[0]);
+    assert_ptr_equal(gee_type_field_by_name(&type, GEE_STR("first")), &fields[3]);
+    assert_null(gee_type_field_by_name(&type, GEE_STR("userIdx")));
+}
+
 static void a_field_is_found_exactly_then_ignoring_case(void **state) {
     (void)state;
     gee_field_t fields[] = { { .name = "name", .tag = 1, .type = &gee_type_of_bool, .offset = 0 },
@@ -238,6 +253,7 @@ int main(void) {
         cmocka_unit_test(recursion_through_a_list_passes_by_value_not),
         cmocka_unit_test(deep_types_are_checked_in_linear_time),
         cmocka_unit_test(very_many_types_and_fields_are_checked_in_linear_time),
+        cmocka_unit_test(a_field_is_found_by_its_json_name_when_no_field_has_the_name_itself),
         cmocka_unit_test(a_field_is_found_exactly_then_ignoring_case),
         cmocka_unit_test(zero_is_told_from_present),
         cmocka_unit_test(equal_compares_all_kinds),

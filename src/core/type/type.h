@@ -404,8 +404,8 @@ const char *gee_type_check(const gee_type_t *type);
 /* The same for many types, each looked at once. *flawed: the type with the flaw, one of these or within; null: no
  * single type. */
 const char *gee_type_check_all(const gee_type_t *const *types, size_t count, const gee_type_t **flawed);
-const gee_field_t *gee_type_field_by_name(const gee_type_t *type,
-                                          gee_str_t name); /* exact, then ignoring case (as Go) */
+/* Exact, then by json_name, then ignoring case (as Go). */
+const gee_field_t *gee_type_field_by_name(const gee_type_t *type, gee_str_t name);
 /* An enum's value by number (the name to be written) or by name (exact); null: there is none. */
 const gee_enum_value_t *gee_type_enum_by_number(const gee_type_t *type, int32_t number);
 const gee_enum_value_t *gee_type_enum_by_name(const gee_type_t *type, gee_str_t name);
