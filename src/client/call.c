@@ -44,12 +44,14 @@ static int read_arguments(gee_pending_t *operation, gee_error_t *error) {
     if (operation->types->streams)
         return gee_error_set(error, GEE_UNIMPLEMENTED, "%.*s is a streaming method: gee_client_stream_open() calls it",
                              GEE_STR_ARGUMENTS(operation->types->method));
+    if (type == NULL)
+        return 0;
     operation->pool = gee_pool_create(0);
     if (operation->pool == NULL)
         return gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "out of memory");
     gee_pool_limit(operation->pool, (size_t)caller->limits.call_memory);
     const void *value = gee_text_read(caller, text, type, operation->pool, error);
-    *payload = (gee_payload_t){ .kind = GEE_PAYLOAD_TYPED, .type = type, .typed = value };
+    *payload = (gee_payload_t){ .kind = GEE_PAYLOAD_TYPED, .type = operation->types->sent, .typed = value };
     return value ? 0 : -1;
 }
 
@@ -80,7 +82,8 @@ static void wait_for_types_expired(gee_timer_t *timer) {
 
 static bool needs_types(const gee_pending_t *operation) {
     const gee_payload_t *payload = &operation->call.payload;
-    return payload->kind == GEE_PAYLOAD_BYTES && payload->codec != operation->caller->codec;
+    const gee_caller_t *caller = operation->caller;
+    return payload->kind == GEE_PAYLOAD_BYTES && (payload->codec != caller->codec || caller->descriptors != NULL);
 }
 
 static void begin_call(gee_pending_t *operation) {

@@ -30,7 +30,8 @@ typedef struct gee_method_types {
     unsigned references; /* the table's, and one for each operation in flight that uses them */
     gee_pool_t *pool;    /* holds the types, and this structure */
     gee_str_t method;
-    const gee_type_t *argument, *reply;
+    const gee_type_t *argument, *reply; /* null: known, and JSON text goes as it is */
+    const gee_type_t *sent;             /* for values of `argument`: the same, or with numbers in place of enums */
     bool streams;                       /* the method has no unary calls */
     bool known;                         /* false while `question` is in flight */
     gee_upstream_call_t question;       /* Gee.Describe */

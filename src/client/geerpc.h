@@ -121,8 +121,9 @@ typedef struct gee_dial_options {
     const char *server_key;
     const char *key_file; /* file with the client's own secret key; needs server_key. Null: the client is anonymous */
     /* A file that protoc --include_imports --descriptor_set_out has written, read when the client is made: JSON text
-     * becomes bin, proto or gob by its types, and no server is asked for types. Methods that the file lacks fail. Null:
-     * the server is asked (Gee.Describe), except for gob. */
+     * becomes bin, proto or gob by its types, and no server is asked for types; toward a server that speaks JSON, names
+     * of enums become numbers, which Go's servers want. Methods that the file lacks fail. Null: the server is asked
+     * (Gee.Describe), except for gob. */
     const char *descriptors;
 } gee_dial_options_t;
 

@@ -1,6 +1,7 @@
 /* text.c: JSON text as arguments and replies, whichever codec the connection speaks.
  *
  *   json:    text -> checked -> sent unchanged           received -> text
+ *            with descriptors, where there are enums: as bin, with numbers for enums on the wire
  *   bin:     text -> codec_json, by type -> value ->     received -> value, by type -> codec_json -> text
  *   gob:     text -> codec_json -> tree ->               received -> tree -> codec_json -> text
  *
@@ -100,7 +101,7 @@ char *gee_text_write(const gee_caller_t *caller, const gee_payload_t *payload, c
         return text_of(caller, payload->type, payload->typed, error);
     if (payload->kind == GEE_PAYLOAD_VALUE)
         return text_of(caller, NULL, payload->value, error);
-    if (payload->codec == caller->json) {
+    if (payload->codec == caller->json && type == NULL) {
         gee_str_t text = { .data = (const char *)payload->bytes, .length = payload->length };
         return copy_text(trimmed(caller->json, text), error);
     }

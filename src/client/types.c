@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/type/numbered.h"
 
 #define METHODS_KEPT 1000
 #define POOL_SIZE    2048
@@ -111,6 +112,7 @@ static int learn(gee_method_types_t *types, const gee_payload_t *payload, gee_po
         if (types->argument != NULL)
             types->reply = gee_describe_type(&description, method->reply, types->pool, error);
         types->streams = method->client_streaming || method->server_streaming;
+        types->sent = types->argument;
         types->known = types->reply != NULL;
         return types->known ? 0 : -1;
     }
@@ -176,6 +178,33 @@ static void ask_server(gee_method_types_t *types) {
     gee_upstream_call(types->caller->upstream, &types->question);
 }
 
+/* JSON toward a server that speaks JSON goes as it is, but for enums: readers that know names of enums know numbers,
+ * too, and others, as Go's, know numbers only. -1: out of memory. */
+static int number_enums(gee_method_types_t *types) {
+    gee_numbered_t *numbered = gee_numbered_create(types->pool);
+    if (numbered == NULL)
+        return -1;
+    types->sent = gee_numbered_type(numbered, types->argument);
+    const gee_type_t *reply = gee_numbered_type(numbered, types->reply);
+    gee_numbered_destroy(&numbered);
+    if (types->sent == NULL || reply == NULL)
+        return -1;
+    if (types->sent == types->argument)
+        types->argument = NULL;
+    if (reply == types->reply)
+        types->reply = NULL;
+    return 0;
+}
+
+/* -1: out of memory. */
+static int take_described(gee_method_types_t *types, const gee_described_method_t *method) {
+    types->argument = types->sent = method->argument;
+    types->reply = method->reply;
+    types->streams = method->client_streaming || method->server_streaming;
+    types->known = true;
+    return types->caller->codec == types->caller->json ? number_enums(types) : 0;
+}
+
 /* Null: not known, and the error is set. */
 static gee_method_types_t *begin_types(gee_caller_t *caller, gee_str_t name, gee_error_t *error) {
     const gee_descriptors_t *set = caller->descriptors;
@@ -185,16 +214,12 @@ static gee_method_types_t *begin_types(gee_caller_t *caller, gee_str_t name, gee
         return NULL;
     }
     gee_method_types_t *types = add_types(caller, name);
-    if (types == NULL) {
-        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "no memory for the types of one more method");
-    } else if (method == NULL) {
+    if (types != NULL && method == NULL)
         ask_server(types);
-    } else {
-        types->argument = method->argument;
-        types->reply = method->reply;
-        types->streams = method->client_streaming || method->server_streaming;
-        types->known = true;
-    }
+    else if (types != NULL && take_described(types, method) != 0)
+        remove_from_table(types), types = NULL;
+    if (types == NULL)
+        gee_error_set(error, GEE_RESOURCE_EXHAUSTED, "no memory for the types of one more method");
     return types;
 }
 

@@ -163,6 +163,20 @@ def test_geectl_knows_the_types_by_descriptors_alone(go_server, make_server, tmp
     assert json.loads(geectl(*words, "--descriptors", path)) == {"value": EXACT}
 
 
+def test_geectl_sends_numbers_of_enums_to_a_server_that_speaks_json(go_server, tmp_path):
+    """Go's encoding/json knows no names; the reply has names again. JSON without enums goes as it is."""
+    path = compile_proto("users.proto", tmp_path / "users.binpb")
+    words = ["call", "--protocol", "jsonrpc", "--descriptors", path, go_server("jsonrpc", "tcp")]
+    user = json.loads(geectl(*words, "Users.Next", json.dumps(USER)))
+    assert (user["user_id"], user["color"], user["home"]) == (EXACT + 1, "GREEN", USER["home"])
+    assert geectl(*words, "Users.Next", '{"color": "PINK"}', status=2) == (
+        'geectl: arguments: color: Color has no value "PINK"\n'
+    )
+    numbers = 'syntax = "proto3"; message Pair { int64 Num1 = 1; } service Foo { rpc Sum(Pair) returns (Pair); }'
+    words[4] = compile_proto("users.proto", tmp_path / "foo.binpb", lambda _: numbers)
+    assert geectl(*words, "Foo.Sum", '{"Num1": 1, "Num2": 2}') == "3\n"  # not a Pair, and Num2 is not in the file
+
+
 def test_a_top_level_list_is_for_every_forwarded_service_that_it_has(make_server, go_server):
     server = make_server()
     compile_proto("users.proto", server.root / "users.binpb")
