@@ -348,7 +348,6 @@ static void test_the_option_travels(void **state GEE_UNUSED) {
     uint64_t received = gee_stream_bytes_received(stream_of(&(leaver_t){ .session = leaver_of(old).session }));
     move_to(old, new, &any_door);
     const gee_session_t *session = leaver_of(new).session;
-    assert_int_equal(session->connect_timeout_ns, 12);
     assert_int_equal(session->handle_timeout_ns, 34);
     assert_int_equal(session->calls_total, 1);
     assert_string_equal(session->codec->name, "json");

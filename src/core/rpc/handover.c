@@ -120,7 +120,7 @@ void gee_handover_export_session(const gee_session_t *session, gee_record_t *out
     begin(out, KIND_SESSION, session->stream);
     gee_record_put_str(out, session->protocol->name);
     gee_record_put_str(out, session->codec != NULL ? session->codec->name : NULL);
-    gee_record_put_u64(out, (uint64_t)session->connect_timeout_ns);
+    gee_record_put_u64(out, 0); /* ConnectTimeout, of which a session that stands has no use */
     gee_record_put_u64(out, (uint64_t)session->handle_timeout_ns);
     gee_record_put_u64(out, session->calls_total);
     gee_record_put_u64(out, (uint64_t)session->active_ns);
@@ -177,9 +177,9 @@ static int take_choice(gee_engine_t *engine, const gee_door_options_t *options, 
         ((setup->codec = gee_module_find(engine->modules, GEE_MODULE_CODEC, gee_str(codec_name))) == NULL ||
          (setup->codec->state_size > 0 && setup->codec->import_state == NULL)))
         return gee_error_set(error, GEE_UNIMPLEMENTED, "the codec \"%s\" is not taken here", codec_name);
-    setup->connect_timeout_ns = (int64_t)gee_record_take_u64(in);
+    (void)gee_record_take_u64(in); /* ConnectTimeout */
     setup->handle_timeout_ns = (int64_t)gee_record_take_u64(in);
-    if (in->failed || setup->connect_timeout_ns < 0 || setup->handle_timeout_ns < 0)
+    if (in->failed || setup->handle_timeout_ns < 0)
         return broken(error);
     return 0;
 }

@@ -21,8 +21,8 @@
 
 /* A session that is too old is drained when nothing has come for a while, since a call that is on its way would be
  * lost; a session that is never quiet is drained some time later all the same. */
-#define AGE_QUIET    GEE_SECOND
-#define AGE_PATIENCE (10 * GEE_SECOND)
+#define AGE_QUIET  GEE_SECOND
+#define AGE_CHECKS 10 /* of AGE_QUIET */
 
 /* ---- closing ---- */
 
@@ -215,12 +215,9 @@ static void on_idle(gee_timer_t *timer) {
 
 static void on_age(gee_timer_t *timer) {
     gee_session_t *session = GEE_CONTAINER(timer, gee_session_t, serving.age_timer);
-    int64_t now = gee_loop_now(session->engine->loop);
-    bool quiet = gee_session_quiet(session) && now - session->active_ns >= AGE_QUIET;
-    if (session->serving.aged_ns == 0)
-        session->serving.aged_ns = now;
-    if (!quiet && now - session->serving.aged_ns < AGE_PATIENCE &&
-        gee_timer_start(session->engine->loop, timer, AGE_QUIET) == 0)
+    int64_t silence = gee_loop_now(session->engine->loop) - session->active_ns;
+    bool quiet = gee_session_quiet(session) && silence >= AGE_QUIET;
+    if (!quiet && session->age_checks++ < AGE_CHECKS && gee_timer_start(session->engine->loop, timer, AGE_QUIET) == 0)
         return;
     gee_log(session->engine->log, GEE_LOG_INFO, "%s: drained: the session is old enough (seal.max_age)",
             gee_session_peer_text(session));
@@ -550,7 +547,6 @@ gee_session_t *gee_session_create(gee_engine_t *engine, gee_stream_t **stream, c
 
 void gee_session_take_setup(gee_session_t *session, const gee_session_setup_t *setup) {
     session->codec = setup->codec;
-    session->connect_timeout_ns = setup->connect_timeout_ns;
     session->handle_timeout_ns = setup->handle_timeout_ns;
     if (session->role != GEE_CALLING)
         return;

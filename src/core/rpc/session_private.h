@@ -27,7 +27,6 @@ typedef struct gee_serving_part {
     size_t call_bytes; /* what its calls take, see gee_session_keep() */
     gee_timer_t idle_timer;
     gee_timer_t age_timer;         /* when it is drained */
-    int64_t aged_ns;               /* since when it is too old; 0: it is not */
     struct gee_way_back *way_back; /* door.h; null where the protocol has no use for it */
     gee_number_map_t *by_token;    /* session_tokens.c; null: none */
 } gee_serving_part_t;
@@ -53,9 +52,9 @@ struct gee_session {
     gee_engine_t *engine;
     gee_stream_t *stream;
     const gee_protocol_t *protocol;
-    const gee_codec_t *codec;                      /* null until the handshake has chosen it */
-    void *receive_state, *send_state;              /* may be the same: codec->one_state */
-    int64_t connect_timeout_ns, handle_timeout_ns; /* as the Option carries them: 0 no limit */
+    const gee_codec_t *codec;         /* null until the handshake has chosen it */
+    void *receive_state, *send_state; /* may be the same: codec->one_state */
+    int64_t handle_timeout_ns;        /* as the Option carries it: 0 no limit */
     const gee_session_events_t *events;
     void *owner;
     gee_peer_record_t *peer;
@@ -74,6 +73,7 @@ struct gee_session {
     /* Timers that wait while the session is on its way to another process. */
     bool frozen_peer_timer : 1, frozen_idle_timer : 1, frozen_age_timer : 1;
     bool failed : 1;         /* close_reason says why */
+    uint8_t age_checks;      /* how often age_timer has found the session too old, and not quiet */
     uint32_t call_count;     /* that wait for their answers */
     gee_timer_t peer_timer;  /* what the peer has begun must come to its end: handshake, message */
     int64_t active_ns;       /* when bytes came last */
@@ -87,7 +87,7 @@ struct gee_session {
     };
     uint64_t protocol_state[]; /* of protocol->state_size bytes */
 };
-_Static_assert(sizeof(struct gee_session) <= 320, "each idle connection has one");
+_Static_assert(sizeof(struct gee_session) <= 304, "each idle connection has one");
 
 static inline void gee_session_enter(gee_session_t *session, gee_session_state_t state) {
     GEE_ASSERT(state > session->state);

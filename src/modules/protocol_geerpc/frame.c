@@ -397,7 +397,7 @@ static int append_plain(gee_session_t *session, const gee_event_t *event, const 
 static int append_other(gee_session_t *session, const gee_event_t *event, const gee_codec_t *codec, gee_chain_t *out,
                         gee_error_t *error) {
     const unsigned both = GEE_EVENT_MESSAGE | GEE_EVENT_HALF_CLOSE;
-    size_t start = out->length + PREFIX, body_length;
+    size_t start = out->length + PREFIX, body_length = 0;
     uint8_t *prefix = is_message(event) ? begin_message(event, out, error) : begin_other(session, event, out, error);
     if (prefix == NULL || append_body(session, event, codec, out, prefix, start, &body_length, error) != 0)
         return -1;
