@@ -253,7 +253,7 @@ check-process: all $(INTEROP) $(SOAK) $(EXTENDED)/geerpc | check-tools ## tests/
 	@$(PYTHON) tests/run-process --results '$(RESULTS)' $(if $T,-k '$T',--at-once $(AT_ONCE)) tests/process
 $(EXTENDED)/Makefile: $(THIS_MAKEFILE) $(wildcard tests/modules/*/modules.list)
 	@./configure $(CONFIGURE_ARGUMENTS) --builddir=$(@D) >/dev/null \
-	    $(addprefix --add-module=tests/modules/service_,calculator chat clock countdown crash handler kinds later numbers process shapes stream tally total work)
+	    $(addprefix --add-module=tests/modules/service_,calculator chat clock countdown crash handler kinds later numbers process shapes shop stream tally total work)
 $(EXTENDED)/geerpc: $B/geerpc $B/protoc-gen-geerpc $(EXTENDED)/Makefile $(wildcard tests/modules/*/*.[ch] tests/modules/*/*.proto)
 	@$(MAKE) --no-print-directory -f $(@D)/Makefile OBJECTS_OF=$B $@
 check-sanitize: $(SANITIZED_TREE)/Makefile ## unit, contract and process tests under ASan and UBSan

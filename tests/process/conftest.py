@@ -37,7 +37,7 @@ EXTENDED = BUILD / "tests/extended"
 SERVICES = ["Arith", "Foo"]  # examples: served only when a configuration names them; then no other services are served
 EXTENDED_SERVICES = [  # with those of tests/modules
     *SERVICES, "Bin", "CalculatorService", "Chat", "Clock", "Countdown", "Crash", "Gob", "Handler", "Json", "Kinds",
-    "Later", "Process", "Shapes", "Stream", "Tally", "Total", "numbers.v1.Numbers"
+    "Later", "Process", "Shapes", "Stream", "Tally", "Total", "numbers.v1.Numbers", "shop.Shop"
 ]
 SANITIZED = bool(os.environ.get("GEERPC_SANITIZE"))
 TIMEOUT = 30 if not SANITIZED else 90

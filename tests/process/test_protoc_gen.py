@@ -335,20 +335,26 @@ def blocks(language=""):
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-def test_the_files_of_the_page_are_those_of_the_module():
-    module = MODULES / "service_calculator"
-    assert blocks("protobuf")[0] == (module / "calculator.proto").read_text()
-    assert blocks("c")[0] == (module / "service_calculator.c").read_text()
-    assert f"```\n{(module / 'modules.list').read_text()}```\n" in PAGE
+@pytest.mark.parametrize("place, name", enumerate(["calculator", "shop"]))
+def test_the_files_of_the_page_are_those_of_the_module(place, name):
+    module = MODULES / f"service_{name}"
+    assert blocks("protobuf")[place] == (module / f"{name}.proto").read_text()
+    assert blocks("c")[2 * place] == (module / f"service_{name}.c").read_text()
+    assert place or f"```\n{(module / 'modules.list').read_text()}```\n" in PAGE
 
 
 @plain
 def test_the_page_says_what_happens(served, tmp_path, installation):
-    (tmp_path / "calculator.proto").write_text(blocks("protobuf")[0])
-    (tmp_path / "multiply.c").write_text(blocks("c")[1])
+    client = tmp_path / "client"
+    client.mkdir()
+    for name, proto, program in zip(["calculator", "shop"], blocks("protobuf"), blocks("c")[1::2]):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.proto").write_text(proto)
+        (client / re.search(r"(\w+\.c): ", program)[1]).write_text(program)
     environment = installation.environment()
     environment["PATH"] = f"{installation.pkg_config.parents[1] / 'bin'}:{environment['PATH']}"
-    session = next(block for block in re.findall(r"^```\n(\$ .*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE):
+    sessions = re.findall(r"^```\n(\$ .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(sessions) == 3
+    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(sessions), re.MULTILINE):
         command = command.replace("tcp@127.0.0.1:9999", served.tcp)
-        assert run(["sh", "-c", command], env=environment, cwd=tmp_path) == output, command
+        assert run(["sh", "-c", command], env=environment, cwd=client) == output, command
