@@ -193,10 +193,10 @@ typedef struct gee_call_options {
  * "{}". 0: *reply_json is the reply, one JSON value with a zero at the end, for the program to free with gee_free().
  * -1: failed, *reply_json is null. `reply_json` may be null.
  *
- * With the codec bin, the client asks the server for the types of each method once (Gee.Describe) and keeps them. With
- * the codec gob, which carries types of its own, an object is sent as a struct, a number without a point or exponent as
- * an integer, any other number as floating point; a value that does not fit the server's types comes back as an error
- * reply. */
+ * With the codecs bin, proto and protojson, the client asks the server for the types of each method once (Gee.Describe)
+ * and keeps them. With the codec gob, which carries types of its own, an object is sent as a struct, a number without a
+ * point or exponent as an integer, any other number as floating point; a value that does not fit the server's types
+ * comes back as an error reply. */
 GEE_EXPORT int gee_client_call(gee_client_t *client, const char *method, const char *arguments_json, char **reply_json,
                                const gee_call_options_t *options, gee_error_t *error);
 

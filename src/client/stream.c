@@ -278,7 +278,7 @@ static int check_streams(const gee_caller_t *caller, gee_error_t *error) {
     const gee_protocol_t *protocol = caller->upstream_options.settings.protocol;
     if (!gee_wire_is_bare(protocol, caller->codec) && !caller->codec->self_delimiting)
         return 0;
-    return gee_error_set(error, GEE_UNIMPLEMENTED, "%s with %s has no streaming calls; geerpc with bin has",
+    return gee_error_set(error, GEE_UNIMPLEMENTED, "%s with %s has no streaming calls; geerpc with bin or proto has",
                          protocol->name, caller->codec->name);
 }
 

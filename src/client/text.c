@@ -1,9 +1,9 @@
 /* text.c: JSON text as arguments and replies, whichever codec the connection speaks.
  *
  *   json:    text -> checked -> sent unchanged           received -> text
- *            with descriptors, where there are enums: as bin, with numbers for enums on the wire
- *   bin:     text -> codec_json, by type -> value ->     received -> value, by type -> codec_json -> text
+ *            with descriptors, where there are enums: as others, with numbers for enums on the wire
  *   gob:     text -> codec_json -> tree ->               received -> tree -> codec_json -> text
+ *   others:  text -> codec_json, by type -> value ->     received -> value, by type -> codec_json -> text
  *
  * codec_json keeps no state between values: any thread uses the codec, with a null state. */
 #include "client/client.h"

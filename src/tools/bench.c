@@ -246,7 +246,7 @@ const command_t gee_bench_command = {
             "is lost is dialled anew, and counted; without any for 3 s the bench ends. Ctrl-C ends the bench\n"
             "early, with the result so far.\n"
             "\n"
-            "With --stream each connection has a stream of a streaming method, with the codec bin: messages a\n"
+            "With --stream each connection has a stream of a streaming method, in bin without --codec: messages a\n"
             "second from the client or from the server; or both ways, at most --depth without their replies,\n"
             "with latencies (one reply a message, in their order): --depth 1, the default, is ping-pong.\n"
             "\n"

@@ -3,7 +3,7 @@
  *   the arguments are in the command line:  call -> the server says "streaming method" -> Gee.Describe -> stream
  *   a file, a pipe, several values:         Gee.Describe -> call, or stream
  *
- * A streaming call needs the codec bin: without --codec, geectl dials anew with bin. */
+ * A streaming call needs the codec bin or proto: without --codec, geectl dials anew with bin. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,9 +206,10 @@ const command_t gee_call_command = {
             "\n"
             "A method that streams from the client takes JSON values one after another, each sent as soon as it\n"
             "is there: from JSON, FILE or, without either, standard input. Each reply of a method that streams\n"
-            "from the server is a line, printed at once. Streaming calls have the codec bin, without --codec, too.\n"
+            "from the server is a line, printed at once. Streaming calls need --codec bin or proto; without\n"
+            "--codec geectl takes bin.\n"
             "\n"
-            "With --descriptors FILE, of protoc, JSON becomes bin or gob by the method's types in FILE, where\n"
+            "With --descriptors FILE, of protoc, JSON becomes bin, proto or gob by the method's types in FILE, where\n"
             "METHOD is package.Service.Method, or Service.Method of any package; enums are written by name. A\n"
             "server that speaks JSON gets their numbers, as Go knows no names.\n"
             "\n"

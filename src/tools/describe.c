@@ -1,4 +1,4 @@
-/* describe.c: geectl describe: the types of a method, or of every method of a service. */
+/* describe.c: geectl describe: the types of a method, or of every method of a service or of the server. */
 #include <string.h>
 
 #include "tools/tools.h"
@@ -80,20 +80,21 @@ static void print_description(const description_t *description) {
 }
 
 static int run_describe(const arguments_t *arguments) {
-    return gee_description_show(arguments, arguments->items[1], arguments->proto ? gee_print_proto : print_description);
+    const char *name = arguments->count > 1 ? arguments->items[1] : "";
+    return gee_description_show(arguments, name, arguments->proto ? gee_print_proto : print_description);
 }
 
 const command_t gee_describe_command = {
     .bit = ON_DESCRIBE,
     .name = "describe",
-    .synopsis = "ADDRESS METHOD",
-    .summary = "the types of a method or of a service",
-    .text = "Prints what METHOD takes and gives, or all methods of a service: the types, and of structs\n"
-            "the fields, each with its tag (protobuf's field number).\n"
+    .synopsis = "ADDRESS [METHOD|SERVICE]",
+    .summary = "the types of a method, a service or the whole server",
+    .text = "Prints what METHOD takes and gives, or each method of SERVICE, or, without either, of the\n"
+            "server: the types, and of structs the fields, each with its tag (protobuf's field number).\n"
             "\n"
             "  geectl describe tcp@127.0.0.1:9999 Arith.Divide\n"
             "  geectl describe --proto tcp@127.0.0.1:9999 Arith >arith.proto",
-    .least = 2,
+    .least = 1,
     .most = 2,
     .run = run_describe,
 };

@@ -12,8 +12,8 @@
 #include "tools/tools.h"
 
 #define NAME_MAX_LENGTH 512
-#define NUMBER_LENGTH   16 /* of the number that makes a name unique */
-#define TYPES_MOST      10000
+#define NUMBER_LENGTH   16    /* of the number that makes a name unique */
+#define ROWS_MOST       10000 /* of types, of methods and of values, as each is compared with the others */
 
 typedef struct printer {
     const description_t *description;
@@ -68,10 +68,48 @@ static void identifier(char *target, size_t size, const char *text, bool dots) {
     target[length] = '\0';
 }
 
+/* "a.b.c": the length of "a.b"; 0 without a dot. */
+static size_t outer_length(const char *name, size_t length) {
+    const char *dot = memrchr(name, '.', length);
+    return dot != NULL ? (size_t)(dot - name) : 0;
+}
+
+/* "package.Service.Method": the length of "package.Service" in the name. */
+static size_t service_length(const char *method) {
+    return outer_length(method, strlen(method));
+}
+
+/* The part of `name` behind "outer."; null: the name is not inside. `outer` "" is the file. */
+static const char *inside(const char *name, const char *outer) {
+    size_t length = strlen(outer);
+    if (length == 0)
+        return name;
+    return strncmp(name, outer, length) == 0 && name[length] == '.' ? name + length + 1 : NULL;
+}
+
+/* "Service" of a method, with what of its package is not the file's; *length without the method. */
+static const char *service_name(const printer_t *printer, const description_method_t *method, size_t *length) {
+    size_t whole = service_length(method->name);
+    const char *name = inside(method->name, printer->package);
+    if (name == NULL || name > method->name + whole)
+        name = method->name;
+    *length = whole - (size_t)(name - method->name);
+    return name;
+}
+
+/* By a service or by another type. */
 static bool is_taken(const printer_t *printer, size_t type) {
-    for (size_t i = 0; i < printer->description->type_count; i++)
-        if (i != type && strcmp(printer->names[i], printer->names[type]) == 0)
+    const description_t *description = printer->description;
+    const char *name = printer->names[type];
+    size_t length;
+    for (size_t i = 0; i < description->type_count; i++)
+        if (i != type && strcmp(printer->names[i], name) == 0)
             return true;
+    for (size_t i = 0; i < description->method_count; i++) {
+        const char *service = service_name(printer, &description->methods[i], &length);
+        if (strlen(name) == length && strncmp(service, name, length) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -318,10 +356,36 @@ static void begin(unsigned depth) {
     indent(depth);
 }
 
-static void print_value(const description_value_t *value, unsigned depth) {
+static bool is_printed(const printer_t *printer, size_t index) {
+    const description_type_t *type = &printer->description->types[index];
+    return printer->names[index][0] != '\0' && has_name(type) && !is_google(type);
+}
+
+static bool has_value(const description_type_t *type, const char *name) {
+    for (size_t i = 0; i < type->value_count; i++)
+        if (strcmp(type->values[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* In a .proto a value's name is beside the name of its enum: has an earlier enum there a value of this name? */
+static bool is_value_taken(const printer_t *printer, size_t index, const char *name) {
+    size_t length = outer_length(printer->names[index], strlen(printer->names[index]));
+    for (size_t i = 0; i < index; i++)
+        if (is_printed(printer, i) && outer_length(printer->names[i], strlen(printer->names[i])) == length &&
+            strncmp(printer->names[i], printer->names[index], length) == 0 &&
+            has_value(&printer->description->types[i], name))
+            return true;
+    return false;
+}
+
+static void print_value(const printer_t *printer, size_t index, const char *enum_name, const description_value_t *value,
+                        unsigned depth) {
     char name[NAME_MAX_LENGTH];
     identifier(name, sizeof(name), value->name, false);
     indent(depth);
+    if (is_value_taken(printer, index, value->name))
+        printf("%s_", enum_name);
     printf("%s = %d;\n", name, value->number);
 }
 
@@ -333,7 +397,8 @@ static bool has_aliases(const description_type_t *type) {
 }
 
 /* proto3 wants the zero first. */
-static void print_values(const printer_t *printer, const description_type_t *type, const char *name, unsigned depth) {
+static void print_values(const printer_t *printer, size_t index, const char *name, unsigned depth) {
+    const description_type_t *type = &printer->description->types[index];
     size_t zeros = 0;
     if (has_aliases(type)) {
         indent(depth);
@@ -341,14 +406,14 @@ static void print_values(const printer_t *printer, const description_type_t *typ
     }
     for (size_t i = 0; i < type->value_count; i++)
         if (type->values[i].number == 0 && ++zeros > 0)
-            print_value(&type->values[i], depth);
+            print_value(printer, index, name, &type->values[i], depth);
     if (zeros == 0 && !printer->proto2) {
         indent(depth);
         printf("%s_0 = 0;\n", name);
     }
     for (size_t i = 0; i < type->value_count; i++)
         if (type->values[i].number != 0)
-            print_value(&type->values[i], depth);
+            print_value(printer, index, name, &type->values[i], depth);
 }
 
 static void print_type(const printer_t *printer, size_t index, const char *name, unsigned depth) {
@@ -357,7 +422,7 @@ static void print_type(const printer_t *printer, size_t index, const char *name,
     begin(depth);
     printf("%s %s {\n", is_enum ? "enum" : "message", name);
     if (is_enum)
-        print_values(printer, type, name, depth + 1);
+        print_values(printer, index, name, depth + 1);
     else
         print_inside(printer, printer->names[index], depth + 1);
     for (size_t i = 0; i < type->field_count; i++)
@@ -367,19 +432,6 @@ static void print_type(const printer_t *printer, size_t index, const char *name,
             print_field(printer, &type->fields[i], depth + 1);
     indent(depth);
     printf("}\n");
-}
-
-/* The part of `name` behind "outer."; null: the type is not inside. `outer` "" is the file. */
-static const char *inside(const char *name, const char *outer) {
-    size_t length = strlen(outer);
-    if (length == 0)
-        return name;
-    return strncmp(name, outer, length) == 0 && name[length] == '.' ? name + length + 1 : NULL;
-}
-
-static bool is_printed(const printer_t *printer, size_t index) {
-    const description_type_t *type = &printer->description->types[index];
-    return printer->names[index][0] != '\0' && has_name(type) && !is_google(type);
 }
 
 /* Is a message of that name described? A nested type may be, while the type around it is not. */
@@ -437,14 +489,8 @@ static void print_wrappers(const printer_t *printer) {
 
 /* ---- the file ---- */
 
-/* "package.Service.Method": the length of "package.Service" in the name. */
-static size_t service_length(const char *method) {
-    const char *dot = strrchr(method, '.');
-    return dot != NULL ? (size_t)(dot - method) : 0;
-}
-
 /* The package that all services are in, if they are in one. */
-static void find_package(printer_t *printer) {
+static void find_services_package(printer_t *printer) {
     for (size_t i = 0; i < printer->description->method_count; i++) {
         char service[NAME_MAX_LENGTH], package[NAME_MAX_LENGTH] = "";
         const char *method = printer->description->methods[i].name;
@@ -460,6 +506,45 @@ static void find_package(printer_t *printer) {
         }
         memcpy(printer->package, package, sizeof(package));
     }
+}
+
+static bool is_type(const description_t *description, const char *name, size_t length) {
+    for (size_t i = 0; i < description->type_count; i++) {
+        const char *other = description->types[i].full_name;
+        if (strncmp(other, name, length) == 0 && other[length] == '\0')
+            return true;
+    }
+    return false;
+}
+
+/* What all types are in that is no type itself: their package, or a package around theirs. */
+static void find_types_package(printer_t *printer) {
+    const description_t *description = printer->description;
+    const char *package = "";
+    size_t length = 0;
+    for (size_t i = 0; i < description->type_count; i++) {
+        const char *name = description->types[i].full_name;
+        if (!has_name(&description->types[i]) || is_google(&description->types[i]))
+            continue;
+        if (package[0] == '\0')
+            length = outer_length(package = name, strlen(name));
+        while (length > 0 &&
+               (strncmp(name, package, length) != 0 || name[length] != '.' || is_type(description, package, length)))
+            length = outer_length(package, length);
+        if (length == 0)
+            return;
+    }
+    char whole[NAME_MAX_LENGTH];
+    if (length > 0 && length < sizeof(whole)) {
+        snprintf(whole, sizeof(whole), "%.*s", (int)length, package);
+        identifier(printer->package, NAME_MAX_LENGTH, whole, true);
+    }
+}
+
+static void find_package(printer_t *printer) {
+    find_services_package(printer);
+    if (printer->package[0] == '\0')
+        find_types_package(printer);
 }
 
 static bool needs_proto2(const description_t *description) {
@@ -512,26 +597,40 @@ static void print_method(const printer_t *printer, const description_method_t *m
     char name[NAME_MAX_LENGTH];
     size_t length = service_length(method->name);
     identifier(name, sizeof(name), method->name + (length > 0 ? length + 1 : 0), false);
-    printf("  rpc %s(%s%s) returns (%s%s);\n", name, method->client_streaming ? "stream " : "",
+    printf("  rpc %s(%s%s) returns (%s%s)%s\n", name, method->client_streaming ? "stream " : "",
            reference(printer, method->argument), method->server_streaming ? "stream " : "",
-           reference(printer, method->reply));
+           reference(printer, method->reply), method->idempotent ? " { option idempotency_level = IDEMPOTENT; }" : ";");
 }
 
 /* The service of method `first`, with all its methods; nothing when an earlier method is of that service. */
 static void print_service(const printer_t *printer, size_t first) {
     const description_method_t *methods = printer->description->methods;
-    size_t length = service_length(methods[first].name), skip = strlen(printer->package);
-    char whole[NAME_MAX_LENGTH], name[NAME_MAX_LENGTH];
+    size_t length = service_length(methods[first].name), own_length;
+    char own[NAME_MAX_LENGTH], name[NAME_MAX_LENGTH];
     for (size_t i = 0; i < first; i++)
         if (service_length(methods[i].name) == length && strncmp(methods[i].name, methods[first].name, length) == 0)
             return;
-    snprintf(whole, sizeof(whole), "%.*s", (int)length, methods[first].name);
-    identifier(name, sizeof(name), strlen(whole) > skip && skip > 0 ? whole + skip + 1 : whole, false);
-    printf("\nservice %s {\n", name);
+    const char *begins = service_name(printer, &methods[first], &own_length);
+    snprintf(own, sizeof(own), "%.*s", (int)own_length, begins);
+    identifier(name, sizeof(name), own, false);
+    putchar('\n');
+    if (begins == methods[first].name && (printer->package[0] != '\0' || strcmp(name, own) != 0)) {
+        printf("// The server's name of this service is ");
+        print_quoted(own);
+        printf(".\n");
+    }
+    printf("service %s {\n", name);
     for (size_t i = first; i < printer->description->method_count; i++)
         if (service_length(methods[i].name) == length && strncmp(methods[i].name, methods[first].name, length) == 0)
             print_method(printer, &methods[i]);
     printf("}\n");
+}
+
+static bool is_too_long(const description_t *description) {
+    size_t values = 0;
+    for (size_t i = 0; i < description->type_count; i++)
+        values += description->types[i].value_count;
+    return description->type_count > ROWS_MOST || description->method_count > ROWS_MOST || values > ROWS_MOST;
 }
 
 void gee_print_proto(const description_t *description) {
@@ -539,8 +638,8 @@ void gee_print_proto(const description_t *description) {
     printer_t printer = { .description = description, .proto2 = needs_proto2(description) };
     printer.names = calloc(count, sizeof(*printer.names));
     printer.wrapped = calloc(count, sizeof(*printer.wrapped));
-    if (description->type_count > TYPES_MOST) {
-        gee_complain("the description has %zu types; at most %d are printed", description->type_count, TYPES_MOST);
+    if (is_too_long(description)) {
+        gee_complain("the description has more than %d types, methods or values of enums: name a service", ROWS_MOST);
     } else if (printer.names == NULL || printer.wrapped == NULL) {
         gee_complain("out of memory");
     } else {

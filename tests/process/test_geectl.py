@@ -233,6 +233,16 @@ def test_describe(serve):
     )
 
 
+def test_describe_takes_a_service_or_the_whole_server(serve):
+    server = serve(describe)
+    for arguments in (["Arith"], []):
+        done = geectl("describe", server.address, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("Arith.Multiply  idempotent\n") and "\nArith.Divide  blocking\n" in done.stdout
+    assert [body for _, body in server.requests] == [{"Method": "Arith"}, {"Method": ""}]
+    assert geectl("describe", "--help").stdout.startswith("usage: geectl describe [OPTION]... ADDRESS [METHOD|SERVICE]")
+
+
 def test_describe_shows_who_streams(serve):
     streams = [
         {"Name": "Number.List", "Argument": 0, "Reply": 1, "ServerStreaming": True},
@@ -342,6 +352,70 @@ def test_description_as_proto(serve, tmp_path):
     ):
         assert line + "\n" in text, f"{line} is not in\n{text}"
     assert text.index("NONE = 0") < text.index("RED = -1")
+
+
+SHOP = {
+    "Methods": [
+        {"Name": "Shop.Get", "Argument": 0, "Reply": 1, "Idempotent": True},
+        {"Name": "Shop.Watch", "Argument": 0, "Reply": 1, "ServerStreaming": True},
+    ],
+    "Types": [
+        {
+            "Kind": "struct",
+            "Name": "Query",
+            "FullName": "shop.v2.Query",
+            "Fields": [{"Name": "status", "Tag": 1, "Type": 2}, {"Name": "at", "Tag": 2, "Type": 3}],
+        },
+        {"Kind": "struct", "Name": "Item", "FullName": "shop.v2.Query.Item", "Fields": []},
+        {"Kind": "enum", "Name": "Status", "FullName": "shop.v2.Status", "Values": [{"Name": "OPEN", "Number": 0}]},
+        {"Kind": "struct", "Name": "Timestamp", "FullName": "google.protobuf.Timestamp", "Fields": []},
+    ],
+}
+
+
+def test_proto_of_a_service_without_its_package(serve, tmp_path):
+    """A gateway may call a service by another name than its .proto. The types keep theirs."""
+    text = as_proto(serve(lambda header, body: ({}, json.dumps(SHOP))), tmp_path, "Shop")
+    for line in (
+        "package shop.v2;",
+        '// The server\'s name of this service is "Shop".',
+        "service Shop {",
+        "  rpc Get(Query) returns (Query.Item) { option idempotency_level = IDEMPOTENT; }",
+        "  rpc Watch(Query) returns (stream Query.Item);",
+        "enum Status {",
+    ):
+        assert line + "\n" in text, f"{line} is not in\n{text}"
+    assert "message shop" not in text and "message v2" not in text
+
+
+def test_proto_of_types_of_several_packages(serve, tmp_path):
+    """The file is in the package around theirs, or in none."""
+    for other, package in (("shop.v3.Status", "package shop;\n"), ("stock.Status", "")):
+        types = [dict(each) for each in SHOP["Types"]]
+        types[2]["FullName"] = other
+        reply = {**SHOP, "Types": types}
+        text = as_proto(serve(lambda header, body, reply=reply: ({}, json.dumps(reply))), tmp_path, "Shop")
+        assert re.findall("^package .*\n", text, re.MULTILINE) == ([package] if package else []), text
+
+
+def test_proto_of_a_type_with_the_name_of_a_service(serve, tmp_path):
+    """A .proto has one thing of a name. Callers need the service's."""
+    chat = {"Methods": [{"Name": "Chat.Say", "Argument": 0, "Reply": 0}], "Types": [{"Kind": "struct", "Name": "Chat"}]}
+    text = as_proto(serve(lambda header, body: ({}, json.dumps(chat))), tmp_path, "Chat")
+    assert "service Chat {\n  rpc Say(Chat_2) returns (Chat_2);\n}\n\nmessage Chat_2 {\n}\n" in text
+
+
+def test_proto_of_enums_with_the_same_names_of_values(serve, tmp_path):
+    colors = [
+        {"Kind": "enum", "Name": "Color", "Values": [{"Name": "NONE", "Number": 0}, {"Name": "RED", "Number": red}]}
+        for red in (1, 2)
+    ]
+    colors[1]["Name"] = "Ink"
+    fields = [{"Name": "one", "Tag": 1, "Type": 0}, {"Name": "other", "Tag": 2, "Type": 1}]
+    types = colors + [{"Kind": "struct", "Name": "Said", "Fields": fields}]
+    reply = {"Methods": [{"Name": "Chat.Say", "Argument": 2, "Reply": 2}], "Types": types}
+    text = as_proto(serve(lambda header, body: ({}, json.dumps(reply))), tmp_path, "Chat")
+    assert "enum Color {\n  NONE = 0;\n  RED = 1;\n}\n\nenum Ink {\n  Ink_NONE = 0;\n  Ink_RED = 2;\n}\n" in text
 
 
 def test_description_as_proto2(serve, tmp_path):

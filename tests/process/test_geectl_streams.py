@@ -61,7 +61,7 @@ def outcome(done):
 # ---- each kind, with --codec and without ----
 
 
-@pytest.mark.parametrize("options", [[], ["--codec", "bin"]])
+@pytest.mark.parametrize("options", [[], ["--codec", "bin"], ["--codec", "proto"]])
 def test_each_kind(one, options):
     def call(*arguments, stdin=""):
         return outcome(geectl("call", *options, one.tcp, *arguments, stdin=stdin))
@@ -171,6 +171,7 @@ def test_bad_values(one):
     "options, wire",
     [
         (["--codec", "json"], "geerpc with json"),
+        (["--codec", "protojson"], "geerpc with protojson"),
         (["--codec", "gob"], "geerpc with gob"),
         (["--protocol", "netrpc"], "netrpc with gob"),
         (["--protocol", "jsonrpc"], "jsonrpc with json"),
@@ -178,9 +179,9 @@ def test_bad_values(one):
 )
 def test_wires_without_streams(one, options, wire):
     done = geectl("call", *options, one.tcp, "Stream.List", '{"From":1,"To":2}')
-    assert outcome(done) == (2, "", f"geectl: {wire} has no streaming calls; geerpc with bin has\n")
+    assert outcome(done) == (2, "", f"geectl: {wire} has no streaming calls; geerpc with bin or proto has\n")
     done = geectl("call", *options, one.tcp, "Stream.Sum", "-", stdin="1 2")
-    assert outcome(done) == (2, "", f"geectl: {wire} has no streaming calls; geerpc with bin has\n")
+    assert outcome(done) == (2, "", f"geectl: {wire} has no streaming calls; geerpc with bin or proto has\n")
 
 
 def test_verbose(one):
@@ -267,4 +268,4 @@ def test_bench_of_streams_that_fail(one):
     assert done.returncode == 2
     done = geectl("bench", "--stream", "--codec", "json", one.tcp, "Stream.Sum", "7")
     assert done.returncode == 2
-    assert "geerpc with json has no streaming calls; geerpc with bin has" in done.stderr
+    assert "geerpc with json has no streaming calls; geerpc with bin or proto has" in done.stderr

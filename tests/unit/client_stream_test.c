@@ -538,7 +538,7 @@ static void test_wires_without_streams(void **state GEE_UNUSED) {
     gee_error_t error;
     assert_null(gee_client_stream_open(client, "Test.Count", NULL, &error));
     assert_int_equal(error.code, GEE_UNIMPLEMENTED);
-    assert_string_equal(error.text, "geerpc with json has no streaming calls; geerpc with bin has");
+    assert_string_equal(error.text, "geerpc with json has no streaming calls; geerpc with bin or proto has");
     expect_reply(client, "Test.Add", "{\"A\":1,\"B\":2}", "3");
     /* The other way round, whatever the arguments are: a unary call of a streaming method. */
     error = expect_error(client, "Test.Total", "\"no number\"", 0);
