@@ -206,6 +206,14 @@ def test_all_four_kinds_of_methods(served, tmp_path, source):
     assert call("Double", '{"value": 4} {"value": -5}') == [(8, None), (-10, None), (0, "end")]
 
 
+def test_types_that_the_server_describes_have_protojson_s_forms(served):
+    """made_at, a Timestamp, is a text there."""
+    words = served.tcp, "shop.Shop.Get", '{"name": "Ada"}'
+    order = geectl("call", *words)
+    assert order[0]["made_at"] == {"seconds": 1700000000, "nanos": 0}
+    assert geectl("call", "--codec", "protojson", *words) == order
+
+
 STREAMS = r"""
 #include <stdio.h>
 #include "numbers.gee.h"

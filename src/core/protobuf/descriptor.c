@@ -8,6 +8,7 @@
 
 #include "core/protobuf/descriptor_private.h"
 #include "core/protobuf/engine.h"
+#include "core/type/well_known.h"
 
 #define MEMORY_MOST  (256u * 1024 * 1024)
 #define NESTING_MOST 80 /* messages in messages, and what a descriptor itself nests */
@@ -60,6 +61,13 @@ static int fill(gee_descriptor_builder_t *builder, gee_symbol_t *symbol) {
     return 0;
 }
 
+static int mark_well_known(gee_descriptor_builder_t *builder, const gee_symbol_t *symbol) {
+    if (gee_well_known_mark(symbol->type))
+        return 0;
+    return gee_descriptor_refuse(builder, symbol->file, symbol->full_name,
+                                 "is not what google's file of that name declares; other types need another package");
+}
+
 static int fill_all(gee_descriptor_builder_t *builder) {
     for (gee_symbol_t *symbol = builder->first; symbol != NULL; symbol = symbol->next)
         if (fill(builder, symbol) != 0)
@@ -67,7 +75,7 @@ static int fill_all(gee_descriptor_builder_t *builder) {
     for (gee_symbol_t *symbol = builder->first; symbol != NULL; symbol = symbol->next)
         if (symbol->kind == GEE_SYMBOL_MAP)
             gee_descriptor_lay_out_map(symbol->type);
-        else if (symbol->kind != GEE_SYMBOL_SERVICE && gee_descriptor_mark_well_known(builder, symbol) != 0)
+        else if (symbol->kind != GEE_SYMBOL_SERVICE && mark_well_known(builder, symbol) != 0)
             return -1;
     return gee_descriptor_fill_services(builder);
 }

@@ -1,7 +1,6 @@
 /* descriptor_private.h: between the files that make types of a FileDescriptorSet. Calls go from descriptor.c down:
  *
  *   descriptor_fields.c       fields of messages, and their places in memory
- *   descriptor_well_known.c   the types of google.protobuf that ProtoJSON writes in forms of their own
  *   descriptor_enum.c         values of enums
  *   descriptor_services.c     services and methods
  *   descriptor_types.c        scalars, lists, optionals, maps
@@ -115,10 +114,6 @@ static inline size_t gee_descriptor_alignment(const gee_type_t *type) {
 
 /* ---- descriptor_fields.c ---- */
 int gee_descriptor_fill_message(gee_descriptor_builder_t *builder, gee_symbol_t *symbol);
-
-/* ---- descriptor_well_known.c ---- */
-/* Marks google.protobuf's types that ProtoJSON treats by itself; refuses other types under their names. */
-int gee_descriptor_mark_well_known(gee_descriptor_builder_t *builder, gee_symbol_t *symbol);
 
 /* ---- descriptor_services.c ---- */
 int gee_descriptor_fill_services(gee_descriptor_builder_t *builder);

@@ -10,6 +10,7 @@
 
 #include "core/base/defs.h"
 #include "core/type/enum.h"
+#include "core/type/well_known.h"
 
 #define TYPES_MOST  1000
 #define FIELDS_MOST 10000
@@ -325,6 +326,8 @@ const gee_type_t *gee_describe_type(const gee_description_t *description, uint32
     }
     if (read_rows(&layout) != 0 || lay_out_all(&layout) != 0)
         return NULL;
+    for (size_t i = 0; i < count; i++)
+        (void)gee_well_known_mark(&layout.types[i]); /* other fields: a struct as any */
     const char *flaw = gee_type_check(&layout.types[index]);
     if (flaw != NULL) {
         gee_error_set(error, GEE_INVALID_ARGUMENT, "the described type %u cannot be used: %s", index, flaw);

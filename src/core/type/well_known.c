@@ -1,9 +1,10 @@
-/* descriptor_well_known.c: types of google.protobuf that ProtoJSON writes in forms of their own. A set that has other
- * types under these names is refused: whoever writes a Timestamp relies on its fields. */
+/* well_known.c: types of google.protobuf that ProtoJSON writes in forms of their own, by their names and fields: who
+ * writes a Timestamp relies on its fields. */
+#include "core/type/well_known.h"
+
 #include <string.h>
 
 #include "core/base/defs.h"
-#include "core/protobuf/descriptor_private.h"
 
 #define FIELDS_MOST 6
 #define PACKAGE     "google.protobuf."
@@ -58,7 +59,7 @@ static bool has_form(const gee_type_t *type, gee_kind_t kind, const char *elemen
     if (element == NULL)
         return type->form == GEE_FORM_PLAIN;
     const char *name = type->element->full_name ? type->element->full_name : type->element->name;
-    return strcmp(name, element) == 0 && (kind != GEE_KIND_MAP || type->key->kind == GEE_KIND_STRING);
+    return strcmp(name, element) == 0 && (kind != GEE_KIND_MAP || gee_type_key(type)->kind == GEE_KIND_STRING);
 }
 
 static bool has_shape(const gee_type_t *type, const shape_t *shape) {
@@ -77,27 +78,21 @@ static bool has_shape(const gee_type_t *type, const shape_t *shape) {
     return true;
 }
 
-static int refuse(gee_descriptor_builder_t *builder, const gee_symbol_t *symbol) {
-    return gee_descriptor_refuse(builder, symbol->file, symbol->full_name,
-                                 "is not what google's file of that name declares; other types need another package");
-}
-
-int gee_descriptor_mark_well_known(gee_descriptor_builder_t *builder, gee_symbol_t *symbol) {
-    gee_type_t *type = symbol->type;
+bool gee_well_known_mark(gee_type_t *type) {
     size_t package = strlen(PACKAGE);
-    if (strncmp(symbol->full_name, PACKAGE, package) != 0)
-        return 0;
-    const char *name = symbol->full_name + package;
+    if (type->full_name == NULL || strncmp(type->full_name, PACKAGE, package) != 0)
+        return true;
+    const char *name = type->full_name + package;
     if (strcmp(name, "NullValue") == 0) {
         if (type->kind != GEE_KIND_ENUM || type->value_count != 1 || type->values[0].number != 0)
-            return refuse(builder, symbol);
+            return false;
         type->well_known = GEE_WELL_KNOWN_NULL_VALUE;
     }
     for (size_t i = 0; i < GEE_LENGTH(shapes); i++)
         if (strcmp(name, shapes[i].name) == 0) {
             if (!has_shape(type, &shapes[i]))
-                return refuse(builder, symbol);
+                return false;
             type->well_known = (uint8_t)shapes[i].well_known;
         }
-    return 0;
+    return true;
 }
