@@ -131,6 +131,23 @@ def test_messages_of_streaming_calls_are_translated_by_descriptors(make_server, 
     assert geectl("call", server.tcp, "Stream.List", '{"From": 1, "To": 3}').split() == ["1", "2", "3"]
 
 
+def test_an_upstream_may_speak_protobuf(make_server, extended_build):
+    """Unary and streaming calls in protobuf go on as they are, without types; JSON by descriptors."""
+    back, server = make_server(build=extended_build).start(), make_server()
+    compile_proto("users.proto", server.root / "stream.binpb", lambda _: STREAM)
+    services = ['name = "Stream"; descriptors = "stream.binpb";', "Total", "numbers.v1.Numbers"]
+    start_gateway(server, [back.tcp], services=services, codec="proto")
+    assert geectl("call", server.tcp, "Stream.List", '{"From": 1, "To": 3}').split() == ["1", "2", "3"]
+    with BinPeer(server.tcp, option=OPTION_PROTO) as peer:
+        assert peer.call("numbers.v1.Numbers.Square", field(1, 14))[1].startswith(field(1, 98))  # zigzag: 7, 49
+        peer.say(MESSAGE, 9, field(1, 4), method="Total.Of", credit=1000)
+        peer.say(MESSAGE, 9, field(1, 5))
+        peer.say(CLOSE, 9)
+        while (frame := peer.hear()).kind == CREDIT:
+            pass
+        assert (frame.error, frame.body) == (b"", field(1, 2) + field(2, 9))
+
+
 def test_geectl_knows_the_types_by_descriptors_alone(go_server, make_server, tmp_path):
     """Before a server in Go, which knows no Gee.Describe, and before a server that does not tell its types."""
     path = compile_proto("users.proto", tmp_path / "users.binpb")

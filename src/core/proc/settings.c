@@ -243,8 +243,8 @@ static const gee_option_t upstream_options[] = {
       .offset = offsetof(gee_upstream_settings_t, codec),
       .flags = GEE_OPTION_RELOADABLE,
       .doc =
-          "With geerpc, the codec of the connections: json (the default), bin, proto, protojson, gob; netrpc has gob, "
-          "jsonrpc has json" },
+          "With geerpc, the codec of the connections: json (the default), bin, proto, protojson, gob, of which bin and "
+          "proto have streaming calls; netrpc has gob, jsonrpc has json" },
     { .name = "reads_bodies",
       .type = GEE_OPTION_BOOL,
       .offset = offsetof(gee_upstream_settings_t, reads_bodies),
