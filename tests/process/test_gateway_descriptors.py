@@ -65,6 +65,15 @@ def test_protojson_has_its_own_form(gateway):
     assert reply == {**user, "userId": str(EXACT + 1), "displayName": name}
 
 
+def test_protojson_is_written_as_settings_say(gateway):
+    gateway.reload(gateway.conf + "protojson = { emit_defaults = true; proto_names = true; enum_numbers = true; };")
+    option = b'{"MagicNumber":3927900,"CodecType":"application/protojson"}'
+    with gateway.peer(option=option) as peer:
+        _, reply = peer.call("Users.Next", {"userId": "6", "displayName": "kim", "color": "GREEN"})
+    assert (reply["user_id"], reply["color"], reply["picture"], reply["friends"]) == ("7", 5, "", [])
+    assert "userId" not in reply and "limit" not in reply  # an optional is absent, not a default
+
+
 def test_gob_has_the_names_of_protoc_gen_go(gateway):
     user = struct(70, "User", ("UserId", INT), ("DisplayName", STRING), ("Color", INT))
     value = message(70, member(1, number(EXACT)) + member(1, text("eve")) + member(1, number(5)) + b"\0")

@@ -5,7 +5,36 @@
  * trees: the text does not say whether a string is a number of 64 bits. */
 #include "protojson.h"
 
-static const gee_protojson_options_t options = { .ignore_unknown = true };
+/* ---- settings ---- */
+
+typedef struct conf {
+    bool emit_defaults, proto_names, enum_numbers;
+} conf_t;
+
+#define ROW(member, text)                                                                                              \
+    {                                                                                                                  \
+        .name = #member, .type = GEE_OPTION_BOOL, .offset = offsetof(conf_t, member), .fallback = "false",             \
+        .flags = GEE_OPTION_RELOADABLE, .doc = text                                                                    \
+    }
+static const gee_option_t rows[] = {
+    ROW(emit_defaults, "Write fields without presence that are zero or empty, too"),
+    ROW(proto_names, "Write fields with the names of the .proto, not in lowerCamelCase"),
+    ROW(enum_numbers, "Write enums as numbers, not by name"),
+    { .name = NULL },
+};
+
+/* Those of the process: a worker serves one cycle. */
+static gee_protojson_options_t options = { .ignore_unknown = true };
+
+static int worker_start(void *settings, struct gee_engine *engine GEE_UNUSED, gee_error_t *error GEE_UNUSED) {
+    const conf_t *conf = settings;
+    options.emit_defaults = conf->emit_defaults;
+    options.proto_names = conf->proto_names;
+    options.enum_numbers = conf->enum_numbers;
+    return 0;
+}
+
+/* ---- values ---- */
 
 static int decode(void *state GEE_UNUSED, const gee_type_t *type, const uint8_t *bytes, size_t length,
                   const gee_codec_limits_t *limits, bool copy, gee_pool_t *pool, void *value, gee_error_t *error) {
@@ -91,4 +120,8 @@ const gee_module_t gee_codec_protojson_module = {
     .kind = GEE_MODULE_CODEC,
     .name = "codec_protojson",
     .interface = &codec,
+    .block = "protojson",
+    .options = rows,
+    .conf_size = sizeof(conf_t),
+    .worker_start = worker_start,
 };
