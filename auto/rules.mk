@@ -325,7 +325,13 @@ for text in $1; do install -d '$(DESTINATION)/$2' && \
 	    chmod 644 '$(DESTINATION)/$2/'"$${text##*/}" || exit 1; done
 endef
 
-install: all ## into DESTDIR and the prefix; an existing geerpc.conf is left alone
+# The programs and geerpc.pc have the prefix in them, so it is chosen once, before they are made.
+.PHONY: same-prefix
+same-prefix:
+	@test '$(prefix:%/=%)' = '$(CONFIGURED_PREFIX)' || { \
+	    echo 'prefix=$(prefix): the programs are made for $(CONFIGURED_PREFIX): ./configure --prefix=$(prefix)' \
+	    '(for another root: make install DESTDIR=DIR)'; exit 1; }
+install: same-prefix all ## into DESTDIR and the prefix; an existing geerpc.conf is left alone
 	install -d '$(DESTINATION)/sbin' '$(DESTINATION)/bin' '$(DESTINATION)/lib/pkgconfig' '$(DESTINATION)/include/geerpc' \
 	    '$(DESTINATION)/conf' '$(DESTINATION)/logs' '$(DESTINATION)/run'
 	install -m 755 $B/geerpc '$(DESTINATION)/sbin/geerpc'

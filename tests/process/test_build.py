@@ -467,6 +467,15 @@ def test_install_under_a_prefix_and_build_a_client(tree, tmp_path):
         tree.run(tmp_path / "client", LD_LIBRARY_PATH=str(prefix / "lib"))
 
 
+def test_another_prefix_than_the_configured_one_is_refused(tree, tmp_path):
+    """The server and geerpc.pc would look under the one, the files for systemd under the other."""
+    tree.configure("--prefix=/opt/geerpc")
+    said = tree.make("install", "prefix=/usr", f"DESTDIR={tmp_path}", status=2)
+    assert "prefix=/usr: the programs are made for /opt/geerpc: ./configure --prefix=/usr" in said
+    assert list(tmp_path.iterdir()) == []
+    tree.make("same-prefix", "prefix=/opt/geerpc/")
+
+
 def test_uninstall_leaves_the_configuration_alone(tree, tmp_path):
     tree.configure("--prefix=/opt/geerpc")
     destination = f"DESTDIR={tmp_path}"
