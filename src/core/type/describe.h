@@ -29,7 +29,7 @@ typedef struct gee_type_description {
     gee_str_t name;                              /* struct, enum */
     GEE_LIST_OF(gee_field_description_t) fields; /* struct */
     uint32_t element;                            /* index; list, map, optional */
-    gee_str_t full_name;                         /* struct, enum: protobuf's; empty: the name */
+    gee_str_t full_name;                         /* struct, enum: "package.Outer.Name"; empty: of no .proto */
     gee_str_t key;                               /* map: the keys' kind; empty: "string" */
     uint32_t length;                             /* list: exactly so many items; 0: any number */
     bool unpacked;                               /* list */
