@@ -11,7 +11,6 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
 endif
 .SUFFIXES:
-.SECONDARY:
 .DELETE_ON_ERROR:
 
 ifeq ($V,1)
@@ -51,6 +50,8 @@ proto_copies   = $(wildcard $(foreach folder,$1/ $(dir $1),$(addprefix $(folder)
 proto_objects  = $(patsubst $B/%.c,$B/obj/%.o,$(call protos,$(filter $(PROTOC_MODULES),$1),c))
 SERVER_MODULE  += $(call proto_objects,$(SERVER_MODULES))
 LIBRARY_MODULE += $(call proto_objects,$(LIBRARY_MODULES))
+# Never empty, which would mean every file: objects are to be compiled anew when a header that they included is gone.
+.SECONDARY: $B/none.gee.c $(call protos,$(PROTOC_MODULES),c)
 CLIENT         := $(call objects,src/client/*.c)
 TOOLS          := $(call objects,src/tools/*.c)
 GENERATOR      := $(call objects,src/tools/protoc_gen_geerpc/*.c)

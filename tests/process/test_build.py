@@ -168,14 +168,18 @@ def test_a_module_from_outside_the_tree_that_is_a_folder(tree, tmp_path):
     (tmp_path / "modules.list").write_text("service service_visitor server on - says \"how do you do\"\n")
     source = (tree.root / STRANGER / "service_stranger.c").read_text()
     source = source.replace("service_stranger", "service_visitor").replace('"Stranger"', '"Visitor"')
-    (folder / "visitor.c").write_text('#include "visitor.h"\n' + source)
-    (folder / "visitor.h").write_text("/* nothing yet */\n")
+    extra = '#if __has_include("extra.h")\n#include "extra.h"\n#endif\n'
+    (folder / "visitor.c").write_text('#include "visitor.h"\n' + extra + source)
+    for name in ("visitor.h", "extra.h"):
+        (folder / name).write_text("/* nothing yet */\n")
     tree.configure(f"--add-module={tmp_path}", "--without-service_foo")
     tree.make()
     assert "service_visitor" in tree.modules()
     assert 'says "how do you do"' in tree.run("build/geerpc", "-V")
     assert tree.compiled() == set()
     (folder / "visitor.h").write_text("/* something */\n")
+    assert tree.compiled() == {str(folder / "visitor.c")}
+    (folder / "extra.h").unlink()
     assert tree.compiled() == {str(folder / "visitor.c")}
 
 
