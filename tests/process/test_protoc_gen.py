@@ -9,6 +9,8 @@ import shutil
 import subprocess
 
 import pytest
+from google.protobuf import text_format
+from google.protobuf.compiler import plugin_pb2
 
 from conftest import BUILD, CONF, ROOT, SANITIZED, TIMEOUT
 from installing import WARNINGS, run
@@ -94,6 +96,44 @@ def test_help_version_and_input_that_is_no_request():
     assert re.fullmatch(r"protoc-gen-geerpc \d+\.\d+\.\d+\n", run([PLUGIN, "--version"]))
     assert "unknown argument" in run([PLUGIN, "x.proto"], status=2)
     assert "is not a request of protoc" in run([PLUGIN], status=1, stdin=None, input="\377rubbish")
+
+
+ENTRY = 'nested_type { name: "N" options { map_entry: true } } field { name: "f" number: 1 label: LABEL_REPEATED '
+REQUESTS = {  # what protoc would not ask for: a FileDescriptorProto in text, and the complaint
+    "import": ("public_dependency: 1000000", "a public import is not among the imports"),
+    "oneof": ('message_type { name: "M" field { name: "f" number: 1 type: TYPE_INT32 label: LABEL_OPTIONAL '
+              "oneof_index: 2000000000 } }", "f: there is no such oneof"),
+    "enum": ('syntax: "proto2" enum_type { name: "E" } message_type { name: "M" field { name: "f" number: 1 '
+             'type: TYPE_ENUM type_name: ".E" label: LABEL_OPTIONAL } }', "an enum without values"),
+    "map": (f'message_type {{ name: "M" {ENTRY} type: TYPE_MESSAGE type_name: ".M.N" }} }}', "not the entry of a map"),
+    "type": (
+        'service { name: "S" method { name: "T" input_type: ".Q" output_type: ".Q" } }',
+        'no message or enum ".Q"'
+    ),
+    "name": ('message_type { name: "M { } evil; struct Q" }', "is not a name"),
+    "default": ('message_type { name: "M" field { name: "f" number: 1 type: TYPE_INT32 label: LABEL_OPTIONAL '
+                'default_value: "0; evil()" } }', "the default of field f is neither a number nor a name"),
+}
+
+
+@pytest.mark.parametrize("case", REQUESTS)
+def test_requests_that_are_not_protoc_s_are_refused(case):
+    file, complaint = REQUESTS[case]
+    request = text_format.Parse(f'file_to_generate: "x.proto" proto_file {{ name: "x.proto" {file} }}',
+                                plugin_pb2.CodeGeneratorRequest())
+    words = {"capture_output": True, "timeout": TIMEOUT, "check": False}
+    done = subprocess.run([PLUGIN], input=request.SerializeToString(), **words)
+    assert (done.returncode, done.stderr) == (0, b"")
+    response = plugin_pb2.CodeGeneratorResponse.FromString(done.stdout)
+    assert complaint in response.error and not response.file
+
+
+def test_the_name_of_a_file_cannot_end_a_comment(tmp_path):
+    folder = tmp_path / "x*"
+    folder.mkdir()
+    (folder / "int evil;.proto").write_text('syntax = "proto3";')
+    said = generate(tmp_path, "x*/int evil;.proto", roots=(tmp_path,), status=1)
+    assert "cannot be the name of a file in C" in said
 
 
 # ---- values ----

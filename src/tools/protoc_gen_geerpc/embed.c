@@ -1,4 +1,4 @@
-/* embed.c: the serialized descriptor of a file in its C source, as protoc wrote it but for the comments. */
+/* embed.c: the serialized descriptor of a file, as protoc wrote it but for the comments, and that in the C source. */
 #include "tools/protoc_gen_geerpc/generator.h"
 
 /* Reads a varint. protoc writes well-formed messages; at the end of the bytes the varint ends too. */
@@ -27,16 +27,24 @@ static gee_bytes_t cut_field(gee_bytes_t *rest, uint64_t *tag) {
     return (gee_bytes_t){ .data = start, .length = (size_t)(rest->data - start) };
 }
 
-void gee_gen_embed(FILE *out, const file_t *file) {
-    const char *c_name = file->descriptor;
-    gee_bytes_t rest = file->bytes;
-    size_t count = 0;
-    fprintf(out, "static const uint8_t bytes_of_%s[] = {", c_name);
+gee_bytes_t gee_gen_without_comments(gee_bytes_t descriptor) {
+    gee_bytes_t rest = descriptor;
+    text_t text;
+    gee_gen_open(&text);
     while (rest.length > 0) {
         uint64_t tag;
         gee_bytes_t field = cut_field(&rest, &tag);
-        for (size_t i = 0; i < field.length && tag != GEE_FILE_DESCRIPTOR_SOURCE_CODE_INFO; i++)
-            fprintf(out, "%s%u,", count++ % 20 == 0 ? "\n    " : " ", field.data[i]);
+        if (tag != GEE_FILE_DESCRIPTOR_SOURCE_CODE_INFO)
+            fwrite(field.data, 1, field.length, text.out);
     }
+    gee_str_t left = gee_gen_close(&text);
+    return (gee_bytes_t){ .data = (const uint8_t *)left.data, .length = left.length };
+}
+
+void gee_gen_embed(FILE *out, const file_t *file) {
+    const char *c_name = file->descriptor;
+    fprintf(out, "static const uint8_t bytes_of_%s[] = {", c_name);
+    for (size_t i = 0; i < file->bytes.length; i++)
+        fprintf(out, "%s%u,", i % 20 == 0 ? "\n    " : " ", file->bytes.data[i]);
     fprintf(out, "\n};\nconst gee_bytes_t %s = {\n    bytes_of_%s, sizeof(bytes_of_%s)\n};\n", c_name, c_name, c_name);
 }

@@ -2,6 +2,7 @@
  *
  *   main.c       CodeGeneratorRequest on stdin, CodeGeneratorResponse on stdout
  *   model.c      the files of a request as lists of messages, enums and services, each with its name in C
+ *   check.c      what protoc has checked, and its like may not have
  *   text.c       memory, texts, the first error
  *   names.c      names in C: reserved words, and names that are taken
  *   fields.c     what a field is in C
@@ -29,7 +30,7 @@ typedef struct path {
 
 typedef struct file {
     gee_file_descriptor_proto_t proto;
-    gee_bytes_t bytes;      /* as protoc wrote the file */
+    gee_bytes_t bytes;      /* as protoc wrote the file, but for the comments */
     const char *name;       /* "a/b.proto" */
     const char *stem;       /* "a/b" */
     const char *joined;     /* "a_b" */
@@ -79,6 +80,10 @@ gee_str_t gee_gen_close(text_t *text);
 /* Keeps the first error: "FILE: TEXT". `file` may be null. */
 void gee_gen_fail(generator_t *generator, const file_t *file, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* ---- check.c ---- */
+/* Keeps an error when the files are not as protoc makes them, or have names that C cannot take. */
+void gee_gen_check(generator_t *generator);
 
 /* ---- model.c ---- */
 void gee_gen_forget(generator_t *generator); /* what tsearch has allocated */
@@ -163,6 +168,8 @@ void gee_gen_rows(FILE *out, const message_t *messages);
 void gee_gen_accessors(FILE *out, generator_t *generator, const message_t *messages);
 /* A C string literal, quotes included. */
 void gee_gen_literal(FILE *out, gee_str_t text);
+/* A FileDescriptorProto. */
+gee_bytes_t gee_gen_without_comments(gee_bytes_t descriptor);
 void gee_gen_embed(FILE *out, const file_t *file);
 /* "GEE_WELL_KNOWN_TIMESTAMP" */
 const char *gee_gen_well_known(const char *full_name);

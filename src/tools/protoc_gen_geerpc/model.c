@@ -77,7 +77,7 @@ static void add_file(generator_t *generator, file_t *file) {
 static int read_file(generator_t *generator, gee_bytes_t bytes, file_t *file) {
     const gee_codec_limits_t limits = { .message = SIZE_MAX, .nesting = 200 };
     gee_error_t error;
-    file->bytes = bytes;
+    file->bytes = gee_gen_without_comments(bytes);
     if (gee_protobuf_lax_decode(NULL, GEE_TYPE_OF(gee_file_descriptor_proto_t), bytes.data, bytes.length, &limits,
                                 false, gee_gen_pool(), &file->proto, &error) != 0) {
         gee_gen_fail(generator, NULL, "a descriptor of protoc cannot be read: %s", error.text);
@@ -103,9 +103,11 @@ int gee_gen_read_request(generator_t *generator, const gee_code_generator_reques
     for (size_t i = 0; i < generator->file_count; i++) {
         if (read_file(generator, request->proto_file.items[i], &generator->files[i]) != 0)
             return -1;
-        add_file(generator, &generator->files[i]);
     }
-    return 0;
+    gee_gen_check(generator);
+    for (size_t i = 0; i < generator->file_count && generator->error == NULL; i++)
+        add_file(generator, &generator->files[i]);
+    return generator->error == NULL ? 0 : -1;
 }
 
 const symbol_t *gee_gen_symbol(generator_t *generator, const file_t *file, gee_str_t type_name) {
