@@ -200,6 +200,7 @@ void gee_descriptors_release(gee_descriptors_t **handle) {
     if (set == NULL || atomic_fetch_sub(&set->references, 1) > 1)
         return;
     gee_string_map_destroy(&set->types);
+    gee_string_map_destroy(&set->services);
     gee_pool_destroy(&set->pool);
     free(set);
 }

@@ -62,10 +62,11 @@ const char *gee_descriptors_conflict(const gee_descriptors_t *set, const gee_des
         if (again != NULL && !same_type(type, again))
             return type->full_name;
     }
-    for (size_t i = 0; i < set->service_count; i++)
-        for (size_t j = 0; j < other->service_count; j++)
-            if (strcmp(set->service_list[i].full_name, other->service_list[j].full_name) == 0 &&
-                !same_service(&set->service_list[i], &other->service_list[j]))
-                return set->service_list[i].full_name;
+    for (size_t i = 0; i < set->service_count; i++) {
+        const gee_described_service_t *service = &set->service_list[i];
+        const gee_described_service_t *again = gee_string_map_get(other->services, gee_str(service->full_name));
+        if (again != NULL && !same_service(service, again))
+            return service->full_name;
+    }
     return NULL;
 }

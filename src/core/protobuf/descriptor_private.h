@@ -51,6 +51,7 @@ struct gee_descriptors {
     const gee_type_t **list; /* messages and enums */
     size_t count;
     gee_described_service_t *service_list;
+    gee_string_map_t *services; /* by full name */
     size_t service_count;
 };
 

@@ -73,11 +73,19 @@ int gee_descriptor_fill_services(gee_descriptor_builder_t *builder) {
     gee_descriptors_t *set = builder->set;
     size_t count = 0;
     set->service_list = gee_pool_array(set->pool, set->service_count, sizeof *set->service_list);
-    if (set->service_list == NULL)
+    set->services = gee_string_map_create();
+    if (set->service_list == NULL || set->services == NULL)
         return gee_descriptor_no_memory(builder);
-    for (const gee_symbol_t *symbol = builder->first; symbol != NULL; symbol = symbol->next)
-        if (symbol->kind == GEE_SYMBOL_SERVICE && add_service(builder, symbol, &set->service_list[count++]) != 0)
+    for (const gee_symbol_t *symbol = builder->first; symbol != NULL; symbol = symbol->next) {
+        gee_described_service_t *service = &set->service_list[count];
+        if (symbol->kind != GEE_SYMBOL_SERVICE)
+            continue;
+        count++;
+        if (add_service(builder, symbol, service) != 0)
             return -1;
+        if (gee_string_map_put(set->services, gee_str(service->full_name), service) != 0)
+            return gee_descriptor_no_memory(builder);
+    }
     return 0;
 }
 
@@ -108,11 +116,11 @@ static void *no_service(const gee_descriptors_t *set, gee_str_t name, gee_error_
 
 const gee_described_service_t *gee_descriptors_service(const gee_descriptors_t *set, gee_str_t name,
                                                        gee_error_t *error) {
-    const gee_described_service_t *found = NULL, *other = NULL;
+    const gee_described_service_t *found = gee_string_map_get(set->services, name), *other = NULL;
+    if (found != NULL)
+        return found;
     for (size_t i = 0; i < set->service_count; i++) {
         const gee_described_service_t *service = &set->service_list[i];
-        if (gee_str_equal(gee_str(service->full_name), name))
-            return service;
         if (gee_str_equal(gee_str(service->name), name)) {
             other = found;
             found = service;
