@@ -20,6 +20,7 @@
 #include "core/base/pool.h"
 #include "core/base/short_bytes.h"
 #include "core/base/str.h"
+#include "core/type/field_index.h"
 #include "core/type/limits.h"
 #include "core/type/measure.h"
 #include "core/type/path.h"
@@ -143,6 +144,7 @@ typedef struct gee_json_reader {
     gee_pool_t *pool;
     gee_error_t *error;
     gee_path_t path; /* to the place of a failure */
+    gee_field_index_t *indices;
 } gee_json_reader_t;
 
 void gee_json_reader_init(gee_json_reader_t *reader, const uint8_t *bytes, size_t length,

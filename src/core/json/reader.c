@@ -15,6 +15,7 @@ void gee_json_reader_init(gee_json_reader_t *reader, const uint8_t *bytes, size_
     reader->repair = limits->repair;
     reader->pool = pool;
     reader->error = error;
+    reader->indices = NULL;
     gee_path_init(&reader->path);
     gee_json_space(reader);
 }

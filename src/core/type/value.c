@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/base64.h"
+#include "core/type/field_index.h"
 #include "core/type/key.h"
 #include "core/type/path.h"
 
@@ -17,12 +18,14 @@ typedef struct walk {
     gee_error_t *error;
     unsigned levels; /* left */
     gee_path_t path; /* of a failure */
+    gee_field_index_t *indices;
 } walk_t;
 
 static void walk_init(walk_t *walk, gee_pool_t *pool, gee_error_t *error) {
     walk->pool = pool;
     walk->error = error;
     walk->levels = GEE_VALUE_NESTING;
+    walk->indices = NULL;
     gee_path_init(&walk->path);
 }
 
@@ -382,7 +385,7 @@ static int to_struct(walk_t *walk, const gee_value_t *tree, const gee_type_t *ty
         return mismatch(walk, tree, type);
     for (size_t i = 0; i < tree->pairs.count; i++) {
         const gee_pair_t *pair = &tree->pairs.items[i];
-        const gee_field_t *field = gee_type_field_by_name(type, pair->key);
+        const gee_field_t *field = gee_field_by_name(&walk->indices, type, pair->key, walk->pool);
         if (field == NULL || (pair->value->kind == GEE_VALUE_NULL && !gee_field_is_set(field, value)))
             continue;
         if (to_any(walk, pair->value, field->type, gee_field_choose(field, value)) < 0) {

@@ -236,7 +236,7 @@ static int read_field_key(gee_json_reader_t *reader, const gee_type_t *type, siz
     }
     if (gee_json_read_key(reader, false, &key) < 0)
         return -1;
-    *field = gee_type_field_by_name(type, key);
+    *field = gee_field_by_name(&reader->indices, type, key, reader->pool);
     return 0;
 }
 

@@ -45,11 +45,16 @@ static bool has_name(const gee_type_t *type, const gee_field_t *field, gee_str_t
     return json != NULL ? json != field->name && gee_str_equal(gee_str(json), key) : is_camel_of(name, key);
 }
 
-const gee_field_t *gee_protojson_field(const gee_type_t *type, gee_str_t key, size_t expected) {
-    for (size_t i = 0; i < type->field_count; i++) {
-        size_t position = expected + i < type->field_count ? expected + i : expected + i - type->field_count;
-        if (has_name(type, &type->fields[position], key))
-            return &type->fields[position];
+const gee_field_t *gee_protojson_field(gee_json_reader_t *reader, const gee_type_t *type, gee_str_t key,
+                                       size_t expected) {
+    size_t count;
+    if (expected < type->field_count && has_name(type, &type->fields[expected], key))
+        return &type->fields[expected];
+    const uint32_t *positions = gee_field_candidates(&reader->indices, type, key, reader->pool, &count);
+    for (size_t i = 0; i < count; i++) {
+        const gee_field_t *field = &type->fields[positions != NULL ? positions[i] : i];
+        if (has_name(type, field, key))
+            return field;
     }
     return NULL;
 }

@@ -70,7 +70,8 @@ int gee_protojson_write_scalar(gee_protojson_writer_t *writer, const gee_type_t 
 
 /* ---- names.c ---- */
 /* Fields come mostly in order: `expected` is the position of the likely one. */
-const gee_field_t *gee_protojson_field(const gee_type_t *type, gee_str_t key, size_t expected);
+const gee_field_t *gee_protojson_field(gee_json_reader_t *reader, const gee_type_t *type, gee_str_t key,
+                                       size_t expected);
 int gee_protojson_put_key(gee_protojson_writer_t *writer, const gee_type_t *type, const gee_field_t *field, bool first);
 /* Takes the next character of the lowerCamelCase of a FieldMask's path. 0: the end; -1: the path has no such form that
  * leads back. */

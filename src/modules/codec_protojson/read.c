@@ -144,7 +144,7 @@ static int read_member(gee_protojson_reader_t *reader, const gee_type_t *type, m
     gee_str_t key;
     if (gee_json_read_key(&reader->json, false, &key) < 0)
         return -1;
-    const gee_field_t *field = gee_protojson_field(type, key, members->expected);
+    const gee_field_t *field = gee_protojson_field(&reader->json, type, key, members->expected);
     if (field == NULL)
         return type_name && gee_str_equal(key, GEE_STR("@type")) ? gee_json_skip(&reader->json)
                                                                  : read_unknown(reader, type, key);
