@@ -327,9 +327,11 @@ static void test_a_message_that_is_refused(void **state GEE_UNUSED) {
     assert_int_not_equal(caller_send_text(&echo, long_text, 150000), GEE_SEND_ENDED);
     assert_int_not_equal(caller_send_number(&other, 2), GEE_SEND_ENDED); /* the long message may fill the output */
     ASSERT_ENDED(&echo, GEE_RESOURCE_EXHAUSTED);
-    open_call(world, &wrong, "Stream.Double");
-    (void)caller_send_text(&wrong, "no number", 9);
-    ASSERT_ENDED(&wrong, GEE_INVALID_ARGUMENT);
+    if (strcmp(wire->body->name, "proto") != 0) { /* for protobuf a text is a field that the number's type lacks */
+        open_call(world, &wrong, "Stream.Double");
+        (void)caller_send_text(&wrong, "no number", 9);
+        ASSERT_ENDED(&wrong, GEE_INVALID_ARGUMENT);
+    }
     assert_int_equal(caller_send_number(&other, 3), GEE_SENT);
     gee_flow_half_close(&other.flow);
     ASSERT_ENDED(&other, GEE_OK);

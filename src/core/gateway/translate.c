@@ -10,13 +10,12 @@ const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_pr
         return session;
     const gee_codec_t *framed = NULL;
     bool takes_framed = !session->self_delimiting && protocol->framed_codec != NULL;
-    if (takes_framed && strcmp(from->name, protocol->framed_codec) == 0)
+    if (takes_framed && from != NULL && strcmp(from->name, protocol->framed_codec) == 0)
         return from; /* as it mostly is: without a look-up */
     if (takes_framed)
         framed = gee_module_find(engine->modules, GEE_MODULE_CODEC, gee_str(protocol->framed_codec));
-    if (framed == NULL || (from != framed && (typed || session->encode_value != NULL || from->decode_value == NULL)))
-        return session;
-    return framed;
+    bool is_opaque = from != NULL && from->decode_value == NULL; /* bytes that only their type can read */
+    return framed == NULL || typed || session->encode_value != NULL || is_opaque ? session : framed;
 }
 
 /* Bytes that a value takes as JSON at least. As gob a value may take far fewer, where names stand once and a list

@@ -11,7 +11,8 @@
 #include "core/rpc/engine_private.h"
 
 /* The codec in which a body of codec `from` is best sent on a session of `protocol` that speaks `session`: `from`
- * where possible, so that nothing is decoded. `typed`: the body's type is known. */
+ * where possible, so that nothing is decoded; null: the body is a value of a handler's. `typed`: the body's type is
+ * known. */
 const gee_codec_t *gee_translate_choose(const gee_engine_t *engine, const gee_protocol_t *protocol,
                                         const gee_codec_t *session, const gee_codec_t *from, bool typed);
 
