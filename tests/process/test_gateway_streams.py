@@ -12,7 +12,7 @@ from conftest import BUILD, eventually
 from gateway import gateway_conf, page, peers, wait_until_idle
 from handover import FULL
 from hostile import assert_flat, memory
-from wire import CALL, CANCEL, CLOSE, CREDIT, DRAIN, MESSAGE, BinPeer, field, fields
+from wire import CALL, CANCEL, CLOSE, CREDIT, DRAIN, MESSAGE, PING, PONG, BinPeer, field, fields
 
 MESSAGES = 1000000 if FULL else 30000  # through one call, each way
 WINDOW = 65536
@@ -89,6 +89,13 @@ def hold(peer, seq=1):
     peer.say(MESSAGE, seq, number(1), method="Stream.Hold")
     frame = peer.hear()
     assert (frame.kind, frame.seq) == (MESSAGE, seq), frame
+
+
+def ping(peer):
+    """All that was said before has been handled at the gateway."""
+    peer.say(PING, 99)
+    frame = peer.hear()
+    assert (frame.kind, frame.seq) == (PONG, 99), frame
 
 
 def end_of(peer, seq=1):
@@ -216,6 +223,23 @@ def test_geectl_streams_through_a_gateway_that_does_not_know_who_streams(pair, t
     done = subprocess.run([str(BUILD / "geectl"), "call", pair.gateway.tcp, "Stream.Double", argument], text=True,
                           input="1 2 3", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=WAIT, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n4\n6\n", "")
+
+
+def test_messages_wait_until_the_call_stands_at_the_server(pair, peer):
+    """The call began without a message, and its server does not answer yet."""
+    (worker,) = pair.server.worker_pids()
+    os.kill(worker, signal.SIGSTOP)
+    peer.say(CREDIT, 1, method="Stream.Double")
+    ping(peer)
+    for value in (1, 2, 3):
+        peer.say(MESSAGE, 1, number(value))
+    peer.say(CLOSE, 1)
+    ping(peer)
+    os.kill(worker, signal.SIGCONT)
+    said = [peer.hear() for _ in range(4)]
+    assert [(frame.kind, frame.body) for frame in said] == [
+        (MESSAGE, number(2)), (MESSAGE, number(4)), (MESSAGE, number(6)), (CLOSE, b"")
+    ]
 
 
 def test_details_and_metadata_come_back(pair, peer):

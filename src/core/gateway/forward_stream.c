@@ -128,6 +128,7 @@ static void begin(gee_call_t *call, const gee_payload_t *payload) {
         GEE_EVENT_BEGIN | (payload != NULL ? GEE_EVENT_MESSAGE : 0) | (piped->half_closed ? GEE_EVENT_HALF_CLOSE : 0);
     gee_forward_prepare(call, payload != NULL ? payload : &empty);
     piped->forwarded.under_way = true;
+    gee_flow_pause(call->flow); /* until go_on(): what comes before the call stands at the server waits here */
     gee_upstream_call_apart(gee_forward_to(call)->upstream, request);
     if (piped->stream.open)
         go_on(call);

@@ -183,6 +183,7 @@ typedef struct gee_upstream_stream {
 /* As gee_flow_send(). Precondition: stream->open. */
 static inline gee_sent_t gee_upstream_stream_send(gee_upstream_stream_t *stream, const gee_payload_t *payload,
                                                   gee_error_t *error) {
+    GEE_ASSERT(stream->open);
     stream->sent = true;
     return gee_flow_send(&stream->flow, payload, error);
 }
